@@ -1,0 +1,63 @@
+/* The board: what viewers may see of all streams, as immutable snapshots. The loop publishes, the
+ * viewers' threads look; one short lock. */
+#ifndef BROADCASTER_BOARD_H
+#define BROADCASTER_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "broadcaster/segment.h"
+
+#define RENDITION_NAME_MAX 64
+#define BOARD_RENDITIONS_MAX 16
+
+/* One rendition's window at one moment. Immutable, reference-counted. Segments in rising msn; the
+ * last `listed` of them stand in the playlist, the older ones can still be fetched. */
+struct window {
+    unsigned refs; /* atomic; use the functions */
+    struct segment **segments;
+    size_t count;
+    size_t listed;
+    uint64_t discontinuity_sequence;
+    bool show_discontinuity_sequence;
+    int target_duration_s;
+    bool ended; /* EXT-X-ENDLIST */
+};
+
+/* Takes a reference of each segment. */
+struct window *window_create(struct segment *const *segments, size_t count, size_t listed);
+struct window *window_ref(struct window *w);
+void window_unref(struct window *w); /* takes NULL */
+struct segment *window_find(const struct window *w, uint64_t msn); /* borrowed; NULL */
+
+/* What the master playlist says of a rendition. */
+struct variant {
+    char name[RENDITION_NAME_MAX + 1]; /* "source", "P144p30fps16x9" */
+    int width, height; /* 0: not known, no RESOLUTION */
+    int64_t bandwidth_bps;
+};
+
+struct board;
+
+struct board *board_create(void);
+void board_destroy(struct board *b); /* takes NULL */
+
+/* Loop's thread. The first publish of a rendition adds it behind those already there (order of the
+ * master); takes a reference of w. */
+void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w);
+void board_remove(struct board *b, const char *id); /* the whole stream; unknown: nothing */
+void board_set_current(struct board *b, const char *id); /* NULL: none */
+
+/* Any thread. window: gives a reference, NULL when there is none. */
+struct window *board_window(struct board *b, const char *id, const char *rendition);
+
+/* Copies the variants that have a window; returns how many (at most max); 0 when the stream is not
+ * there. */
+size_t board_variants(struct board *b, const char *id, struct variant *ret_list, size_t max);
+
+/* The id of the newest stream. ERR_NOENT: none, or not switched on. */
+enum err board_current(struct board *b, char *ret_id, size_t size) CHECKED;
+
+#endif

@@ -1,0 +1,69 @@
+/* The RTMP door: listens, keeps each connection's session, deadlines and limits, and hands publishers
+ * to the handler. On the loop's thread (libuv). */
+#ifndef BROADCASTER_INGEST_H
+#define BROADCASTER_INGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "media/packet.h"
+#include "media/track.h"
+#include "run/addr.h"
+#include "run/loop.h"
+
+struct ingest;
+struct publisher; /* one publishing connection; valid from on_publish until on_end returns */
+
+struct ingest_request {
+    const char *path; /* as in struct rtmp_event */
+    const char *query;
+    const char *tc_url;
+    const char *peer; /* "127.0.0.1:40112" */
+};
+
+struct ingest_refusal {
+    const char *code; /* "NetStream.Publish.BadName" */
+    char text[256];
+};
+
+struct ingest_handler {
+    /* ERR_OK admits (ret_stream is then the handler's own pointer, given back below); anything else
+     * refuses, with refusal filled in. */
+    enum err (*on_publish)(void *arg, struct publisher *p, const struct ingest_request *r,
+                           void **ret_stream, struct ingest_refusal *refusal);
+    void (*on_track)(void *arg, void *stream, struct track *track);
+    void (*on_packet)(void *arg, void *stream, const struct packet *packet);
+    /* Once for each admitted publisher. reason: for the log and people. orderly: the client said
+     * goodbye (FCUnpublish, deleteStream). */
+    void (*on_end)(void *arg, void *stream, const char *reason, int orderly);
+};
+
+struct ingest_config {
+    struct addr addr;
+    int max_connections;   /* all */
+    int max_per_address;   /* not yet publishing, per peer address */
+    int setup_timeout_ms;  /* connect to publish; default 10000 */
+    int idle_timeout_ms;   /* publishing but silent */
+};
+
+struct ingest_counters {
+    uint64_t accepted, refused, protocol_errors, timeouts, over_limit;
+    uint64_t received_bytes;
+    size_t connections, publishers;
+};
+
+/* ERR_IO: cannot bind (ret_why: a sentence). arg and handler are borrowed for the ingest's life. */
+enum err ingest_create(struct loop *l, const struct ingest_config *config,
+                       const struct ingest_handler *handler, void *arg, struct ingest **ret_ingest,
+                       const char **ret_why) CHECKED;
+
+/* Ends one publisher: RTMP error status with this text, then close; on_end follows. */
+void publisher_close(struct publisher *p, const char *code, const char *text);
+
+/* Stops listening, closes all (on_end for each), then calls done(arg) on the loop. */
+void ingest_close(struct ingest *i, void (*done)(void *arg), void *arg);
+
+struct ingest_counters ingest_counters(const struct ingest *i);
+
+#endif

@@ -1,0 +1,55 @@
+/* A complete segment of one rendition: numbered packets and, made on first demand, their container.
+ * Immutable (but for that cache) and reference-counted. Any thread. */
+#ifndef BROADCASTER_SEGMENT_H
+#define BROADCASTER_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "media/packet.h"
+#include "media/track.h"
+
+/* The source's audio of one segment, shared by all rungs. */
+struct sound;
+
+/* Takes the packets (they are moved out) and a reference of the track. */
+struct sound *sound_create(struct track *track, struct packets *packets);
+struct sound *sound_ref(struct sound *s);
+void sound_unref(struct sound *s); /* takes NULL */
+const struct track *sound_track(const struct sound *s);
+const struct packets *sound_packets(const struct sound *s);
+
+struct segment_info {
+    uint64_t msn;
+    int64_t start;    /* ticks: DTS of the first source packet */
+    int64_t duration; /* ticks */
+    int64_t made_at_ms; /* wall clock when it was complete */
+    bool independent;   /* starts with an IDR */
+    bool discontinuity; /* the timeline breaks before it */
+    bool gap;           /* there is nothing inside: EXT-X-GAP */
+};
+
+struct segment;
+
+/* Takes the packets (moved out), references video and sound (either may be NULL). Gives. */
+struct segment *segment_create(const struct segment_info *info, struct track *video,
+                               struct packets *packets, struct sound *sound);
+struct segment *segment_ref(struct segment *s);
+void segment_unref(struct segment *s); /* takes NULL */
+
+const struct segment_info *segment_info(const struct segment *s);
+const struct track *segment_video(const struct segment *s);      /* may be NULL */
+const struct packets *segment_packets(const struct segment *s);
+struct sound *segment_sound(const struct segment *s); /* borrowed; may be NULL */
+
+/* Bytes of all packets, audio included, and of the cached container. */
+size_t segment_bytes(const struct segment *s);
+
+/* The container, made by `make` on the first call and kept; later callers, on any thread, wait for
+ * the first. Gives a reference. Errors are make's, and are tried again at the next call. */
+typedef enum err segment_make_fn(const struct segment *s, struct blob **ret_blob);
+enum err segment_container(struct segment *s, segment_make_fn *make, struct blob **ret_blob) CHECKED;
+
+#endif

@@ -1,0 +1,36 @@
+/* Immutable, reference-counted bytes: the one thing that crosses threads without a copy.
+ * The creator may write into it until it is first shared; afterwards nobody may. */
+#ifndef BASE_BLOB_H
+#define BASE_BLOB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+struct blob;
+
+/* New bytes (not zeroed), one reference; NULL when memory is refused (sizes come from peers). */
+struct blob *blob_create(size_t len);
+
+/* A copy of bytes; NULL when memory is refused. */
+struct blob *blob_copy(struct span bytes);
+
+/* Wraps memory that somebody else made; release(arg) is called once, on the thread that drops the
+ * last reference. Takes data on success; NULL when memory is refused (release is not called). */
+struct blob *blob_wrap(const void *data, size_t len, void (*release)(void *arg), void *arg);
+
+/* Any thread. unref takes NULL. */
+struct blob *blob_ref(struct blob *b);
+void blob_unref(struct blob *b);
+
+/* For the creator only, before the blob is shared; not for wrapped ones. */
+uint8_t *blob_bytes(struct blob *b);
+
+/* Borrowed for as long as a reference is held. NULL gives the empty span. */
+struct span blob_span(const struct blob *b);
+
+/* Bytes held by all live blobs of the process, for the memory gauges and leak checks. */
+size_t blob_live_bytes(void);
+
+#endif

@@ -1,0 +1,48 @@
+/* A packet: one coded access unit with its times. The bytes are a slice of a blob, so that many
+ * packets can share one received message. Copying the struct does not take a reference. */
+#ifndef MEDIA_PACKET_H
+#define MEDIA_PACKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "media/track.h"
+
+enum packet_flags {
+    PACKET_KEY = 1,     /* decoding can start here: H.264 IDR; every audio packet */
+    PACKET_PREROLL = 2, /* decode it, do not show or encode it */
+};
+
+struct packet {
+    enum track_kind kind;
+    unsigned flags;
+    int64_t dts; /* ticks (TICKS_PER_S) */
+    int64_t pts;
+    int64_t duration; /* ticks; 0 when not known yet */
+    struct span data; /* H.264: NAL units, each behind its length (size as the track's config says);
+                         AAC: one raw access unit, no ADTS */
+    struct blob *blob; /* owns data */
+};
+
+/* The same bytes with one more reference. */
+struct packet packet_ref(const struct packet *p);
+void packet_unref(struct packet *p);
+
+/* A growing run of packets; it owns a reference to each. */
+struct packets {
+    struct packet *items;
+    size_t count;
+    size_t cap;
+    size_t bytes; /* payload bytes held */
+};
+
+void packets_init(struct packets *ps);
+void packets_fini(struct packets *ps);
+
+/* Takes p on success. ERR_NOMEM. */
+enum err packets_push(struct packets *ps, struct packet p) CHECKED;
+
+#endif

@@ -1,0 +1,101 @@
+#include "media/profile.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static const struct profile profiles[] = {
+    {"P1080p60fps16x9", 1920, 1080, 60, 1, 9000000}, {"P1080p30fps16x9", 1920, 1080, 30, 1, 6000000},
+    {"P720p60fps16x9", 1280, 720, 60, 1, 6000000},   {"P720p30fps16x9", 1280, 720, 30, 1, 4000000},
+    {"P720p25fps16x9", 1280, 720, 25, 1, 3500000},   {"P720p30fps4x3", 960, 720, 30, 1, 3500000},
+    {"P576p30fps16x9", 1024, 576, 30, 1, 1500000},   {"P576p25fps16x9", 1024, 576, 25, 1, 1500000},
+    {"P480p30fps16x9", 854, 480, 30, 1, 1400000},    {"P360p30fps16x9", 640, 360, 30, 1, 1200000},
+    {"P360p25fps16x9", 640, 360, 25, 1, 1000000},    {"P360p30fps4x3", 480, 360, 30, 1, 1000000},
+    {"P240p30fps16x9", 426, 240, 30, 1, 600000},     {"P240p25fps16x9", 426, 240, 25, 1, 600000},
+    {"P240p30fps4x3", 320, 240, 30, 1, 600000},      {"P144p30fps16x9", 256, 144, 30, 1, 400000},
+    {"P144p25fps16x9", 256, 144, 25, 1, 400000},
+};
+
+#define N_PROFILES (sizeof profiles / sizeof profiles[0])
+
+const struct profile *profile_find(struct span name)
+{
+    for (size_t i = 0; i < N_PROFILES; i++) {
+        if (span_equal(span_cstr(profiles[i].name), name)) {
+            return &profiles[i];
+        }
+    }
+    return NULL;
+}
+
+const struct profile *profile_all(size_t *ret_count)
+{
+    *ret_count = N_PROFILES;
+    return profiles;
+}
+
+static struct span trim(struct span s)
+{
+    while (s.len > 0 && s.data[0] == ' ') {
+        s = span_of(s.data + 1, s.len - 1);
+    }
+    while (s.len > 0 && s.data[s.len - 1] == ' ') {
+        s.len--;
+    }
+    return s;
+}
+
+static struct span next_item(struct span *list)
+{
+    const uint8_t *comma = list->len > 0 ? memchr(list->data, ',', list->len) : NULL;
+    size_t len = comma != NULL ? (size_t)(comma - list->data) : list->len;
+    struct span item = span_of(list->data, len);
+    size_t skip = comma != NULL ? len + 1 : len;
+    *list = span_of(list->data + skip, list->len - skip);
+    return trim(item);
+}
+
+enum err profile_parse_list(struct span list, const struct profile **ret_list, size_t *ret_count,
+                            struct span *ret_bad)
+{
+    const struct profile *found[PROFILE_LADDER_MAX];
+    size_t n = 0;
+    while (list.len > 0) {
+        struct span name = next_item(&list);
+        const struct profile *p = profile_find(name);
+        if (p == NULL) {
+            *ret_bad = name;
+            return ERR_NOENT;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (found[i] == p) {
+                *ret_bad = name;
+                return ERR_STATE;
+            }
+        }
+        if (n == PROFILE_LADDER_MAX) {
+            return ERR_LIMIT;
+        }
+        found[n++] = p;
+    }
+    memcpy(ret_list, found, n * sizeof found[0]);
+    *ret_count = n;
+    return ERR_OK;
+}
+
+/* side * num / den, to the nearest even number, at least 2. */
+static int scale_even(int side, int num, int den)
+{
+    int64_t half = ((int64_t)side * num + den) / (2 * (int64_t)den);
+    return half < 1 ? 2 : (int)(2 * half);
+}
+
+void profile_output_size(const struct profile *p, int in_w, int in_h, int *ret_w, int *ret_h)
+{
+    if (in_w >= in_h) {
+        *ret_w = p->width;
+        *ret_h = scale_even(p->width, in_h, in_w);
+    } else {
+        *ret_w = scale_even(p->height, in_w, in_h);
+        *ret_h = p->height;
+    }
+}

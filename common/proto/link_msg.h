@@ -1,0 +1,134 @@
+/* The messages between roles as plain structs: packing, and unpacking with every limit checked.
+ * Pure; any thread. The wire form is common/proto/link.proto (protobuf, by protobuf-c).
+ *
+ * An unpacked message owns its memory: free it with link_msg_destroy. Strings are never NULL. */
+#ifndef PROTO_LINK_MSG_H
+#define PROTO_LINK_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "media/packet.h"
+#include "media/profile.h"
+
+#define LINK_VERSION 1
+#define LINK_ENVELOPE_MAX (256 * 1024)        /* bytes of frame 0 */
+#define LINK_PAYLOAD_MAX (32 * 1024 * 1024)   /* bytes of frame 1 */
+#define LINK_STRING_MAX 512                   /* bytes of any string */
+#define LINK_CONFIG_MAX (64 * 1024)           /* bytes of a track's config */
+#define LINK_PACKETS_MAX 2048                 /* packets of one unit */
+#define LINK_SIDE_MAX 16384                   /* pixels of a picture's side */
+
+enum link_msg_type {
+    LINK_HELLO,
+    LINK_WELCOME,
+    LINK_PING,
+    LINK_BYE,
+    LINK_JOB_OPEN,
+    LINK_JOB_UNIT,
+    LINK_JOB_CANCEL,
+    LINK_JOB_ACCEPT,
+    LINK_JOB_REFUSE,
+    LINK_RUNG_UNIT,
+    LINK_JOB_DONE,
+    LINK_JOB_FAILED,
+};
+
+struct link_hello {
+    uint32_t version_min, version_max;
+    const char *role, *name, *encoder, *software;
+    uint32_t capacity;
+    bool draining;
+};
+
+struct link_welcome {
+    uint32_t version;
+    const char *session;
+    uint32_t heartbeat_ms, timeout_ms;
+};
+
+struct link_rung {
+    const char *name;
+    uint32_t width, height, fps_num, fps_den, bitrate_bps, buffer_bits, vbv_init_permille, crf;
+    const char *preset;
+    uint32_t bframes, dts_delay_frames, frames_per_part, emit_from;
+};
+
+struct link_job_open {
+    const char *stream;
+    uint64_t msn;
+    struct track_params track; /* config borrowed from the message */
+    struct link_rung ladder[PROFILE_LADDER_MAX];
+    size_t n_ladder;
+    uint32_t deadline_ms;
+};
+
+struct link_packet {
+    uint32_t length;
+    int64_t dts, pts;
+    uint32_t duration, flags;
+};
+
+/* JOB_UNIT and RUNG_UNIT carry packets: their bytes are the payload frame, one after the other. */
+struct link_unit {
+    uint32_t rung; /* RUNG_UNIT only */
+    uint32_t part;
+    struct link_packet *packets;
+    size_t n_packets;
+    bool last;
+    uint32_t duration;    /* JOB_UNIT with last: the segment's, ticks */
+    uint32_t seq;         /* JOB_UNIT only */
+    struct span config;   /* RUNG_UNIT only; empty when not sent */
+    uint64_t config_hash; /* RUNG_UNIT only */
+};
+
+struct link_rung_total {
+    uint64_t frames, pixels, bytes;
+};
+
+struct link_job_done {
+    struct link_rung_total rungs[PROFILE_LADDER_MAX];
+    size_t n_rungs;
+    uint64_t cpu_us;
+};
+
+/* reason: LINK_BYE, LINK_JOB_CANCEL, LINK_JOB_REFUSE, LINK_JOB_FAILED. */
+struct link_msg {
+    enum link_msg_type type;
+    uint64_t job; /* every LINK_JOB_* and LINK_RUNG_UNIT */
+    const char *reason;
+    bool final; /* LINK_JOB_FAILED */
+    uint32_t load; /* LINK_PING */
+    union {
+        struct link_hello hello;
+        struct link_welcome welcome;
+        struct link_job_open open;
+        struct link_unit unit;
+        struct link_job_done done;
+    };
+    void *owned; /* memory of an unpacked message; NULL in one that the caller built */
+};
+
+/* The envelope's bytes (frame 0). Borrows m. NULL when memory is refused. The caller sees to the
+ * limits (they are asserted). */
+struct blob *link_msg_pack(const struct link_msg *m);
+
+/* Reads an envelope. ERR_PROTO: not such a message; ERR_LIMIT: a field outside its limit;
+ * ERR_NOMEM. ret_why (may be NULL) gets a static sentence naming the field. payload_len is the
+ * length of frame 1: for units the packets' lengths must add up to it, for others it must be 0.
+ * Gives *ret_m. */
+enum err link_msg_unpack(struct span envelope, size_t payload_len, struct link_msg **ret_m,
+                         const char **ret_why) CHECKED;
+
+void link_msg_destroy(struct link_msg *m); /* takes NULL */
+
+/* The packets of a unit as slices of its payload blob (each with a reference of its own), appended
+ * to ret_packets. The unit must have come from link_msg_unpack with that payload. ERR_NOMEM. */
+enum err link_unit_packets(const struct link_unit *u, enum track_kind kind, struct blob *payload,
+                           struct packets *ret_packets) CHECKED;
+
+#endif

@@ -1,0 +1,60 @@
+/* What every long-running role has in common: flags, log, signals, the control server and the loop.
+ * A role is a table of functions; daemon_main runs it. */
+#ifndef RUN_DAEMON_H
+#define RUN_DAEMON_H
+
+#include "base/buf.h"
+#include "run/http.h"
+#include "run/json.h"
+#include "run/loop.h"
+#include "run/options.h"
+
+/* First field of every role's config struct; flags of DAEMON_OPTIONS fill it. */
+struct daemon_config {
+    const char *cli_addr;
+    const char *data_dir;
+    const char *network;
+    const char *name;
+    long verbosity;
+    bool version;
+    bool help;
+};
+
+struct daemon {
+    struct loop *loop;
+    const struct daemon_config *config;
+    char data_dir[4096]; /* completed, created 0700 */
+    bool stopping;
+    void *impl;
+};
+
+struct role {
+    const char *name;            /* "orchestrator" */
+    const char *default_cli_addr_port; /* "7935" */
+    const struct option *options; /* the role's own, after the common ones */
+    size_t n_options;
+    size_t config_size;
+
+    /* Makes the role from its config (struct starts with struct daemon_config). On failure it has
+     * logged one plain sentence that says what to do; the process then ends with 1. */
+    enum err (*create)(struct daemon *d, const void *config, void **ret_role);
+
+    /* SIGINT or SIGTERM: finish what is under way, then call daemon_stopped. Called once. */
+    void (*stop)(void *role);
+    void (*destroy)(void *role);
+
+    /* Adds the role's keys to the /status object; writes its /metrics. On the loop's thread. */
+    void (*status)(void *role, struct json *object);
+    void (*metrics)(void *role, struct buf *out);
+
+    /* NULL, or further paths of the control server. Returns false when it does not know the path. */
+    bool (*control)(void *role, const char *method, const char *path, struct http_answer *answer);
+};
+
+/* Returns the process's exit status: 0 finished, 1 a configuration that cannot work, 2 usage. */
+int daemon_main(const struct role *role, int argc, char **argv);
+
+/* Called by a role on the loop's thread when its stop is complete: ends the loop. */
+void daemon_stopped(struct daemon *d);
+
+#endif
