@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "broadcaster/segment.h"
 
-#define RENDITION_NAME_MAX 64
+#define RENDITION_NAME_MAX   64
 #define BOARD_RENDITIONS_MAX 16
 
 /* One rendition's window at one moment. Immutable, reference-counted. Segments in rising msn; the
@@ -29,13 +29,13 @@ struct window {
 /* Takes a reference of each segment. */
 struct window *window_create(struct segment *const *segments, size_t count, size_t listed);
 struct window *window_ref(struct window *w);
-void window_unref(struct window *w); /* takes NULL */
+void window_unref(struct window *w);                               /* takes NULL */
 struct segment *window_find(const struct window *w, uint64_t msn); /* borrowed; NULL */
 
 /* What the master playlist says of a rendition. */
 struct variant {
     char name[RENDITION_NAME_MAX + 1]; /* "source", "P144p30fps16x9" */
-    int width, height; /* 0: not known, no RESOLUTION */
+    int width, height;                 /* 0: not known, no RESOLUTION */
     int64_t bandwidth_bps;
 };
 
@@ -47,7 +47,7 @@ void board_destroy(struct board *b); /* takes NULL */
 /* Loop's thread. The first publish of a rendition adds it behind those already there (order of the
  * master); takes a reference of w. */
 void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w);
-void board_remove(struct board *b, const char *id); /* the whole stream; unknown: nothing */
+void board_remove(struct board *b, const char *id);      /* the whole stream; unknown: nothing */
 void board_set_current(struct board *b, const char *id); /* NULL: none */
 
 /* Any thread. window: gives a reference, NULL when there is none. */

@@ -1,5 +1,5 @@
-/* The RTMP door: listens, keeps each connection's session, deadlines and limits, and hands publishers
- * to the handler. On the loop's thread (libuv). */
+/* The RTMP door: listens, keeps each connection's session, deadlines and limits, and hands
+ * publishers to the handler. On the loop's thread (libuv). */
 #ifndef BROADCASTER_INGEST_H
 #define BROADCASTER_INGEST_H
 
@@ -41,10 +41,10 @@ struct ingest_handler {
 
 struct ingest_config {
     struct addr addr;
-    int max_connections;   /* all */
-    int max_per_address;   /* not yet publishing, per peer address */
-    int setup_timeout_ms;  /* connect to publish; default 10000 */
-    int idle_timeout_ms;   /* publishing but silent */
+    int max_connections;  /* all */
+    int max_per_address;  /* not yet publishing, per peer address */
+    int setup_timeout_ms; /* connect to publish; default 10000 */
+    int idle_timeout_ms;  /* publishing but silent */
 };
 
 struct ingest_counters {

@@ -1,4 +1,5 @@
-/* From the path of a publish URL to the stream's public id and its key. Pure, but for random names. */
+/* From the path of a publish URL to the stream's public id and its key. Pure, but for random names.
+ */
 #ifndef BROADCASTER_PUBLISH_NAME_H
 #define BROADCASTER_PUBLISH_NAME_H
 

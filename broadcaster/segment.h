@@ -23,8 +23,8 @@ const struct packets *sound_packets(const struct sound *s);
 
 struct segment_info {
     uint64_t msn;
-    int64_t start;    /* ticks: DTS of the first source packet */
-    int64_t duration; /* ticks */
+    int64_t start;      /* ticks: DTS of the first source packet */
+    int64_t duration;   /* ticks */
     int64_t made_at_ms; /* wall clock when it was complete */
     bool independent;   /* starts with an IDR */
     bool discontinuity; /* the timeline breaks before it */
@@ -40,7 +40,7 @@ struct segment *segment_ref(struct segment *s);
 void segment_unref(struct segment *s); /* takes NULL */
 
 const struct segment_info *segment_info(const struct segment *s);
-const struct track *segment_video(const struct segment *s);      /* may be NULL */
+const struct track *segment_video(const struct segment *s); /* may be NULL */
 const struct packets *segment_packets(const struct segment *s);
 struct sound *segment_sound(const struct segment *s); /* borrowed; may be NULL */
 
@@ -50,6 +50,7 @@ size_t segment_bytes(const struct segment *s);
 /* The container, made by `make` on the first call and kept; later callers, on any thread, wait for
  * the first. Gives a reference. Errors are make's, and are tried again at the next call. */
 typedef enum err segment_make_fn(const struct segment *s, struct blob **ret_blob);
-enum err segment_container(struct segment *s, segment_make_fn *make, struct blob **ret_blob) CHECKED;
+enum err segment_container(struct segment *s, segment_make_fn *make,
+                           struct blob **ret_blob) CHECKED;
 
 #endif

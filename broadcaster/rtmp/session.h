@@ -1,6 +1,6 @@
 /* One RTMP connection as a server sees it: bytes in, events and bytes out. Pure: no socket, clock
- * or log. Follows "Adobe's Real Time Messaging Protocol" 1.0 and the FLV specification 10.1 annex E.
- * Single-threaded. */
+ * or log. Follows "Adobe's Real Time Messaging Protocol" 1.0 and the FLV specification 10.1 annex
+ * E. Single-threaded. */
 #ifndef RTMP_SESSION_H
 #define RTMP_SESSION_H
 
@@ -15,7 +15,8 @@
 struct rtmp_session;
 
 enum rtmp_event_type {
-    RTMP_EVENT_PUBLISH, /* a client asks to publish `path`; answer with accept or refuse, now or later */
+    RTMP_EVENT_PUBLISH, /* a client asks to publish `path`; answer with accept or refuse, now or
+                           later */
     RTMP_EVENT_TRACK,   /* a codec header came, or a changed one: `track` */
     RTMP_EVENT_PACKET,  /* one access unit: `packet` */
     RTMP_EVENT_END,     /* the publish ended in order (FCUnpublish, deleteStream, closeStream) */
@@ -24,15 +25,16 @@ enum rtmp_event_type {
 struct rtmp_event {
     enum rtmp_event_type type;
     /* PUBLISH: app and stream name joined by "/" without the query, e.g. "live/movie/key" or
-     * "hello_world"; query: what stood behind "?" in either (may be ""); tc_url as sent (may be "") */
+     * "hello_world"; query: what stood behind "?" in either (may be ""); tc_url as sent (may be "")
+     */
     const char *path;
     const char *query;
     const char *tc_url;
-    struct track *track;          /* TRACK; borrowed */
-    const struct packet *packet;  /* PACKET; borrowed: take a reference. Times: ticks of 90 kHz from
-                                     the RTMP milliseconds, the 32-bit clock unrolled to 64 bits,
-                                     otherwise as sent (repair is not done here). PACKET_KEY on
-                                     video only when the access unit holds an IDR NAL unit. */
+    struct track *track;         /* TRACK; borrowed */
+    const struct packet *packet; /* PACKET; borrowed: take a reference. Times: ticks of 90 kHz from
+                                    the RTMP milliseconds, the 32-bit clock unrolled to 64 bits,
+                                    otherwise as sent (repair is not done here). PACKET_KEY on
+                                    video only when the access unit holds an IDR NAL unit. */
 };
 
 typedef void rtmp_event_fn(void *arg, const struct rtmp_event *e);
@@ -56,7 +58,8 @@ void rtmp_session_refuse(struct rtmp_session *s, const char *code, const char *t
 /* What is to be sent; the shell takes bytes with buf_drop or swaps the buffer out. */
 struct buf *rtmp_session_output(struct rtmp_session *s);
 
-/* True once the handshake is through; true once a publish was accepted. For the shell's timeouts. */
+/* True once the handshake is through; true once a publish was accepted. For the shell's timeouts.
+ */
 bool rtmp_session_connected(const struct rtmp_session *s);
 bool rtmp_session_publishing(const struct rtmp_session *s);
 

@@ -1,4 +1,5 @@
-/* A growing run of bytes with a maximum: what writers write to and what stream readers collect in. */
+/* A growing run of bytes with a maximum: what writers write to and what stream readers collect in.
+ */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

@@ -22,7 +22,8 @@ enum err {
 
 #define CHECKED __attribute__((warn_unused_result))
 
-/* Words for a person, e.g. "the peer broke the protocol". Never NULL; static storage; any thread. */
+/* Words for a person, e.g. "the peer broke the protocol". Never NULL; static storage; any thread.
+ */
 const char *err_text(enum err e);
 
 #endif

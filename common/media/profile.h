@@ -26,7 +26,8 @@ const struct profile *profile_all(size_t *ret_count);
 
 /* Reads a comma-separated list (blanks around names allowed) into ret_list, which holds
  * PROFILE_LADDER_MAX. ERR_NOENT: an unknown name (*ret_bad is that name, borrowed from list);
- * ERR_LIMIT: more than PROFILE_LADDER_MAX; ERR_STATE: a name twice (*ret_bad). An empty list is 0. */
+ * ERR_LIMIT: more than PROFILE_LADDER_MAX; ERR_STATE: a name twice (*ret_bad). An empty list is 0.
+ */
 enum err profile_parse_list(struct span list, const struct profile **ret_list, size_t *ret_count,
                             struct span *ret_bad) CHECKED;
 

@@ -11,8 +11,9 @@
 enum track_kind { TRACK_VIDEO, TRACK_AUDIO };
 enum track_codec { CODEC_H264, CODEC_AAC };
 
-/* Media time everywhere: 90 kHz ticks (ISO/IEC 13818-1 system clock / 300), 64 bits, never wrapping. */
-#define TICKS_PER_S 90000
+/* Media time everywhere: 90 kHz ticks (ISO/IEC 13818-1 system clock / 300), 64 bits, never
+ * wrapping. */
+#define TICKS_PER_S  90000
 #define TICKS_PER_MS 90
 
 struct track_params {
@@ -22,9 +23,9 @@ struct track_params {
                            AAC: AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1) */
     int width;          /* video, pixels, after cropping */
     int height;
-    int sar_num;        /* sample aspect ratio; 0/1 when not told */
+    int sar_num; /* sample aspect ratio; 0/1 when not told */
     int sar_den;
-    int sample_rate;    /* audio, Hz */
+    int sample_rate; /* audio, Hz */
     int channels;
 };
 

@@ -15,13 +15,13 @@
 #include "media/packet.h"
 #include "media/profile.h"
 
-#define LINK_VERSION 1
-#define LINK_ENVELOPE_MAX (256 * 1024)        /* bytes of frame 0 */
-#define LINK_PAYLOAD_MAX (32 * 1024 * 1024)   /* bytes of frame 1 */
-#define LINK_STRING_MAX 512                   /* bytes of any string */
-#define LINK_CONFIG_MAX (64 * 1024)           /* bytes of a track's config */
-#define LINK_PACKETS_MAX 2048                 /* packets of one unit */
-#define LINK_SIDE_MAX 16384                   /* pixels of a picture's side */
+#define LINK_VERSION      1
+#define LINK_ENVELOPE_MAX (256 * 1024)       /* bytes of frame 0 */
+#define LINK_PAYLOAD_MAX  (32 * 1024 * 1024) /* bytes of frame 1 */
+#define LINK_STRING_MAX   512                /* bytes of any string */
+#define LINK_CONFIG_MAX   (64 * 1024)        /* bytes of a track's config */
+#define LINK_PACKETS_MAX  2048               /* packets of one unit */
+#define LINK_SIDE_MAX     16384              /* pixels of a picture's side */
 
 enum link_msg_type {
     LINK_HELLO,
@@ -101,7 +101,7 @@ struct link_msg {
     enum link_msg_type type;
     uint64_t job; /* every LINK_JOB_* and LINK_RUNG_UNIT */
     const char *reason;
-    bool final; /* LINK_JOB_FAILED */
+    bool final;    /* LINK_JOB_FAILED */
     uint32_t load; /* LINK_PING */
     union {
         struct link_hello hello;

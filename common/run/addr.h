@@ -13,8 +13,8 @@ struct addr {
 };
 
 /* Completes and reads: "" -> the defaults, ":N" -> default host, "host" and "[v6]" -> default
- * port, "host:N", "[v6]:N", a bare IPv6 address. An http://, https:// or tcp:// in front is dropped.
- * Port 0 is allowed. ERR_PROTO: none of these. */
+ * port, "host:N", "[v6]:N", a bare IPv6 address. An http://, https:// or tcp:// in front is
+ * dropped. Port 0 is allowed. ERR_PROTO: none of these. */
 enum err addr_parse(const char *text, const char *default_host, int default_port,
                     struct addr *ret_addr) CHECKED;
 

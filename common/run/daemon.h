@@ -29,9 +29,9 @@ struct daemon {
 };
 
 struct role {
-    const char *name;            /* "orchestrator" */
+    const char *name;                  /* "orchestrator" */
     const char *default_cli_addr_port; /* "7935" */
-    const struct option *options; /* the role's own, after the common ones */
+    const struct option *options;      /* the role's own, after the common ones */
     size_t n_options;
     size_t config_size;
 
@@ -47,7 +47,8 @@ struct role {
     void (*status)(void *role, struct json *object);
     void (*metrics)(void *role, struct buf *out);
 
-    /* NULL, or further paths of the control server. Returns false when it does not know the path. */
+    /* NULL, or further paths of the control server. Returns false when it does not know the path.
+     */
     bool (*control)(void *role, const char *method, const char *path, struct http_answer *answer);
 };
 

@@ -21,38 +21,38 @@ struct link;
 typedef uint32_t link_peer; /* the orchestrator's name for a connected peer; 0 = the orchestrator */
 
 enum link_event_type {
-    LINK_EVENT_UP,       /* dialling side: the encrypted connection stands: say hello again */
-    LINK_EVENT_DOWN,     /* dialling side: it broke; redialling goes on. Listening side: that peer
-                            has gone (its connection broke or it was silent too long) */
-    LINK_EVENT_REFUSED,  /* dialling side: the other side does not accept our secret */
-    LINK_EVENT_MESSAGE,  /* msg and payload, borrowed until the callback returns (take references) */
+    LINK_EVENT_UP,      /* dialling side: the encrypted connection stands: say hello again */
+    LINK_EVENT_DOWN,    /* dialling side: it broke; redialling goes on. Listening side: that peer
+                           has gone (its connection broke or it was silent too long) */
+    LINK_EVENT_REFUSED, /* dialling side: the other side does not accept our secret */
+    LINK_EVENT_MESSAGE, /* msg and payload, borrowed until the callback returns (take references) */
     LINK_EVENT_WRITABLE, /* after ERR_AGAIN: there is room again for that peer */
 };
 
 struct link_event {
     enum link_event_type type;
     link_peer peer;
-    enum link_role role;    /* listening side: what the peer's key proves */
-    const char *address;    /* listening side: the peer's "ip", for people; may be "" */
+    enum link_role role; /* listening side: what the peer's key proves */
+    const char *address; /* listening side: the peer's "ip", for people; may be "" */
     struct link_msg *msg;
-    struct blob *payload;   /* NULL when empty */
+    struct blob *payload; /* NULL when empty */
 };
 
 typedef void link_event_fn(void *arg, const struct link_event *e);
 
 struct link_config {
-    const char *addr;              /* "host:port", complete */
-    struct link_keys keys;         /* copied */
-    size_t peer_queue_bytes;       /* bound of what waits for one peer */
-    int heartbeat_ms;              /* ping interval; and */
-    int timeout_ms;                /* silence after which a peer is gone */
+    const char *addr;               /* "host:port", complete */
+    struct link_keys keys;          /* copied */
+    size_t peer_queue_bytes;        /* bound of what waits for one peer */
+    int heartbeat_ms;               /* ping interval; and */
+    int timeout_ms;                 /* silence after which a peer is gone */
     int retry_min_ms, retry_max_ms; /* redial interval */
-    size_t frame_max_bytes;        /* ZMQ_MAXMSGSIZE; 0 = LINK_PAYLOAD_MAX */
+    size_t frame_max_bytes;         /* ZMQ_MAXMSGSIZE; 0 = LINK_PAYLOAD_MAX */
 };
 
 struct link_counters {
-    uint64_t refused;   /* handshakes: wrong secret or none */
-    uint64_t dropped;   /* messages that broke a rule */
+    uint64_t refused; /* handshakes: wrong secret or none */
+    uint64_t dropped; /* messages that broke a rule */
     uint64_t sent_bytes, received_bytes;
     uint64_t sent, received;
 };

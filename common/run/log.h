@@ -1,7 +1,7 @@
 /* The log: one line per event on stderr,
- *   2026-11-21T05:46:25.123Z info broadcaster ingest publish stream=hello_world peer=127.0.0.1:40112
- * Level by -v. Pure code does not log. A failure is logged once, where it is handled, in words that
- * say what to do. Never give it a secret. Any thread. */
+ *   2026-11-21T05:46:25.123Z info broadcaster ingest publish stream=hello_world
+ * peer=127.0.0.1:40112 Level by -v. Pure code does not log. A failure is logged once, where it is
+ * handled, in words that say what to do. Never give it a secret. Any thread. */
 #ifndef RUN_LOG_H
 #define RUN_LOG_H
 
@@ -12,7 +12,8 @@ void log_init(const char *role, enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 
-/* -v N as in the known system: 0 errors, 1 and 2 warnings too, 3..5 information, 6 and more debug. */
+/* -v N as in the known system: 0 errors, 1 and 2 warnings too, 3..5 information, 6 and more debug.
+ */
 enum log_level log_level_of_verbosity(int v);
 
 /* module and event are single words; format gives "key=value" pairs (may be empty). Values with
@@ -22,8 +23,8 @@ void log_line(enum log_level level, const char *module, const char *event, const
     __attribute__((format(printf, 4, 5)));
 
 #define log_error(module, event, ...) log_line(LOG_ERROR, module, event, __VA_ARGS__)
-#define log_warn(module, event, ...) log_line(LOG_WARN, module, event, __VA_ARGS__)
-#define log_info(module, event, ...) log_line(LOG_INFO, module, event, __VA_ARGS__)
+#define log_warn(module, event, ...)  log_line(LOG_WARN, module, event, __VA_ARGS__)
+#define log_info(module, event, ...)  log_line(LOG_INFO, module, event, __VA_ARGS__)
 #define log_debug(module, event, ...) log_line(LOG_DEBUG, module, event, __VA_ARGS__)
 
 #endif

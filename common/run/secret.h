@@ -13,7 +13,7 @@ enum link_role { LINK_ROLE_ORCHESTRATOR, LINK_ROLE_TRANSCODER, LINK_ROLE_BROADCA
 
 const char *link_role_name(enum link_role r);
 
-#define LINK_KEY_BYTES 32
+#define LINK_KEY_BYTES  32
 #define LINK_SECRET_MIN 16 /* characters below which a secret is weak off loopback */
 
 /* What one end of a link needs. */
