@@ -104,6 +104,8 @@ $(eval $(call unit_rule,orchestrator,$(LIB)/liborchestrator.a))
 $(eval $(call unit_rule,transcoder,$(LIB)/libtranscoder.a))
 $(eval $(call unit_rule,broadcaster,$(LIB)/libbroadcaster.a))
 $(eval $(call unit_rule,publisher-tools,$(LIB)/libtools.a))
+$(BUILD)/support/ingest_dump: $(BUILD)/obj/tests/support/ingest_dump_main.o $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) -lm)
 $(BUILD)/support/%: $(BUILD)/obj/tests/support/%_main.o $(LIB)/libsupport.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) -lm)
 
