@@ -22,7 +22,7 @@
 #define PARTS_MAX           100000
 #define TIME_MAX_TICKS      (INT64_C(1) << 56)
 #define DURATION_MAX_TICKS  (60 * 60 * TICKS_PER_S)
-#define REORDER_MAX_TICKS   (60 * TICKS_PER_S) /* between a packet's pts and dts */
+#define REORDER_MAX_TICKS   (3 * 60 * 60 * TICKS_PER_S) /* RTMP can say 2.3 hours */
 #define PACKET_FLAGS        (PACKET_KEY | PACKET_PREROLL)
 
 /* The checks below return what is wrong, or NULL. */
@@ -83,7 +83,7 @@ static bool text_ok(const char *text, size_t max)
 
 static bool name_ok(const char *text)
 {
-    return text[0] != '\0' && text_ok(text, LINK_STRING_MAX);
+    return text != NULL && text[0] != '\0' && text_ok(text, LINK_STRING_MAX);
 }
 
 static bool within(uint64_t v, uint64_t min, uint64_t max)
@@ -200,7 +200,7 @@ static struct fault check_rung(const struct link_rung *r)
 
 static struct fault check_open(const struct link_job_open *o)
 {
-    if (!id_valid(span_cstr(o->stream)) || !text_ok(o->stream, ID_MAX)) {
+    if (o->stream == NULL || !id_valid(span_cstr(o->stream)) || !text_ok(o->stream, ID_MAX)) {
         return malformed("job: stream is not a stream id");
     }
     if (o->msn > NUMBER_MAX) {

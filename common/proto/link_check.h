@@ -1,5 +1,5 @@
 /* The limits of every field of a link message, in one place: unpacking refuses what breaks them,
- * packing asserts them. Pure; any thread. */
+ * packing does too. Pure; any thread. */
 #ifndef PROTO_LINK_CHECK_H
 #define PROTO_LINK_CHECK_H
 

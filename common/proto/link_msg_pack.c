@@ -266,8 +266,8 @@ static bool write_body(struct link_arena *a, const struct link_msg *m, Link__Env
     }
 }
 
-/* A message that the caller built may leave strings out; the check wants them there. */
-static struct link_msg with_texts(const struct link_msg *m)
+/* What a caller may leave out, filled in. */
+static struct link_msg completed(const struct link_msg *m)
 {
     struct link_msg c = *m;
     c.reason = text(m->reason);
@@ -277,17 +277,17 @@ static struct link_msg with_texts(const struct link_msg *m)
         c.hello.encoder = text(m->hello.encoder);
         c.hello.software = text(m->hello.software);
     }
+    if (m->type == LINK_JOB_OPEN && m->open.track.sar_num == 0 && m->open.track.sar_den == 0) {
+        c.open.track.sar_den = 1;
+    }
     return c;
 }
 
 struct blob *link_msg_pack(const struct link_msg *m)
 {
-    struct link_msg c = with_texts(m);
-    const char *why = NULL;
-    enum err e = link_check(&c, &why);
-    assert(e == ERR_OK && why == NULL);
-    (void)e;
-    struct link_arena *a = link_arena_create(PACK_BUDGET);
+    struct link_msg c = completed(m);
+    const char *why;
+    struct link_arena *a = link_check(&c, &why) == ERR_OK ? link_arena_create(PACK_BUDGET) : NULL;
     if (a == NULL) {
         return NULL;
     }

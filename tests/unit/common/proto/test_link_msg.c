@@ -506,6 +506,29 @@ START_TEST(a_rung_outside_its_limits_is_refused)
 }
 END_TEST
 
+START_TEST(nothing_outside_the_limits_is_packed)
+{
+    struct link_packet p = {.length = 1, .pts = INT64_MAX};
+    struct link_msg m = {.type = LINK_JOB_UNIT};
+    m.unit.packets = &p;
+    m.unit.n_packets = 1;
+    ck_assert_ptr_null(link_msg_pack(&m));
+    p.pts = 0;
+    m.unit.n_packets = LINK_PACKETS_MAX + 1;
+    ck_assert_ptr_null(link_msg_pack(&m));
+    m.unit.n_packets = 1;
+    struct blob *b = link_msg_pack(&m);
+    ck_assert_ptr_nonnull(b);
+    blob_unref(b);
+    m = (struct link_msg){.type = LINK_BYE, .reason = "two\nlines"};
+    ck_assert_ptr_null(link_msg_pack(&m));
+    m.reason = NULL; /* left out: empty */
+    b = link_msg_pack(&m);
+    ck_assert_ptr_nonnull(b);
+    blob_unref(b);
+}
+END_TEST
+
 START_TEST(packets_are_slices_of_the_payload)
 {
     struct link_packet p[3] = {{.length = 3, .dts = 1, .pts = 2, .duration = 9, .flags = 1},
@@ -558,6 +581,7 @@ int main(void)
     tcase_add_test(t, a_small_envelope_cannot_unfold_into_much);
     tcase_add_test(t, the_payload_must_fit_the_packets);
     tcase_add_loop_test(t, a_rung_outside_its_limits_is_refused, 0, cases);
+    tcase_add_test(t, nothing_outside_the_limits_is_packed);
     tcase_add_test(t, packets_are_slices_of_the_payload);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
