@@ -55,6 +55,18 @@ static int read_input(void *arg, uint8_t *out, int size)
     return (int)n;
 }
 
+/* The judge looks ahead and comes back; without that it forgets times it could have told. */
+static int64_t seek_input(void *arg, int64_t to, int whence)
+{
+    struct input *in = arg;
+    if (whence == AVSEEK_SIZE) {
+        return (int64_t)in->data.len;
+    }
+    ck_assert_int_eq(whence, SEEK_SET);
+    in->at = (size_t)to;
+    return to;
+}
+
 static void decode(AVCodecContext *x, const AVPacket *p, struct judged *j)
 {
     AVFrame *f = av_frame_alloc();
@@ -89,10 +101,8 @@ static struct judged *judge(struct span ts)
     struct judged *j = calloc(1, sizeof *j);
     struct input in = {ts, 0};
     AVFormatContext *f = avformat_alloc_context();
-    f->pb = avio_alloc_context(av_malloc(4096), 4096, 0, &in, read_input, NULL, NULL);
+    f->pb = avio_alloc_context(av_malloc(65536), 65536, 0, &in, read_input, NULL, seek_input);
     ck_assert_int_eq(avformat_open_input(&f, NULL, av_find_input_format("mpegts"), NULL), 0);
-    /* Times as they stand in the file: no unwrapping at 2^33. */
-    f->correct_ts_overflow = 0;
     ck_assert_int_ge(avformat_find_stream_info(f, NULL), 0);
     j->n_streams = (int)f->nb_streams;
     AVCodecContext *x = avcodec_alloc_context3(avcodec_find_decoder(AV_CODEC_ID_H264));
@@ -203,6 +213,12 @@ static struct blob *make(struct segment *s)
     return b;
 }
 
+/* The judge unwraps the clock in a way of its own. */
+static void same_time(int64_t seen, int64_t meant)
+{
+    ck_assert_int_eq(seen & (CLOCK - 1), meant & (CLOCK - 1));
+}
+
 static void same_audio(const struct judged *j, const struct clip *c, size_t n)
 {
     ck_assert_uint_eq(j->n_audio, n);
@@ -213,7 +229,7 @@ static void same_audio(const struct judged *j, const struct clip *c, size_t n)
         size_t head = s->bytes[1] & 1 ? 7 : 9;
         ck_assert_uint_eq(s->len - head, p->data.len);
         ck_assert_int_eq(memcmp(s->bytes + head, p->data.data, p->data.len), 0);
-        ck_assert_int_eq(s->pts, p->pts & (CLOCK - 1));
+        same_time(s->pts, p->pts);
     }
 }
 
@@ -222,8 +238,8 @@ static void same_video(const struct judged *j, const struct clip *c, size_t n)
     ck_assert_uint_eq(j->n_video, n);
     for (size_t i = 0; i < n; i++) {
         const struct packet *p = &c->packets.items[i];
-        ck_assert_int_eq(j->video[i].dts, p->dts & (CLOCK - 1));
-        ck_assert_int_eq(j->video[i].pts, p->pts & (CLOCK - 1));
+        same_time(j->video[i].dts, p->dts);
+        same_time(j->video[i].pts, p->pts);
         ck_assert_int_eq(j->video[i].key, (p->flags & PACKET_KEY) != 0);
     }
 }
