@@ -45,6 +45,8 @@ EXES := $(addprefix $(BIN)/,orchestrator transcoder broadcaster livepeer publish
 
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_REPLAY := $(addprefix $(BUILD)/fuzz_replay/fuzz_,$(FUZZ_NAMES))
 SUPPORT_OBJ := $(call obj,$(call modules,tests/support))
 SUPPORT_BIN := $(patsubst tests/support/%_main.c,$(BUILD)/support/%,$(wildcard tests/support/*_main.c))
 
@@ -105,6 +107,12 @@ $(eval $(call unit_rule,publisher-tools,$(LIB)/libtools.a))
 $(BUILD)/support/%: $(BUILD)/obj/tests/support/%_main.o $(LIB)/libsupport.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) -lm)
 
+# Fuzz targets: with a plain main that replays files, and with libFuzzer (make fuzz, clang).
+$(BUILD)/fuzz_replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(ALL_LIBS)
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(ALL_LIBS)
+	$(call link_exe,-fsanitize=fuzzer $(LIBS_COMMON) $(LIBS_MEDIA))
+
 # --- people ------------------------------------------------------------------------------------
 
 .PHONY: help deps deps-test run stop test test-long unit clean
@@ -123,7 +131,8 @@ run: deps ## builds and starts the recipe in four screen sessions
 stop: ## stops what `make run` started
 	@deploy/screen/stop
 
-unit-build: $(UNIT_BIN) $(SUPPORT_BIN)
+.PHONY: unit-build
+unit-build: $(UNIT_BIN) $(SUPPORT_BIN) $(FUZZ_REPLAY)
 
 unit: ## builds and runs the unit tests only
 	@$(MAKE) --no-print-directory -j2 all unit-build

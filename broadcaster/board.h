@@ -26,7 +26,8 @@ struct window {
     bool ended; /* EXT-X-ENDLIST */
 };
 
-/* Takes a reference of each segment. */
+/* Takes a reference of each segment; listed <= count. The creator sets the other fields before the
+ * window is first published. Gives. */
 struct window *window_create(struct segment *const *segments, size_t count, size_t listed);
 struct window *window_ref(struct window *w);
 void window_unref(struct window *w);                               /* takes NULL */
@@ -45,10 +46,14 @@ struct board *board_create(void);
 void board_destroy(struct board *b); /* takes NULL */
 
 /* Loop's thread. The first publish of a rendition adds it behind those already there (order of the
- * master); takes a reference of w. */
+ * master), at most BOARD_RENDITIONS_MAX; takes a reference of w. id: at most ID_MAX bytes. */
 void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w);
-void board_remove(struct board *b, const char *id);      /* the whole stream; unknown: nothing */
-void board_set_current(struct board *b, const char *id); /* NULL: none */
+
+/* Loop's thread. The whole stream; it also stops being the current one. Unknown: nothing. */
+void board_remove(struct board *b, const char *id);
+
+/* Loop's thread. NULL: none. The id is copied; it need not have a window yet. */
+void board_set_current(struct board *b, const char *id);
 
 /* Any thread. window: gives a reference, NULL when there is none. */
 struct window *board_window(struct board *b, const char *id, const char *rendition);
@@ -57,7 +62,7 @@ struct window *board_window(struct board *b, const char *id, const char *renditi
  * there. */
 size_t board_variants(struct board *b, const char *id, struct variant *ret_list, size_t max);
 
-/* The id of the newest stream. ERR_NOENT: none, or not switched on. */
+/* The id of the newest stream. ERR_NOENT: none, or not switched on; ERR_LIMIT: it does not fit. */
 enum err board_current(struct board *b, char *ret_id, size_t size) CHECKED;
 
 #endif

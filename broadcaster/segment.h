@@ -14,7 +14,7 @@
 /* The source's audio of one segment, shared by all rungs. */
 struct sound;
 
-/* Takes the packets (they are moved out) and a reference of the track. */
+/* Takes the packets (they are moved out); adds a reference to the track. Gives. */
 struct sound *sound_create(struct track *track, struct packets *packets);
 struct sound *sound_ref(struct sound *s);
 void sound_unref(struct sound *s); /* takes NULL */
@@ -44,7 +44,8 @@ const struct track *segment_video(const struct segment *s); /* may be NULL */
 const struct packets *segment_packets(const struct segment *s);
 struct sound *segment_sound(const struct segment *s); /* borrowed; may be NULL */
 
-/* Bytes of all packets, audio included, and of the cached container. */
+/* Bytes of all packets, audio included (counted with each rung that shares it), and of the cached
+ * container. */
 size_t segment_bytes(const struct segment *s);
 
 /* The container, made by `make` on the first call and kept; later callers, on any thread, wait for

@@ -1,5 +1,6 @@
 /* The viewers' server: GET and HEAD under /stream/ from the board's snapshots (GNU libmicrohttpd,
- * epoll threads of its own). */
+ * epoll threads of its own). Every answer of ours carries the CORS headers; the few that
+ * libmicrohttpd gives by itself (a request it cannot read: 400, 413, 431, 505) do not. */
 #ifndef BROADCASTER_VIEWERS_H
 #define BROADCASTER_VIEWERS_H
 
@@ -12,22 +13,31 @@
 struct viewers;
 
 struct viewers_config {
-    struct addr addr;
-    int threads;
-    int max_connections;
-    int max_per_address;
-    int idle_timeout_s;
+    struct addr addr;    /* port 0: the system chooses one; host "::" takes IPv4 too */
+    int threads;         /* at least 1 */
+    int max_connections; /* of all threads together; further ones wait in the listen queue */
+    int max_per_address; /* 0: no limit (behind a cache all come from one) */
+    int idle_timeout_s;  /* silence, and acknowledgements that do not come, after which a connection
+                            is closed; an answer has that long plus its size at 8 kB/s */
 };
 
 struct viewers_counters {
-    uint64_t requests, playlists, segments, not_found, bad_requests, sent_bytes;
+    uint64_t requests, playlists, segments, not_found, bad_requests;
+    uint64_t slow;        /* connections closed because their reader was too slow */
+    uint64_t sent_bytes;  /* bodies that were sent whole */
+    uint64_t connections; /* open now */
 };
 
-/* Borrows the board for its life. ERR_IO: cannot bind (ret_why: a sentence). */
+/* Borrows the board for its life. ERR_IO: cannot bind (ret_why: a sentence such as "Address already
+ * in use", static or thread storage). */
 enum err viewers_create(const struct viewers_config *config, struct board *board,
                         struct viewers **ret_viewers, const char **ret_why) CHECKED;
 void viewers_destroy(struct viewers *v); /* takes NULL; ends the threads */
 
+/* The bound port. */
+int viewers_port(const struct viewers *v);
+
+/* Any thread. */
 struct viewers_counters viewers_counters(const struct viewers *v);
 
 #endif

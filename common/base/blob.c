@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,6 +12,7 @@ struct blob {
     struct span span;
     void (*release)(void *arg);
     void *release_arg;
+    bool is_slice; /* its bytes are counted with the parent's */
     uint8_t bytes[];
 };
 
@@ -60,6 +62,23 @@ struct blob *blob_wrap(const void *data, size_t len, void (*release)(void *arg),
     return b;
 }
 
+static void release_parent(void *arg)
+{
+    blob_unref(arg);
+}
+
+struct blob *blob_slice(struct blob *b, struct span part)
+{
+    struct blob *slice = blob_new(0);
+    if (slice != NULL) {
+        slice->span = part;
+        slice->release = release_parent;
+        slice->release_arg = blob_ref(b);
+        slice->is_slice = true;
+    }
+    return slice;
+}
+
 struct blob *blob_ref(struct blob *b)
 {
     atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
@@ -71,7 +90,9 @@ void blob_unref(struct blob *b)
     if (b == NULL || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) > 1) {
         return;
     }
-    atomic_fetch_sub_explicit(&live_bytes, b->span.len, memory_order_relaxed);
+    if (!b->is_slice) {
+        atomic_fetch_sub_explicit(&live_bytes, b->span.len, memory_order_relaxed);
+    }
     if (b->release != NULL) {
         b->release(b->release_arg);
     }

@@ -20,6 +20,10 @@ struct blob *blob_copy(struct span bytes);
  * last reference. Takes data on success; NULL when memory is refused (release is not called). */
 struct blob *blob_wrap(const void *data, size_t len, void (*release)(void *arg), void *arg);
 
+/* A part of b as a blob of its own, without a copy: it holds a reference of b. part lies inside b.
+ * NULL when memory is refused. */
+struct blob *blob_slice(struct blob *b, struct span part);
+
 /* Any thread. unref takes NULL. */
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b);

@@ -25,7 +25,6 @@ struct daemon {
     const struct daemon_config *config;
     char data_dir[4096]; /* completed, created 0700 */
     bool stopping;
-    void *impl;
 };
 
 struct role {

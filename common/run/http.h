@@ -17,7 +17,9 @@ struct http_answer {
     struct buf body;
 };
 
-/* Fills the answer (status 200 and an empty body at the start). path without query. */
+/* Fills the answer (status 200 and an empty body at the start). method: HEAD is asked as "GET".
+ * path: as it was sent (percent signs and all), without the query. It may not destroy the server.
+ */
 typedef void http_handler_fn(void *arg, const char *method, const char *path,
                              struct http_answer *answer);
 
@@ -25,6 +27,11 @@ typedef void http_handler_fn(void *arg, const char *method, const char *path,
  * storage, e.g. "Address already in use"). */
 enum err http_server_create(struct loop *l, const char *addr, http_handler_fn *fn, void *arg,
                             struct http_server **ret_server, const char **ret_why) CHECKED;
-void http_server_destroy(struct http_server *s); /* takes NULL */
+
+/* Ends the connections at once; memory is freed when the loop has run once more. Takes NULL. */
+void http_server_destroy(struct http_server *s);
+
+/* The bound port. */
+int http_server_port(const struct http_server *s);
 
 #endif

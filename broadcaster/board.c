@@ -1,0 +1,221 @@
+#include "broadcaster/board.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/list.h"
+#include "base/mem.h"
+
+struct rendition {
+    struct variant variant;
+    struct window *window;
+};
+
+struct stream {
+    struct list node;
+    char id[ID_MAX + 1];
+    struct rendition renditions[BOARD_RENDITIONS_MAX];
+    size_t n_renditions;
+};
+
+struct board {
+    pthread_mutex_t lock; /* of everything below; never held while something is freed */
+    struct list streams;
+    char current[ID_MAX + 1]; /* "": none */
+};
+
+struct window *window_create(struct segment *const *segments, size_t count, size_t listed)
+{
+    assert(listed <= count);
+    struct window *w = mem_alloc(sizeof *w);
+    w->refs = 1;
+    w->segments = mem_alloc(count * sizeof *w->segments);
+    w->count = count;
+    w->listed = listed;
+    for (size_t i = 0; i < count; i++) {
+        w->segments[i] = segment_ref(segments[i]);
+    }
+    return w;
+}
+
+struct window *window_ref(struct window *w)
+{
+    __atomic_fetch_add(&w->refs, 1, __ATOMIC_RELAXED);
+    return w;
+}
+
+void window_unref(struct window *w)
+{
+    if (w == NULL || __atomic_fetch_sub(&w->refs, 1, __ATOMIC_ACQ_REL) > 1) {
+        return;
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        segment_unref(w->segments[i]);
+    }
+    mem_free(w->segments);
+    mem_free(w);
+}
+
+struct segment *window_find(const struct window *w, uint64_t msn)
+{
+    size_t low = 0;
+    size_t high = w->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        uint64_t here = segment_info(w->segments[middle])->msn;
+        if (here == msn) {
+            return w->segments[middle];
+        }
+        if (here < msn) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+struct board *board_create(void)
+{
+    struct board *b = mem_alloc(sizeof *b);
+    pthread_mutex_init(&b->lock, NULL);
+    list_init(&b->streams);
+    return b;
+}
+
+static void stream_destroy(struct stream *s)
+{
+    for (size_t i = 0; i < s->n_renditions; i++) {
+        window_unref(s->renditions[i].window);
+    }
+    mem_free(s);
+}
+
+void board_destroy(struct board *b)
+{
+    if (b == NULL) {
+        return;
+    }
+    LIST_EACH (&b->streams, it, tmp) {
+        stream_destroy(LIST_ITEM(it, struct stream, node));
+    }
+    pthread_mutex_destroy(&b->lock);
+    mem_free(b);
+}
+
+static struct stream *find_stream(struct board *b, const char *id)
+{
+    LIST_EACH (&b->streams, it, tmp) {
+        struct stream *s = LIST_ITEM(it, struct stream, node);
+        if (strcmp(s->id, id) == 0) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static struct rendition *find_rendition(struct stream *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_renditions; i++) {
+        if (strcmp(s->renditions[i].variant.name, name) == 0) {
+            return &s->renditions[i];
+        }
+    }
+    return NULL;
+}
+
+static struct stream *add_stream(struct board *b, const char *id)
+{
+    assert(strlen(id) <= ID_MAX);
+    struct stream *s = mem_alloc(sizeof *s);
+    strcpy(s->id, id);
+    list_push_back(&b->streams, &s->node);
+    return s;
+}
+
+void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w)
+{
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    if (s == NULL) {
+        s = add_stream(b, id);
+    }
+    struct rendition *r = find_rendition(s, v->name);
+    if (r == NULL) {
+        assert(s->n_renditions < BOARD_RENDITIONS_MAX);
+        r = &s->renditions[s->n_renditions++];
+    }
+    struct window *old = r->window;
+    r->variant = *v;
+    r->window = window_ref(w);
+    pthread_mutex_unlock(&b->lock);
+    window_unref(old);
+}
+
+void board_remove(struct board *b, const char *id)
+{
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    if (s != NULL) {
+        list_remove(&s->node);
+    }
+    if (strcmp(b->current, id) == 0) {
+        b->current[0] = '\0';
+    }
+    pthread_mutex_unlock(&b->lock);
+    if (s != NULL) {
+        stream_destroy(s);
+    }
+}
+
+void board_set_current(struct board *b, const char *id)
+{
+    const char *name = id != NULL ? id : "";
+    assert(strlen(name) <= ID_MAX);
+    pthread_mutex_lock(&b->lock);
+    strcpy(b->current, name);
+    pthread_mutex_unlock(&b->lock);
+}
+
+struct window *board_window(struct board *b, const char *id, const char *rendition)
+{
+    struct window *w = NULL;
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    struct rendition *r = s != NULL ? find_rendition(s, rendition) : NULL;
+    if (r != NULL) {
+        w = window_ref(r->window);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return w;
+}
+
+size_t board_variants(struct board *b, const char *id, struct variant *ret_list, size_t max)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    for (; s != NULL && n < s->n_renditions && n < max; n++) {
+        ret_list[n] = s->renditions[n].variant;
+    }
+    pthread_mutex_unlock(&b->lock);
+    return n;
+}
+
+enum err board_current(struct board *b, char *ret_id, size_t size)
+{
+    enum err e = ERR_OK;
+    pthread_mutex_lock(&b->lock);
+    size_t len = strlen(b->current);
+    if (len == 0) {
+        e = ERR_NOENT;
+    } else if (len >= size) {
+        e = ERR_LIMIT;
+    } else {
+        memcpy(ret_id, b->current, len + 1);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return e;
+}

@@ -1,0 +1,52 @@
+/* Where segments and parts begin: from video packets on a rising timeline to cuts. Pure.
+ *
+ * A segment begins at an IDR once the one before has the target duration. When the encoder's GOP is
+ * longer than the limit, the cut comes on time all the same, and is marked as not independent:
+ * GOPs of known length are then divided evenly, so that every IDR still begins a segment. */
+#ifndef BROADCASTER_CUTTER_H
+#define BROADCASTER_CUTTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "media/packet.h"
+
+#define CUTTER_TARGET_TICKS (2 * TICKS_PER_S)
+
+/* Longest segment: rounds to the target duration in whole seconds (RFC 8216, 4.3.3.1). */
+#define CUTTER_LIMIT_TICKS (CUTTER_TARGET_TICKS + TICKS_PER_S * 45 / 100)
+
+/* A cut at an IDR before the target is made only after this. */
+#define CUTTER_MIN_TICKS TICKS_PER_S
+
+#define CUTTER_PART_TICKS (TICKS_PER_S / 3)
+
+struct cutter {
+    bool open;
+    bool independent; /* the open segment starts with an IDR */
+    int64_t start;    /* DTS of its first packet */
+    int64_t last_dts;
+    int64_t last_step; /* between the last two packets */
+    int64_t idr_dts;   /* of the newest IDR */
+    int64_t gop_ticks; /* length of the last whole GOP; 0 = not known */
+};
+
+struct cut {
+    bool drop;               /* nothing can be decoded yet: wait for an IDR */
+    bool begins;             /* this packet begins a segment */
+    bool independent;        /* of the segment that begins */
+    int64_t closed_duration; /* of the segment that this one ends; 0 when there was none */
+    uint32_t part;           /* of this packet inside its segment */
+};
+
+void cutter_init(struct cutter *c);
+
+/* For every video packet in decoding order. force: begin a segment with this packet in any case
+ * (changed parameters, broken timeline); it must be an IDR. */
+struct cut cutter_push(struct cutter *c, const struct packet *p, bool force);
+
+/* The stream pauses or ends: the duration of the open segment (0 when none is open), which is
+ * closed by this; the next packet must be an IDR. */
+int64_t cutter_close(struct cutter *c);
+
+#endif

@@ -1,0 +1,226 @@
+#include "broadcaster/hls.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define PARTS_MAX    3   /* below /stream/ */
+#define PART_MAX     256 /* bytes of a decoded part: an id and its extension, with room */
+#define MSN_DIGITS   20  /* of 2^64 - 1 */
+#define PLAYLIST_EXT ".m3u8"
+#define SEGMENT_EXT  ".ts"
+
+struct part {
+    uint8_t bytes[PART_MAX];
+    size_t len;
+};
+
+static struct hls_ask answer(enum hls_what what, const char *why)
+{
+    return (struct hls_ask){.what = what, .why = why};
+}
+
+static struct span cut_at(struct span s, uint8_t stop)
+{
+    const uint8_t *at = s.len > 0 ? memchr(s.data, stop, s.len) : NULL;
+    return at != NULL ? span_of(s.data, (size_t)(at - s.data)) : s;
+}
+
+static struct span skip(struct span s, size_t n)
+{
+    return span_of(s.data + n, s.len - n);
+}
+
+static bool starts_with(struct span s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return s.len >= n && strncasecmp((const char *)s.data, prefix, n) == 0;
+}
+
+/* The path of a target, from its first slash; empty when there is none. */
+static struct span path_of(struct span target)
+{
+    struct span s = cut_at(cut_at(target, '#'), '?');
+    if (starts_with(s, "http://") || starts_with(s, "https://")) {
+        s = skip(s, starts_with(s, "https://") ? 8 : 7);
+        s = skip(s, cut_at(s, '/').len);
+        return s.len > 0 ? s : span_cstr("/");
+    }
+    return s.len > 0 && s.data[0] == '/' ? s : span_of(NULL, 0);
+}
+
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decodes one part. NULL, or what is wrong with it. Too long is no error of form: whatever has that
+ * name is not here, and its first bytes are enough to say so. */
+static const char *decode(struct span raw, struct part *ret_part)
+{
+    struct part p = {.len = 0};
+    for (size_t i = 0; i < raw.len; i++) {
+        int c = raw.data[i];
+        if (c == '%') {
+            int high = raw.len - i > 2 ? hex_value(raw.data[i + 1]) : -1;
+            int low = raw.len - i > 2 ? hex_value(raw.data[i + 2]) : -1;
+            if (high < 0 || low < 0) {
+                return "A percent sign in the path is not followed by two hex digits.";
+            }
+            c = high << 4 | low;
+            i += 2;
+            if (c == '/' || c == '\\') {
+                return "The path has an encoded slash in it.";
+            }
+        }
+        if (c < 0x20 || c == 0x7f) {
+            return "The path has a control character in it.";
+        }
+        if (p.len < sizeof p.bytes) {
+            p.bytes[p.len++] = (uint8_t)c;
+        }
+    }
+    if ((p.len == 1 && p.bytes[0] == '.') || (p.len == 2 && memcmp(p.bytes, "..", 2) == 0)) {
+        return "The path has a dot segment in it.";
+    }
+    *ret_part = p;
+    return NULL;
+}
+
+static struct span part_span(const struct part *p)
+{
+    return span_of(p->bytes, p->len);
+}
+
+static bool cut_extension(struct part *p, const char *ext)
+{
+    size_t n = strlen(ext);
+    if (p->len < n || memcmp(p->bytes + p->len - n, ext, n) != 0) {
+        return false;
+    }
+    p->len -= n;
+    return true;
+}
+
+static bool take_name(const struct part *p, char *out, size_t max)
+{
+    if (p->len > max || !id_valid(part_span(p))) {
+        return false;
+    }
+    memcpy(out, p->bytes, p->len);
+    out[p->len] = '\0';
+    return true;
+}
+
+static bool take_msn(const struct part *p, uint64_t *ret_msn)
+{
+    uint64_t v = 0;
+    if (p->len == 0 || p->len > MSN_DIGITS || (p->len > 1 && p->bytes[0] == '0')) {
+        return false;
+    }
+    for (size_t i = 0; i < p->len; i++) {
+        unsigned digit = (unsigned)p->bytes[i] - '0';
+        if (digit > 9 || v > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        v = v * 10 + digit;
+    }
+    *ret_msn = v;
+    return true;
+}
+
+static struct hls_ask ask_stream(struct part *name)
+{
+    struct hls_ask a = answer(HLS_REDIRECT, NULL);
+    if (cut_extension(name, PLAYLIST_EXT)) {
+        a.what = HLS_MASTER;
+    }
+    if (!take_name(name, a.id, ID_MAX)) {
+        return answer(HLS_UNKNOWN, "There is no stream of that name: it cannot be a stream's id.");
+    }
+    a.current = strcasecmp(a.id, "current") == 0;
+    return a;
+}
+
+static struct hls_ask ask_rendition(struct part *id, struct part *name)
+{
+    struct hls_ask a = answer(HLS_MEDIA, NULL);
+    if (!take_name(id, a.id, ID_MAX)) {
+        return answer(HLS_UNKNOWN, "There is no stream of that name: it cannot be a stream's id.");
+    }
+    if (!cut_extension(name, PLAYLIST_EXT)) {
+        return answer(HLS_UNKNOWN, "There is nothing here: a rendition's playlist is at "
+                                   "/stream/ID/RENDITION.m3u8.");
+    }
+    if (!take_name(name, a.rendition, RENDITION_NAME_MAX)) {
+        return answer(HLS_UNKNOWN, "There is no rendition of that name.");
+    }
+    return a;
+}
+
+static struct hls_ask ask_segment(struct part *id, struct part *rendition, struct part *file)
+{
+    struct hls_ask a = answer(HLS_SEGMENT, NULL);
+    if (!take_name(id, a.id, ID_MAX)) {
+        return answer(HLS_UNKNOWN, "There is no stream of that name: it cannot be a stream's id.");
+    }
+    if (!take_name(rendition, a.rendition, RENDITION_NAME_MAX)) {
+        return answer(HLS_UNKNOWN, "There is no rendition of that name.");
+    }
+    if (!cut_extension(file, SEGMENT_EXT) || !take_msn(file, &a.msn)) {
+        return answer(HLS_UNKNOWN, "There is nothing here: a segment is at "
+                                   "/stream/ID/RENDITION/NUMBER.ts.");
+    }
+    return a;
+}
+
+static struct hls_ask ask_below_stream(struct span rest)
+{
+    struct part parts[PARTS_MAX] = {{.len = 0}};
+    size_t n = 0;
+    for (bool more = true; more; n++) {
+        struct span raw = cut_at(rest, '/');
+        struct part overflow;
+        const char *why = decode(raw, n < PARTS_MAX ? &parts[n] : &overflow);
+        if (why != NULL) {
+            return answer(HLS_BAD, why);
+        }
+        more = raw.len < rest.len;
+        rest = skip(rest, raw.len + (more ? 1 : 0));
+    }
+    if (n == 1 && parts[0].len > 0) {
+        return ask_stream(&parts[0]);
+    }
+    if (n == 2) {
+        return ask_rendition(&parts[0], &parts[1]);
+    }
+    if (n == 3) {
+        return ask_segment(&parts[0], &parts[1], &parts[2]);
+    }
+    return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
+}
+
+struct hls_ask hls_parse(struct span target)
+{
+    if (target.len > HLS_TARGET_MAX) {
+        return answer(HLS_BAD, "The path is too long.");
+    }
+    struct span path = path_of(target);
+    if (path.len == 0) {
+        return answer(HLS_BAD, "The request names no path.");
+    }
+    if (span_equal(path, span_cstr("/"))) {
+        return answer(HLS_FRONT, NULL);
+    }
+    if (span_equal(path, span_cstr("/healthz"))) {
+        return answer(HLS_HEALTH, NULL);
+    }
+    struct span prefix = span_cstr("/stream/");
+    if (path.len >= prefix.len && memcmp(path.data, prefix.data, prefix.len) == 0) {
+        return ask_below_stream(skip(path, prefix.len));
+    }
+    return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
+}

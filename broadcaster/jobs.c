@@ -1,0 +1,504 @@
+#include "broadcaster/jobs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "broadcaster/jobs_rung.h"
+#include "run/log.h"
+
+#define INPUTS_FIRST_CAP 64
+
+/* Encoder settings of a rung; they travel in every JOB_OPEN, no host adds any of its own. */
+#define RUNG_PRESET      "veryfast"
+#define RUNG_CRF         23
+#define RUNG_BFRAMES     2
+#define RUNG_DTS_DELAY   1
+#define RUNG_PARTS_PER_S 3
+
+struct input {
+    struct packet packet;
+    uint32_t part;
+};
+
+struct job {
+    struct list node; /* of its stream, rising msn */
+    uint64_t wire_id; /* of the present opening; 0 = not open at the orchestrator */
+    uint64_t msn;
+    struct track *video;
+    struct input *inputs;
+    size_t n_inputs, cap_inputs, input_bytes;
+    size_t sent;
+    uint32_t seq;
+    bool last_sent;
+    bool failed; /* nothing more is sent; settles as gaps when the source is known */
+    unsigned openings;
+    struct segment *source; /* NULL until the segment is complete */
+    int64_t complete_ms;
+    struct jobs_rung rungs[PROFILE_LADDER_MAX];
+    size_t wire_rungs[PROFILE_LADDER_MAX]; /* index in the opening's ladder -> in ours */
+    size_t n_wire_rungs;
+};
+
+struct job_stream {
+    struct list node;
+    struct jobs *owner;
+    char id[ID_MAX + 1];
+    const struct profile *ladder[PROFILE_LADDER_MAX];
+    struct rendition *renditions[PROFILE_LADDER_MAX];
+    struct jobs_rate rates[PROFILE_LADDER_MAX];
+    size_t n;
+    struct list jobs;
+    size_t n_jobs;
+};
+
+struct jobs {
+    struct list streams;
+    jobs_send_fn *send;
+    void *send_arg;
+    int64_t deadline_ms;
+    bool connected;
+    uint64_t last_wire_id;
+    struct jobs_counters counters;
+};
+
+struct jobs *jobs_create(jobs_send_fn *send, void *arg, int64_t deadline_ms)
+{
+    struct jobs *j = mem_alloc(sizeof *j);
+    list_init(&j->streams);
+    j->send = send;
+    j->send_arg = arg;
+    j->deadline_ms = deadline_ms;
+    return j;
+}
+
+void jobs_destroy(struct jobs *j)
+{
+    mem_free(j);
+}
+
+struct jobs_counters jobs_counters(const struct jobs *j)
+{
+    return j->counters;
+}
+
+static void job_destroy(struct job_stream *s, struct job *job)
+{
+    list_remove(&job->node);
+    s->n_jobs--;
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        packet_unref(&job->inputs[i].packet);
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        jobs_rung_fini(&job->rungs[i]);
+    }
+    mem_free(job->inputs);
+    track_unref(job->video);
+    segment_unref(job->source);
+    mem_free(job);
+}
+
+/* --- out --- */
+
+static struct link_rung describe_rung(const struct job_stream *s, const struct job *job, size_t i)
+{
+    const struct profile *p = s->ladder[i];
+    const struct track_params *in = track_params(job->video);
+    int w, h;
+    profile_output_size(p, in->width, in->height, &w, &h);
+    uint32_t parts =
+        (uint32_t)((p->fps_num / p->fps_den + RUNG_PARTS_PER_S / 2) / RUNG_PARTS_PER_S);
+    return (struct link_rung){
+        .name = p->name,
+        .width = (uint32_t)w,
+        .height = (uint32_t)h,
+        .fps_num = (uint32_t)p->fps_num,
+        .fps_den = (uint32_t)p->fps_den,
+        .bitrate_bps = (uint32_t)p->bitrate_bps,
+        .buffer_bits = (uint32_t)p->bitrate_bps, /* one second */
+        .vbv_init_permille = jobs_rate_permille(&s->rates[i]),
+        .crf = RUNG_CRF,
+        .preset = RUNG_PRESET,
+        .bframes = RUNG_BFRAMES,
+        .dts_delay_frames = RUNG_DTS_DELAY,
+        .frames_per_part = parts > 0 ? parts : 1,
+        .emit_from = job->rungs[i].parts,
+    };
+}
+
+static enum err send_open(struct job_stream *s, struct job *job)
+{
+    struct link_msg m = {.type = LINK_JOB_OPEN, .job = s->owner->last_wire_id + 1};
+    m.open.stream = s->id;
+    m.open.msn = job->msn;
+    m.open.track = *track_params(job->video);
+    m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + 2000);
+    job->n_wire_rungs = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!job->rungs[i].complete) {
+            m.open.ladder[job->n_wire_rungs] = describe_rung(s, job, i);
+            job->wire_rungs[job->n_wire_rungs++] = i;
+        }
+    }
+    m.open.n_ladder = job->n_wire_rungs;
+    enum err e = s->owner->send(s->owner->send_arg, &m, NULL);
+    if (e == ERR_OK) {
+        job->wire_id = ++s->owner->last_wire_id;
+        job->openings++;
+        job->openings > 1 ? s->owner->counters.reopened++ : s->owner->counters.opened++;
+    }
+    return e;
+}
+
+static enum err send_input(struct jobs *j, struct job *job, const struct input *in)
+{
+    const struct packet *p = &in->packet;
+    struct link_packet lp = {
+        .length = (uint32_t)p->data.len,
+        .dts = p->dts,
+        .pts = p->pts,
+        .duration = (uint32_t)p->duration,
+        .flags = p->flags,
+    };
+    struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
+    m.unit = (struct link_unit){.part = in->part, .packets = &lp, .n_packets = 1, .seq = job->seq};
+    struct blob *payload = blob_slice(p->blob, p->data);
+    if (payload == NULL) {
+        return ERR_AGAIN;
+    }
+    enum err e = j->send(j->send_arg, &m, payload);
+    blob_unref(payload);
+    return e;
+}
+
+static enum err send_last(struct jobs *j, struct job *job)
+{
+    struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
+    m.unit = (struct link_unit){
+        .part = job->n_inputs > 0 ? job->inputs[job->n_inputs - 1].part : 0,
+        .last = true,
+        .duration = (uint32_t)segment_info(job->source)->duration,
+        .seq = job->seq,
+    };
+    return j->send(j->send_arg, &m, NULL);
+}
+
+/* Sends what can be sent now; ERR_AGAIN when the queue is full. */
+static enum err job_pump(struct job_stream *s, struct job *job)
+{
+    if (!s->owner->connected || job->failed) {
+        return ERR_OK;
+    }
+    enum err e = job->wire_id != 0 ? ERR_OK : send_open(s, job);
+    while (e == ERR_OK && job->sent < job->n_inputs) {
+        e = send_input(s->owner, job, &job->inputs[job->sent]);
+        if (e == ERR_OK) {
+            job->sent++;
+            job->seq++;
+        }
+    }
+    if (e == ERR_OK && job->source != NULL && !job->last_sent) {
+        e = send_last(s->owner, job);
+        job->last_sent = e == ERR_OK;
+    }
+    return e;
+}
+
+static void pump_all(struct jobs *j)
+{
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            if (job_pump(s, LIST_ITEM(jn, struct job, node)) != ERR_OK) {
+                return;
+            }
+        }
+    }
+}
+
+void jobs_writable(struct jobs *j)
+{
+    pump_all(j);
+}
+
+static void forget_opening(struct job *job)
+{
+    job->wire_id = 0;
+    job->sent = 0;
+    job->seq = 0;
+    job->last_sent = false;
+}
+
+void jobs_set_connected(struct jobs *j, bool connected)
+{
+    j->connected = connected;
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            forget_opening(LIST_ITEM(jn, struct job, node));
+        }
+    }
+    pump_all(j);
+}
+
+/* --- settling --- */
+
+static bool all_settled(const struct job_stream *s, const struct job *job)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (!job->rungs[i].settled) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void settle_rung(struct job_stream *s, struct job *job, size_t i, bool gap)
+{
+    struct jobs_rung *rung = &job->rungs[i];
+    struct segment_info info = *segment_info(job->source);
+    info.gap = gap;
+    info.independent = !gap;
+    struct packets none;
+    packets_init(&none);
+    struct segment *seg =
+        gap ? segment_create(&info, NULL, &none, NULL)
+            : segment_create(&info, rung->track, &rung->packets, segment_sound(job->source));
+    rung->settled = true;
+    rendition_settle(s->renditions[i], seg);
+    segment_unref(seg);
+}
+
+static void cancel_on_wire(struct jobs *j, struct job *job, const char *reason)
+{
+    if (job->wire_id != 0 && j->connected) {
+        struct link_msg m = {.type = LINK_JOB_CANCEL, .job = job->wire_id, .reason = reason};
+        /* Best effort: when the queue is full, the orchestrator's own deadline ends the job. */
+        enum err ignored = j->send(j->send_arg, &m, NULL);
+        (void)ignored;
+    }
+    job->wire_id = 0;
+}
+
+/* What is not there yet will not come: gaps. Destroys the job unless its source is still growing.
+ */
+static void give_up(struct job_stream *s, struct job *job, const char *reason)
+{
+    job->failed = true;
+    cancel_on_wire(s->owner, job, reason);
+    if (job->source == NULL) {
+        return;
+    }
+    log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
+             reason);
+    s->owner->counters.given_up++;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!job->rungs[i].settled) {
+            settle_rung(s, job, i, true);
+        }
+    }
+    job_destroy(s, job);
+}
+
+/* --- in --- */
+
+static struct job *find_job(struct jobs *j, uint64_t wire_id, struct job_stream **ret_stream)
+{
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            struct job *job = LIST_ITEM(jn, struct job, node);
+            if (job->wire_id == wire_id) {
+                *ret_stream = s;
+                return job;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void on_rung_unit(struct job_stream *s, struct job *job, const struct link_unit *u,
+                         struct blob *payload)
+{
+    size_t i = u->rung < job->n_wire_rungs ? job->wire_rungs[u->rung] : SIZE_MAX;
+    enum err e = ERR_PROTO;
+    if (i != SIZE_MAX && !(u->last && job->source == NULL)) {
+        const struct link_rung described = describe_rung(s, job, i);
+        e = jobs_rung_push(&job->rungs[i], &described, u, payload);
+    }
+    if (e != ERR_OK) {
+        s->owner->counters.refused_units++;
+        log_warn("jobs", "bad_rung_unit", "stream=%s msn=%" PRIu64 " rung=%u part=%u: %s", s->id,
+                 job->msn, u->rung, u->part, err_text(e));
+        give_up(s, job, "the orchestrator sent a unit that does not fit");
+        return;
+    }
+    jobs_rate_spend(&s->rates[i], u);
+    if (job->rungs[i].complete) {
+        settle_rung(s, job, i, false);
+    }
+    if (all_settled(s, job)) {
+        s->owner->counters.done++;
+        job_destroy(s, job);
+    }
+}
+
+void jobs_on_message(struct jobs *j, const struct link_msg *m, struct blob *payload)
+{
+    struct job_stream *s;
+    struct job *job = find_job(j, m->job, &s);
+    if (job == NULL || m->job == 0) {
+        return; /* finished or given up: answers to it may still be under way */
+    }
+    switch (m->type) {
+    case LINK_RUNG_UNIT:
+        on_rung_unit(s, job, &m->unit, payload);
+        break;
+    case LINK_JOB_FAILED:
+    case LINK_JOB_REFUSE:
+        j->counters.failed++;
+        job->wire_id = 0;
+        give_up(s, job, m->reason);
+        break;
+    default:
+        break; /* JOB_ACCEPT and JOB_DONE tell nothing that the units do not */
+    }
+}
+
+void jobs_tick(struct jobs *j, int64_t now_ms)
+{
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            struct job *job = LIST_ITEM(jn, struct job, node);
+            if (job->source != NULL && now_ms - job->complete_ms > j->deadline_ms) {
+                give_up(s, job,
+                        j->connected ? "no transcoder finished it in time"
+                                     : "there is no orchestrator");
+            }
+        }
+    }
+}
+
+bool jobs_idle(const struct jobs *j)
+{
+    LIST_EACH (&j->streams, sn, sn_next) {
+        if (LIST_ITEM(sn, struct job_stream, node)->n_jobs > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- streams --- */
+
+struct job_stream *jobs_stream_create(struct jobs *j, const char *id,
+                                      const struct profile *const *ladder,
+                                      struct rendition *const *rungs, size_t n)
+{
+    struct job_stream *s = mem_alloc(sizeof *s);
+    s->owner = j;
+    snprintf(s->id, sizeof s->id, "%s", id);
+    s->n = n;
+    for (size_t i = 0; i < n; i++) {
+        s->ladder[i] = ladder[i];
+        s->renditions[i] = rungs[i];
+        jobs_rate_init(&s->rates[i], ladder[i]->bitrate_bps);
+    }
+    list_init(&s->jobs);
+    list_push_back(&j->streams, &s->node);
+    return s;
+}
+
+void jobs_stream_destroy(struct job_stream *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    LIST_EACH (&s->jobs, jn, jn_next) {
+        struct job *job = LIST_ITEM(jn, struct job, node);
+        cancel_on_wire(s->owner, job, "the stream has ended");
+        job_destroy(s, job);
+    }
+    list_remove(&s->node);
+    mem_free(s);
+}
+
+static struct job *open_job(struct job_stream *s)
+{
+    if (list_empty(&s->jobs)) {
+        return NULL;
+    }
+    struct job *newest = LIST_ITEM(s->jobs.prev, struct job, node);
+    return newest->source == NULL ? newest : NULL;
+}
+
+void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
+{
+    if (s->n_jobs >= JOBS_PER_STREAM_MAX) {
+        give_up(s, LIST_ITEM(s->jobs.next, struct job, node),
+                "transcoding is too far behind the source");
+    }
+    struct job *job = mem_alloc(sizeof *job);
+    job->msn = msn;
+    job->video = track_ref(video);
+    for (size_t i = 0; i < s->n; i++) {
+        jobs_rung_init(&job->rungs[i]);
+        rendition_expect(s->renditions[i], msn);
+    }
+    list_push_back(&s->jobs, &job->node);
+    s->n_jobs++;
+}
+
+static enum err add_input(struct job *job, const struct packet *p, uint32_t part)
+{
+    if (job->input_bytes + p->data.len > JOB_INPUT_MAX) {
+        return ERR_LIMIT;
+    }
+    if (job->n_inputs == job->cap_inputs) {
+        size_t cap = job->cap_inputs > 0 ? job->cap_inputs * 2 : INPUTS_FIRST_CAP;
+        struct input *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
+        if (inputs == NULL) {
+            return ERR_NOMEM;
+        }
+        job->inputs = inputs;
+        job->cap_inputs = cap;
+    }
+    job->inputs[job->n_inputs++] = (struct input){packet_ref(p), part};
+    job->input_bytes += p->data.len;
+    return ERR_OK;
+}
+
+void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part)
+{
+    struct job *job = open_job(s);
+    if (job == NULL || job->failed) {
+        return;
+    }
+    enum err e = add_input(job, p, part);
+    if (e != ERR_OK) {
+        give_up(s, job, err_text(e));
+        return;
+    }
+    e = job_pump(s, job);
+    (void)e; /* full: what is kept goes out when there is room */
+}
+
+void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms)
+{
+    struct job *job = open_job(s);
+    if (job == NULL) {
+        return;
+    }
+    job->source = segment_ref(source);
+    job->complete_ms = now_ms;
+    if (job->failed) {
+        give_up(s, job, "its job had failed");
+        return;
+    }
+    enum err e = job_pump(s, job);
+    (void)e;
+}

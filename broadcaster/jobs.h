@@ -1,0 +1,63 @@
+/* Segments out to the orchestrator, rung units back. One job is one segment of one stream,
+ * streamed: it opens with the segment's first packet. The packets are kept until the job is
+ * finished, so that it can be opened anew after the orchestrator, or the way to it, was lost. Every
+ * number of a rung is settled in the end: with content or as a gap. Pure but for the log; loop's
+ * thread. */
+#ifndef BROADCASTER_JOBS_H
+#define BROADCASTER_JOBS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "broadcaster/rendition.h"
+#include "broadcaster/segment.h"
+#include "media/packet.h"
+#include "media/profile.h"
+#include "proto/link_msg.h"
+
+#define JOBS_PER_STREAM_MAX 8                  /* unfinished segments; the oldest is given up */
+#define JOB_INPUT_MAX       (64 * 1024 * 1024) /* bytes of one segment's packets */
+
+struct jobs;
+struct job_stream; /* the jobs of one stream */
+
+/* Sends one message to the orchestrator; ERR_AGAIN: full, jobs_writable follows. */
+typedef enum err jobs_send_fn(void *arg, const struct link_msg *m, struct blob *payload);
+
+/* deadline_ms: how long after its end a segment's rungs may come. */
+struct jobs *jobs_create(jobs_send_fn *send, void *arg, int64_t deadline_ms);
+void jobs_destroy(struct jobs *j); /* takes NULL; after all its streams */
+
+/* The orchestrator welcomed us, or was lost. */
+void jobs_set_connected(struct jobs *j, bool connected);
+void jobs_writable(struct jobs *j);
+void jobs_on_message(struct jobs *j, const struct link_msg *m, struct blob *payload);
+
+/* Gives up what is too late. Call a few times a second. */
+void jobs_tick(struct jobs *j, int64_t now_ms);
+
+/* True when no job is unfinished. */
+bool jobs_idle(const struct jobs *j);
+
+struct jobs_counters {
+    uint64_t opened, reopened, done, given_up, failed, refused_units;
+};
+struct jobs_counters jobs_counters(const struct jobs *j);
+
+/* rungs[i] is the rendition of ladder[i]; both borrowed for the stream's life; id copied. */
+struct job_stream *jobs_stream_create(struct jobs *j, const char *id,
+                                      const struct profile *const *ladder,
+                                      struct rendition *const *rungs, size_t n);
+void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
+
+/* The next segment begins: numbers rise. packets then follow in decoding order (a reference of each
+ * is taken), those with PACKET_PREROLL first. */
+void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video);
+void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part);
+
+/* The open segment is complete; source gives times, flags and sound to the rungs' segments. */
+void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms);
+
+#endif

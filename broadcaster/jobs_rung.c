@@ -1,0 +1,96 @@
+#include "broadcaster/jobs_rung.h"
+
+/* x264's own default for an encoder that starts with nothing before it. */
+#define RATE_FIRST_PERMILLE 900
+
+void jobs_rung_init(struct jobs_rung *r)
+{
+    *r = (struct jobs_rung){0};
+    packets_init(&r->packets);
+}
+
+void jobs_rung_fini(struct jobs_rung *r)
+{
+    packets_fini(&r->packets);
+    track_unref(r->track);
+}
+
+static bool times_rise(const struct jobs_rung *r, const struct link_unit *u)
+{
+    const struct packets *ps = &r->packets;
+    int64_t last = ps->count > 0 ? ps->items[ps->count - 1].dts : INT64_MIN;
+    for (size_t i = 0; i < u->n_packets; i++) {
+        if (u->packets[i].dts <= last) {
+            return false;
+        }
+        last = u->packets[i].dts;
+    }
+    return true;
+}
+
+static enum err learn_track(struct jobs_rung *r, const struct link_rung *described,
+                            const struct link_unit *u)
+{
+    if (u->config.len == 0) {
+        return ERR_PROTO;
+    }
+    struct track_params params = {
+        .kind = TRACK_VIDEO,
+        .codec = CODEC_H264,
+        .config = u->config,
+        .width = (int)described->width,
+        .height = (int)described->height,
+        .sar_num = 0,
+        .sar_den = 1,
+    };
+    r->track = track_create(&params);
+    r->config_hash = u->config_hash;
+    return r->track != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
+                        const struct link_unit *u, struct blob *payload)
+{
+    if (r->complete || u->part != r->parts || u->n_packets == 0 || !times_rise(r, u)) {
+        return ERR_PROTO;
+    }
+    if (r->track == NULL) {
+        enum err e = learn_track(r, described, u);
+        if (e != ERR_OK) {
+            return e;
+        }
+    } else if (u->config_hash != r->config_hash) {
+        return ERR_PROTO;
+    }
+    enum err e = link_unit_packets(u, TRACK_VIDEO, payload, &r->packets);
+    if (e == ERR_OK) {
+        r->parts++;
+        r->complete = u->last;
+    }
+    return e;
+}
+
+void jobs_rate_init(struct jobs_rate *r, int bitrate_bps)
+{
+    r->size_bits = bitrate_bps;
+    r->level_bits = r->size_bits * RATE_FIRST_PERMILLE / 1000;
+}
+
+void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
+{
+    for (size_t i = 0; i < u->n_packets; i++) {
+        r->level_bits += r->size_bits * u->packets[i].duration / TICKS_PER_S;
+        if (r->level_bits > r->size_bits) {
+            r->level_bits = r->size_bits;
+        }
+        r->level_bits -= (int64_t)u->packets[i].length * 8;
+        if (r->level_bits < 0) {
+            r->level_bits = 0;
+        }
+    }
+}
+
+uint32_t jobs_rate_permille(const struct jobs_rate *r)
+{
+    return (uint32_t)(r->level_bits * 1000 / r->size_bits);
+}

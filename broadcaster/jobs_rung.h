@@ -1,0 +1,42 @@
+/* One rung of one job at the broadcaster: the parts that came back, and the rate-control level that
+ * the next segment's encoder starts with. Pure. */
+#ifndef BROADCASTER_JOBS_RUNG_H
+#define BROADCASTER_JOBS_RUNG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "media/packet.h"
+#include "proto/link_msg.h"
+
+struct jobs_rung {
+    struct packets packets;
+    struct track *track; /* from the first part */
+    uint64_t config_hash;
+    uint32_t parts; /* received; the next one must have this number */
+    bool complete;  /* the last part is here */
+    bool settled;   /* its segment, or the gap, was given to the rendition */
+};
+
+void jobs_rung_init(struct jobs_rung *r);
+void jobs_rung_fini(struct jobs_rung *r);
+
+/* Adds a part. ERR_PROTO: not the next part, no packets, no parameter sets with the first one,
+ * others than before inside a segment, or decoding times that do not rise. ERR_NOMEM. */
+enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
+                        const struct link_unit *u, struct blob *payload) CHECKED;
+
+/* A leaky bucket over the rung's own bytes: the decoder's buffer as the encoder's rate control
+ * models it (ISO/IEC 14496-10, annex C). */
+struct jobs_rate {
+    int64_t size_bits; /* one second at the cap */
+    int64_t level_bits;
+};
+
+void jobs_rate_init(struct jobs_rate *r, int bitrate_bps);
+void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u);
+uint32_t jobs_rate_permille(const struct jobs_rate *r);
+
+#endif

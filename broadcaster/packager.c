@@ -1,0 +1,357 @@
+#include "broadcaster/packager.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/opt.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "broadcaster/annexb.h"
+
+#define IO_BYTES       32768
+#define TS_PACKET      188
+#define TS_PID_PAT     0x0000
+#define TS_PID_SDT     0x0011
+#define TS_PID_PMT     0x1000
+#define TS_PID_VIDEO   0x0100
+#define TS_PID_AUDIO   0x0101
+#define TS_CLOCK_TICKS (INT64_C(1) << 33) /* PTS, DTS and PCR base wrap here */
+#define TABLE_PERIOD_S "1000000"          /* longer than any segment: tables stand once */
+
+/* Audio frames share a PES packet as long as they lie within half of this: light rungs would
+ * otherwise double in size. */
+#define MAX_DELAY_US 700000
+
+#define AAC_FRAME_SAMPLES 1024
+#define ADTS_HEADER_BYTES 7
+#define ADTS_FRAME_MAX    0x1fff /* 13 bits of aac_frame_length */
+#define AAC_FRAME_MIN     2      /* libavformat refuses shorter ones */
+
+struct muxer {
+    AVFormatContext *format;
+    AVStream *video;
+    AVStream *audio;
+    AVPacket *packet;
+    struct buf out;
+    enum err write_error; /* why out could not take what libavformat wrote */
+    struct buf sets;      /* the video's parameter sets as a byte stream */
+    struct buf unit;      /* scratch: one access unit as a byte stream */
+    int length_size;
+    int64_t offset;      /* added to every time */
+    int64_t last_dts[2]; /* by track_kind, so that they rise strictly */
+    bool any[2];
+};
+
+static enum err err_of_av(int code)
+{
+    return code >= 0 ? ERR_OK : code == AVERROR(ENOMEM) ? ERR_NOMEM : ERR_IO;
+}
+
+static int write_out(void *arg, uint8_t *data, int size)
+{
+    struct muxer *m = arg;
+    enum err e = buf_put(&m->out, span_of(data, (size_t)size));
+    if (e != ERR_OK) {
+        m->write_error = e;
+        return e == ERR_NOMEM ? AVERROR(ENOMEM) : AVERROR(EFBIG);
+    }
+    return size;
+}
+
+static enum err set_extradata(AVCodecParameters *p, struct span bytes)
+{
+    p->extradata = av_mallocz(bytes.len + AV_INPUT_BUFFER_PADDING_SIZE);
+    if (p->extradata == NULL) {
+        return ERR_NOMEM;
+    }
+    memcpy(p->extradata, bytes.data, bytes.len);
+    p->extradata_size = (int)bytes.len;
+    return ERR_OK;
+}
+
+static enum err add_video(struct muxer *m, const struct track *track)
+{
+    const struct track_params *t = track_params(track);
+    if (t->kind != TRACK_VIDEO || t->codec != CODEC_H264) {
+        return ERR_UNSUPPORTED;
+    }
+    enum err e = annexb_put_config(&m->sets, t->config, &m->length_size);
+    if (e != ERR_OK) {
+        return e;
+    }
+    m->video = avformat_new_stream(m->format, NULL);
+    if (m->video == NULL) {
+        return ERR_NOMEM;
+    }
+    m->video->id = TS_PID_VIDEO;
+    m->video->codecpar->codec_type = AVMEDIA_TYPE_VIDEO;
+    m->video->codecpar->codec_id = AV_CODEC_ID_H264;
+    m->video->codecpar->width = t->width;
+    m->video->codecpar->height = t->height;
+    return ERR_OK;
+}
+
+static enum err add_audio(struct muxer *m, const struct track *track)
+{
+    const struct track_params *t = track_params(track);
+    if (t->kind != TRACK_AUDIO || t->codec != CODEC_AAC || t->sample_rate <= 0 ||
+        t->config.len == 0) {
+        return ERR_UNSUPPORTED;
+    }
+    m->audio = avformat_new_stream(m->format, NULL);
+    if (m->audio == NULL) {
+        return ERR_NOMEM;
+    }
+    m->audio->id = TS_PID_AUDIO;
+    AVCodecParameters *p = m->audio->codecpar;
+    p->codec_type = AVMEDIA_TYPE_AUDIO;
+    p->codec_id = AV_CODEC_ID_AAC;
+    p->sample_rate = t->sample_rate;
+    p->frame_size = AAC_FRAME_SAMPLES;
+    return set_extradata(p, t->config);
+}
+
+static enum err open_output(struct muxer *m)
+{
+    int code = avformat_alloc_output_context2(&m->format, NULL, "mpegts", NULL);
+    m->packet = av_packet_alloc();
+    uint8_t *io = av_malloc(IO_BYTES);
+    if (code < 0 || m->packet == NULL || io == NULL) {
+        av_free(io);
+        return ERR_NOMEM;
+    }
+    m->format->pb = avio_alloc_context(io, IO_BYTES, 1, m, NULL, write_out, NULL);
+    if (m->format->pb == NULL) {
+        av_free(io);
+        return ERR_NOMEM;
+    }
+    m->format->pb->seekable = 0;
+    m->format->max_delay = MAX_DELAY_US;
+    m->format->avoid_negative_ts = 0;
+    /* The byte stream is made here: libavformat guesses the form from the bytes, and a peer that
+     * sends a NAL unit of one byte would mislead it. */
+    m->format->flags &= ~AVFMT_FLAG_AUTO_BSF;
+    return ERR_OK;
+}
+
+static enum err write_header(struct muxer *m)
+{
+    AVDictionary *options = NULL;
+    av_dict_set(&options, "mpegts_flags", "initial_discontinuity", 0);
+    av_dict_set(&options, "mpegts_copyts", "1", 0);
+    av_dict_set(&options, "pat_period", TABLE_PERIOD_S, 0);
+    av_dict_set(&options, "sdt_period", TABLE_PERIOD_S, 0);
+    int code = avformat_write_header(m->format, &options);
+    av_dict_free(&options);
+    return err_of_av(code);
+}
+
+static void muxer_init(struct muxer *m)
+{
+    *m = (struct muxer){.write_error = ERR_OK};
+    buf_init(&m->out, PACKAGER_BYTES_MAX);
+    buf_init(&m->sets, PACKAGER_BYTES_MAX);
+    buf_init(&m->unit, PACKAGER_BYTES_MAX);
+}
+
+static void muxer_fini(struct muxer *m)
+{
+    if (m->format != NULL) {
+        if (m->format->pb != NULL) {
+            av_freep(&m->format->pb->buffer);
+            avio_context_free(&m->format->pb);
+        }
+        avformat_free_context(m->format);
+    }
+    if (m->packet != NULL) {
+        m->packet->data = NULL;
+        m->packet->size = 0;
+        av_packet_free(&m->packet);
+    }
+    buf_fini(&m->out);
+    buf_fini(&m->sets);
+    buf_fini(&m->unit);
+}
+
+/* Borrows data: av_write_frame copies what it keeps. */
+static enum err write_packet(struct muxer *m, AVStream *stream, const struct packet *p,
+                             struct span data)
+{
+    int64_t *last = &m->last_dts[p->kind];
+    int64_t dts = p->dts + m->offset;
+    int64_t pts = p->pts + m->offset;
+    if (m->any[p->kind] && dts <= *last) {
+        dts = *last + 1;
+    }
+    AVPacket *out = m->packet;
+    out->data = (uint8_t *)data.data;
+    out->size = (int)data.len;
+    out->stream_index = stream->index;
+    out->dts = dts;
+    out->pts = pts > dts ? pts : dts;
+    out->duration = p->duration;
+    out->flags = p->flags & PACKET_KEY ? AV_PKT_FLAG_KEY : 0;
+    enum err e = err_of_av(av_write_frame(m->format, out));
+    if (e == ERR_OK) {
+        *last = dts;
+        m->any[p->kind] = true;
+    }
+    return m->write_error != ERR_OK ? m->write_error : e;
+}
+
+static enum err write_video(struct muxer *m, const struct packet *p)
+{
+    static const uint8_t padding[AV_INPUT_BUFFER_PADDING_SIZE];
+    bool join = !m->any[TRACK_VIDEO] || annexb_is_idr(p->data, m->length_size);
+    struct span sets = join ? buf_span(&m->sets) : span_of(NULL, 0);
+    buf_clear(&m->unit);
+    enum err e = annexb_put_unit(&m->unit, p->data, m->length_size, sets);
+    if (e == ERR_PROTO) {
+        return ERR_OK;
+    }
+    struct span unit = buf_span(&m->unit);
+    if (e == ERR_OK) {
+        e = buf_put(&m->unit, span_of(padding, sizeof padding));
+        unit.data = m->unit.data;
+    }
+    return e == ERR_OK ? write_packet(m, m->video, p, unit) : e;
+}
+
+static enum err write_audio(struct muxer *m, const struct packet *p)
+{
+    if (p->data.len < AAC_FRAME_MIN || p->data.len > ADTS_FRAME_MAX - ADTS_HEADER_BYTES) {
+        return ERR_OK;
+    }
+    return write_packet(m, m->audio, p, p->data);
+}
+
+static const struct packets *audio_of(const struct segment *s)
+{
+    static const struct packets none;
+    struct sound *sound = segment_sound(s);
+    return sound != NULL ? sound_packets(sound) : &none;
+}
+
+/* Merges both by DTS, the picture first where they are equal. */
+static enum err write_packets(struct muxer *m, const struct segment *s)
+{
+    const struct packets *video = segment_packets(s);
+    const struct packets *audio = audio_of(s);
+    size_t v = m->video != NULL ? 0 : video->count;
+    size_t a = m->audio != NULL ? 0 : audio->count;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && (v < video->count || a < audio->count)) {
+        bool picture =
+            a == audio->count || (v < video->count && video->items[v].dts <= audio->items[a].dts);
+        e = picture ? write_video(m, &video->items[v++]) : write_audio(m, &audio->items[a++]);
+    }
+    return e;
+}
+
+/* libavformat writes the low 33 bits of times, but counts on them being positive even after it has
+ * taken its delay away for the PCR: the segment is moved into the second round of the clock. */
+static int64_t clock_offset(const struct segment *s)
+{
+    const struct packets *video = segment_packets(s);
+    const struct packets *audio = audio_of(s);
+    int64_t first = video->count > 0 ? video->items[0].dts : audio->items[0].dts;
+    int64_t in_round = first & (TS_CLOCK_TICKS - 1);
+    return TS_CLOCK_TICKS + in_round - first;
+}
+
+/* Each table stands once, at the front: with the segment's number as its continuity counter the
+ * tables of joined segments count on. */
+static void count_tables(struct buf *out, uint64_t msn)
+{
+    for (size_t at = 0; at + TS_PACKET <= out->len; at += TS_PACKET) {
+        uint8_t *p = out->data + at;
+        int pid = (p[1] & 0x1f) << 8 | p[2];
+        if (pid != TS_PID_PAT && pid != TS_PID_SDT && pid != TS_PID_PMT) {
+            return;
+        }
+        p[3] = (uint8_t)((p[3] & 0xf0) | (msn & 0x0f));
+    }
+}
+
+static enum err out_to_blob(struct buf *out, struct blob **ret_blob)
+{
+    uint8_t *bytes = mem_try_realloc(out->data, out->len);
+    if (bytes == NULL) {
+        return ERR_NOMEM;
+    }
+    out->data = bytes;
+    struct blob *b = blob_wrap(bytes, out->len, mem_free, bytes);
+    if (b == NULL) {
+        return ERR_NOMEM;
+    }
+    *out = (struct buf){.max = out->max};
+    *ret_blob = b;
+    return ERR_OK;
+}
+
+static enum err add_streams(struct muxer *m, const struct segment *s, bool with_audio)
+{
+    enum err e = ERR_OK;
+    if (segment_packets(s)->count > 0) {
+        e = segment_video(s) != NULL ? add_video(m, segment_video(s)) : ERR_STATE;
+    }
+    if (e == ERR_OK && with_audio) {
+        e = add_audio(m, sound_track(segment_sound(s)));
+    }
+    return e;
+}
+
+static enum err finish(struct muxer *m, const struct segment *s, struct blob **ret_blob)
+{
+    enum err e = write_packets(m, s);
+    int code = av_write_trailer(m->format);
+    if (e == ERR_OK) {
+        e = m->write_error != ERR_OK ? m->write_error : err_of_av(code);
+    }
+    if (e == ERR_OK && !m->any[TRACK_VIDEO] && !m->any[TRACK_AUDIO]) {
+        e = ERR_NOENT;
+    }
+    if (e == ERR_OK) {
+        count_tables(&m->out, segment_info(s)->msn);
+        e = out_to_blob(&m->out, ret_blob);
+    }
+    return e;
+}
+
+/* *ret_refused: the streams could not be set up, which may be the audio's fault. */
+static enum err mux(const struct segment *s, bool with_audio, struct blob **ret_blob,
+                    bool *ret_refused)
+{
+    struct muxer m;
+    muxer_init(&m);
+    m.offset = clock_offset(s);
+    enum err e = open_output(&m);
+    if (e == ERR_OK) {
+        e = add_streams(&m, s, with_audio);
+        if (e == ERR_OK) {
+            e = write_header(&m);
+        }
+        *ret_refused = e == ERR_IO || e == ERR_UNSUPPORTED;
+    }
+    if (e == ERR_OK) {
+        e = finish(&m, s, ret_blob);
+    }
+    muxer_fini(&m);
+    return e;
+}
+
+enum err packager_mpegts(const struct segment *s, struct blob **ret_blob)
+{
+    bool video = segment_packets(s)->count > 0;
+    bool audio = audio_of(s)->count > 0;
+    if (segment_info(s)->gap || (!video && !audio)) {
+        return ERR_NOENT;
+    }
+    bool refused = false;
+    enum err e = mux(s, segment_sound(s) != NULL, ret_blob, &refused);
+    if (refused && video && segment_sound(s) != NULL) {
+        e = mux(s, false, ret_blob, &refused);
+    }
+    return e;
+}

@@ -1,0 +1,130 @@
+#include "broadcaster/playlist.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "media/track.h"
+
+static bool unreserved(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != 0 && strchr("-._~", c) != NULL);
+}
+
+enum err playlist_put_escaped(struct buf *out, const char *text)
+{
+    enum err e = ERR_OK;
+    for (const char *p = text; *p != '\0' && e == ERR_OK; p++) {
+        unsigned char c = (unsigned char)*p;
+        e = unreserved(c) ? buf_put_u8(out, c) : buf_printf(out, "%%%02X", c);
+    }
+    return e;
+}
+
+enum err playlist_put_master_path(struct buf *out, const char *id)
+{
+    enum err e = buf_printf(out, "/stream/");
+    if (e == ERR_OK) {
+        e = playlist_put_escaped(out, id);
+    }
+    return e == ERR_OK ? buf_printf(out, ".m3u8") : e;
+}
+
+/* Adds "ID/RENDITION". */
+static enum err put_names(struct buf *out, const char *id, const char *rendition)
+{
+    enum err e = playlist_put_escaped(out, id);
+    if (e == ERR_OK) {
+        e = buf_put_u8(out, '/');
+    }
+    return e == ERR_OK ? playlist_put_escaped(out, rendition) : e;
+}
+
+static enum err put_variant(struct buf *out, const char *id, const struct variant *v)
+{
+    enum err e =
+        buf_printf(out, "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=%" PRId64, v->bandwidth_bps);
+    if (e == ERR_OK && v->width > 0 && v->height > 0) {
+        e = buf_printf(out, ",RESOLUTION=%dx%d", v->width, v->height);
+    }
+    if (e == ERR_OK) {
+        e = buf_put_u8(out, '\n');
+    }
+    if (e == ERR_OK) {
+        e = put_names(out, id, v->name);
+    }
+    return e == ERR_OK ? buf_printf(out, ".m3u8\n") : e;
+}
+
+enum err playlist_master(struct buf *out, const char *id, const struct variant *list, size_t n)
+{
+    size_t before = out->len;
+    enum err e = buf_printf(out, "#EXTM3U\n#EXT-X-VERSION:3\n");
+    for (size_t i = 0; i < n && e == ERR_OK; i++) {
+        e = put_variant(out, id, &list[i]);
+    }
+    if (e != ERR_OK) {
+        out->len = before;
+    }
+    return e;
+}
+
+/* The millisecond that a tick falls in, to the nearest; also right below zero. */
+static int64_t nearest_ms(int64_t ticks)
+{
+    int64_t t = ticks + TICKS_PER_MS / 2;
+    return t >= 0 ? t / TICKS_PER_MS : -((-t + TICKS_PER_MS - 1) / TICKS_PER_MS);
+}
+
+static enum err put_segment(struct buf *out, const char *id, const char *rendition,
+                            const struct segment_info *info)
+{
+    enum err e = ERR_OK;
+    if (info->discontinuity) {
+        e = buf_printf(out, "#EXT-X-DISCONTINUITY\n");
+    }
+    if (e == ERR_OK && info->gap) {
+        e = buf_printf(out, "#EXT-X-GAP\n");
+    }
+    /* Rounding both ends and not the length: the sum of neighbours is exact. */
+    int64_t ms = nearest_ms(info->start + info->duration) - nearest_ms(info->start);
+    ms = ms > 0 ? ms : 0;
+    if (e == ERR_OK) {
+        e = buf_printf(out, "#EXTINF:%" PRId64 ".%03d,\n/stream/", ms / 1000, (int)(ms % 1000));
+    }
+    if (e == ERR_OK) {
+        e = put_names(out, id, rendition);
+    }
+    return e == ERR_OK ? buf_printf(out, "/%" PRIu64 ".ts\n", info->msn) : e;
+}
+
+static enum err put_media_head(struct buf *out, const struct window *w, uint64_t first)
+{
+    enum err e = buf_printf(out,
+                            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:%" PRIu64
+                            "\n#EXT-X-TARGETDURATION:%d\n",
+                            first, w->target_duration_s);
+    if (e == ERR_OK && w->show_discontinuity_sequence) {
+        e = buf_printf(out, "#EXT-X-DISCONTINUITY-SEQUENCE:%" PRIu64 "\n",
+                       w->discontinuity_sequence);
+    }
+    return e;
+}
+
+enum err playlist_media(struct buf *out, const char *id, const char *rendition,
+                        const struct window *w)
+{
+    size_t before = out->len;
+    size_t first = w->count - w->listed;
+    enum err e = put_media_head(out, w, w->listed > 0 ? segment_info(w->segments[first])->msn : 0);
+    for (size_t i = first; i < w->count && e == ERR_OK; i++) {
+        e = put_segment(out, id, rendition, segment_info(w->segments[i]));
+    }
+    if (e == ERR_OK && w->ended) {
+        e = buf_printf(out, "#EXT-X-ENDLIST\n");
+    }
+    if (e != ERR_OK) {
+        out->len = before;
+    }
+    return e;
+}

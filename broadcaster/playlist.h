@@ -1,0 +1,29 @@
+/* Writing HLS playlists (RFC 8216; EXT-X-GAP of its second edition), word for word as the players
+ * and scripts of the known system expect them. Pure. */
+#ifndef BROADCASTER_PLAYLIST_H
+#define BROADCASTER_PLAYLIST_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "broadcaster/board.h"
+
+#define PLAYLIST_TYPE "application/vnd.apple.mpegurl" /* RFC 8216, section 4 */
+
+/* Adds text with every byte outside of RFC 3986's "unreserved" percent-encoded. */
+enum err playlist_put_escaped(struct buf *out, const char *text) CHECKED;
+
+/* Adds "/stream/ID.m3u8" with the id percent-encoded. */
+enum err playlist_put_master_path(struct buf *out, const char *id) CHECKED;
+
+/* Adds the master playlist: one variant per item, in their order, with URIs relative to /stream/.
+ * ERR_LIMIT, ERR_NOMEM: out keeps what it had. */
+enum err playlist_master(struct buf *out, const char *id, const struct variant *list,
+                         size_t n) CHECKED;
+
+/* Adds the media playlist of the window's listed segments, with URIs from the root. EXTINF are
+ * milliseconds, cut on one grid from the segments' start times, so that their sum does not drift.
+ * ERR_LIMIT, ERR_NOMEM: out keeps what it had. */
+enum err playlist_media(struct buf *out, const char *id, const char *rendition,
+                        const struct window *w) CHECKED;
+
+#endif

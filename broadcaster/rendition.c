@@ -1,0 +1,199 @@
+#include "broadcaster/rendition.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/mem.h"
+#include "broadcaster/cutter.h"
+
+#define EXPECTED_MAX 64
+
+struct expected {
+    uint64_t msn;
+    struct segment *segment; /* NULL until settled */
+};
+
+struct rendition {
+    struct board *board;
+    char stream_id[ID_MAX + 1];
+    struct variant variant;
+    struct expected expected[EXPECTED_MAX];
+    size_t n_expected;
+    struct segment *kept[RENDITION_KEPT];
+    size_t n_kept;
+    int target_duration_s;
+    uint64_t discontinuities_left; /* that have left the playlist */
+    bool ended;
+    uint64_t last, count, gaps;
+};
+
+struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name)
+{
+    struct rendition *r = mem_alloc(sizeof *r);
+    r->board = board;
+    r->target_duration_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
+    snprintf(r->stream_id, sizeof r->stream_id, "%s", stream_id);
+    snprintf(r->variant.name, sizeof r->variant.name, "%s", name);
+    return r;
+}
+
+void rendition_destroy(struct rendition *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < r->n_expected; i++) {
+        segment_unref(r->expected[i].segment);
+    }
+    for (size_t i = 0; i < r->n_kept; i++) {
+        segment_unref(r->kept[i]);
+    }
+    mem_free(r);
+}
+
+const char *rendition_name(const struct rendition *r)
+{
+    return r->variant.name;
+}
+
+uint64_t rendition_next(const struct rendition *r)
+{
+    return r->n_expected > 0 ? r->expected[0].msn : 0;
+}
+
+static size_t listed(const struct rendition *r)
+{
+    return r->n_kept < RENDITION_LISTED ? r->n_kept : RENDITION_LISTED;
+}
+
+static void publish(struct rendition *r)
+{
+    if (r->n_kept == 0) {
+        return;
+    }
+    struct window *w = window_create(r->kept, r->n_kept, listed(r));
+    w->target_duration_s = r->target_duration_s;
+    w->discontinuity_sequence = r->discontinuities_left;
+    w->show_discontinuity_sequence = r->discontinuities_left > 0;
+    w->ended = r->ended;
+    board_publish(r->board, r->stream_id, &r->variant, w);
+    window_unref(w);
+}
+
+/* What the master playlist says follows what was seen: the output's size, the highest rate. */
+static void measure(struct rendition *r, const struct segment *s)
+{
+    const struct segment_info *info = segment_info(s);
+    const struct track *video = segment_video(s);
+    if (video != NULL) {
+        r->variant.width = track_params(video)->width;
+        r->variant.height = track_params(video)->height;
+    }
+    if (info->duration > 0) {
+        int64_t bps = (int64_t)segment_bytes(s) * 8 * TICKS_PER_S / info->duration;
+        if (bps > r->variant.bandwidth_bps) {
+            r->variant.bandwidth_bps = bps;
+        }
+    }
+    int seconds = (int)((info->duration + TICKS_PER_S / 2) / TICKS_PER_S);
+    if (seconds > r->target_duration_s) {
+        r->target_duration_s = seconds;
+    }
+}
+
+static void keep(struct rendition *r, struct segment *s)
+{
+    if (r->n_kept == RENDITION_KEPT) {
+        segment_unref(r->kept[0]);
+        memmove(r->kept, r->kept + 1, (RENDITION_KEPT - 1) * sizeof r->kept[0]);
+        r->n_kept--;
+    }
+    if (r->n_kept >= RENDITION_LISTED &&
+        segment_info(r->kept[r->n_kept - RENDITION_LISTED])->discontinuity) {
+        r->discontinuities_left++;
+    }
+    r->kept[r->n_kept++] = s;
+}
+
+static void add(struct rendition *r, struct segment *s)
+{
+    const struct segment_info *info = segment_info(s);
+    if (info->gap && r->count == 0) {
+        segment_unref(s);
+        return;
+    }
+    if (info->gap) {
+        r->gaps++;
+    } else {
+        r->last = info->msn;
+    }
+    r->count++;
+    measure(r, s);
+    keep(r, s);
+}
+
+static void publish_settled(struct rendition *r)
+{
+    size_t n = 0;
+    while (n < r->n_expected && r->expected[n].segment != NULL) {
+        add(r, r->expected[n++].segment);
+    }
+    if (n > 0) {
+        r->n_expected -= n;
+        memmove(r->expected, r->expected + n, r->n_expected * sizeof r->expected[0]);
+        publish(r);
+    }
+}
+
+void rendition_expect(struct rendition *r, uint64_t msn)
+{
+    assert(r->n_expected == 0 || msn > r->expected[r->n_expected - 1].msn);
+    assert(r->n_expected < EXPECTED_MAX); /* the owner gives up old numbers long before */
+    r->expected[r->n_expected++] = (struct expected){.msn = msn};
+}
+
+void rendition_settle(struct rendition *r, struct segment *s)
+{
+    for (size_t i = 0; i < r->n_expected; i++) {
+        if (r->expected[i].msn == segment_info(s)->msn && r->expected[i].segment == NULL) {
+            r->expected[i].segment = segment_ref(s);
+            publish_settled(r);
+            return;
+        }
+    }
+    assert(!"a segment that was not expected, or twice");
+}
+
+void rendition_set_ended(struct rendition *r, bool ended)
+{
+    if (r->ended != ended) {
+        r->ended = ended;
+        publish(r);
+    }
+}
+
+uint64_t rendition_last(const struct rendition *r)
+{
+    return r->last;
+}
+
+size_t rendition_bytes(const struct rendition *r)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < r->n_kept; i++) {
+        sum += segment_bytes(r->kept[i]);
+    }
+    return sum;
+}
+
+uint64_t rendition_count(const struct rendition *r)
+{
+    return r->count;
+}
+
+uint64_t rendition_gaps(const struct rendition *r)
+{
+    return r->gaps;
+}

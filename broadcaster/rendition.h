@@ -1,0 +1,49 @@
+/* One rendition of a stream as the loop sees it: settled segments in rising numbers, and the window
+ * that viewers get. A segment is settled once: with content or as a gap; numbers are published in
+ * order, so an unsettled one holds back those behind it. Loop's thread. */
+#ifndef BROADCASTER_RENDITION_H
+#define BROADCASTER_RENDITION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broadcaster/board.h"
+#include "broadcaster/segment.h"
+
+#define RENDITION_LISTED 6  /* segments in the playlist */
+#define RENDITION_KEPT   12 /* segments that can be fetched */
+
+struct rendition;
+
+/* name at most RENDITION_NAME_MAX. The board is borrowed. */
+struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name);
+void rendition_destroy(struct rendition *r); /* takes NULL; the board keeps its snapshot */
+
+const char *rendition_name(const struct rendition *r);
+
+/* The number that must be settled next; 0 before the first. Later expects may only be higher. */
+uint64_t rendition_next(const struct rendition *r);
+
+/* Announces that msn will be settled; numbers are announced in rising order, and those left out are
+ * not part of this rendition. */
+void rendition_expect(struct rendition *r, uint64_t msn);
+
+/* Settles an expected number: takes a reference of s (which has that number; gap segments too).
+ * Publishes what is complete in order. A gap before the first content is left out. */
+void rendition_settle(struct rendition *r, struct segment *s);
+
+/* Prints EXT-X-ENDLIST from now on, or takes it back when the publisher returned. */
+void rendition_set_ended(struct rendition *r, bool ended);
+
+/* Highest published number with content; 0 when none. */
+uint64_t rendition_last(const struct rendition *r);
+
+/* Sum of segment_bytes over what is kept. */
+size_t rendition_bytes(const struct rendition *r);
+
+/* Published so far. */
+uint64_t rendition_count(const struct rendition *r);
+uint64_t rendition_gaps(const struct rendition *r);
+
+#endif

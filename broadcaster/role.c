@@ -1,0 +1,439 @@
+#include "broadcaster/role.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broadcaster/ingest.h"
+#include "broadcaster/publish_name.h"
+#include "broadcaster/stream.h"
+#include "broadcaster/uplink.h"
+#include "broadcaster/viewers.h"
+#include "run/addr.h"
+#include "run/log.h"
+#include "run/metrics.h"
+
+#define TICK_MS                100
+#define STOP_WAIT_MS           3000 /* for rungs that are under way at the end */
+#define RTMP_PORT              1935
+#define HTTP_PORT              8935
+#define ORCH_PORT              8935
+#define INGEST_CONNECTIONS_MAX 1000
+#define VIEWER_CONNECTIONS_MAX 10000
+#define VIEWER_THREADS         2
+#define VIEWER_IDLE_S          30
+#define NUMBERS_FILE           "segment-numbers"
+
+struct config {
+    struct daemon_config common;
+    const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
+    bool current_manifest;
+    long max_sessions;
+    long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
+    long connections_per_address;
+};
+
+#define FIELD(f) offsetof(struct config, f)
+
+static const struct option options[] = {
+    {"rtmpAddr", OPTION_STRING, "127.0.0.1:1935", 0, 0, false, FIELD(rtmp_addr), "HOST:PORT",
+     "Where publishers connect."},
+    {"httpAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(http_addr), "HOST:PORT",
+     "Where viewers connect."},
+    {"orchAddr", OPTION_STRING, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
+     "The orchestrator, without which only the source is served; the first of a list is used."},
+    {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
+     "The secret shared with an orchestrator on another host; not needed on the same one."},
+    {"transcodingOptions", OPTION_STRING, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
+     FIELD(transcoding_options), "RUNG[,...]", "The rungs that each stream is transcoded to."},
+    {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
+     "Serves the newest stream as /stream/current.m3u8 too."},
+    {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
+     "Streams that may be live at once."},
+    {"reconnectGraceMs", OPTION_INT, "30000", 0, 3600000, false, FIELD(grace_ms), "MS",
+     "How long a publisher may be away before its stream ends."},
+    {"lingerMs", OPTION_INT, "12000", 0, 3600000, false, FIELD(linger_ms), "MS",
+     "How long an ended stream can still be fetched."},
+    {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
+     "How long after its end a segment's rungs may come, before they are given up as gaps."},
+    {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
+     "How long a connection may take until it publishes."},
+    {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
+     "How long a publisher may send nothing."},
+    {"connectionsPerAddress", OPTION_INT, "64", 1, 100000, false, FIELD(connections_per_address),
+     "N", "RTMP connections of one address that do not publish yet."},
+};
+
+struct broadcaster {
+    struct daemon *daemon;
+    struct board *board;
+    struct numbers *numbers;
+    struct uplink *uplink; /* NULL: source only */
+    struct jobs *jobs;
+    struct streams *streams;
+    struct ingest *ingest;
+    struct viewers *viewers;
+    struct loop_timer *tick;
+    int64_t stop_by_ms; /* 0 until the ingest has closed at the end */
+};
+
+/* --- publishers --- */
+
+static enum err refuse(struct ingest_refusal *r, const char *code, const char *text, enum err e)
+{
+    r->code = code;
+    snprintf(r->text, sizeof r->text, "%s", text);
+    return e;
+}
+
+/* One publisher and what it publishes. */
+struct publication {
+    struct stream *stream;
+    struct publisher *publisher;
+    bool closing;
+};
+
+static enum err on_publish(void *arg, struct publisher *p, const struct ingest_request *r,
+                           void **ret_stream, struct ingest_refusal *refusal)
+{
+    struct broadcaster *b = arg;
+    struct publish_name name;
+    const char *why = "";
+    enum err e = publish_name_parse(r->path, &name);
+    if (e != ERR_OK) {
+        return refuse(refusal, "NetStream.Publish.BadName",
+                      "the stream's name may have letters, digits and . _ - ~, up to 128 bytes", e);
+    }
+    struct stream *st;
+    e = streams_publish(b->streams, name.id, clock_mono_ms(), clock_wall_ms(), &st, &why);
+    if (e != ERR_OK) {
+        const char *code =
+            e == ERR_STATE ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed";
+        return refuse(refusal, code, why, e);
+    }
+    log_info("broadcaster", "publish", "stream=%s peer=%s", stream_id(st), r->peer);
+    struct publication *pub = mem_alloc(sizeof *pub);
+    pub->stream = st;
+    pub->publisher = p;
+    *ret_stream = pub;
+    return ERR_OK;
+}
+
+static void on_track(void *arg, void *stream, struct track *track)
+{
+    struct publication *pub = stream;
+    stream_track(pub->stream, track);
+}
+
+static void on_packet(void *arg, void *stream, const struct packet *packet)
+{
+    struct publication *pub = stream;
+    if (pub->closing || stream_packet(pub->stream, packet, clock_mono_ms()) == ERR_OK) {
+        return;
+    }
+    pub->closing = true;
+    publisher_close(
+        pub->publisher, "NetStream.Publish.Failed",
+        "a segment of this stream is larger than the server can hold: lower the bitrate");
+}
+
+static void on_end(void *arg, void *stream, const char *reason, int orderly)
+{
+    struct publication *pub = stream;
+    log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"",
+             stream_id(pub->stream), orderly, reason);
+    stream_end(pub->stream, clock_mono_ms());
+    mem_free(pub);
+}
+
+static const struct ingest_handler ingest_handler = {on_publish, on_track, on_packet, on_end};
+
+/* --- life --- */
+
+static void on_tick(void *arg)
+{
+    struct broadcaster *b = arg;
+    int64_t now = clock_mono_ms();
+    jobs_tick(b->jobs, now);
+    streams_tick(b->streams, now);
+    if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || b->uplink == NULL || jobs_idle(b->jobs))) {
+        b->stop_by_ms = 0;
+        daemon_stopped(b->daemon);
+    }
+}
+
+static enum err parse_addr(const char *flag, const char *text, const char *host, int port,
+                           struct addr *ret_addr)
+{
+    enum err e = addr_parse(text, host, port, ret_addr);
+    if (e != ERR_OK) {
+        log_error("broadcaster", "bad_address", "%s \"%s\" is not host:port", flag, text);
+    }
+    return e;
+}
+
+static enum err open_uplink(struct broadcaster *b, const struct config *c)
+{
+    if (c->orch_addr[0] == '\0') {
+        log_warn("broadcaster", "no_orchestrator",
+                 "no orchestrator specified (-orchAddr): transcoding will not happen");
+        return ERR_OK;
+    }
+    char first[ADDR_MAX];
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(c->orch_addr, ","), c->orch_addr);
+    struct uplink_config u = {
+        .secret = c->orch_secret,
+        .data_dir = b->daemon->data_dir,
+        .name = c->common.name,
+        .retry_min_ms = 200,
+        .retry_max_ms = 5000,
+    };
+    enum err e = parse_addr("-orchAddr", first, "127.0.0.1", ORCH_PORT, &u.addr);
+    return e == ERR_OK ? uplink_create(b->daemon->loop, &u, &b->uplink) : e;
+}
+
+static enum err no_uplink(void *arg, const struct link_msg *m, struct blob *payload)
+{
+    return ERR_AGAIN;
+}
+
+static enum err parse_ladder(const struct config *c, struct streams_config *s)
+{
+    struct span bad;
+    enum err e =
+        profile_parse_list(span_cstr(c->transcoding_options), s->ladder, &s->n_ladder, &bad);
+    if (e == ERR_LIMIT) {
+        log_error("broadcaster", "config", "-transcodingOptions: more than %d rungs",
+                  PROFILE_LADDER_MAX);
+    } else if (e == ERR_STATE) {
+        log_error("broadcaster", "config", "-transcodingOptions: \"%.*s\" stands there twice",
+                  (int)bad.len, (const char *)bad.data);
+    } else if (e != ERR_OK) {
+        char known[1024] = "";
+        size_t n, used = 0;
+        const struct profile *all = profile_all(&n);
+        for (size_t i = 0; i < n; i++) {
+            used += (size_t)snprintf(known + used, sizeof known - used, " %s", all[i].name);
+        }
+        log_error("broadcaster", "config",
+                  "-transcodingOptions: there is no rung \"%.*s\"; known are:%s", (int)bad.len,
+                  (const char *)bad.data, known);
+    }
+    return e;
+}
+
+static enum err open_streams(struct broadcaster *b, const struct config *c)
+{
+    struct streams_config s = {
+        .max_live = (size_t)c->max_sessions,
+        .grace_ms = c->grace_ms,
+        .linger_ms = c->linger_ms,
+        .show_current = c->current_manifest,
+    };
+    if (c->max_sessions <= 0) {
+        log_error("broadcaster", "config", "-maxSessions must be greater than zero");
+        return ERR_LIMIT;
+    }
+    enum err e = parse_ladder(c, &s);
+    if (e == ERR_OK) {
+        e = open_uplink(b, c);
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (b->uplink == NULL) {
+        s.n_ladder = 0;
+    }
+    char path[sizeof b->daemon->data_dir + sizeof NUMBERS_FILE + 1];
+    snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, NUMBERS_FILE);
+    b->numbers = numbers_open(path);
+    b->jobs =
+        jobs_create(b->uplink != NULL ? uplink_send : no_uplink, b->uplink, c->rung_deadline_ms);
+    if (b->uplink != NULL) {
+        uplink_set_jobs(b->uplink, b->jobs);
+    }
+    s.board = b->board;
+    s.jobs = b->jobs;
+    s.numbers = b->numbers;
+    b->streams = streams_create(&s);
+    return ERR_OK;
+}
+
+static enum err open_ingest(struct broadcaster *b, const struct config *c)
+{
+    struct ingest_config i = {
+        .max_connections = INGEST_CONNECTIONS_MAX,
+        .max_per_address = (int)c->connections_per_address,
+        .setup_timeout_ms = (int)c->setup_timeout_ms,
+        .idle_timeout_ms = (int)c->idle_timeout_ms,
+    };
+    enum err e = parse_addr("-rtmpAddr", c->rtmp_addr, "127.0.0.1", RTMP_PORT, &i.addr);
+    if (e != ERR_OK) {
+        return e;
+    }
+    char text[ADDR_MAX];
+    addr_format(&i.addr, text);
+    const char *why = "";
+    e = ingest_create(b->daemon->loop, &i, &ingest_handler, b, &b->ingest, &why);
+    if (e != ERR_OK) {
+        log_error("broadcaster", "cannot_listen",
+                  "RTMP on %s: %s; choose another one with -rtmpAddr", text, why);
+    } else {
+        log_info("broadcaster", "ingest", "Video Ingest Endpoint - rtmp://%s", text);
+    }
+    return e;
+}
+
+static enum err open_viewers(struct broadcaster *b, const struct config *c)
+{
+    struct viewers_config v = {
+        .threads = VIEWER_THREADS,
+        .max_connections = VIEWER_CONNECTIONS_MAX,
+        .max_per_address = VIEWER_CONNECTIONS_MAX,
+        .idle_timeout_s = VIEWER_IDLE_S,
+    };
+    enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
+    if (e != ERR_OK) {
+        return e;
+    }
+    char text[ADDR_MAX];
+    addr_format(&v.addr, text);
+    const char *why = "";
+    e = viewers_create(&v, b->board, &b->viewers, &why);
+    if (e != ERR_OK) {
+        log_error("broadcaster", "cannot_listen",
+                  "HTTP on %s: %s; choose another one with -httpAddr", text, why);
+    } else {
+        log_info("broadcaster", "viewers", "HLS at http://%s/stream/ID.m3u8", text);
+    }
+    return e;
+}
+
+static void destroy(void *role)
+{
+    struct broadcaster *b = role;
+    loop_timer_destroy(b->tick);
+    viewers_destroy(b->viewers);
+    streams_destroy(b->streams);
+    uplink_destroy(b->uplink);
+    jobs_destroy(b->jobs);
+    numbers_close(b->numbers);
+    board_destroy(b->board);
+    mem_free(b);
+}
+
+static enum err create(struct daemon *d, const void *config, void **ret_role)
+{
+    const struct config *c = config;
+    struct broadcaster *b = mem_alloc(sizeof *b);
+    b->daemon = d;
+    b->board = board_create();
+    enum err e = open_streams(b, c);
+    if (e == ERR_OK) {
+        e = open_viewers(b, c);
+    }
+    if (e == ERR_OK) {
+        e = open_ingest(b, c);
+    }
+    if (e != ERR_OK) {
+        destroy(b);
+        return e;
+    }
+    b->tick = loop_timer_create(d->loop, on_tick, b);
+    loop_timer_start(b->tick, TICK_MS, TICK_MS);
+    *ret_role = b;
+    return ERR_OK;
+}
+
+static void ingest_closed(void *arg)
+{
+    struct broadcaster *b = arg;
+    b->ingest = NULL;
+    b->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
+}
+
+static void stop(void *role)
+{
+    struct broadcaster *b = role;
+    ingest_close(b->ingest, ingest_closed, b);
+}
+
+/* --- reports --- */
+
+static void status(void *role, struct json *object)
+{
+    struct broadcaster *b = role;
+    streams_status(b->streams, clock_mono_ms(), object);
+    if (b->uplink != NULL) {
+        uplink_status(b->uplink, object);
+    }
+    struct jobs_counters j = jobs_counters(b->jobs);
+    struct json *jobs = json_new_object();
+    json_set_int(jobs, "opened", (int64_t)j.opened);
+    json_set_int(jobs, "reopened", (int64_t)j.reopened);
+    json_set_int(jobs, "done", (int64_t)j.done);
+    json_set_int(jobs, "failed", (int64_t)j.failed);
+    json_set_int(jobs, "given_up", (int64_t)j.given_up);
+    json_set(object, "jobs", jobs);
+    struct viewers_counters v = viewers_counters(b->viewers);
+    struct json *viewers = json_new_object();
+    json_set_int(viewers, "requests", (int64_t)v.requests);
+    json_set_int(viewers, "sent_bytes", (int64_t)v.sent_bytes);
+    json_set(object, "viewers", viewers);
+    if (b->ingest != NULL) {
+        struct ingest_counters i = ingest_counters(b->ingest);
+        struct json *ingest = json_new_object();
+        json_set_int(ingest, "connections", (int64_t)i.connections);
+        json_set_int(ingest, "publishers", (int64_t)i.publishers);
+        json_set_int(ingest, "refused", (int64_t)i.refused);
+        json_set_int(ingest, "protocol_errors", (int64_t)i.protocol_errors);
+        json_set_int(ingest, "timeouts", (int64_t)i.timeouts);
+        json_set_int(ingest, "over_limit", (int64_t)i.over_limit);
+        json_set(object, "ingest", ingest);
+    }
+}
+
+static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+    metrics_family(out, name, METRIC_COUNTER, help);
+    metrics_sample(out, name, NULL, (double)value);
+}
+
+static void metrics(void *role, struct buf *out)
+{
+    struct broadcaster *b = role;
+    streams_metrics(b->streams, out);
+    if (b->uplink != NULL) {
+        uplink_metrics(b->uplink, out);
+    }
+    struct jobs_counters j = jobs_counters(b->jobs);
+    counter(out, "sbe_jobs_opened_total", "Segments offered for transcoding.", j.opened);
+    counter(out, "sbe_jobs_reopened_total", "Segments offered again after a loss.", j.reopened);
+    counter(out, "sbe_jobs_done_total", "Segments whose rungs all came.", j.done);
+    counter(out, "sbe_jobs_given_up_total", "Segments with a rung that was lost.", j.given_up);
+    struct viewers_counters v = viewers_counters(b->viewers);
+    counter(out, "sbe_http_requests_total", "Requests of viewers.", v.requests);
+    counter(out, "sbe_http_sent_bytes_total", "Bytes sent to viewers.", v.sent_bytes);
+    if (b->ingest != NULL) {
+        struct ingest_counters i = ingest_counters(b->ingest);
+        counter(out, "sbe_ingest_bytes_total", "Bytes received from publishers.", i.received_bytes);
+        counter(out, "sbe_ingest_refused_total", "Publishers refused.", i.refused);
+        counter(out, "sbe_ingest_protocol_errors_total", "Connections that broke the protocol.",
+                i.protocol_errors);
+        counter(out, "sbe_ingest_timeouts_total", "Connections that took too long.", i.timeouts);
+    }
+}
+
+const struct role broadcaster_role = {
+    .name = "broadcaster",
+    .default_cli_addr_port = "7935",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .config_size = sizeof(struct config),
+    .create = create,
+    .stop = stop,
+    .destroy = destroy,
+    .status = status,
+    .metrics = metrics,
+};

@@ -1,0 +1,147 @@
+#include "broadcaster/segment.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/mem.h"
+
+struct sound {
+    atomic_uint refs;
+    struct track *track;
+    struct packets packets;
+};
+
+struct segment {
+    atomic_uint refs;
+    struct segment_info info;
+    struct track *video;
+    struct packets packets;
+    struct sound *sound;
+    pthread_mutex_t lock; /* of container, and held while it is made */
+    struct blob *container;
+    atomic_size_t container_bytes;
+};
+
+static struct packets move_packets(struct packets *from)
+{
+    struct packets to;
+    packets_init(&to);
+    if (from != NULL) {
+        to = *from;
+        packets_init(from);
+    }
+    return to;
+}
+
+struct sound *sound_create(struct track *track, struct packets *packets)
+{
+    struct sound *s = mem_alloc(sizeof *s);
+    s->refs = 1;
+    s->track = track_ref(track);
+    s->packets = move_packets(packets);
+    return s;
+}
+
+struct sound *sound_ref(struct sound *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void sound_unref(struct sound *s)
+{
+    if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) {
+        return;
+    }
+    packets_fini(&s->packets);
+    track_unref(s->track);
+    mem_free(s);
+}
+
+const struct track *sound_track(const struct sound *s)
+{
+    return s->track;
+}
+
+const struct packets *sound_packets(const struct sound *s)
+{
+    return &s->packets;
+}
+
+struct segment *segment_create(const struct segment_info *info, struct track *video,
+                               struct packets *packets, struct sound *sound)
+{
+    struct segment *s = mem_alloc(sizeof *s);
+    s->refs = 1;
+    s->info = *info;
+    s->video = video != NULL ? track_ref(video) : NULL;
+    s->packets = move_packets(packets);
+    s->sound = sound != NULL ? sound_ref(sound) : NULL;
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+struct segment *segment_ref(struct segment *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void segment_unref(struct segment *s)
+{
+    if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) {
+        return;
+    }
+    blob_unref(s->container);
+    pthread_mutex_destroy(&s->lock);
+    sound_unref(s->sound);
+    packets_fini(&s->packets);
+    track_unref(s->video);
+    mem_free(s);
+}
+
+const struct segment_info *segment_info(const struct segment *s)
+{
+    return &s->info;
+}
+
+const struct track *segment_video(const struct segment *s)
+{
+    return s->video;
+}
+
+const struct packets *segment_packets(const struct segment *s)
+{
+    return &s->packets;
+}
+
+struct sound *segment_sound(const struct segment *s)
+{
+    return s->sound;
+}
+
+size_t segment_bytes(const struct segment *s)
+{
+    size_t sound = s->sound != NULL ? s->sound->packets.bytes : 0;
+    return s->packets.bytes + sound +
+           atomic_load_explicit(&s->container_bytes, memory_order_relaxed);
+}
+
+enum err segment_container(struct segment *s, segment_make_fn *make, struct blob **ret_blob)
+{
+    enum err e = ERR_OK;
+    pthread_mutex_lock(&s->lock);
+    if (s->container == NULL) {
+        struct blob *made = NULL;
+        e = make(s, &made);
+        if (e == ERR_OK) {
+            s->container = made;
+            atomic_store_explicit(&s->container_bytes, blob_span(made).len, memory_order_relaxed);
+        }
+    }
+    if (e == ERR_OK) {
+        *ret_blob = blob_ref(s->container);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return e;
+}

@@ -1,0 +1,349 @@
+#include "broadcaster/stream.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broadcaster/stream_internal.h"
+#include "run/log.h"
+
+#define AAC_FRAME_SAMPLES 1024
+
+struct streams *streams_create(const struct streams_config *config)
+{
+    struct streams *s = mem_alloc(sizeof *s);
+    s->config = *config;
+    list_init(&s->list);
+    return s;
+}
+
+static struct stream *find(struct streams *s, const char *id)
+{
+    LIST_EACH (&s->list, n, next) {
+        struct stream *st = LIST_ITEM(n, struct stream, node);
+        if (strcmp(st->id, id) == 0) {
+            return st;
+        }
+    }
+    return NULL;
+}
+
+size_t streams_live(const struct streams *s)
+{
+    size_t live = 0;
+    LIST_EACH (&s->list, n, next) {
+        live += LIST_ITEM(n, struct stream, node)->state == STREAM_LIVE;
+    }
+    return live;
+}
+
+/* --- life of a stream --- */
+
+static struct stream *stream_create(struct streams *s, const char *id, int64_t wall_ms)
+{
+    const struct streams_config *c = &s->config;
+    struct stream *st = mem_alloc(sizeof *st);
+    st->owner = s;
+    snprintf(st->id, sizeof st->id, "%s", id);
+    repair_init(&st->repair);
+    cutter_init(&st->cutter);
+    packets_init(&st->video_packets);
+    packets_init(&st->audio_packets);
+    packets_init(&st->preroll);
+    st->next_msn = numbers_first(c->numbers, wall_ms);
+    st->source = rendition_create(c->board, id, "source");
+    for (size_t i = 0; i < c->n_ladder; i++) {
+        st->rungs[i] = rendition_create(c->board, id, c->ladder[i]->name);
+    }
+    st->jobs = jobs_stream_create(c->jobs, id, c->ladder, st->rungs, c->n_ladder);
+    list_init(&st->node);
+    s->count++;
+    return st;
+}
+
+static void stream_destroy(struct stream *st)
+{
+    struct streams *s = st->owner;
+    jobs_stream_destroy(st->jobs);
+    board_remove(s->config.board, st->id);
+    rendition_destroy(st->source);
+    for (size_t i = 0; i < s->config.n_ladder; i++) {
+        rendition_destroy(st->rungs[i]);
+    }
+    packets_fini(&st->video_packets);
+    packets_fini(&st->audio_packets);
+    packets_fini(&st->preroll);
+    track_unref(st->video);
+    track_unref(st->next_video);
+    track_unref(st->audio);
+    list_remove(&st->node);
+    s->count--;
+    mem_free(st);
+}
+
+void streams_destroy(struct streams *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    LIST_EACH (&s->list, n, next) {
+        stream_destroy(LIST_ITEM(n, struct stream, node));
+    }
+    mem_free(s);
+}
+
+static void set_ended(struct stream *st, bool ended)
+{
+    rendition_set_ended(st->source, ended);
+    for (size_t i = 0; i < st->owner->config.n_ladder; i++) {
+        rendition_set_ended(st->rungs[i], ended);
+    }
+}
+
+/* The newest live stream, or else the newest that can still be watched. */
+static void update_current(struct streams *s)
+{
+    if (!s->config.show_current) {
+        return;
+    }
+    struct stream *newest = NULL;
+    LIST_EACH (&s->list, n, next) {
+        struct stream *st = LIST_ITEM(n, struct stream, node);
+        if (st->state == STREAM_LIVE || newest == NULL || newest->state != STREAM_LIVE) {
+            newest = st;
+        }
+    }
+    board_set_current(s->config.board, newest != NULL ? newest->id : NULL);
+}
+
+static void resume(struct stream *st)
+{
+    if (st->state == STREAM_ENDED) {
+        set_ended(st, false);
+    }
+    repair_restart(&st->repair);
+    st->discontinuity = rendition_count(st->source) > 0;
+}
+
+enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
+                         struct stream **ret_stream, const char **ret_why)
+{
+    struct stream *st = find(s, id);
+    if (st != NULL && st->state == STREAM_LIVE) {
+        *ret_why = "this stream is being published already";
+        return ERR_STATE;
+    }
+    if (streams_live(s) >= s->config.max_live || (st == NULL && s->count >= STREAM_NAMES_MAX)) {
+        *ret_why = "too many streams are live: raise -maxSessions or end one";
+        return ERR_LIMIT;
+    }
+    if (st == NULL) {
+        st = stream_create(s, id, wall_ms);
+    } else {
+        resume(st);
+    }
+    st->state = STREAM_LIVE;
+    st->since_ms = now_ms;
+    list_remove(&st->node);
+    list_push_back(&s->list, &st->node);
+    update_current(s);
+    *ret_stream = st;
+    return ERR_OK;
+}
+
+const char *stream_id(const struct stream *st)
+{
+    return st->id;
+}
+
+/* --- segments --- */
+
+static void close_segment(struct stream *st, int64_t duration, int64_t now_ms)
+{
+    struct packets *video = &st->video_packets;
+    if (video->count > 0) {
+        struct packet *last = &video->items[video->count - 1];
+        last->duration = st->info.start + duration - last->dts;
+    }
+    struct sound *sound = NULL;
+    if (st->audio_packets.count > 0) {
+        sound = sound_create(st->audio, &st->audio_packets);
+    }
+    st->info.duration = duration;
+    st->info.made_at_ms = clock_wall_ms();
+    struct segment *seg = segment_create(&st->info, st->video, video, sound);
+    sound_unref(sound);
+    packets_init(video);
+    packets_init(&st->audio_packets);
+    st->open = false;
+    rendition_expect(st->source, st->info.msn);
+    rendition_settle(st->source, seg);
+    jobs_segment_close(st->jobs, seg, now_ms);
+    log_debug("stream", "segment", "stream=%s msn=%" PRIu64 " ticks=%" PRId64 " bytes=%zu", st->id,
+              st->info.msn, duration, segment_bytes(seg));
+    segment_unref(seg);
+}
+
+static void send_preroll(struct stream *st)
+{
+    for (size_t i = 0; i < st->preroll.count; i++) {
+        struct packet p = st->preroll.items[i];
+        p.flags |= PACKET_PREROLL;
+        jobs_packet(st->jobs, &p, 0);
+    }
+}
+
+static void open_segment(struct stream *st, const struct packet *p, bool independent)
+{
+    if (st->next_video != NULL) {
+        track_unref(st->video);
+        st->video = st->next_video;
+        st->next_video = NULL;
+    }
+    st->info = (struct segment_info){
+        .msn = st->next_msn++,
+        .start = p->dts,
+        .independent = independent,
+        .discontinuity = st->discontinuity,
+    };
+    st->discontinuity = false;
+    st->open = true;
+    numbers_used(st->owner->config.numbers, st->info.msn);
+    jobs_segment_open(st->jobs, st->info.msn, st->video);
+    if (!independent) {
+        send_preroll(st);
+    }
+}
+
+static enum err keep_preroll(struct stream *st, const struct packet *p)
+{
+    if ((p->flags & PACKET_KEY) != 0) {
+        packets_fini(&st->preroll);
+    } else if (st->preroll.bytes + p->data.len > STREAM_PREROLL_MAX) {
+        return ERR_OK; /* decoders conceal what is missing until the next IDR */
+    }
+    struct packet copy = packet_ref(p);
+    enum err e = packets_push(&st->preroll, copy);
+    if (e != ERR_OK) {
+        packet_unref(&copy);
+    }
+    return e;
+}
+
+static enum err add_packet(struct stream *st, struct packets *to, const struct packet *p)
+{
+    if (st->video_packets.bytes + st->audio_packets.bytes + p->data.len > STREAM_SEGMENT_MAX) {
+        return ERR_LIMIT;
+    }
+    if (to->count > 0 && p->kind == TRACK_VIDEO) {
+        struct packet *before = &to->items[to->count - 1];
+        before->duration = p->dts - before->dts;
+    }
+    struct packet copy = packet_ref(p);
+    enum err e = packets_push(to, copy);
+    if (e != ERR_OK) {
+        packet_unref(&copy);
+    }
+    return e;
+}
+
+static enum err on_video(struct stream *st, const struct packet *p, int64_t now_ms)
+{
+    bool key = (p->flags & PACKET_KEY) != 0;
+    bool changes = st->next_video != NULL || st->discontinuity;
+    if ((st->video == NULL && st->next_video == NULL) || (changes && !key)) {
+        st->undecodable_dropped++;
+        return ERR_OK;
+    }
+    struct cut cut = cutter_push(&st->cutter, p, changes);
+    if (cut.drop) {
+        st->undecodable_dropped++;
+        return ERR_OK;
+    }
+    if (cut.begins) {
+        if (st->open) {
+            close_segment(st, cut.closed_duration, now_ms);
+        }
+        open_segment(st, p, cut.independent);
+    }
+    enum err e = add_packet(st, &st->video_packets, p);
+    if (e == ERR_OK) {
+        jobs_packet(st->jobs, p, cut.part);
+        e = keep_preroll(st, p);
+    }
+    return e;
+}
+
+static enum err on_audio(struct stream *st, struct packet *p)
+{
+    if (!st->open || st->audio == NULL) {
+        return ERR_OK; /* sound starts with the first picture */
+    }
+    int rate = track_params(st->audio)->sample_rate;
+    p->duration = rate > 0 ? (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S / rate : 0;
+    return add_packet(st, &st->audio_packets, p);
+}
+
+void stream_track(struct stream *st, struct track *track)
+{
+    struct track **slot = track_params(track)->kind == TRACK_AUDIO ? &st->audio : &st->next_video;
+    const struct track *now = slot == &st->audio ? st->audio : st->video;
+    if (track_equal(now, track)) {
+        return;
+    }
+    if (now != NULL) {
+        log_info("stream", "track_changed", "stream=%s kind=%s", st->id,
+                 slot == &st->audio ? "audio" : "video");
+        st->discontinuity = true;
+    }
+    track_unref(*slot);
+    *slot = track_ref(track);
+}
+
+enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms)
+{
+    struct packet mended = *p;
+    repair_packet(&st->repair, &mended);
+    st->received_bytes += p->data.len;
+    if (p->kind == TRACK_AUDIO) {
+        st->audio_count++;
+        return on_audio(st, &mended);
+    }
+    st->video_count++;
+    return on_video(st, &mended, now_ms);
+}
+
+void stream_end(struct stream *st, int64_t now_ms)
+{
+    struct streams *s = st->owner;
+    int64_t duration = cutter_close(&st->cutter);
+    if (st->open) {
+        close_segment(st, duration, now_ms);
+    }
+    packets_fini(&st->preroll);
+    st->state = STREAM_WAITING;
+    st->ended_ms = now_ms;
+    if (rendition_count(st->source) == 0) {
+        stream_destroy(st);
+    }
+    update_current(s);
+}
+
+void streams_tick(struct streams *s, int64_t now_ms)
+{
+    LIST_EACH (&s->list, n, next) {
+        struct stream *st = LIST_ITEM(n, struct stream, node);
+        if (st->state == STREAM_WAITING && now_ms - st->ended_ms >= s->config.grace_ms) {
+            st->state = STREAM_ENDED;
+            st->ended_ms = now_ms;
+            set_ended(st, true);
+            log_info("stream", "ended", "stream=%s", st->id);
+        } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= s->config.linger_ms) {
+            log_info("stream", "removed", "stream=%s", st->id);
+            stream_destroy(st);
+            update_current(s);
+        }
+    }
+}

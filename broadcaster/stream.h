@@ -1,0 +1,66 @@
+/* The live streams by id: from a publisher's packets to numbered segments in renditions and jobs.
+ * A stream outlives its publisher for a grace, so that one who comes back continues the same
+ * playlists. Loop's thread; times are monotonic ms unless named otherwise. */
+#ifndef BROADCASTER_STREAM_H
+#define BROADCASTER_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "broadcaster/board.h"
+#include "broadcaster/jobs.h"
+#include "broadcaster/numbers.h"
+#include "media/packet.h"
+#include "media/profile.h"
+#include "run/json.h"
+
+#define STREAM_SEGMENT_MAX (64 * 1024 * 1024) /* bytes of one segment being received */
+#define STREAM_PREROLL_MAX (32 * 1024 * 1024) /* bytes kept since the newest IDR */
+#define STREAM_NAMES_MAX   1024               /* streams, those in their grace included */
+
+struct streams;
+struct stream;
+
+struct streams_config {
+    struct board *board; /* borrowed, all four */
+    struct jobs *jobs;
+    struct numbers *numbers;
+    const struct profile *ladder[PROFILE_LADDER_MAX];
+    size_t n_ladder;
+    size_t max_live;
+    int64_t grace_ms;  /* between the publisher's end and EXT-X-ENDLIST */
+    int64_t linger_ms; /* between EXT-X-ENDLIST and 404 */
+    bool show_current; /* -currentManifest */
+};
+
+struct streams *streams_create(const struct streams_config *config);
+void streams_destroy(struct streams *s); /* takes NULL; no publisher may be left */
+
+/* A publisher begins. ERR_STATE: the id is live; ERR_LIMIT: too many live streams (ret_why: a
+ * sentence, static). The stream is valid until stream_end. */
+enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
+                         struct stream **ret_stream, const char **ret_why) CHECKED;
+
+const char *stream_id(const struct stream *st);
+
+void stream_track(struct stream *st, struct track *track);
+
+/* Borrows p. ERR_LIMIT: more bytes than a segment may have: the publisher must be closed. */
+enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms) CHECKED;
+
+/* The publisher has gone: its last segment is closed. st may still be there, but not for the
+ * caller. */
+void stream_end(struct stream *st, int64_t now_ms);
+
+/* Graces and lingering. Call a few times a second. */
+void streams_tick(struct streams *s, int64_t now_ms);
+
+size_t streams_live(const struct streams *s);
+
+/* "streams": [...] of /status, and the same numbers for /metrics. */
+void streams_status(const struct streams *s, int64_t now_ms, struct json *object);
+void streams_metrics(const struct streams *s, struct buf *out);
+
+#endif

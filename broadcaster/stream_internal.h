@@ -1,0 +1,52 @@
+/* What stream.c and stream_report.c share; nobody else includes it. */
+#ifndef BROADCASTER_STREAM_INTERNAL_H
+#define BROADCASTER_STREAM_INTERNAL_H
+
+#include "base/id.h"
+#include "base/list.h"
+#include "broadcaster/cutter.h"
+#include "broadcaster/repair.h"
+#include "broadcaster/stream.h"
+
+enum stream_state {
+    STREAM_LIVE,
+    STREAM_WAITING, /* the publisher has gone; it may come back unseen */
+    STREAM_ENDED,   /* EXT-X-ENDLIST; still to be fetched */
+};
+
+struct streams {
+    struct streams_config config;
+    struct list list; /* in order of (re)publishing: the newest last */
+    size_t count;
+};
+
+struct stream {
+    struct list node;
+    struct streams *owner;
+    char id[ID_MAX + 1];
+    enum stream_state state;
+    int64_t since_ms; /* of this publisher */
+    int64_t ended_ms; /* of the state STREAM_WAITING or STREAM_ENDED */
+
+    struct repair repair;
+    struct cutter cutter;
+    struct track *video;      /* of the open segment, or the newest */
+    struct track *next_video; /* takes over at its first IDR */
+    struct track *audio;
+    bool discontinuity; /* before the next segment */
+
+    uint64_t next_msn;
+    bool open; /* a segment is being received */
+    struct segment_info info;
+    struct packets video_packets;
+    struct packets audio_packets;
+    struct packets preroll; /* everything since the newest IDR */
+
+    struct rendition *source;
+    struct rendition *rungs[PROFILE_LADDER_MAX];
+    struct job_stream *jobs;
+
+    uint64_t received_bytes, video_count, audio_count, undecodable_dropped;
+};
+
+#endif

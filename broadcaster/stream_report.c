@@ -1,0 +1,157 @@
+#include <string.h>
+
+#include "broadcaster/stream_internal.h"
+#include "run/metrics.h"
+
+static const char *state_name(enum stream_state s)
+{
+    static const char *const names[] = {"live", "waiting", "ended"};
+    return names[s];
+}
+
+static int64_t lag_segments(const struct stream *st, const struct rendition *r)
+{
+    uint64_t source = rendition_last(st->source);
+    uint64_t rung = rendition_last(r);
+    return rung == 0 ? -1 : (int64_t)(source - rung);
+}
+
+static struct json *describe_rendition(const struct stream *st, const struct rendition *r)
+{
+    struct json *j = json_new_object();
+    json_set_str(j, "name", rendition_name(r));
+    json_set_int(j, "last", (int64_t)rendition_last(r));
+    json_set_int(j, "lag_segments", lag_segments(st, r));
+    json_set_int(j, "segments", (int64_t)rendition_count(r));
+    json_set_int(j, "gaps", (int64_t)rendition_gaps(r));
+    json_set_int(j, "bytes", (int64_t)rendition_bytes(r));
+    return j;
+}
+
+static struct json *describe_repairs(const struct repair *r)
+{
+    struct json *j = json_new_object();
+    json_set_int(j, "dts_not_rising", (int64_t)r->counters.dts_not_rising);
+    json_set_int(j, "pts_below_dts", (int64_t)r->counters.pts_below_dts);
+    json_set_int(j, "jumps", (int64_t)r->counters.jumps);
+    return j;
+}
+
+static void describe_tracks(const struct stream *st, struct json *j)
+{
+    if (st->video != NULL) {
+        json_set_int(j, "width", track_params(st->video)->width);
+        json_set_int(j, "height", track_params(st->video)->height);
+    }
+    if (st->audio != NULL) {
+        json_set_int(j, "sample_rate", track_params(st->audio)->sample_rate);
+        json_set_int(j, "channels", track_params(st->audio)->channels);
+    }
+}
+
+static struct json *describe(const struct stream *st, int64_t now_ms)
+{
+    struct json *j = json_new_object();
+    json_set_str(j, "id", st->id);
+    json_set_str(j, "state", state_name(st->state));
+    json_set_int(j, "publishing_s", st->state == STREAM_LIVE ? (now_ms - st->since_ms) / 1000 : 0);
+    describe_tracks(st, j);
+    json_set_int(j, "video_packets", (int64_t)st->video_count);
+    json_set_int(j, "audio_packets", (int64_t)st->audio_count);
+    json_set_int(j, "received_bytes", (int64_t)st->received_bytes);
+    json_set_int(j, "undecodable_dropped", (int64_t)st->undecodable_dropped);
+    json_set(j, "repairs", describe_repairs(&st->repair));
+    struct json *rungs = json_new_array();
+    json_append(rungs, describe_rendition(st, st->source));
+    for (size_t i = 0; i < st->owner->config.n_ladder; i++) {
+        json_append(rungs, describe_rendition(st, st->rungs[i]));
+    }
+    json_set(j, "rungs", rungs);
+    return j;
+}
+
+void streams_status(const struct streams *s, int64_t now_ms, struct json *object)
+{
+    struct json *list = json_new_array();
+    LIST_EACH (&s->list, n, next) {
+        json_append(list, describe(LIST_ITEM(n, struct stream, node), now_ms));
+    }
+    json_set(object, "streams", list);
+}
+
+struct rendition_metric {
+    const char *name, *help;
+    enum metric_type type;
+    double (*read)(const struct stream *st, const struct rendition *r);
+};
+
+static double read_last(const struct stream *st, const struct rendition *r)
+{
+    return (double)rendition_last(r);
+}
+
+static double read_lag(const struct stream *st, const struct rendition *r)
+{
+    return (double)lag_segments(st, r);
+}
+
+static double read_gaps(const struct stream *st, const struct rendition *r)
+{
+    return (double)rendition_gaps(r);
+}
+
+static double read_bytes(const struct stream *st, const struct rendition *r)
+{
+    return (double)rendition_bytes(r);
+}
+
+static const struct rendition_metric rendition_metrics[] = {
+    {"sbe_rendition_last_segment", "Number of the newest segment.", METRIC_GAUGE, read_last},
+    {"sbe_rendition_lag_segments", "Segments behind the source; -1 when there is none yet.",
+     METRIC_GAUGE, read_lag},
+    {"sbe_rendition_gaps_total", "Segments that were lost.", METRIC_COUNTER, read_gaps},
+    {"sbe_rendition_bytes", "Media bytes kept.", METRIC_GAUGE, read_bytes},
+};
+
+static void write_rendition_metric(const struct streams *s, const struct rendition_metric *m,
+                                   struct buf *out)
+{
+    metrics_family(out, m->name, m->type, m->help);
+    LIST_EACH (&s->list, n, next) {
+        const struct stream *st = LIST_ITEM(n, struct stream, node);
+        for (size_t i = 0; i <= s->config.n_ladder; i++) {
+            const struct rendition *r = i == 0 ? st->source : st->rungs[i - 1];
+            const char *labels[] = {"stream", st->id, "rendition", rendition_name(r), NULL};
+            metrics_sample(out, m->name, labels, m->read(st, r));
+        }
+    }
+}
+
+static void write_repairs(const struct streams *s, struct buf *out)
+{
+    metrics_family(out, "sbe_repairs_total", METRIC_COUNTER, "Packets whose times were mended.");
+    LIST_EACH (&s->list, n, next) {
+        const struct stream *st = LIST_ITEM(n, struct stream, node);
+        const struct repair_counters *c = &st->repair.counters;
+        const struct {
+            const char *kind;
+            uint64_t value;
+        } rows[] = {{"dts_not_rising", c->dts_not_rising},
+                    {"pts_below_dts", c->pts_below_dts},
+                    {"jump", c->jumps}};
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            const char *labels[] = {"stream", st->id, "kind", rows[i].kind, NULL};
+            metrics_sample(out, "sbe_repairs_total", labels, (double)rows[i].value);
+        }
+    }
+}
+
+void streams_metrics(const struct streams *s, struct buf *out)
+{
+    metrics_family(out, "sbe_streams_live", METRIC_GAUGE, "Streams being published.");
+    metrics_sample(out, "sbe_streams_live", NULL, (double)streams_live(s));
+    for (size_t i = 0; i < sizeof rendition_metrics / sizeof rendition_metrics[0]; i++) {
+        write_rendition_metric(s, &rendition_metrics[i], out);
+    }
+    write_repairs(s, out);
+}

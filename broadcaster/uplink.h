@@ -1,0 +1,38 @@
+/* The broadcaster's way to its orchestrator: credential, dialling for ever, hello and welcome, and
+ * the jobs' messages. Loop's thread. */
+#ifndef BROADCASTER_UPLINK_H
+#define BROADCASTER_UPLINK_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "broadcaster/jobs.h"
+#include "run/addr.h"
+#include "run/json.h"
+#include "run/loop.h"
+
+struct uplink;
+
+struct uplink_config {
+    struct addr addr;   /* of the orchestrator */
+    const char *secret; /* -orchSecret as given: text or file; "" = the credential file */
+    const char *data_dir;
+    const char *name;
+    int retry_min_ms, retry_max_ms;
+};
+
+/* Strings are borrowed for its life. Starts dialling at once. ERR_*: the secret cannot be read
+ * (logged). */
+enum err uplink_create(struct loop *l, const struct uplink_config *config,
+                       struct uplink **ret_uplink) CHECKED;
+void uplink_destroy(struct uplink *u); /* takes NULL */
+
+/* Whose messages go through it; borrowed. */
+void uplink_set_jobs(struct uplink *u, struct jobs *jobs);
+
+/* A jobs_send_fn; arg is the uplink. */
+enum err uplink_send(void *arg, const struct link_msg *m, struct blob *payload);
+
+void uplink_status(const struct uplink *u, struct json *object);
+void uplink_metrics(const struct uplink *u, struct buf *out);
+
+#endif
