@@ -1,7 +1,7 @@
 /* A job: one segment of one stream of one broadcaster, kept until every rung of it has been passed
  * on, so that it can be done again elsewhere from the first part that is missing. This file is the
  * job itself (what is kept, what is delivered, which rung unit may come next); the table of all
- * jobs and the rules of who does them are in jobs.h. Pure; one thread. */
+ * jobs and the rules of who does them are in job_table.h. Pure; one thread. */
 #ifndef ORCHESTRATOR_JOB_H
 #define ORCHESTRATOR_JOB_H
 

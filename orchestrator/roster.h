@@ -1,5 +1,5 @@
 /* Who is connected and has said hello: transcoders with their capacity and load, and broadcasters.
- * Pure. Owned by the job table (jobs.h); everybody else reads. One thread. */
+ * Pure. Owned by the job table (job_table.h); everybody else reads. One thread. */
 #ifndef ORCHESTRATOR_ROSTER_H
 #define ORCHESTRATOR_ROSTER_H
 

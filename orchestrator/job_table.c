@@ -1,52 +1,53 @@
-#include "orchestrator/jobs.h"
+#include "orchestrator/job_table.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "orchestrator/jobs_internal.h"
+#include "orchestrator/job_table_internal.h"
 
-void jobs_config_defaults(struct jobs_config *c)
+void job_table_config_defaults(struct job_table_config *c)
 {
-    *c = (struct jobs_config){
-        .max_sessions = JOBS_SESSIONS_DEFAULT,
-        .max_jobs = JOBS_MAX_DEFAULT,
-        .job_bytes = JOBS_JOB_BYTES_DEFAULT,
-        .broadcaster_bytes = JOBS_PEER_BYTES_DEFAULT,
-        .total_bytes = JOBS_TOTAL_BYTES_DEFAULT,
-        .answer_ms = JOBS_ANSWER_MS_DEFAULT,
+    *c = (struct job_table_config){
+        .max_sessions = JOB_TABLE_SESSIONS_DEFAULT,
+        .max_jobs = JOB_TABLE_MAX_DEFAULT,
+        .job_bytes = JOB_TABLE_JOB_BYTES_DEFAULT,
+        .broadcaster_bytes = JOB_TABLE_PEER_BYTES_DEFAULT,
+        .total_bytes = JOB_TABLE_TOTAL_BYTES_DEFAULT,
+        .answer_ms = JOB_TABLE_ANSWER_MS_DEFAULT,
     };
 }
 
-struct jobs *jobs_create(const struct jobs_config *config, const struct jobs_out *out)
+struct job_table *job_table_create(const struct job_table_config *config,
+                                   const struct job_table_out *out)
 {
-    struct jobs *s = mem_alloc(sizeof *s);
+    struct job_table *s = mem_alloc(sizeof *s);
     s->config = *config;
     s->out = *out;
     s->next_attempt = 1;
     roster_init(&s->roster);
     sessions_init(&s->sessions, config->max_sessions);
     list_init(&s->queue);
-    for (size_t i = 0; i < JOBS_BUCKETS; i++) {
+    for (size_t i = 0; i < JOB_TABLE_BUCKETS; i++) {
         list_init(&s->by_origin[i]);
         list_init(&s->by_attempt[i]);
     }
     return s;
 }
 
-const struct roster *jobs_roster(const struct jobs *s)
+const struct roster *job_table_roster(const struct job_table *s)
 {
     return &s->roster;
 }
 
-struct jobs_counters jobs_counters(const struct jobs *s)
+struct job_table_counters job_table_counters(const struct job_table *s)
 {
     return s->counters;
 }
 
-struct jobs_gauges jobs_gauges(const struct jobs *s)
+struct job_table_gauges job_table_gauges(const struct job_table *s)
 {
-    struct jobs_gauges g = {
+    struct job_table_gauges g = {
         .sessions = s->sessions.count,
         .max_sessions = s->sessions.max,
         .held_bytes = s->held_bytes,
@@ -62,13 +63,13 @@ struct jobs_gauges jobs_gauges(const struct jobs *s)
     return g;
 }
 
-void jobs_note_job(const struct jobs *s, enum jobs_note_type type, const struct job *j,
-                   const char *reason, int64_t now_ms)
+void job_table_note(const struct job_table *s, enum job_note_type type, const struct job *j,
+                    const char *reason, int64_t now_ms)
 {
     if (s->out.note == NULL) {
         return;
     }
-    struct jobs_note n = {
+    struct job_note n = {
         .type = type,
         .stream = j->open.stream,
         .msn = j->open.msn,
@@ -91,7 +92,7 @@ static bool is_before(const struct job *a, const struct job *b)
     return a->open.msn < b->open.msn;
 }
 
-void jobs_enqueue(struct jobs *s, struct job *j)
+void job_table_enqueue(struct job_table *s, struct job *j)
 {
     j->state = JOB_QUEUED;
     /* From the back: most come in order. */
@@ -102,19 +103,20 @@ void jobs_enqueue(struct jobs *s, struct job *j)
     list_push_back(after->next, &j->place);
 }
 
-static void hold(struct jobs *s, struct broadcaster *b, size_t bytes)
+static void hold(struct job_table *s, struct broadcaster *b, size_t bytes)
 {
     b->held_bytes += bytes;
     s->held_bytes += bytes;
 }
 
-static void release(struct jobs *s, struct broadcaster *b, size_t bytes)
+static void release(struct job_table *s, struct broadcaster *b, size_t bytes)
 {
     b->held_bytes -= bytes;
     s->held_bytes -= bytes;
 }
 
-void jobs_close(struct jobs *s, struct job *j, bool tell, const char *reason, int64_t now_ms)
+void job_table_close(struct job_table *s, struct job *j, bool tell, const char *reason,
+                     int64_t now_ms)
 {
     if (j->transcoder != NULL) {
         attempt_end(s, j, tell, reason, now_ms);
@@ -129,25 +131,25 @@ void jobs_close(struct jobs *s, struct job *j, bool tell, const char *reason, in
     job_destroy(j);
 }
 
-static void answer(struct jobs *s, link_peer peer, const struct link_msg *m)
+static void answer(struct job_table *s, link_peer peer, const struct link_msg *m)
 {
     /* What cannot be queued for a broadcaster any more is answered by its own deadline. */
     (void)s->out.send(s->out.arg, peer, m, NULL);
 }
 
-void jobs_give_up(struct jobs *s, struct job *j, bool tell, bool final, const char *reason,
-                  int64_t now_ms)
+void job_table_give_up(struct job_table *s, struct job *j, bool tell, bool final,
+                       const char *reason, int64_t now_ms)
 {
     s->counters.failed++;
     j->broadcaster->failed++;
     answer(s, j->broadcaster->peer,
            &(struct link_msg){
                .type = LINK_JOB_FAILED, .job = j->origin, .reason = reason, .final = final});
-    jobs_note_job(s, JOBS_NOTE_FAILED, j, reason, now_ms);
-    jobs_close(s, j, tell, "the orchestrator gave the job up", now_ms);
+    job_table_note(s, JOB_NOTE_FAILED, j, reason, now_ms);
+    job_table_close(s, j, tell, "the orchestrator gave the job up", now_ms);
 }
 
-void jobs_finish(struct jobs *s, struct job *j, int64_t now_ms)
+void job_table_finish(struct job_table *s, struct job *j, bool tell, int64_t now_ms)
 {
     s->counters.done++;
     j->broadcaster->done++;
@@ -158,16 +160,16 @@ void jobs_finish(struct jobs *s, struct job *j, int64_t now_ms)
         m.done.rungs[i] = j->rungs[i].total;
     }
     answer(s, j->broadcaster->peer, &m);
-    jobs_note_job(s, JOBS_NOTE_DONE, j, "", now_ms);
-    jobs_close(s, j, false, "", now_ms);
+    job_table_note(s, JOB_NOTE_DONE, j, "", now_ms);
+    job_table_close(s, j, tell, "every rung is complete", now_ms);
 }
 
 static size_t origin_bucket(link_peer peer, uint64_t job)
 {
-    return (size_t)((job ^ ((uint64_t)peer * 0x9E3779B97F4A7C15u)) & (JOBS_BUCKETS - 1));
+    return (size_t)((job ^ ((uint64_t)peer * 0x9E3779B97F4A7C15u)) & (JOB_TABLE_BUCKETS - 1));
 }
 
-static struct job *find_origin(struct jobs *s, link_peer peer, uint64_t job)
+static struct job *find_origin(struct job_table *s, link_peer peer, uint64_t job)
 {
     LIST_EACH (&s->by_origin[origin_bucket(peer, job)], it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, by_origin);
@@ -178,14 +180,14 @@ static struct job *find_origin(struct jobs *s, link_peer peer, uint64_t job)
     return NULL;
 }
 
-enum err jobs_broadcaster_joined(struct jobs *s, link_peer peer, const char *address,
-                                 const struct link_hello *hello, int64_t now_ms)
+enum err job_table_broadcaster_joined(struct job_table *s, link_peer peer, const char *address,
+                                      const struct link_hello *hello, int64_t now_ms)
 {
     struct broadcaster *b;
     return roster_join_broadcaster(&s->roster, peer, address, hello, now_ms, &b);
 }
 
-void jobs_broadcaster_lost(struct jobs *s, link_peer peer, int64_t now_ms)
+void job_table_broadcaster_lost(struct job_table *s, link_peer peer, int64_t now_ms)
 {
     struct broadcaster *b = roster_broadcaster(&s->roster, peer);
     if (b == NULL) {
@@ -195,22 +197,22 @@ void jobs_broadcaster_lost(struct jobs *s, link_peer peer, int64_t now_ms)
     LIST_EACH (&b->jobs, it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, of_peer);
         s->counters.cancelled++;
-        jobs_note_job(s, JOBS_NOTE_CANCELLED, j, reason, now_ms);
-        jobs_close(s, j, true, reason, now_ms);
+        job_table_note(s, JOB_NOTE_CANCELLED, j, reason, now_ms);
+        job_table_close(s, j, true, reason, now_ms);
     }
     sessions_end_broadcaster(&s->sessions, peer);
     roster_leave_broadcaster(&s->roster, b);
     attempts_assign(s, now_ms);
 }
 
-static void refuse(struct jobs *s, const struct broadcaster *b, uint64_t job,
+static void refuse(struct job_table *s, const struct broadcaster *b, uint64_t job,
                    const struct link_job_open *open, const char *reason)
 {
     s->counters.refused++;
     answer(s, b->peer, &(struct link_msg){.type = LINK_JOB_REFUSE, .job = job, .reason = reason});
     if (s->out.note != NULL) {
-        struct jobs_note n = {
-            .type = JOBS_NOTE_REFUSED,
+        struct job_note n = {
+            .type = JOB_NOTE_REFUSED,
             .stream = open->stream,
             .msn = open->msn,
             .job = job,
@@ -242,13 +244,13 @@ static const char *check_open(const struct link_job_open *open)
     return NULL;
 }
 
-static bool has_room(const struct jobs *s, const struct broadcaster *b, size_t bytes)
+static bool has_room(const struct job_table *s, const struct broadcaster *b, size_t bytes)
 {
     return b->held_bytes + bytes <= s->config.broadcaster_bytes &&
            s->held_bytes + bytes <= s->config.total_bytes;
 }
 
-static void add(struct jobs *s, struct job *j)
+static void add(struct job_table *s, struct job *j)
 {
     struct broadcaster *b = j->broadcaster;
     list_push_back(&b->jobs, &j->of_peer);
@@ -257,17 +259,13 @@ static void add(struct jobs *s, struct job *j)
     b->open_jobs++;
     s->n_jobs++;
     s->counters.opened++;
-    jobs_enqueue(s, j);
+    job_table_enqueue(s, j);
 }
 
-void jobs_open(struct jobs *s, link_peer peer, uint64_t job, const struct link_job_open *open,
-               int64_t now_ms)
+/* NULL, and the broadcaster has been told why, when the job cannot be taken. */
+static struct session *admit(struct job_table *s, struct broadcaster *b, uint64_t job,
+                             const struct link_job_open *open)
 {
-    struct broadcaster *b = roster_broadcaster(&s->roster, peer);
-    if (b == NULL || find_origin(s, peer, job) != NULL) {
-        s->counters.stray++;
-        return;
-    }
     const char *why = check_open(open);
     if (why == NULL && s->n_jobs >= s->config.max_jobs) {
         why = "the orchestrator has too many jobs open";
@@ -277,15 +275,30 @@ void jobs_open(struct jobs *s, link_peer peer, uint64_t job, const struct link_j
     }
     if (why != NULL) {
         refuse(s, b, job, open, why);
-        return;
+        return NULL;
     }
     struct session *session;
-    if (sessions_enter(&s->sessions, peer, open->stream, &session) != ERR_OK) {
+    if (sessions_enter(&s->sessions, b->peer, open->stream, &session) != ERR_OK) {
         char text[LINK_STRING_MAX];
         (void)snprintf(text, sizeof text,
                        "OrchestratorCapped: %u streams are being transcoded and -maxSessions is %u",
                        s->sessions.count, s->sessions.max);
         refuse(s, b, job, open, text);
+        return NULL;
+    }
+    return session;
+}
+
+void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
+                    const struct link_job_open *open, int64_t now_ms)
+{
+    struct broadcaster *b = roster_broadcaster(&s->roster, peer);
+    if (b == NULL || find_origin(s, peer, job) != NULL) {
+        s->counters.stray++;
+        return;
+    }
+    struct session *session = admit(s, b, job, open);
+    if (session == NULL) {
         return;
     }
     struct job *j = job_create(open);
@@ -294,35 +307,36 @@ void jobs_open(struct jobs *s, link_peer peer, uint64_t job, const struct link_j
         refuse(s, b, job, open, "the orchestrator is out of memory");
         return;
     }
+    int64_t time_ms = open->deadline_ms;
     j->broadcaster = b;
     j->session = session;
     j->origin = job;
     j->opened_ms = now_ms;
-    j->deadline_ms = now_ms + (open->deadline_ms < JOBS_DEADLINE_MAX_MS ? (int64_t)open->deadline_ms
-                                                                        : JOBS_DEADLINE_MAX_MS);
+    j->deadline_ms =
+        now_ms + (time_ms < JOB_TABLE_DEADLINE_MAX_MS ? time_ms : JOB_TABLE_DEADLINE_MAX_MS);
     add(s, j);
-    jobs_note_job(s, JOBS_NOTE_OPENED, j, "", now_ms);
+    job_table_note(s, JOB_NOTE_OPENED, j, "", now_ms);
     attempts_assign(s, now_ms);
 }
 
 /* Makes room for more bytes of j: gives up the newest jobs of that broadcaster, for the older ones
  * are nearer to their viewers. False: j itself had to go. */
-static bool make_room(struct jobs *s, struct job *j, size_t bytes, int64_t now_ms)
+static bool make_room(struct job_table *s, struct job *j, size_t bytes, int64_t now_ms)
 {
     if (j->bytes + bytes > s->config.job_bytes) {
-        jobs_give_up(s, j, true, false, "the segment is larger than the orchestrator holds",
-                     now_ms);
+        job_table_give_up(s, j, true, false, "the segment is larger than the orchestrator holds",
+                          now_ms);
         return false;
     }
     struct broadcaster *b = j->broadcaster;
     while (!has_room(s, b, bytes)) {
         struct job *newest = LIST_ITEM(b->jobs.prev, struct job, of_peer);
         bool is_self = newest == j;
-        jobs_give_up(s, newest, true, false,
-                     b->held_bytes + bytes > s->config.broadcaster_bytes
-                         ? "the orchestrator holds as many bytes of this broadcaster as it may"
-                         : "the orchestrator holds as many bytes as it may",
-                     now_ms);
+        job_table_give_up(s, newest, true, false,
+                          b->held_bytes + bytes > s->config.broadcaster_bytes
+                              ? "the orchestrator holds as many bytes of this broadcaster as it may"
+                              : "the orchestrator holds as many bytes as it may",
+                          now_ms);
         if (is_self) {
             return false;
         }
@@ -330,8 +344,8 @@ static bool make_room(struct jobs *s, struct job *j, size_t bytes, int64_t now_m
     return true;
 }
 
-void jobs_unit(struct jobs *s, link_peer peer, uint64_t job, const struct link_unit *unit,
-               struct blob *payload, int64_t now_ms)
+void job_table_unit(struct job_table *s, link_peer peer, uint64_t job, const struct link_unit *unit,
+                    struct blob *payload, int64_t now_ms)
 {
     struct job *j = find_origin(s, peer, job);
     if (j == NULL) {
@@ -345,7 +359,7 @@ void jobs_unit(struct jobs *s, link_peer peer, uint64_t job, const struct link_u
     size_t before = j->bytes;
     const char *why = "the orchestrator is out of memory";
     if (job_keep(j, unit, payload, &why) != ERR_OK) {
-        jobs_give_up(s, j, true, false, why, now_ms);
+        job_table_give_up(s, j, true, false, why, now_ms);
         attempts_assign(s, now_ms);
         return;
     }
@@ -355,7 +369,7 @@ void jobs_unit(struct jobs *s, link_peer peer, uint64_t job, const struct link_u
     }
 }
 
-void jobs_cancel(struct jobs *s, link_peer peer, uint64_t job, int64_t now_ms)
+void job_table_cancel(struct job_table *s, link_peer peer, uint64_t job, int64_t now_ms)
 {
     struct job *j = find_origin(s, peer, job);
     if (j == NULL) {
@@ -364,15 +378,15 @@ void jobs_cancel(struct jobs *s, link_peer peer, uint64_t job, int64_t now_ms)
     }
     const char *reason = "the broadcaster cancelled the job";
     s->counters.cancelled++;
-    jobs_note_job(s, JOBS_NOTE_CANCELLED, j, reason, now_ms);
-    jobs_close(s, j, true, reason, now_ms);
+    job_table_note(s, JOB_NOTE_CANCELLED, j, reason, now_ms);
+    job_table_close(s, j, true, reason, now_ms);
     attempts_assign(s, now_ms);
 }
 
-static void pass_deadline(struct jobs *s, struct job *j, int64_t now_ms)
+static void pass_deadline(struct job_table *s, struct job *j, int64_t now_ms)
 {
     if (job_is_complete(j)) {
-        jobs_finish(s, j, now_ms);
+        job_table_finish(s, j, true, now_ms);
         return;
     }
     char text[LINK_STRING_MAX];
@@ -386,10 +400,10 @@ static void pass_deadline(struct jobs *s, struct job *j, int64_t now_ms)
                        j->has_delivered ? "with the same encoder had room to go on" : "had room",
                        j->reason[0] != '\0' ? "; last attempt: " : "", j->reason);
     }
-    jobs_give_up(s, j, true, false, text, now_ms);
+    job_table_give_up(s, j, true, false, text, now_ms);
 }
 
-void jobs_tick(struct jobs *s, int64_t now_ms)
+void job_table_tick(struct job_table *s, int64_t now_ms)
 {
     LIST_EACH (&s->roster.broadcasters, bit, btmp) {
         LIST_EACH (&LIST_ITEM(bit, struct broadcaster, node)->jobs, it, tmp) {
@@ -405,7 +419,7 @@ void jobs_tick(struct jobs *s, int64_t now_ms)
     attempts_assign(s, now_ms);
 }
 
-void jobs_destroy(struct jobs *s)
+void job_table_destroy(struct job_table *s)
 {
     if (s == NULL) {
         return;
@@ -413,7 +427,7 @@ void jobs_destroy(struct jobs *s)
     s->out.note = NULL;
     LIST_EACH (&s->roster.broadcasters, bit, btmp) {
         LIST_EACH (&LIST_ITEM(bit, struct broadcaster, node)->jobs, it, tmp) {
-            jobs_close(s, LIST_ITEM(it, struct job, of_peer), false, "", 0);
+            job_table_close(s, LIST_ITEM(it, struct job, of_peer), false, "", 0);
         }
     }
     sessions_fini(&s->sessions);

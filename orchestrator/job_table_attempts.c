@@ -3,16 +3,16 @@
 #include <stdio.h>
 
 #include "orchestrator/dispatch.h"
-#include "orchestrator/jobs_internal.h"
+#include "orchestrator/job_table_internal.h"
 
-static struct list *attempt_bucket(struct jobs *s, uint64_t attempt)
+static struct list *attempt_bucket(struct job_table *s, uint64_t attempt)
 {
-    return &s->by_attempt[attempt & (JOBS_BUCKETS - 1)];
+    return &s->by_attempt[attempt & (JOB_TABLE_BUCKETS - 1)];
 }
 
 /* The job, when that peer is at work on that attempt of it. Anything else is an answer that came
  * too late, or from one who was not asked. */
-static struct job *find_attempt(struct jobs *s, link_peer peer, uint64_t attempt)
+static struct job *find_attempt(struct job_table *s, link_peer peer, uint64_t attempt)
 {
     LIST_EACH (attempt_bucket(s, attempt), it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, by_attempt);
@@ -32,7 +32,7 @@ static struct job *find_attempt(struct jobs *s, link_peer peer, uint64_t attempt
     return NULL;
 }
 
-static void begin(struct jobs *s, struct job *j, struct transcoder *t, int64_t now_ms)
+static void begin(struct job_table *s, struct job *j, struct transcoder *t, int64_t now_ms)
 {
     list_remove(&j->place);
     list_push_back(&t->jobs, &j->place);
@@ -45,11 +45,11 @@ static void begin(struct jobs *s, struct job *j, struct transcoder *t, int64_t n
     j->attempt = s->next_attempt++;
     list_push_back(attempt_bucket(s, j->attempt), &j->by_attempt);
     job_begin(j);
-    jobs_note_job(s, JOBS_NOTE_ASSIGNED, j, "", now_ms);
+    job_table_note(s, JOB_NOTE_ASSIGNED, j, "", now_ms);
     attempt_pump(s, j, now_ms);
 }
 
-void attempt_end(struct jobs *s, struct job *j, bool tell, const char *reason, int64_t now_ms)
+void attempt_end(struct job_table *s, struct job *j, bool tell, const char *reason, int64_t now_ms)
 {
     struct transcoder *t = j->transcoder;
     if (tell && j->open_sent) {
@@ -64,7 +64,7 @@ void attempt_end(struct jobs *s, struct job *j, bool tell, const char *reason, i
     j->transcoder = NULL;
 }
 
-static bool send_open(struct jobs *s, struct job *j, int64_t now_ms)
+static bool send_open(struct job_table *s, struct job *j, int64_t now_ms)
 {
     struct link_msg m = {.type = LINK_JOB_OPEN, .job = j->attempt, .reason = ""};
     job_ask(j, now_ms, &m.open);
@@ -75,7 +75,7 @@ static bool send_open(struct jobs *s, struct job *j, int64_t now_ms)
     return true;
 }
 
-void attempt_pump(struct jobs *s, struct job *j, int64_t now_ms)
+void attempt_pump(struct job_table *s, struct job *j, int64_t now_ms)
 {
     if (!j->open_sent && !send_open(s, j, now_ms)) {
         return;
@@ -104,7 +104,7 @@ static size_t avoided_now(const struct job *j, int64_t now_ms, link_peer *out)
     return n;
 }
 
-static struct transcoder *pick(const struct jobs *s, const struct job *j, int64_t now_ms,
+static struct transcoder *pick(const struct job_table *s, const struct job *j, int64_t now_ms,
                                link_peer also_not)
 {
     link_peer avoided[JOB_ATTEMPTS_MAX + 1];
@@ -122,7 +122,7 @@ static struct transcoder *pick(const struct jobs *s, const struct job *j, int64_
     return dispatch_pick(&s->roster, &ask);
 }
 
-void attempts_assign(struct jobs *s, int64_t now_ms)
+void attempts_assign(struct job_table *s, int64_t now_ms)
 {
     LIST_EACH (&s->queue, it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, place);
@@ -133,16 +133,17 @@ void attempts_assign(struct jobs *s, int64_t now_ms)
     }
 }
 
-static void redispatch(struct jobs *s, struct job *j, bool tell, const char *reason, int64_t now_ms)
+static void redispatch(struct job_table *s, struct job *j, bool tell, const char *reason,
+                       int64_t now_ms)
 {
     s->counters.redispatched++;
-    jobs_note_job(s, JOBS_NOTE_REDISPATCHED, j, reason, now_ms);
+    job_table_note(s, JOB_NOTE_REDISPATCHED, j, reason, now_ms);
     attempt_end(s, j, tell, reason, now_ms);
-    jobs_enqueue(s, j);
+    job_table_enqueue(s, j);
 }
 
 /* The transcoder could not or would not: another one, if there are attempts left. */
-static void attempt_failed(struct jobs *s, struct job *j, bool tell, const char *reason,
+static void attempt_failed(struct job_table *s, struct job *j, bool tell, const char *reason,
                            int64_t now_ms)
 {
     struct transcoder *t = j->transcoder;
@@ -151,18 +152,20 @@ static void attempt_failed(struct jobs *s, struct job *j, bool tell, const char 
     j->avoided[j->attempts % JOB_ATTEMPTS_MAX] =
         (struct job_avoided){.peer = t->peer, .until_ms = now_ms + JOB_AVOID_MS};
     j->attempts++;
-    if (j->attempts >= JOB_ATTEMPTS_MAX) {
+    if (job_is_complete(j)) {
+        job_table_finish(s, j, tell, now_ms); /* whatever went wrong, nothing is missing */
+    } else if (j->attempts >= JOB_ATTEMPTS_MAX) {
         char text[LINK_STRING_MAX];
         (void)snprintf(text, sizeof text, "%u attempts failed; the last one: %.300s", j->attempts,
                        j->reason);
-        jobs_give_up(s, j, tell, false, text, now_ms);
+        job_table_give_up(s, j, tell, false, text, now_ms);
     } else {
         redispatch(s, j, tell, j->reason, now_ms);
     }
     attempts_assign(s, now_ms);
 }
 
-void attempt_check_answer(struct jobs *s, struct job *j, int64_t now_ms)
+void attempt_check_answer(struct job_table *s, struct job *j, int64_t now_ms)
 {
     attempt_pump(s, j, now_ms);
     if (j->state != JOB_OFFERED || now_ms - j->offered_ms < s->config.answer_ms) {
@@ -178,8 +181,8 @@ void attempt_check_answer(struct jobs *s, struct job *j, int64_t now_ms)
         (struct job_avoided){.peer = peer, .until_ms = now_ms + JOB_AVOID_MS};
 }
 
-enum err jobs_transcoder_joined(struct jobs *s, link_peer peer, const char *address,
-                                const struct link_hello *hello, int64_t now_ms)
+enum err job_table_transcoder_joined(struct job_table *s, link_peer peer, const char *address,
+                                     const struct link_hello *hello, int64_t now_ms)
 {
     struct transcoder *t;
     enum err e = roster_join_transcoder(&s->roster, peer, address, hello, now_ms, &t);
@@ -189,7 +192,7 @@ enum err jobs_transcoder_joined(struct jobs *s, link_peer peer, const char *addr
     return e;
 }
 
-void jobs_transcoder_lost(struct jobs *s, link_peer peer, int64_t now_ms)
+void job_table_transcoder_lost(struct job_table *s, link_peer peer, int64_t now_ms)
 {
     struct transcoder *t = roster_transcoder(&s->roster, peer);
     if (t == NULL) {
@@ -199,10 +202,10 @@ void jobs_transcoder_lost(struct jobs *s, link_peer peer, int64_t now_ms)
         struct job *j = LIST_ITEM(it, struct job, place);
         j->losses++;
         if (job_is_complete(j)) {
-            jobs_finish(s, j, now_ms);
+            job_table_finish(s, j, false, now_ms);
         } else if (j->losses >= JOB_LOSSES_MAX) {
-            jobs_give_up(s, j, false, false, "too many transcoders were lost with this segment",
-                         now_ms);
+            job_table_give_up(s, j, false, false,
+                              "too many transcoders were lost with this segment", now_ms);
         } else {
             redispatch(s, j, false, "the transcoder has gone", now_ms);
         }
@@ -211,7 +214,7 @@ void jobs_transcoder_lost(struct jobs *s, link_peer peer, int64_t now_ms)
     attempts_assign(s, now_ms);
 }
 
-static void accept(struct jobs *s, struct job *j)
+static void accept(struct job_table *s, struct job *j)
 {
     j->state = JOB_ACTIVE;
     if (!j->was_accepted) {
@@ -221,7 +224,7 @@ static void accept(struct jobs *s, struct job *j)
     }
 }
 
-void jobs_accepted(struct jobs *s, link_peer peer, uint64_t attempt)
+void job_table_accepted(struct job_table *s, link_peer peer, uint64_t attempt)
 {
     struct job *j = find_attempt(s, peer, attempt);
     if (j != NULL) {
@@ -229,8 +232,8 @@ void jobs_accepted(struct jobs *s, link_peer peer, uint64_t attempt)
     }
 }
 
-void jobs_refused(struct jobs *s, link_peer peer, uint64_t attempt, const char *reason,
-                  int64_t now_ms)
+void job_table_refused(struct job_table *s, link_peer peer, uint64_t attempt, const char *reason,
+                       int64_t now_ms)
 {
     struct job *j = find_attempt(s, peer, attempt);
     if (j != NULL) {
@@ -238,7 +241,7 @@ void jobs_refused(struct jobs *s, link_peer peer, uint64_t attempt, const char *
     }
 }
 
-static void pass_on(struct jobs *s, struct job *j, uint32_t rung, const struct link_unit *unit,
+static void pass_on(struct job_table *s, struct job *j, uint32_t rung, const struct link_unit *unit,
                     struct blob *payload, int64_t now_ms)
 {
     struct link_msg m = {.type = LINK_RUNG_UNIT, .job = j->origin, .reason = ""};
@@ -246,7 +249,8 @@ static void pass_on(struct jobs *s, struct job *j, uint32_t rung, const struct l
     m.unit.rung = rung;
     enum err e = s->out.send(s->out.arg, j->broadcaster->peer, &m, payload);
     if (e != ERR_OK) {
-        jobs_give_up(s, j, true, false, "the broadcaster takes its results too slowly", now_ms);
+        job_table_give_up(s, j, true, false, "the broadcaster takes its results too slowly",
+                          now_ms);
         attempts_assign(s, now_ms);
         return;
     }
@@ -262,8 +266,8 @@ static void pass_on(struct jobs *s, struct job *j, uint32_t rung, const struct l
     s->counters.pixels += pixels;
 }
 
-void jobs_rung_unit(struct jobs *s, link_peer peer, uint64_t attempt, const struct link_unit *unit,
-                    struct blob *payload, int64_t now_ms)
+void job_table_rung_unit(struct job_table *s, link_peer peer, uint64_t attempt,
+                         const struct link_unit *unit, struct blob *payload, int64_t now_ms)
 {
     struct job *j = find_attempt(s, peer, attempt);
     if (j == NULL) {
@@ -282,8 +286,8 @@ void jobs_rung_unit(struct jobs *s, link_peer peer, uint64_t attempt, const stru
     pass_on(s, j, rung, unit, payload, now_ms);
 }
 
-void jobs_done(struct jobs *s, link_peer peer, uint64_t attempt, const struct link_job_done *done,
-               int64_t now_ms)
+void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
+                    const struct link_job_done *done, int64_t now_ms)
 {
     struct job *j = find_attempt(s, peer, attempt);
     if (j == NULL) {
@@ -295,28 +299,28 @@ void jobs_done(struct jobs *s, link_peer peer, uint64_t attempt, const struct li
     }
     j->cpu_us += done->cpu_us;
     j->transcoder->done++;
-    jobs_finish(s, j, now_ms);
+    job_table_finish(s, j, false, now_ms);
     attempts_assign(s, now_ms);
 }
 
-void jobs_failed(struct jobs *s, link_peer peer, uint64_t attempt, const char *reason, bool final,
-                 int64_t now_ms)
+void job_table_failed(struct job_table *s, link_peer peer, uint64_t attempt, const char *reason,
+                      bool final, int64_t now_ms)
 {
     struct job *j = find_attempt(s, peer, attempt);
     if (j == NULL) {
         return;
     }
-    if (!final) {
+    if (!final || job_is_complete(j)) {
         attempt_failed(s, j, false, reason, now_ms);
         return;
     }
     j->transcoder->failed++;
     (void)snprintf(j->reason, sizeof j->reason, "%s", reason);
-    jobs_give_up(s, j, false, true, j->reason, now_ms);
+    job_table_give_up(s, j, false, true, j->reason, now_ms);
     attempts_assign(s, now_ms);
 }
 
-void jobs_writable(struct jobs *s, link_peer peer, int64_t now_ms)
+void job_table_writable(struct job_table *s, link_peer peer, int64_t now_ms)
 {
     struct transcoder *t = roster_transcoder(&s->roster, peer);
     if (t == NULL) {
