@@ -233,6 +233,7 @@ enum err file_source_create(const char *path, bool loop, struct source **ret_sou
         rate = f->input->streams[f->index[SOURCE_VIDEO]]->avg_frame_rate;
     }
     f->frame_ticks = rate.num > 0 ? av_rescale(SOURCE_RATE, rate.den, rate.num) : SOURCE_RATE / 25;
+    f->source.frame_rate = rate;
     f->shift = lead_ticks(f);
     *ret_source = &f->source;
     return ERR_OK;

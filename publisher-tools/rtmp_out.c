@@ -16,6 +16,7 @@ static const AVRational ticks = {1, SOURCE_RATE};
 
 struct rtmp_out {
     AVFormatContext *muxer;
+    const struct source *source;
     const atomic_bool *abort;
     int64_t deadline_ms;
     bool header_written;
@@ -88,12 +89,16 @@ static int add_stream(struct rtmp_out *o, enum source_stream kind, const AVCodec
         return AVERROR(ENOMEM);
     }
     s->time_base = ticks;
+    if (kind == SOURCE_VIDEO) {
+        s->avg_frame_rate = o->source->frame_rate; /* goes into onMetaData */
+    }
     o->index[kind] = s->index;
     return avcodec_parameters_copy(s->codecpar, par);
 }
 
-static int open_all(struct rtmp_out *o, const char *url, const struct source *source)
+static int open_all(struct rtmp_out *o, const char *url)
 {
+    const struct source *source = o->source;
     int e = avformat_alloc_output_context2(&o->muxer, NULL, "flv", url);
     if (e < 0) {
         return e;
@@ -122,9 +127,10 @@ enum err rtmp_out_open(const char *url, const struct source *source, const atomi
                        struct rtmp_out **ret_out, char *ret_why)
 {
     struct rtmp_out *o = mem_alloc(sizeof *o);
+    o->source = source;
     o->abort = abort;
     begin(o, CONNECT_TIMEOUT_MS);
-    int e = open_all(o, url, source);
+    int e = open_all(o, url);
     if (e < 0) {
         enum err bad = say(o, e, "connecting", ret_why);
         rtmp_out_close(o, false);

@@ -18,6 +18,7 @@ enum source_stream { SOURCE_VIDEO, SOURCE_AUDIO }; /* AVPacket.stream_index */
 struct source {
     AVCodecParameters *video; /* NULL: none */
     AVCodecParameters *audio; /* NULL: none */
+    AVRational frame_rate;    /* 0/1: not known */
 
     /* When the next packet should be on its way, in microseconds of the source's clock. */
     int64_t (*due_us)(struct source *s);

@@ -21,7 +21,8 @@ struct test_source {
     AVFrame *sound;
     int64_t next_picture; /* frames */
     int64_t next_sample;
-    int64_t audio_shift; /* ticks: the encoder's priming, so that no time is negative */
+    int64_t packets_of_sound; /* the encoder gives them late: they are not next_sample's */
+    int64_t audio_shift;      /* ticks: the encoder's priming, so that no time is negative */
 };
 
 static int64_t rescale(int64_t v, int num, int den)
@@ -29,21 +30,22 @@ static int64_t rescale(int64_t v, int num, int den)
     return av_rescale_q(v, (AVRational){num, den}, (AVRational){1, SOURCE_RATE});
 }
 
-static int64_t video_ticks(const struct test_source *t)
+/* When the next packet of each kind is to be decoded, in ticks of the source's clock. */
+static int64_t video_dts(const struct test_source *t)
 {
-    return rescale(t->next_picture, t->config.fps_den, t->config.fps_num);
+    return rescale(t->next_picture, t->config.fps_den, t->config.fps_num) + t->audio_shift;
 }
 
-static int64_t audio_ticks(const struct test_source *t)
+static int64_t audio_dts(const struct test_source *t)
 {
-    return t->audio != NULL ? rescale(t->next_sample, 1, SAMPLE_RATE) : INT64_MAX;
+    return t->audio != NULL ? rescale(t->packets_of_sound * t->sound->nb_samples, 1, SAMPLE_RATE)
+                            : INT64_MAX;
 }
 
 static int64_t due_us(struct source *s)
 {
     const struct test_source *t = (const struct test_source *)s;
-    int64_t ticks = FFMIN(video_ticks(t), audio_ticks(t));
-    return av_rescale(ticks, 1000000, SOURCE_RATE);
+    return av_rescale(FFMIN(video_dts(t), audio_dts(t)), 1000000, SOURCE_RATE);
 }
 
 static int send_picture(struct test_source *t)
@@ -97,25 +99,30 @@ static int receive(struct test_source *t, AVCodecContext *c, AVPacket *packet)
     return 0;
 }
 
+/* Feeds one encoder until it gives a packet. */
+static int encode(struct test_source *t, bool video, AVPacket *packet)
+{
+    int e = receive(t, video ? t->video : t->audio, packet);
+    while (e == AVERROR(EAGAIN)) {
+        e = video ? send_picture(t) : send_sound(t);
+        if (e >= 0) {
+            e = receive(t, video ? t->video : t->audio, packet);
+        }
+    }
+    return e;
+}
+
 static enum err next(struct source *s, AVPacket *packet, char *ret_why)
 {
     struct test_source *t = (struct test_source *)s;
-    for (;;) {
-        int e = receive(t, t->video, packet);
-        if (e == AVERROR(EAGAIN) && t->audio != NULL) {
-            e = receive(t, t->audio, packet);
-        }
-        if (e == 0) {
-            return ERR_OK;
-        }
-        if (e == AVERROR(EAGAIN)) {
-            e = video_ticks(t) <= audio_ticks(t) ? send_picture(t) : send_sound(t);
-        }
-        if (e < 0) {
-            snprintf(ret_why, SOURCE_WHY_MAX, "the encoder failed: %s", av_err2str(e));
-            return ERR_IO;
-        }
+    bool video = video_dts(t) < audio_dts(t);
+    int e = encode(t, video, packet);
+    if (e < 0) {
+        snprintf(ret_why, SOURCE_WHY_MAX, "the encoder failed: %s", av_err2str(e));
+        return ERR_IO;
     }
+    t->packets_of_sound += !video;
+    return ERR_OK;
 }
 
 static void destroy(struct source *s)
@@ -233,6 +240,7 @@ enum err test_source_create(const struct test_source_config *config, struct sour
     struct test_source *t = mem_alloc(sizeof *t);
     t->config = *config;
     t->source = (struct source){.due_us = due_us, .next = next, .destroy = destroy};
+    t->source.frame_rate = (AVRational){config->fps_num, config->fps_den};
     snprintf(ret_why, SOURCE_WHY_MAX, "out of memory");
     enum err e = open_video(t, ret_why);
     if (e == ERR_OK && config->audio) {

@@ -8,9 +8,16 @@ format: ## formats every source file
 	@clang-format -i $(SOURCES)
 check-format: ## says which files clang-format would change
 	@clang-format --dry-run --Werror $(SOURCES)
-lint: $(GEN).h ## include directions, headers that compile alone, clang-tidy on what is risky
+lint: lint-includes lint-headers lint-tidy ## include directions, headers that compile alone, clang-tidy
+
+.PHONY: lint-includes lint-headers lint-tidy
+lint-includes:
 	@tests/support/lint_includes
+lint-headers: $(GEN).h
 	@tests/support/lint_headers "$(CC)" $(CPPFLAGS) $(PKG_CFLAGS)
+lint-tidy: $(GEN).h
+	@find common broadcaster orchestrator transcoder publisher-tools deploy -name '*.c' | sort | \
+	    xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(CPPFLAGS) $(PKG_CFLAGS) -std=c11 2>/dev/null' tidy
 
 # The same sources in a build of their own, so that no object is shared between kinds of builds.
 SAN_asan = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
