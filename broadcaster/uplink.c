@@ -26,7 +26,6 @@ struct uplink {
     struct jobs *jobs;
     bool welcomed;
     bool waiting_logged;
-    bool renew; /* the link was refused: read the credential again, outside its own callback */
     uint64_t connections, refusals;
     char session[SESSION_MAX];
 };
@@ -52,6 +51,7 @@ static void on_welcome(struct uplink *u, const struct link_welcome *w)
 {
     u->welcomed = true;
     u->connections++;
+    loop_timer_stop(u->retry);
     strncpy(u->session, w->session, sizeof u->session - 1);
     log_info("uplink", "connected", "orchestrator=%s session=%s", u->addr, u->session);
     jobs_set_connected(u->jobs, true);
@@ -100,7 +100,6 @@ static void on_event(void *arg, const struct link_event *e)
         lose(u);
         if (!u->has_secret) {
             /* The orchestrator may have a new secret: its credential file tells. */
-            u->renew = true;
             loop_timer_start(u->retry, CREDENTIAL_RETRY_MS, CREDENTIAL_RETRY_MS);
         }
         break;
@@ -157,7 +156,6 @@ static void try_credential(void *arg)
         u->link = NULL;
     }
     u->keys = found;
-    u->renew = false;
     if (dial(u) == ERR_OK) {
         loop_timer_stop(u->retry);
     }

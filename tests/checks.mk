@@ -8,6 +8,35 @@ format: ## formats every source file
 	@clang-format -i $(SOURCES)
 check-format: ## says which files clang-format would change
 	@clang-format --dry-run --Werror $(SOURCES)
-lint: $(GEN).h ## include directions, headers that compile alone, clang-tidy on what is risky
+lint: lint-includes lint-headers lint-tidy ## include directions, headers that compile alone, clang-tidy
+
+.PHONY: lint-includes lint-headers lint-tidy
+lint-includes:
 	@tests/support/lint_includes
+lint-headers: $(GEN).h
 	@tests/support/lint_headers "$(CC)" $(CPPFLAGS) $(PKG_CFLAGS)
+lint-tidy: $(GEN).h
+	@find common broadcaster orchestrator transcoder publisher-tools deploy -name '*.c' | sort | \
+	    xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(CPPFLAGS) $(PKG_CFLAGS) -std=c11 2>/dev/null' tidy
+
+# The same sources in a build of their own, so that no object is shared between kinds of builds.
+SAN_asan = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+SAN_tsan = -fsanitize=thread
+.PHONY: asan tsan fuzz cov
+asan tsan: ## the unit tests under the sanitizers
+	@$(MAKE) --no-print-directory -j2 BUILD=build/$@ BIN=build/$@/bin SAN_FLAGS="$(SAN_$@)" all unit-build
+	@BUILD=build/$@ BIN=build/$@/bin tests/run unit
+
+T ?= rtmp_session
+SECONDS ?= 60
+fuzz: ## fuzzes one target: make fuzz T=rtmp_session SECONDS=60
+	@$(MAKE) --no-print-directory -j2 CC=clang BUILD=build/fuzzing \
+	    SAN_FLAGS="-fsanitize=address,undefined,fuzzer-no-link" build/fuzzing/fuzz/fuzz_$(T)
+	@mkdir -p build/fuzzing/found/$(T)
+	build/fuzzing/fuzz/fuzz_$(T) -max_total_time=$(SECONDS) -rss_limit_mb=2048 -timeout=10 \
+	    -artifact_prefix=build/fuzzing/found/$(T)/ build/fuzzing/found/$(T) tests/fuzz/corpus/$(T)
+
+cov: ## coverage of the unit tests, as a table and as build/cov/index.html
+	@$(MAKE) --no-print-directory -j2 BUILD=build/cov BIN=build/cov/bin SAN_FLAGS="--coverage -O1" all unit-build
+	@BUILD=build/cov BIN=build/cov/bin tests/run unit
+	@gcovr -r . --object-directory build/cov -e tests -e build --html-details build/cov/index.html --print-summary

@@ -113,8 +113,8 @@ struct link_msg {
     void *owned; /* memory of an unpacked message; NULL in one that the caller built */
 };
 
-/* The envelope's bytes (frame 0). Borrows m. NULL when memory is refused. The caller sees to the
- * limits (they are asserted). */
+/* The envelope's bytes (frame 0). Borrows m; texts may be NULL. NULL when memory is refused or a
+ * field is outside its limit (link_check tells which; a hostile source can cause that). */
 struct blob *link_msg_pack(const struct link_msg *m);
 
 /* Reads an envelope. ERR_PROTO: not such a message; ERR_LIMIT: a field outside its limit;

@@ -1,0 +1,51 @@
+/* Inside of rtmp_session, shared by session.c and command.c only. */
+#ifndef RTMP_SESSION_STATE_H
+#define RTMP_SESSION_STATE_H
+
+#include "broadcaster/rtmp/chunk.h"
+#include "broadcaster/rtmp/handshake.h"
+#include "broadcaster/rtmp/media.h"
+#include "broadcaster/rtmp/message.h"
+#include "broadcaster/rtmp/session.h"
+
+enum session_state {
+    SESSION_IDLE,  /* nothing is published (yet, or any more) */
+    SESSION_ASKED, /* PUBLISH was given and not answered yet */
+    SESSION_PUBLISHING,
+    SESSION_CLOSED, /* refused: what still comes is thrown away */
+};
+
+struct rtmp_session {
+    rtmp_event_fn *fn;
+    void *arg;
+    enum session_state state;
+    enum err failed;
+    const char *why;
+
+    struct handshake handshake;
+    struct chunk_reader *reader;
+    struct buf out;
+    struct message_writer writer;
+
+    uint32_t ack_window;
+    uint64_t received; /* bytes, and */
+    uint64_t acknowledged;
+
+    bool has_app;
+    char *app;    /* as sent, with its query */
+    char *tc_url; /* as sent */
+
+    uint32_t stream_id; /* of the publish */
+    struct media media;
+};
+
+/* Remembers the sentence and returns e. */
+enum err session_fail(struct rtmp_session *s, enum err e, const char *why) CHECKED;
+
+/* Ends the publish, with its event if it was accepted. */
+void session_unpublish(struct rtmp_session *s);
+
+/* Carries out one command message in AMF0 (RTMP 1.0, 7.2). */
+enum err command_handle(struct rtmp_session *s, uint32_t stream_id, struct span body) CHECKED;
+
+#endif

@@ -1,0 +1,53 @@
+"""The source itself: format, include directions, headers that compile alone, sizes."""
+# time limit: 200 s
+import re
+
+from harness import ROOT, TestCase, main, run
+
+ROOMS = ["common", "broadcaster", "orchestrator", "transcoder", "publisher-tools", "deploy"]
+FUNCTION_LINES_MAX = 80
+FILE_LINES_MAX = 800
+
+
+class Source(TestCase):
+    def make(self, target):
+        done = run(["make", "--no-print-directory", target], timeout=180, cwd=ROOT)
+        self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr[-4000:])
+
+    def test_format(self):
+        self.make("check-format")
+
+    def test_include_directions(self):
+        self.make("lint-includes")
+
+    def test_headers_compile_alone(self):
+        self.make("lint-headers")
+
+    def test_sizes(self):
+        for room in ROOMS:
+            for path in sorted((ROOT / room).rglob("*.c")):
+                lines = path.read_text(encoding="utf-8").splitlines()
+                self.assertLessEqual(len(lines), FILE_LINES_MAX, path)
+                start = None
+                for number, line in enumerate(lines, 1):
+                    if line == "{":
+                        start = number
+                    elif line == "}" and start is not None:
+                        self.assertLessEqual(number - start + 1, FUNCTION_LINES_MAX,
+                                             f"{path}:{start}")
+                        start = None
+
+    def test_every_folder_says_what_it_is(self):
+        for room in [*ROOMS, "tests"]:
+            self.assertTrue((ROOT / room / "README.md").is_file(), room)
+
+    def test_no_place_of_one_machine(self):
+        files = run(["git", "ls-files"], cwd=ROOT).stdout.split()
+        for name in files:
+            if name.endswith((".c", ".h", ".py", ".md", ".proto", "Makefile")):
+                text = (ROOT / name).read_text(encoding="utf-8")
+                self.assertIsNone(re.search(r"/(root|work|home/\w+)/", text), name)
+
+
+if __name__ == "__main__":
+    main()

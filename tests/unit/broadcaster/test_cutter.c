@@ -1,0 +1,134 @@
+#include "broadcaster/cutter.h"
+#include "tests/support/unit.h"
+
+struct run {
+    int64_t begins[64];
+    bool independent[64];
+    int64_t durations[64];
+    size_t n;
+};
+
+/* n frames of 1/fps, an IDR every gop frames; times rounded to ms as RTMP does. */
+static struct run run_cutter(int fps, int gop, int n)
+{
+    struct run r = {0};
+    struct cutter c;
+    cutter_init(&c);
+    for (int i = 0; i < n; i++) {
+        int64_t ms = (1000 * i + fps / 2) / fps;
+        struct packet p = {.dts = ms * TICKS_PER_MS, .flags = i % gop == 0 ? PACKET_KEY : 0};
+        struct cut cut = cutter_push(&c, &p, false);
+        ck_assert(!cut.drop);
+        if (cut.begins) {
+            if (r.n > 0) {
+                r.durations[r.n - 1] = cut.closed_duration;
+            }
+            r.begins[r.n] = p.dts;
+            r.independent[r.n++] = cut.independent;
+        }
+    }
+    r.durations[r.n - 1] = cutter_close(&c);
+    return r;
+}
+
+START_TEST(recipe_is_cut_every_two_seconds)
+{
+    struct run r = run_cutter(30, 30, 30 * 20);
+    ck_assert_uint_eq(r.n, 10);
+    for (size_t i = 0; i < r.n; i++) {
+        ck_assert_int_eq(r.begins[i], (int64_t)i * 2 * TICKS_PER_S);
+        ck_assert_int_eq(r.durations[i] / TICKS_PER_S,
+                         i + 1 < r.n ? 2 : 1 + (r.durations[i] >= 180000));
+        ck_assert(r.independent[i]);
+    }
+}
+END_TEST
+
+START_TEST(durations_sum_to_the_timeline)
+{
+    struct run r = run_cutter(25, 37, 1000);
+    int64_t sum = 0;
+    for (size_t i = 0; i < r.n; i++) {
+        sum += r.durations[i];
+        ck_assert_int_le(r.durations[i], CUTTER_LIMIT_TICKS + TICKS_PER_S / 25);
+    }
+    ck_assert_int_eq(sum, 40 * TICKS_PER_S);
+}
+END_TEST
+
+START_TEST(every_segment_rounds_to_the_target)
+{
+    static const int fps[] = {1, 5, 8, 15, 24, 25, 30, 50, 60, 120};
+    static const int gops[] = {1, 2, 7, 30, 45, 60, 61, 75, 90, 100, 250, 300};
+    for (size_t f = 0; f < sizeof fps / sizeof fps[0]; f++) {
+        for (size_t g = 0; g < sizeof gops / sizeof gops[0]; g++) {
+            struct run r = run_cutter(fps[f], gops[g], fps[f] * 30);
+            for (size_t i = 0; i + 1 < r.n; i++) {
+                ck_assert_msg(r.durations[i] < 5 * TICKS_PER_S / 2, "fps %d gop %d: %ld ticks",
+                              fps[f], gops[g], (long)r.durations[i]);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(long_gop_is_divided_so_that_idrs_begin_segments)
+{
+    struct run r = run_cutter(30, 300, 30 * 60);
+    size_t independent = 0;
+    for (size_t i = 0; i < r.n; i++) {
+        independent += r.independent[i];
+    }
+    /* The first GOP is not known yet; of the five others each IDR begins a segment. */
+    ck_assert_uint_ge(independent, 5);
+    ck_assert_uint_ge(r.n, 25);
+    ck_assert_uint_le(r.n, 33);
+}
+END_TEST
+
+START_TEST(nothing_before_the_first_idr)
+{
+    struct cutter c;
+    cutter_init(&c);
+    struct packet p = {.dts = 0};
+    ck_assert(cutter_push(&c, &p, false).drop);
+    p.flags = PACKET_KEY;
+    p.dts = 3000;
+    struct cut cut = cutter_push(&c, &p, false);
+    ck_assert(!cut.drop && cut.begins && cut.independent);
+    ck_assert_int_eq(cut.closed_duration, 0);
+    ck_assert_int_gt(cutter_close(&c), 0);
+    p.flags = 0;
+    ck_assert(cutter_push(&c, &p, false).drop);
+}
+END_TEST
+
+START_TEST(force_cuts_at_once)
+{
+    struct cutter c;
+    cutter_init(&c);
+    struct packet p = {.flags = PACKET_KEY};
+    ck_assert(cutter_push(&c, &p, false).begins);
+    p.dts = 9000;
+    ck_assert(!cutter_push(&c, &p, false).begins);
+    p.dts = 18000;
+    struct cut cut = cutter_push(&c, &p, true);
+    ck_assert(cut.begins);
+    ck_assert_int_eq(cut.closed_duration, 18000);
+}
+END_TEST
+
+START_TEST(parts_count_from_the_segments_start)
+{
+    struct cutter c;
+    cutter_init(&c);
+    for (int i = 0; i < 60; i++) {
+        struct packet p = {.dts = 90000 + i * 3000, .flags = i == 0 ? PACKET_KEY : 0};
+        ck_assert_uint_eq(cutter_push(&c, &p, false).part, (unsigned)i / 10);
+    }
+}
+END_TEST
+
+UNIT_MAIN("cutter", recipe_is_cut_every_two_seconds, durations_sum_to_the_timeline,
+          every_segment_rounds_to_the_target, long_gop_is_divided_so_that_idrs_begin_segments,
+          nothing_before_the_first_idr, force_cuts_at_once, parts_count_from_the_segments_start)

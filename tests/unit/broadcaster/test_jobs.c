@@ -1,0 +1,323 @@
+#include "broadcaster/jobs.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "tests/support/unit.h"
+
+#define SENT_MAX 4096
+
+/* What went out, and a switch for a full queue. */
+struct wire {
+    struct {
+        enum link_msg_type type;
+        uint64_t job, msn;
+        size_t n_ladder;
+        uint32_t emit_from, seq, vbv;
+        bool last, preroll;
+        char rung[32];
+    } sent[SENT_MAX];
+    size_t n;
+    size_t room;
+};
+
+static enum err on_send(void *arg, const struct link_msg *m, struct blob *payload)
+{
+    struct wire *w = arg;
+    if (w->room == 0) {
+        return ERR_AGAIN;
+    }
+    w->room--;
+    ck_assert_uint_lt(w->n, SENT_MAX);
+    w->sent[w->n].type = m->type;
+    w->sent[w->n].job = m->job;
+    if (m->type == LINK_JOB_OPEN) {
+        w->sent[w->n].msn = m->open.msn;
+        w->sent[w->n].n_ladder = m->open.n_ladder;
+        w->sent[w->n].emit_from = m->open.ladder[0].emit_from;
+        w->sent[w->n].vbv = m->open.ladder[0].vbv_init_permille;
+        strcpy(w->sent[w->n].rung, m->open.ladder[0].name);
+    } else if (m->type == LINK_JOB_UNIT) {
+        w->sent[w->n].seq = m->unit.seq;
+        w->sent[w->n].last = m->unit.last;
+        if (m->unit.n_packets > 0) {
+            ck_assert_uint_eq(m->unit.packets[0].length, blob_span(payload).len);
+            w->sent[w->n].preroll = (m->unit.packets[0].flags & PACKET_PREROLL) != 0;
+        }
+    }
+    w->n++;
+    return ERR_OK;
+}
+
+struct bench {
+    struct wire wire;
+    struct board *board;
+    struct jobs *jobs;
+    struct rendition *rungs[2];
+    struct job_stream *stream;
+    struct track *video;
+};
+
+static struct bench *bench_create(void)
+{
+    struct bench *b = mem_alloc(sizeof *b);
+    b->wire.room = SIZE_MAX;
+    b->board = board_create();
+    b->jobs = jobs_create(on_send, &b->wire, 1000);
+    const struct profile *ladder[2] = {profile_find(span_cstr("P144p30fps16x9")),
+                                       profile_find(span_cstr("P240p30fps16x9"))};
+    b->rungs[0] = rendition_create(b->board, "x", ladder[0]->name);
+    b->rungs[1] = rendition_create(b->board, "x", ladder[1]->name);
+    b->stream = jobs_stream_create(b->jobs, "x", ladder, b->rungs, 2);
+    struct track_params p = {
+        .width = 640, .height = 480, .config = span_cstr("avcC"), .sar_den = 1};
+    b->video = track_create(&p);
+    return b;
+}
+
+static void bench_destroy(struct bench *b)
+{
+    jobs_stream_destroy(b->stream);
+    jobs_destroy(b->jobs);
+    rendition_destroy(b->rungs[0]);
+    rendition_destroy(b->rungs[1]);
+    board_destroy(b->board);
+    track_unref(b->video);
+    mem_free(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+
+static void send_packet(struct bench *b, int64_t dts, unsigned flags)
+{
+    struct blob *blob = blob_create(50);
+    struct packet p = {
+        .dts = dts, .pts = dts, .flags = flags, .blob = blob, .data = blob_span(blob)};
+    jobs_packet(b->stream, &p, 0);
+    blob_unref(blob);
+}
+
+static void close_segment(struct bench *b, uint64_t msn, int64_t now)
+{
+    struct segment_info info = {.msn = msn, .start = 0, .duration = 180000};
+    struct packets none;
+    packets_init(&none);
+    struct segment *s = segment_create(&info, b->video, &none, NULL);
+    jobs_segment_close(b->stream, s, now);
+    segment_unref(s);
+}
+
+static void whole_segment(struct bench *b, uint64_t msn, int64_t now)
+{
+    jobs_segment_open(b->stream, msn, b->video);
+    send_packet(b, 0, PACKET_KEY);
+    send_packet(b, 3000, 0);
+    close_segment(b, msn, now);
+}
+
+static void answer(struct bench *b, uint64_t job, uint32_t rung, uint32_t part, bool last)
+{
+    struct link_packet lp = {
+        .length = 10, .dts = part * 30000 + 1, .pts = part * 30000 + 1, .duration = 30000};
+    struct link_msg m = {.type = LINK_RUNG_UNIT, .job = job};
+    m.unit = (struct link_unit){.rung = rung,
+                                .part = part,
+                                .packets = &lp,
+                                .n_packets = 1,
+                                .last = last,
+                                .config = part == 0 ? span_cstr("config") : span_of(NULL, 0),
+                                .config_hash = 42};
+    struct blob *payload = blob_create(10);
+    jobs_on_message(b->jobs, &m, payload);
+    blob_unref(payload);
+}
+
+static size_t count(const struct bench *b, enum link_msg_type type)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->wire.n; i++) {
+        n += b->wire.sent[i].type == type;
+    }
+    return n;
+}
+
+START_TEST(a_segment_streams_out_and_its_rungs_come_back)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    jobs_segment_open(b->stream, 7, b->video);
+    ck_assert_uint_eq(b->wire.n, 0);
+    send_packet(b, 0, PACKET_KEY);
+    ck_assert_uint_eq(b->wire.n, 2);
+    ck_assert_int_eq(b->wire.sent[0].type, LINK_JOB_OPEN);
+    ck_assert_uint_eq(b->wire.sent[0].msn, 7);
+    ck_assert_uint_eq(b->wire.sent[0].n_ladder, 2);
+    send_packet(b, 3000, 0);
+    close_segment(b, 7, 0);
+    ck_assert_uint_eq(b->wire.n, 4);
+    ck_assert(b->wire.sent[3].last);
+    ck_assert_uint_eq(b->wire.sent[3].seq, 2);
+    uint64_t job = b->wire.sent[0].job;
+    answer(b, job, 0, 0, false);
+    answer(b, job, 1, 0, true);
+    ck_assert_uint_eq(rendition_last(b->rungs[1]), 7);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 0);
+    ck_assert(!jobs_idle(b->jobs));
+    answer(b, job, 0, 1, true);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 7);
+    ck_assert(jobs_idle(b->jobs));
+    ck_assert_uint_eq(jobs_counters(b->jobs).done, 1);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(everything_is_sent_again_to_a_new_orchestrator)
+{
+    struct bench *b = bench_create();
+    whole_segment(b, 1, 0); /* nobody there yet */
+    ck_assert_uint_eq(b->wire.n, 0);
+    jobs_set_connected(b->jobs, true);
+    ck_assert_uint_eq(b->wire.n, 4);
+    uint64_t first = b->wire.sent[0].job;
+    answer(b, first, 0, 0, false);
+    answer(b, first, 0, 1, false);
+    answer(b, first, 1, 0, true);
+    jobs_set_connected(b->jobs, false);
+    jobs_set_connected(b->jobs, true);
+    ck_assert_uint_eq(b->wire.n, 8);
+    ck_assert_int_eq(b->wire.sent[4].type, LINK_JOB_OPEN);
+    ck_assert_uint_ne(b->wire.sent[4].job, first);
+    /* Only the unfinished rung, from the part that is missing. */
+    ck_assert_uint_eq(b->wire.sent[4].n_ladder, 1);
+    ck_assert_str_eq(b->wire.sent[4].rung, "P144p30fps16x9");
+    ck_assert_uint_eq(b->wire.sent[4].emit_from, 2);
+    answer(b, first, 0, 2, true); /* late, of the lost opening */
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 0);
+    answer(b, b->wire.sent[4].job, 0, 2, true);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 1);
+    ck_assert_uint_eq(jobs_counters(b->jobs).reopened, 1);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(a_full_queue_loses_nothing)
+{
+    struct bench *b = bench_create();
+    b->wire.room = 2;
+    jobs_set_connected(b->jobs, true);
+    whole_segment(b, 1, 0);
+    whole_segment(b, 2, 0);
+    ck_assert_uint_eq(b->wire.n, 2);
+    while (b->wire.n < 8) {
+        b->wire.room = 1;
+        size_t before = b->wire.n;
+        jobs_writable(b->jobs);
+        ck_assert_uint_eq(b->wire.n, before + 1);
+    }
+    static const enum link_msg_type want[] = {LINK_JOB_OPEN, LINK_JOB_UNIT, LINK_JOB_UNIT,
+                                              LINK_JOB_UNIT};
+    for (size_t i = 0; i < 8; i++) {
+        ck_assert_int_eq(b->wire.sent[i].type, want[i % 4]);
+        if (i % 4 > 0) {
+            ck_assert_uint_eq(b->wire.sent[i].seq, i % 4 - 1);
+        }
+    }
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(late_ones_become_gaps_in_step)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    whole_segment(b, 1, 0);
+    uint64_t first = b->wire.sent[0].job;
+    answer(b, first, 0, 0, true);
+    answer(b, first, 1, 0, true);
+    whole_segment(b, 2, 100);
+    whole_segment(b, 3, 200);
+    uint64_t third = b->wire.sent[8].job;
+    answer(b, third, 0, 0, true);
+    answer(b, third, 1, 0, true);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 1); /* 2 holds 3 back */
+    jobs_tick(b->jobs, 1050);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 1);
+    jobs_tick(b->jobs, 1101);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 3);
+    ck_assert_uint_eq(rendition_gaps(b->rungs[0]), 1);
+    ck_assert_uint_eq(count(b, LINK_JOB_CANCEL), 1);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(too_many_unfinished_give_up_the_oldest)
+{
+    struct bench *b = bench_create();
+    for (uint64_t msn = 1; msn <= JOBS_PER_STREAM_MAX + 3; msn++) {
+        whole_segment(b, msn, 0);
+    }
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 3);
+    jobs_set_connected(b->jobs, true);
+    ck_assert_uint_eq(b->wire.sent[0].msn, 4);
+    ck_assert_uint_eq(count(b, LINK_JOB_OPEN), JOBS_PER_STREAM_MAX);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(units_that_do_not_fit_end_the_job)
+{
+    static const struct {
+        uint32_t rung, part;
+        bool last;
+    } bad[] = {{2, 0, false}, {0, 1, false}, {1000, 0, true}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct bench *b = bench_create();
+        jobs_set_connected(b->jobs, true);
+        whole_segment(b, 1, 0);
+        answer(b, b->wire.sent[0].job, bad[i].rung, bad[i].part, bad[i].last);
+        ck_assert_uint_eq(jobs_counters(b->jobs).refused_units, 1);
+        ck_assert(jobs_idle(b->jobs));
+        bench_destroy(b);
+    }
+}
+END_TEST
+
+START_TEST(a_failed_job_is_a_gap_and_the_next_goes_on)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    jobs_segment_open(b->stream, 1, b->video);
+    send_packet(b, 0, PACKET_KEY);
+    struct link_msg m = {.type = LINK_JOB_FAILED, .job = b->wire.sent[0].job, .reason = "no"};
+    jobs_on_message(b->jobs, &m, NULL);
+    size_t sent = b->wire.n;
+    send_packet(b, 3000, 0);
+    ck_assert_uint_eq(b->wire.n, sent);
+    close_segment(b, 1, 0);
+    ck_assert(jobs_idle(b->jobs));
+    whole_segment(b, 2, 0);
+    uint64_t job = b->wire.sent[sent].job;
+    answer(b, job, 0, 0, true);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 2);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(the_rate_level_falls_with_bytes_and_rises_with_time)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    whole_segment(b, 1, 0);
+    ck_assert_uint_eq(b->wire.sent[0].vbv, 900);
+    answer(b, b->wire.sent[0].job, 0, 0, true);
+    answer(b, b->wire.sent[0].job, 1, 0, true);
+    whole_segment(b, 2, 0);
+    ck_assert_uint_ge(b->wire.sent[4].vbv, 999); /* 80 bits in a third of a second: full */
+    bench_destroy(b);
+}
+END_TEST
+
+UNIT_MAIN("jobs", a_segment_streams_out_and_its_rungs_come_back,
+          everything_is_sent_again_to_a_new_orchestrator, a_full_queue_loses_nothing,
+          late_ones_become_gaps_in_step, too_many_unfinished_give_up_the_oldest,
+          units_that_do_not_fit_end_the_job, a_failed_job_is_a_gap_and_the_next_goes_on,
+          the_rate_level_falls_with_bytes_and_rises_with_time)

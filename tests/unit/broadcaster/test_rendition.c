@@ -1,0 +1,140 @@
+#include "broadcaster/rendition.h"
+
+#include "tests/support/unit.h"
+
+static struct segment *make(uint64_t msn, bool gap, bool discontinuity)
+{
+    struct segment_info info = {.msn = msn,
+                                .start = (int64_t)msn * 180000,
+                                .duration = 180000,
+                                .independent = true,
+                                .discontinuity = discontinuity,
+                                .gap = gap};
+    struct packets ps;
+    packets_init(&ps);
+    if (!gap) {
+        struct blob *b = blob_create(1000);
+        struct packet p = {.blob = b, .data = blob_span(b)};
+        ck_assert_int_eq(packets_push(&ps, p), ERR_OK);
+    }
+    return segment_create(&info, NULL, &ps, NULL);
+}
+
+static void settle(struct rendition *r, uint64_t msn, bool gap, bool discontinuity)
+{
+    struct segment *s = make(msn, gap, discontinuity);
+    rendition_settle(r, s);
+    segment_unref(s);
+}
+
+static void check_window(struct board *b, uint64_t first_listed, uint64_t last, size_t count)
+{
+    struct window *w = board_window(b, "x", "source");
+    ck_assert_ptr_nonnull(w);
+    ck_assert_uint_eq(w->count, count);
+    ck_assert_uint_eq(segment_info(w->segments[w->count - w->listed])->msn, first_listed);
+    ck_assert_uint_eq(segment_info(w->segments[w->count - 1])->msn, last);
+    window_unref(w);
+}
+
+START_TEST(window_slides)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    ck_assert_ptr_null(board_window(b, "x", "source"));
+    for (uint64_t msn = 100; msn < 130; msn++) {
+        rendition_expect(r, msn);
+        settle(r, msn, false, false);
+        size_t n = msn - 99;
+        size_t listed = n < RENDITION_LISTED ? n : RENDITION_LISTED;
+        check_window(b, msn + 1 - listed, msn, n < RENDITION_KEPT ? n : RENDITION_KEPT);
+    }
+    ck_assert_uint_eq(rendition_last(r), 129);
+    ck_assert_uint_eq(rendition_bytes(r), RENDITION_KEPT * 1000);
+    struct variant v;
+    ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
+    ck_assert_int_eq(v.bandwidth_bps, 4000);
+    rendition_destroy(r);
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(late_segments_are_published_in_order)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 4; msn++) {
+        rendition_expect(r, msn);
+    }
+    settle(r, 3, false, false);
+    settle(r, 2, false, false);
+    ck_assert_uint_eq(rendition_count(r), 0);
+    ck_assert_uint_eq(rendition_next(r), 1);
+    settle(r, 1, false, false);
+    check_window(b, 1, 3, 3);
+    ck_assert_uint_eq(rendition_next(r), 4);
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
+START_TEST(gaps_are_kept_but_not_at_the_start)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 4; msn++) {
+        rendition_expect(r, msn);
+    }
+    settle(r, 1, true, false);
+    settle(r, 2, false, false);
+    settle(r, 3, true, false);
+    settle(r, 4, false, false);
+    check_window(b, 2, 4, 3);
+    ck_assert_uint_eq(rendition_gaps(r), 1);
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
+START_TEST(discontinuities_are_counted_when_they_leave)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 20; msn++) {
+        rendition_expect(r, msn);
+        settle(r, msn, false, msn == 3 || msn == 10);
+        struct window *w = board_window(b, "x", "source");
+        uint64_t gone = (msn >= 3 + RENDITION_LISTED) + (msn >= 10 + RENDITION_LISTED);
+        ck_assert_uint_eq(w->discontinuity_sequence, gone);
+        ck_assert_int_eq(w->show_discontinuity_sequence, gone > 0);
+        ck_assert_int_eq(w->target_duration_s, 2);
+        window_unref(w);
+    }
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
+START_TEST(the_end_can_be_taken_back)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    rendition_expect(r, 1);
+    settle(r, 1, false, false);
+    rendition_set_ended(r, true);
+    struct window *w = board_window(b, "x", "source");
+    ck_assert(w->ended);
+    window_unref(w);
+    rendition_set_ended(r, false);
+    w = board_window(b, "x", "source");
+    ck_assert(!w->ended);
+    window_unref(w);
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
+UNIT_MAIN("rendition", window_slides, late_segments_are_published_in_order,
+          gaps_are_kept_but_not_at_the_start, discontinuities_are_counted_when_they_leave,
+          the_end_can_be_taken_back)

@@ -1,0 +1,95 @@
+#include "run/options.h"
+
+#include <string.h>
+
+#include "tests/support/unit.h"
+
+struct config {
+    bool on, off;
+    long n;
+    const char *s, *secret;
+};
+
+static const struct option table[] = {
+    {"on", OPTION_BOOL, NULL, 0, 0, false, offsetof(struct config, on), NULL, "Switches on."},
+    {"off", OPTION_BOOL, "true", 0, 0, false, offsetof(struct config, off), NULL, "Is on."},
+    {"n", OPTION_INT, "5", 1, 10, false, offsetof(struct config, n), "N", "A number."},
+    {"rtmpAddr", OPTION_STRING, "x:1", 0, 0, false, offsetof(struct config, s), "ADDR", "Where."},
+    {"key", OPTION_STRING, "hush", 0, 0, true, offsetof(struct config, secret), "TEXT", "A key."},
+};
+#define N (sizeof table / sizeof table[0])
+
+static enum err parse(struct config *c, char *why, char **argv)
+{
+    int argc = 0;
+    while (argv[argc] != NULL) {
+        argc++;
+    }
+    return options_parse(table, N, argc, argv, c, why);
+}
+
+#define ARGS(...) ((char *[]){"program", __VA_ARGS__, NULL})
+
+START_TEST(defaults_stand)
+{
+    struct config c;
+    char why[OPTIONS_WHY_MAX];
+    ck_assert_int_eq(parse(&c, why, (char *[]){"program", NULL}), ERR_OK);
+    ck_assert(!c.on && c.off);
+    ck_assert_int_eq(c.n, 5);
+    ck_assert_str_eq(c.s, "x:1");
+}
+END_TEST
+
+START_TEST(all_forms_are_read)
+{
+    struct config c;
+    char why[OPTIONS_WHY_MAX];
+    ck_assert_int_eq(
+        parse(&c, why, ARGS("-on", "--off=false", "-n", "7", "--rtmpAddr=:1=2", "-key", "-dash")),
+        ERR_OK);
+    ck_assert(c.on && !c.off);
+    ck_assert_int_eq(c.n, 7);
+    ck_assert_str_eq(c.s, ":1=2");
+    ck_assert_str_eq(c.secret, "-dash");
+    ck_assert_int_eq(parse(&c, why, ARGS("-on=true", "-on=false")), ERR_OK);
+    ck_assert(!c.on);
+}
+END_TEST
+
+START_TEST(wrong_ones_are_named)
+{
+    static const struct {
+        const char *a, *b, *why;
+    } rows[] = {
+        {"-rtmp", "x", "-rtmp"},      {"-N", "1", "-N"},
+        {"-n", "0", "1 to 10"},       {"-n", "eleven", "eleven"},
+        {"-n=", NULL, "number"},      {"-on=maybe", NULL, "maybe"},
+        {"-rtmpAddr", NULL, "value"}, {"plain", NULL, "plain"},
+        {"-", NULL, "\"-\""},         {"---on", NULL, "---on"},
+        {"-n", "5x", "5x"},           {"-n=99999999999999999999", NULL, "999"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct config c;
+        char why[OPTIONS_WHY_MAX] = "";
+        char *argv[] = {"program", (char *)rows[i].a, (char *)rows[i].b, NULL};
+        ck_assert_msg(parse(&c, why, argv) == ERR_PROTO, "%s", rows[i].a);
+        ck_assert_msg(strstr(why, rows[i].why) != NULL, "%s: %s", rows[i].a, why);
+    }
+}
+END_TEST
+
+START_TEST(usage_shows_defaults_but_no_secret)
+{
+    char text[4096] = "";
+    FILE *f = fmemopen(text, sizeof text, "w");
+    options_usage(f, "program", table, N);
+    fclose(f);
+    ck_assert_ptr_nonnull(strstr(text, "-rtmpAddr ADDR"));
+    ck_assert_ptr_nonnull(strstr(text, "(default 5)"));
+    ck_assert_ptr_null(strstr(text, "hush"));
+}
+END_TEST
+
+UNIT_MAIN("options", defaults_stand, all_forms_are_read, wrong_ones_are_named,
+          usage_shows_defaults_but_no_secret)
