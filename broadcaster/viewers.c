@@ -142,8 +142,8 @@ static bool wants_more(const char *method, size_t *upload_size, void **context)
     bool body = *upload_size > 0;
     *context = &seen;
     *upload_size = 0;
-    bool plain = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
-                 strcmp(method, "OPTIONS") == 0;
+    bool plain =
+        strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
     return (first && plain) || body;
 }
 

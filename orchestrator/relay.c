@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "orchestrator/outbox.h"
 #include "orchestrator/relay_log.h"
 #include "run/log.h"
@@ -159,7 +160,7 @@ static const char *check_hello(const struct relay *r, const struct link_event *e
         snprintf(text, REASON_MAX,
                  "the peer (software %.64s) speaks versions %u to %u of the link, this "
                  "orchestrator (software %.64s) versions %u to %u: run the same release on both",
-                 h->software, h->version_min, h->version_max, SOFTWARE_VERSION, LINK_VERSION_MIN,
+                 h->software, h->version_min, h->version_max, software_version, LINK_VERSION_MIN,
                  LINK_VERSION);
         return text;
     }
