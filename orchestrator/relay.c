@@ -158,8 +158,8 @@ static const char *check_hello(const struct relay *r, const struct link_event *e
     }
     if (h->version_max < LINK_VERSION_MIN || h->version_min > LINK_VERSION) {
         snprintf(text, REASON_MAX,
-                 "the peer (software %.64s) speaks versions %u to %u of the link, this "
-                 "orchestrator (software %.64s) versions %u to %u: run the same release on both",
+                 "the peer (software %.32s) speaks versions %u to %u of the link, this "
+                 "orchestrator (software %.32s) versions %u to %u: run the same release on both",
                  h->software, h->version_min, h->version_max, software_version, LINK_VERSION_MIN,
                  LINK_VERSION);
         return text;
