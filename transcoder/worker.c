@@ -14,8 +14,6 @@
 #define QUEUE_BYTES         (64 * 1024 * 1024)
 #define DEADLINE_DEFAULT_MS 30000
 #define DEADLINE_MAX_MS     120000
-#define PING_MIN_MS         100
-#define PING_MAX_MS         10000
 #define LINGER_MS           1000
 #define STATE_MAX           160
 /* Cancelled jobs end within a picture, but until then they hold a thread. */
@@ -38,7 +36,6 @@ struct worker {
     char *encoder;
     struct link *link;
     struct mailbox *mail;
-    struct loop_timer *ping;
     struct loop_timer *idle; /* calls drained from outside any other callback */
     struct list jobs;
     uint32_t n_jobs; /* with those that are cancelled and not yet ended */
@@ -116,15 +113,6 @@ static uint32_t load(const struct worker *w)
         n += !work_is_cancelled(LIST_ITEM(it, struct job, node)->work);
     }
     return n;
-}
-
-static void on_ping(void *arg)
-{
-    struct worker *w = arg;
-    if (w->stats.connected) {
-        struct link_msg m = {.type = LINK_PING, .reason = "", .load = load(w)};
-        send_msg(w, &m);
-    }
 }
 
 /* --- jobs --- */
@@ -335,7 +323,6 @@ static void lose(struct worker *w, const char *why)
     }
     w->stats.connected = false;
     set_state(w, "%s", why);
-    loop_timer_stop(w->ping);
     LIST_EACH (&w->jobs, it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, node);
         if (!work_is_cancelled(j->work)) {
@@ -360,9 +347,6 @@ static void on_welcome(struct worker *w, const struct link_welcome *m)
     }
     w->stats.connected = true;
     set_state(w, "%s", "connected");
-    int64_t every = m->heartbeat_ms / 2;
-    every = every < PING_MIN_MS ? PING_MIN_MS : every > PING_MAX_MS ? PING_MAX_MS : every;
-    loop_timer_start(w->ping, every, every);
 }
 
 static void on_message(struct worker *w, const struct link_event *e)
@@ -402,9 +386,7 @@ static void on_link(void *arg, const struct link_event *e)
         lose(w, "the orchestrator does not answer; redialling");
         break;
     case LINK_EVENT_REFUSED:
-        log_warn("worker", "refused",
-                 "orchestrator=%s does not accept this secret; check -orchSecret on both sides",
-                 w->addr);
+        /* The link has logged it. */
         lose(w, "the orchestrator does not accept this secret; check -orchSecret on both sides");
         break;
     case LINK_EVENT_MESSAGE:
@@ -444,7 +426,6 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     list_init(&w->jobs);
     outbox_init(&w->out, send_now, end_job, w);
     w->mail = mailbox_create(l, on_work, w);
-    w->ping = loop_timer_create(l, on_ping, w);
     w->idle = loop_timer_create(l, on_idle, w);
     set_state(w, "%s", "dialling");
     struct link_config link = link_config_of(w);
@@ -497,7 +478,6 @@ void worker_destroy(struct worker *w)
     await_jobs(w);
     mailbox_destroy(w->mail, drop_event);
     outbox_fini(&w->out);
-    loop_timer_destroy(w->ping);
     loop_timer_destroy(w->idle);
     mem_free(w->name);
     mem_free(w->encoder);
