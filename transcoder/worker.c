@@ -427,7 +427,7 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     outbox_init(&w->out, send_now, end_job, w);
     w->mail = mailbox_create(l, on_work, w);
     w->idle = loop_timer_create(l, on_idle, w);
-    set_state(w, "%s", "dialling");
+    set_state(w, "%s", "no orchestrator has answered yet; dialling");
     struct link_config link = link_config_of(w);
     enum err e = link_dial(l, &link, on_link, w, &w->link, ret_why);
     link_keys_wipe(&link.keys);
