@@ -474,6 +474,7 @@ void worker_destroy(struct worker *w)
     }
     link_destroy(w->link, LINGER_MS);
     w->link = NULL;
+    w->stats.connected = false;
     lose(w, "stopped");
     await_jobs(w);
     mailbox_destroy(w->mail, drop_event);
