@@ -11,7 +11,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # Packages by component: nobody links what it does not use.
 PKG_COMMON := libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson
 PKG_MEDIA := libavformat libavcodec libswscale libavutil
-ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA)
+PKG_TOOLS := libcurl
+ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_TOOLS)
 
 WARN := -Wall -Wextra -Werror -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 CPPFLAGS += -D_GNU_SOURCE -Icommon -I. -I$(BUILD)/gen -DSOFTWARE_VERSION='"$(VERSION)"'
@@ -24,6 +25,7 @@ ifneq ($(shell command -v pkg-config 2>/dev/null),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(ALL_PKGS) 2>/dev/null)
 LIBS_COMMON := $(shell pkg-config --libs $(PKG_COMMON) 2>/dev/null)
 LIBS_MEDIA := $(shell pkg-config --libs $(PKG_MEDIA) 2>/dev/null)
+LIBS_TOOLS := $(shell pkg-config --libs $(PKG_TOOLS) 2>/dev/null)
 LIBS_TEST := $(shell pkg-config --libs check 2>/dev/null)
 endif
 
@@ -92,7 +94,7 @@ $(BIN)/broadcaster: $(BUILD)/obj/broadcaster/main.o $(LIB)/libbroadcaster.a $(LI
 $(BIN)/livepeer: $(BUILD)/obj/deploy/livepeer_main.o $(ALL_LIBS)
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
 $(BIN)/publish $(BIN)/watch: $(BIN)/%: $(BUILD)/obj/publisher-tools/%_main.o $(LIB)/libtools.a $(LIB)/libcommon.a
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_TOOLS))
 
 # A unit test links the library of its own folder (tests/unit/broadcaster -> libbroadcaster.a).
 define unit_rule
@@ -104,6 +106,8 @@ $(eval $(call unit_rule,orchestrator,$(LIB)/liborchestrator.a))
 $(eval $(call unit_rule,transcoder,$(LIB)/libtranscoder.a))
 $(eval $(call unit_rule,broadcaster,$(LIB)/libbroadcaster.a))
 $(eval $(call unit_rule,publisher-tools,$(LIB)/libtools.a))
+$(BUILD)/support/ingest_dump: $(BUILD)/obj/tests/support/ingest_dump_main.o $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) -lm)
 $(BUILD)/support/%: $(BUILD)/obj/tests/support/%_main.o $(LIB)/libsupport.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) -lm)
 

@@ -58,10 +58,15 @@ enum err ingest_create(struct loop *l, const struct ingest_config *config,
                        const struct ingest_handler *handler, void *arg, struct ingest **ret_ingest,
                        const char **ret_why) CHECKED;
 
-/* Ends one publisher: RTMP error status with this text, then close; on_end follows. */
+/* The port that it listens on: the configured one, or what the system chose for port 0. */
+int ingest_port(const struct ingest *i);
+
+/* Ends one publisher: RTMP error status with this text, then close; on_end follows, from the loop,
+ * never from inside this call. May be called from within on_track and on_packet. */
 void publisher_close(struct publisher *p, const char *code, const char *text);
 
-/* Stops listening, closes all (on_end for each), then calls done(arg) on the loop. */
+/* Stops listening, closes all (on_end for each, before this returns), then calls done(arg) on the
+ * loop; the ingest is gone by then. */
 void ingest_close(struct ingest *i, void (*done)(void *arg), void *arg);
 
 struct ingest_counters ingest_counters(const struct ingest *i);

@@ -4,6 +4,9 @@
 #include "broadcaster/rtmp/asc.h"
 #include "broadcaster/rtmp/flv.h"
 
+#define HALF_CLOCK_MS ((int64_t)1 << 31)
+#define ROUND_31_MS   60000 /* how far audio and video may be apart at that moment */
+
 void media_init(struct media *m)
 {
     *m = (struct media){0};
@@ -16,14 +19,22 @@ void media_fini(struct media *m)
     media_init(m);
 }
 
-/* The 32-bit clock of all messages goes round every 49.7 days and may step back a little. */
+/* The 32-bit clock of all messages goes round every 49.7 days and may step back a little. Encoders
+ * that write FLV's signed times go round after 31 bits, 24.8 days: steps of about that size are
+ * nothing else. */
 static int64_t unroll(struct media *m, uint32_t timestamp)
 {
     if (!m->clocked) {
         m->clocked = true;
         m->now_ms = timestamp;
     } else {
-        m->now_ms += (int32_t)(timestamp - m->last_timestamp);
+        int64_t step = (int32_t)(timestamp - m->last_timestamp);
+        if (step < ROUND_31_MS - HALF_CLOCK_MS) {
+            step += HALF_CLOCK_MS;
+        } else if (step > HALF_CLOCK_MS - ROUND_31_MS) {
+            step -= HALF_CLOCK_MS;
+        }
+        m->now_ms += step;
     }
     m->last_timestamp = timestamp;
     return m->now_ms;
@@ -140,7 +151,6 @@ enum err media_feed(struct media *m, const struct media_message *message, bool l
     if (e != ERR_OK) {
         return e;
     }
-    int64_t dts_ms = unroll(m, message->timestamp);
     if (body.payload == FLV_CONFIG) {
         e = set_track(m, message->kind, body.data, ret_why);
     }
@@ -148,8 +158,9 @@ enum err media_feed(struct media *m, const struct media_message *message, bool l
         return e;
     }
     announce(m, fn, arg);
+    /* Only these run the clock: headers come with any time, often 0. */
     if (body.payload == FLV_CODED && m->tracks[message->kind] != NULL) {
-        give_packet(m, message, &body, dts_ms, fn, arg);
+        give_packet(m, message, &body, unroll(m, message->timestamp), fn, arg);
     }
     return ERR_OK;
 }

@@ -19,7 +19,6 @@
 #define NUMBER_BITS    10
 #define SOURCE_PACKETS 1024
 #define NOISE          1 /* flags of a source: noise instead of a moving picture */
-#define OPEN_ENDED     2 /* no IDR but the first */
 #define EXACT_TIMES    4 /* ticks, not rounded to milliseconds */
 #define FULL_RANGE     8
 #define NO_REORDER_VUI 16 /* the parameter sets do not tell the reorder depth */
@@ -108,7 +107,7 @@ static inline AVCodecContext *source_encoder(const struct source *s)
     c->colorspace = AVCOL_SPC_BT709;
     av_opt_set(c->priv_data, "preset", "ultrafast", 0);
     av_opt_set(c->priv_data, "crf", "20", 0);
-    av_opt_set(c->priv_data, "x264-params", "scenecut=0:b-adapt=0", 0);
+    av_opt_set(c->priv_data, "x264-params", "scenecut=0:b-adapt=0:b-pyramid=normal", 0);
     ck_assert_int_ge(avcodec_open2(c, codec, NULL), 0);
     return c;
 }
@@ -128,6 +127,79 @@ static inline void source_take(struct source *s, AVCodecContext *c, AVPacket *p)
         buf_fini(&unit);
         av_packet_unref(p);
     }
+}
+
+/* --- parameter sets that do not tell the reorder depth, as some hardware encoders write them ---
+ */
+
+static inline unsigned get_bit(const uint8_t *d, size_t at)
+{
+    return d[at / 8] >> (7 - at % 8) & 1u;
+}
+
+static inline void put_bit(uint8_t *d, size_t at, unsigned bit)
+{
+    d[at / 8] = (uint8_t)((d[at / 8] & ~(0x80u >> at % 8)) | (bit << (7 - at % 8)));
+}
+
+/* Reads ue(v) (ITU-T H.264, 9.1); false past the end. */
+static inline bool get_ue(const uint8_t *d, size_t end, size_t *at, unsigned *ret_v)
+{
+    unsigned zeros = 0;
+    while (*at < end && get_bit(d, *at) == 0) {
+        zeros++;
+        (*at)++;
+    }
+    if (zeros > 16 || *at + zeros >= end) {
+        return false;
+    }
+    unsigned v = 0;
+    for (unsigned i = 0; i <= zeros; i++) {
+        v = v << 1 | get_bit(d, (*at)++);
+    }
+    *ret_v = v - 1;
+    return true;
+}
+
+/* The bit at which the last field of the VUI, bitstream_restriction_flag = 1 with its six fields,
+ * begins; 0 when there is no such place. stop: the RBSP's stop bit. */
+static inline size_t find_restriction(const uint8_t *d, size_t stop, unsigned reorder)
+{
+    for (size_t start = stop - 8; start > 40; start--) {
+        size_t at = start + 2;
+        unsigned v[6];
+        size_t n = 0;
+        while (n < 6 && get_ue(d, stop, &at, &v[n])) {
+            n++;
+        }
+        if (n == 6 && at == stop && get_bit(d, start) && get_bit(d, start + 1) && v[0] == 0 &&
+            v[1] == 0 && v[2] == v[3] && v[4] == reorder) {
+            return start;
+        }
+    }
+    return 0;
+}
+
+static inline void forget_reorder(struct buf *config, unsigned reorder)
+{
+    size_t len = (size_t)config->data[6] << 8 | config->data[7];
+    uint8_t *sps = config->data + 8;
+    size_t stop = len * 8 - 1;
+    while (!get_bit(sps, stop)) {
+        stop--;
+    }
+    size_t at = find_restriction(sps, stop, reorder);
+    ck_assert_uint_gt(at, 0);
+    put_bit(sps, at, 0);
+    put_bit(sps, at + 1, 1);
+    for (size_t i = at + 2; i < len * 8; i++) {
+        put_bit(sps, i, 0);
+    }
+    size_t new_len = (at + 2 + 7) / 8;
+    memmove(sps + new_len, sps + len, config->len - 8 - len);
+    config->len -= len - new_len;
+    config->data[6] = (uint8_t)(new_len >> 8);
+    config->data[7] = (uint8_t)new_len;
 }
 
 /* The size, rate, gop, bframes and flags are set by the caller. */
@@ -154,6 +226,9 @@ static inline void source_make(struct source *s)
     ck_assert_uint_eq(s->packets.count, (size_t)s->frames);
     struct span header = span_of(c->extradata, (size_t)c->extradata_size);
     ck_assert_int_eq(avcc_write_config(header, &s->config), ERR_OK);
+    if (s->flags & NO_REORDER_VUI) {
+        forget_reorder(&s->config, s->bframes > 1 ? 2 : 1);
+    }
     s->track = (struct track_params){.kind = TRACK_VIDEO,
                                      .codec = CODEC_H264,
                                      .config = buf_span(&s->config),

@@ -1,0 +1,368 @@
+#include "broadcaster/ingest_connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "run/log.h"
+
+#define FLUSH_MS          2000  /* for the last answer to arrive and the peer to close */
+#define USER_TIMEOUT_MS   10000 /* sent but not acknowledged by the peer's TCP */
+#define IPV6_SUBNET_BYTES 8     /* one subscriber of IPv6 has a /64 */
+#define CODE_IDLE         "NetStream.Publish.Idle"
+#define CODE_SHUTDOWN     "NetConnection.Connect.AppShutdown"
+
+static const unsigned char ipv4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+static int64_t now_ms(const struct ingest *i)
+{
+    return (int64_t)uv_now(loop_uv(i->loop));
+}
+
+/* --- the end of a connection --- */
+
+static void closed(uv_handle_t *h)
+{
+    struct publisher *p = h->data;
+    struct ingest *i = p->ingest;
+    rtmp_session_destroy(p->session);
+    mem_free(p);
+    ingest_handle_closed(i);
+}
+
+static void end_publish(struct publisher *p, const char *reason, int orderly)
+{
+    if (p->admitted) {
+        p->admitted = false;
+        p->ingest->counters.publishers--;
+        p->ingest->handler->on_end(p->ingest->arg, p->stream, reason, orderly);
+        p->stream = NULL;
+    }
+}
+
+static void close_now(struct publisher *p, const char *reason)
+{
+    if (p->phase == CONNECTION_CLOSING) {
+        return;
+    }
+    end_publish(p, reason, 0);
+    p->phase = CONNECTION_CLOSING;
+    list_remove(&p->node);
+    p->ingest->counters.connections--;
+    uv_close((uv_handle_t *)&p->tcp, closed);
+}
+
+/* --- writing --- */
+
+static void flush(struct publisher *p);
+
+static void written(uv_write_t *w, int status)
+{
+    struct publisher *p = w->data;
+    buf_fini(&p->sending);
+    p->writing = false;
+    if (p->phase == CONNECTION_CLOSING) {
+        return;
+    }
+    if (status < 0) {
+        close_now(p, "the connection broke");
+        return;
+    }
+    flush(p);
+}
+
+static void shut_down(uv_shutdown_t *s, int status)
+{
+    struct publisher *p = s->data;
+    if (status < 0 && p->phase != CONNECTION_CLOSING) {
+        close_now(p, "the connection broke");
+    }
+}
+
+/* Our end is closed first and the peer's data is still read: closing with data unread would reset
+ * the connection, and the peer might never see the last answer. */
+static void shut(struct publisher *p)
+{
+    if (p->shut) {
+        return;
+    }
+    p->shut = true;
+    p->shutdown.data = p;
+    if (uv_shutdown(&p->shutdown, (uv_stream_t *)&p->tcp, shut_down) != 0) {
+        close_now(p, "the connection broke");
+    }
+}
+
+/* One write at a time; what comes meanwhile collects in the session, which bounds it. */
+static void flush(struct publisher *p)
+{
+    struct buf *out = rtmp_session_output(p->session);
+    if (p->writing || p->phase == CONNECTION_CLOSING) {
+        return;
+    }
+    if (out->len == 0) {
+        if (p->phase == CONNECTION_DRAINING) {
+            shut(p);
+        }
+        return;
+    }
+    p->sending = *out;
+    buf_init(out, p->sending.max);
+    uv_buf_t b = uv_buf_init((char *)p->sending.data, (unsigned)p->sending.len);
+    p->write.data = p;
+    p->writing = true;
+    if (uv_write(&p->write, (uv_stream_t *)&p->tcp, &b, 1, written) != 0) {
+        p->writing = false;
+        buf_fini(&p->sending);
+        close_now(p, "the connection broke");
+    }
+}
+
+static void drain(struct publisher *p, const char *reason)
+{
+    end_publish(p, reason, 0);
+    if (!p->writing && rtmp_session_output(p->session)->len == 0) {
+        close_now(p, reason);
+        return;
+    }
+    p->phase = CONNECTION_DRAINING;
+    p->deadline_ms = now_ms(p->ingest) + FLUSH_MS;
+    flush(p);
+}
+
+/* --- what the session says --- */
+
+static void ask_handler(struct publisher *p, const struct rtmp_event *e)
+{
+    struct ingest *i = p->ingest;
+    struct ingest_request request = {e->path, e->query, e->tc_url, p->peer};
+    struct ingest_refusal refusal = {.code = "NetStream.Publish.Failed"};
+    enum err err = i->handler->on_publish(i->arg, p, &request, &p->stream, &refusal);
+    if (err == ERR_OK) {
+        p->admitted = true;
+        p->last_read_ms = now_ms(i);
+        i->counters.publishers++;
+        rtmp_session_accept(p->session);
+        return;
+    }
+    refusal.text[sizeof refusal.text - 1] = '\0';
+    const char *text = refusal.text[0] != '\0' ? refusal.text : err_text(err);
+    log_warn("ingest", "refused", "peer=%s code=%s reason=\"%s\"", p->peer, refusal.code, text);
+    p->refused = true;
+    i->counters.refused++;
+    rtmp_session_refuse(p->session, refusal.code, text);
+}
+
+static void on_session_event(void *arg, const struct rtmp_event *e)
+{
+    struct publisher *p = arg;
+    struct ingest *i = p->ingest;
+    if (e->type == RTMP_EVENT_PUBLISH) {
+        ask_handler(p, e);
+    } else if (!p->admitted || p->ending) {
+        return;
+    } else if (e->type == RTMP_EVENT_TRACK) {
+        i->handler->on_track(i->arg, p->stream, e->track);
+    } else if (e->type == RTMP_EVENT_PACKET) {
+        i->handler->on_packet(i->arg, p->stream, e->packet);
+    } else {
+        end_publish(p, "the publisher said goodbye", 1);
+        p->deadline_ms = now_ms(i) + i->config.setup_timeout_ms;
+    }
+}
+
+static void feed(struct publisher *p, struct span bytes)
+{
+    p->feeding = true;
+    enum err e = rtmp_session_feed(p->session, bytes);
+    p->feeding = false;
+    if (e != ERR_OK) {
+        const char *why = rtmp_session_why(p->session);
+        p->ingest->counters.protocol_errors++;
+        log_warn("ingest", "protocol_error", "peer=%s reason=\"%s\"", p->peer, why);
+        drain(p, why);
+    } else if (p->ending) {
+        drain(p, p->ending_text);
+    } else if (p->refused) {
+        drain(p, "the publish was refused");
+    } else {
+        flush(p);
+    }
+}
+
+/* --- reading --- */
+
+static void give_buffer(uv_handle_t *h, size_t suggested, uv_buf_t *ret_buf)
+{
+    struct publisher *p = h->data;
+    (void)suggested;
+    *ret_buf = uv_buf_init(p->ingest->read_bytes, sizeof p->ingest->read_bytes);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
+{
+    struct publisher *p = stream->data;
+    if (n < 0) {
+        close_now(p, n == UV_EOF ? "the publisher closed the connection" : "the connection broke");
+    } else if (n > 0) {
+        p->ingest->counters.received_bytes += (uint64_t)n;
+        p->last_read_ms = now_ms(p->ingest);
+        if (p->phase == CONNECTION_OPEN) {
+            feed(p, span_of(b->base, (size_t)n));
+        }
+    }
+}
+
+/* --- accepting --- */
+
+static bool read_peer(struct publisher *p)
+{
+    struct sockaddr_storage name;
+    int len = sizeof name;
+    char text[INET6_ADDRSTRLEN];
+    if (uv_tcp_getpeername(&p->tcp, (struct sockaddr *)&name, &len) != 0 ||
+        uv_ip_name((struct sockaddr *)&name, text, sizeof text) != 0) {
+        return false;
+    }
+    if (name.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&name;
+        memcpy(p->address, ipv4_mapped, sizeof ipv4_mapped);
+        memcpy(p->address + sizeof ipv4_mapped, &v4->sin_addr, 4);
+        snprintf(p->peer, sizeof p->peer, "%s:%d", text, ntohs(v4->sin_port));
+    } else {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&name;
+        memcpy(p->address, &v6->sin6_addr, sizeof p->address);
+        snprintf(p->peer, sizeof p->peer, "[%s]:%d", text, ntohs(v6->sin6_port));
+    }
+    return true;
+}
+
+static bool same_address(const struct publisher *a, const struct publisher *b)
+{
+    bool v4 = memcmp(a->address, ipv4_mapped, sizeof ipv4_mapped) == 0;
+    size_t n = v4 ? sizeof a->address : IPV6_SUBNET_BYTES;
+    return memcmp(a->address, b->address, n) == 0;
+}
+
+static bool over_limit(const struct publisher *p)
+{
+    const struct ingest *i = p->ingest;
+    int waiting = 0;
+    if (i->config.max_connections > 0 &&
+        i->counters.connections > (size_t)i->config.max_connections) {
+        return true;
+    }
+    LIST_EACH (&i->connections, node, next) {
+        const struct publisher *other = LIST_ITEM(node, struct publisher, node);
+        waiting += !other->admitted && same_address(p, other);
+    }
+    return i->config.max_per_address > 0 && waiting > i->config.max_per_address;
+}
+
+static void set_socket_options(struct publisher *p)
+{
+    int fd, timeout_ms = USER_TIMEOUT_MS;
+    uv_tcp_nodelay(&p->tcp, 1);
+    if (uv_fileno((uv_handle_t *)&p->tcp, &fd) == 0) {
+        /* Without it a dead peer is noticed later, by the idle timeout: no reason to refuse. */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+    }
+}
+
+void connection_accept(struct ingest *i)
+{
+    struct publisher *p = mem_alloc(sizeof *p);
+    p->ingest = i;
+    p->session = rtmp_session_create(on_session_event, p);
+    uv_tcp_init(loop_uv(i->loop), &p->tcp);
+    p->tcp.data = p;
+    i->handles++;
+    list_push_back(&i->connections, &p->node);
+    i->counters.connections++;
+    if (uv_accept((uv_stream_t *)&i->listener, (uv_stream_t *)&p->tcp) != 0 || !read_peer(p)) {
+        close_now(p, "");
+        return;
+    }
+    if (over_limit(p)) {
+        i->counters.over_limit++;
+        log_debug("ingest", "over_limit", "peer=%s", p->peer);
+        close_now(p, "");
+        return;
+    }
+    i->counters.accepted++;
+    p->last_read_ms = now_ms(i);
+    p->deadline_ms = p->last_read_ms + i->config.setup_timeout_ms;
+    set_socket_options(p);
+    if (uv_read_start((uv_stream_t *)&p->tcp, give_buffer, on_read) != 0) {
+        close_now(p, "");
+    }
+}
+
+/* --- time --- */
+
+static void sweep_publishing(struct publisher *p, int64_t now)
+{
+    const struct ingest *i = p->ingest;
+    if (i->config.idle_timeout_ms > 0 && now - p->last_read_ms >= i->config.idle_timeout_ms) {
+        p->ingest->counters.timeouts++;
+        log_warn("ingest", "idle", "peer=%s silent_ms=%lld", p->peer,
+                 (long long)(now - p->last_read_ms));
+        rtmp_session_refuse(p->session, CODE_IDLE, "Nothing has come for too long.");
+        drain(p, "the publisher sent nothing for too long");
+    }
+}
+
+static void sweep_waiting(struct publisher *p, int64_t now)
+{
+    if (now >= p->deadline_ms) {
+        p->ingest->counters.timeouts++;
+        log_warn("ingest", "timeout", "peer=%s reason=\"%s\"", p->peer,
+                 rtmp_session_connected(p->session) ? "it connected but did not publish in time"
+                                                    : "its handshake took too long");
+        close_now(p, "it took too long");
+    }
+}
+
+void connection_sweep(struct publisher *p, int64_t now)
+{
+    if (p->phase == CONNECTION_DRAINING) {
+        if (now >= p->deadline_ms) {
+            close_now(p, "");
+        }
+    } else if (p->ending) {
+        drain(p, p->ending_text);
+    } else if (p->admitted) {
+        sweep_publishing(p, now);
+    } else {
+        sweep_waiting(p, now);
+    }
+}
+
+void publisher_close(struct publisher *p, const char *code, const char *text)
+{
+    if (p->phase != CONNECTION_OPEN || p->ending) {
+        return;
+    }
+    p->ending = true;
+    snprintf(p->ending_text, sizeof p->ending_text, "%s", text);
+    rtmp_session_refuse(p->session, code, text);
+    if (!p->feeding) {
+        loop_timer_start(p->ingest->sweep, 0, p->ingest->sweep_ms);
+    }
+}
+
+void connection_stop(struct publisher *p)
+{
+    struct buf *out = rtmp_session_output(p->session);
+    if (p->admitted) {
+        rtmp_session_refuse(p->session, CODE_SHUTDOWN, "The server is stopping.");
+    }
+    if (!p->writing && out->len > 0) {
+        uv_buf_t b = uv_buf_init((char *)out->data, (unsigned)out->len);
+        (void)uv_try_write((uv_stream_t *)&p->tcp, &b, 1);
+    }
+    close_now(p, "the server is stopping");
+}

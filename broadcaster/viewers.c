@@ -1,0 +1,255 @@
+#include "broadcaster/viewers.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "broadcaster/viewers_answer.h"
+#include "broadcaster/viewers_watch.h"
+#include "run/listen.h"
+#include "run/log.h"
+
+#define CONNECTION_MEMORY (8 * 1024) /* a request's line and headers have to fit: else 431 */
+#define WATCH_SLACK_MS    2000       /* the library's own time-out comes first, and ends politely */
+#define LOG_LINE_MAX      512
+#define METHODS           "GET, HEAD, OPTIONS"
+
+struct viewers {
+    struct MHD_Daemon *daemon;
+    struct board *board;
+    struct watch *watch;
+    int port;
+    unsigned user_timeout_ms;
+    atomic_ullong requests, playlists, segments, not_found, bad_requests, sent_bytes;
+};
+
+static void on_log(void *arg, const char *format, va_list args)
+{
+    char line[LOG_LINE_MAX];
+    vsnprintf(line, sizeof line, format, args);
+    line[strcspn(line, "\n")] = '\0';
+    log_debug("viewers", "library", "text=\"%s\"", line);
+}
+
+/* Leaves the URL as it was sent: hls_parse decodes it, once and after cutting it. */
+static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
+{
+    return strlen(text);
+}
+
+static struct watched *watched_of(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *c, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct viewers *v = arg;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        watch_remove(v->watch, *context);
+        return;
+    }
+    int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &v->user_timeout_ms, sizeof v->user_timeout_ms);
+    *context = watch_add(v->watch, fd);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *c, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct viewers *v = arg;
+    size_t sent = watch_answer_ends(watched_of(c));
+    if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        atomic_fetch_add(&v->sent_bytes, sent);
+    }
+}
+
+static void count(struct viewers *v, const struct answer *a)
+{
+    atomic_fetch_add(&v->requests, 1);
+    if (a->kind == ANSWER_PLAYLIST) {
+        atomic_fetch_add(&v->playlists, 1);
+    } else if (a->kind == ANSWER_SEGMENT) {
+        atomic_fetch_add(&v->segments, 1);
+    } else if (a->status == MHD_HTTP_NOT_FOUND) {
+        atomic_fetch_add(&v->not_found, 1);
+    } else if (a->status == MHD_HTTP_BAD_REQUEST || a->status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+        atomic_fetch_add(&v->bad_requests, 1);
+    }
+}
+
+static void free_blob(void *blob)
+{
+    blob_unref(blob);
+}
+
+/* Moves the body out of the answer, without a copy. */
+static struct MHD_Response *take_body(struct answer *a, size_t *ret_len)
+{
+    struct span body = a->blob != NULL ? blob_span(a->blob) : buf_span(&a->text);
+    void *owner = a->blob != NULL ? (void *)a->blob : a->text.data;
+    struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
+        body.len, (void *)body.data, a->blob != NULL ? free_blob : mem_free, owner);
+    if (r != NULL) {
+        a->blob = NULL;
+        buf_init(&a->text, a->text.max);
+        *ret_len = body.len;
+    }
+    return r;
+}
+
+static void add_headers(struct MHD_Response *r, const struct answer *a)
+{
+    MHD_add_response_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    MHD_add_response_header(r, "Access-Control-Expose-Headers", "Content-Length, Date");
+    MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
+    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    if (a->content_type != NULL) {
+        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->content_type);
+    }
+    if (a->location.len > 0) {
+        MHD_add_response_header(r, MHD_HTTP_HEADER_LOCATION, (const char *)a->location.data);
+    }
+    if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED || a->status == MHD_HTTP_NO_CONTENT) {
+        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, METHODS);
+    }
+    if (a->status == MHD_HTTP_NO_CONTENT) {
+        MHD_add_response_header(r, "Access-Control-Allow-Methods", METHODS);
+        MHD_add_response_header(r, "Access-Control-Allow-Headers", "Range, Content-Type, *");
+        MHD_add_response_header(r, "Access-Control-Max-Age", "86400");
+    }
+    if (a->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    }
+}
+
+/* The library ends the connection after an answer that comes before its second call; that is right
+ * for a method that may bring a large body, and costs a viewer a connection for each segment. */
+static bool wants_more(const char *method, size_t *upload_size, void **context)
+{
+    static int seen;
+    bool first = *context == NULL;
+    bool body = *upload_size > 0;
+    *context = &seen;
+    *upload_size = 0;
+    bool plain = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+                 strcmp(method, "OPTIONS") == 0;
+    return (first && plain) || body;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **context)
+{
+    if (wants_more(method, upload_size, context)) {
+        return MHD_YES;
+    }
+    struct viewers *v = arg;
+    struct answer a;
+    size_t len = 0;
+    enum MHD_Result result = MHD_NO;
+    if (*upload_size > 0) {
+        return MHD_NO; /* nobody here reads a body */
+    }
+    if (*context == NULL) {
+        *context = v; /* an answer in this first call would close the connection after it */
+        return MHD_YES;
+    }
+    answer_init(&a, v->board, method, span_cstr(url));
+    count(v, &a);
+    struct MHD_Response *r = take_body(&a, &len);
+    if (r != NULL) {
+        add_headers(r, &a);
+        watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : len);
+        result = MHD_queue_response(c, (unsigned)a.status, r);
+        MHD_destroy_response(r);
+    }
+    answer_fini(&a);
+    return result;
+}
+
+static struct MHD_Daemon *start_daemon(struct viewers *v, const struct viewers_config *config,
+                                       int fd)
+{
+    /* The library takes a pool of one for a mistake. */
+    struct MHD_OptionItem pool[] = {
+        {MHD_OPTION_THREAD_POOL_SIZE, config->threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, v,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, v, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)config->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)config->max_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)config->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY, config->threads > 1 ? pool : pool + 1,
+        MHD_OPTION_END);
+}
+
+enum err viewers_create(const struct viewers_config *config, struct board *board,
+                        struct viewers **ret_viewers, const char **ret_why)
+{
+    int fd;
+    int port;
+    enum err e = listen_tcp(&config->addr, &fd, &port, ret_why);
+    if (e != ERR_OK) {
+        return e;
+    }
+    struct viewers *v = mem_alloc(sizeof *v);
+    int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
+    v->board = board;
+    v->port = port;
+    v->user_timeout_ms = (unsigned)idle_ms;
+    v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
+    v->daemon = v->watch != NULL ? start_daemon(v, config, fd) : NULL;
+    if (v->daemon == NULL) {
+        *ret_why = "the HTTP server's threads could not be started";
+        viewers_destroy(v);
+        return ERR_IO;
+    }
+    *ret_viewers = v;
+    return ERR_OK;
+}
+
+void viewers_destroy(struct viewers *v)
+{
+    if (v == NULL) {
+        return;
+    }
+    if (v->daemon != NULL) {
+        MHD_stop_daemon(v->daemon);
+    }
+    watch_destroy(v->watch);
+    mem_free(v);
+}
+
+int viewers_port(const struct viewers *v)
+{
+    return v->port;
+}
+
+struct viewers_counters viewers_counters(const struct viewers *v)
+{
+    return (struct viewers_counters){
+        .requests = atomic_load(&v->requests),
+        .playlists = atomic_load(&v->playlists),
+        .segments = atomic_load(&v->segments),
+        .not_found = atomic_load(&v->not_found),
+        .bad_requests = atomic_load(&v->bad_requests),
+        .slow = watch_slow_count(v->watch),
+        .sent_bytes = atomic_load(&v->sent_bytes),
+        .connections = watch_connections(v->watch),
+    };
+}

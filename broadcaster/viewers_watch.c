@@ -1,0 +1,168 @@
+#include "broadcaster/viewers_watch.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/mem.h"
+
+#define ROUND_MS 500
+
+struct watched {
+    struct list node;
+    int fd;
+    bool shut; /* under the lock */
+    _Atomic int64_t deadline_ms;
+    atomic_size_t answer_bytes;
+    atomic_bool answering;
+    int64_t allowance_ms;
+};
+
+struct watch {
+    pthread_t thread;
+    pthread_mutex_t lock; /* of connections, and while a descriptor is used */
+    pthread_cond_t ended;
+    bool ending;
+    struct list connections;
+    int64_t allowance_ms;
+    atomic_ullong slow;
+    atomic_ullong open;
+};
+
+static void shut_down_late(struct watch *w, int64_t now_ms)
+{
+    LIST_EACH (&w->connections, it, tmp) {
+        struct watched *c = LIST_ITEM(it, struct watched, node);
+        if (c->shut || atomic_load(&c->deadline_ms) > now_ms) {
+            continue;
+        }
+        c->shut = true;
+        if (atomic_load(&c->answering)) {
+            atomic_fetch_add(&w->slow, 1);
+        }
+        shutdown(c->fd, SHUT_RDWR);
+    }
+}
+
+static void wait_round(struct watch *w)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ROUND_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_cond_timedwait(&w->ended, &w->lock, &until);
+}
+
+static void *run(void *arg)
+{
+    struct watch *w = arg;
+    pthread_mutex_lock(&w->lock);
+    while (!w->ending) {
+        wait_round(w);
+        shut_down_late(w, clock_mono_ms());
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+static void destroy_parts(struct watch *w)
+{
+    pthread_cond_destroy(&w->ended);
+    pthread_mutex_destroy(&w->lock);
+    mem_free(w);
+}
+
+struct watch *watch_create(int64_t allowance_ms)
+{
+    struct watch *w = mem_alloc(sizeof *w);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&w->lock, NULL);
+    list_init(&w->connections);
+    w->allowance_ms = allowance_ms;
+    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+        destroy_parts(w);
+        return NULL;
+    }
+    return w;
+}
+
+void watch_destroy(struct watch *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&w->lock);
+    w->ending = true;
+    pthread_cond_signal(&w->ended);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    destroy_parts(w);
+}
+
+struct watched *watch_add(struct watch *w, int fd)
+{
+    struct watched *c = mem_try_alloc(sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    c->fd = fd;
+    c->allowance_ms = w->allowance_ms;
+    atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms);
+    pthread_mutex_lock(&w->lock);
+    list_push_back(&w->connections, &c->node);
+    pthread_mutex_unlock(&w->lock);
+    atomic_fetch_add(&w->open, 1);
+    return c;
+}
+
+void watch_remove(struct watch *w, struct watched *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&w->lock);
+    list_remove(&c->node);
+    pthread_mutex_unlock(&w->lock);
+    atomic_fetch_sub(&w->open, 1);
+    mem_free(c);
+}
+
+void watch_answer_begins(struct watched *c, size_t n)
+{
+    if (c == NULL) {
+        return;
+    }
+    atomic_store(&c->answer_bytes, n);
+    atomic_store(&c->deadline_ms,
+                 clock_mono_ms() + c->allowance_ms + (int64_t)(n / WATCH_RATE_MIN));
+    atomic_store(&c->answering, true);
+}
+
+size_t watch_answer_ends(struct watched *c)
+{
+    if (c == NULL) {
+        return 0;
+    }
+    atomic_store(&c->answering, false);
+    atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms);
+    return atomic_load(&c->answer_bytes);
+}
+
+uint64_t watch_slow_count(const struct watch *w)
+{
+    return atomic_load(&w->slow);
+}
+
+uint64_t watch_connections(const struct watch *w)
+{
+    return atomic_load(&w->open);
+}

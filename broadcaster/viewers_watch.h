@@ -1,0 +1,34 @@
+/* The watch over viewers' connections: each has a deadline for what it does now; one that passes it
+ * is shut down, however steadily it drips. libmicrohttpd's own time-out sees silence only. */
+#ifndef BROADCASTER_VIEWERS_WATCH_H
+#define BROADCASTER_VIEWERS_WATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct watch;
+struct watched; /* one connection */
+
+#define WATCH_RATE_MIN 8 /* bytes per millisecond: slower readers of an answer are given up */
+
+/* Starts a thread. allowance_ms: for sending a request, or being silent between two, and for each
+ * answer on top of its size at WATCH_RATE_MIN. NULL: no thread could be had. */
+struct watch *watch_create(int64_t allowance_ms);
+
+/* Ends the thread; all connections must have been removed. Takes NULL. */
+void watch_destroy(struct watch *w);
+
+/* Any thread. The descriptor must stay open until watch_remove. NULL: no memory (all others take
+ * NULL then). */
+struct watched *watch_add(struct watch *w, int fd);
+void watch_remove(struct watch *w, struct watched *c);
+
+/* An answer of n bytes begins; it is complete (or broken), and the next request may come. ends
+ * returns the size that begins was told. The connection's own thread. */
+void watch_answer_begins(struct watched *c, size_t n);
+size_t watch_answer_ends(struct watched *c);
+
+uint64_t watch_slow_count(const struct watch *w);  /* connections shut down in mid answer */
+uint64_t watch_connections(const struct watch *w); /* open now */
+
+#endif

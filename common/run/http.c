@@ -1,0 +1,194 @@
+#include "run/http.h"
+
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/mem.h"
+#include "run/addr.h"
+#include "run/listen.h"
+#include "run/log.h"
+
+#define CONNECTIONS_MAX   64
+#define CONNECTION_MEMORY (16 * 1024) /* a request's line and headers have to fit */
+#define CONNECTION_IDLE_S 15
+#define DEFAULT_HOST      "127.0.0.1"
+#define LOG_LINE_MAX      512
+#define PLAIN_TEXT        "text/plain; charset=utf-8"
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    int open_handles;
+    int port;
+    http_handler_fn *fn;
+    void *arg;
+};
+
+static void on_log(void *arg, const char *format, va_list args)
+{
+    char line[LOG_LINE_MAX];
+    vsnprintf(line, sizeof line, format, args);
+    line[strcspn(line, "\n")] = '\0';
+    log_debug("http", "library", "text=\"%s\"", line);
+}
+
+/* Leaves the URL as it was sent: the handlers compare with plain ASCII paths. */
+static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
+{
+    return strlen(text);
+}
+
+static struct MHD_Response *make_response(struct http_answer *a)
+{
+    struct buf body = a->body;
+    struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
+        body.len, body.data, mem_free, body.data);
+    if (r == NULL) {
+        buf_fini(&a->body);
+        return NULL;
+    }
+    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+                            a->content_type != NULL ? a->content_type : PLAIN_TEXT);
+    MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    return r;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **context)
+{
+    /* An answer that comes before the library's second call costs the connection. */
+    static int seen;
+    bool body = *upload_size > 0;
+    *upload_size = 0;
+    if (*context == NULL || body) {
+        *context = &seen;
+        return MHD_YES;
+    }
+    struct http_server *s = arg;
+    if (*upload_size > 0) {
+        return MHD_NO; /* nobody here reads a body */
+    }
+    if (*context == NULL) {
+        *context = s; /* an answer in this first call would close the connection after it */
+        return MHD_YES;
+    }
+    struct http_answer a = {.status = MHD_HTTP_OK, .content_type = PLAIN_TEXT};
+    buf_init(&a.body, HTTP_BODY_MAX);
+    s->fn(s->arg, strcmp(method, "HEAD") == 0 ? "GET" : method, url, &a);
+    struct MHD_Response *r = make_response(&a);
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)a.status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+static void run(struct http_server *s);
+
+static void on_timer(uv_timer_t *timer)
+{
+    run(timer->data);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    run(poll->data);
+}
+
+/* The library tells by its epoll descriptor that something came, and by its time-out that it has
+ * work left (0) or a connection to give up. */
+static void run(struct http_server *s)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+    MHD_run(s->daemon);
+    if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES) {
+        uv_timer_start(&s->timer, on_timer, wait_ms, 0);
+    } else {
+        uv_timer_stop(&s->timer);
+    }
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
+{
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
+        on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S,
+        MHD_OPTION_END);
+}
+
+static void start_handles(struct http_server *s, struct loop *l)
+{
+    uv_loop_t *uv = loop_uv(l);
+    int fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    if (uv_poll_init(uv, &s->poll, fd) != 0 || uv_timer_init(uv, &s->timer) != 0) {
+        abort(); /* an epoll descriptor of our own: cannot be refused */
+    }
+    s->poll.data = s;
+    s->timer.data = s;
+    s->open_handles = 2;
+    uv_poll_start(&s->poll, UV_READABLE, on_poll);
+}
+
+enum err http_server_create(struct loop *l, const char *addr, http_handler_fn *fn, void *arg,
+                            struct http_server **ret_server, const char **ret_why)
+{
+    struct addr a;
+    int fd;
+    int port;
+    if (addr_parse(addr, DEFAULT_HOST, 0, &a) != ERR_OK) {
+        *ret_why = "not an address of the form host:port";
+        return ERR_IO;
+    }
+    enum err e = listen_tcp(&a, &fd, &port, ret_why);
+    if (e != ERR_OK) {
+        return e;
+    }
+    struct http_server *s = mem_alloc(sizeof *s);
+    s->fn = fn;
+    s->arg = arg;
+    s->port = port;
+    s->daemon = start_daemon(s, fd);
+    if (s->daemon == NULL) {
+        *ret_why = "the HTTP library could not start";
+        mem_free(s);
+        return ERR_IO;
+    }
+    start_handles(s, l);
+    *ret_server = s;
+    return ERR_OK;
+}
+
+int http_server_port(const struct http_server *s)
+{
+    return s->port;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct http_server *s = handle->data;
+    if (--s->open_handles == 0) {
+        mem_free(s);
+    }
+}
+
+void http_server_destroy(struct http_server *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    /* First out of the loop: the library closes the descriptor that is polled. */
+    uv_close((uv_handle_t *)&s->poll, on_closed);
+    uv_close((uv_handle_t *)&s->timer, on_closed);
+    MHD_stop_daemon(s->daemon);
+}

@@ -1,0 +1,135 @@
+/* The table of all jobs: what comes from broadcasters goes to transcoders, and what they make goes
+ * back; who is lost, refuses or fails is replaced. Events in, messages out. Pure: no socket, no
+ * clock (now_ms is any monotonic clock), no log. One thread; the callbacks of struct job_table_out
+ * may not call back into the table.
+ *
+ * A job is QUEUED, then OFFERED to a transcoder, then ACTIVE; it ends in exactly one JOB_DONE,
+ * JOB_FAILED or JOB_REFUSE to its broadcaster, unless the broadcaster cancelled it or has gone. */
+#ifndef ORCHESTRATOR_JOB_TABLE_H
+#define ORCHESTRATOR_JOB_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "orchestrator/roster.h"
+#include "proto/link_msg.h"
+
+/* Defaults of struct job_table_config. */
+#define JOB_TABLE_SESSIONS_DEFAULT    10
+#define JOB_TABLE_MAX_DEFAULT         4096
+#define JOB_TABLE_JOB_BYTES_DEFAULT   ((size_t)64 << 20)
+#define JOB_TABLE_PEER_BYTES_DEFAULT  ((size_t)256 << 20)
+#define JOB_TABLE_TOTAL_BYTES_DEFAULT ((size_t)512 << 20)
+#define JOB_TABLE_DEADLINE_MAX_MS     600000 /* a longer one is shortened to this */
+#define JOB_TABLE_ANSWER_MS_DEFAULT   1000
+#define JOB_TABLE_TICK_MS             100 /* how often job_table_tick wants to be called */
+
+struct job_table;
+
+struct job_table_config {
+    unsigned max_sessions;    /* streams at once */
+    unsigned max_jobs;        /* open at once */
+    size_t job_bytes;         /* held of one job */
+    size_t broadcaster_bytes; /* held of all jobs of one broadcaster */
+    size_t total_bytes;       /* held of all jobs */
+    int64_t answer_ms; /* a transcoder that has neither accepted nor refused a job for so long loses
+                          it, if another one has room */
+};
+
+void job_table_config_defaults(struct job_table_config *c);
+
+enum job_note_type {
+    JOB_NOTE_OPENED,       /* a broadcaster opened it */
+    JOB_NOTE_ASSIGNED,     /* offered to a transcoder */
+    JOB_NOTE_REDISPATCHED, /* taken from a transcoder (reason), to be done again */
+    JOB_NOTE_DONE,
+    JOB_NOTE_FAILED,    /* given up (reason) */
+    JOB_NOTE_REFUSED,   /* never taken (reason) */
+    JOB_NOTE_CANCELLED, /* by its broadcaster or because that has gone (reason) */
+};
+
+/* For the log. Texts are borrowed until the callback returns; "" when there is none. */
+struct job_note {
+    enum job_note_type type;
+    const char *stream; /* printable, when the job was taken; else as the peer wrote it */
+    uint64_t msn;
+    uint64_t job; /* the broadcaster's number */
+    const char *broadcaster, *transcoder, *reason;
+    unsigned attempts, losses;
+    int64_t age_ms;
+};
+
+struct job_table_out {
+    void *arg;
+
+    /* Sends a message. JOB_OPEN and JOB_UNIT go to transcoders: ERR_AGAIN = its queue is full,
+     * job_table_writable will be called. JOB_CANCEL goes to transcoders: the callee keeps what it
+     * cannot send at once. RUNG_UNIT, JOB_ACCEPT, JOB_REFUSE, JOB_DONE, JOB_FAILED go to
+     * broadcasters, in order; any error for a RUNG_UNIT ends its job. m and payload are borrowed.
+     */
+    enum err (*send)(void *arg, link_peer to, const struct link_msg *m, struct blob *payload);
+
+    void (*note)(void *arg, const struct job_note *n); /* may be NULL */
+};
+
+struct job_table_counters {
+    uint64_t opened, done, failed, refused, cancelled;
+    uint64_t redispatched;   /* taken from a transcoder and done again */
+    uint64_t bad_units;      /* rung units that broke a rule */
+    uint64_t late_answers;   /* for an attempt that is over: normal after a re-dispatch */
+    uint64_t stray;          /* for a job that this peer does not have, or from the wrong peer */
+    uint64_t frames, pixels; /* of rung units passed on */
+};
+
+struct job_table_gauges {
+    unsigned queued, offered, active;
+    unsigned sessions, max_sessions;
+    size_t held_bytes;
+};
+
+struct job_table *job_table_create(const struct job_table_config *config,
+                                   const struct job_table_out *out);
+void job_table_destroy(struct job_table *s); /* says nothing to anybody; takes NULL */
+
+/* Who is connected; borrowed. */
+const struct roster *job_table_roster(const struct job_table *s);
+struct job_table_counters job_table_counters(const struct job_table *s);
+struct job_table_gauges job_table_gauges(const struct job_table *s);
+
+/* A hello, the first or a further one. ERR_LIMIT: too many are here. */
+enum err job_table_transcoder_joined(struct job_table *s, link_peer peer, const char *address,
+                                     const struct link_hello *hello, int64_t now_ms) CHECKED;
+enum err job_table_broadcaster_joined(struct job_table *s, link_peer peer, const char *address,
+                                      const struct link_hello *hello, int64_t now_ms) CHECKED;
+
+/* It has gone. Peers that never joined are ignored. */
+void job_table_transcoder_lost(struct job_table *s, link_peer peer, int64_t now_ms);
+void job_table_broadcaster_lost(struct job_table *s, link_peer peer, int64_t now_ms);
+
+/* From a broadcaster; job is its own number. */
+void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
+                    const struct link_job_open *open, int64_t now_ms);
+void job_table_unit(struct job_table *s, link_peer peer, uint64_t job, const struct link_unit *unit,
+                    struct blob *payload, int64_t now_ms);
+void job_table_cancel(struct job_table *s, link_peer peer, uint64_t job, int64_t now_ms);
+
+/* From a transcoder; attempt is the number in the JOB_OPEN it got. */
+void job_table_accepted(struct job_table *s, link_peer peer, uint64_t attempt);
+void job_table_refused(struct job_table *s, link_peer peer, uint64_t attempt, const char *reason,
+                       int64_t now_ms);
+void job_table_rung_unit(struct job_table *s, link_peer peer, uint64_t attempt,
+                         const struct link_unit *unit, struct blob *payload, int64_t now_ms);
+void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
+                    const struct link_job_done *done, int64_t now_ms);
+void job_table_failed(struct job_table *s, link_peer peer, uint64_t attempt, const char *reason,
+                      bool final, int64_t now_ms);
+
+/* There is room again in a transcoder's queue. */
+void job_table_writable(struct job_table *s, link_peer peer, int64_t now_ms);
+
+/* Time passes: deadlines, answers that do not come, sessions that end. */
+void job_table_tick(struct job_table *s, int64_t now_ms);
+
+#endif

@@ -1,0 +1,83 @@
+/* Who is connected and has said hello: transcoders with their capacity and load, and broadcasters.
+ * Pure. Owned by the job table (job_table.h); everybody else reads. One thread. */
+#ifndef ORCHESTRATOR_ROSTER_H
+#define ORCHESTRATOR_ROSTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "proto/link_msg.h"
+#include "run/link.h"
+
+#define ROSTER_PEERS_MAX    1024 /* of each role */
+#define ROSTER_NAME_MAX     128  /* bytes of a name kept for people, with the NUL */
+#define ROSTER_ADDRESS_MAX  64
+#define ROSTER_CAPACITY_MAX 1000 /* jobs at once; a peer that says more gets this */
+
+struct transcoder {
+    struct list node; /* in roster.transcoders */
+    struct list jobs; /* of the job table: the jobs that are at work here */
+    link_peer peer;
+    char name[ROSTER_NAME_MAX];
+    char software[ROSTER_NAME_MAX];
+    char address[ROSTER_ADDRESS_MAX];
+    char encoder[LINK_STRING_MAX + 1]; /* fingerprint: equal text = equal parameter sets */
+    uint32_t capacity;                 /* jobs at once */
+    uint32_t load;                     /* jobs assigned now */
+    bool draining;                     /* finishes its jobs, gets no more */
+    int64_t since_ms;                  /* when it joined */
+    int64_t used_ms;                   /* when a job last came or went */
+    uint64_t done, failed;             /* jobs; failed counts refusals and bad units too */
+    uint64_t frames, pixels;           /* of rung units that were right and were passed on */
+};
+
+struct broadcaster {
+    struct list node;
+    struct list jobs; /* of the job table, oldest first */
+    link_peer peer;
+    char name[ROSTER_NAME_MAX];
+    char software[ROSTER_NAME_MAX];
+    char address[ROSTER_ADDRESS_MAX];
+    int64_t since_ms;
+    size_t held_bytes; /* of its jobs */
+    uint32_t open_jobs;
+    uint64_t done, failed;
+    uint64_t frames, pixels;
+};
+
+struct roster {
+    struct list transcoders; /* in order of joining */
+    struct list broadcasters;
+    unsigned n_transcoders, n_broadcasters;
+};
+
+void roster_init(struct roster *r);
+void roster_fini(struct roster *r);
+
+/* A hello: adds the transcoder, or brings what it says about itself up to date. ERR_LIMIT: there
+ * are ROSTER_PEERS_MAX already. */
+enum err roster_join_transcoder(struct roster *r, link_peer peer, const char *address,
+                                const struct link_hello *hello, int64_t now_ms,
+                                struct transcoder **ret_t) CHECKED;
+enum err roster_join_broadcaster(struct roster *r, link_peer peer, const char *address,
+                                 const struct link_hello *hello, int64_t now_ms,
+                                 struct broadcaster **ret_b) CHECKED;
+
+/* NULL when that peer is not such a one. */
+struct transcoder *roster_transcoder(const struct roster *r, link_peer peer);
+struct broadcaster *roster_broadcaster(const struct roster *r, link_peer peer);
+
+/* Frees it; it has no jobs any more. */
+void roster_leave_transcoder(struct roster *r, struct transcoder *t);
+void roster_leave_broadcaster(struct roster *r, struct broadcaster *b);
+
+/* Jobs it would take now. */
+uint32_t transcoder_room(const struct transcoder *t);
+
+/* Sums over all transcoders. */
+uint64_t roster_capacity(const struct roster *r);
+uint64_t roster_load(const struct roster *r);
+
+#endif

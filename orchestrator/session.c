@@ -1,0 +1,87 @@
+#include "orchestrator/session.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void sessions_init(struct sessions *s, unsigned max)
+{
+    *s = (struct sessions){.max = max};
+    list_init(&s->all);
+}
+
+static void end(struct sessions *s, struct session *session)
+{
+    list_remove(&session->node);
+    mem_free(session);
+    s->count--;
+}
+
+void sessions_fini(struct sessions *s)
+{
+    LIST_EACH (&s->all, it, tmp) {
+        end(s, LIST_ITEM(it, struct session, node));
+    }
+}
+
+static struct session *find(const struct sessions *s, link_peer broadcaster, const char *stream)
+{
+    LIST_EACH (&s->all, it, tmp) {
+        struct session *session = LIST_ITEM(it, struct session, node);
+        if (session->broadcaster == broadcaster && strcmp(session->stream, stream) == 0) {
+            return session;
+        }
+    }
+    return NULL;
+}
+
+enum err sessions_enter(struct sessions *s, link_peer broadcaster, const char *stream,
+                        struct session **ret_session)
+{
+    struct session *session = find(s, broadcaster, stream);
+    if (session == NULL) {
+        if (s->count >= s->max) {
+            return ERR_LIMIT;
+        }
+        assert(strlen(stream) <= ID_MAX);
+        session = mem_alloc(sizeof *session);
+        session->broadcaster = broadcaster;
+        (void)snprintf(session->stream, sizeof session->stream, "%s", stream);
+        list_push_back(&s->all, &session->node);
+        s->count++;
+    }
+    session->open_jobs++;
+    *ret_session = session;
+    return ERR_OK;
+}
+
+void session_leave(struct session *session, int64_t now_ms)
+{
+    assert(session->open_jobs > 0);
+    if (--session->open_jobs == 0) {
+        session->idle_since_ms = now_ms;
+    }
+}
+
+void sessions_expire(struct sessions *s, int64_t now_ms)
+{
+    LIST_EACH (&s->all, it, tmp) {
+        struct session *session = LIST_ITEM(it, struct session, node);
+        if (session->open_jobs == 0 && now_ms - session->idle_since_ms >= SESSION_GRACE_MS) {
+            end(s, session);
+        }
+    }
+}
+
+void sessions_end_broadcaster(struct sessions *s, link_peer broadcaster)
+{
+    LIST_EACH (&s->all, it, tmp) {
+        struct session *session = LIST_ITEM(it, struct session, node);
+        if (session->broadcaster == broadcaster) {
+            assert(session->open_jobs == 0);
+            end(s, session);
+        }
+    }
+}

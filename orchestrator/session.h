@@ -1,0 +1,49 @@
+/* Sessions: the streams that are being transcoded now, one per broadcaster and stream. They bound
+ * how many streams an orchestrator serves at once and remember who had a stream's last segment.
+ * A session outlives its last job a little, so that a stream keeps its place between segments.
+ * Pure; owned by the job table; one thread. */
+#ifndef ORCHESTRATOR_SESSION_H
+#define ORCHESTRATOR_SESSION_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/id.h"
+#include "base/list.h"
+#include "run/link.h"
+
+#define SESSION_GRACE_MS 2000 /* without an open job; then it ends */
+
+struct session {
+    struct list node;
+    link_peer broadcaster;
+    char stream[ID_MAX + 1];
+    unsigned open_jobs;
+    int64_t idle_since_ms; /* when open_jobs became 0 */
+    link_peer last;        /* transcoder of the newest assignment; 0 = none yet */
+};
+
+struct sessions {
+    struct list all;
+    unsigned count;
+    unsigned max;
+};
+
+void sessions_init(struct sessions *s, unsigned max);
+void sessions_fini(struct sessions *s);
+
+/* The session of that stream, made when there is none, with one more open job. stream is at most
+ * ID_MAX bytes. ERR_LIMIT: a new one would be over the maximum. */
+enum err sessions_enter(struct sessions *s, link_peer broadcaster, const char *stream,
+                        struct session **ret_session) CHECKED;
+
+/* One open job less. */
+void session_leave(struct session *session, int64_t now_ms);
+
+/* Ends those that have been without a job for SESSION_GRACE_MS. */
+void sessions_expire(struct sessions *s, int64_t now_ms);
+
+/* Ends all sessions of that broadcaster; they have no open jobs any more. */
+void sessions_end_broadcaster(struct sessions *s, link_peer broadcaster);
+
+#endif

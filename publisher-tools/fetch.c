@@ -1,0 +1,125 @@
+#include "publisher-tools/fetch.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+#define REDIRECTS_MAX      5
+
+struct fetcher {
+    CURL *curl;
+    char error[CURL_ERROR_SIZE];
+};
+
+enum err fetch_init(void)
+{
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == 0 ? ERR_OK : ERR_IO;
+}
+
+void fetch_fini(void)
+{
+    curl_global_cleanup();
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+    struct buf *body = arg;
+    return buf_put(body, span_of(data, size * n)) == ERR_OK ? size * n : 0;
+}
+
+struct fetcher *fetcher_create(int timeout_ms)
+{
+    struct fetcher *f = mem_alloc(sizeof *f);
+    f->curl = curl_easy_init();
+    if (f->curl == NULL) {
+        mem_free(f);
+        return NULL;
+    }
+    curl_easy_setopt(f->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(f->curl, CURLOPT_ERRORBUFFER, f->error);
+    curl_easy_setopt(f->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(f->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(f->curl, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(f->curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+    curl_easy_setopt(f->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(f->curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(f->curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)FETCH_MAX_BYTES);
+    curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_body);
+    return f;
+}
+
+void fetcher_destroy(struct fetcher *f)
+{
+    if (f != NULL) {
+        curl_easy_cleanup(f->curl);
+        mem_free(f);
+    }
+}
+
+static enum err err_of(CURLcode code)
+{
+    switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return ERR_TIMEOUT;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_PARTIAL_FILE:
+        return ERR_CLOSED;
+    case CURLE_WRITE_ERROR: /* our own refusal of more bytes */
+    case CURLE_FILESIZE_EXCEEDED:
+        return ERR_LIMIT;
+    default:
+        return ERR_IO;
+    }
+}
+
+static void read_answer(struct fetcher *f, struct fetched *a)
+{
+    long status = 0;
+    const char *type = NULL;
+    const char *url = NULL;
+    curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(f->curl, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(f->curl, CURLINFO_EFFECTIVE_URL, &url);
+    a->status = (int)status;
+    size_t n = type != NULL ? strcspn(type, "; \t") : 0;
+    n = n < sizeof a->content_type ? n : sizeof a->content_type - 1;
+    for (size_t i = 0; i < n; i++) {
+        a->content_type[i] = (char)tolower((unsigned char)type[i]);
+    }
+    a->content_type[n] = '\0';
+    snprintf(a->url, sizeof a->url, "%s", url != NULL ? url : "");
+}
+
+enum err fetch(struct fetcher *f, const char *url, struct fetched *ret_fetched, char *ret_why)
+{
+    struct fetched a = {0};
+    buf_init(&a.body, FETCH_MAX_BYTES);
+    f->error[0] = '\0';
+    curl_easy_setopt(f->curl, CURLOPT_URL, url);
+    curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, &a.body);
+    int64_t started_ms = clock_mono_ms();
+    CURLcode code = curl_easy_perform(f->curl);
+    a.took_ms = clock_mono_ms() - started_ms;
+    if (code != CURLE_OK) {
+        snprintf(ret_why, FETCH_WHY_MAX, "%s",
+                 f->error[0] != '\0' ? f->error : curl_easy_strerror(code));
+        buf_fini(&a.body);
+        return err_of(code);
+    }
+    read_answer(f, &a);
+    *ret_fetched = a;
+    return ERR_OK;
+}
+
+void fetched_fini(struct fetched *f)
+{
+    buf_fini(&f->body);
+}

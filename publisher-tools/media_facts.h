@@ -1,0 +1,50 @@
+/* What is inside one segment, found by demultiplexing and decoding all of it (libav). One thread
+ * per prober. */
+#ifndef PUBLISHER_TOOLS_MEDIA_FACTS_H
+#define PUBLISHER_TOOLS_MEDIA_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/span.h"
+
+#define MEDIA_WHY_MAX 256
+
+struct stream_facts {
+    bool present;
+    unsigned packets;
+    int64_t first_dts, last_dts; /* ticks of 1/90000 as the container says (MPEG-TS: 33 bits) */
+    int64_t first_pts, last_pts; /* lowest and highest */
+    unsigned dts_faults;         /* packets whose DTS is not above the one before */
+    unsigned no_dts;             /* packets without a DTS */
+    unsigned decoded;            /* frames that came out of the decoder */
+    unsigned errors;             /* packets refused, or frames marked as damaged */
+};
+
+struct segment_facts {
+    struct stream_facts video, audio;
+    int width, height;
+    bool starts_with_key; /* the first picture is a key frame */
+    int64_t sample_ticks; /* duration of one audio access unit */
+};
+
+struct media_prober;
+
+struct media_prober *media_prober_create(void);
+void media_prober_destroy(struct media_prober *m); /* takes NULL */
+
+/* map: the initialisation section in front of it, or empty. A segment that does not begin with a
+ * key frame is decoded behind the pictures since the last one before it (kept here), which count
+ * for nothing. ERR_PROTO: no media that could be read (ret_why: a sentence); ERR_NOMEM. */
+enum err media_prober_read(struct media_prober *m, struct span map, struct span segment,
+                           struct segment_facts *ret_facts, char *ret_why) CHECKED;
+
+/* The next segment does not continue this one: forget what was kept. */
+void media_prober_forget(struct media_prober *m);
+
+/* How long the stream plays: from its lowest to its highest time, and the last frame's share; 0
+ * when it has fewer than two packets. */
+int64_t stream_facts_ticks(const struct stream_facts *s);
+
+#endif

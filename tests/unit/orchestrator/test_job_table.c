@@ -1,0 +1,742 @@
+/* The job table, case by case: B = 100 (and 101) is the broadcaster, T = 1 and 2 transcoders. */
+#include "orchestrator/job.h"
+#include "orchestrator/session.h"
+#include "world.h"
+
+#define B  100
+#define B2 101
+
+static struct world *w;
+
+static void start(const struct job_table_config *config)
+{
+    w = world_create(config);
+    world_broadcaster(w, B);
+}
+
+static struct job_table_config defaults(void)
+{
+    struct job_table_config c;
+    job_table_config_defaults(&c);
+    return c;
+}
+
+/* A job of one rung with two units and the end, kept by B's number n. */
+static void whole_input(uint64_t n)
+{
+    world_unit(w, B, n, 0, false, 10);
+    world_unit(w, B, n, 1, true, 10);
+}
+
+static void advance(int64_t ms)
+{
+    for (int64_t t = 0; t < ms; t += JOB_TABLE_TICK_MS) {
+        w->now += JOB_TABLE_TICK_MS;
+        job_table_tick(w->table, w->now);
+    }
+}
+
+START_TEST(a_job_from_open_to_done)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    const struct sent *open = world_last(w, 1, LINK_JOB_OPEN);
+    ck_assert_ptr_nonnull(open);
+    ck_assert_uint_eq(open->open.msn, 40);
+    ck_assert_uint_eq(open->open.deadline_ms, 5000);
+    uint64_t attempt = open->job;
+    job_table_accepted(w->table, 1, attempt);
+    ck_assert_uint_eq(world_last(w, B, LINK_JOB_ACCEPT)->job, 7);
+    whole_input(7);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_UNIT), 2);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_UNIT)->job, attempt);
+    ck_assert(world_last(w, 1, LINK_JOB_UNIT)->last);
+    world_part(w, 1, attempt, 0, 0, true, false);
+    world_part(w, 1, attempt, 0, 1, false, true);
+    ck_assert_uint_eq(world_count(w, B, LINK_RUNG_UNIT), 2);
+    ck_assert_uint_eq(world_last(w, B, LINK_RUNG_UNIT)->job, 7);
+    world_done(w, 1, attempt);
+    const struct sent *done = world_last(w, B, LINK_JOB_DONE);
+    ck_assert_ptr_nonnull(done);
+    ck_assert_uint_eq(done->job, 7);
+    ck_assert_uint_eq(done->done.n_rungs, 1);
+    ck_assert_uint_eq(done->done.rungs[0].frames, 4);
+    ck_assert_uint_eq(done->done.rungs[0].pixels, 4 * 100 * 10);
+    ck_assert_uint_eq(done->done.rungs[0].bytes, 40);
+    ck_assert_uint_eq(done->done.cpu_us, 5);
+    world_check_empty(w);
+    ck_assert_uint_eq(job_table_counters(w->table).done, 1);
+    ck_assert_uint_eq(job_table_counters(w->table).pixels, 4000);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_payload_is_passed_on_untouched)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    struct link_packet p = {.length = 3};
+    struct link_unit u = {.packets = &p, .n_packets = 1};
+    struct blob *in = blob_create(3);
+    job_table_unit(w->table, B, 7, &u, in, w->now);
+    ck_assert_ptr_eq(world_last(w, 1, LINK_JOB_UNIT)->payload, in);
+    blob_unref(in);
+    struct rung_part part;
+    world_part_init(&part, 0, 0, true, false);
+    struct blob *out = blob_create(20);
+    job_table_rung_unit(w->table, 1, world_attempt(w, 1), &part.unit, out, w->now);
+    ck_assert_ptr_eq(world_last(w, B, LINK_RUNG_UNIT)->payload, out);
+    blob_unref(out);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_job_waits_for_a_transcoder)
+{
+    start(NULL);
+    world_job(w, B, 7, "s", 40, 1);
+    whole_input(7);
+    ck_assert_uint_eq(job_table_gauges(w->table).queued, 1);
+    w->now += 2000;
+    world_transcoder(w, 1, 1, "x");
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_OPEN)->open.deadline_ms, 3000);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_UNIT), 2);
+    ck_assert_uint_eq(job_table_gauges(w->table).offered, 1);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(queued_jobs_go_by_deadline_then_number)
+{
+    start(NULL);
+    const uint32_t deadlines[] = {5000, 3000, 5000, 3000};
+    const uint64_t msns[] = {4, 9, 3, 8}, want[] = {8, 9, 3, 4};
+    for (unsigned i = 0; i < 4; i++) {
+        struct link_job_open o = world_open_of("s", msns[i], 1, deadlines[i]);
+        job_table_open(w->table, B, i + 1, &o, w->now);
+    }
+    world_transcoder(w, 1, 1, "x");
+    for (unsigned i = 0; i < 4; i++) {
+        const struct sent *open = world_last(w, 1, LINK_JOB_OPEN);
+        ck_assert_uint_eq(open->open.msn, want[i]);
+        ck_assert_uint_eq(roster_load(job_table_roster(w->table)), 1);
+        job_table_failed(w->table, 1, open->job, "bad", true, w->now);
+    }
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_stream_stays_with_its_transcoder)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    world_job(w, B, 1, "s", 1, 1);
+    world_transcoder(w, 2, 10, "x");
+    world_job(w, B, 2, "s", 2, 1);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), 2);
+    world_job(w, B, 3, "s", 3, 1); /* no room there */
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_OPEN), 1);
+    world_job(w, B, 4, "other", 1, 1);
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_OPEN), 2);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_lost_transcoders_job_goes_on_elsewhere_from_the_first_missing_part)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    world_job(w, B, 7, "s", 40, 2);
+    whole_input(7);
+    uint64_t first = world_attempt(w, 1);
+    world_part(w, 1, first, 0, 0, true, true);
+    world_part(w, 1, first, 1, 0, true, false);
+    world_transcoder(w, 2, 1, "x");
+    job_table_transcoder_lost(w->table, 1, w->now);
+    const struct sent *open = world_last(w, 2, LINK_JOB_OPEN);
+    ck_assert_ptr_nonnull(open);
+    ck_assert_uint_ne(open->job, first);
+    ck_assert_uint_eq(open->open.n_ladder, 1);
+    ck_assert_uint_eq(open->open.ladder[0].width, 200);
+    ck_assert_uint_eq(open->open.ladder[0].emit_from, 1);
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_UNIT), 2);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_CANCEL), 0);
+    world_part(w, 2, open->job, 0, 1, true, true);
+    ck_assert_uint_eq(world_last(w, B, LINK_RUNG_UNIT)->rung, 1);
+    ck_assert_uint_eq(world_last(w, B, LINK_RUNG_UNIT)->part, 1);
+    world_done(w, 2, open->job);
+    const struct sent *done = world_last(w, B, LINK_JOB_DONE);
+    ck_assert_uint_eq(done->done.n_rungs, 2);
+    ck_assert_uint_eq(done->done.rungs[1].frames, 4);
+    ck_assert_uint_eq(job_table_counters(w->table).redispatched, 1);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_lost_transcoders_job_waits_for_its_return)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    world_unit(w, B, 7, 0, false, 10);
+    job_table_transcoder_lost(w->table, 1, w->now);
+    ck_assert_uint_eq(job_table_gauges(w->table).queued, 1);
+    world_unit(w, B, 7, 1, true, 10); /* what comes meanwhile is kept */
+    advance(3000);
+    world_transcoder(w, 5, 2, "x");
+    ck_assert_uint_eq(world_count(w, 5, LINK_JOB_UNIT), 2);
+    world_part(w, 5, world_attempt(w, 5), 0, 0, true, true);
+    world_done(w, 5, world_attempt(w, 5));
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_DONE), 1);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(only_the_done_was_lost)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    whole_input(7);
+    world_part(w, 1, world_attempt(w, 1), 0, 0, true, true);
+    job_table_transcoder_lost(w->table, 1, w->now);
+    ck_assert_uint_eq(world_last(w, B, LINK_JOB_DONE)->done.rungs[0].frames, 2);
+    world_check_empty(w);
+    world_job(w, B, 8, "s", 41, 1);
+    world_transcoder(w, 2, 2, "x");
+    whole_input(8);
+    world_part(w, 2, world_attempt(w, 2), 0, 0, true, true);
+    advance(5000);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_DONE), 2);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 0);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(only_an_equal_encoder_goes_on_with_a_begun_job)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    whole_input(7);
+    world_part(w, 1, world_attempt(w, 1), 0, 0, true, false);
+    world_transcoder(w, 2, 9, "y");
+    job_table_transcoder_lost(w->table, 1, w->now);
+    advance(1000);
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_OPEN), 0);
+    world_job(w, B, 8, "s", 41, 1); /* a fresh one may go there */
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_OPEN), 1);
+    world_transcoder(w, 3, 1, "x");
+    ck_assert_uint_eq(world_count(w, 3, LINK_JOB_OPEN), 1);
+    job_table_transcoder_lost(w->table, 3, w->now);
+    advance(4000);
+    ck_assert_ptr_nonnull(
+        strstr(world_last(w, B, LINK_JOB_FAILED)->reason, "no transcoder with the same encoder"));
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(late_answers_of_old_attempts_are_dropped)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    world_transcoder(w, 2, 1, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    whole_input(7);
+    uint64_t old = world_attempt(w, 1);
+    job_table_failed(w->table, 1, old, "decoder busy", false, w->now);
+    uint64_t attempt = world_attempt(w, 2);
+    ck_assert_uint_ne(attempt, old);
+    size_t before = w->n_sent;
+    job_table_accepted(w->table, 1, old);
+    job_table_refused(w->table, 1, old, "no", w->now);
+    world_part(w, 1, old, 0, 0, true, true);
+    world_done(w, 1, old);
+    job_table_failed(w->table, 1, old, "no", true, w->now);
+    ck_assert_uint_eq(w->n_sent, before);
+    ck_assert_uint_eq(job_table_counters(w->table).late_answers, 5);
+    /* Neither may one speak for another, nor for what was never asked. */
+    world_part(w, 1, attempt, 0, 0, true, true);
+    job_table_failed(w->table, 1, attempt, "no", true, w->now);
+    world_done(w, 1, 4711);
+    world_done(w, 1, 0);
+    job_table_accepted(w->table, B, attempt);
+    ck_assert_uint_eq(w->n_sent, before);
+    ck_assert_uint_eq(job_table_counters(w->table).stray, 5);
+    world_part(w, 2, attempt, 0, 0, true, true);
+    world_done(w, 2, attempt);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_DONE), 1);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_refused_job_goes_to_another)
+{
+    start(NULL);
+    world_transcoder(w, 1, 9, "x");
+    world_transcoder(w, 2, 1, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    job_table_refused(w->table, 1, world_attempt(w, 1), "full", w->now);
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_OPEN), 1);
+    job_table_refused(w->table, 2, world_attempt(w, 2), "full", w->now);
+    ck_assert_uint_eq(job_table_gauges(w->table).queued, 1); /* both have just said no */
+    advance(JOB_AVOID_MS);
+    ck_assert_uint_eq(job_table_gauges(w->table).offered, 1);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(attempts_are_bounded)
+{
+    start(NULL);
+    world_transcoder(w, 1, 9, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    for (unsigned i = 0; i < JOB_ATTEMPTS_MAX; i++) {
+        ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), i + 1);
+        job_table_failed(w->table, 1, world_attempt(w, 1), "decoder broke", false, w->now);
+        advance(JOB_AVOID_MS);
+    }
+    const struct sent *failed = world_last(w, B, LINK_JOB_FAILED);
+    ck_assert_ptr_nonnull(failed);
+    ck_assert(!failed->final);
+    ck_assert_str_eq(failed->reason, "5 attempts failed; the last one: decoder broke");
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), JOB_ATTEMPTS_MAX);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(losses_are_bounded)
+{
+    start(NULL);
+    world_job(w, B, 7, "s", 40, 1);
+    for (link_peer t = 1; t <= JOB_LOSSES_MAX; t++) {
+        world_transcoder(w, t, 1, "x");
+        ck_assert_uint_eq(world_count(w, t, LINK_JOB_OPEN), 1);
+        job_table_transcoder_lost(w->table, t, w->now);
+    }
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 1);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_fault_of_the_input_is_told_at_once)
+{
+    start(NULL);
+    world_transcoder(w, 1, 9, "x");
+    world_transcoder(w, 2, 9, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    job_table_failed(w->table, 1, world_attempt(w, 1), "not H.264", true, w->now);
+    const struct sent *failed = world_last(w, B, LINK_JOB_FAILED);
+    ck_assert_uint_eq(failed->job, 7);
+    ck_assert(failed->final);
+    ck_assert_str_eq(failed->reason, "not H.264");
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_OPEN), 0);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_bad_rung_unit_costs_the_attempt)
+{
+    start(NULL);
+    world_transcoder(w, 1, 9, "x");
+    world_transcoder(w, 2, 1, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    uint64_t attempt = world_attempt(w, 1);
+    world_part(w, 1, attempt, 0, 1, true, false);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_CANCEL)->job, attempt);
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_OPEN), 1);
+    ck_assert_uint_eq(world_count(w, B, LINK_RUNG_UNIT), 0);
+    ck_assert_uint_eq(job_table_counters(w->table).bad_units, 1);
+    world_done(w, 2, world_attempt(w, 2)); /* nothing is done */
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_CANCEL), 1);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_DONE), 0);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_deadline_passes)
+{
+    start(NULL);
+    world_job(w, B, 7, "s", 40, 1);
+    advance(4900);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 0);
+    advance(100);
+    ck_assert_str_eq(world_last(w, B, LINK_JOB_FAILED)->reason,
+                     "deadline passed: no transcoder is connected");
+    world_transcoder(w, 1, 1, "x");
+    world_job(w, B, 8, "s", 41, 1);
+    uint64_t attempt = world_attempt(w, 1);
+    world_job(w, B, 9, "s", 42, 1);
+    advance(5000);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 3);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_CANCEL)->job, attempt);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), 1);
+    ck_assert_str_eq(world_last(w, B, LINK_JOB_FAILED)->reason,
+                     "deadline passed: no transcoder had room");
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_transcoder_that_does_not_answer_loses_the_job_to_one_that_has_room)
+{
+    start(NULL);
+    world_transcoder(w, 1, 9, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    uint64_t attempt = world_attempt(w, 1);
+    advance(JOB_TABLE_ANSWER_MS_DEFAULT + 500);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_CANCEL), 0); /* nobody else */
+    world_transcoder(w, 2, 1, "x");
+    advance(JOB_TABLE_TICK_MS);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_CANCEL)->job, attempt);
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_OPEN), 1);
+    job_table_accepted(w->table, 2, world_attempt(w, 2));
+    advance(JOB_TABLE_ANSWER_MS_DEFAULT + 500);
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_CANCEL), 0);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_broadcaster_cancels_or_goes)
+{
+    start(NULL);
+    world_broadcaster(w, B2);
+    world_transcoder(w, 1, 2, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    world_job(w, B2, 7, "s", 41, 1);
+    world_job(w, B, 8, "s", 42, 1);
+    whole_input(7);
+    job_table_cancel(w->table, B, 7, w->now);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_CANCEL), 1);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_OPEN)->open.msn, 42); /* the slot is free */
+    job_table_broadcaster_lost(w->table, B, w->now);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_CANCEL), 2);
+    ck_assert_uint_eq(job_table_gauges(w->table).offered, 1);
+    ck_assert_uint_eq(job_table_gauges(w->table).sessions, 1);
+    ck_assert_ptr_null(roster_broadcaster(job_table_roster(w->table), B));
+    job_table_cancel(w->table, B2, 7, w->now);
+    ck_assert_uint_eq(job_table_counters(w->table).cancelled, 3);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 0);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_broadcaster_that_returns_goes_on_where_it_was)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    struct link_job_open o = world_open_of("s", 40, 2, 5000);
+    o.ladder[0].emit_from = 3;
+    job_table_open(w->table, B, 1, &o, w->now);
+    uint64_t attempt = world_attempt(w, 1);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_OPEN)->open.ladder[0].emit_from, 3);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_OPEN)->open.ladder[1].emit_from, 0);
+    whole_input(1);
+    world_part(w, 1, attempt, 0, 3, true, true);
+    world_part(w, 1, attempt, 1, 0, true, true);
+    world_done(w, 1, attempt);
+    ck_assert_uint_eq(world_count(w, B, LINK_RUNG_UNIT), 2);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_DONE), 1);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_full_queue_is_filled_when_it_has_room)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    w->full = 1;
+    world_job(w, B, 7, "s", 40, 1);
+    world_unit(w, B, 7, 0, false, 10);
+    world_unit(w, B, 7, 1, false, 10);
+    ck_assert_uint_eq(w->n_sent, 0);
+    w->room = 2;
+    job_table_writable(w->table, 1, w->now);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), 1);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_UNIT), 1);
+    world_unit(w, B, 7, 2, true, 10);
+    w->room = 99;
+    job_table_tick(w->table, w->now);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_UNIT), 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(w->sent[1 + i].seq, i);
+    }
+    job_table_writable(w->table, 4711, w->now);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(nothing_is_cancelled_that_was_never_sent)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    w->full = 1;
+    world_job(w, B, 7, "s", 40, 1);
+    job_table_cancel(w->table, B, 7, w->now);
+    ck_assert_uint_eq(w->n_sent, 0);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_broadcaster_too_slow_for_its_results_loses_the_job)
+{
+    start(NULL);
+    world_transcoder(w, 1, 2, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    uint64_t attempt = world_attempt(w, 1);
+    w->rung_error = ERR_LIMIT;
+    world_part(w, 1, attempt, 0, 0, true, false);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 1);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_CANCEL)->job, attempt);
+    ck_assert_uint_eq(job_table_counters(w->table).pixels, 0);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(streams_are_capped_and_those_that_are_here_go_on)
+{
+    struct job_table_config c = defaults();
+    c.max_sessions = 2;
+    start(&c);
+    world_broadcaster(w, B2);
+    world_transcoder(w, 1, 9, "x");
+    world_job(w, B, 1, "a", 1, 1);
+    world_job(w, B2, 1, "a", 1, 1);
+    world_job(w, B, 2, "b", 1, 1);
+    const struct sent *refused = world_last(w, B, LINK_JOB_REFUSE);
+    ck_assert_ptr_nonnull(refused);
+    ck_assert_uint_eq(refused->job, 2);
+    ck_assert_uint_eq(strncmp(refused->reason, "OrchestratorCapped: ", 20), 0);
+    world_job(w, B, 3, "a", 2, 1);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), 3);
+    job_table_cancel(w->table, B, 1, w->now);
+    job_table_cancel(w->table, B, 3, w->now);
+    world_job(w, B, 4, "a", 3, 1); /* between its segments it keeps its place */
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), 4);
+    job_table_cancel(w->table, B, 4, w->now);
+    advance(SESSION_GRACE_MS);
+    world_job(w, B, 5, "b", 1, 1);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), 5);
+    ck_assert_uint_eq(job_table_gauges(w->table).max_sessions, 2);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_segment_too_large_is_given_up)
+{
+    struct job_table_config c = defaults();
+    c.job_bytes = 100000;
+    start(&c);
+    world_transcoder(w, 1, 9, "x");
+    world_job(w, B, 1, "a", 1, 1);
+    world_job(w, B, 2, "a", 2, 1);
+    world_unit(w, B, 1, 0, false, 60000);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 0);
+    world_unit(w, B, 1, 1, false, 60000);
+    ck_assert_uint_eq(world_last(w, B, LINK_JOB_FAILED)->job, 1);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_CANCEL), 1);
+    world_unit(w, B, 1, 2, false, 10); /* under way meanwhile: ignored */
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 1);
+    ck_assert_uint_eq(job_table_gauges(w->table).offered, 1);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_broadcaster_over_its_bytes_loses_its_newest_job)
+{
+    struct job_table_config c = defaults();
+    c.broadcaster_bytes = 100000;
+    start(&c);
+    world_job(w, B, 1, "a", 1, 1);
+    world_job(w, B, 2, "a", 2, 1);
+    world_job(w, B, 3, "a", 3, 1);
+    world_unit(w, B, 1, 0, false, 30000);
+    world_unit(w, B, 2, 0, false, 30000);
+    world_unit(w, B, 3, 0, false, 20000);
+    world_unit(w, B, 1, 1, false, 30000);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 1);
+    ck_assert_uint_eq(world_last(w, B, LINK_JOB_FAILED)->job, 3);
+    world_unit(w, B, 2, 1, false, 30000);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 2);
+    ck_assert_uint_eq(world_last(w, B, LINK_JOB_FAILED)->job, 2);
+    ck_assert_uint_le(job_table_gauges(w->table).held_bytes, 100000);
+    world_job(w, B, 4, "a", 4, 1);
+    world_unit(w, B, 1, 2, false, 60000); /* alone too large: the newest first, then itself */
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 4);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(all_broadcasters_share_a_bound)
+{
+    struct job_table_config c = defaults();
+    c.total_bytes = 100000;
+    c.max_jobs = 3;
+    start(&c);
+    world_broadcaster(w, B2);
+    world_job(w, B, 1, "a", 1, 1);
+    world_job(w, B2, 1, "a", 1, 1);
+    world_unit(w, B, 1, 0, false, 80000);
+    world_unit(w, B2, 1, 0, false, 30000);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 0);
+    ck_assert_uint_eq(world_count(w, B2, LINK_JOB_FAILED), 1);
+    world_unit(w, B, 1, 1, false, 10000);
+    world_job(w, B2, 2, "a", 2, 1);
+    ck_assert_uint_eq(world_count(w, B2, LINK_JOB_REFUSE), 0);
+    world_job(w, B2, 3, "a", 3, 1);
+    world_job(w, B2, 4, "a", 4, 1);
+    ck_assert_uint_ge(world_count(w, B2, LINK_JOB_REFUSE), 1);
+    ck_assert_uint_le(job_table_gauges(w->table).held_bytes, 100000);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(openings_that_cannot_be_are_refused)
+{
+    start(NULL);
+    struct link_job_open o = world_open_of("s", 1, 1, 1000);
+    o.stream = "../etc";
+    job_table_open(w->table, B, 1, &o, w->now);
+    o = world_open_of("s", 1, 0, 1000);
+    job_table_open(w->table, B, 2, &o, w->now);
+    o = world_open_of("s", 1, 1, 1000);
+    o.n_ladder = PROFILE_LADDER_MAX + 1;
+    job_table_open(w->table, B, 3, &o, w->now);
+    o = world_open_of("s", 1, 1, 1000);
+    o.ladder[0].height = 0;
+    job_table_open(w->table, B, 4, &o, w->now);
+    o = world_open_of("s", 1, 1, 0);
+    job_table_open(w->table, B, 5, &o, w->now);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_REFUSE), 5);
+    o = world_open_of("s", 1, 1, 1000);
+    mem_fail_nth(1);
+    job_table_open(w->table, B, 6, &o, w->now);
+    mem_fail_nth(0);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_REFUSE), 6);
+    ck_assert_uint_eq(job_table_counters(w->table).refused, 6);
+    job_table_open(w->table, B, 7, &o, w->now);
+    job_table_open(w->table, B, 7, &o, w->now);  /* the number is in use */
+    job_table_open(w->table, B2, 8, &o, w->now); /* never said hello */
+    ck_assert_uint_eq(job_table_counters(w->table).stray, 2);
+    ck_assert_uint_eq(job_table_gauges(w->table).queued, 1);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_hole_in_the_input_ends_the_job)
+{
+    start(NULL);
+    world_job(w, B, 1, "s", 1, 1);
+    world_unit(w, B, 1, 0, false, 10);
+    world_unit(w, B, 1, 2, false, 10);
+    ck_assert_str_eq(world_last(w, B, LINK_JOB_FAILED)->reason, "a unit of the segment is missing");
+    world_check_empty(w);
+    world_job(w, B, 2, "s", 2, 1);
+    struct link_packet p = {.length = 1};
+    struct link_unit u = {.packets = &p, .n_packets = 1};
+    mem_fail_nth(1);
+    job_table_unit(w->table, B, 2, &u, NULL, w->now);
+    mem_fail_nth(0);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 2);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_transcoder_that_drains_gets_no_more)
+{
+    start(NULL);
+    world_transcoder(w, 1, 5, "x");
+    world_job(w, B, 1, "s", 1, 1);
+    struct link_hello h = {.role = "transcoder",
+                           .name = "t",
+                           .encoder = "x",
+                           .software = "",
+                           .capacity = 5,
+                           .draining = true};
+    ck_assert_int_eq(job_table_transcoder_joined(w->table, 1, "", &h, w->now), ERR_OK);
+    world_job(w, B, 2, "s", 2, 1);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), 1);
+    whole_input(1);
+    world_part(w, 1, world_attempt(w, 1), 0, 0, true, true);
+    world_done(w, 1, world_attempt(w, 1));
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_DONE), 1);
+    h.draining = false;
+    ck_assert_int_eq(job_table_transcoder_joined(w->table, 1, "", &h, w->now), ERR_OK);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), 2);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(notes_say_what_happened)
+{
+    start(NULL);
+    world_transcoder(w, 1, 5, "x");
+    world_job(w, B, 1, "s", 9, 1);
+    ck_assert_int_eq(w->last_note.type, JOB_NOTE_ASSIGNED);
+    ck_assert_uint_eq(w->last_note.msn, 9);
+    w->now += 70;
+    job_table_failed(w->table, 1, world_attempt(w, 1), "it broke", false, w->now);
+    ck_assert_int_eq(w->last_note.type, JOB_NOTE_REDISPATCHED);
+    ck_assert_str_eq(w->last_reason, "it broke");
+    ck_assert_int_eq(w->last_note.age_ms, 70);
+    ck_assert_uint_eq(w->last_note.attempts, 1);
+    job_table_cancel(w->table, B, 1, w->now);
+    ck_assert_int_eq(w->last_note.type, JOB_NOTE_CANCELLED);
+    world_destroy(w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("job_table");
+    TCase *tc = tcase_create("all");
+    tcase_set_timeout(tc, 10);
+    tcase_add_test(tc, a_job_from_open_to_done);
+    tcase_add_test(tc, a_payload_is_passed_on_untouched);
+    tcase_add_test(tc, a_job_waits_for_a_transcoder);
+    tcase_add_test(tc, queued_jobs_go_by_deadline_then_number);
+    tcase_add_test(tc, a_stream_stays_with_its_transcoder);
+    tcase_add_test(tc, a_lost_transcoders_job_goes_on_elsewhere_from_the_first_missing_part);
+    tcase_add_test(tc, a_lost_transcoders_job_waits_for_its_return);
+    tcase_add_test(tc, only_the_done_was_lost);
+    tcase_add_test(tc, only_an_equal_encoder_goes_on_with_a_begun_job);
+    tcase_add_test(tc, late_answers_of_old_attempts_are_dropped);
+    tcase_add_test(tc, a_refused_job_goes_to_another);
+    tcase_add_test(tc, attempts_are_bounded);
+    tcase_add_test(tc, losses_are_bounded);
+    tcase_add_test(tc, a_fault_of_the_input_is_told_at_once);
+    tcase_add_test(tc, a_bad_rung_unit_costs_the_attempt);
+    tcase_add_test(tc, a_deadline_passes);
+    tcase_add_test(tc, a_transcoder_that_does_not_answer_loses_the_job_to_one_that_has_room);
+    tcase_add_test(tc, a_broadcaster_cancels_or_goes);
+    tcase_add_test(tc, a_broadcaster_that_returns_goes_on_where_it_was);
+    tcase_add_test(tc, a_full_queue_is_filled_when_it_has_room);
+    tcase_add_test(tc, nothing_is_cancelled_that_was_never_sent);
+    tcase_add_test(tc, a_broadcaster_too_slow_for_its_results_loses_the_job);
+    tcase_add_test(tc, streams_are_capped_and_those_that_are_here_go_on);
+    tcase_add_test(tc, a_segment_too_large_is_given_up);
+    tcase_add_test(tc, a_broadcaster_over_its_bytes_loses_its_newest_job);
+    tcase_add_test(tc, all_broadcasters_share_a_bound);
+    tcase_add_test(tc, openings_that_cannot_be_are_refused);
+    tcase_add_test(tc, a_hole_in_the_input_ends_the_job);
+    tcase_add_test(tc, a_transcoder_that_drains_gets_no_more);
+    tcase_add_test(tc, notes_say_what_happened);
+    suite_add_tcase(suite, tc);
+    return world_run(suite);
+}

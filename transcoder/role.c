@@ -1,0 +1,273 @@
+#include "transcoder/role.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "run/addr.h"
+#include "run/log.h"
+#include "run/metrics.h"
+#include "transcoder/avlog.h"
+#include "transcoder/capabilities.h"
+#include "transcoder/worker.h"
+
+#define ORCH_HOST    "127.0.0.1"
+#define ORCH_PORT    8935
+#define SESSIONS_MAX 1000
+#define SECRET_SIZE  1024
+
+struct config {
+    struct daemon_config common;
+    const char *orch_addr, *orch_secret, *http_addr;
+    long max_sessions;
+};
+
+#define FIELD(f) offsetof(struct config, f)
+
+static const struct option options[] = {
+    {"orchAddr", OPTION_STRING, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
+     "The orchestrator that gives the jobs; the first of a list is used."},
+    {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
+     "The secret shared with the orchestrator, or a file whose first line it is."},
+    {"maxSessions", OPTION_INT, "10", -1000000, SESSIONS_MAX, false, FIELD(max_sessions), "N",
+     "Jobs (segments of streams) to work on at once."},
+    {"httpAddr", OPTION_STRING, "", 0, 0, false, FIELD(http_addr), "HOST:PORT",
+     "Accepted and not used: a transcoder serves nobody but its control address."},
+};
+
+struct transcoder {
+    struct daemon *daemon;
+    struct worker *worker;
+    char addr[ADDR_MAX];
+    char encoder[FINGERPRINT_MAX];
+};
+
+/* --- start -------------------------------------------------------------------------------------
+ */
+
+static enum err read_addr(const struct config *c, char *ret_addr)
+{
+    char first[ADDR_MAX];
+    size_t len = strcspn(c->orch_addr, ",");
+    struct addr a;
+    if (len == 0) {
+        log_error("transcoder", "config",
+                  "which orchestrator gives the jobs? Say it with -orchAddr HOST:PORT");
+        return ERR_NOENT;
+    }
+    if (len >= sizeof first) {
+        log_error("transcoder", "config", "-orchAddr is too long for an address");
+        return ERR_LIMIT;
+    }
+    memcpy(first, c->orch_addr, len);
+    first[len] = '\0';
+    if (addr_parse(first, ORCH_HOST, ORCH_PORT, &a) != ERR_OK || a.port == 0) {
+        log_error("transcoder", "config", "-orchAddr \"%s\" is not host:port", first);
+        return ERR_PROTO;
+    }
+    if (c->orch_addr[len] != '\0') {
+        log_info("transcoder", "config", "-orchAddr is a list; only the first, %s, is used", first);
+    }
+    addr_format(&a, ret_addr);
+    return ERR_OK;
+}
+
+static void wipe(char *secret, size_t size)
+{
+    memset(secret, 0, size);
+    __asm__ volatile("" : : "r"(secret) : "memory"); /* the compiler may not leave the memset out */
+}
+
+static enum err read_keys(const struct config *c, struct link_keys *ret_keys)
+{
+    char secret[SECRET_SIZE];
+    enum err e = ERR_NOENT;
+    if (c->orch_secret[0] != '\0') {
+        e = secret_read(c->orch_secret, secret, sizeof secret);
+    }
+    if (e == ERR_OK) {
+        e = secret_derive(secret, LINK_ROLE_TRANSCODER, ret_keys);
+    }
+    wipe(secret, sizeof secret);
+    if (e == ERR_NOENT) {
+        log_error("transcoder", "config",
+                  "a transcoder needs the orchestrator's secret: give it, or a file whose first "
+                  "line it is, with -orchSecret");
+    } else if (e != ERR_OK) {
+        log_error("transcoder", "config", "the secret of -orchSecret cannot be used: %s",
+                  err_text(e));
+    }
+    return e;
+}
+
+static enum err check(const struct config *c, struct transcoder *t, struct link_keys *ret_keys)
+{
+    if (c->max_sessions <= 0) {
+        log_error("transcoder", "config", "-maxSessions must be 1 or more, not %ld",
+                  c->max_sessions);
+        return ERR_PROTO;
+    }
+    enum err e = read_addr(c, t->addr);
+    return e == ERR_OK ? read_keys(c, ret_keys) : e;
+}
+
+static enum err start(struct transcoder *t, const struct config *c, const struct link_keys *keys)
+{
+    struct fault fault = {0};
+    enum err e = capabilities_fingerprint(t->encoder, &fault);
+    if (e != ERR_OK) {
+        log_error("transcoder", "encoder",
+                  "%s; install an FFmpeg (libavcodec) that was built with libx264", fault.text);
+        return e;
+    }
+    const struct worker_config config = {.orch_addr = t->addr,
+                                         .keys = *keys,
+                                         .name = c->common.name,
+                                         .encoder = t->encoder,
+                                         .capacity = (uint32_t)c->max_sessions};
+    const char *why = "";
+    e = worker_create(t->daemon->loop, &config, &t->worker, &why);
+    if (e != ERR_OK) {
+        log_error("transcoder", "link", "cannot dial %s: %s", t->addr, why);
+        return e;
+    }
+    log_info("transcoder", "start", "orchestrator=%s capacity=%ld encoder=\"%s\"", t->addr,
+             c->max_sessions, t->encoder);
+    return ERR_OK;
+}
+
+static enum err role_create(struct daemon *d, const void *config, void **ret_role)
+{
+    const struct config *c = config;
+    struct link_keys keys = {0};
+    struct transcoder *t = mem_alloc(sizeof *t);
+    t->daemon = d;
+    avlog_install();
+    enum err e = check(c, t, &keys);
+    if (e == ERR_OK && c->http_addr[0] != '\0') {
+        log_info("transcoder", "config", "-httpAddr %s is not used by a transcoder", c->http_addr);
+    }
+    if (e == ERR_OK) {
+        e = start(t, c, &keys);
+        link_keys_wipe(&keys);
+    }
+    if (e != ERR_OK) {
+        mem_free(t);
+        return e;
+    }
+    *ret_role = t;
+    return ERR_OK;
+}
+
+/* --- end ---------------------------------------------------------------------------------------
+ */
+
+static void on_drained(void *arg)
+{
+    struct transcoder *t = arg;
+    daemon_stopped(t->daemon);
+}
+
+static void role_stop(void *role)
+{
+    struct transcoder *t = role;
+    worker_drain(t->worker, on_drained, t);
+}
+
+static void role_destroy(void *role)
+{
+    struct transcoder *t = role;
+    worker_destroy(t->worker);
+    mem_free(t);
+}
+
+/* --- what others see ---------------------------------------------------------------------------
+ */
+
+static void role_status(void *role, struct json *object)
+{
+    struct transcoder *t = role;
+    struct worker_stats s = worker_stats(t->worker);
+    json_set_str(object, "orchestrator", t->addr);
+    json_set_bool(object, "connected", s.connected);
+    json_set_str(object, "state", s.state);
+    json_set_bool(object, "draining", s.draining);
+    json_set_str(object, "encoder", t->encoder);
+    json_set_int(object, "load", s.load);
+    json_set_int(object, "capacity", s.capacity);
+    struct json *jobs = json_new_object();
+    json_set_int(jobs, "accepted", (int64_t)s.accepted);
+    json_set_int(jobs, "done", (int64_t)s.done);
+    json_set_int(jobs, "failed", (int64_t)s.failed);
+    json_set_int(jobs, "refused", (int64_t)s.refused);
+    json_set_int(jobs, "cancelled", (int64_t)s.cancelled);
+    json_set(object, "jobs", jobs);
+    json_set_int(object, "frames", (int64_t)s.frames);
+    json_set_int(object, "pixels", (int64_t)s.pixels);
+    json_set_int(object, "encoded_bytes", (int64_t)s.bytes);
+    json_set_int(object, "cpu_ms", (int64_t)(s.cpu_us / 1000));
+    json_set_int(object, "connections", (int64_t)s.connections);
+    json_set_int(object, "received_bytes", (int64_t)s.link.received_bytes);
+    json_set_int(object, "sent_bytes", (int64_t)s.link.sent_bytes);
+}
+
+static void one(struct buf *out, const char *name, enum metric_type type, const char *help,
+                double value)
+{
+    metrics_family(out, name, type, help);
+    metrics_sample(out, name, NULL, value);
+}
+
+static void job_metrics(struct buf *out, const struct worker_stats *s)
+{
+    const struct {
+        const char *result;
+        uint64_t count;
+    } results[] = {{"done", s->done},
+                   {"failed", s->failed},
+                   {"refused", s->refused},
+                   {"cancelled", s->cancelled}};
+    metrics_family(out, "sbe_transcoder_jobs_total", METRIC_COUNTER, "Jobs by how they ended.");
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        metrics_sample(out, "sbe_transcoder_jobs_total",
+                       (const char *const[]){"result", results[i].result, NULL},
+                       (double)results[i].count);
+    }
+}
+
+static void role_metrics(void *role, struct buf *out)
+{
+    struct transcoder *t = role;
+    struct worker_stats s = worker_stats(t->worker);
+    one(out, "sbe_transcoder_connected", METRIC_GAUGE, "1 when the orchestrator has welcomed us.",
+        s.connected);
+    one(out, "sbe_transcoder_load", METRIC_GAUGE, "Jobs at work.", s.load);
+    one(out, "sbe_transcoder_capacity", METRIC_GAUGE, "Jobs that may be at work.", s.capacity);
+    one(out, "sbe_transcoder_draining", METRIC_GAUGE, "1 when no more jobs are taken.", s.draining);
+    job_metrics(out, &s);
+    one(out, "sbe_transcoder_frames_total", METRIC_COUNTER, "Pictures encoded.", (double)s.frames);
+    one(out, "sbe_transcoder_pixels_total", METRIC_COUNTER, "Pixels encoded.", (double)s.pixels);
+    one(out, "sbe_transcoder_encoded_bytes_total", METRIC_COUNTER, "Bytes encoded.",
+        (double)s.bytes);
+    one(out, "sbe_transcoder_cpu_seconds_total", METRIC_COUNTER, "Processor time of the jobs.",
+        (double)s.cpu_us / 1e6);
+    one(out, "sbe_transcoder_connections_total", METRIC_COUNTER, "Welcomes by the orchestrator.",
+        (double)s.connections);
+    one(out, "sbe_transcoder_received_bytes_total", METRIC_COUNTER, "Bytes of the link, in.",
+        (double)s.link.received_bytes);
+    one(out, "sbe_transcoder_sent_bytes_total", METRIC_COUNTER, "Bytes of the link, out.",
+        (double)s.link.sent_bytes);
+}
+
+const struct role transcoder_role = {
+    .name = "transcoder",
+    .default_cli_addr_port = "7935",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .config_size = sizeof(struct config),
+    .create = role_create,
+    .stop = role_stop,
+    .destroy = role_destroy,
+    .status = role_status,
+    .metrics = role_metrics,
+};

@@ -1,0 +1,279 @@
+#include "transcoder/work.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "transcoder/pipeline.h"
+
+#define UNITS_MAX 4096 /* that wait for the thread, however small */
+
+struct unit {
+    struct list node;
+    struct packets packets;
+    bool last;
+    uint32_t duration;
+};
+
+struct work {
+    uint64_t job;
+    struct mailbox *out;
+    struct pipeline *pipeline; /* the thread's, once it runs */
+    pthread_t thread;
+    atomic_bool cancel;
+    uint32_t next_seq; /* the loop's */
+    bool complete;
+    bool joined;
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed;
+    struct list units;
+    size_t n_units;
+    size_t in_bytes;
+    size_t out_bytes;
+};
+
+/* --- the thread --------------------------------------------------------------------------------
+ */
+
+static uint64_t thread_cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static size_t payload_bytes(const struct work_event *e)
+{
+    return blob_span(e->payload).len;
+}
+
+/* Waits for room, then hands the part to the loop. */
+static enum err emit(void *arg, const struct link_unit *unit, struct blob *payload)
+{
+    struct work *w = arg;
+    struct link_msg m = {.type = LINK_RUNG_UNIT, .job = w->job, .reason = "", .unit = *unit};
+    struct blob *envelope = link_msg_pack(&m);
+    if (envelope == NULL) {
+        return ERR_NOMEM;
+    }
+    struct work_event *e = mem_alloc(sizeof *e);
+    *e = (struct work_event){
+        .type = WORK_PART, .work = w, .envelope = envelope, .payload = blob_ref(payload)};
+    pthread_mutex_lock(&w->lock);
+    while (w->out_bytes > WORK_OUT_BYTES_MAX && !atomic_load(&w->cancel)) {
+        pthread_cond_wait(&w->changed, &w->lock);
+    }
+    w->out_bytes += payload_bytes(e);
+    pthread_mutex_unlock(&w->lock);
+    mailbox_post(w->out, e);
+    return ERR_OK;
+}
+
+/* NULL: cancelled. */
+static struct unit *next_unit(struct work *w)
+{
+    struct unit *u = NULL;
+    pthread_mutex_lock(&w->lock);
+    while (list_empty(&w->units) && !atomic_load(&w->cancel)) {
+        pthread_cond_wait(&w->changed, &w->lock);
+    }
+    if (!atomic_load(&w->cancel)) {
+        u = LIST_ITEM(w->units.next, struct unit, node);
+        list_remove(&u->node);
+        w->n_units--;
+        w->in_bytes -= u->packets.bytes;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return u;
+}
+
+static void unit_destroy(struct unit *u)
+{
+    packets_fini(&u->packets);
+    mem_free(u);
+}
+
+static enum err work_through(struct work *w)
+{
+    for (;;) {
+        struct unit *u = next_unit(w);
+        if (u == NULL) {
+            return ERR_CLOSED;
+        }
+        enum err e = pipeline_feed(w->pipeline, &u->packets);
+        bool last = u->last;
+        int64_t duration = u->duration;
+        unit_destroy(u);
+        if (e == ERR_OK && last) {
+            return pipeline_finish(w->pipeline, duration);
+        }
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+}
+
+static void describe_end(const struct work *w, enum err result, struct work_event *e)
+{
+    e->done = pipeline_done(w->pipeline);
+    e->done.cpu_us = thread_cpu_us();
+    if (atomic_load(&w->cancel)) {
+        return;
+    }
+    struct link_msg m = {.type = LINK_JOB_DONE, .job = w->job, .reason = "", .done = e->done};
+    if (result != ERR_OK) {
+        e->failed = true;
+        e->fault = *pipeline_fault(w->pipeline);
+        (void)fault_set(&e->fault, false, result, "%s", err_text(result));
+        m = (struct link_msg){.type = LINK_JOB_FAILED,
+                              .job = w->job,
+                              .reason = e->fault.text,
+                              .final = e->fault.final};
+    }
+    e->envelope = link_msg_pack(&m);
+}
+
+static void *run(void *arg)
+{
+    struct work *w = arg;
+    enum err result = work_through(w);
+    struct work_event *e = mem_alloc(sizeof *e);
+    e->type = WORK_ENDED;
+    e->work = w;
+    describe_end(w, result, e);
+    /* Here and not at work_destroy: closing codecs is work too, and not the loop's. */
+    pipeline_destroy(w->pipeline);
+    w->pipeline = NULL;
+    mailbox_post(w->out, e);
+    return NULL;
+}
+
+/* --- the loop's side ---------------------------------------------------------------------------
+ */
+
+static int start_thread(struct work *w)
+{
+    /* Signals are the loop's. */
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = pthread_create(&w->thread, NULL, run, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
+
+static void work_free(struct work *w)
+{
+    LIST_EACH (&w->units, it, tmp) {
+        unit_destroy(LIST_ITEM(it, struct unit, node));
+    }
+    pipeline_destroy(w->pipeline);
+    pthread_cond_destroy(&w->changed);
+    pthread_mutex_destroy(&w->lock);
+    mem_free(w);
+}
+
+enum err work_create(struct mailbox *out, uint64_t job, const struct link_job_open *open,
+                     struct fault *f, struct work **ret_work)
+{
+    struct work *w = mem_alloc(sizeof *w);
+    w->job = job;
+    w->out = out;
+    list_init(&w->units);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->changed, NULL);
+    enum err e = pipeline_create(open, emit, w, &w->cancel, f, &w->pipeline);
+    if (e == ERR_OK && start_thread(w) != 0) {
+        e = fault_set(f, false, ERR_NOMEM, "the host has no thread left for a job");
+    }
+    if (e != ERR_OK) {
+        work_free(w);
+        return e;
+    }
+    *ret_work = w;
+    return ERR_OK;
+}
+
+enum err work_push(struct work *w, const struct link_unit *unit, struct blob *payload)
+{
+    if (unit->seq != w->next_seq || w->complete) {
+        return ERR_PROTO;
+    }
+    struct unit *u = mem_alloc(sizeof *u);
+    packets_init(&u->packets);
+    u->last = unit->last;
+    u->duration = unit->duration;
+    enum err e = link_unit_packets(unit, TRACK_VIDEO, payload, &u->packets);
+    if (e != ERR_OK) {
+        unit_destroy(u);
+        return e;
+    }
+    pthread_mutex_lock(&w->lock);
+    if (w->in_bytes + u->packets.bytes > WORK_IN_BYTES_MAX || w->n_units == UNITS_MAX) {
+        e = ERR_LIMIT;
+    } else {
+        list_push_back(&w->units, &u->node);
+        w->n_units++;
+        w->in_bytes += u->packets.bytes;
+        pthread_cond_broadcast(&w->changed);
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (e != ERR_OK) {
+        unit_destroy(u);
+        return e;
+    }
+    w->next_seq++;
+    w->complete = unit->last;
+    return ERR_OK;
+}
+
+void work_cancel(struct work *w)
+{
+    pthread_mutex_lock(&w->lock);
+    atomic_store(&w->cancel, true);
+    pthread_cond_broadcast(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+bool work_is_cancelled(const struct work *w)
+{
+    return atomic_load(&w->cancel);
+}
+
+uint64_t work_job(const struct work *w)
+{
+    return w->job;
+}
+
+void work_event_destroy(struct work_event *e)
+{
+    struct work *w = e->work;
+    if (e->type == WORK_PART) {
+        pthread_mutex_lock(&w->lock);
+        w->out_bytes -= payload_bytes(e);
+        pthread_cond_broadcast(&w->changed);
+        pthread_mutex_unlock(&w->lock);
+    }
+    blob_unref(e->envelope);
+    blob_unref(e->payload);
+    mem_free(e);
+}
+
+void work_join(struct work *w)
+{
+    if (!w->joined) {
+        pthread_join(w->thread, NULL);
+        w->joined = true;
+    }
+}
+
+void work_destroy(struct work *w)
+{
+    work_join(w);
+    work_free(w);
+}

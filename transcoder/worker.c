@@ -1,0 +1,567 @@
+#include "transcoder/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "run/addr.h"
+#include "run/log.h"
+#include "transcoder/work.h"
+
+#define QUEUE_BYTES         (64 * 1024 * 1024)
+#define DEADLINE_DEFAULT_MS 30000
+#define DEADLINE_MAX_MS     120000
+#define PING_MIN_MS         100
+#define PING_MAX_MS         10000
+#define LINGER_MS           1000
+#define STATE_MAX           160
+/* Cancelled jobs end within a picture, but until then they hold a thread. */
+#define ENDING_PER_CAPACITY 1
+
+struct job {
+    struct list node;
+    struct worker *worker;
+    struct work *work;
+    struct loop_timer *deadline;
+    char stream[ID_MAX + 1];
+    uint64_t msn;
+};
+
+/* What waits for the link, in order; an event or a message of our own. */
+struct parcel {
+    struct list node;
+    struct work_event *event;
+    struct blob *envelope;
+};
+
+struct worker {
+    struct loop *loop;
+    struct worker_config config;
+    char addr[ADDR_MAX];
+    char *name;
+    char *encoder;
+    struct link *link;
+    struct mailbox *mail;
+    struct loop_timer *ping;
+    struct loop_timer *idle; /* calls drained from outside any other callback */
+    struct list jobs;
+    uint32_t n_jobs; /* with those that are cancelled and not yet ended */
+    struct list parcels;
+    void (*drained)(void *arg);
+    void *drained_arg;
+    char state[STATE_MAX];
+    struct worker_stats stats;
+};
+
+static void set_state(struct worker *w, const char *format, const char *detail)
+{
+    char text[STATE_MAX];
+    snprintf(text, sizeof text, format, detail);
+    memcpy(w->state, text, sizeof text);
+}
+
+/* --- out ---------------------------------------------------------------------------------------
+ */
+
+static void parcel_destroy(struct parcel *p)
+{
+    list_remove(&p->node);
+    blob_unref(p->envelope);
+    mem_free(p);
+}
+
+static void end_job(struct worker *w, struct work_event *e);
+
+/* Sends one; ERR_AGAIN: it has to wait. What is cancelled is not sent. */
+static enum err send_parcel(struct worker *w, const struct parcel *p)
+{
+    struct blob *envelope = p->event != NULL ? p->event->envelope : p->envelope;
+    struct blob *payload = p->event != NULL ? p->event->payload : NULL;
+    if (envelope == NULL || !w->stats.connected ||
+        (p->event != NULL && work_is_cancelled(p->event->work))) {
+        return ERR_OK;
+    }
+    return link_send(w->link, 0, envelope, payload);
+}
+
+static void check_drained(struct worker *w)
+{
+    if (w->stats.draining && w->n_jobs == 0 && list_empty(&w->parcels)) {
+        loop_timer_start(w->idle, 0, 0);
+    }
+}
+
+static void flush(struct worker *w)
+{
+    while (!list_empty(&w->parcels)) {
+        struct parcel *p = LIST_ITEM(w->parcels.next, struct parcel, node);
+        enum err e = send_parcel(w, p);
+        if (e == ERR_AGAIN) {
+            return;
+        }
+        if (e != ERR_OK) {
+            log_warn("worker", "send", "a result could not be sent: %s", err_text(e));
+        }
+        struct work_event *event = p->event;
+        parcel_destroy(p);
+        if (event != NULL && event->type == WORK_ENDED) {
+            end_job(w, event);
+        } else if (event != NULL) {
+            work_event_destroy(event);
+        }
+    }
+    check_drained(w);
+}
+
+static void enqueue(struct worker *w, struct work_event *event, struct blob *envelope)
+{
+    struct parcel *p = mem_alloc(sizeof *p);
+    p->event = event;
+    p->envelope = envelope;
+    list_push_back(&w->parcels, &p->node);
+    flush(w);
+}
+
+static void send_msg(struct worker *w, const struct link_msg *m)
+{
+    struct blob *envelope = link_msg_pack(m);
+    if (envelope != NULL) {
+        enqueue(w, NULL, envelope);
+    }
+}
+
+static void send_words(struct worker *w, enum link_msg_type type, uint64_t job, const char *reason,
+                       bool final)
+{
+    struct link_msg m = {.type = type, .job = job, .reason = reason, .final = final};
+    send_msg(w, &m);
+}
+
+static void say_hello(struct worker *w)
+{
+    struct link_msg m = {.type = LINK_HELLO, .reason = ""};
+    m.hello = (struct link_hello){
+        .version_min = LINK_VERSION,
+        .version_max = LINK_VERSION,
+        .role = link_role_name(LINK_ROLE_TRANSCODER),
+        .name = w->name,
+        .encoder = w->encoder,
+        .software = SOFTWARE_VERSION,
+        .capacity = w->config.capacity,
+        .draining = w->stats.draining,
+    };
+    enum err e = link_send_msg(w->link, 0, &m, NULL);
+    if (e != ERR_OK) {
+        log_warn("worker", "hello", "could not be sent: %s", err_text(e));
+    }
+}
+
+/* Jobs that count: those that are not winding down. */
+static uint32_t load(const struct worker *w)
+{
+    uint32_t n = 0;
+    LIST_EACH (&w->jobs, it, tmp) {
+        n += !work_is_cancelled(LIST_ITEM(it, struct job, node)->work);
+    }
+    return n;
+}
+
+static void on_ping(void *arg)
+{
+    struct worker *w = arg;
+    if (w->stats.connected) {
+        struct link_msg m = {.type = LINK_PING, .reason = "", .load = load(w)};
+        send_msg(w, &m);
+    }
+}
+
+/* --- jobs --------------------------------------------------------------------------------------
+ */
+
+static struct job *find_job(const struct worker *w, uint64_t id)
+{
+    LIST_EACH (&w->jobs, it, tmp) {
+        struct job *j = LIST_ITEM(it, struct job, node);
+        if (work_job(j->work) == id && !work_is_cancelled(j->work)) {
+            return j;
+        }
+    }
+    return NULL;
+}
+
+static struct job *job_of(const struct worker *w, const struct work *work)
+{
+    LIST_EACH (&w->jobs, it, tmp) {
+        struct job *j = LIST_ITEM(it, struct job, node);
+        if (j->work == work) {
+            return j;
+        }
+    }
+    return NULL;
+}
+
+static void on_idle(void *arg)
+{
+    struct worker *w = arg;
+    void (*drained)(void *) = w->drained;
+    w->drained = NULL;
+    if (drained != NULL) {
+        drained(w->drained_arg);
+    }
+}
+
+/* A job's last event has been sent, or was not to be. */
+static void end_job(struct worker *w, struct work_event *e)
+{
+    struct job *j = job_of(w, e->work);
+    for (size_t i = 0; i < e->done.n_rungs; i++) {
+        w->stats.frames += e->done.rungs[i].frames;
+        w->stats.pixels += e->done.rungs[i].pixels;
+        w->stats.bytes += e->done.rungs[i].bytes;
+    }
+    w->stats.cpu_us += e->done.cpu_us;
+    if (work_is_cancelled(j->work)) {
+        /* Counted when it was cancelled. */
+    } else if (e->failed) {
+        w->stats.failed++;
+        log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
+                 (unsigned long long)j->msn, e->fault.text);
+    } else {
+        w->stats.done++;
+        log_debug("worker", "job_done", "stream=%s msn=%llu cpu_ms=%llu", j->stream,
+                  (unsigned long long)j->msn, (unsigned long long)(e->done.cpu_us / 1000));
+    }
+    list_remove(&j->node);
+    loop_timer_destroy(j->deadline);
+    struct work *work = j->work;
+    mem_free(j);
+    work_event_destroy(e);
+    work_destroy(work);
+    w->n_jobs--;
+}
+
+static void on_work(void *arg, void *item)
+{
+    enqueue(arg, item, NULL);
+}
+
+/* The job is given up here; its thread ends by itself. */
+static void fail_job(struct worker *w, struct job *j, const char *reason, bool final)
+{
+    w->stats.failed++;
+    log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
+             (unsigned long long)j->msn, reason);
+    uint64_t id = work_job(j->work);
+    loop_timer_stop(j->deadline);
+    work_cancel(j->work);
+    send_words(w, LINK_JOB_FAILED, id, reason, final);
+}
+
+static void on_deadline(void *arg)
+{
+    struct job *j = arg;
+    fail_job(j->worker, j, "not finished within its deadline", false);
+}
+
+static void refuse(struct worker *w, const struct link_msg *m, const char *reason)
+{
+    w->stats.refused++;
+    log_info("worker", "job_refused", "stream=%s msn=%llu reason=\"%s\"", m->open.stream,
+             (unsigned long long)m->open.msn, reason);
+    send_words(w, LINK_JOB_REFUSE, m->job, reason, false);
+}
+
+/* What cannot be opened here. When no other host could either, refusing would only make the
+ * orchestrator ask around: the job is taken and fails. */
+static void reject(struct worker *w, const struct link_msg *m, const struct fault *f)
+{
+    if (!f->final) {
+        refuse(w, m, f->text);
+        return;
+    }
+    w->stats.accepted++;
+    w->stats.failed++;
+    log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", m->open.stream,
+             (unsigned long long)m->open.msn, f->text);
+    struct link_msg answer = {.type = LINK_JOB_ACCEPT, .job = m->job, .reason = ""};
+    send_msg(w, &answer);
+    send_words(w, LINK_JOB_FAILED, m->job, f->text, true);
+}
+
+static int64_t deadline_of(const struct link_job_open *open)
+{
+    if (open->deadline_ms == 0) {
+        return DEADLINE_DEFAULT_MS;
+    }
+    return open->deadline_ms < DEADLINE_MAX_MS ? open->deadline_ms : DEADLINE_MAX_MS;
+}
+
+static void on_open(struct worker *w, const struct link_msg *m)
+{
+    struct work *work = NULL;
+    struct fault fault = {0};
+    if (w->stats.draining) {
+        refuse(w, m, "this transcoder is leaving");
+        return;
+    }
+    if (load(w) >= w->config.capacity ||
+        w->n_jobs >= w->config.capacity * (1 + ENDING_PER_CAPACITY)) {
+        refuse(w, m, "this transcoder is full");
+        return;
+    }
+    if (find_job(w, m->job) != NULL) {
+        refuse(w, m, "there is a job of that number already");
+        return;
+    }
+    if (work_create(w->mail, m->job, &m->open, &fault, &work) != ERR_OK) {
+        reject(w, m, &fault);
+        return;
+    }
+    struct job *j = mem_alloc(sizeof *j);
+    j->worker = w;
+    j->work = work;
+    snprintf(j->stream, sizeof j->stream, "%s", m->open.stream);
+    j->msn = m->open.msn;
+    j->deadline = loop_timer_create(w->loop, on_deadline, j);
+    loop_timer_start(j->deadline, deadline_of(&m->open), 0);
+    list_push_back(&w->jobs, &j->node);
+    w->n_jobs++;
+    w->stats.accepted++;
+    log_debug("worker", "job", "stream=%s msn=%llu rungs=%zu", j->stream,
+              (unsigned long long)j->msn, m->open.n_ladder);
+    struct link_msg answer = {.type = LINK_JOB_ACCEPT, .job = m->job, .reason = ""};
+    send_msg(w, &answer);
+}
+
+static void on_unit(struct worker *w, const struct link_msg *m, struct blob *payload)
+{
+    struct job *j = find_job(w, m->job);
+    if (j == NULL) {
+        w->stats.units_unknown++;
+        return;
+    }
+    switch (work_push(j->work, &m->unit, payload)) {
+    case ERR_OK:
+        break;
+    case ERR_PROTO:
+        fail_job(w, j, "a unit is missing, or came after the last one", false);
+        break;
+    case ERR_LIMIT:
+        fail_job(w, j, "this transcoder is too slow for the job", false);
+        break;
+    default:
+        fail_job(w, j, "this transcoder has no memory for the job", false);
+        break;
+    }
+}
+
+static void cancel_job(struct worker *w, struct job *j)
+{
+    w->stats.cancelled++;
+    loop_timer_stop(j->deadline);
+    work_cancel(j->work);
+}
+
+static void on_cancel(struct worker *w, const struct link_msg *m)
+{
+    struct job *j = find_job(w, m->job);
+    if (j != NULL) {
+        log_debug("worker", "job_cancelled", "stream=%s msn=%llu reason=\"%s\"", j->stream,
+                  (unsigned long long)j->msn, m->reason);
+        cancel_job(w, j);
+    }
+}
+
+/* --- the link ----------------------------------------------------------------------------------
+ */
+
+static void lose(struct worker *w, const char *why)
+{
+    if (w->stats.connected) {
+        log_warn("worker", "lost", "orchestrator=%s jobs=%u, redialling", w->addr, load(w));
+    }
+    w->stats.connected = false;
+    set_state(w, "%s", why);
+    loop_timer_stop(w->ping);
+    LIST_EACH (&w->jobs, it, tmp) {
+        struct job *j = LIST_ITEM(it, struct job, node);
+        if (!work_is_cancelled(j->work)) {
+            cancel_job(w, j);
+        }
+    }
+    flush(w);
+}
+
+static void on_welcome(struct worker *w, const struct link_welcome *m)
+{
+    if (m->version != LINK_VERSION) {
+        log_warn("worker", "version",
+                 "the orchestrator speaks version %u of the messages, this program %d", m->version,
+                 LINK_VERSION);
+        set_state(w, "the orchestrator speaks another version of the messages%s", "");
+        return;
+    }
+    if (!w->stats.connected) {
+        w->stats.connections++;
+        log_info("worker", "connected", "orchestrator=%s session=%s", w->addr, m->session);
+    }
+    w->stats.connected = true;
+    set_state(w, "%s", "connected");
+    int64_t every = m->heartbeat_ms / 2;
+    every = every < PING_MIN_MS ? PING_MIN_MS : every > PING_MAX_MS ? PING_MAX_MS : every;
+    loop_timer_start(w->ping, every, every);
+}
+
+static void on_message(struct worker *w, const struct link_event *e)
+{
+    switch (e->msg->type) {
+    case LINK_WELCOME:
+        on_welcome(w, &e->msg->welcome);
+        break;
+    case LINK_BYE:
+        log_warn("worker", "bye", "the orchestrator says: %s", e->msg->reason);
+        lose(w, "the orchestrator said goodbye");
+        set_state(w, "the orchestrator said: %s", e->msg->reason);
+        break;
+    case LINK_JOB_OPEN:
+        on_open(w, e->msg);
+        break;
+    case LINK_JOB_UNIT:
+        on_unit(w, e->msg, e->payload);
+        break;
+    case LINK_JOB_CANCEL:
+        on_cancel(w, e->msg);
+        break;
+    default:
+        break; /* pings, and what is not for a transcoder */
+    }
+}
+
+static void on_link(void *arg, const struct link_event *e)
+{
+    struct worker *w = arg;
+    switch (e->type) {
+    case LINK_EVENT_UP:
+        set_state(w, "%s", "waiting for the orchestrator's welcome");
+        say_hello(w);
+        break;
+    case LINK_EVENT_DOWN:
+        lose(w, "the orchestrator does not answer; redialling");
+        break;
+    case LINK_EVENT_REFUSED:
+        log_warn("worker", "refused",
+                 "orchestrator=%s does not accept this secret; check -orchSecret on both sides",
+                 w->addr);
+        lose(w, "the orchestrator does not accept this secret; check -orchSecret on both sides");
+        break;
+    case LINK_EVENT_MESSAGE:
+        on_message(w, e);
+        break;
+    case LINK_EVENT_WRITABLE:
+        flush(w);
+        break;
+    }
+}
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+static struct link_config link_config_of(const struct worker *w)
+{
+    const struct worker_config *c = &w->config;
+    return (struct link_config){
+        .addr = w->addr,
+        .keys = c->keys,
+        .peer_queue_bytes = QUEUE_BYTES,
+        .heartbeat_ms = c->heartbeat_ms > 0 ? c->heartbeat_ms : WORKER_HEARTBEAT_MS,
+        .timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : WORKER_TIMEOUT_MS,
+        .retry_min_ms = c->retry_min_ms > 0 ? c->retry_min_ms : WORKER_RETRY_MIN_MS,
+        .retry_max_ms = WORKER_RETRY_MAX_MS,
+    };
+}
+
+enum err worker_create(struct loop *l, const struct worker_config *config,
+                       struct worker **ret_worker, const char **ret_why)
+{
+    struct worker *w = mem_alloc(sizeof *w);
+    w->loop = l;
+    w->config = *config;
+    snprintf(w->addr, sizeof w->addr, "%s", config->orch_addr);
+    w->name = mem_strdup(config->name);
+    w->encoder = mem_strdup(config->encoder);
+    list_init(&w->jobs);
+    list_init(&w->parcels);
+    w->mail = mailbox_create(l, on_work, w);
+    w->ping = loop_timer_create(l, on_ping, w);
+    w->idle = loop_timer_create(l, on_idle, w);
+    set_state(w, "%s", "dialling");
+    struct link_config link = link_config_of(w);
+    enum err e = link_dial(l, &link, on_link, w, &w->link, ret_why);
+    link_keys_wipe(&link.keys);
+    link_keys_wipe(&w->config.keys);
+    if (e != ERR_OK) {
+        worker_destroy(w);
+        return e;
+    }
+    *ret_worker = w;
+    return ERR_OK;
+}
+
+void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
+{
+    w->drained = drained;
+    w->drained_arg = arg;
+    w->stats.draining = true;
+    if (w->stats.connected) {
+        say_hello(w);
+    }
+    check_drained(w);
+}
+
+static void drop_event(void *item)
+{
+    work_event_destroy(item);
+}
+
+/* The threads end within a picture; then their last letters are read. */
+static void await_jobs(struct worker *w)
+{
+    LIST_EACH (&w->jobs, it, tmp) {
+        work_join(LIST_ITEM(it, struct job, node)->work);
+    }
+    while (w->n_jobs > 0) {
+        loop_run_once(w->loop);
+    }
+}
+
+void worker_destroy(struct worker *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    link_destroy(w->link, LINGER_MS);
+    w->link = NULL;
+    lose(w, "stopped");
+    await_jobs(w);
+    mailbox_destroy(w->mail, drop_event);
+    LIST_EACH (&w->parcels, it, tmp) {
+        parcel_destroy(LIST_ITEM(it, struct parcel, node));
+    }
+    loop_timer_destroy(w->ping);
+    loop_timer_destroy(w->idle);
+    mem_free(w->name);
+    mem_free(w->encoder);
+    mem_free(w);
+}
+
+struct worker_stats worker_stats(const struct worker *w)
+{
+    struct worker_stats s = w->stats;
+    s.state = w->state;
+    s.load = load(w);
+    s.capacity = w->config.capacity;
+    s.link = link_counters(w->link);
+    return s;
+}
