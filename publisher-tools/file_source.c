@@ -87,8 +87,10 @@ static enum source_stream kind_of(const struct file_source *f, const AVPacket *p
     return p->stream_index == f->index[SOURCE_VIDEO] ? SOURCE_VIDEO : SOURCE_AUDIO;
 }
 
-/* From the file's times to ours: one clock for both streams, going on over loops, never back. */
-static void set_times(struct file_source *f, AVPacket *p)
+/* From the file's times to ours: one clock for both streams, going on over loops, never back.
+ * False: sound from before the start or from before the loop's seam (an encoder's priming, mostly),
+ * which is left out. */
+static bool set_times(struct file_source *f, AVPacket *p)
 {
     enum source_stream kind = kind_of(f, p);
     av_packet_rescale_ts(p, f->input->streams[p->stream_index]->time_base, ticks);
@@ -99,7 +101,11 @@ static void set_times(struct file_source *f, AVPacket *p)
     if (p->pts == AV_NOPTS_VALUE) {
         p->pts = p->dts;
     }
-    p->dts = FFMAX(p->dts + add, f->last_dts[kind] + 1);
+    p->dts += add;
+    if (kind == SOURCE_AUDIO && p->dts <= f->last_dts[kind] + p->duration / 2) {
+        return false;
+    }
+    p->dts = FFMAX(p->dts, f->last_dts[kind] + 1);
     p->pts = FFMAX(p->pts + add, p->dts);
     f->last_dts[kind] = p->dts;
     if (p->duration <= 0) {
@@ -107,6 +113,7 @@ static void set_times(struct file_source *f, AVPacket *p)
     }
     f->end = FFMAX(f->end, p->pts + p->duration);
     p->stream_index = kind;
+    return true;
 }
 
 static bool is_wanted(const struct file_source *f, const AVPacket *p)
@@ -146,9 +153,8 @@ static enum err read_ahead(struct file_source *f, char *ret_why)
         if (e < 0) {
             return failed(ret_why, ERR_IO, f->path, "cannot be read on", e);
         }
-        if (is_wanted(f, f->ahead)) {
+        if (is_wanted(f, f->ahead) && set_times(f, f->ahead)) {
             f->gave_any = true;
-            set_times(f, f->ahead);
             f->has_ahead = true;
             return ERR_OK;
         }

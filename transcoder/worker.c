@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "run/addr.h"
 #include "run/log.h"
 #include "transcoder/work.h"
@@ -148,7 +149,7 @@ static void say_hello(struct worker *w)
         .role = link_role_name(LINK_ROLE_TRANSCODER),
         .name = w->name,
         .encoder = w->encoder,
-        .software = SOFTWARE_VERSION,
+        .software = software_version,
         .capacity = w->config.capacity,
         .draining = w->stats.draining,
     };
