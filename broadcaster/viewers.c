@@ -158,13 +158,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct answer a;
     size_t len = 0;
     enum MHD_Result result = MHD_NO;
-    if (*upload_size > 0) {
-        return MHD_NO; /* nobody here reads a body */
-    }
-    if (*context == NULL) {
-        *context = v; /* an answer in this first call would close the connection after it */
-        return MHD_YES;
-    }
     answer_init(&a, v->board, method, span_cstr(url));
     count(v, &a);
     struct MHD_Response *r = take_body(&a, &len);
