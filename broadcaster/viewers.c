@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -132,14 +133,38 @@ static void add_headers(struct MHD_Response *r, const struct answer *a)
     }
 }
 
+/* The library ends the connection after an answer that comes before its second call; that is right
+ * for a method that may bring a large body, and costs a viewer a connection for each segment. */
+static bool wants_more(const char *method, size_t *upload_size, void **context)
+{
+    static int seen;
+    bool first = *context == NULL;
+    bool body = *upload_size > 0;
+    *context = &seen;
+    *upload_size = 0;
+    bool plain = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+                 strcmp(method, "OPTIONS") == 0;
+    return (first && plain) || body;
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
 {
+    if (wants_more(method, upload_size, context)) {
+        return MHD_YES;
+    }
     struct viewers *v = arg;
     struct answer a;
     size_t len = 0;
     enum MHD_Result result = MHD_NO;
+    if (*upload_size > 0) {
+        return MHD_NO; /* nobody here reads a body */
+    }
+    if (*context == NULL) {
+        *context = v; /* an answer in this first call would close the connection after it */
+        return MHD_YES;
+    }
     answer_init(&a, v->board, method, span_cstr(url));
     count(v, &a);
     struct MHD_Response *r = take_body(&a, &len);

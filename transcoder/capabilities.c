@@ -112,9 +112,9 @@ static AVFrame *grey_picture(void)
         av_frame_free(&frame);
         return NULL;
     }
-    for (int i = 0; i < 3; i++) {
-        memset(frame->data[i], 128,
-               frame->buf[i]->size - (size_t)(frame->data[i] - frame->buf[i]->data));
+    for (int plane = 0; plane < 3; plane++) {
+        int rows = plane == 0 ? FINGERPRINT_PICTURE : FINGERPRINT_PICTURE / 2;
+        memset(frame->data[plane], 128, (size_t)frame->linesize[plane] * (size_t)rows);
     }
     return frame;
 }

@@ -2,6 +2,7 @@
 
 #include <microhttpd.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,22 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
 {
+    /* An answer that comes before the library's second call costs the connection. */
+    static int seen;
+    bool body = *upload_size > 0;
+    *upload_size = 0;
+    if (*context == NULL || body) {
+        *context = &seen;
+        return MHD_YES;
+    }
     struct http_server *s = arg;
+    if (*upload_size > 0) {
+        return MHD_NO; /* nobody here reads a body */
+    }
+    if (*context == NULL) {
+        *context = s; /* an answer in this first call would close the connection after it */
+        return MHD_YES;
+    }
     struct http_answer a = {.status = MHD_HTTP_OK, .content_type = PLAIN_TEXT};
     buf_init(&a.body, HTTP_BODY_MAX);
     s->fn(s->arg, strcmp(method, "HEAD") == 0 ? "GET" : method, url, &a);

@@ -92,6 +92,7 @@ static void drain_video(struct clip *c, AVCodecContext *x, AVPacket *pkt, int64_
 
 static AVCodecContext *open_video(int width, int height, int gop, int bframes)
 {
+    av_log_set_level(AV_LOG_ERROR); /* the encoders tell their statistics otherwise */
     AVCodecContext *x = avcodec_alloc_context3(avcodec_find_encoder_by_name("libx264"));
     need(x != NULL, "no libx264");
     x->width = width;
@@ -105,7 +106,7 @@ static AVCodecContext *open_video(int width, int height, int gop, int bframes)
     x->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     av_opt_set(x->priv_data, "preset", "ultrafast", 0);
     av_opt_set(x->priv_data, "forced-idr", "1", 0);
-    av_opt_set(x->priv_data, "x264-params", "annexb=0:scenecut=0:b-adapt=0:log-level=0", 0);
+    av_opt_set(x->priv_data, "x264-params", "annexb=0:scenecut=0:b-adapt=0", 0);
     need(avcodec_open2(x, NULL, NULL) == 0, "libx264 does not open");
     return x;
 }
@@ -163,6 +164,7 @@ static void drain_audio(struct clip *c, AVCodecContext *x, AVPacket *pkt, int64_
 
 static AVCodecContext *open_audio(int bitrate_bps)
 {
+    av_log_set_level(AV_LOG_ERROR); /* the encoders tell their statistics otherwise */
     AVCodecContext *x = avcodec_alloc_context3(avcodec_find_encoder(AV_CODEC_ID_AAC));
     need(x != NULL, "no aac");
     x->sample_rate = SAMPLE_RATE;

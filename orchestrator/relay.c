@@ -1,0 +1,439 @@
+#include "orchestrator/relay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "orchestrator/outbox.h"
+#include "orchestrator/relay_log.h"
+#include "run/log.h"
+
+#define LINK_VERSION_MIN 1
+#define REASON_MAX       256
+
+/* A peer that has said hello. */
+struct peer {
+    struct list node;
+    struct relay *relay;
+    link_peer id;
+    enum link_role role;
+    struct outbox outbox;
+    bool full;    /* the link said ERR_AGAIN and has not said WRITABLE since */
+    bool doomed;  /* it takes nothing any more: dropped at the next tick */
+    bool scolded; /* it has been logged that it sends what its role may not */
+};
+
+struct relay {
+    struct link *link;
+    struct job_table *table;
+    struct loop_timer *tick;
+    struct list peers;
+    struct relay_config config;
+    char session[RELAY_SESSION_SIZE];
+    bool stopping;
+    struct relay_counters counters;
+};
+
+static struct peer *find_peer(const struct relay *r, link_peer id)
+{
+    LIST_EACH (&r->peers, it, tmp) {
+        struct peer *p = LIST_ITEM(it, struct peer, node);
+        if (p->id == id) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* --- out --- */
+
+static bool is_for_jobs_cursor(const struct link_msg *m)
+{
+    return m->type == LINK_JOB_OPEN || m->type == LINK_JOB_UNIT;
+}
+
+static enum err put_aside(struct peer *p, const struct link_msg *m, struct blob *envelope,
+                          struct blob *payload)
+{
+    bool is_rung = m->type == LINK_RUNG_UNIT;
+    enum err e = outbox_push(&p->outbox, envelope, payload,
+                             RELAY_RUNG_BYTES + (is_rung ? 0 : RELAY_CONTROL_BYTES));
+    if (e != ERR_OK && !is_rung) {
+        p->relay->counters.dropped++;
+        p->doomed = true;
+    }
+    return e;
+}
+
+static enum err send_to(void *arg, link_peer to, const struct link_msg *m, struct blob *payload)
+{
+    struct relay *r = arg;
+    struct peer *p = find_peer(r, to);
+    if (p == NULL) {
+        return ERR_NOENT;
+    }
+    bool waits_elsewhere = is_for_jobs_cursor(m);
+    if (p->full && waits_elsewhere) {
+        return ERR_AGAIN;
+    }
+    struct blob *envelope = link_msg_pack(m);
+    if (envelope == NULL) {
+        return ERR_NOMEM;
+    }
+    enum err e = p->full ? ERR_AGAIN : link_send(r->link, to, envelope, payload);
+    p->full = e == ERR_AGAIN;
+    if (e == ERR_AGAIN && !waits_elsewhere) {
+        e = put_aside(p, m, envelope, payload);
+    }
+    blob_unref(envelope);
+    return e;
+}
+
+static enum err send_from_outbox(void *arg, struct blob *envelope, struct blob *payload)
+{
+    const struct peer *p = arg;
+    return link_send(p->relay->link, p->id, envelope, payload);
+}
+
+static void on_writable(struct relay *r, link_peer id)
+{
+    struct peer *p = find_peer(r, id);
+    if (p == NULL) {
+        return;
+    }
+    r->counters.dropped += outbox_flush(&p->outbox, send_from_outbox, p);
+    p->full = !outbox_is_empty(&p->outbox);
+    if (!p->full && p->role == LINK_ROLE_TRANSCODER) {
+        job_table_writable(r->table, id, clock_mono_ms());
+    }
+}
+
+/* --- peers --- */
+
+static void say(struct relay *r, link_peer to, const struct link_msg *m)
+{
+    if (link_send_msg(r->link, to, m, NULL) != ERR_OK) {
+        r->counters.dropped++; /* a peer that cannot even take this is on its way out */
+    }
+}
+
+static void forget(struct peer *p)
+{
+    list_remove(&p->node);
+    outbox_fini(&p->outbox);
+    mem_free(p);
+}
+
+/* The peer has gone, or is made to go. */
+static void lose(struct relay *r, struct peer *p, const char *reason)
+{
+    relay_log_lost(job_table_roster(r->table), p->role, p->id, reason);
+    link_peer id = p->id;
+    enum link_role role = p->role;
+    forget(p);
+    if (role == LINK_ROLE_TRANSCODER) {
+        job_table_transcoder_lost(r->table, id, clock_mono_ms());
+    } else {
+        job_table_broadcaster_lost(r->table, id, clock_mono_ms());
+    }
+}
+
+/* NULL: the hello is right. Otherwise the reason, written to text. */
+static const char *check_hello(const struct relay *r, const struct link_event *e, char *text)
+{
+    const struct link_hello *h = &e->msg->hello;
+    const struct roster *roster = job_table_roster(r->table);
+    if (e->role != LINK_ROLE_TRANSCODER && e->role != LINK_ROLE_BROADCASTER) {
+        snprintf(text, REASON_MAX, "an orchestrator's key cannot be used to connect to one");
+        return text;
+    }
+    if (strcmp(h->role, link_role_name(e->role)) != 0) {
+        snprintf(text, REASON_MAX, "the peer says it is a %.32s, but its key is that of a %s",
+                 h->role, link_role_name(e->role));
+        return text;
+    }
+    if (h->version_max < LINK_VERSION_MIN || h->version_min > LINK_VERSION) {
+        snprintf(text, REASON_MAX,
+                 "the peer (software %.64s) speaks versions %u to %u of the link, this "
+                 "orchestrator (software %.64s) versions %u to %u: run the same release on both",
+                 h->software, h->version_min, h->version_max, SOFTWARE_VERSION, LINK_VERSION_MIN,
+                 LINK_VERSION);
+        return text;
+    }
+    unsigned n = e->role == LINK_ROLE_TRANSCODER ? roster->n_transcoders : roster->n_broadcasters;
+    if (find_peer(r, e->peer) == NULL && n >= ROSTER_PEERS_MAX) {
+        snprintf(text, REASON_MAX, "%u %ss are connected already", n, link_role_name(e->role));
+        return text;
+    }
+    return NULL;
+}
+
+static void reject(struct relay *r, const struct link_event *e, const char *reason)
+{
+    r->counters.rejected++;
+    relay_log_rejected(e->address, &e->msg->hello, reason);
+    say(r, e->peer, &(struct link_msg){.type = LINK_BYE, .reason = reason});
+    struct peer *p = find_peer(r, e->peer);
+    if (p != NULL) {
+        lose(r, p, reason);
+    }
+    link_drop(r->link, e->peer);
+}
+
+static void welcome(struct relay *r, const struct link_event *e)
+{
+    const struct link_hello *h = &e->msg->hello;
+    struct peer *p = mem_alloc(sizeof *p);
+    p->relay = r;
+    p->id = e->peer;
+    p->role = e->role;
+    outbox_init(&p->outbox);
+    list_push_back(&r->peers, &p->node);
+    struct link_msg m = {.type = LINK_WELCOME, .reason = ""};
+    m.welcome = (struct link_welcome){
+        .version = h->version_max < LINK_VERSION ? h->version_max : LINK_VERSION,
+        .session = r->session,
+        .heartbeat_ms = (uint32_t)r->config.heartbeat_ms,
+        .timeout_ms = (uint32_t)r->config.timeout_ms,
+    };
+    say(r, e->peer, &m);
+    relay_log_joined(e->role, e->address, h);
+}
+
+static void on_hello(struct relay *r, const struct link_event *e)
+{
+    char text[REASON_MAX];
+    const char *why = check_hello(r, e, text);
+    if (why != NULL) {
+        reject(r, e, why);
+        return;
+    }
+    bool is_new = find_peer(r, e->peer) == NULL;
+    if (is_new) {
+        /* Before it joins, because joining may already bring it a job. */
+        welcome(r, e);
+    }
+    const struct link_hello *h = &e->msg->hello;
+    int64_t now = clock_mono_ms();
+    enum err err = e->role == LINK_ROLE_TRANSCODER
+                       ? job_table_transcoder_joined(r->table, e->peer, e->address, h, now)
+                       : job_table_broadcaster_joined(r->table, e->peer, e->address, h, now);
+    if (err != ERR_OK) {
+        reject(r, e, err_text(err));
+    } else if (!is_new) {
+        relay_log_updated(e->role, h);
+    }
+}
+
+/* --- messages --- */
+
+static bool from_transcoder(struct relay *r, const struct link_event *e, int64_t now)
+{
+    const struct link_msg *m = e->msg;
+    switch (m->type) {
+    case LINK_JOB_ACCEPT:
+        job_table_accepted(r->table, e->peer, m->job);
+        return true;
+    case LINK_JOB_REFUSE:
+        job_table_refused(r->table, e->peer, m->job, m->reason, now);
+        return true;
+    case LINK_RUNG_UNIT:
+        job_table_rung_unit(r->table, e->peer, m->job, &m->unit, e->payload, now);
+        return true;
+    case LINK_JOB_DONE:
+        job_table_done(r->table, e->peer, m->job, &m->done, now);
+        return true;
+    case LINK_JOB_FAILED:
+        job_table_failed(r->table, e->peer, m->job, m->reason, m->final, now);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool from_broadcaster(struct relay *r, const struct link_event *e, int64_t now)
+{
+    const struct link_msg *m = e->msg;
+    switch (m->type) {
+    case LINK_JOB_OPEN:
+        job_table_open(r->table, e->peer, m->job, &m->open, now);
+        return true;
+    case LINK_JOB_UNIT:
+        job_table_unit(r->table, e->peer, m->job, &m->unit, e->payload, now);
+        return true;
+    case LINK_JOB_CANCEL:
+        job_table_cancel(r->table, e->peer, m->job, now);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void on_message(struct relay *r, const struct link_event *e)
+{
+    if (e->msg->type == LINK_HELLO) {
+        on_hello(r, e);
+        return;
+    }
+    if (e->msg->type == LINK_PING) {
+        return; /* the link itself keeps watch; our own count of the load is the one that counts */
+    }
+    struct peer *p = find_peer(r, e->peer);
+    if (p == NULL) {
+        r->counters.unwelcome++;
+        return;
+    }
+    if (e->msg->type == LINK_BYE) {
+        lose(r, p, e->msg->reason);
+        link_drop(r->link, e->peer);
+        return;
+    }
+    int64_t now = clock_mono_ms();
+    bool known =
+        p->role == LINK_ROLE_TRANSCODER ? from_transcoder(r, e, now) : from_broadcaster(r, e, now);
+    if (!known) {
+        r->counters.unwelcome++;
+        if (!p->scolded) {
+            p->scolded = true;
+            log_warn("relay", "unwelcome_message",
+                     "a %s sent a message (type %d) that its role may not send; such are dropped",
+                     link_role_name(p->role), (int)e->msg->type);
+        }
+    }
+}
+
+static void on_event(void *arg, const struct link_event *e)
+{
+    struct relay *r = arg;
+    if (r->stopping) {
+        return;
+    }
+    switch (e->type) {
+    case LINK_EVENT_MESSAGE:
+        on_message(r, e);
+        break;
+    case LINK_EVENT_DOWN: {
+        struct peer *p = find_peer(r, e->peer);
+        if (p != NULL) {
+            lose(r, p, "the connection broke, or the peer was silent for too long");
+        }
+        break;
+    }
+    case LINK_EVENT_WRITABLE:
+        on_writable(r, e->peer);
+        break;
+    case LINK_EVENT_UP:
+    case LINK_EVENT_REFUSED:
+        break; /* of the dialling side */
+    }
+}
+
+static void on_tick(void *arg)
+{
+    struct relay *r = arg;
+    if (r->stopping) {
+        return;
+    }
+    LIST_EACH (&r->peers, it, tmp) {
+        struct peer *p = LIST_ITEM(it, struct peer, node);
+        if (p->doomed) {
+            link_drop(r->link, p->id);
+            lose(r, p, "it takes no messages any more");
+        }
+    }
+    job_table_tick(r->table, clock_mono_ms());
+}
+
+static void on_note(void *arg, const struct job_note *n)
+{
+    relay_log_note(n);
+}
+
+/* --- life --- */
+
+enum err relay_create(struct loop *l, const struct relay_config *config, struct relay **ret_relay,
+                      const char **ret_why)
+{
+    struct relay *r = mem_alloc(sizeof *r);
+    r->config = *config;
+    r->config.addr = NULL;
+    r->config.keys = NULL;
+    list_init(&r->peers);
+    id_random_hex(r->session, (RELAY_SESSION_SIZE - 1) / 2);
+    struct job_table_out out = {.arg = r, .send = send_to, .note = on_note};
+    r->table = job_table_create(&config->jobs, &out);
+    struct link_config c = {
+        .addr = config->addr,
+        .keys = *config->keys,
+        .peer_queue_bytes = RELAY_QUEUE_BYTES,
+        .heartbeat_ms = config->heartbeat_ms,
+        .timeout_ms = config->timeout_ms,
+    };
+    enum err e = link_listen(l, &c, on_event, r, &r->link, ret_why);
+    link_keys_wipe(&c.keys);
+    if (e != ERR_OK) {
+        job_table_destroy(r->table);
+        mem_free(r);
+        return e;
+    }
+    r->tick = loop_timer_create(l, on_tick, r);
+    loop_timer_start(r->tick, JOB_TABLE_TICK_MS, JOB_TABLE_TICK_MS);
+    *ret_relay = r;
+    return ERR_OK;
+}
+
+void relay_stop(struct relay *r, const char *reason)
+{
+    r->stopping = true;
+    LIST_EACH (&r->peers, it, tmp) {
+        say(r, LIST_ITEM(it, struct peer, node)->id,
+            &(struct link_msg){.type = LINK_BYE, .reason = reason});
+    }
+}
+
+void relay_destroy(struct relay *r, int linger_ms)
+{
+    if (r == NULL) {
+        return;
+    }
+    r->stopping = true;
+    loop_timer_destroy(r->tick);
+    link_destroy(r->link, linger_ms);
+    job_table_destroy(r->table);
+    LIST_EACH (&r->peers, it, tmp) {
+        forget(LIST_ITEM(it, struct peer, node));
+    }
+    mem_free(r);
+}
+
+const struct job_table *relay_table(const struct relay *r)
+{
+    return r->table;
+}
+
+const char *relay_session(const struct relay *r)
+{
+    return r->session;
+}
+
+struct link_counters relay_link_counters(const struct relay *r)
+{
+    return link_counters(r->link);
+}
+
+struct relay_counters relay_counters(const struct relay *r)
+{
+    return r->counters;
+}
+
+size_t relay_waiting_bytes(const struct relay *r)
+{
+    size_t sum = 0;
+    LIST_EACH (&r->peers, it, tmp) {
+        sum += LIST_ITEM(it, const struct peer, node)->outbox.bytes;
+    }
+    return sum;
+}

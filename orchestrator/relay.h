@@ -1,0 +1,54 @@
+/* The orchestrator's shell: the listening link on one side, the job table on the other. It greets
+ * peers, tells them apart by what their keys prove, hands their messages to the table and sends
+ * what the table says; payloads pass through without a copy. Loop's thread. */
+#ifndef ORCHESTRATOR_RELAY_H
+#define ORCHESTRATOR_RELAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "orchestrator/job_table.h"
+#include "run/link.h"
+#include "run/loop.h"
+
+/* Bytes that wait for one peer: in the link first, then in the relay's own outbox. */
+#define RELAY_QUEUE_BYTES   ((size_t)16 << 20)
+#define RELAY_RUNG_BYTES    ((size_t)16 << 20) /* rung units; past this their job is given up */
+#define RELAY_CONTROL_BYTES ((size_t)1 << 20)  /* all else may go so far over; then the peer goes  \
+                                                */
+#define RELAY_SESSION_SIZE 33                  /* hex digits and the NUL */
+
+struct relay;
+
+struct relay_config {
+    const char *addr;             /* "host:port", complete; copied */
+    const struct link_keys *keys; /* copied */
+    int heartbeat_ms;
+    int timeout_ms;
+    struct job_table_config jobs;
+};
+
+struct relay_counters {
+    uint64_t rejected;  /* hellos: another version, another role than the key's, too many peers */
+    uint64_t unwelcome; /* messages before a hello, or that this role may not send */
+    uint64_t dropped;   /* messages for peers that could not take them */
+};
+
+/* ERR_IO: the address cannot be bound (ret_why: a sentence). Gives. */
+enum err relay_create(struct loop *l, const struct relay_config *config, struct relay **ret_relay,
+                      const char **ret_why) CHECKED;
+
+/* Says goodbye to every peer, with the reason; what they say afterwards is ignored. */
+void relay_stop(struct relay *r, const char *reason);
+
+/* Sends what waits for at most linger_ms. Takes NULL. */
+void relay_destroy(struct relay *r, int linger_ms);
+
+const struct job_table *relay_table(const struct relay *r);
+const char *relay_session(const struct relay *r);
+struct link_counters relay_link_counters(const struct relay *r);
+struct relay_counters relay_counters(const struct relay *r);
+size_t relay_waiting_bytes(const struct relay *r); /* in all outboxes */
+
+#endif

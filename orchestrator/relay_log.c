@@ -1,0 +1,103 @@
+#include "orchestrator/relay_log.h"
+
+#include <inttypes.h>
+
+#include "run/log.h"
+
+#define TEXT_MAX 200
+
+struct text {
+    char s[TEXT_MAX];
+};
+
+/* Fit to stand between double quotes. */
+static struct text quotable(const char *from)
+{
+    struct text t;
+    size_t n = 0;
+    for (; from[n] != '\0' && n < TEXT_MAX - 1; n++) {
+        t.s[n] = from[n];
+        if (from[n] == '"' || from[n] == '\\') {
+            t.s[n] = '\'';
+        }
+    }
+    t.s[n] = '\0';
+    return t;
+}
+
+void relay_log_joined(enum link_role role, const char *address, const struct link_hello *hello)
+{
+    struct text name = quotable(hello->name), software = quotable(hello->software);
+    if (role == LINK_ROLE_TRANSCODER) {
+        log_info("relay", "transcoder_joined", "name=\"%s\" address=%s capacity=%u software=\"%s\"",
+                 name.s, address, hello->capacity, software.s);
+    } else {
+        log_info("relay", "broadcaster_joined", "name=\"%s\" address=%s software=\"%s\"", name.s,
+                 address, software.s);
+    }
+}
+
+void relay_log_updated(enum link_role role, const struct link_hello *hello)
+{
+    struct text name = quotable(hello->name);
+    if (role == LINK_ROLE_TRANSCODER) {
+        log_info("relay", "transcoder_changed", "name=\"%s\" capacity=%u draining=%d", name.s,
+                 hello->capacity, hello->draining);
+    }
+}
+
+void relay_log_rejected(const char *address, const struct link_hello *hello, const char *reason)
+{
+    struct text name = quotable(hello->name), why = quotable(reason);
+    log_warn("relay", "peer_rejected", "name=\"%s\" address=%s reason=\"%s\"", name.s, address,
+             why.s);
+}
+
+void relay_log_lost(const struct roster *roster, enum link_role role, link_peer peer,
+                    const char *reason)
+{
+    struct text why = quotable(reason);
+    if (role == LINK_ROLE_TRANSCODER) {
+        const struct transcoder *t = roster_transcoder(roster, peer);
+        if (t != NULL) {
+            struct text name = quotable(t->name);
+            log_info("relay", "transcoder_lost",
+                     "name=\"%s\" address=%s reason=\"%s\" jobs_under_way=%u", name.s, t->address,
+                     why.s, t->load);
+        }
+        return;
+    }
+    const struct broadcaster *b = roster_broadcaster(roster, peer);
+    if (b != NULL) {
+        struct text name = quotable(b->name);
+        log_info("relay", "broadcaster_lost",
+                 "name=\"%s\" address=%s reason=\"%s\" jobs_under_way=%u", name.s, b->address,
+                 why.s, b->open_jobs);
+    }
+}
+
+static const struct {
+    const char *event;
+    enum log_level level;
+} notes[] = {
+    [JOB_NOTE_OPENED] = {"job_opened", LOG_DEBUG},
+    [JOB_NOTE_ASSIGNED] = {"job_assigned", LOG_DEBUG},
+    [JOB_NOTE_REDISPATCHED] = {"job_redispatched", LOG_INFO},
+    [JOB_NOTE_DONE] = {"job_done", LOG_DEBUG},
+    [JOB_NOTE_FAILED] = {"job_failed", LOG_WARN},
+    [JOB_NOTE_REFUSED] = {"job_refused", LOG_WARN},
+    [JOB_NOTE_CANCELLED] = {"job_cancelled", LOG_DEBUG},
+};
+
+void relay_log_note(const struct job_note *n)
+{
+    if (notes[n->type].level > log_level()) {
+        return;
+    }
+    struct text stream = quotable(n->stream), why = quotable(n->reason);
+    struct text b = quotable(n->broadcaster), t = quotable(n->transcoder);
+    log_line(notes[n->type].level, "jobs", notes[n->type].event,
+             "stream=\"%s\" msn=%" PRIu64 " broadcaster=\"%s\" transcoder=\"%s\" age_ms=%" PRId64
+             " failed_attempts=%u losses=%u reason=\"%s\"",
+             stream.s, n->msn, b.s, t.s, n->age_ms, n->attempts, n->losses, why.s);
+}

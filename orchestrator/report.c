@@ -1,0 +1,202 @@
+#include "orchestrator/report.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "run/metrics.h"
+
+/* Wall clock, in whole seconds, of a moment of the monotonic clock. */
+static int64_t unix_of(int64_t mono_ms)
+{
+    return (clock_wall_ms() - (clock_mono_ms() - mono_ms)) / 1000;
+}
+
+static struct json *transcoders_json(const struct roster *roster)
+{
+    struct json *all = json_new_array();
+    LIST_EACH (&roster->transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        struct json *j = json_new_object();
+        json_set_str(j, "name", t->name);
+        json_set_str(j, "address", t->address);
+        json_set_str(j, "software", t->software);
+        json_set_str(j, "encoder", t->encoder);
+        json_set_int(j, "capacity", t->capacity);
+        json_set_int(j, "load", t->load);
+        json_set_bool(j, "draining", t->draining);
+        json_set_int(j, "done", (int64_t)t->done);
+        json_set_int(j, "failed", (int64_t)t->failed);
+        json_set_int(j, "frames", (int64_t)t->frames);
+        json_set_int(j, "pixels", (int64_t)t->pixels);
+        json_set_int(j, "since", unix_of(t->since_ms));
+        json_append(all, j);
+    }
+    return all;
+}
+
+static struct json *broadcasters_json(const struct roster *roster)
+{
+    struct json *all = json_new_array();
+    LIST_EACH (&roster->broadcasters, it, tmp) {
+        const struct broadcaster *b = LIST_ITEM(it, const struct broadcaster, node);
+        struct json *j = json_new_object();
+        json_set_str(j, "name", b->name);
+        json_set_str(j, "address", b->address);
+        json_set_str(j, "software", b->software);
+        json_set_int(j, "open_jobs", b->open_jobs);
+        json_set_int(j, "held_bytes", (int64_t)b->held_bytes);
+        json_set_int(j, "done", (int64_t)b->done);
+        json_set_int(j, "failed", (int64_t)b->failed);
+        json_set_int(j, "frames", (int64_t)b->frames);
+        json_set_int(j, "pixels", (int64_t)b->pixels);
+        json_set_int(j, "since", unix_of(b->since_ms));
+        json_append(all, j);
+    }
+    return all;
+}
+
+static struct json *jobs_json(const struct relay *r)
+{
+    struct job_table_gauges g = job_table_gauges(relay_table(r));
+    struct job_table_counters c = job_table_counters(relay_table(r));
+    struct json *j = json_new_object();
+    json_set_int(j, "queued", g.queued);
+    json_set_int(j, "offered", g.offered);
+    json_set_int(j, "active", g.active);
+    json_set_int(j, "opened", (int64_t)c.opened);
+    json_set_int(j, "done", (int64_t)c.done);
+    json_set_int(j, "failed", (int64_t)c.failed);
+    json_set_int(j, "refused", (int64_t)c.refused);
+    json_set_int(j, "cancelled", (int64_t)c.cancelled);
+    json_set_int(j, "redispatched", (int64_t)c.redispatched);
+    json_set_int(j, "bad_rung_units", (int64_t)c.bad_units);
+    json_set_int(j, "late_answers", (int64_t)c.late_answers);
+    json_set_int(j, "stray_messages", (int64_t)c.stray);
+    json_set_int(j, "frames", (int64_t)c.frames);
+    json_set_int(j, "pixels", (int64_t)c.pixels);
+    return j;
+}
+
+static struct json *link_json(const struct relay *r)
+{
+    struct link_counters l = relay_link_counters(r);
+    struct relay_counters c = relay_counters(r);
+    struct json *j = json_new_object();
+    json_set_int(j, "refused", (int64_t)l.refused);
+    json_set_int(j, "dropped", (int64_t)l.dropped);
+    json_set_int(j, "sent", (int64_t)l.sent);
+    json_set_int(j, "received", (int64_t)l.received);
+    json_set_int(j, "sent_bytes", (int64_t)l.sent_bytes);
+    json_set_int(j, "received_bytes", (int64_t)l.received_bytes);
+    json_set_int(j, "rejected_hellos", (int64_t)c.rejected);
+    json_set_int(j, "unwelcome_messages", (int64_t)c.unwelcome);
+    json_set_int(j, "undelivered_messages", (int64_t)c.dropped);
+    return j;
+}
+
+void report_status(const struct relay *r, const char *service_addr, struct json *object)
+{
+    const struct roster *roster = job_table_roster(relay_table(r));
+    struct job_table_gauges g = job_table_gauges(relay_table(r));
+    json_set_str(object, "service_addr", service_addr);
+    json_set_str(object, "session", relay_session(r));
+    json_set_int(object, "sessions", g.sessions);
+    json_set_int(object, "max_sessions", g.max_sessions);
+    json_set_int(object, "held_bytes", (int64_t)g.held_bytes);
+    json_set_int(object, "waiting_bytes", (int64_t)relay_waiting_bytes(r));
+    json_set(object, "jobs", jobs_json(r));
+    json_set(object, "transcoders", transcoders_json(roster));
+    json_set(object, "broadcasters", broadcasters_json(roster));
+    json_set(object, "link", link_json(r));
+}
+
+static void one(struct buf *out, enum metric_type type, const char *name, const char *help,
+                uint64_t value)
+{
+    metrics_family(out, name, type, help);
+    metrics_sample(out, name, NULL, (double)value);
+}
+
+static void job_metrics(const struct relay *r, struct buf *out)
+{
+    struct job_table_gauges g = job_table_gauges(relay_table(r));
+    struct job_table_counters c = job_table_counters(relay_table(r));
+    const char *name = "sbe_orchestrator_jobs";
+    metrics_family(out, name, METRIC_GAUGE, "Segments under way, by state.");
+    metrics_sample(out, name, (const char *const[]){"state", "queued", NULL}, g.queued);
+    metrics_sample(out, name, (const char *const[]){"state", "offered", NULL}, g.offered);
+    metrics_sample(out, name, (const char *const[]){"state", "active", NULL}, g.active);
+    name = "sbe_orchestrator_jobs_ended_total";
+    metrics_family(out, name, METRIC_COUNTER, "Segments that are over, by how they ended.");
+    metrics_sample(out, name, (const char *const[]){"result", "done", NULL}, (double)c.done);
+    metrics_sample(out, name, (const char *const[]){"result", "failed", NULL}, (double)c.failed);
+    metrics_sample(out, name, (const char *const[]){"result", "refused", NULL}, (double)c.refused);
+    metrics_sample(out, name, (const char *const[]){"result", "cancelled", NULL},
+                   (double)c.cancelled);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_jobs_opened_total", "Segments taken.", c.opened);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_jobs_redispatched_total",
+        "Segments taken from a transcoder to be done again.", c.redispatched);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_bad_rung_units_total",
+        "Parts from transcoders that broke a rule.", c.bad_units);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_late_answers_total",
+        "Messages for attempts that were over.", c.late_answers);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_stray_messages_total",
+        "Messages for jobs that the sender does not have.", c.stray);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_frames_total", "Transcoded frames passed on.",
+        c.frames);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_pixels_total", "Transcoded pixels passed on.",
+        c.pixels);
+    one(out, METRIC_GAUGE, "sbe_orchestrator_held_bytes",
+        "Bytes of segments kept until they are done.", g.held_bytes);
+    one(out, METRIC_GAUGE, "livepeer_current_sessions_total", "Streams being transcoded.",
+        g.sessions);
+    one(out, METRIC_GAUGE, "livepeer_max_sessions_total", "Streams that may be transcoded at once.",
+        g.max_sessions);
+}
+
+static void peer_metrics(const struct roster *roster, struct buf *out)
+{
+    one(out, METRIC_GAUGE, "livepeer_transcoders_number", "Transcoders connected.",
+        roster->n_transcoders);
+    one(out, METRIC_GAUGE, "livepeer_transcoders_capacity",
+        "Segments that all transcoders take at once.", roster_capacity(roster));
+    one(out, METRIC_GAUGE, "livepeer_transcoders_load", "Segments at work on all transcoders.",
+        roster_load(roster));
+    one(out, METRIC_GAUGE, "sbe_orchestrator_broadcasters", "Broadcasters connected.",
+        roster->n_broadcasters);
+    const char *const names[] = {"sbe_orchestrator_transcoder_capacity",
+                                 "sbe_orchestrator_transcoder_load"};
+    const char *const helps[] = {"Segments that a transcoder takes at once.",
+                                 "Segments at work on a transcoder."};
+    for (unsigned i = 0; i < 2; i++) {
+        metrics_family(out, names[i], METRIC_GAUGE, helps[i]);
+        LIST_EACH (&roster->transcoders, it, tmp) {
+            const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+            char peer[16]; /* names need not be unique, samples must be */
+            snprintf(peer, sizeof peer, "%u", t->peer);
+            metrics_sample(out, names[i],
+                           (const char *const[]){"name", t->name, "peer", peer, NULL},
+                           i == 0 ? t->capacity : t->load);
+        }
+    }
+}
+
+void report_metrics(const struct relay *r, struct buf *out)
+{
+    job_metrics(r, out);
+    peer_metrics(job_table_roster(relay_table(r)), out);
+    struct link_counters l = relay_link_counters(r);
+    struct relay_counters c = relay_counters(r);
+    one(out, METRIC_GAUGE, "sbe_orchestrator_waiting_bytes",
+        "Bytes that wait for peers whose queue is full.", relay_waiting_bytes(r));
+    one(out, METRIC_COUNTER, "sbe_orchestrator_rejected_hellos_total",
+        "Peers of another version or role.", c.rejected);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_link_refused_total",
+        "Connections without the right key.", l.refused);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_link_dropped_total",
+        "Messages that broke a rule of the link.", l.dropped);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_link_sent_bytes_total", "Bytes sent to peers.",
+        l.sent_bytes);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_link_received_bytes_total",
+        "Bytes received from peers.", l.received_bytes);
+}

@@ -1,0 +1,233 @@
+#include "orchestrator/role.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "orchestrator/relay.h"
+#include "orchestrator/report.h"
+#include "run/addr.h"
+#include "run/log.h"
+#include "run/secret.h"
+
+#define SERVICE_HOST "127.0.0.1"
+#define SERVICE_PORT 8935
+#define SECRET_SIZE  1024
+#define SESSIONS_MAX 100000
+#define LINGER_MS    500 /* for the last words at the end */
+
+struct config {
+    struct daemon_config common;
+    const char *service_addr, *orch_secret, *http_addr;
+    long max_sessions, heartbeat_ms, peer_timeout_ms;
+};
+
+#define FIELD(f) offsetof(struct config, f)
+
+static const struct option options[] = {
+    {"serviceAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(service_addr), "HOST:PORT",
+     "Where transcoders and broadcasters connect."},
+    {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
+     "The secret shared with transcoders and broadcasters, or a file whose first line it is."},
+    {"maxSessions", OPTION_INT, "10", -1000000, SESSIONS_MAX, false, FIELD(max_sessions), "N",
+     "Streams that are transcoded at once."},
+    {"httpAddr", OPTION_STRING, "", 0, 0, false, FIELD(http_addr), "HOST:PORT",
+     "Accepted and not used: everything goes through -serviceAddr."},
+    {"heartbeatMs", OPTION_INT, "500", 10, 60000, false, FIELD(heartbeat_ms), "MS",
+     "How often peers say that they are there."},
+    {"peerTimeoutMs", OPTION_INT, "1500", 30, 600000, false, FIELD(peer_timeout_ms), "MS",
+     "A peer that is silent for so long is gone."},
+};
+
+struct orchestrator {
+    struct daemon *daemon;
+    struct relay *relay;
+    char addr[ADDR_MAX];
+};
+
+/* --- start --- */
+
+static enum err check_config(const struct config *c, struct addr *ret_addr)
+{
+    if (c->orch_secret[0] == '\0') {
+        log_error("orchestrator", "config",
+                  "no secret given: transcoders prove themselves with one; give -orchSecret TEXT, "
+                  "or -orchSecret FILE with the secret in its first line");
+        return ERR_NOENT;
+    }
+    if (c->max_sessions <= 0) {
+        log_error("orchestrator", "config", "-maxSessions must be greater than zero");
+        return ERR_LIMIT;
+    }
+    if (c->peer_timeout_ms <= c->heartbeat_ms) {
+        log_error("orchestrator", "config",
+                  "-peerTimeoutMs (%ld) must be greater than -heartbeatMs (%ld)",
+                  c->peer_timeout_ms, c->heartbeat_ms);
+        return ERR_LIMIT;
+    }
+    struct addr a;
+    if (addr_parse(c->service_addr, SERVICE_HOST, SERVICE_PORT, &a) != ERR_OK || a.port == 0) {
+        log_error("orchestrator", "bad_address", "-serviceAddr \"%s\" is not host:port",
+                  c->service_addr);
+        return ERR_PROTO;
+    }
+    *ret_addr = a;
+    return ERR_OK;
+}
+
+static enum err derive(const struct config *c, const struct addr *a, struct link_keys *ret_own,
+                       struct link_keys *ret_broadcaster)
+{
+    char secret[SECRET_SIZE];
+    enum err e = secret_read(c->orch_secret, secret, sizeof secret);
+    if (e == ERR_OK && strlen(secret) < LINK_SECRET_MIN && !addr_is_loopback(a)) {
+        log_warn("orchestrator", "weak_secret",
+                 "the secret of -orchSecret has fewer than %d characters and -serviceAddr can be "
+                 "reached from other hosts: it could be guessed from recorded traffic, and who has "
+                 "it can be any role; use a longer one",
+                 LINK_SECRET_MIN);
+    }
+    if (e == ERR_OK) {
+        e = secret_derive(secret, LINK_ROLE_ORCHESTRATOR, ret_own);
+    }
+    if (e == ERR_OK) {
+        e = secret_derive(secret, LINK_ROLE_BROADCASTER, ret_broadcaster);
+    }
+    explicit_bzero(secret, sizeof secret);
+    if (e == ERR_NOENT) {
+        log_error("orchestrator", "secret",
+                  "-orchSecret names a file whose first line is empty: write the secret there");
+    } else if (e != ERR_OK) {
+        log_error("orchestrator", "secret", "-orchSecret cannot be used: %s", err_text(e));
+    }
+    return e;
+}
+
+static void leave_credential(const struct orchestrator *o, const char *addr,
+                             const struct link_keys *broadcaster)
+{
+    enum err e = credential_write(o->daemon->data_dir, addr, broadcaster);
+    if (e != ERR_OK) {
+        log_warn("orchestrator", "credential",
+                 "cannot write the credential of %s into %s (%s): broadcasters on this host need "
+                 "-orchSecret",
+                 addr, o->daemon->data_dir, err_text(e));
+    }
+}
+
+/* A broadcaster on this host finds its credential by the address that it dials. */
+static void leave_credentials(const struct orchestrator *o, const struct addr *a,
+                              const struct link_keys *broadcaster)
+{
+    static const char *const here[] = {"127.0.0.1", "::1", "localhost"};
+    leave_credential(o, o->addr, broadcaster);
+    if (strcmp(a->host, "0.0.0.0") != 0 && strcmp(a->host, "::") != 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof here / sizeof here[0]; i++) {
+        struct addr local = {.port = a->port};
+        char text[ADDR_MAX];
+        (void)snprintf(local.host, sizeof local.host, "%s", here[i]);
+        addr_format(&local, text);
+        leave_credential(o, text, broadcaster);
+    }
+}
+
+static enum err open_relay(struct orchestrator *o, const struct config *c,
+                           const struct link_keys *keys)
+{
+    struct relay_config rc = {
+        .addr = o->addr,
+        .keys = keys,
+        .heartbeat_ms = (int)c->heartbeat_ms,
+        .timeout_ms = (int)c->peer_timeout_ms,
+    };
+    job_table_config_defaults(&rc.jobs);
+    rc.jobs.max_sessions = (unsigned)c->max_sessions;
+    const char *why = "";
+    enum err e = relay_create(o->daemon->loop, &rc, &o->relay, &why);
+    if (e != ERR_OK) {
+        log_error("orchestrator", "cannot_listen",
+                  "service address %s: %s; change it with "
+                  "-serviceAddr",
+                  o->addr, why);
+    }
+    return e;
+}
+
+static enum err create(struct daemon *d, const void *config, void **ret_role)
+{
+    const struct config *c = config;
+    struct addr a;
+    enum err e = check_config(c, &a);
+    if (e != ERR_OK) {
+        return e;
+    }
+    struct link_keys own = {0}, broadcaster = {0};
+    struct orchestrator *o = mem_alloc(sizeof *o);
+    o->daemon = d;
+    addr_format(&a, o->addr);
+    e = derive(c, &a, &own, &broadcaster);
+    if (e == ERR_OK) {
+        e = open_relay(o, c, &own);
+    }
+    if (e == ERR_OK) {
+        /* Only who holds the address may replace the credential. */
+        leave_credentials(o, &a, &broadcaster);
+    }
+    link_keys_wipe(&own);
+    link_keys_wipe(&broadcaster);
+    if (e != ERR_OK) {
+        mem_free(o);
+        return e;
+    }
+    if (c->http_addr[0] != '\0') {
+        log_info("orchestrator", "unused_flag",
+                 "-httpAddr is accepted but not used: everything goes through -serviceAddr");
+    }
+    log_info("orchestrator", "listening", "addr=%s session=%s max_sessions=%ld", o->addr,
+             relay_session(o->relay), c->max_sessions);
+    *ret_role = o;
+    return ERR_OK;
+}
+
+/* --- life --- */
+
+static void stop(void *role)
+{
+    struct orchestrator *o = role;
+    relay_stop(o->relay, "the orchestrator is stopping");
+    daemon_stopped(o->daemon);
+}
+
+static void destroy(void *role)
+{
+    struct orchestrator *o = role;
+    relay_destroy(o->relay, LINGER_MS);
+    mem_free(o);
+}
+
+static void status(void *role, struct json *object)
+{
+    const struct orchestrator *o = role;
+    report_status(o->relay, o->addr, object);
+}
+
+static void metrics(void *role, struct buf *out)
+{
+    const struct orchestrator *o = role;
+    report_metrics(o->relay, out);
+}
+
+const struct role orchestrator_role = {
+    .name = "orchestrator",
+    .default_cli_addr_port = "7935",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .config_size = sizeof(struct config),
+    .create = create,
+    .stop = stop,
+    .destroy = destroy,
+    .status = status,
+    .metrics = metrics,
+};

@@ -1,0 +1,189 @@
+#include "broadcaster/hls.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS 50000
+
+static struct hls_ask ask(const char *target)
+{
+    return hls_parse(span_cstr(target));
+}
+
+static const struct {
+    const char *target;
+    enum hls_what what;
+    const char *id;
+    const char *rendition;
+    uint64_t msn;
+} table[] = {
+    {"/", HLS_FRONT, "", "", 0},
+    {"/?x", HLS_FRONT, "", "", 0},
+    {"/healthz", HLS_HEALTH, "", "", 0},
+    {"/stream/hello_world.m3u8", HLS_MASTER, "hello_world", "", 0},
+    {"/stream/hello_world.m3u8?_HLS_msn=3&a=/..", HLS_MASTER, "hello_world", "", 0},
+    {"/stream/hello_world.m3u8#f", HLS_MASTER, "hello_world", "", 0},
+    {"http://host:8935/stream/a.m3u8", HLS_MASTER, "a", "", 0},
+    {"HTTPS://[::1]/stream/a.m3u8", HLS_MASTER, "a", "", 0},
+    {"http://host", HLS_FRONT, "", "", 0},
+    {"/stream/a.b-c~d.m3u8", HLS_MASTER, "a.b-c~d", "", 0},
+    {"/stream/%61%2Em3u8", HLS_MASTER, "a", "", 0},
+    {"/stream/stra%C3%9Fe.m3u8", HLS_MASTER,
+     "stra\xc3\x9f"
+     "e",
+     "", 0},
+    {"/stream/stra\xc3\x9f"
+     "e.m3u8",
+     HLS_MASTER,
+     "stra\xc3\x9f"
+     "e",
+     "", 0},
+    {"/stream/hello_world", HLS_REDIRECT, "hello_world", "", 0},
+    {"/stream/x.ts", HLS_REDIRECT, "x.ts", "", 0},
+    {"/stream/a/source.m3u8", HLS_MEDIA, "a", "source", 0},
+    {"/stream/a/P144p30fps16x9.m3u8?t=1", HLS_MEDIA, "a", "P144p30fps16x9", 0},
+    {"/stream/a/source/0.ts", HLS_SEGMENT, "a", "source", 0},
+    {"/stream/a/source/119802.ts", HLS_SEGMENT, "a", "source", 119802},
+    {"/stream/a/source/18446744073709551615.ts", HLS_SEGMENT, "a", "source", UINT64_MAX},
+    {"/stream/a/source/18446744073709551616.ts", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/99999999999999999999.ts", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/000000000000000000001.ts", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/01.ts", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/-1.ts", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/+1.ts", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/.ts", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/1", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/1.mp4", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/1.ts/", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/1.ts/x", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/.m3u8", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/", HLS_UNKNOWN, "", "", 0},
+    {"/stream//source.m3u8", HLS_UNKNOWN, "", "", 0},
+    {"/stream/.m3u8", HLS_UNKNOWN, "", "", 0},
+    {"/stream/.hidden.m3u8", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a%20b.m3u8", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a%252e.m3u8", HLS_UNKNOWN, "", "", 0},
+    {"/stream/", HLS_UNKNOWN, "", "", 0},
+    {"/stream", HLS_UNKNOWN, "", "", 0},
+    {"/STREAM/a.m3u8", HLS_UNKNOWN, "", "", 0},
+    {"/favicon.ico", HLS_UNKNOWN, "", "", 0},
+    {"//", HLS_UNKNOWN, "", "", 0},
+    {"/stream/../etc/passwd", HLS_BAD, "", "", 0},
+    {"/stream/..", HLS_BAD, "", "", 0},
+    {"/stream/./a.m3u8", HLS_BAD, "", "", 0},
+    {"/stream/%2e%2E/a.m3u8", HLS_BAD, "", "", 0},
+    {"/stream/a%2fb.m3u8", HLS_BAD, "", "", 0},
+    {"/stream/a%5Cb.m3u8", HLS_BAD, "", "", 0},
+    {"/stream/a%00.m3u8", HLS_BAD, "", "", 0},
+    {"/stream/a%0d%0aX: y.m3u8", HLS_BAD, "", "", 0},
+    {"/stream/a\x01.m3u8", HLS_BAD, "", "", 0},
+    {"/stream/a%", HLS_BAD, "", "", 0},
+    {"/stream/a%4", HLS_BAD, "", "", 0},
+    {"/stream/a%zz.m3u8", HLS_BAD, "", "", 0},
+    {"/stream/a/b/c/d/%", HLS_BAD, "", "", 0},
+    {"", HLS_BAD, "", "", 0},
+    {"?", HLS_BAD, "", "", 0},
+    {"*", HLS_BAD, "", "", 0},
+    {"stream/a.m3u8", HLS_BAD, "", "", 0},
+};
+
+START_TEST(targets)
+{
+    struct hls_ask a = ask(table[_i].target);
+    ck_assert_msg(a.what == table[_i].what, "%s: %d", table[_i].target, a.what);
+    ck_assert_str_eq(a.id, table[_i].id);
+    ck_assert_str_eq(a.rendition, table[_i].rendition);
+    ck_assert_uint_eq(a.msn, table[_i].msn);
+    ck_assert_int_eq(a.why != NULL, a.what == HLS_UNKNOWN || a.what == HLS_BAD);
+}
+END_TEST
+
+START_TEST(current)
+{
+    ck_assert(ask("/stream/current.m3u8").current);
+    ck_assert(ask("/stream/CuRRent.m3u8").current);
+    ck_assert(ask("/stream/current").current);
+    ck_assert_int_eq(ask("/stream/current").what, HLS_REDIRECT);
+    ck_assert(!ask("/stream/currents.m3u8").current);
+    ck_assert(!ask("/stream/current/source.m3u8").current);
+}
+END_TEST
+
+static void fill(char *out, const char *before, size_t n, const char *after)
+{
+    size_t at = strlen(before);
+    memcpy(out, before, at);
+    memset(out + at, 'a', n);
+    strcpy(out + at + n, after);
+}
+
+START_TEST(lengths)
+{
+    char t[HLS_TARGET_MAX + 100];
+    fill(t, "/stream/", ID_MAX, ".m3u8");
+    ck_assert_int_eq(ask(t).what, HLS_MASTER);
+    fill(t, "/stream/", ID_MAX + 1, ".m3u8");
+    ck_assert_int_eq(ask(t).what, HLS_UNKNOWN);
+    fill(t, "/stream/", 1000, ".m3u8");
+    ck_assert_int_eq(ask(t).what, HLS_UNKNOWN);
+    fill(t, "/stream/a/", RENDITION_NAME_MAX, ".m3u8");
+    ck_assert_int_eq(ask(t).what, HLS_MEDIA);
+    fill(t, "/stream/a/", RENDITION_NAME_MAX + 1, ".m3u8");
+    ck_assert_int_eq(ask(t).what, HLS_UNKNOWN);
+    fill(t, "/stream/a/", RENDITION_NAME_MAX + 1, "/1.ts");
+    ck_assert_int_eq(ask(t).what, HLS_UNKNOWN);
+    fill(t, "/stream/a.m3u8?", HLS_TARGET_MAX, "");
+    ck_assert_int_eq(ask(t).what, HLS_BAD);
+    memset(t, '/', HLS_TARGET_MAX);
+    memcpy(t, "/stream/", 8);
+    t[HLS_TARGET_MAX] = '\0';
+    ck_assert_int_eq(ask(t).what, HLS_UNKNOWN);
+}
+END_TEST
+
+/* Each prefix, and changes at random, in blocks of the exact size: whatever is answered holds what
+ * it promises. */
+static void check_promises(struct hls_ask a)
+{
+    bool named = a.what >= HLS_MASTER && a.what <= HLS_SEGMENT;
+    ck_assert_int_eq(named, a.id[0] != '\0');
+    ck_assert(!named || id_valid(span_cstr(a.id)));
+    ck_assert_int_eq(a.what == HLS_MEDIA || a.what == HLS_SEGMENT, a.rendition[0] != '\0');
+    ck_assert_int_eq(a.why != NULL, a.what == HLS_UNKNOWN || a.what == HLS_BAD);
+}
+
+START_TEST(prefixes_and_noise)
+{
+    srand(2);
+    for (int round = 0; round < ROUNDS; round++) {
+        const char *from = table[rand() % (int)(sizeof table / sizeof table[0])].target;
+        size_t n = (size_t)rand() % (strlen(from) + 1);
+        char *t = malloc(n + (n == 0));
+        memcpy(t, from, n);
+        for (int changes = rand() % 4; changes > 0 && n > 0; changes--) {
+            t[(size_t)rand() % n] = (char)(rand() % 3 ? "/%.2e?"[rand() % 6] : rand());
+        }
+        check_promises(hls_parse(span_of(t, n)));
+        free(t);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("hls");
+    TCase *t = tcase_create("hls");
+    tcase_set_timeout(t, 20);
+    tcase_add_loop_test(t, targets, 0, sizeof table / sizeof table[0]);
+    tcase_add_test(t, current);
+    tcase_add_test(t, lengths);
+    tcase_add_test(t, prefixes_and_noise);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? 0 : 1;
+}
