@@ -13,11 +13,12 @@
 #include "run/loop.h"
 
 /* Bytes that wait for one peer: in the link first, then in the relay's own outbox. */
-#define RELAY_QUEUE_BYTES   ((size_t)16 << 20)
-#define RELAY_RUNG_BYTES    ((size_t)16 << 20) /* rung units; past this their job is given up */
-#define RELAY_CONTROL_BYTES ((size_t)1 << 20)  /* all else may go so far over; then the peer goes  \
-                                                */
-#define RELAY_SESSION_SIZE 33                  /* hex digits and the NUL */
+#define RELAY_QUEUE_BYTES ((size_t)16 << 20)
+#define RELAY_RUNG_BYTES  ((size_t)16 << 20) /* rung units; past this their job is given up */
+#define RELAY_CONTROL_BYTES                                                                        \
+    ((size_t)1 << 20)         /* all else may go so far over; then the peer goes                   \
+                               */
+#define RELAY_SESSION_SIZE 33 /* hex digits and the NUL */
 
 struct relay;
 
