@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "orchestrator/job_table_internal.h"
+#include "orchestrator/words.h"
 
 void job_table_config_defaults(struct job_table_config *c)
 {
@@ -396,9 +397,11 @@ static void pass_deadline(struct job_table *s, struct job *j, int64_t now_ms)
     } else if (s->roster.n_transcoders == 0) {
         (void)snprintf(text, sizeof text, "deadline passed: no transcoder is connected");
     } else {
-        (void)snprintf(text, sizeof text, "deadline passed: no transcoder %s%s%.300s",
+        char last[REASON_QUOTED_MAX];
+        words_copy(last, sizeof last, j->reason);
+        (void)snprintf(text, sizeof text, "deadline passed: no transcoder %s%s%s",
                        j->has_delivered ? "with the same encoder had room to go on" : "had room",
-                       j->reason[0] != '\0' ? "; last attempt: " : "", j->reason);
+                       last[0] != '\0' ? "; last attempt: " : "", last);
     }
     job_table_give_up(s, j, true, false, text, now_ms);
 }

@@ -4,6 +4,7 @@
 
 #include "orchestrator/dispatch.h"
 #include "orchestrator/job_table_internal.h"
+#include "orchestrator/words.h"
 
 static struct list *attempt_bucket(struct job_table *s, uint64_t attempt)
 {
@@ -148,16 +149,17 @@ static void attempt_failed(struct job_table *s, struct job *j, bool tell, const 
 {
     struct transcoder *t = j->transcoder;
     t->failed++;
-    (void)snprintf(j->reason, sizeof j->reason, "%s", reason);
+    words_copy(j->reason, sizeof j->reason, reason);
     j->avoided[j->attempts % JOB_ATTEMPTS_MAX] =
         (struct job_avoided){.peer = t->peer, .until_ms = now_ms + JOB_AVOID_MS};
     j->attempts++;
     if (job_is_complete(j)) {
         job_table_finish(s, j, tell, now_ms); /* whatever went wrong, nothing is missing */
     } else if (j->attempts >= JOB_ATTEMPTS_MAX) {
-        char text[LINK_STRING_MAX];
-        (void)snprintf(text, sizeof text, "%u attempts failed; the last one: %.300s", j->attempts,
-                       j->reason);
+        char last[REASON_QUOTED_MAX], text[LINK_STRING_MAX];
+        words_copy(last, sizeof last, j->reason);
+        (void)snprintf(text, sizeof text, "%u attempts failed; the last one: %s", j->attempts,
+                       last);
         job_table_give_up(s, j, tell, false, text, now_ms);
     } else {
         redispatch(s, j, tell, j->reason, now_ms);
@@ -315,7 +317,7 @@ void job_table_failed(struct job_table *s, link_peer peer, uint64_t attempt, con
         return;
     }
     j->transcoder->failed++;
-    (void)snprintf(j->reason, sizeof j->reason, "%s", reason);
+    words_copy(j->reason, sizeof j->reason, reason);
     job_table_give_up(s, j, false, true, j->reason, now_ms);
     attempts_assign(s, now_ms);
 }

@@ -9,6 +9,7 @@
 #include "orchestrator/session.h"
 
 #define JOB_TABLE_BUCKETS 512 /* a power of two */
+#define REASON_QUOTED_MAX 300 /* of a transcoder's reason inside one of ours, with the NUL */
 
 struct job_table {
     struct job_table_config config;

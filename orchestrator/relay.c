@@ -10,10 +10,12 @@
 #include "base/version.h"
 #include "orchestrator/outbox.h"
 #include "orchestrator/relay_log.h"
+#include "orchestrator/words.h"
 #include "run/log.h"
 
 #define LINK_VERSION_MIN 1
-#define REASON_MAX       256
+#define REASON_MAX       400
+#define SAID_MAX         64 /* of what a peer says about itself, inside a reason */
 
 /* A peer that has said hello. */
 struct peer {
@@ -147,20 +149,23 @@ static const char *check_hello(const struct relay *r, const struct link_event *e
 {
     const struct link_hello *h = &e->msg->hello;
     const struct roster *roster = job_table_roster(r->table);
+    char said[SAID_MAX];
     if (e->role != LINK_ROLE_TRANSCODER && e->role != LINK_ROLE_BROADCASTER) {
         snprintf(text, REASON_MAX, "an orchestrator's key cannot be used to connect to one");
         return text;
     }
     if (strcmp(h->role, link_role_name(e->role)) != 0) {
-        snprintf(text, REASON_MAX, "the peer says it is a %.32s, but its key is that of a %s",
-                 h->role, link_role_name(e->role));
+        words_copy(said, sizeof said, h->role);
+        snprintf(text, REASON_MAX, "the peer says it is a %s, but its key is that of a %s", said,
+                 link_role_name(e->role));
         return text;
     }
     if (h->version_max < LINK_VERSION_MIN || h->version_min > LINK_VERSION) {
+        words_copy(said, sizeof said, h->software);
         snprintf(text, REASON_MAX,
                  "the peer (software %.32s) speaks versions %u to %u of the link, this "
                  "orchestrator (software %.32s) versions %u to %u: run the same release on both",
-                 h->software, h->version_min, h->version_max, software_version, LINK_VERSION_MIN,
+                 said, h->version_min, h->version_max, software_version, LINK_VERSION_MIN,
                  LINK_VERSION);
         return text;
     }

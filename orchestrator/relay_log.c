@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "orchestrator/words.h"
 #include "run/log.h"
 
 #define TEXT_MAX 200
@@ -14,14 +15,12 @@ struct text {
 static struct text quotable(const char *from)
 {
     struct text t;
-    size_t n = 0;
-    for (; from[n] != '\0' && n < TEXT_MAX - 1; n++) {
-        t.s[n] = from[n];
-        if (from[n] == '"' || from[n] == '\\') {
-            t.s[n] = '\'';
+    words_copy(t.s, sizeof t.s, from);
+    for (char *c = t.s; *c != '\0'; c++) {
+        if (*c == '"' || *c == '\\') {
+            *c = '\'';
         }
     }
-    t.s[n] = '\0';
     return t;
 }
 

@@ -1,9 +1,9 @@
 #include "orchestrator/roster.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 #include "base/mem.h"
+#include "orchestrator/words.h"
 
 void roster_init(struct roster *r)
 {
@@ -20,12 +20,6 @@ void roster_fini(struct roster *r)
     LIST_EACH (&r->broadcasters, it, tmp) {
         roster_leave_broadcaster(r, LIST_ITEM(it, struct broadcaster, node));
     }
-}
-
-static void copy_text(char *out, size_t size, const char *text)
-{
-    /* What is cut off is only for people; the fingerprint's field holds every legal one. */
-    (void)snprintf(out, size, "%s", text);
 }
 
 enum err roster_join_transcoder(struct roster *r, link_peer peer, const char *address,
@@ -45,10 +39,10 @@ enum err roster_join_transcoder(struct roster *r, link_peer peer, const char *ad
         list_push_back(&r->transcoders, &t->node);
         r->n_transcoders++;
     }
-    copy_text(t->name, sizeof t->name, hello->name);
-    copy_text(t->software, sizeof t->software, hello->software);
-    copy_text(t->address, sizeof t->address, address);
-    copy_text(t->encoder, sizeof t->encoder, hello->encoder);
+    words_copy(t->name, sizeof t->name, hello->name);
+    words_copy(t->software, sizeof t->software, hello->software);
+    words_copy(t->address, sizeof t->address, address);
+    words_copy(t->encoder, sizeof t->encoder, hello->encoder);
     t->capacity =
         hello->capacity < ROSTER_CAPACITY_MAX ? hello->capacity : (uint32_t)ROSTER_CAPACITY_MAX;
     t->draining = hello->draining;
@@ -72,9 +66,9 @@ enum err roster_join_broadcaster(struct roster *r, link_peer peer, const char *a
         list_push_back(&r->broadcasters, &b->node);
         r->n_broadcasters++;
     }
-    copy_text(b->name, sizeof b->name, hello->name);
-    copy_text(b->software, sizeof b->software, hello->software);
-    copy_text(b->address, sizeof b->address, address);
+    words_copy(b->name, sizeof b->name, hello->name);
+    words_copy(b->software, sizeof b->software, hello->software);
+    words_copy(b->address, sizeof b->address, address);
     *ret_b = b;
     return ERR_OK;
 }

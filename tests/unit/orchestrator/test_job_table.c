@@ -702,6 +702,41 @@ START_TEST(notes_say_what_happened)
 }
 END_TEST
 
+START_TEST(reasons_are_never_cut_inside_a_character)
+{
+    char reason[LINK_STRING_MAX + 1], name[LINK_STRING_MAX + 1];
+    /* Two bytes each, at even and at odd places. */
+    for (unsigned odd = 0; odd < 2; odd++) {
+        start(NULL);
+        reason[0] = name[0] = 'x';
+        for (size_t i = odd; i + 2 <= LINK_STRING_MAX; i += 2) {
+            memcpy(&reason[i], "\xc3\xa9", 2);
+            memcpy(&name[i], "\xc3\xa9", 2);
+            reason[i + 2] = name[i + 2] = '\0';
+        }
+        struct link_hello h = {
+            .role = "transcoder", .name = name, .encoder = "x", .software = name, .capacity = 1};
+        ck_assert_int_eq(job_table_transcoder_joined(w->table, 1, "", &h, w->now), ERR_OK);
+        world_job(w, B, 1, "s", 1, 1);
+        for (unsigned i = 0; i < JOB_ATTEMPTS_MAX; i++) {
+            job_table_failed(w->table, 1, world_attempt(w, 1), reason, false, w->now);
+            advance(JOB_AVOID_MS);
+        }
+        ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 1);
+        world_job(w, B, 2, "s", 2, 1);
+        advance(5000); /* names the transcoder */
+        ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 2);
+        world_job(w, B, 3, "s", 3, 1);
+        job_table_refused(w->table, 1, world_attempt(w, 1), reason, w->now);
+        h.draining = true;
+        ck_assert_int_eq(job_table_transcoder_joined(w->table, 1, "", &h, w->now), ERR_OK);
+        advance(5000); /* names the last reason */
+        ck_assert_uint_eq(world_count(w, B, LINK_JOB_FAILED), 3);
+        world_destroy(w);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("job_table");
@@ -737,6 +772,7 @@ int main(void)
     tcase_add_test(tc, a_hole_in_the_input_ends_the_job);
     tcase_add_test(tc, a_transcoder_that_drains_gets_no_more);
     tcase_add_test(tc, notes_say_what_happened);
+    tcase_add_test(tc, reasons_are_never_cut_inside_a_character);
     suite_add_tcase(suite, tc);
     return world_run(suite);
 }

@@ -42,6 +42,10 @@ static inline enum err world_send(void *arg, link_peer to, const struct link_msg
                                   struct blob *payload)
 {
     struct world *w = arg;
+    /* Whatever leaves the table can be put on the wire. */
+    struct blob *envelope = link_msg_pack(m);
+    ck_assert_ptr_nonnull(envelope);
+    blob_unref(envelope);
     bool queued = m->type == LINK_JOB_OPEN || m->type == LINK_JOB_UNIT;
     if (queued && to == w->full && w->room == 0) {
         return ERR_AGAIN;
@@ -142,7 +146,8 @@ static inline struct link_job_open world_open_of(const char *stream, uint64_t ms
                                     .codec = CODEC_H264,
                                     .config = {config, sizeof config},
                                     .width = 640,
-                                    .height = 480};
+                                    .height = 480,
+                                    .sar_den = 1};
     o.n_ladder = rungs;
     for (size_t i = 0; i < rungs; i++) {
         o.ladder[i] = (struct link_rung){.name = "rung",
@@ -151,6 +156,9 @@ static inline struct link_job_open world_open_of(const char *stream, uint64_t ms
                                          .height = 10,
                                          .fps_num = 30,
                                          .fps_den = 1,
+                                         .bitrate_bps = 400000,
+                                         .buffer_bits = 400000,
+                                         .crf = 23,
                                          .frames_per_part = 2};
     }
     return o;
