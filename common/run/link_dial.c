@@ -211,7 +211,8 @@ void link_dialer_events(struct link_thread *t)
 static void breach(struct link_thread *t, const char *why)
 {
     atomic_fetch_add(&t->link->tally.dropped, 1);
-    link_log_trouble(t, "dropped", t->link->addr, why);
+    log_warn("link", "dropped", "dropped the connection to the orchestrator at %s: %s",
+             t->link->addr, why);
     t->dialer->conn.over = true;
     end(&t->dialer->conn, why);
 }

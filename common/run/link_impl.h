@@ -184,7 +184,8 @@ void link_conn_bye(struct link_thread *t, struct link_conn *c, const char *reaso
 /* Adds elapsed time; sends a ping when it is due. Returns why the connection is over, or NULL. */
 const char *link_conn_tick(struct link_thread *t, struct link_conn *c, int64_t elapsed_ms);
 
-/* Writes a line about somebody who was refused or dropped, at a bounded rate. */
+/* Writes a line about somebody who was refused or dropped (event), at a bounded rate. who may be
+ * empty. */
 void link_log_trouble(struct link_thread *t, const char *event, const char *who,
                       const char *reason);
 

@@ -251,7 +251,7 @@ static void on_event(struct link_thread *t, const struct link_monitor_event *e)
         }
         break;
     case ZMQ_EVENT_ACCEPT_FAILED:
-        link_log_trouble(t, "accept", "", strerror(e->value));
+        link_log_trouble(t, "refused", "", strerror(e->value));
         break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         d->unseen++;
@@ -261,7 +261,7 @@ static void on_event(struct link_thread *t, const struct link_monitor_event *e)
         d->failed = protocol_failure(e->value);
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-        d->failed = "it did not finish the handshake";
+        d->failed = d->failed != NULL ? d->failed : "it did not finish the handshake";
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         atomic_fetch_add(&t->link->tally.refused, 1);
@@ -296,7 +296,7 @@ static void give_up(struct link_thread *t, struct link_conn *c)
 static void breach(struct link_thread *t, struct link_conn *c, const char *why)
 {
     char who[LINK_ADDRESS_MAX + 32];
-    snprintf(who, sizeof who, "%s role=%s", c->address, link_role_name(c->role));
+    snprintf(who, sizeof who, "%s (%s)", c->address, link_role_name(c->role));
     atomic_fetch_add(&t->link->tally.dropped, 1);
     link_log_trouble(t, "dropped", who, why);
     link_conn_bye(t, c, why);
@@ -371,7 +371,7 @@ static void take_message(struct link_thread *t, zmq_msg_t *parts, size_t n)
     }
     if (c == NULL) {
         atomic_fetch_add(&t->link->tally.dropped, 1);
-        link_log_trouble(t, "dropped", "", "no room for one more peer, or it chose its own id");
+        link_log_trouble(t, "dropped", "", "it is one too many, or chose an id of its own");
         return;
     }
     if (c->state == CONN_DEAD) {

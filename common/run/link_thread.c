@@ -35,7 +35,8 @@ void link_log_trouble(struct link_thread *t, const char *event, const char *who,
         return;
     }
     l->lines++;
-    log_warn("link", event, "peer=%s reason=\"%s\"", who[0] != '\0' ? who : "unknown", reason);
+    log_warn("link", event, "%s a connection from %s: %s", event,
+             who[0] != '\0' ? who : "an address that is gone already", reason);
 }
 
 /* --- one connection --- */
