@@ -9,7 +9,7 @@
 #include "base/version.h"
 #include "run/addr.h"
 #include "run/log.h"
-#include "transcoder/outbox.h"
+#include "transcoder/send_queue.h"
 #include "transcoder/work.h"
 
 #define QUEUE_BYTES         (64 * 1024 * 1024)
@@ -40,7 +40,7 @@ struct worker {
     struct loop_timer *idle; /* calls drained from outside any other callback */
     struct list jobs;
     uint32_t n_jobs; /* with those that are cancelled and not yet ended */
-    struct outbox out;
+    struct send_queue out;
     void (*drained)(void *arg);
     void *drained_arg;
     char state[STATE_MAX];
@@ -65,8 +65,8 @@ static enum err send_now(void *arg, struct blob *envelope, struct blob *payload)
 
 static void flush(struct worker *w)
 {
-    outbox_flush(&w->out);
-    if (w->stats.draining && w->n_jobs == 0 && outbox_is_empty(&w->out)) {
+    send_queue_flush(&w->out);
+    if (w->stats.draining && w->n_jobs == 0 && send_queue_is_empty(&w->out)) {
         loop_timer_start(w->idle, 0, 0);
     }
 }
@@ -75,7 +75,7 @@ static void send_msg(struct worker *w, const struct link_msg *m)
 {
     struct blob *envelope = link_msg_pack(m);
     if (envelope != NULL) {
-        outbox_push_message(&w->out, envelope);
+        send_queue_push_message(&w->out, envelope);
         flush(w);
     }
 }
@@ -184,7 +184,7 @@ static void end_job(void *arg, struct work_event *e)
 static void on_work(void *arg, void *item)
 {
     struct worker *w = arg;
-    outbox_push_event(&w->out, item);
+    send_queue_push_event(&w->out, item);
     flush(w);
 }
 
@@ -425,7 +425,7 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     w->name = mem_strdup(config->name);
     w->encoder = mem_strdup(config->encoder);
     list_init(&w->jobs);
-    outbox_init(&w->out, send_now, end_job, w);
+    send_queue_init(&w->out, send_now, end_job, w);
     w->mail = mailbox_create(l, on_work, w);
     w->idle = loop_timer_create(l, on_idle, w);
     set_state(w, "%s", "no orchestrator has answered yet; dialling");
@@ -479,7 +479,7 @@ void worker_destroy(struct worker *w)
     lose(w, "stopped");
     await_jobs(w);
     mailbox_destroy(w->mail, drop_event);
-    outbox_fini(&w->out);
+    send_queue_fini(&w->out);
     loop_timer_destroy(w->idle);
     mem_free(w->name);
     mem_free(w->encoder);

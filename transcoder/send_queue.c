@@ -1,4 +1,4 @@
-#include "transcoder/outbox.h"
+#include "transcoder/send_queue.h"
 
 #include "base/mem.h"
 #include "run/log.h"
@@ -9,7 +9,8 @@ struct parcel {
     struct blob *envelope;
 };
 
-void outbox_init(struct outbox *o, outbox_send_fn *send, outbox_ended_fn *ended, void *arg)
+void send_queue_init(struct send_queue *o, send_queue_send_fn *send, send_queue_ended_fn *ended,
+                     void *arg)
 {
     list_init(&o->parcels);
     o->send = send;
@@ -24,14 +25,14 @@ static void parcel_destroy(struct parcel *p)
     mem_free(p);
 }
 
-void outbox_fini(struct outbox *o)
+void send_queue_fini(struct send_queue *o)
 {
     LIST_EACH (&o->parcels, it, tmp) {
         parcel_destroy(LIST_ITEM(it, struct parcel, node));
     }
 }
 
-static void push(struct outbox *o, struct work_event *event, struct blob *envelope)
+static void push(struct send_queue *o, struct work_event *event, struct blob *envelope)
 {
     struct parcel *p = mem_alloc(sizeof *p);
     p->event = event;
@@ -39,17 +40,17 @@ static void push(struct outbox *o, struct work_event *event, struct blob *envelo
     list_push_back(&o->parcels, &p->node);
 }
 
-void outbox_push_event(struct outbox *o, struct work_event *e)
+void send_queue_push_event(struct send_queue *o, struct work_event *e)
 {
     push(o, e, NULL);
 }
 
-void outbox_push_message(struct outbox *o, struct blob *envelope)
+void send_queue_push_message(struct send_queue *o, struct blob *envelope)
 {
     push(o, NULL, envelope);
 }
 
-static enum err send_parcel(struct outbox *o, const struct parcel *p)
+static enum err send_parcel(struct send_queue *o, const struct parcel *p)
 {
     if (p->event == NULL) {
         return o->send(o->arg, p->envelope, NULL);
@@ -60,7 +61,7 @@ static enum err send_parcel(struct outbox *o, const struct parcel *p)
     return o->send(o->arg, p->event->envelope, p->event->payload);
 }
 
-void outbox_flush(struct outbox *o)
+void send_queue_flush(struct send_queue *o)
 {
     while (!list_empty(&o->parcels)) {
         struct parcel *p = LIST_ITEM(o->parcels.next, struct parcel, node);
@@ -81,7 +82,7 @@ void outbox_flush(struct outbox *o)
     }
 }
 
-bool outbox_is_empty(const struct outbox *o)
+bool send_queue_is_empty(const struct send_queue *o)
 {
     return list_empty(&o->parcels);
 }
