@@ -92,7 +92,7 @@ static bool write_open(struct link_arena *a, const struct link_msg *m, Link__Job
     p->msn = m->open.msn;
     p->deadline_ms = m->open.deadline_ms;
     p->track = take(a, sizeof *p->track, &ok);
-    p->ladder = take(a, n * sizeof *p->ladder, &ok);
+    p->ladder = take(a, n * sizeof(Link__Rung *), &ok);
     Link__Rung *rungs = take(a, n * sizeof *rungs, &ok);
     if (!ok) {
         return false;
@@ -109,7 +109,7 @@ static bool write_open(struct link_arena *a, const struct link_msg *m, Link__Job
 static Link__Packet **write_packets(struct link_arena *a, const struct link_unit *u)
 {
     bool ok = true;
-    Link__Packet **list = take(a, u->n_packets * sizeof *list, &ok);
+    Link__Packet **list = take(a, u->n_packets * sizeof(Link__Packet *), &ok);
     Link__Packet *items = take(a, u->n_packets * sizeof *items, &ok);
     if (!ok) {
         return NULL;
@@ -161,7 +161,7 @@ static bool write_done(struct link_arena *a, const struct link_msg *m, Link__Job
     link__job_done__init(p);
     p->job = m->job;
     p->cpu_us = m->done.cpu_us;
-    p->rungs = take(a, n * sizeof *p->rungs, &ok);
+    p->rungs = take(a, n * sizeof(Link__RungTotal *), &ok);
     Link__RungTotal *totals = take(a, n * sizeof *totals, &ok);
     if (!ok) {
         return false;

@@ -8,7 +8,6 @@
 #include "run/link_impl.h"
 #include "run/log.h"
 
-#define READ_BATCH         256
 #define ENDPOINT_MAX       (ADDR_MAX + 8)
 #define ATTEMPT_EXTRA_MS   6000 /* beyond the handshake's time: for connecting */
 #define REFUSED_GROWTH     4 /* a refused dialler waits retry_max_ms and up to this many times it */
@@ -38,8 +37,9 @@ enum err link_dialer_open(struct link_thread *t, const char **ret_why)
         *ret_why = "it is not an address like host:port";
         return ERR_IO;
     }
-    strcpy(d->endpoint, "tcp://");
-    addr_format(&a, d->endpoint + strlen(d->endpoint));
+    char text[ADDR_MAX];
+    addr_format(&a, text);
+    snprintf(d->endpoint, sizeof d->endpoint, "tcp://%s", text);
     d->ipv6 = strchr(a.host, ':') != NULL;
     d->is_name = !d->ipv6 && a.host[strspn(a.host, "0123456789.")] != '\0';
     d->retry_ms = t->link->config.retry_min_ms;
@@ -217,14 +217,14 @@ static void breach(struct link_thread *t, const char *why)
     end(&t->dialer->conn, why);
 }
 
-static void take_message(struct link_thread *t, zmq_msg_t *parts, size_t n)
+static bool take_message(struct link_thread *t, void *parts, size_t n)
 {
     struct link_conn *c = &t->dialer->conn;
     if (c->state == CONN_NONE) {
         link_dialer_events(t); /* that the handshake succeeded is told before the first message */
     }
     if (c->state == CONN_NONE) {
-        return;
+        return t->socket != NULL;
     }
     const char *why = link_deliver(t, c, parts, n);
     if (why != NULL) {
@@ -232,35 +232,14 @@ static void take_message(struct link_thread *t, zmq_msg_t *parts, size_t n)
     } else if (c->over) {
         end(c, "the orchestrator said goodbye");
     }
+    return !c->over;
 }
 
 enum link_read link_dialer_receive(struct link_thread *t)
 {
     const struct link_conn *c = &t->dialer->conn;
-    for (int i = 0; i < READ_BATCH; i++) {
-        if (t->socket == NULL || (c->state == CONN_CLOSING && c->over)) {
-            return READ_ALL;
-        }
-        if (link_inbound_full(t->link)) {
-            return READ_FULL;
-        }
-        zmq_msg_t parts[LINK_PARTS_MAX];
-        size_t n = 0;
-        for (int j = 0; j < LINK_PARTS_MAX; j++) {
-            zmq_msg_init(&parts[j]);
-        }
-        enum err e = link_parts_receive(t->socket, parts, &n);
-        if (e == ERR_OK) {
-            take_message(t, parts, n);
-        }
-        for (int j = 0; j < LINK_PARTS_MAX; j++) {
-            zmq_msg_close(&parts[j]);
-        }
-        if (e != ERR_OK) {
-            return READ_ALL;
-        }
-    }
-    return READ_MORE;
+    bool finished = c->state == CONN_CLOSING && c->over;
+    return t->socket == NULL || finished ? READ_ALL : link_receive(t, take_message);
 }
 
 void link_dialer_settle(struct link_thread *t)

@@ -194,6 +194,11 @@ void link_log_trouble(struct link_thread *t, const char *event, const char *who,
 #define LINK_PARTS_MAX 3 /* routing id, envelope, payload */
 const char *link_deliver(struct link_thread *t, struct link_conn *c, void *parts, size_t n);
 
+/* Reads a batch of messages: take(t, parts, n) gets each (LINK_PARTS_MAX zmq_msg_t; n counts all
+ * that came) and returns false to stop. */
+typedef bool link_take_fn(struct link_thread *t, void *parts, size_t n);
+enum link_read link_receive(struct link_thread *t, link_take_fn *take);
+
 /* Gives back what a command that cannot be sent had in the gauge. */
 void link_command_unsent(const struct link_command *c);
 
@@ -267,8 +272,5 @@ enum link_read link_dialer_receive(struct link_thread *t);
 void link_dialer_settle(struct link_thread *t);
 void link_dialer_tick(struct link_thread *t, int64_t elapsed_ms);
 void link_dialer_send(struct link_thread *t, const struct link_command *c);
-
-/* True while the loop has more to read than it may; it then wakes the thread. */
-bool link_inbound_full(struct link *k);
 
 #endif

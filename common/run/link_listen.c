@@ -13,7 +13,6 @@
 #include "run/log.h"
 
 #define FDS_MAX      65536 /* connections whose address is remembered */
-#define READ_BATCH   256   /* messages, before commands have their turn */
 #define DEAD_KEEP_MS 5000  /* a given-up connection is remembered for, after its last word */
 #define ID_BYTES     5     /* of a routing id that ZeroMQ chose: 0 and four bytes */
 #define ENDPOINT_MAX (ADDR_MAX + 8)
@@ -359,8 +358,9 @@ static void remind(struct link_thread *t, struct link_conn *c)
     }
 }
 
-static void take_message(struct link_thread *t, zmq_msg_t *parts, size_t n)
+static bool take_message(struct link_thread *t, void *message, size_t n)
 {
+    zmq_msg_t *parts = message;
     const unsigned char *id = zmq_msg_data(&parts[0]);
     struct link_conn *c = NULL;
     if (n >= 2 && zmq_msg_size(&parts[0]) == ID_BYTES && id[0] == 0) {
@@ -372,41 +372,22 @@ static void take_message(struct link_thread *t, zmq_msg_t *parts, size_t n)
     if (c == NULL) {
         atomic_fetch_add(&t->link->tally.dropped, 1);
         link_log_trouble(t, "dropped", "", "it is one too many, or chose an id of its own");
-        return;
+        return true;
     }
     if (c->state == CONN_DEAD) {
         remind(t, c);
-        return;
+        return true;
     }
     const char *why = link_deliver(t, c, &parts[1], n - 1);
     if (why != NULL) {
         breach(t, c, why);
     }
+    return true;
 }
 
 enum link_read link_door_receive(struct link_thread *t)
 {
-    for (int i = 0; i < READ_BATCH; i++) {
-        if (link_inbound_full(t->link)) {
-            return READ_FULL;
-        }
-        zmq_msg_t parts[LINK_PARTS_MAX];
-        size_t n = 0;
-        for (int j = 0; j < LINK_PARTS_MAX; j++) {
-            zmq_msg_init(&parts[j]);
-        }
-        enum err e = link_parts_receive(t->socket, parts, &n);
-        if (e == ERR_OK) {
-            take_message(t, parts, n);
-        }
-        for (int j = 0; j < LINK_PARTS_MAX; j++) {
-            zmq_msg_close(&parts[j]);
-        }
-        if (e != ERR_OK) {
-            return READ_ALL;
-        }
-    }
-    return READ_MORE;
+    return link_receive(t, take_message);
 }
 
 void link_door_settle(struct link_thread *t)

@@ -16,6 +16,8 @@
 #define TICK_MIN_MS         5
 #define TICK_MAX_MS         250
 
+#define READ_BATCH 256 /* messages, before commands have their turn */
+
 #define LOG_INTERVAL_MS 10000
 #define LOG_LINES       5 /* in that interval */
 
@@ -200,7 +202,7 @@ void link_wake(struct link *k)
     (void)n; /* it cannot fail but by being awake already */
 }
 
-bool link_inbound_full(struct link *k)
+static bool inbound_full(struct link *k)
 {
     if (atomic_load(&k->inbound_bytes) < LINK_INBOUND_MAX) {
         return false;
@@ -208,6 +210,28 @@ bool link_inbound_full(struct link *k)
     /* Asks the loop for a wake, and looks again: it may just have finished. */
     atomic_store(&k->inbound_stopped, true);
     return atomic_load(&k->inbound_bytes) >= LINK_INBOUND_MAX / 2;
+}
+
+enum link_read link_receive(struct link_thread *t, link_take_fn *take)
+{
+    for (int i = 0; i < READ_BATCH; i++) {
+        if (inbound_full(t->link)) {
+            return READ_FULL;
+        }
+        zmq_msg_t parts[LINK_PARTS_MAX];
+        size_t n = 0;
+        for (int j = 0; j < LINK_PARTS_MAX; j++) {
+            zmq_msg_init(&parts[j]);
+        }
+        bool go_on = link_parts_receive(t->socket, parts, &n) == ERR_OK && take(t, parts, n);
+        for (int j = 0; j < LINK_PARTS_MAX; j++) {
+            zmq_msg_close(&parts[j]);
+        }
+        if (!go_on) {
+            return READ_ALL;
+        }
+    }
+    return READ_MORE;
 }
 
 void link_command_unsent(const struct link_command *c)

@@ -70,10 +70,11 @@ enum err secret_read(const char *flag, char *ret_secret, size_t size)
         close(fd);
         return e;
     }
-    if (strlen(flag) >= size) {
+    size_t len = strlen(flag);
+    if (len >= size) {
         return ERR_LIMIT;
     }
-    strcpy(ret_secret, flag);
+    memcpy(ret_secret, flag, len + 1);
     return ERR_OK;
 }
 
