@@ -82,7 +82,7 @@ static struct json *json_of_all(struct outputs *o, uint64_t frames, const struct
 
 static void print_json(struct json *j)
 {
-    char *text = json_text(j);
+    char *text = json_line(j);
     fputs(text, stdout);
     fflush(stdout);
     mem_free(text);

@@ -41,7 +41,7 @@ static struct json *new_object(const char *kind, const char *playlist)
 /* Takes j. */
 static void print_json(struct watch_report *r, struct json *j)
 {
-    char *text = json_text(j);
+    char *text = json_line(j);
     json_destroy(j);
     pthread_mutex_lock(&r->lock);
     fputs(text, stdout);

@@ -230,18 +230,22 @@ void daemon_stopped(struct daemon *d)
 
 static int run(struct process *p, const void *config)
 {
-    if (p->role->create(&p->d, config, &p->instance) != ERR_OK) {
+    /* Before the role, which may only be destroyed after it has run and stopped. Nobody is answered
+     * until the loop runs. */
+    if (open_control(p) != ERR_OK) {
         return 1;
     }
     int status = 1;
-    if (open_control(p) == ERR_OK) {
+    if (p->role->create(&p->d, config, &p->instance) == ERR_OK) {
         loop_on_signal(p->d.loop, SIGINT, on_signal, p);
         loop_on_signal(p->d.loop, SIGTERM, on_signal, p);
         loop_run(p->d.loop);
         status = 0;
     }
     http_server_destroy(p->server);
-    p->role->destroy(p->instance);
+    if (status == 0) {
+        p->role->destroy(p->instance);
+    }
     return status;
 }
 

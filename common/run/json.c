@@ -132,15 +132,25 @@ void json_append_str(struct json *array, const char *value)
     must(json_array_append_new(theirs(array), text_value(value)) == 0);
 }
 
-char *json_text(const struct json *j)
+static char *dump(const struct json *j, size_t flags)
 {
-    char *dumped = json_dumps(theirs(j), JSON_INDENT(2));
+    char *dumped = json_dumps(theirs(j), flags);
     must(dumped != NULL);
     size_t len = strlen(dumped);
     char *text = mem_alloc(len + 2);
     snprintf(text, len + 2, "%s\n", dumped);
     free(dumped);
     return text;
+}
+
+char *json_text(const struct json *j)
+{
+    return dump(j, JSON_INDENT(2));
+}
+
+char *json_line(const struct json *j)
+{
+    return dump(j, JSON_COMPACT | JSON_REAL_PRECISION(6));
 }
 
 void json_destroy(struct json *j)

@@ -21,6 +21,9 @@ void json_append_str(struct json *array, const char *value);
 
 /* The text, with a line end; gives (free with mem_free). */
 char *json_text(const struct json *j);
+
+/* The same on one line, real numbers to six digits: for streams of documents. Gives. */
+char *json_line(const struct json *j);
 void json_destroy(struct json *j); /* takes NULL */
 
 #endif

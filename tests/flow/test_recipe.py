@@ -85,12 +85,14 @@ class Form(harness.TestCase):
         self.assertIn("hello_world", r.broadcaster.control("/status").text)
 
     def test_a_second_publisher_is_refused_and_the_first_goes_on(self):
-        before = self.recipe.wait_playlist(RUNG_PATH).media_sequence
+        def last():
+            return playlist(self.recipe.get(RUNG_PATH).text).segments[-1].number
+
+        before = last()
         done = run([BIN / "publish", "-test", "-seconds", 20, self.recipe.rtmp("hello_world")])
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertTrue(self.publisher.alive())
-        harness.wait_for(lambda: playlist(self.recipe.get(RUNG_PATH).text).media_sequence > before,
-                         10, "the first publisher's stream goes on")
+        harness.wait_for(lambda: last() > before + 1, 10, "the first publisher's stream goes on")
 
     def test_watch_finds_nothing(self):
         done = run([BIN / "watch", "-all", "-seconds", 12,
@@ -127,8 +129,10 @@ class Media(harness.TestCase):
         packets = harness.ffprobe_packets(rung, "video")
         self.assertEqual(len(packets), len(frames))
         self.assert_rising([p["dts"] for p in packets], "video dts")
-        self.assertEqual(sorted(p["pts"] for p in packets),
-                         sorted(p["pts"] for p in harness.ffprobe_packets(source, "video")))
+        # RTMP's times are whole milliseconds; a rung's frames lie on an even grid through them.
+        theirs = sorted(p["pts"] for p in harness.ffprobe_packets(source, "video"))
+        for ours, other in zip(sorted(p["pts"] for p in packets), theirs):
+            self.assertLessEqual(abs(ours - other), 90)
         self.assertEqual(harness.decode_errors(rung), "")
 
     def check_audio(self, rung, source):
