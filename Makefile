@@ -15,7 +15,7 @@ PKG_TOOLS := libcurl
 ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_TOOLS)
 
 WARN := -Wall -Wextra -Werror -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
-CPPFLAGS += -D_GNU_SOURCE -Icommon -I. -I$(BUILD)/gen -DSOFTWARE_VERSION='"$(VERSION)"'
+CPPFLAGS += -D_GNU_SOURCE -Icommon -I. -I$(BUILD)/gen
 CFLAGS ?= -O2 -g
 CFLAGS += -std=c11 -pthread $(WARN) $(SAN_FLAGS)
 LDFLAGS += -pthread -Wl,--as-needed $(SAN_FLAGS)
@@ -75,6 +75,15 @@ $(BUILD)/obj/%.o: %.c $(GEN).h
 $(GEN).h $(GEN).c &: common/proto/link.proto
 	@mkdir -p $(BUILD)/gen/proto
 	@protoc-c --proto_path=common --c_out=$(BUILD)/gen proto/link.proto
+
+# Rewritten only when the version is another one, so that just version.o follows a commit.
+$(BUILD)/gen/version_text.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define VERSION_TEXT "$(VERSION)"' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/obj/common/base/version.o: $(BUILD)/gen/version_text.h
+.PHONY: FORCE
+FORCE:
 
 $(GEN).o: $(GEN).c
 	@$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -Wno-unused-parameter -c $< -o $@

@@ -221,7 +221,9 @@ static void read_aspect(struct bits *b, struct avc_sps *sps)
     static const uint8_t table[][2] = {{0, 1},   {1, 1},    {12, 11}, {10, 11}, {16, 11}, {40, 33},
                                        {24, 11}, {20, 11},  {32, 11}, {80, 33}, {18, 11}, {15, 11},
                                        {64, 33}, {160, 99}, {4, 3},   {3, 2},   {2, 1}};
-    if (!read_flag(b) || !read_flag(b)) { /* vui_parameters, aspect_ratio_info */
+    bool has_vui = read_flag(b);
+    bool has_aspect = has_vui && read_flag(b);
+    if (!has_aspect) {
         return;
     }
     uint32_t idc = read_bits(b, 8);

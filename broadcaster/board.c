@@ -31,7 +31,7 @@ struct window *window_create(struct segment *const *segments, size_t count, size
     assert(listed <= count);
     struct window *w = mem_alloc(sizeof *w);
     w->refs = 1;
-    w->segments = mem_alloc(count * sizeof *w->segments);
+    w->segments = mem_alloc(count * sizeof(struct segment *));
     w->count = count;
     w->listed = listed;
     for (size_t i = 0; i < count; i++) {
@@ -128,9 +128,10 @@ static struct rendition *find_rendition(struct stream *s, const char *name)
 
 static struct stream *add_stream(struct board *b, const char *id)
 {
-    assert(strlen(id) <= ID_MAX);
+    size_t len = strlen(id);
+    assert(len <= ID_MAX);
     struct stream *s = mem_alloc(sizeof *s);
-    strcpy(s->id, id);
+    memcpy(s->id, id, len + 1);
     list_push_back(&b->streams, &s->node);
     return s;
 }
@@ -173,9 +174,10 @@ void board_remove(struct board *b, const char *id)
 void board_set_current(struct board *b, const char *id)
 {
     const char *name = id != NULL ? id : "";
-    assert(strlen(name) <= ID_MAX);
+    size_t len = strlen(name);
+    assert(len <= ID_MAX);
     pthread_mutex_lock(&b->lock);
-    strcpy(b->current, name);
+    memcpy(b->current, name, len + 1);
     pthread_mutex_unlock(&b->lock);
 }
 

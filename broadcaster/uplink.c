@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/version.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -39,7 +40,7 @@ static void say_hello(struct uplink *u)
         .role = link_role_name(LINK_ROLE_BROADCASTER),
         .name = u->config.name,
         .encoder = "",
-        .software = SOFTWARE_VERSION,
+        .software = software_version,
     };
     enum err e = link_send_msg(u->link, 0, &m, NULL);
     if (e != ERR_OK) {

@@ -142,8 +142,8 @@ static bool wants_more(const char *method, size_t *upload_size, void **context)
     bool body = *upload_size > 0;
     *context = &seen;
     *upload_size = 0;
-    bool plain = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
-                 strcmp(method, "OPTIONS") == 0;
+    bool plain =
+        strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
     return (first && plain) || body;
 }
 
@@ -158,13 +158,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct answer a;
     size_t len = 0;
     enum MHD_Result result = MHD_NO;
-    if (*upload_size > 0) {
-        return MHD_NO; /* nobody here reads a body */
-    }
-    if (*context == NULL) {
-        *context = v; /* an answer in this first call would close the connection after it */
-        return MHD_YES;
-    }
     answer_init(&a, v->board, method, span_cstr(url));
     count(v, &a);
     struct MHD_Response *r = take_body(&a, &len);

@@ -66,9 +66,9 @@ static void give_text(struct answer *a, enum err e)
  * is not on offer. */
 static void resolve(struct board *board, struct hls_ask *ask)
 {
-    char id[ID_MAX + 1];
+    char id[sizeof ask->id] = "";
     if (ask->current && board_current(board, id, sizeof id) == ERR_OK) {
-        strcpy(ask->id, id);
+        memcpy(ask->id, id, sizeof id);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "orchestrator/outbox.h"
 #include "orchestrator/relay_log.h"
 #include "orchestrator/words.h"
@@ -162,10 +163,10 @@ static const char *check_hello(const struct relay *r, const struct link_event *e
     if (h->version_max < LINK_VERSION_MIN || h->version_min > LINK_VERSION) {
         words_copy(said, sizeof said, h->software);
         snprintf(text, REASON_MAX,
-                 "the peer (software %s) speaks versions %u to %u of the link, this "
-                 "orchestrator (software " SOFTWARE_VERSION ") versions %u to %u: run the same "
-                 "release on both",
-                 said, h->version_min, h->version_max, LINK_VERSION_MIN, LINK_VERSION);
+                 "the peer (software %.32s) speaks versions %u to %u of the link, this "
+                 "orchestrator (software %.32s) versions %u to %u: run the same release on both",
+                 said, h->version_min, h->version_max, software_version, LINK_VERSION_MIN,
+                 LINK_VERSION);
         return text;
     }
     unsigned n = e->role == LINK_ROLE_TRANSCODER ? roster->n_transcoders : roster->n_broadcasters;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/version.h"
 #include "publisher-tools/outputs.h"
 #include "publisher-tools/progress.h"
 #include "publisher-tools/publish_config.h"
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
     if (config.help) {
         publish_usage(stdout);
     } else if (config.version) {
-        printf("publish %s\n", SOFTWARE_VERSION);
+        printf("publish %s\n", software_version);
     } else {
         rtmp_out_init();
         catch_signals();

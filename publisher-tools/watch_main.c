@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/version.h"
 #include "publisher-tools/args.h"
 #include "publisher-tools/fetch.h"
 #include "publisher-tools/hls_url.h"
@@ -139,7 +140,7 @@ static int run(const struct args *a)
         return 0;
     }
     if (f.version) {
-        printf("watch %s\n", SOFTWARE_VERSION);
+        printf("watch %s\n", software_version);
         return 0;
     }
     if (a->n_others != 1) {

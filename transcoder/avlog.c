@@ -14,28 +14,34 @@
 #define WINDOW_MS        1000
 #define LINE_MAX         256
 
+/* Warnings and debug lines each have their own, so that talk does not crowd out trouble. */
+struct window {
+    int64_t start;
+    unsigned lines;
+    unsigned kept_back; /* since the last line that was written */
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int64_t window_start;
-static unsigned window_lines;
-static unsigned kept_back;
+static struct window windows[LOG_DEBUG + 1];
 
 /* Whether one more line may be written now; ret_kept_back: how many could not since the last. */
-static bool may_write(unsigned *ret_kept_back)
+static bool may_write(enum log_level level, unsigned *ret_kept_back)
 {
+    struct window *w = &windows[level];
     int64_t now = clock_mono_ms();
     bool yes = false;
     pthread_mutex_lock(&lock);
-    if (now - window_start >= WINDOW_MS) {
-        window_start = now;
-        window_lines = 0;
+    if (now - w->start >= WINDOW_MS) {
+        w->start = now;
+        w->lines = 0;
     }
-    if (window_lines < LINES_PER_WINDOW) {
-        window_lines++;
-        *ret_kept_back = kept_back;
-        kept_back = 0;
+    if (w->lines < LINES_PER_WINDOW) {
+        w->lines++;
+        *ret_kept_back = w->kept_back;
+        w->kept_back = 0;
         yes = true;
     } else {
-        kept_back++;
+        w->kept_back++;
     }
     pthread_mutex_unlock(&lock);
     return yes;
@@ -57,7 +63,7 @@ __attribute__((format(printf, 3, 0))) static void on_line(void *from, int level,
 {
     enum log_level ours = level <= AV_LOG_ERROR ? LOG_WARN : LOG_DEBUG;
     unsigned lost = 0;
-    if (level > AV_LOG_INFO || ours > log_level() || !may_write(&lost)) {
+    if (level > AV_LOG_INFO || ours > log_level() || !may_write(ours, &lost)) {
         return;
     }
     char line[LINE_MAX];

@@ -42,8 +42,7 @@ struct transcoder {
     char encoder[FINGERPRINT_MAX];
 };
 
-/* --- start -------------------------------------------------------------------------------------
- */
+/* --- start --- */
 
 static enum err read_addr(const struct config *c, char *ret_addr)
 {
@@ -159,8 +158,7 @@ static enum err role_create(struct daemon *d, const void *config, void **ret_rol
     return ERR_OK;
 }
 
-/* --- end ---------------------------------------------------------------------------------------
- */
+/* --- end --- */
 
 static void on_drained(void *arg)
 {
@@ -181,8 +179,7 @@ static void role_destroy(void *role)
     mem_free(t);
 }
 
-/* --- what others see ---------------------------------------------------------------------------
- */
+/* --- what others see --- */
 
 static void role_status(void *role, struct json *object)
 {

@@ -36,8 +36,7 @@ struct work {
     size_t out_bytes;
 };
 
-/* --- the thread --------------------------------------------------------------------------------
- */
+/* --- the thread --- */
 
 static uint64_t thread_cpu_us(void)
 {
@@ -152,8 +151,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* --- the loop's side ---------------------------------------------------------------------------
- */
+/* --- the loop's side --- */
 
 static int start_thread(struct work *w)
 {

@@ -6,15 +6,15 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "run/addr.h"
 #include "run/log.h"
+#include "transcoder/send_queue.h"
 #include "transcoder/work.h"
 
 #define QUEUE_BYTES         (64 * 1024 * 1024)
 #define DEADLINE_DEFAULT_MS 30000
 #define DEADLINE_MAX_MS     120000
-#define PING_MIN_MS         100
-#define PING_MAX_MS         10000
 #define LINGER_MS           1000
 #define STATE_MAX           160
 /* Cancelled jobs end within a picture, but until then they hold a thread. */
@@ -29,13 +29,6 @@ struct job {
     uint64_t msn;
 };
 
-/* What waits for the link, in order; an event or a message of our own. */
-struct parcel {
-    struct list node;
-    struct work_event *event;
-    struct blob *envelope;
-};
-
 struct worker {
     struct loop *loop;
     struct worker_config config;
@@ -44,11 +37,10 @@ struct worker {
     char *encoder;
     struct link *link;
     struct mailbox *mail;
-    struct loop_timer *ping;
     struct loop_timer *idle; /* calls drained from outside any other callback */
     struct list jobs;
     uint32_t n_jobs; /* with those that are cancelled and not yet ended */
-    struct list parcels;
+    struct send_queue out;
     void (*drained)(void *arg);
     void *drained_arg;
     char state[STATE_MAX];
@@ -62,73 +54,29 @@ static void set_state(struct worker *w, const char *format, const char *detail)
     memcpy(w->state, text, sizeof text);
 }
 
-/* --- out ---------------------------------------------------------------------------------------
- */
+/* --- out --- */
 
-static void parcel_destroy(struct parcel *p)
+/* Before the welcome and after a loss nobody waits for results: they are dropped. */
+static enum err send_now(void *arg, struct blob *envelope, struct blob *payload)
 {
-    list_remove(&p->node);
-    blob_unref(p->envelope);
-    mem_free(p);
-}
-
-static void end_job(struct worker *w, struct work_event *e);
-
-/* Sends one; ERR_AGAIN: it has to wait. What is cancelled is not sent. */
-static enum err send_parcel(struct worker *w, const struct parcel *p)
-{
-    struct blob *envelope = p->event != NULL ? p->event->envelope : p->envelope;
-    struct blob *payload = p->event != NULL ? p->event->payload : NULL;
-    if (envelope == NULL || !w->stats.connected ||
-        (p->event != NULL && work_is_cancelled(p->event->work))) {
-        return ERR_OK;
-    }
-    return link_send(w->link, 0, envelope, payload);
-}
-
-static void check_drained(struct worker *w)
-{
-    if (w->stats.draining && w->n_jobs == 0 && list_empty(&w->parcels)) {
-        loop_timer_start(w->idle, 0, 0);
-    }
+    struct worker *w = arg;
+    return w->stats.connected ? link_send(w->link, 0, envelope, payload) : ERR_OK;
 }
 
 static void flush(struct worker *w)
 {
-    while (!list_empty(&w->parcels)) {
-        struct parcel *p = LIST_ITEM(w->parcels.next, struct parcel, node);
-        enum err e = send_parcel(w, p);
-        if (e == ERR_AGAIN) {
-            return;
-        }
-        if (e != ERR_OK) {
-            log_warn("worker", "send", "a result could not be sent: %s", err_text(e));
-        }
-        struct work_event *event = p->event;
-        parcel_destroy(p);
-        if (event != NULL && event->type == WORK_ENDED) {
-            end_job(w, event);
-        } else if (event != NULL) {
-            work_event_destroy(event);
-        }
+    send_queue_flush(&w->out);
+    if (w->stats.draining && w->n_jobs == 0 && send_queue_is_empty(&w->out)) {
+        loop_timer_start(w->idle, 0, 0);
     }
-    check_drained(w);
-}
-
-static void enqueue(struct worker *w, struct work_event *event, struct blob *envelope)
-{
-    struct parcel *p = mem_alloc(sizeof *p);
-    p->event = event;
-    p->envelope = envelope;
-    list_push_back(&w->parcels, &p->node);
-    flush(w);
 }
 
 static void send_msg(struct worker *w, const struct link_msg *m)
 {
     struct blob *envelope = link_msg_pack(m);
     if (envelope != NULL) {
-        enqueue(w, NULL, envelope);
+        send_queue_push_message(&w->out, envelope);
+        flush(w);
     }
 }
 
@@ -148,7 +96,7 @@ static void say_hello(struct worker *w)
         .role = link_role_name(LINK_ROLE_TRANSCODER),
         .name = w->name,
         .encoder = w->encoder,
-        .software = SOFTWARE_VERSION,
+        .software = software_version,
         .capacity = w->config.capacity,
         .draining = w->stats.draining,
     };
@@ -168,17 +116,7 @@ static uint32_t load(const struct worker *w)
     return n;
 }
 
-static void on_ping(void *arg)
-{
-    struct worker *w = arg;
-    if (w->stats.connected) {
-        struct link_msg m = {.type = LINK_PING, .reason = "", .load = load(w)};
-        send_msg(w, &m);
-    }
-}
-
-/* --- jobs --------------------------------------------------------------------------------------
- */
+/* --- jobs --- */
 
 static struct job *find_job(const struct worker *w, uint64_t id)
 {
@@ -213,8 +151,9 @@ static void on_idle(void *arg)
 }
 
 /* A job's last event has been sent, or was not to be. */
-static void end_job(struct worker *w, struct work_event *e)
+static void end_job(void *arg, struct work_event *e)
 {
+    struct worker *w = arg;
     struct job *j = job_of(w, e->work);
     for (size_t i = 0; i < e->done.n_rungs; i++) {
         w->stats.frames += e->done.rungs[i].frames;
@@ -244,7 +183,9 @@ static void end_job(struct worker *w, struct work_event *e)
 
 static void on_work(void *arg, void *item)
 {
-    enqueue(arg, item, NULL);
+    struct worker *w = arg;
+    send_queue_push_event(&w->out, item);
+    flush(w);
 }
 
 /* The job is given up here; its thread ends by itself. */
@@ -374,8 +315,7 @@ static void on_cancel(struct worker *w, const struct link_msg *m)
     }
 }
 
-/* --- the link ----------------------------------------------------------------------------------
- */
+/* --- the link --- */
 
 static void lose(struct worker *w, const char *why)
 {
@@ -384,7 +324,6 @@ static void lose(struct worker *w, const char *why)
     }
     w->stats.connected = false;
     set_state(w, "%s", why);
-    loop_timer_stop(w->ping);
     LIST_EACH (&w->jobs, it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, node);
         if (!work_is_cancelled(j->work)) {
@@ -409,9 +348,6 @@ static void on_welcome(struct worker *w, const struct link_welcome *m)
     }
     w->stats.connected = true;
     set_state(w, "%s", "connected");
-    int64_t every = m->heartbeat_ms / 2;
-    every = every < PING_MIN_MS ? PING_MIN_MS : every > PING_MAX_MS ? PING_MAX_MS : every;
-    loop_timer_start(w->ping, every, every);
 }
 
 static void on_message(struct worker *w, const struct link_event *e)
@@ -451,9 +387,7 @@ static void on_link(void *arg, const struct link_event *e)
         lose(w, "the orchestrator does not answer; redialling");
         break;
     case LINK_EVENT_REFUSED:
-        log_warn("worker", "refused",
-                 "orchestrator=%s does not accept this secret; check -orchSecret on both sides",
-                 w->addr);
+        /* The link has logged it. */
         lose(w, "the orchestrator does not accept this secret; check -orchSecret on both sides");
         break;
     case LINK_EVENT_MESSAGE:
@@ -465,8 +399,7 @@ static void on_link(void *arg, const struct link_event *e)
     }
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static struct link_config link_config_of(const struct worker *w)
 {
@@ -492,11 +425,10 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     w->name = mem_strdup(config->name);
     w->encoder = mem_strdup(config->encoder);
     list_init(&w->jobs);
-    list_init(&w->parcels);
+    send_queue_init(&w->out, send_now, end_job, w);
     w->mail = mailbox_create(l, on_work, w);
-    w->ping = loop_timer_create(l, on_ping, w);
     w->idle = loop_timer_create(l, on_idle, w);
-    set_state(w, "%s", "dialling");
+    set_state(w, "%s", "no orchestrator has answered yet; dialling");
     struct link_config link = link_config_of(w);
     enum err e = link_dial(l, &link, on_link, w, &w->link, ret_why);
     link_keys_wipe(&link.keys);
@@ -517,7 +449,7 @@ void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
     if (w->stats.connected) {
         say_hello(w);
     }
-    check_drained(w);
+    flush(w);
 }
 
 static void drop_event(void *item)
@@ -543,13 +475,11 @@ void worker_destroy(struct worker *w)
     }
     link_destroy(w->link, LINGER_MS);
     w->link = NULL;
+    w->stats.connected = false;
     lose(w, "stopped");
     await_jobs(w);
     mailbox_destroy(w->mail, drop_event);
-    LIST_EACH (&w->parcels, it, tmp) {
-        parcel_destroy(LIST_ITEM(it, struct parcel, node));
-    }
-    loop_timer_destroy(w->ping);
+    send_queue_fini(&w->out);
     loop_timer_destroy(w->idle);
     mem_free(w->name);
     mem_free(w->encoder);

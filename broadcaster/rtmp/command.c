@@ -46,11 +46,11 @@ static enum err on_connect(struct rtmp_session *s, const struct command *c)
     }
     enum err e = amf0_read(&rest, &object);
     if (e != ERR_OK || object.type != AMF0_OBJECT) {
-        return session_fail(s, e != ERR_OK ? e : ERR_PROTO, "the connect command cannot be read");
+        return rtmp_fail(s, e != ERR_OK ? e : ERR_PROTO, "the connect command cannot be read");
     }
     e = keep_connect(s, &object);
     if (e != ERR_OK) {
-        return session_fail(s, e, "the connect command's texts cannot be used");
+        return rtmp_fail(s, e, "the connect command's texts cannot be used");
     }
     s->has_app = true;
     message_put_control(&s->writer, MESSAGE_WINDOW_ACK_SIZE, WINDOW_ACK_BYTES);
@@ -71,7 +71,7 @@ static enum err ask(struct rtmp_session *s, const struct command *c, struct span
     struct target t;
     enum err e = target_init(&t, span_cstr(s->app), name);
     if (e != ERR_OK) {
-        return session_fail(s, e, "the name to publish cannot be used");
+        return rtmp_fail(s, e, "the name to publish cannot be used");
     }
     s->state = SESSION_ASKED;
     s->stream_id = c->stream_id;
@@ -87,7 +87,7 @@ static enum err on_publish(struct rtmp_session *s, const struct command *c)
     struct span rest = c->arguments, name;
     struct amf0_value object;
     if (!s->has_app) {
-        return session_fail(s, ERR_PROTO, "a publish command came before connect");
+        return rtmp_fail(s, ERR_PROTO, "a publish command came before connect");
     }
     if (s->state != SESSION_IDLE) {
         message_put_status(&s->writer, c->stream_id, "error", "NetStream.Publish.BadConnection",
@@ -105,8 +105,7 @@ static enum err on_play(struct rtmp_session *s, const struct command *c)
 {
     message_put_status(&s->writer, c->stream_id, "error", "NetStream.Play.StreamNotFound",
                        "Streams are played over HTTP (HLS), not over RTMP.");
-    return session_fail(s, ERR_UNSUPPORTED,
-                        "the client wants to play, which RTMP does not do here");
+    return rtmp_fail(s, ERR_UNSUPPORTED, "the client wants to play, which RTMP does not do here");
 }
 
 static enum err on_unpublish(struct rtmp_session *s, const struct command *c)
@@ -115,7 +114,7 @@ static enum err on_unpublish(struct rtmp_session *s, const struct command *c)
         message_put_status(&s->writer, s->stream_id, "status", "NetStream.Unpublish.Success",
                            "The publish has ended.");
     }
-    session_unpublish(s);
+    rtmp_unpublish(s);
     if (c->transaction > 0) {
         message_put_empty_result(&s->writer, c->transaction);
     }
@@ -181,13 +180,13 @@ static command_fn *find_command(struct span name)
     return on_unknown;
 }
 
-enum err command_handle(struct rtmp_session *s, uint32_t stream_id, struct span body)
+enum err rtmp_command(struct rtmp_session *s, uint32_t stream_id, struct span body)
 {
     struct command c = {.stream_id = stream_id};
     struct span name;
     enum err e = amf0_read_string(&body, &name);
     if (e != ERR_OK) {
-        return session_fail(s, e, "a command without a name came");
+        return rtmp_fail(s, e, "a command without a name came");
     }
     if (amf0_read_number(&body, &c.transaction) != ERR_OK) {
         c.transaction = 0;

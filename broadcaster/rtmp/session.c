@@ -44,13 +44,13 @@ void rtmp_session_destroy(struct rtmp_session *s)
     mem_free(s);
 }
 
-enum err session_fail(struct rtmp_session *s, enum err e, const char *why)
+enum err rtmp_fail(struct rtmp_session *s, enum err e, const char *why)
 {
     s->why = why;
     return e;
 }
 
-void session_unpublish(struct rtmp_session *s)
+void rtmp_unpublish(struct rtmp_session *s)
 {
     bool accepted = s->state == SESSION_PUBLISHING;
     if (!accepted && s->state != SESSION_ASKED) {
@@ -67,7 +67,7 @@ void session_unpublish(struct rtmp_session *s)
 static enum err read_number(struct rtmp_session *s, struct span body, uint32_t *ret_v)
 {
     enum err e = span_read_be32(&body, ret_v);
-    return e == ERR_OK ? e : session_fail(s, e, "a protocol control message is cut short");
+    return e == ERR_OK ? e : rtmp_fail(s, e, "a protocol control message is cut short");
 }
 
 /* 5.4; the peer's bandwidth wishes (type 6) and acknowledgements (type 3) change nothing here. */
@@ -80,7 +80,7 @@ static enum err on_control(struct rtmp_session *s, uint8_t type, struct span bod
     }
     if (type == MESSAGE_SET_CHUNK_SIZE) {
         e = chunk_reader_set_size(s->reader, value);
-        return e == ERR_OK ? e : session_fail(s, e, "an impossible chunk size was set");
+        return e == ERR_OK ? e : rtmp_fail(s, e, "an impossible chunk size was set");
     }
     if (type == MESSAGE_ABORT) {
         chunk_reader_abort(s->reader, value);
@@ -136,7 +136,7 @@ static enum err on_aggregate(struct rtmp_session *s, const struct chunk_message 
         struct flv_tag tag;
         e = flv_tag_read(&rest, &tag);
         if (e != ERR_OK) {
-            return session_fail(s, e, "an aggregate message is cut short");
+            return rtmp_fail(s, e, "an aggregate message is cut short");
         }
         first = has_first ? first : tag.timestamp;
         has_first = true;
@@ -167,9 +167,9 @@ static enum err on_message(struct rtmp_session *s, const struct chunk_message *m
         if (body.len > 0 && body.data[0] == 0) {
             body = span_of(body.data + 1, body.len - 1);
         }
-        return command_handle(s, m->stream_id, body);
+        return rtmp_command(s, m->stream_id, body);
     case MESSAGE_COMMAND_AMF0:
-        return command_handle(s, m->stream_id, body);
+        return rtmp_command(s, m->stream_id, body);
     default:
         return ERR_OK;
     }
@@ -183,10 +183,10 @@ static enum err step(struct rtmp_session *s, struct span *bytes)
         return ERR_OK;
     }
     if (e != ERR_OK) {
-        return session_fail(s, e,
-                            e == ERR_LIMIT ? "a message or the number of chunk streams is too large"
-                            : e == ERR_NOMEM ? "out of memory"
-                                             : "a chunk header is broken");
+        return rtmp_fail(s, e,
+                         e == ERR_LIMIT   ? "a message or the number of chunk streams is too large"
+                         : e == ERR_NOMEM ? "out of memory"
+                                          : "a chunk header is broken");
     }
     e = on_message(s, &m);
     blob_unref(m.blob);
@@ -199,10 +199,10 @@ static enum err step_handshake(struct rtmp_session *s, struct span *bytes)
     if (e == ERR_OK) {
         return e;
     }
-    return session_fail(s, e,
-                        e == ERR_UNSUPPORTED ? "the client wants encrypted RTMP (RTMPE)"
-                        : e == ERR_PROTO     ? "the client does not speak RTMP"
-                                             : "the handshake's answer could not be stored");
+    return rtmp_fail(s, e,
+                     e == ERR_UNSUPPORTED ? "the client wants encrypted RTMP (RTMPE)"
+                     : e == ERR_PROTO     ? "the client does not speak RTMP"
+                                          : "the handshake's answer could not be stored");
 }
 
 /* At most one for each feed, whatever window the peer asks for. The number wraps (5.4.3). */
@@ -219,9 +219,9 @@ static enum err output_error(struct rtmp_session *s)
     if (s->writer.err == ERR_OK) {
         return ERR_OK;
     }
-    return session_fail(s, s->writer.err,
-                        s->writer.err == ERR_NOMEM ? "out of memory"
-                                                   : "the client does not read its answers");
+    return rtmp_fail(s, s->writer.err,
+                     s->writer.err == ERR_NOMEM ? "out of memory"
+                                                : "the client does not read its answers");
 }
 
 enum err rtmp_session_feed(struct rtmp_session *s, struct span bytes)

@@ -40,12 +40,12 @@ struct rtmp_session {
 };
 
 /* Remembers the sentence and returns e. */
-enum err session_fail(struct rtmp_session *s, enum err e, const char *why) CHECKED;
+enum err rtmp_fail(struct rtmp_session *s, enum err e, const char *why) CHECKED;
 
 /* Ends the publish, with its event if it was accepted. */
-void session_unpublish(struct rtmp_session *s);
+void rtmp_unpublish(struct rtmp_session *s);
 
 /* Carries out one command message in AMF0 (RTMP 1.0, 7.2). */
-enum err command_handle(struct rtmp_session *s, uint32_t stream_id, struct span body) CHECKED;
+enum err rtmp_command(struct rtmp_session *s, uint32_t stream_id, struct span body) CHECKED;
 
 #endif

@@ -101,7 +101,7 @@ void blob_unref(struct blob *b)
 
 uint8_t *blob_bytes(struct blob *b)
 {
-    assert(b->release == NULL);
+    assert(b->span.data == b->bytes);
     return b->bytes;
 }
 

@@ -25,20 +25,21 @@ struct span buf_span(const struct buf *b)
     return span_of(b->data, b->len);
 }
 
+/* Allocates one byte more than cap, for the NUL that vsnprintf ends with. */
 static enum err make_room(struct buf *b, size_t n)
 {
     if (n > b->max - b->len) {
         return ERR_LIMIT;
     }
     size_t need = b->len + n;
-    if (need <= b->cap) {
+    if (need <= b->cap && b->data != NULL) {
         return ERR_OK;
     }
     size_t cap = b->cap > 0 ? b->cap : BUF_FIRST_CAP;
     while (cap < need) {
         cap = cap > b->max / 2 ? b->max : cap * 2;
     }
-    uint8_t *data = mem_try_realloc(b->data, cap);
+    uint8_t *data = cap < SIZE_MAX ? mem_try_realloc(b->data, cap + 1) : NULL;
     if (data == NULL) {
         return ERR_NOMEM;
     }
@@ -115,7 +116,7 @@ enum err buf_printf(struct buf *b, const char *format, ...)
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    enum err e = n < 0 ? ERR_IO : make_room(b, (size_t)n + 1);
+    enum err e = n < 0 ? ERR_IO : make_room(b, (size_t)n);
     if (e == ERR_OK) {
         vsnprintf((char *)b->data + b->len, (size_t)n + 1, format, again);
         b->len += (size_t)n;

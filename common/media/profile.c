@@ -1,5 +1,6 @@
 #include "media/profile.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -67,7 +68,9 @@ enum err profile_parse_list(struct span list, const struct profile **ret_list, s
 {
     const struct profile *found[PROFILE_LADDER_MAX];
     size_t n = 0;
-    while (list.len > 0) {
+    bool more = trim(list).len > 0;
+    while (more) {
+        more = memchr(list.data, ',', list.len) != NULL;
         struct span name = next_item(&list);
         const struct profile *p = profile_find(name);
         if (p == NULL) {
@@ -99,7 +102,10 @@ static int scale_even(int side, int num, int den)
 
 void profile_output_size(const struct profile *p, int in_w, int in_h, int *ret_w, int *ret_h)
 {
-    if (in_w >= in_h) {
+    if (in_w < 1 || in_h < 1) {
+        *ret_w = p->width;
+        *ret_h = p->height;
+    } else if (in_w >= in_h) {
         *ret_w = p->width;
         *ret_h = scale_even(p->width, in_h, in_w);
     } else {

@@ -32,7 +32,8 @@ enum err profile_parse_list(struct span list, const struct profile **ret_list, s
                             struct span *ret_bad) CHECKED;
 
 /* The output size for a source of in_w x in_h: the larger input side (the width when square) gets
- * the profile's matching side, the other keeps the aspect and is even, at least 2. */
+ * the profile's matching side, the other keeps the aspect and is even, at least 2. A source
+ * without a size (a side below 1) gets the profile's own. */
 void profile_output_size(const struct profile *p, int in_w, int in_h, int *ret_w, int *ret_h);
 
 #endif

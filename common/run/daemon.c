@@ -12,6 +12,7 @@
 #include "base/blob.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "run/addr.h"
 #include "run/http.h"
 #include "run/log.h"
@@ -51,7 +52,7 @@ static void print_version(void)
     uname(&u);
     printf("Livepeer Node Version: %s\nC compiler version: %s\nArchitecture: %s\n"
            "Operating system: linux\n",
-           SOFTWARE_VERSION, __VERSION__, u.machine);
+           software_version, __VERSION__, u.machine);
 }
 
 /* --- the control server --- */
@@ -61,7 +62,7 @@ static void answer_status(struct process *p, struct http_answer *a)
     struct json *j = json_new_object();
     json_set_str(j, "role", p->role->name);
     json_set_str(j, "name", p->d.config->name);
-    json_set_str(j, "version", SOFTWARE_VERSION);
+    json_set_str(j, "version", software_version);
     json_set_int(j, "uptime_s", (clock_mono_ms() - p->started_ms) / 1000);
     json_set_bool(j, "stopping", p->d.stopping);
     json_set_int(j, "blob_bytes", (int64_t)blob_live_bytes());
@@ -80,7 +81,7 @@ static void answer_metrics(struct process *p, struct http_answer *a)
     a->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_family(&a->body, "sbe_build_info", METRIC_GAUGE, "Version of the program.");
     metrics_sample(&a->body, "sbe_build_info",
-                   (const char *const[]){"role", p->role->name, "version", SOFTWARE_VERSION, NULL},
+                   (const char *const[]){"role", p->role->name, "version", software_version, NULL},
                    1);
     metrics_family(&a->body, "sbe_uptime_seconds", METRIC_GAUGE, "Seconds since the start.");
     metrics_sample(&a->body, "sbe_uptime_seconds", NULL,

@@ -73,13 +73,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return MHD_YES;
     }
     struct http_server *s = arg;
-    if (*upload_size > 0) {
-        return MHD_NO; /* nobody here reads a body */
-    }
-    if (*context == NULL) {
-        *context = s; /* an answer in this first call would close the connection after it */
-        return MHD_YES;
-    }
     struct http_answer a = {.status = MHD_HTTP_OK, .content_type = PLAIN_TEXT};
     buf_init(&a.body, HTTP_BODY_MAX);
     s->fn(s->arg, strcmp(method, "HEAD") == 0 ? "GET" : method, url, &a);

@@ -138,8 +138,7 @@ char *json_text(const struct json *j)
     must(dumped != NULL);
     size_t len = strlen(dumped);
     char *text = mem_alloc(len + 2);
-    memcpy(text, dumped, len);
-    text[len] = '\n';
+    snprintf(text, len + 2, "%s\n", dumped);
     free(dumped);
     return text;
 }

@@ -24,13 +24,16 @@ static enum err bind_to(int fd, const struct addrinfo *info, _Bool dual_stack)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage bound;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {.v6 = {0}};
     socklen_t len = sizeof bound;
-    if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0) {
+    if (getsockname(fd, &bound.any, &len) != 0) {
         return 0;
     }
-    return ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                             : ((struct sockaddr_in *)&bound)->sin_port);
+    return ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
 }
 
 enum err listen_tcp(const struct addr *a, int *ret_fd, int *ret_port, const char **ret_why)

@@ -7,7 +7,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-#define SIGNALS_MAX 8
+#define SIGNALS_MAX  8
 #define CLOSE_ROUNDS 100 /* close callbacks may close further handles */
 
 struct signal_slot {

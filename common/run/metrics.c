@@ -31,9 +31,9 @@ static enum err put_text(struct buf *out, const char *text, bool in_label)
 static void format_number(double v, char *out)
 {
     if (isnan(v)) {
-        strcpy(out, "NaN");
+        snprintf(out, NUMBER_MAX, "NaN");
     } else if (isinf(v)) {
-        strcpy(out, v > 0 ? "+Inf" : "-Inf");
+        snprintf(out, NUMBER_MAX, "%sInf", v > 0 ? "+" : "-");
     } else if (v == trunc(v) && fabs(v) < EXACT_INTEGERS) {
         snprintf(out, NUMBER_MAX, "%" PRId64, (int64_t)v);
     } else {

@@ -247,8 +247,7 @@ static inline void source_free(struct source *s)
     buf_fini(&s->config);
 }
 
-/* --- jobs --------------------------------------------------------------------------------------
- */
+/* --- jobs --- */
 
 struct out_unit {
     struct link_unit unit; /* config and packets are copies */
@@ -348,8 +347,7 @@ static inline void run_job(const struct source *s, const struct link_job_open *o
     pipeline_destroy(p);
 }
 
-/* --- the judge ---------------------------------------------------------------------------------
- */
+/* --- the judge --- */
 
 struct judged {
     int numbers[SOURCE_PACKETS];

@@ -1,0 +1,300 @@
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "base/mem.h"
+#include "run/addr.h"
+#include "run/link_impl.h"
+#include "run/log.h"
+
+#define READ_BATCH         256
+#define ENDPOINT_MAX       (ADDR_MAX + 8)
+#define ATTEMPT_EXTRA_MS   6000 /* beyond the handshake's time: for connecting */
+#define REFUSED_GROWTH     4 /* a refused dialler waits retry_max_ms and up to this many times it */
+#define SHUT_MEANS_REFUSED 2 /* handshakes in a row that the other side just closed */
+#define STABLE_TIMEOUTS    2 /* a connection that lived this long makes the next retry quick */
+#define JITTER_PART        4 /* up to 1/4 is added to an interval */
+#define GONE               "its connection has ended"
+
+struct link_dialer {
+    struct link_conn conn;
+    char endpoint[ENDPOINT_MAX];
+    bool ipv6, is_name; /* a name is tried in both families by turns */
+    unsigned attempts;
+    int64_t next_ms, started_ms, up_ms; /* next_ms counts while there is no socket */
+    int retry_ms, refused_ms;
+    unsigned shut; /* handshakes in a row that were just closed */
+    int fd;
+    bool absence_told;
+};
+
+enum err link_dialer_open(struct link_thread *t, const char **ret_why)
+{
+    struct addr a;
+    struct link_dialer *d = mem_alloc(sizeof *d);
+    t->dialer = d;
+    if (addr_parse(t->link->addr, "127.0.0.1", 0, &a) != ERR_OK || a.port == 0) {
+        *ret_why = "it is not an address like host:port";
+        return ERR_IO;
+    }
+    strcpy(d->endpoint, "tcp://");
+    addr_format(&a, d->endpoint + strlen(d->endpoint));
+    d->ipv6 = strchr(a.host, ':') != NULL;
+    d->is_name = !d->ipv6 && a.host[strspn(a.host, "0123456789.")] != '\0';
+    d->retry_ms = t->link->config.retry_min_ms;
+    d->refused_ms = t->link->config.retry_max_ms;
+    d->next_ms = t->now_ms;
+    return ERR_OK;
+}
+
+void link_dialer_close(struct link_thread *t)
+{
+    bool live = t->dialer->conn.state == CONN_LIVE;
+    link_gauge_unref(t->dialer->conn.gauge);
+    link_socket_close(t, live ? t->linger_ms : 0);
+    mem_free(t->dialer);
+    t->dialer = NULL;
+}
+
+/* --- attempts --- */
+
+static void wait_until_next(struct link_thread *t, int *interval_ms, int max_ms)
+{
+    struct link_dialer *d = t->dialer;
+    link_socket_close(t, 0);
+    uint32_t jitter = randombytes_uniform((uint32_t)(*interval_ms / JITTER_PART) + 1);
+    d->next_ms = t->now_ms + *interval_ms + jitter;
+    *interval_ms = *interval_ms > max_ms / 2 ? max_ms : *interval_ms * 2;
+}
+
+static void not_there(struct link_thread *t, const char *why)
+{
+    struct link_dialer *d = t->dialer;
+    if (!d->absence_told) {
+        d->absence_told = true;
+        log_info("link", "waiting", "no orchestrator at %s yet (%s): trying again quietly",
+                 t->link->addr, why);
+    }
+    wait_until_next(t, &d->retry_ms, t->link->config.retry_max_ms);
+}
+
+static void refused(struct link_thread *t, const char *format)
+{
+    struct link_dialer *d = t->dialer;
+    atomic_fetch_add(&t->link->tally.refused, 1);
+    log_warn("link", "refused", format, t->link->addr);
+    link_post(t->link, &(struct link_mail){.type = LINK_EVENT_REFUSED});
+    wait_until_next(t, &d->refused_ms, t->link->config.retry_max_ms * REFUSED_GROWTH);
+}
+
+static void refused_secret(struct link_thread *t)
+{
+    refused(t, "the orchestrator at %s does not accept this secret: start both with the same "
+               "-orchSecret");
+}
+
+static void dial(struct link_thread *t)
+{
+    struct link_dialer *d = t->dialer;
+    char name[40];
+    d->attempts++;
+    d->started_ms = t->now_ms;
+    d->fd = -1;
+    bool ipv6 = d->ipv6 || (d->is_name && d->attempts % 2 == 0);
+    snprintf(name, sizeof name, "inproc://events-%u", d->attempts);
+    t->socket = zmq_socket(t->ctx, ZMQ_DEALER);
+    bool ok = t->socket != NULL && link_options_common(t->link, t->socket, ipv6) &&
+              link_options_dial(t->link, t->socket);
+    t->monitor = ok ? link_monitor_open(t, t->socket, name) : NULL;
+    if (t->monitor == NULL || zmq_connect(t->socket, d->endpoint) != 0) {
+        not_there(t, zmq_strerror(zmq_errno()));
+    }
+}
+
+/* The other side closed in the midst of the handshake: so does an orchestrator that cannot read
+ * what a wrong secret encrypted, but also one that is just being killed. */
+static void shut(struct link_thread *t)
+{
+    struct link_dialer *d = t->dialer;
+    if (t->now_ms - d->started_ms >= link_handshake_ms(t->link) * 3 / 4) {
+        not_there(t, "it does not answer");
+    } else if (++d->shut >= SHUT_MEANS_REFUSED) {
+        refused_secret(t);
+    } else {
+        wait_until_next(t, &d->retry_ms, t->link->config.retry_max_ms);
+    }
+}
+
+static void up(struct link_thread *t)
+{
+    struct link_dialer *d = t->dialer;
+    struct link_conn *c = &d->conn;
+    uint32_t events;
+    size_t size = sizeof events;
+    zmq_getsockopt(t->socket, ZMQ_EVENTS, &events, &size); /* takes the connection's pipe in */
+    c->generation++;
+    c->generation += (c->generation << LINK_SLOT_BITS) == 0;
+    c->number = c->generation << LINK_SLOT_BITS;
+    c->fd = d->fd;
+    link_conn_start(t, c);
+    c->announced = true;
+    d->up_ms = t->now_ms;
+    d->shut = 0;
+    d->refused_ms = t->link->config.retry_max_ms;
+    d->absence_told = false;
+    link_post(t->link, &(struct link_mail){.type = LINK_EVENT_UP,
+                                           .number = c->number,
+                                           .first = true,
+                                           .role = LINK_ROLE_ORCHESTRATOR,
+                                           .gauge = link_gauge_ref(c->gauge)});
+}
+
+static void on_trying(struct link_thread *t, const struct link_monitor_event *e)
+{
+    switch (e->event) {
+    case ZMQ_EVENT_CONNECTED:
+        t->dialer->fd = e->value;
+        break;
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        up(t);
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        refused_secret(t);
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        refused(t, "what listens at %s is not an orchestrator of this system: check -orchAddr");
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+    case ZMQ_EVENT_DISCONNECTED:
+        shut(t);
+        break;
+    case ZMQ_EVENT_CLOSED:
+        t->dialer->shut = 0;
+        not_there(t, "nothing listens there");
+        break;
+    default:
+        break;
+    }
+}
+
+static void end(struct link_conn *c, const char *why)
+{
+    if (c->state == CONN_LIVE) {
+        c->state = CONN_CLOSING;
+        c->ending = why;
+    }
+}
+
+void link_dialer_events(struct link_thread *t)
+{
+    struct link_dialer *d = t->dialer;
+    struct link_monitor_event e;
+    if (t->socket == NULL && t->now_ms >= d->next_ms) {
+        dial(t);
+    }
+    while (t->monitor != NULL && link_monitor_next(t->monitor, &e)) {
+        if (d->conn.state == CONN_NONE) {
+            on_trying(t, &e);
+        } else if (e.event == ZMQ_EVENT_DISCONNECTED) {
+            end(&d->conn, GONE);
+        }
+    }
+    bool trying = t->socket != NULL && d->conn.state == CONN_NONE;
+    if (trying && t->now_ms - d->started_ms > link_handshake_ms(t->link) + ATTEMPT_EXTRA_MS) {
+        not_there(t, "it does not answer");
+    }
+}
+
+/* --- the connection --- */
+
+static void breach(struct link_thread *t, const char *why)
+{
+    atomic_fetch_add(&t->link->tally.dropped, 1);
+    log_warn("link", "dropped", "dropped the connection to the orchestrator at %s: %s",
+             t->link->addr, why);
+    t->dialer->conn.over = true;
+    end(&t->dialer->conn, why);
+}
+
+static void take_message(struct link_thread *t, zmq_msg_t *parts, size_t n)
+{
+    struct link_conn *c = &t->dialer->conn;
+    if (c->state == CONN_NONE) {
+        link_dialer_events(t); /* that the handshake succeeded is told before the first message */
+    }
+    if (c->state == CONN_NONE) {
+        return;
+    }
+    const char *why = link_deliver(t, c, parts, n);
+    if (why != NULL) {
+        breach(t, why);
+    } else if (c->over) {
+        end(c, "the orchestrator said goodbye");
+    }
+}
+
+enum link_read link_dialer_receive(struct link_thread *t)
+{
+    const struct link_conn *c = &t->dialer->conn;
+    for (int i = 0; i < READ_BATCH; i++) {
+        if (t->socket == NULL || (c->state == CONN_CLOSING && c->over)) {
+            return READ_ALL;
+        }
+        if (link_inbound_full(t->link)) {
+            return READ_FULL;
+        }
+        zmq_msg_t parts[LINK_PARTS_MAX];
+        size_t n = 0;
+        for (int j = 0; j < LINK_PARTS_MAX; j++) {
+            zmq_msg_init(&parts[j]);
+        }
+        enum err e = link_parts_receive(t->socket, parts, &n);
+        if (e == ERR_OK) {
+            take_message(t, parts, n);
+        }
+        for (int j = 0; j < LINK_PARTS_MAX; j++) {
+            zmq_msg_close(&parts[j]);
+        }
+        if (e != ERR_OK) {
+            return READ_ALL;
+        }
+    }
+    return READ_MORE;
+}
+
+void link_dialer_settle(struct link_thread *t)
+{
+    struct link_dialer *d = t->dialer;
+    if (d->conn.state != CONN_CLOSING) {
+        return;
+    }
+    log_debug("link", "down", "orchestrator=%s reason=\"%s\"", t->link->addr, d->conn.ending);
+    link_conn_down(t, &d->conn);
+    d->conn.state = CONN_NONE;
+    if (t->now_ms - d->up_ms >= (int64_t)STABLE_TIMEOUTS * t->link->config.timeout_ms) {
+        d->retry_ms = t->link->config.retry_min_ms;
+    }
+    wait_until_next(t, &d->retry_ms, t->link->config.retry_max_ms);
+}
+
+void link_dialer_tick(struct link_thread *t, int64_t elapsed_ms)
+{
+    struct link_conn *c = &t->dialer->conn;
+    if (c->state == CONN_LIVE) {
+        const char *why = link_conn_tick(t, c, elapsed_ms);
+        if (why != NULL) {
+            end(c, why);
+        }
+    }
+}
+
+void link_dialer_send(struct link_thread *t, const struct link_command *command)
+{
+    struct link_conn *c = &t->dialer->conn;
+    if (c->state != CONN_LIVE || c->number != command->number) {
+        link_command_unsent(command);
+    } else if (!link_conn_send(t, c, command->envelope, command->payload)) {
+        end(c, GONE);
+    }
+}

@@ -1,0 +1,219 @@
+"""The known recipe: orchestrator, transcoder, broadcaster and a publisher, and what a viewer then
+sees, sentence by sentence."""
+import re
+import signal
+
+import harness
+from harness import BIN, RUNG, Follower, Recipe, ffmpeg_publish, playlist, run, temp_dir
+
+MEDIA_FORM = re.compile(
+    r"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:(\d+)\n#EXT-X-TARGETDURATION:2\n"
+    r"((?:#EXTINF:[12]\.\d{3},\n/stream/hello_world/" + RUNG + r"/\d+\.ts\n){1,6})"
+)
+RUNG_PATH = f"/stream/hello_world/{RUNG}.m3u8"
+SOURCE_PATH = "/stream/hello_world/source.m3u8"
+
+
+class Form(harness.TestCase):
+    """One recipe for many questions."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.recipe = Recipe().start()
+        cls.addClassCleanup(lambda: [r.kill() for r in cls.recipe.roles()])
+        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"))
+        cls.addClassCleanup(cls.publisher.kill)
+        cls.recipe.wait_playlist(RUNG_PATH)  # within 8 s of the publisher's start
+
+    def test_media_playlist(self):
+        self.recipe.wait_playlist(RUNG_PATH, 6, timeout=20)
+        answer = self.recipe.get(RUNG_PATH)
+        form = MEDIA_FORM.fullmatch(answer.text)
+        self.assertTrue(form, answer.text)
+        numbers = [int(n) for n in re.findall(r"/(\d+)\.ts", answer.text)]
+        self.assertEqual(numbers[0], int(form.group(1)))
+        self.assert_rising(numbers, "numbers", step=1)
+        self.assertEqual(len(numbers), 6)
+        self.assertIn(answer.headers["content-type"],
+                      ("application/vnd.apple.mpegurl", "application/x-mpegURL"))
+        segment = self.recipe.get(playlist(answer.text).segments[-1].uri)
+        self.assertEqual(segment.status, 200)
+        self.assertEqual(segment.headers["content-type"].lower(), "video/mp2t")
+        self.assertEqual(segment.body[0], 0x47)
+
+    def test_masters_list_the_source_first(self):
+        for path in ("/stream/hello_world.m3u8", "/stream/current.m3u8"):
+            answer = self.recipe.get(path)
+            self.assertEqual(answer.status, 200, answer.text)
+            found = harness.variants(answer.text)
+            self.assertEqual([uri.rsplit("/", 1)[-1] for _, uri in found],
+                             ["source.m3u8", f"{RUNG}.m3u8"])
+            self.assertEqual([a.get("RESOLUTION") for a, _ in found], ["640x480", "256x192"])
+            self.assertTrue(all(int(a["BANDWIDTH"]) > 0 for a, _ in found))
+            for _, uri in found:
+                target = uri if uri.startswith("/") else f"/stream/{uri}"
+                self.assertEqual(self.recipe.get(target).status, 200, target)
+
+    def test_no_extension_leads_to_the_master(self):
+        answer = self.recipe.get("/stream/hello_world")
+        self.assertIn(answer.status, (301, 302, 303, 307, 308))
+        there = harness.http_get(self.recipe.url("/stream/hello_world"), follow=3)
+        self.assertEqual(there.status, 200)
+        self.assertEqual(len(harness.variants(there.text)), 2)
+
+    def test_cors_on_every_status_and_a_sentence_for_the_unknown(self):
+        for path, status in ((RUNG_PATH, 200), ("/stream/hello_world", None),
+                             ("/stream/nobody.m3u8", 404), ("/stream/nobody/source.m3u8", 404),
+                             ("/stream/hello_world/P1.m3u8", 404),
+                             (f"/stream/hello_world/{RUNG}/1.ts", 404), ("/elsewhere", 404),
+                             ("/stream/../etc/passwd", None), ("/stream/%00", None)):
+            answer = self.recipe.get(path)
+            self.assertEqual(answer.headers.get("access-control-allow-origin"), "*", path)
+            if status is not None:
+                self.assertEqual(answer.status, status, path)
+            if answer.status == 404:
+                self.assertRegex(answer.text, r"\w+ \w+", path)
+
+    def test_control_servers(self):
+        r = self.recipe
+        for role in r.roles():
+            self.assertEqual(role.control("/healthz").status, 200)
+            status = role.status()
+            self.assertEqual(status["role"], role.role)
+            self.assertGreater(len(role.metrics()), 2)
+            self.assertEqual(role.control("/nothing").status, 404)
+        self.assertIn("hello_world", r.broadcaster.control("/status").text)
+
+    def test_a_second_publisher_is_refused_and_the_first_goes_on(self):
+        before = self.recipe.wait_playlist(RUNG_PATH).media_sequence
+        done = run([BIN / "publish", "-test", "-seconds", 20, self.recipe.rtmp("hello_world")])
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertTrue(self.publisher.alive())
+        harness.wait_for(lambda: playlist(self.recipe.get(RUNG_PATH).text).media_sequence > before,
+                         10, "the first publisher's stream goes on")
+
+    def test_watch_finds_nothing(self):
+        done = run([BIN / "watch", "-all", "-seconds", 12,
+                    self.recipe.url("/stream/hello_world.m3u8")], timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+
+class Media(harness.TestCase):
+    def test_twenty_seconds_of_a_rung(self):
+        with Recipe() as r, harness.tool_publish(r.rtmp("hello_world"), "-test"):
+            r.wait_playlist(RUNG_PATH)
+            rung, source = r.url(RUNG_PATH), r.url(SOURCE_PATH)
+            follower = Follower(rung, source)
+            follower.follow(lambda: follower.seconds(rung) >= 20 and
+                            set(follower.numbers(rung)) <= set(follower.numbers(source)), 40)
+            numbers = follower.numbers(rung)
+            self.assert_rising(numbers, "segment numbers", step=1)
+            self.assertFalse(any(s.gap for s in follower.segments[rung]))
+            folder = temp_dir()
+            rung_file = follower.join(rung, folder / "rung.ts")
+            source_file = follower.join(source, folder / "source.ts", numbers)
+            self.check_video(rung_file, source_file, follower.seconds(rung))
+            self.check_audio(rung_file, source_file)
+
+    def check_video(self, rung, source, seconds):
+        video = next(s for s in harness.ffprobe_streams(rung) if s["codec_type"] == "video")
+        self.assertEqual((video["width"], video["height"]), (256, 192))
+        self.assertEqual(video["r_frame_rate"], "30/1")
+        frames = harness.frame_numbers(rung)
+        self.assert_rising(frames, "frames", step=1)
+        self.assertEqual(len(frames), round(seconds * 30))
+        self.assertGreaterEqual(len(frames), 600)
+        self.assertEqual(frames, harness.frame_numbers(source))
+        packets = harness.ffprobe_packets(rung, "video")
+        self.assertEqual(len(packets), len(frames))
+        self.assert_rising([p["dts"] for p in packets], "video dts")
+        self.assertEqual(sorted(p["pts"] for p in packets),
+                         sorted(p["pts"] for p in harness.ffprobe_packets(source, "video")))
+        self.assertEqual(harness.decode_errors(rung), "")
+
+    def check_audio(self, rung, source):
+        ours = harness.ffprobe_packets(rung, "audio", data=True)
+        theirs = harness.ffprobe_packets(source, "audio", data=True)
+        self.assertGreater(len(ours), 800)
+        self.assert_rising([p["dts"] for p in ours], "audio dts")
+        self.assertEqual([(p["pts"], p["data_hash"]) for p in ours],
+                         [(p["pts"], p["data_hash"]) for p in theirs])
+
+    def test_the_recipes_own_publisher(self):
+        with Recipe() as r, ffmpeg_publish(r.rtmp("hello_world")):
+            r.wait_playlist(RUNG_PATH)
+            url = r.url(RUNG_PATH)
+            follower = Follower(url)
+            follower.follow(lambda: follower.seconds(url) >= 8, 20)
+            path = follower.join(url, temp_dir() / "rung.ts")
+            packets = harness.ffprobe_packets(path, "video")
+            self.assertEqual(len(packets), round(follower.seconds(url) * 30))
+            self.assert_rising([p["dts"] for p in packets], "video dts")
+            self.assertEqual(harness.decode_errors(path), "")
+
+    def test_several_rungs_and_a_portrait_source(self):
+        rungs = {"P144p30fps16x9": (108, 144), "P240p25fps16x9": (180, 240),
+                 "P360p30fps16x9": (270, 360)}
+        with Recipe(rungs=",".join(rungs)) as r, harness.tool_publish(
+                r.rtmp("tall"), "-test", "-size", "480x640"):
+            found = {n: r.wait_playlist(f"/stream/tall/{n}.m3u8", timeout=15) for n in rungs}
+            for name, size in rungs.items():
+                path = temp_dir() / "one.ts"
+                path.write_bytes(r.get(found[name].segments[0].uri).body)
+                video = next(s for s in harness.ffprobe_streams(path) if s["codec_type"] == "video")
+                self.assertEqual((video["width"], video["height"]), size, name)
+                self.assertEqual(video["r_frame_rate"], "25/1" if "25fps" in name else "30/1")
+            order = [uri.rsplit("/", 1)[-1][:-5]
+                     for _, uri in harness.variants(r.get("/stream/tall.m3u8").text)]
+            self.assertEqual(order[0], "source")
+            self.assertEqual(set(order[1:]), set(rungs))
+
+
+class StartAndStop(harness.TestCase):
+    def test_any_start_order(self):
+        for order, separate in (("BTO", False), ("TBO", True), ("TOB", True)):
+            with Recipe(order=order, separate=separate) as r:
+                with ffmpeg_publish(r.rtmp("hello_world")):
+                    r.wait_playlist(RUNG_PATH, timeout=15)
+
+    def test_a_publisher_before_any_orchestrator_gets_its_source(self):
+        with Recipe(order="B") as r, ffmpeg_publish(r.rtmp("hello_world")):
+            r.wait_playlist(SOURCE_PATH)
+            first = harness.variants(r.get("/stream/hello_world.m3u8").text)
+            self.assertEqual(len(first), 1)
+            r.start_orchestrator()
+            r.start_transcoder()
+            rung = r.wait_playlist(RUNG_PATH, timeout=20)
+            source = r.wait_playlist(SOURCE_PATH)
+            # The same moment has the same number.
+            self.assertLess(abs(rung.segments[-1].number - source.segments[-1].number), 4)
+
+    def test_sigterm_ends_each_with_0(self):
+        with Recipe() as r, ffmpeg_publish(r.rtmp("hello_world")) as publisher:
+            r.wait_playlist(RUNG_PATH)
+            self.assertEqual(r.stop(), [("broadcaster", 0), ("transcoder", 0), ("orchestrator", 0)])
+            publisher.wait(20)
+
+    def test_sigint_too_and_a_publisher_that_leaves(self):
+        with Recipe() as r:
+            with ffmpeg_publish(r.rtmp("hello_world")) as publisher:
+                r.wait_playlist(RUNG_PATH)
+                publisher.stop()
+            for role in r.roles():
+                self.assertEqual(role.stop(signal.SIGINT), 0, role.tail())
+
+    def test_nothing_is_recorded(self):
+        with Recipe() as r, ffmpeg_publish(r.rtmp("hello_world")):
+            r.wait_playlist(RUNG_PATH, 2)
+            for path in r.data_dir.rglob("*"):
+                self.assertTrue(path.is_dir() or path.stat().st_size < 100000, path)
+
+    def test_over_ipv6(self):
+        if not harness.has_ipv6():
+            self.skipTest("no IPv6 on this machine")
+        with Recipe(host="::1") as r, ffmpeg_publish(r.rtmp("hello_world")):
+            r.wait_playlist(RUNG_PATH)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,78 @@
+"""`make run` and `make stop` (deploy/screen/run and stop), beside others: own ports, own names."""
+import os
+import re
+import shutil
+import socket
+import unittest
+
+import harness
+from harness import ROOT, run
+
+
+@unittest.skipUnless(shutil.which("screen"), "screen is not installed")
+class MakeRun(harness.TestCase):
+    def setUp(self):
+        self.home = harness.temp_dir()
+        self.prefix = f"test{os.getpid()}-"
+        ports = {name: str(harness.free_port())
+                 for name in ("RTMP_PORT", "HTTP_PORT", "ORCH_PORT", "TRANSCODER_HTTP_PORT",
+                              "ORCH_CLI_PORT", "TRANSCODER_CLI_PORT", "BROADCASTER_CLI_PORT")}
+        self.env = {**os.environ, **ports, "HOME": str(self.home), "SESSION_PREFIX": self.prefix,
+                    "XDG_STATE_HOME": str(self.home / "state"), "BIN": str(harness.BIN)}
+        self.addCleanup(self.script, "stop")
+
+    def script(self, name, **env):
+        return run([ROOT / "deploy/screen" / name], timeout=90, env={**self.env, **env})
+
+    def sessions(self):
+        listed = run(["screen", "-ls"], env=self.env).stdout
+        return sorted(re.findall(rf"\d+\.{self.prefix}(\w)\b", listed))
+
+    def test_start_again_and_stop(self):
+        done = self.script("run")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.sessions(), ["B", "O", "P", "T"])
+        url = re.search(r"^Playlist: +(\S+)$", done.stdout, re.M).group(1)
+        self.assertTrue(harness.playlist(harness.http_get(url).text).segments)
+        for word in ("curl", "ffplay", "screen -r", "make stop"):
+            self.assertIn(word, done.stdout)
+        before = run(["screen", "-ls"], env=self.env).stdout
+        again = self.script("run")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn("nothing was started", again.stdout)
+        self.assertEqual(re.findall(rf"\d+\.{self.prefix}", before),
+                         re.findall(rf"\d+\.{self.prefix}",
+                                    run(["screen", "-ls"], env=self.env).stdout))
+        stopped = self.script("stop")
+        self.assertEqual(stopped.returncode, 0)
+        self.assertEqual(stopped.stdout.count("Stopped"), 4, stopped.stdout)
+        self.assertEqual(self.sessions(), [])
+        nothing = self.script("stop")
+        self.assertEqual(nothing.returncode, 0)
+        self.assertIn("Nothing of ours is running", nothing.stdout)
+
+    def test_a_role_that_dies_is_named_with_its_log_and_nothing_is_left(self):
+        taken = int(self.env["HTTP_PORT"])
+        with socket.socket() as other:
+            other.bind(("0.0.0.0", taken))
+            other.listen()
+            done = self.script("run")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("broadcaster", done.stderr)
+        self.assertIn(str(taken), done.stderr)
+        self.assertEqual(self.sessions(), [])
+
+    def test_sessions_of_others_are_left_alone(self):
+        theirs = f"{self.prefix}B"
+        run(["screen", "-dmS", theirs, "sleep", "60"], env=self.env)
+        self.addCleanup(run, ["screen", "-S", theirs, "-X", "quit"], env=self.env)
+        done = self.script("run")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not ours", done.stderr)
+        self.assertEqual(self.sessions(), ["B"])
+        self.assertIn("Nothing of ours", self.script("stop").stdout)
+        self.assertEqual(self.sessions(), ["B"])
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,26 @@
+/* Any request target gets an answer that keeps what hls.h promises. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broadcaster/hls.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int ok)
+{
+    if (!ok) {
+        abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct hls_ask a = hls_parse(span_of(data, size));
+    int named = a.what >= HLS_MASTER && a.what <= HLS_SEGMENT;
+    must((a.id[0] != '\0') == named);
+    must(!named || id_valid(span_cstr(a.id)));
+    must((a.rendition[0] != '\0') == (a.what == HLS_MEDIA || a.what == HLS_SEGMENT));
+    must((a.why != NULL) == (a.what == HLS_UNKNOWN || a.what == HLS_BAD));
+    must(a.what == HLS_SEGMENT || a.msn == 0);
+    return 0;
+}

@@ -1,0 +1,103 @@
+/* An RTMP client gone mad, against the session. An input that begins with 3 is all that a client
+ * sends; any other one is what it sends after a handshake, and its first byte says how the bytes
+ * are cut into reads and whether the publish is accepted. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broadcaster/rtmp/session.h"
+
+#define HANDSHAKE_BYTES  3073
+#define VERSION          3
+#define FLAG_REFUSE      0x80
+#define FLAG_LATER       0x40
+#define FLAG_CLOSE_EARLY 0x20
+#define CUT_MASK         0x1f
+#define OUTPUT_MAX       (256 * 1024)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct listener {
+    struct rtmp_session *session;
+    uint8_t flags;
+    unsigned sum;
+};
+
+static void check(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+/* Every byte given is read, so that a sanitizer sees what lies outside. */
+static void read_span(struct listener *l, struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        l->sum += s.data[i];
+    }
+}
+
+static void on_event(void *arg, const struct rtmp_event *e)
+{
+    struct listener *l = arg;
+    if (e->type == RTMP_EVENT_PUBLISH) {
+        l->sum += (unsigned)(strlen(e->path) + strlen(e->query) + strlen(e->tc_url));
+        if ((l->flags & FLAG_REFUSE) != 0) {
+            rtmp_session_refuse(l->session, "NetStream.Publish.BadName", "no");
+        } else if ((l->flags & FLAG_LATER) == 0) {
+            rtmp_session_accept(l->session);
+        }
+        return;
+    }
+    if (e->type == RTMP_EVENT_TRACK) {
+        const struct track_params *t = track_params(e->track);
+        check(t->kind == TRACK_VIDEO ? t->width > 0 && t->height > 0
+                                     : t->sample_rate > 0 && t->channels > 0);
+        read_span(l, t->config);
+    } else if (e->type == RTMP_EVENT_PACKET) {
+        read_span(l, e->packet->data);
+        if ((l->flags & FLAG_CLOSE_EARLY) != 0) {
+            rtmp_session_refuse(l->session, "NetStream.Publish.Failed", "no");
+        }
+    }
+}
+
+static void feed(struct listener *l, const uint8_t *data, size_t size, size_t cut)
+{
+    enum err e = ERR_OK;
+    while (size > 0 && e == ERR_OK) {
+        size_t n = cut > 0 && cut < size ? cut : size;
+        e = rtmp_session_feed(l->session, span_of(data, n));
+        check((e == ERR_OK) == (rtmp_session_why(l->session)[0] == '\0'));
+        check(rtmp_session_output(l->session)->len <= OUTPUT_MAX);
+        if ((l->flags & FLAG_LATER) != 0) {
+            rtmp_session_accept(l->session);
+        }
+        data += n;
+        size -= n;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct listener l = {.flags = 0};
+    size_t cut = 0;
+    if (size == 0) {
+        return 0;
+    }
+    l.session = rtmp_session_create(on_event, &l);
+    if (data[0] != VERSION) {
+        static const uint8_t handshake[HANDSHAKE_BYTES] = {VERSION};
+        feed(&l, handshake, sizeof handshake, 0);
+        l.flags = data[0];
+        cut = data[0] & CUT_MASK;
+        data++;
+        size--;
+    }
+    feed(&l, data, size, cut);
+    rtmp_session_destroy(l.session);
+    check(blob_live_bytes() == 0);
+    return 0;
+}

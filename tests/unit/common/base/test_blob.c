@@ -1,0 +1,109 @@
+#include "base/blob.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "tests/support/unit.h"
+
+static int released;
+
+static void release(void *arg)
+{
+    ck_assert_ptr_eq(arg, &released);
+    released++;
+}
+
+START_TEST(a_copy_is_its_own)
+{
+    char bytes[] = "hello";
+    struct blob *b = blob_copy(span_cstr(bytes));
+    bytes[0] = 'j';
+    ck_assert(span_equal(blob_span(b), span_cstr("hello")));
+    ck_assert_uint_eq(blob_live_bytes(), 5);
+    blob_unref(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(the_last_reference_frees)
+{
+    struct blob *b = blob_create(100);
+    memset(blob_bytes(b), 7, 100);
+    ck_assert_ptr_eq(blob_ref(b), b);
+    blob_unref(b);
+    ck_assert_uint_eq(blob_live_bytes(), 100);
+    ck_assert_uint_eq(blob_span(b).data[99], 7);
+    blob_unref(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(wrapped_memory_is_released_once)
+{
+    struct blob *b = blob_wrap("abc", 3, release, &released);
+    ck_assert(span_equal(blob_span(b), span_cstr("abc")));
+    blob_ref(b);
+    blob_unref(b);
+    ck_assert_int_eq(released, 0);
+    blob_unref(b);
+    ck_assert_int_eq(released, 1);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(nothing_is_an_empty_span)
+{
+    blob_unref(NULL);
+    ck_assert_uint_eq(blob_span(NULL).len, 0);
+    struct blob *b = blob_create(0);
+    ck_assert_ptr_nonnull(b);
+    ck_assert_uint_eq(blob_span(b).len, 0);
+    blob_unref(b);
+    b = blob_copy(span_of(NULL, 0));
+    ck_assert_uint_eq(blob_span(b).len, 0);
+    blob_unref(b);
+}
+END_TEST
+
+START_TEST(refused_memory_gives_null)
+{
+    ck_assert_ptr_null(blob_create(SIZE_MAX));
+    ck_assert_ptr_null(blob_create(SIZE_MAX - 8));
+    mem_fail_nth(1);
+    ck_assert_ptr_null(blob_create(10));
+    mem_fail_nth(1);
+    ck_assert_ptr_null(blob_copy(span_cstr("x")));
+    mem_fail_nth(1);
+    ck_assert_ptr_null(blob_wrap("abc", 3, release, &released));
+    ck_assert_int_eq(released, 0);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+static void *ref_and_unref(void *arg)
+{
+    for (int i = 0; i < 100000; i++) {
+        blob_unref(blob_ref(arg));
+    }
+    return NULL;
+}
+
+START_TEST(threads_share_references)
+{
+    struct blob *b = blob_wrap("abc", 3, release, &released);
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ref_and_unref, b), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    ck_assert_int_eq(released, 0);
+    blob_unref(b);
+    ck_assert_int_eq(released, 1);
+}
+END_TEST
+
+UNIT_MAIN("blob", a_copy_is_its_own, the_last_reference_frees, wrapped_memory_is_released_once,
+          nothing_is_an_empty_span, refused_memory_gives_null, threads_share_references)
