@@ -91,7 +91,6 @@ START_TEST(configurations_that_cannot_work)
         {"-orchSecret", "s", "-serviceAddr", "127.0.0.1:x", NULL},
         {"-orchSecret", "s", "-serviceAddr", "127.0.0.1:0", NULL},
         {"-orchSecret", "s", "-heartbeatMs", "500", "-peerTimeoutMs", "500", NULL},
-        {"-orchSecret", "/dev/null", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ck_assert_msg(create(cases[i]) != ERR_OK, "case %zu", i);
@@ -99,6 +98,18 @@ START_TEST(configurations_that_cannot_work)
         mem_free(config);
         config = NULL;
     }
+}
+END_TEST
+
+START_TEST(a_secret_file_without_a_secret)
+{
+    char path[sizeof d.data_dir + 16];
+    snprintf(path, sizeof path, "%s/secret", d.data_dir);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs("\nsecond line\n", f);
+    fclose(f);
+    ck_assert_int_eq(create(FLAGS("-orchSecret", path)), ERR_NOENT);
 }
 END_TEST
 
@@ -204,6 +215,7 @@ int main(void)
     tcase_set_timeout(tc, 20);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, configurations_that_cannot_work);
+    tcase_add_test(tc, a_secret_file_without_a_secret);
     tcase_add_test(tc, an_address_in_use_leaves_the_credential_alone);
     tcase_add_test(tc, a_broadcaster_here_finds_its_credential);
     tcase_add_test(tc, a_broadcaster_here_finds_it_by_every_local_name);
