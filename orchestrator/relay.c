@@ -15,7 +15,7 @@
 
 #define LINK_VERSION_MIN 1
 #define REASON_MAX       400
-#define SAID_MAX         64 /* of what a peer says about itself, inside a reason */
+#define SAID_MAX         33 /* of what a peer says about itself, inside a reason */
 
 /* A peer that has said hello. */
 struct peer {
@@ -163,7 +163,7 @@ static const char *check_hello(const struct relay *r, const struct link_event *e
     if (h->version_max < LINK_VERSION_MIN || h->version_min > LINK_VERSION) {
         words_copy(said, sizeof said, h->software);
         snprintf(text, REASON_MAX,
-                 "the peer (software %.32s) speaks versions %u to %u of the link, this "
+                 "the peer (software %s) speaks versions %u to %u of the link, this "
                  "orchestrator (software %.32s) versions %u to %u: run the same release on both",
                  said, h->version_min, h->version_max, software_version, LINK_VERSION_MIN,
                  LINK_VERSION);
