@@ -165,4 +165,4 @@ clean: ## removes what was built
 include tests/checks.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.SECONDARY:
+.PRECIOUS: $(BUILD)/obj/%.o
