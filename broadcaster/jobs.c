@@ -12,6 +12,10 @@
 
 #define INPUTS_FIRST_CAP 64
 
+/* How long a segment may be open: what the cutter and the repair of times allow, a publisher's
+ * stalls included. The orchestrator's deadline counts from the opening, ours from the end. */
+#define SEGMENT_SPAN_MS 15000
+
 /* Encoder settings of a rung; they travel in every JOB_OPEN, no host adds any of its own. */
 #define RUNG_PRESET      "veryfast"
 #define RUNG_CRF         23
@@ -135,7 +139,7 @@ static enum err send_open(struct job_stream *s, struct job *job)
     m.open.stream = s->id;
     m.open.msn = job->msn;
     m.open.track = *track_params(job->video);
-    m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + 2000);
+    m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + SEGMENT_SPAN_MS);
     job->n_wire_rungs = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].complete) {
@@ -167,7 +171,7 @@ static enum err send_input(struct jobs *j, struct job *job, const struct input *
     m.unit = (struct link_unit){.part = in->part, .packets = &lp, .n_packets = 1, .seq = job->seq};
     struct blob *payload = blob_slice(p->blob, p->data);
     if (payload == NULL) {
-        return ERR_AGAIN;
+        return ERR_NOMEM;
     }
     enum err e = j->send(j->send_arg, &m, payload);
     blob_unref(payload);
@@ -186,8 +190,9 @@ static enum err send_last(struct jobs *j, struct job *job)
     return j->send(j->send_arg, &m, NULL);
 }
 
-/* Sends what can be sent now; ERR_AGAIN when the queue is full. */
-static enum err job_pump(struct job_stream *s, struct job *job)
+/* Sends what can be sent now. ERR_AGAIN: the queue is full; anything else: the job cannot be sent.
+ */
+static enum err job_send(struct job_stream *s, struct job *job)
 {
     if (!s->owner->connected || job->failed) {
         return ERR_OK;
@@ -205,43 +210,6 @@ static enum err job_pump(struct job_stream *s, struct job *job)
         job->last_sent = e == ERR_OK;
     }
     return e;
-}
-
-static void pump_all(struct jobs *j)
-{
-    LIST_EACH (&j->streams, sn, sn_next) {
-        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
-        LIST_EACH (&s->jobs, jn, jn_next) {
-            if (job_pump(s, LIST_ITEM(jn, struct job, node)) != ERR_OK) {
-                return;
-            }
-        }
-    }
-}
-
-void jobs_writable(struct jobs *j)
-{
-    pump_all(j);
-}
-
-static void forget_opening(struct job *job)
-{
-    job->wire_id = 0;
-    job->sent = 0;
-    job->seq = 0;
-    job->last_sent = false;
-}
-
-void jobs_set_connected(struct jobs *j, bool connected)
-{
-    j->connected = connected;
-    LIST_EACH (&j->streams, sn, sn_next) {
-        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
-        LIST_EACH (&s->jobs, jn, jn_next) {
-            forget_opening(LIST_ITEM(jn, struct job, node));
-        }
-    }
-    pump_all(j);
 }
 
 /* --- settling --- */
@@ -287,13 +255,15 @@ static void cancel_on_wire(struct jobs *j, struct job *job, const char *reason)
  */
 static void give_up(struct job_stream *s, struct job *job, const char *reason)
 {
+    if (!job->failed) {
+        log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
+                 reason);
+    }
     job->failed = true;
     cancel_on_wire(s->owner, job, reason);
     if (job->source == NULL) {
         return;
     }
-    log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
-             reason);
     s->owner->counters.given_up++;
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].settled) {
@@ -301,6 +271,56 @@ static void give_up(struct job_stream *s, struct job *job, const char *reason)
         }
     }
     job_destroy(s, job);
+}
+
+/* False: the queue is full, what is kept goes out when there is room. A job that cannot be sent for
+ * another reason is given up, so that it holds up no other. */
+static bool job_pump(struct job_stream *s, struct job *job)
+{
+    enum err e = job_send(s, job);
+    if (e != ERR_OK && e != ERR_AGAIN) {
+        char reason[96];
+        snprintf(reason, sizeof reason, "it cannot be sent to the orchestrator: %s", err_text(e));
+        give_up(s, job, reason);
+    }
+    return e != ERR_AGAIN;
+}
+
+static void pump_all(struct jobs *j)
+{
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            if (!job_pump(s, LIST_ITEM(jn, struct job, node))) {
+                return;
+            }
+        }
+    }
+}
+
+void jobs_writable(struct jobs *j)
+{
+    pump_all(j);
+}
+
+static void forget_opening(struct job *job)
+{
+    job->wire_id = 0;
+    job->sent = 0;
+    job->seq = 0;
+    job->last_sent = false;
+}
+
+void jobs_set_connected(struct jobs *j, bool connected)
+{
+    j->connected = connected;
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            forget_opening(LIST_ITEM(jn, struct job, node));
+        }
+    }
+    pump_all(j);
 }
 
 /* --- in --- */
@@ -455,7 +475,8 @@ void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
 
 static enum err add_input(struct job *job, const struct packet *p, uint32_t part)
 {
-    if (job->input_bytes + p->data.len > JOB_INPUT_MAX) {
+    size_t cost = sizeof(struct input) + p->data.len;
+    if (job->input_bytes + cost > JOB_INPUT_MAX) {
         return ERR_LIMIT;
     }
     if (job->n_inputs == job->cap_inputs) {
@@ -468,23 +489,22 @@ static enum err add_input(struct job *job, const struct packet *p, uint32_t part
         job->cap_inputs = cap;
     }
     job->inputs[job->n_inputs++] = (struct input){packet_ref(p), part};
-    job->input_bytes += p->data.len;
+    job->input_bytes += cost;
     return ERR_OK;
 }
 
 void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part)
 {
     struct job *job = open_job(s);
-    if (job == NULL || job->failed) {
-        return;
+    if (job == NULL || job->failed || p->data.len == 0) {
+        return; /* an empty access unit shows nothing, and the link carries none */
     }
     enum err e = add_input(job, p, part);
     if (e != ERR_OK) {
         give_up(s, job, err_text(e));
         return;
     }
-    e = job_pump(s, job);
-    (void)e; /* full: what is kept goes out when there is room */
+    job_pump(s, job);
 }
 
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms)
@@ -499,6 +519,5 @@ void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t no
         give_up(s, job, "its job had failed");
         return;
     }
-    enum err e = job_pump(s, job);
-    (void)e;
+    job_pump(s, job);
 }
