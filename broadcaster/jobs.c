@@ -23,17 +23,12 @@
 #define RUNG_DTS_DELAY   1
 #define RUNG_PARTS_PER_S 3
 
-struct input {
-    struct packet packet;
-    uint32_t part;
-};
-
 struct job {
     struct list node; /* of its stream, rising msn */
     uint64_t wire_id; /* of the present opening; 0 = not open at the orchestrator */
     uint64_t msn;
     struct track *video;
-    struct input *inputs;
+    struct packet *inputs;
     size_t n_inputs, cap_inputs, input_bytes;
     size_t sent;
     uint32_t seq;
@@ -94,7 +89,7 @@ static void job_destroy(struct job_stream *s, struct job *job)
     list_remove(&job->node);
     s->n_jobs--;
     for (size_t i = 0; i < job->n_inputs; i++) {
-        packet_unref(&job->inputs[i].packet);
+        packet_unref(&job->inputs[i]);
     }
     for (size_t i = 0; i < s->n; i++) {
         jobs_rung_fini(&job->rungs[i]);
@@ -157,9 +152,8 @@ static enum err send_open(struct job_stream *s, struct job *job)
     return e;
 }
 
-static enum err send_input(struct jobs *j, struct job *job, const struct input *in)
+static enum err send_input(struct jobs *j, struct job *job, const struct packet *p)
 {
-    const struct packet *p = &in->packet;
     struct link_packet lp = {
         .length = (uint32_t)p->data.len,
         .dts = p->dts,
@@ -168,7 +162,7 @@ static enum err send_input(struct jobs *j, struct job *job, const struct input *
         .flags = p->flags,
     };
     struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
-    m.unit = (struct link_unit){.part = in->part, .packets = &lp, .n_packets = 1, .seq = job->seq};
+    m.unit = (struct link_unit){.packets = &lp, .n_packets = 1, .seq = job->seq};
     struct blob *payload = blob_slice(p->blob, p->data);
     if (payload == NULL) {
         return ERR_NOMEM;
@@ -182,7 +176,6 @@ static enum err send_last(struct jobs *j, struct job *job)
 {
     struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
     m.unit = (struct link_unit){
-        .part = job->n_inputs > 0 ? job->inputs[job->n_inputs - 1].part : 0,
         .last = true,
         .duration = (uint32_t)segment_info(job->source)->duration,
         .seq = job->seq,
@@ -473,33 +466,33 @@ void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
     s->n_jobs++;
 }
 
-static enum err add_input(struct job *job, const struct packet *p, uint32_t part)
+static enum err add_input(struct job *job, const struct packet *p)
 {
-    size_t cost = sizeof(struct input) + p->data.len;
+    size_t cost = sizeof(struct packet) + p->data.len;
     if (job->input_bytes + cost > JOB_INPUT_MAX) {
         return ERR_LIMIT;
     }
     if (job->n_inputs == job->cap_inputs) {
         size_t cap = job->cap_inputs > 0 ? job->cap_inputs * 2 : INPUTS_FIRST_CAP;
-        struct input *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
+        struct packet *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
         if (inputs == NULL) {
             return ERR_NOMEM;
         }
         job->inputs = inputs;
         job->cap_inputs = cap;
     }
-    job->inputs[job->n_inputs++] = (struct input){packet_ref(p), part};
+    job->inputs[job->n_inputs++] = packet_ref(p);
     job->input_bytes += cost;
     return ERR_OK;
 }
 
-void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part)
+void jobs_packet(struct job_stream *s, const struct packet *p)
 {
     struct job *job = open_job(s);
     if (job == NULL || job->failed || p->data.len == 0) {
         return; /* an empty access unit shows nothing, and the link carries none */
     }
-    enum err e = add_input(job, p, part);
+    enum err e = add_input(job, p);
     if (e != ERR_OK) {
         give_up(s, job, err_text(e));
         return;

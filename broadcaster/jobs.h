@@ -56,7 +56,7 @@ void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
 /* The next segment begins: numbers rise. packets then follow in decoding order (a reference of each
  * is taken), those with PACKET_PREROLL first. */
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video);
-void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part);
+void jobs_packet(struct job_stream *s, const struct packet *p);
 
 /* The open segment is complete; source gives times, flags and sound to the rungs' segments. */
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms);

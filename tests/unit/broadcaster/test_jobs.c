@@ -98,7 +98,7 @@ static void send_shifted(struct bench *b, int64_t dts, int64_t pts, size_t size)
 {
     struct blob *blob = blob_create(size);
     struct packet p = {.dts = dts, .pts = pts, .blob = blob, .data = blob_span(blob)};
-    jobs_packet(b->stream, &p, 0);
+    jobs_packet(b->stream, &p);
     blob_unref(blob);
 }
 
@@ -107,7 +107,7 @@ static void send_packet(struct bench *b, int64_t dts, unsigned flags)
     struct blob *blob = blob_create(50);
     struct packet p = {
         .dts = dts, .pts = dts, .flags = flags, .blob = blob, .data = blob_span(blob)};
-    jobs_packet(b->stream, &p, 0);
+    jobs_packet(b->stream, &p);
     blob_unref(blob);
 }
 

@@ -17,8 +17,7 @@ static struct job *make(size_t rungs)
 static enum err keep(struct job *j, uint32_t seq, size_t n_packets, bool last, struct blob *payload)
 {
     static struct link_packet packets[3] = {{.length = 1}, {.length = 2}, {.length = 3}};
-    struct link_unit u = {
-        .packets = packets, .n_packets = n_packets, .seq = seq, .last = last, .part = seq};
+    struct link_unit u = {.packets = packets, .n_packets = n_packets, .seq = seq, .last = last};
     const char *why = NULL;
     enum err e = job_keep(j, &u, payload, &why);
     ck_assert((e == ERR_PROTO) == (why != NULL));

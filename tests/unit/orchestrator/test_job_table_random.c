@@ -243,11 +243,8 @@ static void send_unit(struct sim *s, size_t k)
         return;
     }
     struct link_packet p = {.length = 5, .pts = (int64_t)k};
-    struct link_unit u = {.packets = &p,
-                          .n_packets = 1,
-                          .part = j->units_sent,
-                          .seq = j->units_sent,
-                          .last = j->units_sent == UNITS - 1};
+    struct link_unit u = {
+        .packets = &p, .n_packets = 1, .seq = j->units_sent, .last = j->units_sent == UNITS - 1};
     struct blob *payload = blob_create(5);
     memset(blob_bytes(payload), (int)j->units_sent, 5);
     j->units_sent++;
