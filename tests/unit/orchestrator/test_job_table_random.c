@@ -229,8 +229,8 @@ static void open_job(struct sim *s, uint32_t deadline_ms)
                               .deadline_ms = deadline_ms,
                               .n_ladder = j->rungs};
     for (uint32_t i = 0; i < j->rungs; i++) {
-        o.ladder[i] =
-            (struct link_rung){.name = "r", .preset = "p", .width = (i + 1) * 100, .height = 1};
+        o.ladder[i] = (struct link_rung){
+            .name = "r", .preset = "p", .width = (i + 1) * 100, .height = 1, .frames_per_part = 1};
     }
     s->n_jobs++;
     job_table_open(s->table, j->broadcaster, s->n_jobs, &o, s->now);
@@ -260,8 +260,10 @@ static void emit(struct sim *s, size_t k, bool spoil)
     if (part >= a->units || part >= UNITS) {
         return;
     }
-    struct link_packet p = {
-        .length = 1, .dts = part * 100, .flags = a->emitting[i] ? 0 : PACKET_KEY};
+    struct link_packet p = {.length = 1,
+                            .dts = part * 100,
+                            .pts = part * 100,
+                            .flags = a->emitting[i] ? 0 : PACKET_KEY};
     struct link_unit u = {.rung = i,
                           .part = part,
                           .packets = &p,

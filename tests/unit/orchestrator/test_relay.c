@@ -270,7 +270,7 @@ static void open_job(struct fake *b, uint64_t job)
                                           .bitrate_bps = 400000,
                                           .buffer_bits = 400000,
                                           .crf = 23,
-                                          .frames_per_part = 10};
+                                          .frames_per_part = 1};
     tell(b, &m, NULL);
 }
 
