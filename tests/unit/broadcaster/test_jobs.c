@@ -129,19 +129,27 @@ static void whole_segment(struct bench *b, uint64_t msn, int64_t now)
     close_segment(b, msn, now);
 }
 
+/* A whole part: ten frames of 30 per second, a byte each. */
+#define PART_FRAMES 10
+
 static void answer(struct bench *b, uint64_t job, uint32_t rung, uint32_t part, bool last)
 {
-    struct link_packet lp = {
-        .length = 10, .dts = part * 30000 + 1, .pts = part * 30000 + 1, .duration = 30000};
+    static const uint8_t config[] = {1,    66, 192, 13, 0xff, 0xe1, 0, 4,
+                                     0x67, 66, 192, 13, 1,    0,    1, 0x68};
+    struct link_packet lp[PART_FRAMES];
+    for (uint32_t i = 0; i < PART_FRAMES; i++) {
+        int64_t t = (int64_t)(part * PART_FRAMES + i) * 3000;
+        lp[i] = (struct link_packet){.length = 1, .dts = t, .pts = t, .duration = 3000};
+    }
     struct link_msg m = {.type = LINK_RUNG_UNIT, .job = job};
     m.unit = (struct link_unit){.rung = rung,
                                 .part = part,
-                                .packets = &lp,
-                                .n_packets = 1,
+                                .packets = lp,
+                                .n_packets = PART_FRAMES,
                                 .last = last,
-                                .config = part == 0 ? span_cstr("config") : span_of(NULL, 0),
+                                .config = span_of(config, part == 0 ? sizeof config : 0),
                                 .config_hash = 42};
-    struct blob *payload = blob_create(10);
+    struct blob *payload = blob_create(PART_FRAMES);
     jobs_on_message(b->jobs, &m, payload);
     blob_unref(payload);
 }
