@@ -246,6 +246,16 @@ size_t link_queued(const struct link *k, link_peer peer)
     return s != NULL ? atomic_load(&s->gauge->bytes) : 0;
 }
 
+void link_set_beat(struct link *k, uint32_t heartbeat_ms, uint32_t timeout_ms)
+{
+    assert(!k->listening);
+    if (heartbeat_ms > 0 && heartbeat_ms < timeout_ms && timeout_ms <= LINK_TIMEOUT_MAX_MS) {
+        command(k, (struct link_command){.type = COMMAND_BEAT,
+                                         .heartbeat_ms = (int)heartbeat_ms,
+                                         .timeout_ms = (int)timeout_ms});
+    }
+}
+
 void link_drop(struct link *k, link_peer peer)
 {
     assert(k->listening);

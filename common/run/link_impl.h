@@ -25,6 +25,8 @@
  * of small messages too. */
 #define LINK_FRAME_COST 256
 
+#define LINK_TIMEOUT_MAX_MS (60 * 60 * 1000) /* that another side may ask for */
+
 /* Bytes of messages that the thread may have given to the loop before it stops reading, which fills
  * ZeroMQ's queue, then TCP's, and so reaches the sender. One message more can pass. */
 #define LINK_INBOUND_MAX (16 * 1024 * 1024)
@@ -54,7 +56,7 @@ struct link_mail {
 };
 
 /* To the thread. */
-enum link_command_type { COMMAND_SEND, COMMAND_DROP, COMMAND_QUIT };
+enum link_command_type { COMMAND_SEND, COMMAND_DROP, COMMAND_BEAT, COMMAND_QUIT };
 
 struct link_command {
     struct list node;
@@ -62,7 +64,8 @@ struct link_command {
     link_peer number;
     struct blob *envelope, *payload; /* COMMAND_SEND; in the gauge already */
     struct link_gauge *gauge;
-    int linger_ms; /* COMMAND_QUIT */
+    int linger_ms;                /* COMMAND_QUIT */
+    int heartbeat_ms, timeout_ms; /* COMMAND_BEAT */
 };
 
 /* A connection as the loop knows it. */
@@ -86,7 +89,7 @@ struct link {
     /* constant */
     bool listening;
     char *addr;
-    struct link_config config;
+    struct link_config config; /* but heartbeat_ms and timeout_ms, which are the thread's */
     /* any thread */
     pthread_mutex_t lock;
     struct list commands; /* under the lock */

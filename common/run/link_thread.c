@@ -248,6 +248,10 @@ static void run_command(struct link_thread *t, const struct link_command *c)
     case COMMAND_DROP:
         link_door_drop(t, c->number);
         break;
+    case COMMAND_BEAT:
+        t->link->config.heartbeat_ms = c->heartbeat_ms;
+        t->link->config.timeout_ms = c->timeout_ms;
+        break;
     case COMMAND_QUIT:
         t->quit = true;
         t->linger_ms = c->linger_ms;

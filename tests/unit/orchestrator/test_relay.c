@@ -137,6 +137,11 @@ static bool is_up(const void *arg)
     return ((const struct fake *)arg)->up;
 }
 
+static bool is_down(const void *arg)
+{
+    return ((const struct fake *)arg)->down;
+}
+
 static bool is_welcomed(const void *arg)
 {
     return ((const struct fake *)arg)->welcomed;
@@ -165,7 +170,8 @@ static void tell(struct fake *f, const struct link_msg *m, struct blob *payload)
     ck_assert_int_eq(link_send_msg(f->link, 0, m, payload), ERR_OK);
 }
 
-static void hello(struct fake *f, const char *role, uint32_t version, uint32_t capacity)
+static void hello_of(struct fake *f, const char *role, uint32_t version, uint32_t capacity,
+                     const char *instance)
 {
     struct link_msg m = {.type = LINK_HELLO, .reason = ""};
     m.hello = (struct link_hello){.version_min = version,
@@ -174,8 +180,14 @@ static void hello(struct fake *f, const char *role, uint32_t version, uint32_t c
                                   .name = "fake",
                                   .encoder = strcmp(role, "transcoder") == 0 ? "x264" : "",
                                   .software = "0",
+                                  .instance = instance,
                                   .capacity = capacity};
     tell(f, &m, NULL);
+}
+
+static void hello(struct fake *f, const char *role, uint32_t version, uint32_t capacity)
+{
+    hello_of(f, role, version, capacity, "");
 }
 
 static struct fake *join(enum link_role role, uint32_t capacity)
@@ -258,7 +270,7 @@ static void open_job(struct fake *b, uint64_t job)
                                           .bitrate_bps = 400000,
                                           .buffer_bits = 400000,
                                           .crf = 23,
-                                          .frames_per_part = 10};
+                                          .frames_per_part = 1};
     tell(b, &m, NULL);
 }
 
@@ -556,6 +568,28 @@ START_TEST(a_second_hello_brings_up_to_date)
 }
 END_TEST
 
+/* The old connection is not known to be dead yet. */
+START_TEST(a_peer_that_comes_back_replaces_itself)
+{
+    struct fake *b = join(LINK_ROLE_BROADCASTER, 0);
+    struct fake *t1 = dial(LINK_ROLE_TRANSCODER);
+    hello_of(t1, "transcoder", LINK_VERSION, 2, "a1b2");
+    WAIT(is_welcomed, t1);
+    open_job(b, 1);
+    wait_msg(t1, LINK_JOB_OPEN, 1);
+    struct fake *other = dial(LINK_ROLE_TRANSCODER);
+    hello_of(other, "transcoder", LINK_VERSION, 0, "a1b3");
+    WAIT(is_welcomed, other);
+    struct fake *t2 = dial(LINK_ROLE_TRANSCODER);
+    hello_of(t2, "transcoder", LINK_VERSION, 2, "a1b2");
+    wait_msg(t2, LINK_JOB_OPEN, 1);
+    ck_assert_uint_eq(roster()->n_transcoders, 2);
+    WAIT(is_down, t1);
+    ck_assert(!other->down);
+    ck_assert_uint_eq(roster_load(roster()), 1);
+}
+END_TEST
+
 START_TEST(the_end_is_told)
 {
     struct fake *b = join(LINK_ROLE_BROADCASTER, 0);
@@ -664,6 +698,7 @@ int main(void)
     tcase_add_test(tc, a_role_must_be_the_keys);
     tcase_add_test(tc, what_a_peer_may_not_send_is_dropped);
     tcase_add_test(tc, a_second_hello_brings_up_to_date);
+    tcase_add_test(tc, a_peer_that_comes_back_replaces_itself);
     tcase_add_test(tc, the_end_is_told);
     tcase_add_test(tc, an_address_in_use_is_told);
     tcase_add_test(tc, units_wait_for_a_slow_transcoder);
