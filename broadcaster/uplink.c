@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "run/events.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -62,6 +63,7 @@ static void on_welcome(struct uplink *u, const struct link_welcome *w)
     link_set_beat(u->link, w->heartbeat_ms, w->timeout_ms);
     loop_timer_stop(u->retry);
     strncpy(u->session, w->session, sizeof u->session - 1);
+    event_emit("orchestrator_connected", "address", u->addr);
     log_info("uplink", "connected", "orchestrator=%s session=%s", u->addr, u->session);
     jobs_set_connected(u->jobs, true);
 }
@@ -70,6 +72,7 @@ static void lose(struct uplink *u)
 {
     if (u->welcomed) {
         u->welcomed = false;
+        event_emit("orchestrator_lost", "address", u->addr);
         log_warn("uplink", "lost", "orchestrator=%s; rungs pause, the source goes on, redialling",
                  u->addr);
         jobs_set_connected(u->jobs, false);
@@ -231,6 +234,11 @@ enum err uplink_send(void *arg, const struct link_msg *m, struct blob *payload)
 {
     struct uplink *u = arg;
     return u->welcomed ? link_send_msg(u->link, 0, m, payload) : ERR_AGAIN;
+}
+
+bool uplink_connected(const struct uplink *u)
+{
+    return u->welcomed;
 }
 
 void uplink_status(const struct uplink *u, struct json *object)
