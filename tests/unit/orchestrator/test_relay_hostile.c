@@ -213,6 +213,18 @@ static bool has_given_up(const void *arg)
     return job_table_counters(relay_table(relay)).failed >= *(const unsigned *)arg;
 }
 
+struct wanted_unit {
+    const struct fake *fake;
+    uint64_t job;
+};
+
+static bool has_unit_of(const void *arg)
+{
+    const struct wanted_unit *w = arg;
+    const struct got *newest = last_of(w->fake, LINK_JOB_UNIT);
+    return newest != NULL && newest->job == w->job;
+}
+
 /* A segment without an end, one with units behind its end, one with a hole, one that is empty. */
 START_TEST(segments_that_cannot_be)
 {
@@ -242,6 +254,8 @@ START_TEST(segments_that_cannot_be)
     WAIT(has_given_up, &failed);
     send_unit(evil, 1, 7, false, 10); /* of what is over */
     send_unit(b, HONEST, 0, true, 100);
+    struct wanted_unit unit = {good, attempt};
+    WAIT(has_unit_of, &unit); /* behind all that was for the other job */
     finish_honestly(b, good, attempt);
     ck_assert_uint_eq(gauges().held_bytes, 0);
 }
