@@ -236,6 +236,11 @@ enum err uplink_send(void *arg, const struct link_msg *m, struct blob *payload)
     return u->welcomed ? link_send_msg(u->link, 0, m, payload) : ERR_AGAIN;
 }
 
+bool uplink_connected(const struct uplink *u)
+{
+    return u->welcomed;
+}
+
 void uplink_status(const struct uplink *u, struct json *object)
 {
     struct json *j = json_new_object();

@@ -216,6 +216,15 @@ static void status(void *role, struct json *object)
     report_status(o->relay, o->addr, object);
 }
 
+static void sentence(void *role, char *text, size_t size)
+{
+    const struct orchestrator *o = role;
+    const struct roster *r = job_table_roster(relay_table(o->relay));
+    struct job_table_gauges g = job_table_gauges(relay_table(o->relay));
+    snprintf(text, size, "connected: %u transcoders, %u broadcasters; %u of %u streams at work",
+             r->n_transcoders, r->n_broadcasters, g.sessions, g.max_sessions);
+}
+
 static void metrics(void *role, struct buf *out)
 {
     const struct orchestrator *o = role;
@@ -233,4 +242,5 @@ const struct role orchestrator_role = {
     .destroy = destroy,
     .status = status,
     .metrics = metrics,
+    .sentence = sentence,
 };

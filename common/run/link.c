@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,8 +250,9 @@ size_t link_queued(const struct link *k, link_peer peer)
 void link_set_beat(struct link *k, uint32_t heartbeat_ms, uint32_t timeout_ms)
 {
     assert(!k->listening);
-    if (heartbeat_ms > 0 && heartbeat_ms < timeout_ms && timeout_ms <= LINK_TIMEOUT_MAX_MS) {
+    if (heartbeat_ms > 0 && heartbeat_ms < timeout_ms && timeout_ms <= INT_MAX) {
         command(k, (struct link_command){.type = COMMAND_BEAT,
+                                         .number = k->slots[0].number,
                                          .heartbeat_ms = (int)heartbeat_ms,
                                          .timeout_ms = (int)timeout_ms});
     }

@@ -25,8 +25,6 @@
  * of small messages too. */
 #define LINK_FRAME_COST 256
 
-#define LINK_TIMEOUT_MAX_MS (60 * 60 * 1000) /* that another side may ask for */
-
 /* Bytes of messages that the thread may have given to the loop before it stops reading, which fills
  * ZeroMQ's queue, then TCP's, and so reaches the sender. One message more can pass. */
 #define LINK_INBOUND_MAX (16 * 1024 * 1024)
@@ -89,7 +87,7 @@ struct link {
     /* constant */
     bool listening;
     char *addr;
-    struct link_config config; /* but heartbeat_ms and timeout_ms, which are the thread's */
+    struct link_config config;
     /* any thread */
     pthread_mutex_t lock;
     struct list commands; /* under the lock */
@@ -156,6 +154,7 @@ struct link_thread {
     struct link_door *door;     /* listening */
     struct link_dialer *dialer; /* dialling */
     struct blob *ping;
+    int heartbeat_ms, timeout_ms; /* of the config, or what this connection was told */
     struct link_log log;
     int64_t now_ms;
     enum link_read read; /* of the last round */
@@ -275,5 +274,6 @@ enum link_read link_dialer_receive(struct link_thread *t);
 void link_dialer_settle(struct link_thread *t);
 void link_dialer_tick(struct link_thread *t, int64_t elapsed_ms);
 void link_dialer_send(struct link_thread *t, const struct link_command *c);
+void link_dialer_beat(struct link_thread *t, const struct link_command *c);
 
 #endif

@@ -724,6 +724,10 @@ START_TEST(the_dialler_takes_the_beat_it_is_told)
     ck_assert_int_eq(t.downs, 0);
     kill(pid, SIGSTOP);
     RUN_UNTIL(t.downs == 1);
+    kill(pid, SIGCONT);
+    RUN_UNTIL(t.ups == 2); /* whatever it was told, the next handshake has its own time */
+    link_set_beat(t.k, 1, 2);
+    RUN_UNTIL(t.downs == 2 && t.ups == 3);
     kill_and_wait(pid);
     link_destroy(t.k, 0);
     teardown();
