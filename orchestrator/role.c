@@ -231,12 +231,20 @@ static void metrics(void *role, struct buf *out)
     report_metrics(o->relay, out);
 }
 
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"serviceAddr", "127.0.0.1:8936"},
+    {"cliAddr", "127.0.0.1:7936"},
+    {NULL, NULL},
+};
+
 const struct role orchestrator_role = {
     .name = "orchestrator",
     .default_cli_addr_port = "7935",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
+    .samples = samples,
     .create = create,
     .stop = stop,
     .destroy = destroy,

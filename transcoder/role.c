@@ -25,7 +25,7 @@ struct config {
 #define FIELD(f) offsetof(struct config, f)
 
 static const struct option options[] = {
-    {"orchAddr", OPTION_STRING, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
+    {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
      "The orchestrator that gives the jobs; the first of a list is used."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
      "The secret shared with the orchestrator, or a file whose first line it is."},
@@ -264,12 +264,20 @@ static void role_metrics(void *role, struct buf *out)
         (double)s.link.sent_bytes);
 }
 
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"orchAddr", "127.0.0.1:8936"},
+    {"cliAddr", "127.0.0.1:7937"},
+    {NULL, NULL},
+};
+
 const struct role transcoder_role = {
     .name = "transcoder",
     .default_cli_addr_port = "7935",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
+    .samples = samples,
     .create = role_create,
     .stop = role_stop,
     .destroy = role_destroy,

@@ -16,9 +16,12 @@ struct daemon_config {
     const char *network;
     const char *name;
     const char *run_dir;
+    const char *config_path;
     long verbosity;
     bool version;
     bool help;
+    bool print_config;
+    bool sample_config;
 };
 
 struct daemon {
@@ -34,6 +37,7 @@ struct role {
     const struct option *options;      /* the role's own, after the common ones */
     size_t n_options;
     size_t config_size;
+    const struct option_sample *samples; /* NULL, or what -sampleConfig says in earnest */
 
     /* Makes the role from its config (struct starts with struct daemon_config). On failure it has
      * logged one plain sentence that says what to do; the process then ends with 1. */
