@@ -33,30 +33,6 @@ struct walk {
 
 /* --- words --- */
 
-static unsigned line_of(yaml_mark_t mark)
-{
-    return (unsigned)mark.line + 1;
-}
-
-static enum err wrong(struct walk *w, unsigned line, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static enum err wrong(struct walk *w, unsigned line, const char *format, ...)
-{
-    size_t used = 0;
-    w->fault->line = line;
-    if (w->key != NULL) {
-        used = (size_t)snprintf(w->fault->text, CONFIG_WHY_MAX, "%s: ", w->key->name);
-        used = used < CONFIG_WHY_MAX ? used : CONFIG_WHY_MAX - 1;
-    }
-    va_list args;
-    va_start(args, format);
-    vsnprintf(w->fault->text + used, CONFIG_WHY_MAX - used, format, args);
-    va_end(args);
-    return ERR_PROTO;
-}
-
-/* --- what libyaml does not understand --- */
-
 /* The byte at libyaml's count of characters; 0 at the end. */
 static uint8_t byte_at(struct span text, size_t index)
 {
@@ -77,20 +53,69 @@ static unsigned line_at(struct span text, size_t offset)
     return line;
 }
 
+static enum err say(struct walk *w, unsigned line, const char *format, va_list args)
+{
+    size_t used = 0;
+    w->fault->line = line;
+    if (w->key != NULL) {
+        used = (size_t)snprintf(w->fault->text, CONFIG_WHY_MAX, "%s: ", w->key->name);
+        used = used < CONFIG_WHY_MAX ? used : CONFIG_WHY_MAX - 1;
+    }
+    vsnprintf(w->fault->text + used, CONFIG_WHY_MAX - used, format, args);
+    return ERR_PROTO;
+}
+
+static unsigned line_of(yaml_mark_t at)
+{
+    return (unsigned)at.line + 1;
+}
+
+static enum err wrong(struct walk *w, yaml_mark_t at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static enum err wrong(struct walk *w, yaml_mark_t at, const char *format, ...)
+{
+    /* libyaml makes the end a line of its own. */
+    bool end = w->text.len > 0 && byte_at(w->text, at.index) == 0;
+    va_list args;
+    va_start(args, format);
+    enum err e = say(w, end ? line_at(w->text, w->text.len - 1) : line_of(at), format, args);
+    va_end(args);
+    return e;
+}
+
+/* Names a line found otherwise; 0: the text as a whole. */
+static enum err wrong_line(struct walk *w, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static enum err wrong_line(struct walk *w, unsigned line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    enum err e = say(w, line, format, args);
+    va_end(args);
+    return e;
+}
+
+static enum err no_memory(struct walk *w)
+{
+    (void)wrong_line(w, 0, "there is not enough memory to read it");
+    return ERR_NOMEM;
+}
+
+/* --- what libyaml does not understand --- */
+
 static enum err not_yaml(struct walk *w)
 {
     const yaml_parser_t *p = &w->parser;
     const char *problem = p->problem != NULL ? p->problem : "it cannot be understood";
     if (p->error == YAML_MEMORY_ERROR) {
-        (void)wrong(w, 0, "there is not enough memory to read it");
-        return ERR_NOMEM;
+        return no_memory(w);
     }
     if (p->error == YAML_READER_ERROR) {
         w->key = NULL; /* libyaml reads ahead */
-        return wrong(w, line_at(w->text, p->problem_offset),
-                     strstr(problem, "control") != NULL
-                         ? "there is a control character; a file of settings is plain text"
-                         : "this is not UTF-8; save the file as UTF-8");
+        return wrong_line(w, line_at(w->text, p->problem_offset),
+                          strstr(problem, "control") != NULL
+                              ? "there is a control character; a file of settings is plain text"
+                              : "this is not UTF-8; save the file as UTF-8");
     }
     if (strstr(problem, "cannot start any token") != NULL &&
         byte_at(w->text, p->problem_mark.index) == '\t') {
@@ -98,12 +123,12 @@ static enum err not_yaml(struct walk *w)
     }
     bool at_beginning = false;
     const char *sentence = config_words_of(problem, &at_beginning);
-    unsigned line = line_of(at_beginning ? p->context_mark : p->problem_mark);
-    w->key = line == w->newest_line ? w->newest : NULL;
+    yaml_mark_t at = at_beginning ? p->context_mark : p->problem_mark;
+    w->key = line_of(at) == w->newest_line ? w->newest : NULL;
     if (sentence == NULL) {
-        return wrong(w, line, "this is not YAML (%s); put values in quotes", problem);
+        return wrong(w, at, "this is not YAML (%s); put values in quotes", problem);
     }
-    return wrong(w, line, "%s", sentence);
+    return wrong(w, at, "%s", sentence);
 }
 
 /* --- events --- */
@@ -146,12 +171,12 @@ static enum err next(struct walk *w)
     }
     if (anchor != NULL) {
         return wrong(
-            w, line_of(v->start_mark),
+            w, v->start_mark,
             "anchors (&name) and aliases (*name) are not read; write the value out, or put "
             "it in quotes");
     }
     if (tag != NULL) {
-        return wrong(w, line_of(v->start_mark),
+        return wrong(w, v->start_mark,
                      "tags (!name) are not read; delete it, or put the value in quotes");
     }
     return ERR_OK;
@@ -177,25 +202,25 @@ static bool is_null(const yaml_event_t *v)
 static enum err check_scalar(struct walk *w)
 {
     const yaml_event_t *v = &w->event;
-    unsigned line = line_of(v->start_mark);
+    yaml_mark_t at = v->start_mark;
     const yaml_char_t *text = v->data.scalar.value;
     yaml_scalar_style_t style = v->data.scalar.style;
     if (style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE ||
         v->start_mark.line != v->end_mark.line) {
-        return wrong(w, line,
+        return wrong(w, at,
                      "the value goes on in the next line; write it in one line, and begin each "
                      "flag at the same column");
     }
     if (is_null(v)) {
         return wrong(
-            w, line,
+            w, at,
             "there is no value; write one (in quotes if it begins with #), '' for an empty "
             "text, or delete the line");
     }
     for (size_t i = 0; i < v->data.scalar.length; i++) {
         if (text[i] < ' ' || text[i] == 0x7F ||
             (text[i] == 0xC2 && text[i + 1] >= 0x80 && text[i + 1] < 0xA0)) {
-            return wrong(w, line, "there is a control character in the value; leave it out");
+            return wrong(w, at, "there is a control character in the value; leave it out");
         }
     }
     return ERR_OK;
@@ -212,17 +237,17 @@ static bool is_decimal(const char *text)
 static enum err check_int(struct walk *w, const char *text, bool plain)
 {
     const struct option *o = w->key;
-    unsigned line = line_of(w->event.start_mark);
+    yaml_mark_t at = w->event.start_mark;
     char space[CONFIG_SHOWN_SIZE];
     char why[OPTIONS_WHY_MAX];
     long v;
     struct option alone = *o;
     alone.offset = 0;
     if (!plain && is_decimal(text)) {
-        return wrong(w, line, "in quotes this is a text; a number stands without them");
+        return wrong(w, at, "in quotes this is a text; a number stands without them");
     }
     if (!plain || !is_decimal(text) || options_set(&alone, &v, text, why) != ERR_OK) {
-        return wrong(w, line, "takes a number from %ld to %ld (decimal digits), not \"%s\"", o->min,
+        return wrong(w, at, "takes a number from %ld to %ld (decimal digits), not \"%s\"", o->min,
                      o->max, config_shown(text, space));
     }
     return ERR_OK;
@@ -233,11 +258,11 @@ static enum err check_bool(struct walk *w, const char *text, bool plain)
     char space[CONFIG_SHOWN_SIZE];
     bool word = strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
     if (word && !plain) {
-        return wrong(w, line_of(w->event.start_mark),
+        return wrong(w, w->event.start_mark,
                      "in quotes this is a text; true and false stand without them");
     }
     return word ? ERR_OK
-                : wrong(w, line_of(w->event.start_mark), "takes true or false, not \"%s\"",
+                : wrong(w, w->event.start_mark, "takes true or false, not \"%s\"",
                         config_shown(text, space));
 }
 
@@ -247,8 +272,7 @@ static enum err keep(struct walk *w, const void *text, size_t len, unsigned line
     struct value *v = &w->file->values[w->key - w->table];
     v->text = mem_try_alloc(len + 1);
     if (v->text == NULL) {
-        (void)wrong(w, 0, "there is not enough memory to keep it");
-        return ERR_NOMEM;
+        return no_memory(w);
     }
     memcpy(v->text, text, len);
     v->line = line;
@@ -269,7 +293,7 @@ static enum err take_scalar(struct walk *w)
     } else if (o->type == OPTION_BOOL) {
         e = check_bool(w, text, plain);
     } else if (o->secret && strcmp(text, CONFIG_SECRET_SHOWN) == 0) {
-        e = wrong(w, line_of(w->event.start_mark),
+        e = wrong(w, w->event.start_mark,
                   "%s stands for a secret that was not shown; write the secret itself, or the name "
                   "of a file with it",
                   CONFIG_SECRET_SHOWN);
@@ -281,9 +305,9 @@ static enum err take_scalar(struct walk *w)
 /* One item of a list, behind what was joined before. */
 static enum err take_item(struct walk *w, struct buf *joined, bool first)
 {
-    unsigned line = line_of(w->event.start_mark);
+    yaml_mark_t at = w->event.start_mark;
     if (w->event.type != YAML_SCALAR_EVENT) {
-        return wrong(w, line, "the list may hold names only, no lists or maps");
+        return wrong(w, at, "the list may hold names only, no lists or maps");
     }
     enum err e = check_scalar(w);
     if (e != ERR_OK) {
@@ -291,28 +315,28 @@ static enum err take_item(struct walk *w, struct buf *joined, bool first)
     }
     const char *text = (const char *)w->event.data.scalar.value;
     if (text[strspn(text, " ")] == '\0' || strchr(text, ',') != NULL) {
-        return wrong(w, line, "each item of the list is one name, without a comma");
+        return wrong(w, at, "each item of the list is one name, without a comma");
     }
     e = first ? ERR_OK : buf_put_u8(joined, ',');
     if (e == ERR_OK) {
         e = buf_put(joined, span_cstr(text));
     }
     if (e != ERR_OK) {
-        (void)wrong(w, 0, "there is not enough memory to keep it");
+        return no_memory(w);
     }
-    return e;
+    return ERR_OK;
 }
 
 static enum err take_sequence(struct walk *w)
 {
-    unsigned line = line_of(w->event.start_mark);
+    yaml_mark_t at = w->event.start_mark;
     if (w->key->type != OPTION_LIST) {
-        return wrong(w, line,
+        return wrong(w, at,
                      "takes one value, not a list; a text with [ or - in front must stand "
                      "in quotes");
     }
     struct buf joined;
-    buf_init(&joined, CONFIG_BYTES_MAX);
+    buf_init(&joined, 2 * CONFIG_BYTES_MAX); /* an escape of two bytes may stand for three */
     enum err e = next(w);
     for (bool first = true; e == ERR_OK && w->event.type != YAML_SEQUENCE_END_EVENT;
          first = false) {
@@ -322,7 +346,7 @@ static enum err take_sequence(struct walk *w)
         }
     }
     if (e == ERR_OK) {
-        e = keep(w, joined.len > 0 ? (const void *)joined.data : "", joined.len, line);
+        e = keep(w, joined.len > 0 ? (const void *)joined.data : "", joined.len, line_of(at));
     }
     buf_fini(&joined);
     return e;
@@ -330,37 +354,37 @@ static enum err take_sequence(struct walk *w)
 
 /* --- the map --- */
 
-static enum err unknown_key(struct walk *w, unsigned line, const char *text)
+static enum err unknown_key(struct walk *w, yaml_mark_t at, const char *text)
 {
     char space[CONFIG_SHOWN_SIZE];
     const struct option *o = options_guess(w->table, w->file->n, text, strlen(text));
     if (o != NULL && !option_is_command(o)) {
-        return wrong(w, line, "%s: there is no flag of that name; did you mean %s?",
+        return wrong(w, at, "%s: there is no flag of that name; did you mean %s?",
                      config_shown(text, space), o->name);
     }
-    return wrong(w, line, "%s: there is no flag of that name; -help lists them",
+    return wrong(w, at, "%s: there is no flag of that name; -help lists them",
                  config_shown(text, space));
 }
 
 static enum err take_key(struct walk *w)
 {
-    unsigned line = line_of(w->event.start_mark);
+    yaml_mark_t at = w->event.start_mark;
     if (w->event.type != YAML_SCALAR_EVENT) {
-        return wrong(w, line, "before the colon stands the name of a flag, nothing else");
+        return wrong(w, at, "before the colon stands the name of a flag, nothing else");
     }
     const char *text = (const char *)w->event.data.scalar.value;
     const struct option *o = options_find(w->table, w->file->n, text, w->event.data.scalar.length);
     if (o == NULL) {
-        return unknown_key(w, line, text);
+        return unknown_key(w, at, text);
     }
     w->key = w->newest = o;
-    w->newest_line = line;
+    w->newest_line = line_of(at);
     if (option_is_command(o)) {
-        return wrong(w, line, "can only be given on the command line; delete it here");
+        return wrong(w, at, "can only be given on the command line; delete it here");
     }
     const struct value *before = &w->file->values[o - w->table];
     if (before->text != NULL) {
-        return wrong(w, line, "stands in line %u already; keep one of the two", before->line);
+        return wrong(w, at, "stands in line %u already; keep one of the two", before->line);
     }
     return ERR_OK;
 }
@@ -376,7 +400,7 @@ static enum err take_value(struct walk *w)
     } else if (w->event.type == YAML_SEQUENCE_START_EVENT) {
         e = take_sequence(w);
     } else {
-        e = wrong(w, line_of(w->event.start_mark),
+        e = wrong(w, w->event.start_mark,
                   "takes one value, not a map; a text with { in front must stand in quotes");
     }
     w->key = e == ERR_OK ? NULL : w->key;
@@ -389,7 +413,7 @@ static enum err take_map(struct walk *w)
         return ERR_OK; /* a document of comments */
     }
     if (w->event.type != YAML_MAPPING_START_EVENT) {
-        return wrong(w, line_of(w->event.start_mark),
+        return wrong(w, w->event.start_mark,
                      "the file must be lines of \"flag: value\", with a blank after the colon");
     }
     enum err e = next(w);
@@ -425,7 +449,7 @@ static enum err take_stream(struct walk *w)
         e = next(w);
     }
     if (e == ERR_OK && w->event.type != YAML_STREAM_END_EVENT) {
-        e = wrong(w, line_of(w->event.start_mark),
+        e = wrong(w, w->event.start_mark,
                   "a second document begins here; keep one, without --- between the lines");
     }
     return e;
@@ -436,13 +460,12 @@ enum err config_read(struct span text, const struct option *table, size_t n,
 {
     struct walk w = {.text = text, .table = table, .fault = ret_fault};
     if (text.len > CONFIG_BYTES_MAX) {
-        (void)wrong(&w, 0, "it is larger than %d KiB, which no file of settings is",
-                    CONFIG_BYTES_MAX / 1024);
+        (void)wrong_line(&w, 0, "it is larger than %d KiB, which no file of settings is",
+                         CONFIG_BYTES_MAX / 1024);
         return ERR_LIMIT;
     }
     if (!yaml_parser_initialize(&w.parser)) {
-        (void)wrong(&w, 0, "there is not enough memory to read it");
-        return ERR_NOMEM;
+        return no_memory(&w);
     }
     /* Else libyaml takes a byte order mark's word for UTF-16. */
     yaml_parser_set_encoding(&w.parser, YAML_UTF8_ENCODING);

@@ -247,7 +247,9 @@ START_TEST(wrong_forms)
         {"rungs: - a\n", 1, "rungs: ", "dashes"},
         {"v: 3\n---\non: true\n", 2, "a second document", "---"},
         {"v: 3\n...\n---\n", 3, "a second document", "---"},
-        {"v: 3\n...\non: true\n", 3, "", "fit"}, {"v: ]\n", 1, "v: ", "YAML"},
+        {"v: 3\n...\non: true\n", 3, "", "fit"}, {"v: 3\n%TAG ! tag:x,20$", 2, "", "fit"},
+        {"%YAML 1.1", 1, "", "fit"}, {"%YAML 1.1\n", 1, "", "fit"}, {"{v", 1, "v: ", "no value"},
+        {"on: true\nrungs:\n-", 3, "rungs: ", "no value"}, {"v: ]\n", 1, "v: ", "YAML"},
         {"%YAML 3.0\n---\nv: 3\n", 1, "", "YAML"}, {"v: !!int 5", 1, "v: tags", "delete"},
         {"v: ! 5", 1, "v: tags", "delete"}, {"name: !x!y z\n", 1, "name: tags", "delete"},
         {"!!map {v: 3}", 1, "tags", "delete"}, {"rungs: !!seq [a]", 1, "rungs: tags", "delete"});
