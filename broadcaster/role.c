@@ -398,6 +398,15 @@ static void status(void *role, struct json *object)
     }
 }
 
+static void sentence(void *role, char *text, size_t size)
+{
+    const struct broadcaster *b = role;
+    const char *rungs = b->uplink == NULL             ? "no orchestrator, the source only"
+                        : uplink_connected(b->uplink) ? "orchestrator connected"
+                                                      : "orchestrator away, the source only";
+    snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
+}
+
 static void job_metrics(const struct jobs *jobs, struct metrics *m)
 {
     struct jobs_counters j = jobs_counters(jobs);
@@ -465,4 +474,5 @@ const struct role broadcaster_role = {
     .metrics = metrics,
     .routes = api_routes,
     .n_routes = API_ROUTES,
+    .sentence = sentence,
 };

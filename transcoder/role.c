@@ -274,6 +274,14 @@ static void job_metrics(struct metrics *m, const struct worker_stats *s)
                    (const char *const[]){"error_code", "Transcode", NULL}, (double)s->failed);
 }
 
+static void role_sentence(void *role, char *text, size_t size)
+{
+    struct transcoder *t = role;
+    struct worker_stats s = worker_stats(t->worker);
+    snprintf(text, size, "orchestrator %s: %s; %u of %u jobs at work", t->addr, s.state, s.load,
+             s.capacity);
+}
+
 static void time_metrics(struct metrics *m, const struct worker_stats *s)
 {
     const struct {
@@ -341,4 +349,5 @@ const struct role transcoder_role = {
     .metrics = role_metrics,
     .routes = routes,
     .n_routes = sizeof routes / sizeof routes[0],
+    .sentence = role_sentence,
 };

@@ -52,6 +52,10 @@ struct role {
     void (*status)(void *role, struct json *object);
     void (*metrics)(void *role, struct metrics *m);
 
+    /* NULL, or: one short sentence on how things are, for the service manager; at most size bytes
+     * with the NUL. On the loop's thread. */
+    void (*sentence)(void *role, char *text, size_t size);
+
     /* Further paths of the control server, with the role as the handlers' argument. */
     const struct http_route *routes;
     size_t n_routes;
