@@ -38,7 +38,7 @@ class File(TestCase):
         text = openapi.FILE.read_text(encoding="utf-8")
         for old, new in (("operationId: healthz", "operationId: status"),
                          ("responses/NoStream", "responses/Nobody"),
-                         ("schemas:\n    Line:\n      type: string", "schemas:\n    Line:\n      type: strung"),
+                         ("    Line:\n      type: string", "    Line:\n      type: strung"),
                          ("      x-roles: [broadcaster]", "      x-rolls: [broadcaster]"),
                          ("tags: [process]", "tags: [nowhere]"),
                          ("    Unix:", "    Unux:")):
@@ -142,7 +142,8 @@ class Running(TestCase):
                     answer = ask(self.broadcaster, method, path)
                     self.assertEqual(answer.status, 400, path)
                     self.assertIn(parameter["name"], answer.text)
-        for path, query in (("/setLogLevel", {"loglevel": 100}), ("/setLogLevel", {"loglevel": "x"}),
+        for path, query in (("/setLogLevel", {"loglevel": 100}),
+                            ("/setLogLevel", {"loglevel": "x"}),
                             ("/setMaxSessions", {"maxSessions": 0}),
                             ("/setMaxSessions", {"maxSessions": -1}),
                             ("/setBroadcastConfig", {"transcodingOptions": "P999p"}),
@@ -232,8 +233,9 @@ class Running(TestCase):
         self.assertEqual(ask(transcoder, "POST", "/setMaxSessions", maxSessions=1001).status, 400)
         ask(transcoder, "POST", "/setMaxSessions", maxSessions=4)
         self.assertEqual(transcoder.status()["capacity"], 4)
-        harness.wait_for(lambda: self.recipe.orchestrator.status()["transcoders"][0]["capacity"] == 4,
-                         5, "the orchestrator knows the new capacity")
+        orchestrator = self.recipe.orchestrator
+        harness.wait_for(lambda: orchestrator.status()["transcoders"][0]["capacity"] == 4, 5,
+                         "the orchestrator knows the new capacity")
 
     def test_names_that_do_not_lead_here(self):
         for role in self.recipe.roles():
