@@ -23,6 +23,9 @@ def why_not():
         return "systemd-nspawn is not installed"
     if not Path("/usr/lib/systemd/systemd").exists():
         return "systemd is not installed"
+    if harness.run(["unshare", "--pid", "--fork", "--mount-proc", "mount", "-t", "tmpfs", "tmpfs",
+                    "/run"]).returncode != 0:
+        return "root may not make namespaces here"
     return ""
 
 
