@@ -221,7 +221,7 @@ static void sentence(void *role, char *text, size_t size)
     const struct orchestrator *o = role;
     const struct roster *r = job_table_roster(relay_table(o->relay));
     struct job_table_gauges g = job_table_gauges(relay_table(o->relay));
-    snprintf(text, size, "connected: %u transcoders, %u broadcasters; %u of %u streams at work",
+    snprintf(text, size, "transcoders: %u; broadcasters: %u; streams at work: %u of %u",
              r->n_transcoders, r->n_broadcasters, g.sessions, g.max_sessions);
 }
 

@@ -236,7 +236,7 @@ static void role_sentence(void *role, char *text, size_t size)
 {
     struct transcoder *t = role;
     struct worker_stats s = worker_stats(t->worker);
-    snprintf(text, size, "orchestrator %s: %s; %u of %u jobs at work", t->addr, s.state, s.load,
+    snprintf(text, size, "orchestrator %s: %s; jobs at work: %u of %u", t->addr, s.state, s.load,
              s.capacity);
 }
 
