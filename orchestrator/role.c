@@ -19,7 +19,7 @@
 struct config {
     struct daemon_config common;
     const char *service_addr, *orch_secret, *http_addr;
-    long max_sessions, heartbeat_ms, peer_timeout_ms;
+    long max_sessions, heartbeat_ms, peer_timeout_ms, late_after_ms;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -37,6 +37,8 @@ static const struct option options[] = {
      "How often peers say that they are there."},
     {"peerTimeoutMs", OPTION_INT, "1500", 30, 600000, false, FIELD(peer_timeout_ms), "MS",
      "A peer that is silent for so long is gone."},
+    {"lateAfterMs", OPTION_INT, "2000", 0, 600000, false, FIELD(late_after_ms), "MS",
+     "A transcoder that sends nothing of a segment for so long loses it to another one; 0: never."},
 };
 
 struct orchestrator {
@@ -144,6 +146,7 @@ static enum err open_relay(struct orchestrator *o, const struct config *c,
     };
     job_table_config_defaults(&rc.jobs);
     rc.jobs.max_sessions = (unsigned)c->max_sessions;
+    rc.jobs.late_ms = c->late_after_ms;
     const char *why = "";
     enum err e = relay_create(o->daemon->loop, &rc, &o->relay, &why);
     if (e != ERR_OK) {

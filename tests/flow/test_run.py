@@ -35,7 +35,7 @@ class MakeRun(harness.TestCase):
         self.assertEqual(self.sessions(), ["B", "O", "P", "T"])
         url = re.search(r"^Playlist: +(\S+)$", done.stdout, re.M).group(1)
         self.assertTrue(harness.playlist(harness.http_get(url).text).segments)
-        for word in ("curl", "ffplay", "screen -r", "make stop"):
+        for word in ("Starting", "curl", "ffplay", "screen -r", "make stop"):
             self.assertIn(word, done.stdout)
         before = run(["screen", "-ls"], env=self.env).stdout
         again = self.script("run")
@@ -51,6 +51,18 @@ class MakeRun(harness.TestCase):
         nothing = self.script("stop")
         self.assertEqual(nothing.returncode, 0)
         self.assertIn("Nothing of ours is running", nothing.stdout)
+
+    def test_a_session_that_is_slow_to_appear_is_ours_all_the_same(self):
+        tools = harness.temp_dir()
+        slow = tools / "screen"
+        slow.write_text('#!/bin/sh\ncase "$1" in -ls | -S) ;; *) sleep 0.7 ;; esac\n'
+                        f'exec {shutil.which("screen")} "$@"\n')
+        slow.chmod(0o755)
+        path = f"{tools}:{os.environ['PATH']}"
+        done = self.script("run", PATH=path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.script("stop").stdout.count("Stopped"), 4)
+        self.assertEqual(self.sessions(), [])
 
     def test_a_role_that_dies_is_named_with_its_log_and_nothing_is_left(self):
         taken = int(self.env["HTTP_PORT"])
@@ -100,6 +112,7 @@ class MakeRun(harness.TestCase):
         done = self.script("run")
         self.assertEqual(done.returncode, 1)
         self.assertIn("not ours", done.stderr)
+        self.assertEqual(done.stdout, "")  # found out before anything was started
         self.assertEqual(self.sessions(), ["B"])
         self.assertIn("Nothing of ours", self.script("stop").stdout)
         self.assertEqual(self.sessions(), ["B"])
