@@ -86,6 +86,9 @@ class Services(harness.TestCase):
         self.check_files()
         wait_for(lambda: "streams live: 1" in self.host.show(BROADCASTER, "StatusText"), 10,
                  "the broadcaster says that a stream is live")
+        told = self.host.output(f"{PREFIX}/bin/status")
+        for role in ("orchestrator", "transcoder", "broadcaster"):
+            self.assertIn(role, told)
         journal = self.journal()
         self.assertNotIn("a secret that is long enough", journal)
         self.assertEqual(re.findall(r"^\S+Z (?:error|warn) .*", journal, re.M), [])
