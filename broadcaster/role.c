@@ -11,6 +11,7 @@
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
 #include "run/addr.h"
+#include "run/events.h"
 #include "run/log.h"
 #include "run/metrics.h"
 
@@ -112,6 +113,7 @@ static enum err on_publish(void *arg, struct publisher *p, const struct ingest_r
             e == ERR_STATE ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed";
         return refuse(refusal, code, why, e);
     }
+    event_emit("stream_started", "stream", stream_id(st));
     log_info("broadcaster", "publish", "stream=%s peer=%s", stream_id(st), r->peer);
     struct publication *pub = mem_alloc(sizeof *pub);
     pub->stream = st;
@@ -141,6 +143,7 @@ static void on_packet(void *arg, void *stream, const struct packet *packet)
 static void on_end(void *arg, void *stream, const char *reason, int orderly)
 {
     struct publication *pub = stream;
+    event_emit_reason("publisher_gone", "stream", stream_id(pub->stream), reason);
     log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"",
              stream_id(pub->stream), orderly, reason);
     stream_end(pub->stream, clock_mono_ms());
@@ -394,6 +397,15 @@ static void status(void *role, struct json *object)
     }
 }
 
+static void sentence(void *role, char *text, size_t size)
+{
+    const struct broadcaster *b = role;
+    const char *rungs = b->uplink == NULL             ? "no orchestrator, the source only"
+                        : uplink_connected(b->uplink) ? "orchestrator connected"
+                                                      : "orchestrator away, the source only";
+    snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
+}
+
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
 {
     metrics_family(out, name, METRIC_COUNTER, help);
@@ -436,4 +448,5 @@ const struct role broadcaster_role = {
     .destroy = destroy,
     .status = status,
     .metrics = metrics,
+    .sentence = sentence,
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/stream_internal.h"
+#include "run/events.h"
 #include "run/log.h"
 
 #define AAC_FRAME_SAMPLES 1024
@@ -191,7 +192,7 @@ static void send_preroll(struct stream *st)
     for (size_t i = 0; i < st->preroll.count; i++) {
         struct packet p = st->preroll.items[i];
         p.flags |= PACKET_PREROLL;
-        jobs_packet(st->jobs, &p, 0);
+        jobs_packet(st->jobs, &p);
     }
 }
 
@@ -270,7 +271,7 @@ static enum err on_video(struct stream *st, const struct packet *p, int64_t now_
     }
     enum err e = add_packet(st, &st->video_packets, p);
     if (e == ERR_OK) {
-        jobs_packet(st->jobs, p, cut.part);
+        jobs_packet(st->jobs, p);
         e = keep_preroll(st, p);
     }
     return e;
@@ -339,6 +340,7 @@ void streams_tick(struct streams *s, int64_t now_ms)
             st->state = STREAM_ENDED;
             st->ended_ms = now_ms;
             set_ended(st, true);
+            event_emit("stream_ended", "stream", st->id);
             log_info("stream", "ended", "stream=%s", st->id);
         } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= s->config.linger_ms) {
             log_info("stream", "removed", "stream=%s", st->id);

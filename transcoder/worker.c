@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "run/addr.h"
+#include "run/events.h"
 #include "run/log.h"
 #include "transcoder/send_queue.h"
 #include "transcoder/work.h"
@@ -17,6 +18,7 @@
 #define DEADLINE_MAX_MS     120000
 #define LINGER_MS           1000
 #define STATE_MAX           160
+#define INSTANCE_BYTES      16 /* random */
 /* Cancelled jobs end within a picture, but until then they hold a thread. */
 #define ENDING_PER_CAPACITY 1
 
@@ -35,6 +37,7 @@ struct worker {
     char addr[ADDR_MAX];
     char *name;
     char *encoder;
+    char instance[INSTANCE_BYTES * 2 + 1];
     struct link *link;
     struct mailbox *mail;
     struct loop_timer *idle; /* calls drained from outside any other callback */
@@ -97,6 +100,7 @@ static void say_hello(struct worker *w)
         .name = w->name,
         .encoder = w->encoder,
         .software = software_version,
+        .instance = w->instance,
         .capacity = w->config.capacity,
         .draining = w->stats.draining,
     };
@@ -165,6 +169,7 @@ static void end_job(void *arg, struct work_event *e)
         /* Counted when it was cancelled. */
     } else if (e->failed) {
         w->stats.failed++;
+        event_emit_reason("job_failed", "stream", j->stream, e->fault.text);
         log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
                  (unsigned long long)j->msn, e->fault.text);
     } else {
@@ -192,6 +197,7 @@ static void on_work(void *arg, void *item)
 static void fail_job(struct worker *w, struct job *j, const char *reason, bool final)
 {
     w->stats.failed++;
+    event_emit_reason("job_failed", "stream", j->stream, reason);
     log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
              (unsigned long long)j->msn, reason);
     uint64_t id = work_job(j->work);
@@ -320,6 +326,7 @@ static void on_cancel(struct worker *w, const struct link_msg *m)
 static void lose(struct worker *w, const char *why)
 {
     if (w->stats.connected) {
+        event_emit_reason("orchestrator_lost", "address", w->addr, why);
         log_warn("worker", "lost", "orchestrator=%s jobs=%u, redialling", w->addr, load(w));
     }
     w->stats.connected = false;
@@ -344,9 +351,11 @@ static void on_welcome(struct worker *w, const struct link_welcome *m)
     }
     if (!w->stats.connected) {
         w->stats.connections++;
+        event_emit("orchestrator_connected", "address", w->addr);
         log_info("worker", "connected", "orchestrator=%s session=%s", w->addr, m->session);
     }
     w->stats.connected = true;
+    link_set_beat(w->link, m->heartbeat_ms, m->timeout_ms);
     set_state(w, "%s", "connected");
 }
 
@@ -424,6 +433,7 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     snprintf(w->addr, sizeof w->addr, "%s", config->orch_addr);
     w->name = mem_strdup(config->name);
     w->encoder = mem_strdup(config->encoder);
+    id_random_hex(w->instance, INSTANCE_BYTES);
     list_init(&w->jobs);
     send_queue_init(&w->out, send_now, end_job, w);
     w->mail = mailbox_create(l, on_work, w);

@@ -15,6 +15,7 @@ struct daemon_config {
     const char *data_dir;
     const char *network;
     const char *name;
+    const char *run_dir;
     long verbosity;
     bool version;
     bool help;
@@ -45,6 +46,10 @@ struct role {
     /* Adds the role's keys to the /status object; writes its /metrics. On the loop's thread. */
     void (*status)(void *role, struct json *object);
     void (*metrics)(void *role, struct buf *out);
+
+    /* NULL, or: one short sentence on how things are, for the service manager; at most size bytes
+     * with the NUL. On the loop's thread. */
+    void (*sentence)(void *role, char *text, size_t size);
 
     /* NULL, or further paths of the control server. Returns false when it does not know the path.
      */
