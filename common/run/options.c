@@ -53,6 +53,7 @@ static enum err set_value(const struct option *o, void *config, const char *text
         }
         break;
     case OPTION_STRING:
+    case OPTION_ARGUMENT:
         *(const char **)field(config, o) = text;
         break;
     }
@@ -63,7 +64,7 @@ static void set_defaults(const struct option *table, size_t n, void *config)
 {
     for (size_t i = 0; i < n; i++) {
         const struct option *o = &table[i];
-        if (o->type == OPTION_STRING) {
+        if (o->type == OPTION_STRING || o->type == OPTION_ARGUMENT) {
             *(const char **)field(config, o) = o->default_text != NULL ? o->default_text : "";
         } else if (o->type == OPTION_INT) {
             *(long *)field(config, o) = o->default_text != NULL ? atol(o->default_text) : 0;
@@ -84,21 +85,46 @@ static const struct option *find(const struct option *table, size_t n, const cha
     return NULL;
 }
 
+/* Whose value an argument without a flag is: that of an OPTION_ARGUMENT without a value, when the
+ * flag before it has one. NULL: nobody's. */
+static const struct option *find_argument(const struct option *table, size_t n, void *config)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (table[i].type == OPTION_ARGUMENT &&
+            (*(const char **)field(config, &table[i - 1]))[0] != '\0' &&
+            (*(const char **)field(config, &table[i]))[0] == '\0') {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether the argument looks like a flag; *ret_name is what follows its dashes. */
+static bool is_flag(const char *arg, const char **ret_name)
+{
+    size_t dashes = strspn(arg, "-");
+    *ret_name = arg + dashes;
+    return dashes >= 1 && dashes <= 2 && arg[dashes] != '\0';
+}
+
 enum err options_parse(const struct option *table, size_t n, int argc, char **argv, void *config,
                        char *ret_why)
 {
     set_defaults(table, n, config);
     for (int i = 1; i < argc; i++) {
-        const char *arg = argv[i];
-        size_t dashes = strspn(arg, "-");
-        if (dashes < 1 || dashes > 2 || arg[dashes] == '\0') {
-            snprintf(ret_why, OPTIONS_WHY_MAX, "\"%s\" is not a flag", arg);
-            return ERR_PROTO;
+        const char *name;
+        const struct option *o = find_argument(table, n, config);
+        if (!is_flag(argv[i], &name)) {
+            if (o == NULL || argv[i][0] == '-' || argv[i][0] == '\0') {
+                snprintf(ret_why, OPTIONS_WHY_MAX, "\"%s\" is not a flag", argv[i]);
+                return ERR_PROTO;
+            }
+            *(const char **)field(config, o) = argv[i];
+            continue;
         }
-        const char *name = arg + dashes;
         const char *equals = strchr(name, '=');
         size_t len = equals != NULL ? (size_t)(equals - name) : strlen(name);
-        const struct option *o = find(table, n, name, len);
+        o = find(table, n, name, len);
         if (o == NULL) {
             snprintf(ret_why, OPTIONS_WHY_MAX, "unknown flag -%.*s", (int)len, name);
             return ERR_PROTO;

@@ -1,5 +1,6 @@
 /* Command line flags from a typed table: -flag, --flag, -flag=value, -flag value; no abbreviations.
- * Booleans are -flag or -flag=false. Pure: it prints nothing. */
+ * Booleans are -flag or -flag=false. An argument that is not a flag is refused, unless a flag was
+ * given that takes one (OPTION_ARGUMENT). Pure: it prints nothing. */
 #ifndef RUN_OPTIONS_H
 #define RUN_OPTIONS_H
 
@@ -13,6 +14,9 @@ enum option_type {
     OPTION_BOOL,   /* bool */
     OPTION_INT,    /* long, min..max */
     OPTION_STRING, /* const char *, borrowed from argv or from the default */
+    /* The same, and once the text flag that stands before it in the table has a value, its own may
+     * stand without a flag: "-mint ROLE NAME" is "-mint ROLE -mintName NAME". Without defaults. */
+    OPTION_ARGUMENT,
 };
 
 struct option {
