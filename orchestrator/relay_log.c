@@ -1,6 +1,7 @@
 #include "orchestrator/relay_log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "orchestrator/words.h"
 #include "run/log.h"
@@ -24,15 +25,28 @@ static struct text quotable(const char *from)
     return t;
 }
 
-void relay_log_joined(enum link_role role, const char *address, const struct link_hello *hello)
+/* " credential=NAME", whose bytes need no quotes, or nothing. */
+static struct text proven(const char *credential)
+{
+    struct text t = {""};
+    if (credential[0] != '\0') {
+        (void)snprintf(t.s, sizeof t.s, " credential=%s", credential);
+    }
+    return t;
+}
+
+void relay_log_joined(enum link_role role, const char *address, const char *credential,
+                      const struct link_hello *hello)
 {
     struct text name = quotable(hello->name), software = quotable(hello->software);
+    struct text key = proven(credential);
     if (role == LINK_ROLE_TRANSCODER) {
-        log_info("relay", "transcoder_joined", "name=\"%s\" address=%s capacity=%u software=\"%s\"",
-                 name.s, address, hello->capacity, software.s);
+        log_info("relay", "transcoder_joined",
+                 "name=\"%s\" address=%s%s capacity=%u software=\"%s\"", name.s, address, key.s,
+                 hello->capacity, software.s);
     } else {
-        log_info("relay", "broadcaster_joined", "name=\"%s\" address=%s software=\"%s\"", name.s,
-                 address, software.s);
+        log_info("relay", "broadcaster_joined", "name=\"%s\" address=%s%s software=\"%s\"", name.s,
+                 address, key.s, software.s);
     }
 }
 
@@ -45,11 +59,12 @@ void relay_log_updated(enum link_role role, const struct link_hello *hello)
     }
 }
 
-void relay_log_rejected(const char *address, const struct link_hello *hello, const char *reason)
+void relay_log_rejected(const char *address, const char *credential, const struct link_hello *hello,
+                        const char *reason)
 {
-    struct text name = quotable(hello->name), why = quotable(reason);
-    log_warn("relay", "peer_rejected", "name=\"%s\" address=%s reason=\"%s\"", name.s, address,
-             why.s);
+    struct text name = quotable(hello->name), why = quotable(reason), key = proven(credential);
+    log_warn("relay", "peer_rejected", "name=\"%s\" address=%s%s reason=\"%s\"", name.s, address,
+             key.s, why.s);
 }
 
 void relay_log_lost(const struct roster *roster, enum link_role role, link_peer peer,

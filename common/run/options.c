@@ -54,6 +54,10 @@ static enum err set_value(const struct option *o, void *config, const char *text
         break;
     case OPTION_STRING:
     case OPTION_ARGUMENT:
+        if (text[0] == '\0' && o->min > 0) {
+            snprintf(ret_why, OPTIONS_WHY_MAX, "-%s takes a value that is not empty", o->name);
+            return ERR_PROTO;
+        }
         *(const char **)field(config, o) = text;
         break;
     }

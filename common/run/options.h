@@ -23,7 +23,7 @@ struct option {
     const char *name; /* without dashes */
     enum option_type type;
     const char *default_text; /* NULL: false, 0, "" */
-    long min, max;            /* OPTION_INT */
+    long min, max;            /* OPTION_INT; texts: min 1 = may not be given empty */
     bool secret;              /* never printed */
     size_t offset;            /* of the field in the role's config struct */
     const char *placeholder;  /* for usage: "ADDR"; NULL for booleans */

@@ -12,7 +12,7 @@
 #include "orchestrator/role.h"
 #include "run/log.h"
 #include "run/metrics.h"
-#include "run/secret.h"
+#include "run/credential.h"
 
 #define METRICS_MAX (1 << 20)
 

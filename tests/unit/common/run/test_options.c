@@ -17,7 +17,7 @@ static const struct option table[] = {
     {"n", OPTION_INT, "5", 1, 10, false, offsetof(struct config, n), "N", "A number."},
     {"rtmpAddr", OPTION_STRING, "x:1", 0, 0, false, offsetof(struct config, s), "ADDR", "Where."},
     {"key", OPTION_STRING, "hush", 0, 0, true, offsetof(struct config, secret), "TEXT", "A key."},
-    {"make", OPTION_STRING, "", 0, 0, false, offsetof(struct config, make), "KIND", "Makes one."},
+    {"make", OPTION_STRING, "", 1, 0, false, offsetof(struct config, make), "KIND", "Makes one."},
     {"makeName", OPTION_ARGUMENT, "", 0, 0, false, offsetof(struct config, make_name), "NAME",
      "Its name."},
 };
@@ -71,6 +71,7 @@ START_TEST(wrong_ones_are_named)
         {"-n=", NULL, "number"},      {"-on=maybe", NULL, "maybe"},
         {"-rtmpAddr", NULL, "value"}, {"plain", NULL, "plain"},
         {"-", NULL, "\"-\""},         {"---on", NULL, "---on"},
+        {"-make", "", "not empty"},   {"-make=", NULL, "not empty"},
         {"-n", "5x", "5x"},           {"-n=99999999999999999999", NULL, "999"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -99,7 +100,6 @@ START_TEST(an_argument_stands_where_a_flag_takes_it)
         {{"p", "-make", "kind", "-", NULL}, ERR_PROTO},
         {{"p", "-make", "kind", "---name", NULL}, ERR_PROTO},
         {{"p", "name", "-make", "kind", NULL}, ERR_PROTO},
-        {{"p", "-make", "", "name", NULL}, ERR_PROTO},
         {{"p", "-makeName", "name", "name", NULL}, ERR_PROTO},
         {{"p", "-rtmpAddr", "kind", "name", NULL}, ERR_PROTO},
     };

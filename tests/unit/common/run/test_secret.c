@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "run/secret.h"
+#include "run/credential.h"
 
 static char dir[64];
 static char path[128];
