@@ -47,6 +47,13 @@ static bool read_role(const char *text, enum link_role *ret_role)
     return false;
 }
 
+/* An orchestrator has said what its key is. */
+static bool is_started(const struct admitted *list)
+{
+    static const unsigned char none[LINK_KEY_BYTES];
+    return memcmp(admitted_server_key(list), none, sizeof none) != 0;
+}
+
 /* --- -mint --- */
 
 /* The key of the orchestrator that is to admit it: by the secret that is given, or as the one that
@@ -55,8 +62,7 @@ static enum err find_server_key(struct credentials *c, const char *orch_secret,
                                 unsigned char *ret_key, char *ret_why)
 {
     struct link_keys k = {0};
-    const unsigned char *last = admitted_server_key(credentials_list(c));
-    static const unsigned char none[LINK_KEY_BYTES];
+    const struct admitted *list = credentials_list(c);
     enum err e = ERR_OK;
     if (orch_secret[0] != '\0') {
         char secret[SECRET_SIZE];
@@ -67,8 +73,8 @@ static enum err find_server_key(struct credentials *c, const char *orch_secret,
             snprintf(ret_why, CREDENTIALS_WHY_MAX, "-orchSecret cannot be used: %s",
                      secret_err_text(e));
         }
-    } else if (memcmp(last, none, sizeof none) != 0) {
-        memcpy(k.public_key, last, LINK_KEY_BYTES);
+    } else if (is_started(list)) {
+        memcpy(k.public_key, admitted_server_key(list), LINK_KEY_BYTES);
     } else {
         e = credentials_own_key(c, &k, ret_why);
     }
@@ -142,9 +148,12 @@ static int run_mint(const char *data_dir, const struct commands_config *config)
     if (!read_role(config->mint, &role)) {
         return say(2, "-mint takes transcoder or broadcaster, not \"%s\"", config->mint);
     }
+    if (config->mint_name[0] == '\0') {
+        return say(2, "-mint %s needs a name: -mint %s NAME > FILE", config->mint, config->mint);
+    }
     if (!credential_name_is_valid(span_cstr(config->mint_name))) {
         return say(2,
-                   "-mint %s NAME > FILE: the name has 1 to %d letters, digits and . _ -, which "
+                   "-mint %s NAME > FILE: a name has 1 to %d letters, digits and . _ -, which "
                    "\"%s\" has not",
                    config->mint, LINK_NAME_SIZE - 1, config->mint_name);
     }
@@ -208,8 +217,7 @@ static bool is_for_another_key(const struct admitted *list, const struct admitte
 /* "other key" is said only once an orchestrator has started and its key is known. */
 static const char *state_of(const struct admitted *list, const struct admitted_entry *e)
 {
-    static const unsigned char none[LINK_KEY_BYTES];
-    bool known = memcmp(admitted_server_key(list), none, sizeof none) != 0;
+    bool known = is_started(list);
     return e->revoked_s != 0                      ? "revoked"
            : known && is_for_another_key(list, e) ? "other-key"
                                                   : "admitted";
@@ -257,7 +265,7 @@ static void print_json(const struct admitted *list)
     }
     struct json *whole = json_new_object();
     credential_key_print(admitted_server_key(list), print);
-    json_set_str(whole, "orchestrator", print);
+    json_set_str(whole, "orchestrator", is_started(list) ? print : NULL);
     json_set(whole, "credentials", all);
     char *line = json_text(whole);
     fputs(line, stdout);

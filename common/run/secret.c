@@ -48,7 +48,7 @@ static enum err take_line(int fd, char *ret_secret, size_t size)
             e = ERR_LIMIT;
         } else if (memchr(line, '\0', len) != NULL) {
             e = ERR_IO; /* a file of that name, but not a text */
-        } else if (sealed_is_ours(span_of(line, len))) {
+        } else if (sealed_is_ours(span_of(line, have))) {
             e = ERR_UNSUPPORTED; /* everybody knows that line */
         } else {
             memcpy(ret_secret, line, len);
