@@ -1,7 +1,6 @@
 #include "orchestrator/admitted.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +38,12 @@ void admitted_destroy(struct admitted *list)
     }
 }
 
+static bool is_zero(const unsigned char *key)
+{
+    static const unsigned char zero[LINK_KEY_BYTES];
+    return memcmp(key, zero, sizeof zero) == 0;
+}
+
 /* --- looking up --- */
 
 static int compare_names(const void *a, const void *b, void *entries)
@@ -74,16 +79,14 @@ const struct admitted_entry *admitted_at(const struct admitted *list, size_t i)
     return &list->entries[i];
 }
 
-/* Half by half; name or key is NULL. */
-static struct admitted_entry *find(const struct admitted *list, const char *name,
-                                   const unsigned char *key)
+/* Half by half. */
+static struct admitted_entry *find_name(const struct admitted *list, const char *name)
 {
     size_t low = 0, high = list->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        struct admitted_entry *e =
-            &list->entries[name != NULL ? list->by_name[mid] : list->by_key[mid]];
-        int order = name != NULL ? strcmp(name, e->name) : memcmp(key, e->key, sizeof e->key);
+        struct admitted_entry *e = &list->entries[list->by_name[mid]];
+        int order = strcmp(name, e->name);
         if (order == 0) {
             return e;
         }
@@ -95,12 +98,23 @@ static struct admitted_entry *find(const struct admitted *list, const char *name
 
 const struct admitted_entry *admitted_by_name(const struct admitted *list, const char *name)
 {
-    return find(list, name, NULL);
+    return find_name(list, name);
 }
 
 const struct admitted_entry *admitted_by_key(const struct admitted *list, const unsigned char *key)
 {
-    return find(list, NULL, key);
+    size_t low = 0, high = list->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const struct admitted_entry *e = &list->entries[list->by_key[mid]];
+        int order = memcmp(key, e->key, LINK_KEY_BYTES);
+        if (order == 0) {
+            return e;
+        }
+        low = order > 0 ? mid + 1 : low;
+        high = order > 0 ? high : mid;
+    }
+    return NULL;
 }
 
 const unsigned char *admitted_server_key(const struct admitted *list)
@@ -177,7 +191,7 @@ enum err admitted_put(struct admitted *list, const struct admitted_entry *entry)
 
 enum err admitted_revoke(struct admitted *list, const char *name, int64_t now_s)
 {
-    struct admitted_entry *e = find(list, name, NULL);
+    struct admitted_entry *e = find_name(list, name);
     if (e == NULL) {
         return ERR_NOENT;
     }
@@ -190,8 +204,8 @@ enum err admitted_revoke(struct admitted *list, const char *name, int64_t now_s)
 static enum err print_entry(const struct admitted_entry *e, struct buf *out)
 {
     char key[HEX_SIZE], server[HEX_SIZE];
-    sodium_bin2hex(key, sizeof key, e->key, sizeof e->key);
-    sodium_bin2hex(server, sizeof server, e->server_key, sizeof e->server_key);
+    sealed_write_key(e->key, LINK_KEY_BYTES, key);
+    sealed_write_key(e->server_key, LINK_KEY_BYTES, server);
     enum err err =
         buf_printf(out, "%s %s %s %s %s %" PRId64, e->revoked_s == 0 ? "admitted" : "revoked",
                    link_role_name(e->role), e->name, key, server, e->minted_s);
@@ -205,8 +219,8 @@ enum err admitted_print(const struct admitted *list, struct buf *out)
 {
     char server[HEX_SIZE] = NO_SERVER, seal[SEALED_LINE_BYTES + 1];
     size_t from = out->len;
-    if (!sodium_is_zero(list->server_key, sizeof list->server_key)) {
-        sodium_bin2hex(server, sizeof server, list->server_key, sizeof list->server_key);
+    if (!is_zero(list->server_key)) {
+        sealed_write_key(list->server_key, LINK_KEY_BYTES, server);
     }
     enum err e = buf_printf(out, SEALED_PREFIX KIND " %d\nserver %s\n", VERSION, server);
     for (size_t i = 0; i < list->n && e == ERR_OK; i++) {
@@ -233,7 +247,7 @@ static enum err read_server(struct span *body, struct admitted *list)
         return ERR_OK;
     }
     e = sealed_read_key(word, list->server_key, LINK_KEY_BYTES);
-    return e == ERR_OK && sodium_is_zero(list->server_key, LINK_KEY_BYTES) ? ERR_PROTO : e;
+    return e == ERR_OK && is_zero(list->server_key) ? ERR_PROTO : e;
 }
 
 static bool read_role(struct span word, struct admitted_entry *e)
@@ -276,7 +290,7 @@ static enum err read_entry(struct span line, struct admitted_entry *ret_entry)
               sealed_read_number(w[WORD_MINTED], &e.minted_s) == ERR_OK &&
               (!revoked ||
                (sealed_read_number(w[WORD_REVOKED], &e.revoked_s) == ERR_OK && e.revoked_s != 0)) &&
-              !sodium_is_zero(e.key, sizeof e.key);
+              !is_zero(e.key);
     if (!ok) {
         return ERR_PROTO;
     }

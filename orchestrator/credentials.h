@@ -10,7 +10,7 @@
 
 #define CREDENTIALS_WHY_MAX 4600    /* a path can stand in it */
 #define CREDENTIALS_LOCAL   "local" /* name of the credential of the broadcaster on this host */
-#define CREDENTIALS_WAIT_MS 5000   /* for another who has the lock */
+#define CREDENTIALS_WAIT_MS 5000    /* for another who has the lock */
 
 struct credentials;
 

@@ -104,18 +104,25 @@ static int digit(uint8_t c)
 
 enum err sealed_read_key(struct span word, unsigned char *ret_key, size_t n)
 {
+    if (word.len != 2 * n) {
+        return ERR_PROTO;
+    }
     for (size_t i = 0; i < word.len; i++) {
         if (digit(word.data[i]) < 0) {
             return ERR_PROTO;
         }
     }
-    if (word.len != 2 * n) {
-        return ERR_PROTO;
-    }
     for (size_t i = 0; i < n; i++) {
-        ret_key[i] = (unsigned char)(digit(word.data[2 * i]) << 4 | digit(word.data[2 * i + 1]));
+        unsigned high = (unsigned)digit(word.data[2 * i]);
+        unsigned low = (unsigned)digit(word.data[2 * i + 1]);
+        ret_key[i] = (unsigned char)(high << 4 | low);
     }
     return ERR_OK;
+}
+
+void sealed_write_key(const unsigned char *key, size_t n, char *ret_text)
+{
+    sodium_bin2hex(ret_text, 2 * n + 1, key, n);
 }
 
 enum err sealed_read_number(struct span word, int64_t *ret_number)

@@ -36,7 +36,8 @@ enum err sealed_take_line(struct span *body, struct span *ret_line) CHECKED;
  * ERR_PROTO: there is none, or it is empty. */
 enum err sealed_take_word(struct span *line, struct span *ret_word) CHECKED;
 
-/* A key of n bytes written as 2n small hexadecimal digits. */
+/* A key of n bytes written as 2n small hexadecimal digits (and a NUL). */
+void sealed_write_key(const unsigned char *key, size_t n, char *ret_text);
 enum err sealed_read_key(struct span word, unsigned char *ret_key, size_t n) CHECKED;
 
 /* A decimal number without sign or leading zeros, up to INT64_MAX. */
