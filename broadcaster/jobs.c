@@ -8,9 +8,14 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "broadcaster/jobs_rung.h"
+#include "run/events.h"
 #include "run/log.h"
 
 #define INPUTS_FIRST_CAP 64
+
+/* How long a segment may be open: what the cutter and the repair of times allow, a publisher's
+ * stalls included. The orchestrator's deadline counts from the opening, ours from the end. */
+#define SEGMENT_SPAN_MS 15000
 
 /* Encoder settings of a rung; they travel in every JOB_OPEN, no host adds any of its own. */
 #define RUNG_PRESET      "veryfast"
@@ -19,22 +24,18 @@
 #define RUNG_DTS_DELAY   1
 #define RUNG_PARTS_PER_S 3
 
-struct input {
-    struct packet packet;
-    uint32_t part;
-};
-
 struct job {
     struct list node; /* of its stream, rising msn */
     uint64_t wire_id; /* of the present opening; 0 = not open at the orchestrator */
     uint64_t msn;
     struct track *video;
-    struct input *inputs;
+    struct packet *inputs;
     size_t n_inputs, cap_inputs, input_bytes;
     size_t sent;
     uint32_t seq;
     bool last_sent;
-    bool failed; /* nothing more is sent; settles as gaps when the source is known */
+    bool failed;               /* nothing more is sent; settles as gaps when the source is known */
+    enum jobs_failure failure; /* the first one */
     unsigned openings;
     struct segment *source; /* NULL until the segment is complete */
     int64_t complete_ms;
@@ -53,6 +54,8 @@ struct job_stream {
     size_t n;
     struct list jobs;
     size_t n_jobs;
+    uint32_t history; /* of the last segments, the newest in bit 0: 1 = all rungs came */
+    unsigned n_history;
 };
 
 struct jobs {
@@ -85,12 +88,40 @@ struct jobs_counters jobs_counters(const struct jobs *j)
     return j->counters;
 }
 
+const char *jobs_failure_code(enum jobs_failure f)
+{
+    static const char *const codes[] = {"Transcode",       "OrchestratorBusy", "LostSegment",
+                                        "NoOrchestrators", "UnknownResponse",  "SaveData"};
+    return codes[f];
+}
+
+static void remember(struct job_stream *s, bool success)
+{
+    s->history = s->history << 1 | success;
+    s->n_history += s->n_history < JOBS_HISTORY;
+}
+
+double jobs_success_rate(const struct jobs *j)
+{
+    double sum = 0;
+    unsigned n = 0;
+    LIST_EACH (&j->streams, sn, sn_next) {
+        const struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        if (s->n_history > 0) {
+            uint32_t last = s->history & ((1u << s->n_history) - 1);
+            sum += (double)__builtin_popcount(last) / s->n_history;
+            n++;
+        }
+    }
+    return n > 0 ? sum / n : 1;
+}
+
 static void job_destroy(struct job_stream *s, struct job *job)
 {
     list_remove(&job->node);
     s->n_jobs--;
     for (size_t i = 0; i < job->n_inputs; i++) {
-        packet_unref(&job->inputs[i].packet);
+        packet_unref(&job->inputs[i]);
     }
     for (size_t i = 0; i < s->n; i++) {
         jobs_rung_fini(&job->rungs[i]);
@@ -135,7 +166,7 @@ static enum err send_open(struct job_stream *s, struct job *job)
     m.open.stream = s->id;
     m.open.msn = job->msn;
     m.open.track = *track_params(job->video);
-    m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + 2000);
+    m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + SEGMENT_SPAN_MS);
     job->n_wire_rungs = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].complete) {
@@ -153,9 +184,8 @@ static enum err send_open(struct job_stream *s, struct job *job)
     return e;
 }
 
-static enum err send_input(struct jobs *j, struct job *job, const struct input *in)
+static enum err send_input(struct jobs *j, struct job *job, const struct packet *p)
 {
-    const struct packet *p = &in->packet;
     struct link_packet lp = {
         .length = (uint32_t)p->data.len,
         .dts = p->dts,
@@ -164,10 +194,10 @@ static enum err send_input(struct jobs *j, struct job *job, const struct input *
         .flags = p->flags,
     };
     struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
-    m.unit = (struct link_unit){.part = in->part, .packets = &lp, .n_packets = 1, .seq = job->seq};
+    m.unit = (struct link_unit){.packets = &lp, .n_packets = 1, .seq = job->seq};
     struct blob *payload = blob_slice(p->blob, p->data);
     if (payload == NULL) {
-        return ERR_AGAIN;
+        return ERR_NOMEM;
     }
     enum err e = j->send(j->send_arg, &m, payload);
     blob_unref(payload);
@@ -178,7 +208,6 @@ static enum err send_last(struct jobs *j, struct job *job)
 {
     struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
     m.unit = (struct link_unit){
-        .part = job->n_inputs > 0 ? job->inputs[job->n_inputs - 1].part : 0,
         .last = true,
         .duration = (uint32_t)segment_info(job->source)->duration,
         .seq = job->seq,
@@ -186,8 +215,9 @@ static enum err send_last(struct jobs *j, struct job *job)
     return j->send(j->send_arg, &m, NULL);
 }
 
-/* Sends what can be sent now; ERR_AGAIN when the queue is full. */
-static enum err job_pump(struct job_stream *s, struct job *job)
+/* Sends what can be sent now. ERR_AGAIN: the queue is full; anything else: the job cannot be sent.
+ */
+static enum err job_send(struct job_stream *s, struct job *job)
 {
     if (!s->owner->connected || job->failed) {
         return ERR_OK;
@@ -205,43 +235,6 @@ static enum err job_pump(struct job_stream *s, struct job *job)
         job->last_sent = e == ERR_OK;
     }
     return e;
-}
-
-static void pump_all(struct jobs *j)
-{
-    LIST_EACH (&j->streams, sn, sn_next) {
-        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
-        LIST_EACH (&s->jobs, jn, jn_next) {
-            if (job_pump(s, LIST_ITEM(jn, struct job, node)) != ERR_OK) {
-                return;
-            }
-        }
-    }
-}
-
-void jobs_writable(struct jobs *j)
-{
-    pump_all(j);
-}
-
-static void forget_opening(struct job *job)
-{
-    job->wire_id = 0;
-    job->sent = 0;
-    job->seq = 0;
-    job->last_sent = false;
-}
-
-void jobs_set_connected(struct jobs *j, bool connected)
-{
-    j->connected = connected;
-    LIST_EACH (&j->streams, sn, sn_next) {
-        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
-        LIST_EACH (&s->jobs, jn, jn_next) {
-            forget_opening(LIST_ITEM(jn, struct job, node));
-        }
-    }
-    pump_all(j);
 }
 
 /* --- settling --- */
@@ -283,24 +276,90 @@ static void cancel_on_wire(struct jobs *j, struct job *job, const char *reason)
     job->wire_id = 0;
 }
 
+static void emit_lost(const struct job_stream *s, const struct job *job, const char *reason)
+{
+    struct json *j = event_begin("rung_lost");
+    json_set_str(j, "stream", s->id);
+    json_set_int(j, "msn", (int64_t)job->msn);
+    json_set_str(j, "reason", reason);
+    event_end(j);
+}
+
 /* What is not there yet will not come: gaps. Destroys the job unless its source is still growing.
  */
-static void give_up(struct job_stream *s, struct job *job, const char *reason)
+static void give_up(struct job_stream *s, struct job *job, enum jobs_failure why,
+                    const char *reason)
 {
+    job->failure = job->failed ? job->failure : why;
+    if (!job->failed) {
+        emit_lost(s, job, reason);
+        log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
+                 reason);
+    }
     job->failed = true;
     cancel_on_wire(s->owner, job, reason);
     if (job->source == NULL) {
         return;
     }
-    log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
-             reason);
     s->owner->counters.given_up++;
+    s->owner->counters.given_up_by[job->failure]++;
+    remember(s, false);
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].settled) {
             settle_rung(s, job, i, true);
         }
     }
     job_destroy(s, job);
+}
+
+/* False: the queue is full, what is kept goes out when there is room. A job that cannot be sent for
+ * another reason is given up, so that it holds up no other. */
+static bool job_pump(struct job_stream *s, struct job *job)
+{
+    enum err e = job_send(s, job);
+    if (e != ERR_OK && e != ERR_AGAIN) {
+        char reason[96];
+        snprintf(reason, sizeof reason, "it cannot be sent to the orchestrator: %s", err_text(e));
+        give_up(s, job, JOBS_FAILED_INPUT, reason);
+    }
+    return e != ERR_AGAIN;
+}
+
+static void pump_all(struct jobs *j)
+{
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            if (!job_pump(s, LIST_ITEM(jn, struct job, node))) {
+                return;
+            }
+        }
+    }
+}
+
+void jobs_writable(struct jobs *j)
+{
+    pump_all(j);
+}
+
+static void forget_opening(struct job *job)
+{
+    job->wire_id = 0;
+    job->sent = 0;
+    job->seq = 0;
+    job->last_sent = false;
+}
+
+void jobs_set_connected(struct jobs *j, bool connected)
+{
+    j->connected = connected;
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            forget_opening(LIST_ITEM(jn, struct job, node));
+        }
+    }
+    pump_all(j);
 }
 
 /* --- in --- */
@@ -333,7 +392,7 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
         s->owner->counters.refused_units++;
         log_warn("jobs", "bad_rung_unit", "stream=%s msn=%" PRIu64 " rung=%u part=%u: %s", s->id,
                  job->msn, u->rung, u->part, err_text(e));
-        give_up(s, job, "the orchestrator sent a unit that does not fit");
+        give_up(s, job, JOBS_FAILED_BAD_ANSWER, "the orchestrator sent a unit that does not fit");
         return;
     }
     jobs_rate_spend(&s->rates[i], u);
@@ -342,6 +401,7 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
     }
     if (all_settled(s, job)) {
         s->owner->counters.done++;
+        remember(s, true);
         job_destroy(s, job);
     }
 }
@@ -361,7 +421,8 @@ void jobs_on_message(struct jobs *j, const struct link_msg *m, struct blob *payl
     case LINK_JOB_REFUSE:
         j->counters.failed++;
         job->wire_id = 0;
-        give_up(s, job, m->reason);
+        give_up(s, job, m->type == LINK_JOB_REFUSE ? JOBS_FAILED_BUSY : JOBS_FAILED_TRANSCODE,
+                m->reason);
         break;
     default:
         break; /* JOB_ACCEPT and JOB_DONE tell nothing that the units do not */
@@ -375,7 +436,7 @@ void jobs_tick(struct jobs *j, int64_t now_ms)
         LIST_EACH (&s->jobs, jn, jn_next) {
             struct job *job = LIST_ITEM(jn, struct job, node);
             if (job->source != NULL && now_ms - job->complete_ms > j->deadline_ms) {
-                give_up(s, job,
+                give_up(s, job, j->connected ? JOBS_FAILED_LATE : JOBS_FAILED_NO_ORCHESTRATOR,
                         j->connected ? "no transcoder finished it in time"
                                      : "there is no orchestrator");
             }
@@ -438,8 +499,12 @@ static struct job *open_job(struct job_stream *s)
 
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
 {
+    if (s->n == 0) {
+        return; /* there is nothing to transcode to */
+    }
     if (s->n_jobs >= JOBS_PER_STREAM_MAX) {
         give_up(s, LIST_ITEM(s->jobs.next, struct job, node),
+                s->owner->connected ? JOBS_FAILED_LATE : JOBS_FAILED_NO_ORCHESTRATOR,
                 "transcoding is too far behind the source");
     }
     struct job *job = mem_alloc(sizeof *job);
@@ -453,38 +518,38 @@ void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
     s->n_jobs++;
 }
 
-static enum err add_input(struct job *job, const struct packet *p, uint32_t part)
+static enum err add_input(struct job *job, const struct packet *p)
 {
-    if (job->input_bytes + p->data.len > JOB_INPUT_MAX) {
+    size_t cost = sizeof(struct packet) + p->data.len;
+    if (job->input_bytes + cost > JOB_INPUT_MAX) {
         return ERR_LIMIT;
     }
     if (job->n_inputs == job->cap_inputs) {
         size_t cap = job->cap_inputs > 0 ? job->cap_inputs * 2 : INPUTS_FIRST_CAP;
-        struct input *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
+        struct packet *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
         if (inputs == NULL) {
             return ERR_NOMEM;
         }
         job->inputs = inputs;
         job->cap_inputs = cap;
     }
-    job->inputs[job->n_inputs++] = (struct input){packet_ref(p), part};
-    job->input_bytes += p->data.len;
+    job->inputs[job->n_inputs++] = packet_ref(p);
+    job->input_bytes += cost;
     return ERR_OK;
 }
 
-void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part)
+void jobs_packet(struct job_stream *s, const struct packet *p)
 {
     struct job *job = open_job(s);
-    if (job == NULL || job->failed) {
-        return;
+    if (job == NULL || job->failed || p->data.len == 0) {
+        return; /* an empty access unit shows nothing, and the link carries none */
     }
-    enum err e = add_input(job, p, part);
+    enum err e = add_input(job, p);
     if (e != ERR_OK) {
-        give_up(s, job, err_text(e));
+        give_up(s, job, JOBS_FAILED_INPUT, err_text(e));
         return;
     }
-    e = job_pump(s, job);
-    (void)e; /* full: what is kept goes out when there is room */
+    job_pump(s, job);
 }
 
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms)
@@ -496,9 +561,8 @@ void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t no
     job->source = segment_ref(source);
     job->complete_ms = now_ms;
     if (job->failed) {
-        give_up(s, job, "its job had failed");
+        give_up(s, job, job->failure, "its job had failed");
         return;
     }
-    enum err e = job_pump(s, job);
-    (void)e;
+    job_pump(s, job);
 }

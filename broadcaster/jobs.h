@@ -18,12 +18,13 @@
 #include "proto/link_msg.h"
 
 #define JOBS_PER_STREAM_MAX 8                  /* unfinished segments; the oldest is given up */
-#define JOB_INPUT_MAX       (64 * 1024 * 1024) /* bytes of one segment's packets */
+#define JOB_INPUT_MAX       (64 * 1024 * 1024) /* one segment's packets, bookkeeping included */
 
 struct jobs;
 struct job_stream; /* the jobs of one stream */
 
-/* Sends one message to the orchestrator; ERR_AGAIN: full, jobs_writable follows. */
+/* Sends one message to the orchestrator. ERR_AGAIN: full, jobs_writable follows; anything else: it
+ * cannot be sent at all. */
 typedef enum err jobs_send_fn(void *arg, const struct link_msg *m, struct blob *payload);
 
 /* deadline_ms: how long after its end a segment's rungs may come. */
@@ -41,10 +42,30 @@ void jobs_tick(struct jobs *j, int64_t now_ms);
 /* True when no job is unfinished. */
 bool jobs_idle(const struct jobs *j);
 
+/* Why a segment's rungs were given up. */
+enum jobs_failure {
+    JOBS_FAILED_TRANSCODE,       /* transcoders could not */
+    JOBS_FAILED_BUSY,            /* the orchestrator did not take it */
+    JOBS_FAILED_LATE,            /* not within the deadline */
+    JOBS_FAILED_NO_ORCHESTRATOR, /* none was connected */
+    JOBS_FAILED_BAD_ANSWER,      /* the orchestrator sent what does not fit */
+    JOBS_FAILED_INPUT,           /* larger than this broadcaster keeps */
+    JOBS_FAILURES_
+};
+
+/* As the field's metrics call it: "Transcode". */
+const char *jobs_failure_code(enum jobs_failure f);
+
 struct jobs_counters {
     uint64_t opened, reopened, done, given_up, failed, refused_units;
+    uint64_t given_up_by[JOBS_FAILURES_];
 };
 struct jobs_counters jobs_counters(const struct jobs *j);
+
+/* The part of the last JOBS_HISTORY segments of each stream whose rungs all came, averaged over the
+ * streams; 1 when there are none. */
+#define JOBS_HISTORY 30
+double jobs_success_rate(const struct jobs *j);
 
 /* rungs[i] is the rendition of ladder[i]; both borrowed for the stream's life; id copied. */
 struct job_stream *jobs_stream_create(struct jobs *j, const char *id,
@@ -55,7 +76,7 @@ void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
 /* The next segment begins: numbers rise. packets then follow in decoding order (a reference of each
  * is taken), those with PACKET_PREROLL first. */
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video);
-void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part);
+void jobs_packet(struct job_stream *s, const struct packet *p);
 
 /* The open segment is complete; source gives times, flags and sound to the rungs' segments. */
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms);

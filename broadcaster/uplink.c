@@ -1,19 +1,22 @@
 #include "broadcaster/uplink.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/mem.h"
 #include "base/version.h"
 #include "run/credential.h"
+#include "run/events.h"
 #include "run/link.h"
 #include "run/log.h"
-#include "run/metrics.h"
 
 #define QUEUE_BYTES         (32 * 1024 * 1024)
 #define CREDENTIAL_RETRY_MS 500
-#define HEARTBEAT_MS        500
+#define HEARTBEAT_MS        500 /* until the orchestrator says another beat */
 #define TIMEOUT_MS          1500
 #define SESSION_MAX         128
+#define INSTANCE_BYTES      16 /* random */
 
 struct uplink {
     struct loop *loop;
@@ -28,6 +31,7 @@ struct uplink {
     bool waiting_logged;
     uint64_t connections, refusals;
     char session[SESSION_MAX];
+    char instance[INSTANCE_BYTES * 2 + 1];
 };
 
 static void say_hello(struct uplink *u)
@@ -40,6 +44,7 @@ static void say_hello(struct uplink *u)
         .name = u->config.name,
         .encoder = "",
         .software = software_version,
+        .instance = u->instance,
     };
     enum err e = link_send_msg(u->link, 0, &m, NULL);
     if (e != ERR_OK) {
@@ -49,10 +54,15 @@ static void say_hello(struct uplink *u)
 
 static void on_welcome(struct uplink *u, const struct link_welcome *w)
 {
+    if (u->welcomed) {
+        return; /* once is enough: what is open at the orchestrator stays open */
+    }
     u->welcomed = true;
     u->connections++;
+    link_set_beat(u->link, w->heartbeat_ms, w->timeout_ms);
     loop_timer_stop(u->retry);
     strncpy(u->session, w->session, sizeof u->session - 1);
+    event_emit("orchestrator_connected", "address", u->addr);
     log_info("uplink", "connected", "orchestrator=%s session=%s", u->addr, u->session);
     jobs_set_connected(u->jobs, true);
 }
@@ -61,6 +71,7 @@ static void lose(struct uplink *u)
 {
     if (u->welcomed) {
         u->welcomed = false;
+        event_emit("orchestrator_lost", "address", u->addr);
         log_warn("uplink", "lost", "orchestrator=%s; rungs pause, the source goes on, redialling",
                  u->addr);
         jobs_set_connected(u->jobs, false);
@@ -181,6 +192,7 @@ enum err uplink_create(struct loop *l, const struct uplink_config *config,
     u->loop = l;
     u->config = *config;
     addr_format(&config->addr, u->addr);
+    id_random_hex(u->instance, INSTANCE_BYTES);
     u->has_secret = config->secret[0] != '\0';
     u->retry = loop_timer_create(l, try_credential, u);
     enum err e = ERR_OK;
@@ -222,6 +234,11 @@ enum err uplink_send(void *arg, const struct link_msg *m, struct blob *payload)
     return u->welcomed ? link_send_msg(u->link, 0, m, payload) : ERR_AGAIN;
 }
 
+bool uplink_connected(const struct uplink *u)
+{
+    return u->welcomed;
+}
+
 void uplink_status(const struct uplink *u, struct json *object)
 {
     struct json *j = json_new_object();
@@ -239,12 +256,25 @@ void uplink_status(const struct uplink *u, struct json *object)
     json_set(object, "orchestrator", j);
 }
 
-void uplink_metrics(const struct uplink *u, struct buf *out)
+void uplink_metrics(const struct uplink *u, struct metrics *m)
 {
-    metrics_family(out, "sbe_orchestrator_connected", METRIC_GAUGE,
-                   "1 while the orchestrator has welcomed this broadcaster.");
-    metrics_sample(out, "sbe_orchestrator_connected", NULL, u->welcomed ? 1 : 0);
-    metrics_family(out, "sbe_orchestrator_connections_total", METRIC_COUNTER,
-                   "Times that the orchestrator welcomed this broadcaster.");
-    metrics_sample(out, "sbe_orchestrator_connections_total", NULL, (double)u->connections);
+    metrics_one(m, METRIC_GAUGE, "sbe_orchestrator_connected",
+                "1 while the orchestrator has welcomed this broadcaster.", u->welcomed ? 1 : 0);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_connections_total",
+                "Times that the orchestrator welcomed this broadcaster.", (double)u->connections);
+}
+
+void uplink_uri(const struct uplink *u, char *out)
+{
+    snprintf(out, UPLINK_URI_MAX, "tcp://%s", u->addr);
+}
+
+struct json *uplink_orchestrator(const struct uplink *u)
+{
+    char uri[UPLINK_URI_MAX];
+    struct json *j = json_new_object();
+    uplink_uri(u, uri);
+    json_set_str(j, "ServiceURI", uri);
+    json_set_bool(j, "Active", u->welcomed);
+    return j;
 }

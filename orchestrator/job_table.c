@@ -16,6 +16,7 @@ void job_table_config_defaults(struct job_table_config *c)
         .broadcaster_bytes = JOB_TABLE_PEER_BYTES_DEFAULT,
         .total_bytes = JOB_TABLE_TOTAL_BYTES_DEFAULT,
         .answer_ms = JOB_TABLE_ANSWER_MS_DEFAULT,
+        .late_ms = JOB_TABLE_LATE_MS_DEFAULT,
     };
 }
 
@@ -29,6 +30,9 @@ struct job_table *job_table_create(const struct job_table_config *config,
     roster_init(&s->roster);
     sessions_init(&s->sessions, config->max_sessions);
     list_init(&s->queue);
+    histogram_init(&s->times.queue_wait, HISTOGRAM_SHORT);
+    histogram_init(&s->times.work, HISTOGRAM_LONG);
+    histogram_init(&s->times.whole, HISTOGRAM_LONG);
     for (size_t i = 0; i < JOB_TABLE_BUCKETS; i++) {
         list_init(&s->by_origin[i]);
         list_init(&s->by_attempt[i]);
@@ -44,6 +48,16 @@ const struct roster *job_table_roster(const struct job_table *s)
 struct job_table_counters job_table_counters(const struct job_table *s)
 {
     return s->counters;
+}
+
+const struct job_table_times *job_table_times(const struct job_table *s)
+{
+    return &s->times;
+}
+
+void job_table_set_max_sessions(struct job_table *s, unsigned max)
+{
+    s->sessions.max = max;
 }
 
 struct job_table_gauges job_table_gauges(const struct job_table *s)
@@ -154,6 +168,8 @@ void job_table_finish(struct job_table *s, struct job *j, bool tell, int64_t now
 {
     s->counters.done++;
     j->broadcaster->done++;
+    histogram_observe(&s->times.work, (now_ms - j->offered_ms) * 1000);
+    histogram_observe(&s->times.whole, (now_ms - j->opened_ms) * 1000);
     struct link_msg m = {.type = LINK_JOB_DONE, .job = j->origin, .reason = ""};
     m.done.n_rungs = j->open.n_ladder;
     m.done.cpu_us = j->cpu_us;
@@ -279,7 +295,12 @@ static struct session *admit(struct job_table *s, struct broadcaster *b, uint64_
         return NULL;
     }
     struct session *session;
-    if (sessions_enter(&s->sessions, b->peer, open->stream, &session) != ERR_OK) {
+    enum err e = sessions_enter(&s->sessions, b->peer, open->stream, &session);
+    if (e == ERR_STATE) {
+        refuse(s, b, job, open, "the stream has too many segments open");
+        return NULL;
+    }
+    if (e != ERR_OK) {
         char text[LINK_STRING_MAX];
         (void)snprintf(text, sizeof text,
                        "OrchestratorCapped: %u streams are being transcoded and -maxSessions is %u",
@@ -414,7 +435,7 @@ void job_table_tick(struct job_table *s, int64_t now_ms)
             if (now_ms >= j->deadline_ms) {
                 pass_deadline(s, j, now_ms);
             } else if (j->transcoder != NULL) {
-                attempt_check_answer(s, j, now_ms);
+                attempt_check_progress(s, j, now_ms);
             }
         }
     }

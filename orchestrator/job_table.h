@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "orchestrator/roster.h"
 #include "proto/link_msg.h"
+#include "run/metrics.h"
 
 /* Defaults of struct job_table_config. */
 #define JOB_TABLE_SESSIONS_DEFAULT    10
@@ -24,6 +25,7 @@
 #define JOB_TABLE_TOTAL_BYTES_DEFAULT ((size_t)512 << 20)
 #define JOB_TABLE_DEADLINE_MAX_MS     600000 /* a longer one is shortened to this */
 #define JOB_TABLE_ANSWER_MS_DEFAULT   1000
+#define JOB_TABLE_LATE_MS_DEFAULT     2000
 #define JOB_TABLE_TICK_MS             100 /* how often job_table_tick wants to be called */
 
 struct job_table;
@@ -36,6 +38,7 @@ struct job_table_config {
     size_t total_bytes;       /* held of all jobs */
     int64_t answer_ms; /* a transcoder that has neither accepted nor refused a job for so long loses
                           it, if another one has room */
+    int64_t late_ms; /* so does one that was given units and has sent no part for so long; 0: not */
 };
 
 void job_table_config_defaults(struct job_table_config *c);
@@ -77,6 +80,7 @@ struct job_table_out {
 struct job_table_counters {
     uint64_t opened, done, failed, refused, cancelled;
     uint64_t redispatched;   /* taken from a transcoder and done again */
+    uint64_t late;           /* of these: because it was late */
     uint64_t bad_units;      /* rung units that broke a rule */
     uint64_t late_answers;   /* for an attempt that is over: normal after a re-dispatch */
     uint64_t stray;          /* for a job that this peer does not have, or from the wrong peer */
@@ -89,6 +93,13 @@ struct job_table_gauges {
     size_t held_bytes;
 };
 
+/* How long segments took here. */
+struct job_table_times {
+    struct histogram queue_wait; /* from being opened to being offered for the first time */
+    struct histogram work;       /* from being offered to being done, of the attempt that did it */
+    struct histogram whole;      /* from being opened to being done */
+};
+
 struct job_table *job_table_create(const struct job_table_config *config,
                                    const struct job_table_out *out);
 void job_table_destroy(struct job_table *s); /* says nothing to anybody; takes NULL */
@@ -97,6 +108,10 @@ void job_table_destroy(struct job_table *s); /* says nothing to anybody; takes N
 const struct roster *job_table_roster(const struct job_table *s);
 struct job_table_counters job_table_counters(const struct job_table *s);
 struct job_table_gauges job_table_gauges(const struct job_table *s);
+const struct job_table_times *job_table_times(const struct job_table *s); /* borrowed */
+
+/* Streams at once from now on; more that are here already go on. */
+void job_table_set_max_sessions(struct job_table *s, unsigned max);
 
 /* A hello, the first or a further one. ERR_LIMIT: too many are here. */
 enum err job_table_transcoder_joined(struct job_table *s, link_peer peer, const char *address,

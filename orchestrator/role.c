@@ -24,7 +24,7 @@ struct config {
     const char *service_addr, *orch_secret, *http_addr;
     const char *mint, *mint_name, *revoke;
     bool list_credentials, json;
-    long max_sessions, heartbeat_ms, peer_timeout_ms;
+    long max_sessions, heartbeat_ms, peer_timeout_ms, late_after_ms;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -43,16 +43,18 @@ static const struct option options[] = {
      "How often peers say that they are there."},
     {"peerTimeoutMs", OPTION_INT, "1500", 30, 600000, false, FIELD(peer_timeout_ms), "MS",
      "A peer that is silent for so long is gone."},
-    {"mint", OPTION_STRING, "", 1, 0, false, FIELD(mint), "ROLE",
+    {"lateAfterMs", OPTION_INT, "2000", 0, 600000, false, FIELD(late_after_ms), "MS",
+     "A transcoder that sends nothing of a segment for so long loses it to another one; 0: never."},
+    {"mint", OPTION_COMMAND_TEXT, "", 1, 0, false, FIELD(mint), "ROLE",
      "Command: makes a credential for a transcoder or broadcaster and prints it: -mint ROLE NAME "
      "> FILE; that host gives it as -orchSecret FILE."},
     {"mintName", OPTION_ARGUMENT, "", 1, 0, false, FIELD(mint_name), "NAME",
      "The name of the credential that -mint makes; may stand without its flag."},
-    {"listCredentials", OPTION_BOOL, NULL, 0, 0, false, FIELD(list_credentials), NULL,
+    {"listCredentials", OPTION_COMMAND, NULL, 0, 0, false, FIELD(list_credentials), NULL,
      "Command: prints the credentials that were minted."},
-    {"json", OPTION_BOOL, NULL, 0, 0, false, FIELD(json), NULL,
+    {"json", OPTION_COMMAND, NULL, 0, 0, false, FIELD(json), NULL,
      "With -listCredentials: prints JSON."},
-    {"revoke", OPTION_STRING, "", 1, 0, false, FIELD(revoke), "NAME",
+    {"revoke", OPTION_COMMAND_TEXT, "", 1, 0, false, FIELD(revoke), "NAME",
      "Command: a credential is admitted no more, and who is connected with it is turned out."},
 };
 
@@ -222,6 +224,7 @@ static enum err open_relay(struct orchestrator *o, const struct config *c,
     };
     job_table_config_defaults(&rc.jobs);
     rc.jobs.max_sessions = (unsigned)c->max_sessions;
+    rc.jobs.late_ms = c->late_after_ms;
     const char *why = "";
     enum err e = relay_create(o->daemon->loop, &rc, &o->relay, &why);
     if (e != ERR_OK) {
@@ -313,14 +316,70 @@ static void status(void *role, struct json *object)
     gate_status(o->gate, object);
 }
 
-static void metrics(void *role, struct buf *out)
+static void sentence(void *role, char *text, size_t size)
 {
     const struct orchestrator *o = role;
-    report_metrics(o->relay, out);
+    const struct roster *r = job_table_roster(relay_table(o->relay));
+    struct job_table_gauges g = job_table_gauges(relay_table(o->relay));
+    snprintf(text, size, "transcoders: %u; broadcasters: %u; streams at work: %u of %u",
+             r->n_transcoders, r->n_broadcasters, g.sessions, g.max_sessions);
 }
+
+static void metrics(void *role, struct metrics *m)
+{
+    const struct orchestrator *o = role;
+    report_metrics(o->relay, m);
+}
+
+/* --- the control API --- */
+
+static struct json *self_json(const struct orchestrator *o)
+{
+    char uri[ADDR_MAX + 8];
+    struct job_table_gauges g = job_table_gauges(relay_table(o->relay));
+    struct json *j = json_new_object();
+    (void)snprintf(uri, sizeof uri, "tcp://%s", o->addr);
+    json_set_str(j, "ServiceURI", uri);
+    json_set_bool(j, "Active", !o->daemon->stopping);
+    json_set_int(j, "Sessions", g.sessions);
+    json_set_int(j, "MaxSessions", g.max_sessions);
+    return j;
+}
+
+static void on_info(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    http_answer_json(a, self_json(arg));
+}
+
+static void on_orchestrators(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    struct json *list = json_new_array();
+    json_append(list, self_json(arg));
+    http_answer_json(a, list);
+}
+
+static void on_max_sessions(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    struct orchestrator *o = arg;
+    relay_set_max_sessions(o->relay, (unsigned)values[0].number);
+    log_info("orchestrator", "max_sessions", "n=%ld", values[0].number);
+    struct json *j = json_new_object();
+    json_set_int(j, "maxSessions", values[0].number);
+    http_answer_json(a, j);
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/registeredOrchestrators", on_orchestrators, {{0}}},
+    {"GET", "/orchestratorInfo", on_info, {{0}}},
+    {"POST",
+     "/setMaxSessions",
+     on_max_sessions,
+     {{"maxSessions", HTTP_PARAM_INT, 1, SESSIONS_MAX, true}}},
+};
 
 const struct role orchestrator_role = {
     .name = "orchestrator",
+    .node_type = "orch",
     .default_cli_addr_port = "7935",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
@@ -331,4 +390,7 @@ const struct role orchestrator_role = {
     .destroy = destroy,
     .status = status,
     .metrics = metrics,
+    .routes = routes,
+    .n_routes = sizeof routes / sizeof routes[0],
+    .sentence = sentence,
 };

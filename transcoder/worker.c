@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/version.h"
 #include "run/addr.h"
+#include "run/events.h"
 #include "run/log.h"
 #include "transcoder/send_queue.h"
 #include "transcoder/work.h"
@@ -17,6 +19,7 @@
 #define DEADLINE_MAX_MS     120000
 #define LINGER_MS           1000
 #define STATE_MAX           160
+#define INSTANCE_BYTES      16 /* random */
 /* Cancelled jobs end within a picture, but until then they hold a thread. */
 #define ENDING_PER_CAPACITY 1
 
@@ -27,6 +30,8 @@ struct job {
     struct loop_timer *deadline;
     char stream[ID_MAX + 1];
     uint64_t msn;
+    int64_t opened_us;
+    int64_t complete_us; /* when its last unit came; 0 before */
 };
 
 struct worker {
@@ -35,6 +40,7 @@ struct worker {
     char addr[ADDR_MAX];
     char *name;
     char *encoder;
+    char instance[INSTANCE_BYTES * 2 + 1];
     struct link *link;
     struct mailbox *mail;
     struct loop_timer *idle; /* calls drained from outside any other callback */
@@ -97,6 +103,7 @@ static void say_hello(struct worker *w)
         .name = w->name,
         .encoder = w->encoder,
         .software = software_version,
+        .instance = w->instance,
         .capacity = w->config.capacity,
         .draining = w->stats.draining,
     };
@@ -150,6 +157,14 @@ static void on_idle(void *arg)
     }
 }
 
+static void measure(struct worker_stats *s, const struct job *j, const struct link_job_done *done)
+{
+    int64_t now = clock_mono_us();
+    histogram_observe(&s->job_time, now - j->opened_us);
+    histogram_observe(&s->finish_time, now - j->complete_us);
+    histogram_observe(&s->cpu_time, (int64_t)done->cpu_us);
+}
+
 /* A job's last event has been sent, or was not to be. */
 static void end_job(void *arg, struct work_event *e)
 {
@@ -165,10 +180,12 @@ static void end_job(void *arg, struct work_event *e)
         /* Counted when it was cancelled. */
     } else if (e->failed) {
         w->stats.failed++;
+        event_emit_reason("job_failed", "stream", j->stream, e->fault.text);
         log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
                  (unsigned long long)j->msn, e->fault.text);
     } else {
         w->stats.done++;
+        measure(&w->stats, j, &e->done);
         log_debug("worker", "job_done", "stream=%s msn=%llu cpu_ms=%llu", j->stream,
                   (unsigned long long)j->msn, (unsigned long long)(e->done.cpu_us / 1000));
     }
@@ -192,6 +209,7 @@ static void on_work(void *arg, void *item)
 static void fail_job(struct worker *w, struct job *j, const char *reason, bool final)
 {
     w->stats.failed++;
+    event_emit_reason("job_failed", "stream", j->stream, reason);
     log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
              (unsigned long long)j->msn, reason);
     uint64_t id = work_job(j->work);
@@ -265,6 +283,7 @@ static void on_open(struct worker *w, const struct link_msg *m)
     j->work = work;
     snprintf(j->stream, sizeof j->stream, "%s", m->open.stream);
     j->msn = m->open.msn;
+    j->opened_us = clock_mono_us();
     j->deadline = loop_timer_create(w->loop, on_deadline, j);
     loop_timer_start(j->deadline, deadline_of(&m->open), 0);
     list_push_back(&w->jobs, &j->node);
@@ -282,6 +301,9 @@ static void on_unit(struct worker *w, const struct link_msg *m, struct blob *pay
     if (j == NULL) {
         w->stats.units_unknown++;
         return;
+    }
+    if (m->unit.last) {
+        j->complete_us = clock_mono_us();
     }
     switch (work_push(j->work, &m->unit, payload)) {
     case ERR_OK:
@@ -320,6 +342,7 @@ static void on_cancel(struct worker *w, const struct link_msg *m)
 static void lose(struct worker *w, const char *why)
 {
     if (w->stats.connected) {
+        event_emit_reason("orchestrator_lost", "address", w->addr, why);
         log_warn("worker", "lost", "orchestrator=%s jobs=%u, redialling", w->addr, load(w));
     }
     w->stats.connected = false;
@@ -344,9 +367,11 @@ static void on_welcome(struct worker *w, const struct link_welcome *m)
     }
     if (!w->stats.connected) {
         w->stats.connections++;
+        event_emit("orchestrator_connected", "address", w->addr);
         log_info("worker", "connected", "orchestrator=%s session=%s", w->addr, m->session);
     }
     w->stats.connected = true;
+    link_set_beat(w->link, m->heartbeat_ms, m->timeout_ms);
     set_state(w, "%s", "connected");
 }
 
@@ -424,7 +449,11 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     snprintf(w->addr, sizeof w->addr, "%s", config->orch_addr);
     w->name = mem_strdup(config->name);
     w->encoder = mem_strdup(config->encoder);
+    id_random_hex(w->instance, INSTANCE_BYTES);
     list_init(&w->jobs);
+    histogram_init(&w->stats.job_time, HISTOGRAM_LONG);
+    histogram_init(&w->stats.finish_time, HISTOGRAM_SHORT);
+    histogram_init(&w->stats.cpu_time, HISTOGRAM_LONG);
     send_queue_init(&w->out, send_now, end_job, w);
     w->mail = mailbox_create(l, on_work, w);
     w->idle = loop_timer_create(l, on_idle, w);
@@ -439,6 +468,14 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     }
     *ret_worker = w;
     return ERR_OK;
+}
+
+void worker_set_capacity(struct worker *w, uint32_t capacity)
+{
+    w->config.capacity = capacity;
+    if (w->stats.connected) {
+        say_hello(w);
+    }
 }
 
 void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)

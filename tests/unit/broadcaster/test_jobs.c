@@ -19,11 +19,17 @@ struct wire {
     } sent[SENT_MAX];
     size_t n;
     size_t room;
+    uint32_t deadline_ms; /* of the newest JOB_OPEN */
 };
 
 static enum err on_send(void *arg, const struct link_msg *m, struct blob *payload)
 {
     struct wire *w = arg;
+    struct blob *envelope = link_msg_pack(m);
+    if (envelope == NULL) {
+        return ERR_LIMIT; /* as link_send_msg says it */
+    }
+    blob_unref(envelope);
     if (w->room == 0) {
         return ERR_AGAIN;
     }
@@ -33,6 +39,7 @@ static enum err on_send(void *arg, const struct link_msg *m, struct blob *payloa
     w->sent[w->n].job = m->job;
     if (m->type == LINK_JOB_OPEN) {
         w->sent[w->n].msn = m->open.msn;
+        w->deadline_ms = m->open.deadline_ms;
         w->sent[w->n].n_ladder = m->open.n_ladder;
         w->sent[w->n].emit_from = m->open.ladder[0].emit_from;
         w->sent[w->n].vbv = m->open.ladder[0].vbv_init_permille;
@@ -87,12 +94,20 @@ static void bench_destroy(struct bench *b)
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
 
+static void send_shifted(struct bench *b, int64_t dts, int64_t pts, size_t size)
+{
+    struct blob *blob = blob_create(size);
+    struct packet p = {.dts = dts, .pts = pts, .blob = blob, .data = blob_span(blob)};
+    jobs_packet(b->stream, &p);
+    blob_unref(blob);
+}
+
 static void send_packet(struct bench *b, int64_t dts, unsigned flags)
 {
     struct blob *blob = blob_create(50);
     struct packet p = {
         .dts = dts, .pts = dts, .flags = flags, .blob = blob, .data = blob_span(blob)};
-    jobs_packet(b->stream, &p, 0);
+    jobs_packet(b->stream, &p);
     blob_unref(blob);
 }
 
@@ -114,19 +129,27 @@ static void whole_segment(struct bench *b, uint64_t msn, int64_t now)
     close_segment(b, msn, now);
 }
 
+/* A whole part: ten frames of 30 per second, a byte each. */
+#define PART_FRAMES 10
+
 static void answer(struct bench *b, uint64_t job, uint32_t rung, uint32_t part, bool last)
 {
-    struct link_packet lp = {
-        .length = 10, .dts = part * 30000 + 1, .pts = part * 30000 + 1, .duration = 30000};
+    static const uint8_t config[] = {1,    66, 192, 13, 0xff, 0xe1, 0, 4,
+                                     0x67, 66, 192, 13, 1,    0,    1, 0x68};
+    struct link_packet lp[PART_FRAMES];
+    for (uint32_t i = 0; i < PART_FRAMES; i++) {
+        int64_t t = (int64_t)(part * PART_FRAMES + i) * 3000;
+        lp[i] = (struct link_packet){.length = 1, .dts = t, .pts = t, .duration = 3000};
+    }
     struct link_msg m = {.type = LINK_RUNG_UNIT, .job = job};
     m.unit = (struct link_unit){.rung = rung,
                                 .part = part,
-                                .packets = &lp,
-                                .n_packets = 1,
+                                .packets = lp,
+                                .n_packets = PART_FRAMES,
                                 .last = last,
-                                .config = part == 0 ? span_cstr("config") : span_of(NULL, 0),
+                                .config = span_of(config, part == 0 ? sizeof config : 0),
                                 .config_hash = 42};
-    struct blob *payload = blob_create(10);
+    struct blob *payload = blob_create(PART_FRAMES);
     jobs_on_message(b->jobs, &m, payload);
     blob_unref(payload);
 }
@@ -302,6 +325,71 @@ START_TEST(a_failed_job_is_a_gap_and_the_next_goes_on)
 }
 END_TEST
 
+START_TEST(a_stream_without_rungs_has_no_jobs)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    jobs_stream_destroy(b->stream);
+    b->stream = jobs_stream_create(b->jobs, "x", NULL, NULL, 0);
+    for (uint64_t msn = 1; msn <= JOBS_PER_STREAM_MAX + 2; msn++) {
+        whole_segment(b, msn, 0);
+    }
+    ck_assert(jobs_idle(b->jobs));
+    ck_assert_uint_eq(b->wire.n, 0);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 0);
+    bench_destroy(b);
+}
+END_TEST
+
+static uint64_t lost(const struct bench *b, enum jobs_failure why)
+{
+    return jobs_counters(b->jobs).given_up_by[why];
+}
+
+START_TEST(failures_are_told_apart)
+{
+    struct bench *b = bench_create();
+    struct link_msg m = {.type = LINK_JOB_FAILED, .reason = "no"};
+    ck_assert_double_eq(jobs_success_rate(b->jobs), 1);
+    whole_segment(b, 1, 0); /* nobody is connected */
+    jobs_tick(b->jobs, 1001);
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_NO_ORCHESTRATOR), 1);
+    ck_assert_double_eq(jobs_success_rate(b->jobs), 0);
+    jobs_set_connected(b->jobs, true);
+    whole_segment(b, 2, 2000);
+    jobs_tick(b->jobs, 3001);
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_LATE), 1);
+    whole_segment(b, 3, 4000);
+    m.job = b->wire.sent[b->wire.n - 1].job;
+    jobs_on_message(b->jobs, &m, NULL);
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_TRANSCODE), 1);
+    whole_segment(b, 4, 5000);
+    m.type = LINK_JOB_REFUSE;
+    m.job = b->wire.sent[b->wire.n - 1].job;
+    jobs_on_message(b->jobs, &m, NULL);
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_BUSY), 1);
+    whole_segment(b, 5, 6000);
+    answer(b, b->wire.sent[b->wire.n - 1].job, 0, 1, false); /* part 0 is missing */
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_BAD_ANSWER), 1);
+    whole_segment(b, 6, 7000);
+    uint64_t job = b->wire.sent[b->wire.n - 1].job;
+    answer(b, job, 0, 0, true);
+    answer(b, job, 1, 0, true);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 5);
+    ck_assert_double_eq_tol(jobs_success_rate(b->jobs), 1 / 6., 1e-9);
+    for (uint64_t msn = 7; msn < 7 + JOBS_HISTORY; msn++) {
+        whole_segment(b, msn, 8000);
+        job = b->wire.sent[b->wire.n - 1].job;
+        answer(b, job, 0, 0, true);
+        answer(b, job, 1, 0, true);
+    }
+    ck_assert_double_eq(jobs_success_rate(b->jobs), 1);
+    ck_assert_str_eq(jobs_failure_code(JOBS_FAILED_LATE), "LostSegment");
+    ck_assert_str_eq(jobs_failure_code(JOBS_FAILED_INPUT), "SaveData");
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(the_rate_level_falls_with_bytes_and_rises_with_time)
 {
     struct bench *b = bench_create();
@@ -316,8 +404,73 @@ START_TEST(the_rate_level_falls_with_bytes_and_rises_with_time)
 }
 END_TEST
 
+START_TEST(a_job_that_cannot_be_sent_holds_up_no_other)
+{
+    struct bench *b = bench_create();
+    jobs_segment_open(b->stream, 1, b->video);
+    send_packet(b, 0, PACKET_KEY);
+    send_shifted(b, 3000, 3000 + INT64_C(4) * 3600 * TICKS_PER_S, 50); /* over the link's limit */
+    close_segment(b, 1, 0);
+    whole_segment(b, 2, 0);
+    jobs_set_connected(b->jobs, true);
+    ck_assert_uint_eq(count(b, LINK_JOB_OPEN), 2);
+    ck_assert_uint_eq(count(b, LINK_JOB_CANCEL), 1);
+    ck_assert(b->wire.sent[b->wire.n - 1].last);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 1);
+    answer(b, b->wire.sent[b->wire.n - 1].job, 0, 0, true);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 2);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(an_empty_packet_is_not_sent)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    jobs_segment_open(b->stream, 1, b->video);
+    send_packet(b, 0, PACKET_KEY);
+    send_shifted(b, 3000, 3000, 0);
+    send_packet(b, 6000, 0);
+    close_segment(b, 1, 0);
+    ck_assert_uint_eq(count(b, LINK_JOB_UNIT), 3);
+    ck_assert_uint_eq(b->wire.sent[b->wire.n - 1].seq, 2);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 0);
+    bench_destroy(b);
+}
+END_TEST
+
+/* One byte each: what is kept about a packet counts too. */
+START_TEST(many_small_packets_are_bounded)
+{
+    struct bench *b = bench_create();
+    jobs_segment_open(b->stream, 1, b->video);
+    size_t most = JOB_INPUT_MAX / sizeof(struct packet);
+    for (size_t i = 0; i < most; i++) {
+        send_shifted(b, (int64_t)i, (int64_t)i, 1);
+    }
+    close_segment(b, 1, 0);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 1);
+    ck_assert(jobs_idle(b->jobs));
+    bench_destroy(b);
+}
+END_TEST
+
+/* The orchestrator's deadline counts from the opening: a long segment must not use it up. */
+START_TEST(the_deadline_leaves_time_for_the_segment_itself)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    whole_segment(b, 1, 0);
+    ck_assert_uint_ge(b->wire.deadline_ms, 1000 + 10000);
+    bench_destroy(b);
+}
+END_TEST
+
 UNIT_MAIN("jobs", a_segment_streams_out_and_its_rungs_come_back,
           everything_is_sent_again_to_a_new_orchestrator, a_full_queue_loses_nothing,
           late_ones_become_gaps_in_step, too_many_unfinished_give_up_the_oldest,
           units_that_do_not_fit_end_the_job, a_failed_job_is_a_gap_and_the_next_goes_on,
-          the_rate_level_falls_with_bytes_and_rises_with_time)
+          a_stream_without_rungs_has_no_jobs, failures_are_told_apart,
+          the_rate_level_falls_with_bytes_and_rises_with_time,
+          a_job_that_cannot_be_sent_holds_up_no_other, an_empty_packet_is_not_sent,
+          many_small_packets_are_bounded, the_deadline_leaves_time_for_the_segment_itself)
