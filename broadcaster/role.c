@@ -46,7 +46,8 @@ static const struct option options[] = {
     {"orchAddr", OPTION_STRING, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
      "The orchestrator, without which only the source is served; the first of a list is used."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
-     "The secret shared with an orchestrator on another host; not needed on the same one."},
+     "For an orchestrator on another host: the secret shared with it, a file whose first line it "
+     "is, or a credential file."},
     {"transcodingOptions", OPTION_STRING, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
      FIELD(transcoding_options), "RUNG[,...]", "The rungs that each stream is transcoded to."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,

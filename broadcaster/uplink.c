@@ -6,13 +6,12 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "run/credential.h"
 #include "run/events.h"
 #include "run/link.h"
 #include "run/log.h"
-#include "run/secret.h"
 
 #define QUEUE_BYTES         (32 * 1024 * 1024)
-#define SECRET_SIZE         1024
 #define CREDENTIAL_RETRY_MS 500
 #define HEARTBEAT_MS        500 /* until the orchestrator says another beat */
 #define TIMEOUT_MS          1500
@@ -159,7 +158,8 @@ static void try_credential(void *arg)
         }
         return;
     }
-    bool same = memcmp(&found, &u->keys, sizeof found) == 0;
+    bool same = memcmp(found.secret_key, u->keys.secret_key, LINK_KEY_BYTES) == 0 &&
+                memcmp(found.server_key, u->keys.server_key, LINK_KEY_BYTES) == 0;
     if (u->link != NULL && same) {
         return; /* the link redials by itself */
     }
@@ -175,14 +175,12 @@ static void try_credential(void *arg)
 
 static enum err take_secret(struct uplink *u)
 {
-    char secret[SECRET_SIZE];
-    enum err e = secret_read(u->config.secret, secret, sizeof secret);
-    if (e == ERR_OK) {
-        e = secret_derive(secret, LINK_ROLE_BROADCASTER, &u->keys);
-    }
-    explicit_bzero(secret, sizeof secret);
+    char words[SECRET_WORDS_MAX];
+    enum err e = secret_keys(u->config.secret, LINK_ROLE_BROADCASTER, &u->keys, words);
     if (e != ERR_OK) {
-        log_error("uplink", "secret", "-orchSecret cannot be used: %s", err_text(e));
+        log_error("uplink", "secret", "%s", words);
+    } else if (words[0] != '\0') {
+        log_warn("uplink", "secret", "%s", words);
     }
     return e;
 }

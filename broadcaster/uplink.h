@@ -16,7 +16,7 @@ struct uplink;
 
 struct uplink_config {
     struct addr addr;   /* of the orchestrator */
-    const char *secret; /* -orchSecret as given: text or file; "" = the credential file */
+    const char *secret; /* -orchSecret as given: text or file; "" = this host's credential */
     const char *data_dir;
     const char *name;
     int retry_min_ms, retry_max_ms;

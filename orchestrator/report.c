@@ -11,13 +11,21 @@ static int64_t unix_of(int64_t mono_ms)
     return (clock_wall_ms() - (clock_mono_ms() - mono_ms)) / 1000;
 }
 
-static struct json *transcoders_json(const struct roster *roster)
+/* What its key proves, beside what it calls itself; null: it has the shared secret. */
+static void set_credential(struct json *j, const struct relay *r, link_peer peer)
+{
+    const char *credential = relay_credential(r, peer);
+    json_set_str(j, "credential", credential[0] != '\0' ? credential : NULL);
+}
+
+static struct json *transcoders_json(const struct relay *r, const struct roster *roster)
 {
     struct json *all = json_new_array();
     LIST_EACH (&roster->transcoders, it, tmp) {
         const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
         struct json *j = json_new_object();
         json_set_str(j, "name", t->name);
+        set_credential(j, r, t->peer);
         json_set_str(j, "address", t->address);
         json_set_str(j, "software", t->software);
         json_set_str(j, "encoder", t->encoder);
@@ -34,13 +42,14 @@ static struct json *transcoders_json(const struct roster *roster)
     return all;
 }
 
-static struct json *broadcasters_json(const struct roster *roster)
+static struct json *broadcasters_json(const struct relay *r, const struct roster *roster)
 {
     struct json *all = json_new_array();
     LIST_EACH (&roster->broadcasters, it, tmp) {
         const struct broadcaster *b = LIST_ITEM(it, const struct broadcaster, node);
         struct json *j = json_new_object();
         json_set_str(j, "name", b->name);
+        set_credential(j, r, b->peer);
         json_set_str(j, "address", b->address);
         json_set_str(j, "software", b->software);
         json_set_int(j, "open_jobs", b->open_jobs);
@@ -120,8 +129,8 @@ void report_status(const struct relay *r, const char *service_addr, struct json 
     json_set_int(object, "held_bytes", (int64_t)g.held_bytes);
     json_set_int(object, "waiting_bytes", (int64_t)relay_waiting_bytes(r));
     json_set(object, "jobs", jobs_json(r));
-    json_set(object, "transcoders", transcoders_json(roster));
-    json_set(object, "broadcasters", broadcasters_json(roster));
+    json_set(object, "transcoders", transcoders_json(r, roster));
+    json_set(object, "broadcasters", broadcasters_json(r, roster));
     json_set(object, "link", link_json(r));
     json_set_int(object, "RegisteredTranscodersNumber", roster->n_transcoders);
     json_set(object, "RegisteredTranscoders", registered_json(roster));

@@ -14,7 +14,6 @@
 #define ORCH_HOST    "127.0.0.1"
 #define ORCH_PORT    8935
 #define SESSIONS_MAX 1000
-#define SECRET_SIZE  1024
 
 struct config {
     struct daemon_config common;
@@ -28,7 +27,8 @@ static const struct option options[] = {
     {"orchAddr", OPTION_STRING, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
      "The orchestrator that gives the jobs; the first of a list is used."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
-     "The secret shared with the orchestrator, or a file whose first line it is."},
+     "The secret shared with the orchestrator, a file whose first line it is, or a credential "
+     "file."},
     {"maxSessions", OPTION_INT, "10", -1000000, SESSIONS_MAX, false, FIELD(max_sessions), "N",
      "Jobs (segments of streams) to work on at once."},
     {"httpAddr", OPTION_STRING, "", 0, 0, false, FIELD(http_addr), "HOST:PORT",
@@ -71,30 +71,14 @@ static enum err read_addr(const struct config *c, char *ret_addr)
     return ERR_OK;
 }
 
-static void wipe(char *secret, size_t size)
-{
-    memset(secret, 0, size);
-    __asm__ volatile("" : : "r"(secret) : "memory"); /* the compiler may not leave the memset out */
-}
-
 static enum err read_keys(const struct config *c, struct link_keys *ret_keys)
 {
-    char secret[SECRET_SIZE];
-    enum err e = ERR_NOENT;
-    if (c->orch_secret[0] != '\0') {
-        e = secret_read(c->orch_secret, secret, sizeof secret);
-    }
-    if (e == ERR_OK) {
-        e = secret_derive(secret, LINK_ROLE_TRANSCODER, ret_keys);
-    }
-    wipe(secret, sizeof secret);
-    if (e == ERR_NOENT) {
-        log_error("transcoder", "config",
-                  "a transcoder needs the orchestrator's secret: give it, or a file whose first "
-                  "line it is, with -orchSecret");
-    } else if (e != ERR_OK) {
-        log_error("transcoder", "config", "the secret of -orchSecret cannot be used: %s",
-                  err_text(e));
+    char words[SECRET_WORDS_MAX];
+    enum err e = secret_keys(c->orch_secret, LINK_ROLE_TRANSCODER, ret_keys, words);
+    if (e != ERR_OK) {
+        log_error("transcoder", "config", "%s", words);
+    } else if (words[0] != '\0') {
+        log_warn("transcoder", "config", "%s", words);
     }
     return e;
 }

@@ -413,7 +413,7 @@ static void on_link(void *arg, const struct link_event *e)
         break;
     case LINK_EVENT_REFUSED:
         /* The link has logged it. */
-        lose(w, "the orchestrator does not accept this secret; check -orchSecret on both sides");
+        lose(w, "the orchestrator does not accept this secret or credential (see the log)");
         break;
     case LINK_EVENT_MESSAGE:
         on_message(w, e);

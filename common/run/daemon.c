@@ -186,7 +186,7 @@ void daemon_stopped(struct daemon *d)
     loop_stop(d->loop);
 }
 
-static int run(struct process *p, const void *config)
+static int run_role(struct process *p, const void *config)
 {
     /* Before the role, which may only be destroyed after it has run and stopped. Nobody is answered
      * until the loop runs. */
@@ -209,6 +209,15 @@ static int run(struct process *p, const void *config)
     if (status == 0) {
         p->role->destroy(p->instance);
     }
+    return status;
+}
+
+static int run(struct process *p, const void *config)
+{
+    p->d.loop = loop_create();
+    int status = run_role(p, config);
+    loop_destroy(p->d.loop);
+    log_info("daemon", "ended", "status=%d", status);
     return status;
 }
 
@@ -237,13 +246,15 @@ int daemon_main(const struct role *role, int argc, char **argv)
     struct process *p = mem_alloc(sizeof *p);
     p->role = role;
     p->d.config = common;
-    p->d.loop = loop_create();
     int status = 1;
     if (check_config(common) == ERR_OK && open_data_dir(&p->d) == ERR_OK) {
-        status = run(p, config);
+        status = role->command != NULL ? role->command(&p->d, config) : -1;
+        if (status == 2) {
+            options_usage(stderr, role->name, table, n);
+        } else if (status < 0) {
+            status = run(p, config);
+        }
     }
-    loop_destroy(p->d.loop);
-    log_info("daemon", "ended", "status=%d", status);
     mem_free(p);
     mem_free(config);
     return status;

@@ -40,6 +40,11 @@ struct role {
     size_t n_options;
     size_t config_size;
 
+    /* NULL, or does what the flags ask for instead of running (a command: it prints and ends).
+     * Called with the data directory made, without a loop. Returns the exit status, where 2 prints
+     * the usage too, or -1: the flags ask for no command. */
+    int (*command)(const struct daemon *d, const void *config);
+
     /* Makes the role from its config (struct starts with struct daemon_config). On failure it has
      * logged one plain sentence that says what to do; the process then ends with 1. */
     enum err (*create)(struct daemon *d, const void *config, void **ret_role);
