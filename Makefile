@@ -168,6 +168,7 @@ clean: ## removes what was built
 	rm -rf build bin
 
 include tests/checks.mk
+include deploy/install.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .PRECIOUS: $(BUILD)/obj/%.o

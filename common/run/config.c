@@ -234,19 +234,29 @@ static bool is_decimal(const char *text)
     return n > 0 && digits[n] == '\0' && (digits[0] != '0' || n == 1);
 }
 
+/* What the flag itself says to the text; ret_why as options_set. */
+static bool fits(const struct option *o, const char *text, char *ret_why)
+{
+    union {
+        bool on;
+        long number;
+        const char *text;
+    } field;
+    struct option alone = *o;
+    alone.offset = 0;
+    return options_set(&alone, &field, text, ret_why) == ERR_OK;
+}
+
 static enum err check_int(struct walk *w, const char *text, bool plain)
 {
     const struct option *o = w->key;
     yaml_mark_t at = w->event.start_mark;
     char space[CONFIG_SHOWN_SIZE];
     char why[OPTIONS_WHY_MAX];
-    long v;
-    struct option alone = *o;
-    alone.offset = 0;
     if (!plain && is_decimal(text)) {
         return wrong(w, at, "in quotes this is a text; a number stands without them");
     }
-    if (!plain || !is_decimal(text) || options_set(&alone, &v, text, why) != ERR_OK) {
+    if (!plain || !is_decimal(text) || !fits(o, text, why)) {
         return wrong(w, at, "takes a number from %ld to %ld (decimal digits), not \"%s\"", o->min,
                      o->max, config_shown(text, space));
     }
@@ -267,16 +277,17 @@ static enum err check_bool(struct walk *w, const char *text, bool plain)
 }
 
 /* Keeps the text (len bytes) as the value of the key. */
-static enum err keep(struct walk *w, const void *text, size_t len, unsigned line)
+static enum err keep(struct walk *w, const void *text, size_t len, yaml_mark_t at)
 {
+    char why[OPTIONS_WHY_MAX];
     struct value *v = &w->file->values[w->key - w->table];
     v->text = mem_try_alloc(len + 1);
     if (v->text == NULL) {
         return no_memory(w);
     }
     memcpy(v->text, text, len);
-    v->line = line;
-    return ERR_OK;
+    v->line = line_of(at);
+    return fits(w->key, v->text, why) ? ERR_OK : wrong(w, at, "%s", why);
 }
 
 static enum err take_scalar(struct walk *w)
@@ -298,8 +309,7 @@ static enum err take_scalar(struct walk *w)
                   "of a file with it",
                   CONFIG_SECRET_SHOWN);
     }
-    return e == ERR_OK ? keep(w, text, w->event.data.scalar.length, line_of(w->event.start_mark))
-                       : e;
+    return e == ERR_OK ? keep(w, text, w->event.data.scalar.length, w->event.start_mark) : e;
 }
 
 /* One item of a list, behind what was joined before. */
@@ -346,7 +356,7 @@ static enum err take_sequence(struct walk *w)
         }
     }
     if (e == ERR_OK) {
-        e = keep(w, joined.len > 0 ? (const void *)joined.data : "", joined.len, line_of(at));
+        e = keep(w, joined.len > 0 ? (const void *)joined.data : "", joined.len, at);
     }
     buf_fini(&joined);
     return e;

@@ -55,6 +55,11 @@ enum err options_set(const struct option *o, void *config, const char *text, cha
     case OPTION_STRING:
     case OPTION_LIST:
     case OPTION_COMMAND_TEXT:
+    case OPTION_ARGUMENT:
+        if (text[0] == '\0' && o->min > 0) {
+            snprintf(ret_why, OPTIONS_WHY_MAX, "takes a text that is not empty");
+            return ERR_PROTO;
+        }
         *(const char **)field(config, o) = text;
         break;
     }
@@ -63,7 +68,8 @@ enum err options_set(const struct option *o, void *config, const char *text, cha
 
 bool option_is_command(const struct option *o)
 {
-    return o->type == OPTION_COMMAND || o->type == OPTION_COMMAND_TEXT;
+    return o->type == OPTION_COMMAND || o->type == OPTION_COMMAND_TEXT ||
+           o->type == OPTION_ARGUMENT;
 }
 
 static bool is_flag(const struct option *o)
@@ -187,6 +193,20 @@ static enum err take_flag(const struct option *table, size_t n, int argc, char *
     return ERR_OK;
 }
 
+/* Whose value an argument without a flag is: that of an OPTION_ARGUMENT without a value, when the
+ * flag before it has one. NULL: nobody's. */
+static const struct option *find_argument(const struct option *table, size_t n, void *config)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (table[i].type == OPTION_ARGUMENT &&
+            (*(const char **)field(config, &table[i - 1]))[0] != '\0' &&
+            (*(const char **)field(config, &table[i]))[0] == '\0') {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
 enum err options_parse_origins(const struct option *table, size_t n, int argc, char **argv,
                                void *config, struct option_origin *origins, char *ret_why)
 {
@@ -195,8 +215,13 @@ enum err options_parse_origins(const struct option *table, size_t n, int argc, c
         origins[i] = (struct option_origin){.source = OPTION_FROM_DEFAULT};
     }
     for (int i = 1; i < argc; i++) {
-        const struct option *o = NULL;
-        enum err e = take_flag(table, n, argc, argv, &i, config, &o, ret_why);
+        const struct option *o = find_argument(table, n, config);
+        enum err e = ERR_OK;
+        if (o != NULL && argv[i][0] != '-' && argv[i][0] != '\0') {
+            *(const char **)field(config, o) = argv[i];
+        } else {
+            e = take_flag(table, n, argc, argv, &i, config, &o, ret_why);
+        }
         if (e != ERR_OK) {
             return e;
         }

@@ -1,6 +1,7 @@
 /* Flags from a typed table: -flag, --flag, -flag=value, -flag value; no abbreviations. Booleans are
- * -flag or -flag=false. The same table is what a configuration file is read against (config.h).
- * Pure: it prints nothing. */
+ * -flag or -flag=false. An argument that is not a flag is refused, unless a flag was given that
+ * takes one (OPTION_ARGUMENT). The same table is what a configuration file is read against
+ * (config.h). Pure: it prints nothing. */
 #ifndef RUN_OPTIONS_H
 #define RUN_OPTIONS_H
 
@@ -17,13 +18,16 @@ enum option_type {
     OPTION_LIST,    /* const char *, names with commas between; a file may give a sequence too */
     OPTION_COMMAND, /* bool that asks for something else than a run (-help): never in a file */
     OPTION_COMMAND_TEXT, /* const char * that only the command line can give: never in a file */
+    /* The same, and once the text flag that stands before it in the table has a value, its own may
+     * stand without a flag: "-mint ROLE NAME" is "-mint ROLE -mintName NAME". Without defaults. */
+    OPTION_ARGUMENT,
 };
 
 struct option {
     const char *name; /* without dashes */
     enum option_type type;
     const char *default_text; /* NULL: false, 0, "" */
-    long min, max;            /* OPTION_INT */
+    long min, max;            /* OPTION_INT; of a text, min 1: it may not be given empty */
     bool secret;              /* never printed; OPTION_STRING */
     size_t offset;            /* of the field in the role's config struct */
     const char *placeholder;  /* for usage: "ADDR"; NULL for booleans */

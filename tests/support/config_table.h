@@ -7,7 +7,7 @@
 struct config_table {
     bool on, off, help;
     long n, v;
-    const char *addr, *name, *secret, *list, *file;
+    const char *addr, *name, *secret, *list, *file, *full;
 };
 
 #define CONFIG_TABLE_FIELD(f) offsetof(struct config_table, f)
@@ -23,6 +23,7 @@ static const struct option config_table[] = {
     {"orchSecret", OPTION_STRING, "", 0, 0, true, CONFIG_TABLE_FIELD(secret), "TEXT", "A key."},
     {"rungs", OPTION_LIST, "P1,P2", 0, 0, false, CONFIG_TABLE_FIELD(list), "RUNG[,...]",
      "Several."},
+    {"full", OPTION_STRING, "x", 1, 0, false, CONFIG_TABLE_FIELD(full), "TEXT", "Not empty."},
     {"config", OPTION_COMMAND_TEXT, "", 0, 0, false, CONFIG_TABLE_FIELD(file), "FILE", "A file."},
     {"help", OPTION_COMMAND, NULL, 0, 0, false, CONFIG_TABLE_FIELD(help), NULL, "Prints this."},
 };

@@ -199,10 +199,10 @@ START_TEST(wrong_values)
         {"on: \"no\"", 1, "on: ", "true or false"}, {"v: [5]", 1, "v: ", "not a list"},
         {"v: {a: b}", 1, "v: ", "not a map"}, {"on:\n  - true\n", 2, "on: ", "not a list"},
         {"v: 5\ncliAddr: [::1]:8935\n", 2, "cliAddr: ", "quotes"},
-        {"name:\nv: 3\n", 1, "name: ", "no value"}, {"name: ~", 1, "name: ", "no value"},
-        {"name: null", 1, "name: ", "no value"}, {"name: #x", 1, "name: ", "begins with #"},
-        {"v:", 1, "v: ", "no value"}, {"{v}", 1, "v: ", "no value"},
-        {"name: a\n  b\nv: 3\n", 1, "name: ", "next line"},
+        {"name:\nv: 3\n", 1, "name: ", "no value"}, {"v: 1\nfull: ''", 2, "full: ", "not empty"},
+        {"name: ~", 1, "name: ", "no value"}, {"name: null", 1, "name: ", "no value"},
+        {"name: #x", 1, "name: ", "begins with #"}, {"v:", 1, "v: ", "no value"},
+        {"{v}", 1, "v: ", "no value"}, {"name: a\n  b\nv: 3\n", 1, "name: ", "next line"},
         {"v: 3\nname: \"a\n\n  b\"\n", 2, "name: ", "next line"},
         {"name: |\n  a\n", 1, "name: ", "next line"}, {"name: >-\n  a\n", 1, "name: ", "next line"},
         {"name: \"a\\tb\"", 1, "name: ", "control character"},
@@ -434,11 +434,11 @@ START_TEST(flags_win)
     ck_assert_str_eq(c.list, "a,b");
     ck_assert_str_eq(c.addr, "");
     ck_assert_str_eq(c.name, "");
-    static const struct option_origin want[] = {{OPTION_FROM_FLAG, 0},    {OPTION_FROM_FILE, 4},
-                                                {OPTION_FROM_FILE, 2},    {OPTION_FROM_FLAG, 0},
-                                                {OPTION_FROM_FILE, 7},    {OPTION_FROM_DEFAULT, 0},
-                                                {OPTION_FROM_FLAG, 0},    {OPTION_FROM_FILE, 6},
-                                                {OPTION_FROM_DEFAULT, 0}, {OPTION_FROM_DEFAULT, 0}};
+    static const struct option_origin want[CONFIG_TABLE_N] = {
+        {OPTION_FROM_FLAG, 0},   {OPTION_FROM_FILE, 4}, {OPTION_FROM_FILE, 2},
+        {OPTION_FROM_FLAG, 0},   {OPTION_FROM_FILE, 7}, {OPTION_FROM_DEFAULT, 0},
+        {OPTION_FROM_FLAG, 0},   {OPTION_FROM_FILE, 6}, {OPTION_FROM_DEFAULT, 0},
+        {OPTION_FROM_DEFAULT, 0}};
     for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
         ck_assert_msg(origins[i].source == want[i].source && origins[i].line == want[i].line, "%s",
                       config_table[i].name);

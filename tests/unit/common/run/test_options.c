@@ -9,6 +9,7 @@ struct config {
     bool on, off;
     long n;
     const char *s, *secret;
+    const char *make, *make_name;
 };
 
 static const struct option table[] = {
@@ -17,6 +18,9 @@ static const struct option table[] = {
     {"n", OPTION_INT, "5", 1, 10, false, offsetof(struct config, n), "N", "A number."},
     {"rtmpAddr", OPTION_STRING, "x:1", 0, 0, false, offsetof(struct config, s), "ADDR", "Where."},
     {"key", OPTION_STRING, "hush", 0, 0, true, offsetof(struct config, secret), "TEXT", "A key."},
+    {"make", OPTION_STRING, "", 1, 0, false, offsetof(struct config, make), "KIND", "Makes one."},
+    {"makeName", OPTION_ARGUMENT, "", 0, 0, false, offsetof(struct config, make_name), "NAME",
+     "Its name."},
 };
 #define N (sizeof table / sizeof table[0])
 
@@ -68,6 +72,7 @@ START_TEST(wrong_ones_are_named)
         {"-n=", NULL, "number"},      {"-on=maybe", NULL, "maybe"},
         {"-rtmpAddr", NULL, "value"}, {"plain", NULL, "plain"},
         {"-", NULL, "\"-\""},         {"---on", NULL, "---on"},
+        {"-make", "", "not empty"},   {"-make=", NULL, "not empty"},
         {"-n", "5x", "5x"},           {"-n=99999999999999999999", NULL, "999"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -76,6 +81,44 @@ START_TEST(wrong_ones_are_named)
         char *argv[] = {"program", (char *)rows[i].a, (char *)rows[i].b, NULL};
         ck_assert_msg(parse(&c, why, argv) == ERR_PROTO, "%s", rows[i].a);
         ck_assert_msg(strstr(why, rows[i].why) != NULL, "%s: %s", rows[i].a, why);
+    }
+}
+END_TEST
+
+START_TEST(an_argument_stands_where_a_flag_takes_it)
+{
+    static const struct {
+        const char *argv[6];
+        enum err err;
+    } rows[] = {
+        {{"p", "-make", "kind", "name", NULL}, ERR_OK},
+        {{"p", "-make=kind", "-on", "name", NULL}, ERR_OK},
+        {{"p", "-make", "kind", "-makeName", "name", NULL}, ERR_OK},
+        {{"p", "-makeName=name", "-make", "kind", NULL}, ERR_OK},
+        {{"p", "-make", "kind", "name", "name", NULL}, ERR_PROTO},
+        {{"p", "-make", "kind", "-makeName", "name", "name"}, ERR_PROTO},
+        {{"p", "-make", "kind", "", NULL}, ERR_PROTO},
+        {{"p", "-make", "kind", "-", NULL}, ERR_PROTO},
+        {{"p", "-make", "kind", "---name", NULL}, ERR_PROTO},
+        {{"p", "name", "-make", "kind", NULL}, ERR_PROTO},
+        {{"p", "-makeName", "name", "name", NULL}, ERR_PROTO},
+        {{"p", "-rtmpAddr", "kind", "name", NULL}, ERR_PROTO},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct config c;
+        char why[OPTIONS_WHY_MAX] = "";
+        int argc = 0;
+        while (argc < 6 && rows[i].argv[argc] != NULL) {
+            argc++;
+        }
+        enum err e = options_parse(table, N, argc, (char **)rows[i].argv, &c, why);
+        ck_assert_msg(e == rows[i].err, "row %zu: %s", i, why);
+        if (e == ERR_OK) {
+            ck_assert_str_eq(c.make, "kind");
+            ck_assert_str_eq(c.make_name, "name");
+        } else {
+            ck_assert_msg(strstr(why, "is not a flag") != NULL, "row %zu: %s", i, why);
+        }
     }
 }
 END_TEST
@@ -152,4 +195,5 @@ START_TEST(names_are_guessed)
 END_TEST
 
 UNIT_MAIN("options", defaults_stand, all_forms_are_read, wrong_ones_are_named,
-          usage_shows_defaults_but_no_secret, origins_are_noted, names_are_guessed)
+          an_argument_stands_where_a_flag_takes_it, usage_shows_defaults_but_no_secret,
+          origins_are_noted, names_are_guessed)
