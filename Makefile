@@ -159,6 +159,11 @@ test-long: deps-test ## what takes longer
 	@$(MAKE) --no-print-directory -j2 all unit-build
 	@tests/run long
 
+.PHONY: samples
+samples: $(addprefix $(BIN)/,orchestrator transcoder broadcaster) ## writes deploy/config from the flags' tables
+	@mkdir -p deploy/config
+	@for role in $(^F); do $(BIN)/$$role -sampleConfig >deploy/config/$$role.yaml; done
+
 clean: ## removes what was built
 	rm -rf build bin
 

@@ -43,12 +43,12 @@ static const struct option options[] = {
      "Where publishers connect."},
     {"httpAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(http_addr), "HOST:PORT",
      "Where viewers connect."},
-    {"orchAddr", OPTION_STRING, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
+    {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
      "The orchestrator, without which only the source is served; the first of a list is used."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
      "For an orchestrator on another host: the secret shared with it, a file whose first line it "
      "is, or a credential file."},
-    {"transcodingOptions", OPTION_STRING, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
+    {"transcodingOptions", OPTION_LIST, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
      FIELD(transcoding_options), "RUNG[,...]", "The rungs that each stream is transcoded to."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
      "Serves the newest stream as /stream/current.m3u8 too."},
@@ -461,6 +461,17 @@ static void metrics(void *role, struct metrics *m)
     }
 }
 
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"rtmpAddr", "0.0.0.0:1935"},
+    {"httpAddr", "0.0.0.0:8935"},
+    {"orchAddr", "127.0.0.1:8936"},
+    {"transcodingOptions", "P144p30fps16x9"},
+    {"currentManifest", "true"},
+    {"cliAddr", "127.0.0.1:7935"},
+    {NULL, NULL},
+};
+
 const struct role broadcaster_role = {
     .name = "broadcaster",
     .node_type = "bctr",
@@ -468,6 +479,7 @@ const struct role broadcaster_role = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
+    .samples = samples,
     .create = create,
     .stop = stop,
     .destroy = destroy,

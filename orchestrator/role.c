@@ -377,6 +377,13 @@ static const struct http_route routes[] = {
      {{"maxSessions", HTTP_PARAM_INT, 1, SESSIONS_MAX, true}}},
 };
 
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"serviceAddr", "127.0.0.1:8936"},
+    {"cliAddr", "127.0.0.1:7936"},
+    {NULL, NULL},
+};
+
 const struct role orchestrator_role = {
     .name = "orchestrator",
     .node_type = "orch",
@@ -385,6 +392,7 @@ const struct role orchestrator_role = {
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
     .command = command,
+    .samples = samples,
     .create = create,
     .stop = stop,
     .destroy = destroy,

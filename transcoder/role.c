@@ -24,7 +24,7 @@ struct config {
 #define FIELD(f) offsetof(struct config, f)
 
 static const struct option options[] = {
-    {"orchAddr", OPTION_STRING, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
+    {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
      "The orchestrator that gives the jobs; the first of a list is used."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
      "The secret shared with the orchestrator, a file whose first line it is, or a credential "
@@ -319,6 +319,13 @@ static void role_metrics(void *role, struct metrics *m)
     time_metrics(m, &s);
 }
 
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"orchAddr", "127.0.0.1:8936"},
+    {"cliAddr", "127.0.0.1:7937"},
+    {NULL, NULL},
+};
+
 const struct role transcoder_role = {
     .name = "transcoder",
     .node_type = "trcr",
@@ -326,6 +333,7 @@ const struct role transcoder_role = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
+    .samples = samples,
     .create = role_create,
     .stop = role_stop,
     .destroy = role_destroy,

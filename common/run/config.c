@@ -24,7 +24,9 @@ struct walk {
     yaml_event_t event; /* the newest; all zero before the first */
     struct span text;
     const struct option *table;
-    const struct option *key; /* whose value is being read, or NULL */
+    const struct option *key;    /* whose value is being read, or NULL */
+    const struct option *newest; /* the last key, and its line */
+    unsigned newest_line;
     struct config_file *file;
     struct config_fault *fault;
 };
@@ -96,11 +98,12 @@ static enum err not_yaml(struct walk *w)
     }
     bool at_beginning = false;
     const char *sentence = config_words_of(problem, &at_beginning);
+    unsigned line = line_of(at_beginning ? p->context_mark : p->problem_mark);
+    w->key = line == w->newest_line ? w->newest : NULL;
     if (sentence == NULL) {
-        return wrong(w, line_of(p->problem_mark), "this is not YAML (%s); put values in quotes",
-                     problem);
+        return wrong(w, line, "this is not YAML (%s); put values in quotes", problem);
     }
-    return wrong(w, line_of(at_beginning ? p->context_mark : p->problem_mark), "%s", sentence);
+    return wrong(w, line, "%s", sentence);
 }
 
 /* --- events --- */
@@ -350,7 +353,8 @@ static enum err take_key(struct walk *w)
     if (o == NULL) {
         return unknown_key(w, line, text);
     }
-    w->key = o;
+    w->key = w->newest = o;
+    w->newest_line = line;
     if (option_is_command(o)) {
         return wrong(w, line, "can only be given on the command line; delete it here");
     }

@@ -6,6 +6,7 @@
 #include "run/config.h"
 
 #define ORIGIN_COLUMN 48
+#define COMMENT_WIDTH 96
 
 /* --- one value --- */
 
@@ -106,6 +107,7 @@ static enum err put_field(struct buf *out, const struct option *o, const void *c
     case OPTION_STRING:
     case OPTION_LIST:
     case OPTION_COMMAND_TEXT:
+    case OPTION_ARGUMENT:
         break;
     }
     return put_text(out, *(const char *const *)field);
@@ -191,6 +193,23 @@ enum err config_print_values(struct buf *out, const struct config_print *p, cons
 
 /* --- samples --- */
 
+/* In lines of at most COMMENT_WIDTH, broken at blanks. */
+static enum err put_comment(struct buf *out, const char *text)
+{
+    enum err e = ERR_OK;
+    while (e == ERR_OK && *text != '\0') {
+        size_t len = strlen(text);
+        if (len > COMMENT_WIDTH) {
+            for (len = COMMENT_WIDTH; len > 0 && text[len] != ' '; len--) {
+            }
+            len = len > 0 ? len : strcspn(text, " ");
+        }
+        e = buf_printf(out, "# %.*s\n", (int)len, text);
+        text += len + (text[len] == ' ');
+    }
+    return e;
+}
+
 /* What the flag takes, and what it is when nobody gives it. */
 static enum err put_takes(struct buf *out, const struct option *o)
 {
@@ -213,11 +232,11 @@ static enum err put_takes(struct buf *out, const struct option *o)
     return e == ERR_OK ? buf_put_u8(out, '\n') : e;
 }
 
-static const char *sample_of(const char *const *samples, const char *name)
+static const char *sample_of(const struct option_sample *samples, const char *name)
 {
-    for (; samples != NULL && samples[0] != NULL; samples += 2) {
-        if (strcmp(samples[0], name) == 0) {
-            return samples[1];
+    for (; samples != NULL && samples->name != NULL; samples++) {
+        if (strcmp(samples->name, name) == 0) {
+            return samples->text;
         }
     }
     return NULL;
@@ -240,7 +259,7 @@ static enum err put_sample_line(struct buf *out, const struct option *o, const c
 }
 
 enum err config_print_sample(struct buf *out, const struct config_print *p,
-                             const char *const *samples)
+                             const struct option_sample *samples)
 {
     enum err e = buf_printf(out,
                             "# A sample for bin/%s -config FILE, as `bin/%s -sampleConfig` prints "
@@ -256,7 +275,7 @@ enum err config_print_sample(struct buf *out, const struct config_print *p,
         if (option_is_command(o)) {
             continue;
         }
-        e = buf_printf(out, "# %s\n", o->help);
+        e = put_comment(out, o->help);
         if (e == ERR_OK) {
             e = put_takes(out, o);
         }

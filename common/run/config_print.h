@@ -19,10 +19,10 @@ struct config_print {
 enum err config_print_values(struct buf *out, const struct config_print *p, const void *config,
                              const struct option_origin *origins, const char *path) CHECKED;
 
-/* A sample file: each flag with its help and its default in a comment. What samples names (pairs of
- * name and text in the form of a flag's value, ended by NULL; may be NULL) stands there in earnest.
+/* A sample file: each flag with its help and its default in a comment. What samples (may be
+ * NULL) names stands there in earnest.
  * Errors: as buf_put. */
 enum err config_print_sample(struct buf *out, const struct config_print *p,
-                             const char *const *samples) CHECKED;
+                             const struct option_sample *samples) CHECKED;
 
 #endif

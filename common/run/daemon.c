@@ -16,13 +16,13 @@
 #include "run/log.h"
 #include "run/notify.h"
 #include "run/run_dir.h"
+#include "run/settings.h"
 
-#define OPTIONS_MAX     64
 #define OPTION_FIELD(f) offsetof(struct daemon_config, f)
 
 static const struct option common_options[] = {
     {"cliAddr", OPTION_STRING, "", 0, 0, false, OPTION_FIELD(cli_addr), "HOST:PORT",
-     "Where /status, /metrics and the rest of the control API are served."},
+     "Where /status, /metrics and the rest of the control API are served; default 127.0.0.1:7935."},
     {"cliToken", OPTION_STRING, "", 0, 0, false, OPTION_FIELD(cli_token), "FILE",
      "File with the token that -cliAddr asks for; needed when that is not loopback."},
     {"metricsPrefix", OPTION_STRING, METRICS_FIELD_PREFIX, 0, 0, false,
@@ -40,9 +40,15 @@ static const struct option common_options[] = {
      "/run/streaming-back-end for root."},
     {"v", OPTION_INT, "3", 0, 99, false, OPTION_FIELD(verbosity), "N",
      "How much to log: 0 errors, 1 warnings, 3 events, 6 everything."},
-    {"version", OPTION_BOOL, NULL, 0, 0, false, OPTION_FIELD(version), NULL,
+    {"config", OPTION_COMMAND_TEXT, "", 0, 0, false, OPTION_FIELD(config_path), "FILE",
+     "YAML file that gives flags their values; flags on the command line win."},
+    {"printConfig", OPTION_COMMAND, NULL, 0, 0, false, OPTION_FIELD(print_config), NULL,
+     "Prints each flag's value and where it came from, as a file for -config, and ends."},
+    {"sampleConfig", OPTION_COMMAND, NULL, 0, 0, false, OPTION_FIELD(sample_config), NULL,
+     "Prints a sample file for -config and ends."},
+    {"version", OPTION_COMMAND, NULL, 0, 0, false, OPTION_FIELD(version), NULL,
      "Prints the version and ends."},
-    {"help", OPTION_BOOL, NULL, 0, 0, false, OPTION_FIELD(help), NULL, "Prints this and ends."},
+    {"help", OPTION_COMMAND, NULL, 0, 0, false, OPTION_FIELD(help), NULL, "Prints this and ends."},
 };
 #define N_COMMON (sizeof common_options / sizeof common_options[0])
 
@@ -221,26 +227,38 @@ static int run(struct process *p, const void *config)
     return status;
 }
 
-int daemon_main(const struct role *role, int argc, char **argv)
+/* From the command line to the config. Returns -1: run; else the exit status of what the flags
+ * asked for, or of what is wrong with them. */
+static int configure(struct settings *s, const struct role *role, int argc, char **argv,
+                     void *config)
 {
-    struct option table[OPTIONS_MAX];
-    size_t n = join_options(role, table);
-    void *config = mem_alloc(role->config_size);
-    struct daemon_config *common = config;
-    char why[OPTIONS_WHY_MAX];
-    char self[128];
-    if (options_parse(table, n, argc, argv, config, why) != ERR_OK) {
-        fprintf(stderr, "%s: %s\n", role->name, why);
-        options_usage(stderr, role->name, table, n);
-        mem_free(config);
+    const struct daemon_config *common = config;
+    if (settings_read_flags(s, argc, argv, config) != ERR_OK) {
         return 2;
     }
-    if (common->help || common->version) {
-        common->help ? options_usage(stdout, role->name, table, n) : print_version();
-        mem_free(config);
+    if (common->help) {
+        options_usage(stdout, role->name, s->print.table, s->print.n);
         return 0;
     }
+    if (common->version) {
+        print_version();
+        return 0;
+    }
+    if (common->sample_config) {
+        return settings_print_sample(s, role->samples);
+    }
+    if (settings_read_file(s, "config", config) != ERR_OK) {
+        return 1;
+    }
     log_init(role->name, log_level_of_verbosity((int)common->verbosity));
+    settings_warn(s);
+    return common->print_config ? settings_print_values(s, config) : -1;
+}
+
+static int serve(const struct role *role, const struct settings *s, void *config)
+{
+    struct daemon_config *common = config;
+    char self[128];
     signal(SIGPIPE, SIG_IGN);
     name_self(common, self, sizeof self);
     struct process *p = mem_alloc(sizeof *p);
@@ -250,12 +268,32 @@ int daemon_main(const struct role *role, int argc, char **argv)
     if (check_config(common) == ERR_OK && open_data_dir(&p->d) == ERR_OK) {
         status = role->command != NULL ? role->command(&p->d, config) : -1;
         if (status == 2) {
-            options_usage(stderr, role->name, table, n);
+            options_usage(stderr, role->name, s->print.table, s->print.n);
         } else if (status < 0) {
             status = run(p, config);
         }
     }
     mem_free(p);
+    return status;
+}
+
+int daemon_main(const struct role *role, int argc, char **argv)
+{
+    struct option table[SETTINGS_MAX];
+    struct config_print print = {.role = role->name, .table = table};
+    print.n = join_options(role, table);
+    struct settings s;
+    settings_init(&s, &print);
+    void *config = mem_alloc(role->config_size);
+    int status = configure(&s, role, argc, argv, config);
+    if (status < 0) {
+        status = serve(role, &s, config);
+        if (status != 0 && s.path != NULL) {
+            log_info("daemon", "config",
+                     "values came from %s too; -printConfig shows where each came from", s.path);
+        }
+    }
+    settings_fini(&s);
     mem_free(config);
     return status;
 }

@@ -19,10 +19,13 @@ struct daemon_config {
     const char *network;
     const char *name;
     const char *run_dir;
+    const char *config_path;
     long verbosity;
     bool metrics_per_stream;
     bool version;
     bool help;
+    bool print_config;
+    bool sample_config;
 };
 
 struct daemon {
@@ -39,6 +42,7 @@ struct role {
     const struct option *options;      /* the role's own, after the common ones */
     size_t n_options;
     size_t config_size;
+    const struct option_sample *samples; /* NULL, or what -sampleConfig says in earnest */
 
     /* NULL, or does what the flags ask for instead of running (a command: it prints and ends).
      * Called with the data directory made, without a loop. Returns the exit status, where 2 prints

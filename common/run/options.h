@@ -34,6 +34,12 @@ struct option {
     const char *help;         /* one sentence */
 };
 
+/* What a sample file says in earnest; an array of them ends with a NULL name. */
+struct option_sample {
+    const char *name;
+    const char *text; /* as the flag's value would be written */
+};
+
 /* Where a value came from. */
 enum option_source { OPTION_FROM_DEFAULT, OPTION_FROM_FILE, OPTION_FROM_FLAG };
 struct option_origin {

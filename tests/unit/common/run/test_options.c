@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "tests/support/config_table.h"
 #include "tests/support/unit.h"
 
 struct config {
@@ -134,5 +135,65 @@ START_TEST(usage_shows_defaults_but_no_secret)
 }
 END_TEST
 
+START_TEST(origins_are_noted)
+{
+    struct config_table c;
+    struct option_origin origins[CONFIG_TABLE_N];
+    char why[OPTIONS_WHY_MAX];
+    char *argv[] = {"program", "-v", "3", "--help", "-rungs=", "-config", "-x"};
+    ck_assert_int_eq(options_parse_origins(config_table, CONFIG_TABLE_N, 7, argv, &c, origins, why),
+                     ERR_OK);
+    ck_assert(c.help);
+    ck_assert_str_eq(c.list, "");
+    ck_assert_str_eq(c.file, "-x");
+    static const char *const given[] = {"v", "help", "rungs", "config"};
+    size_t n = 0;
+    for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
+        bool flag = origins[i].source == OPTION_FROM_FLAG;
+        ck_assert(flag || origins[i].source == OPTION_FROM_DEFAULT);
+        n += flag;
+    }
+    ck_assert_uint_eq(n, sizeof given / sizeof given[0]);
+    for (size_t i = 0; i < n; i++) {
+        const struct option *o =
+            options_find(config_table, CONFIG_TABLE_N, given[i], strlen(given[i]));
+        ck_assert_int_eq(origins[o - config_table].source, OPTION_FROM_FLAG);
+    }
+}
+END_TEST
+
+START_TEST(names_are_guessed)
+{
+    static const struct {
+        const char *name, *meant;
+    } rows[] = {{"cliAdr", "cliAddr"},
+                {"cli_addr", "cliAddr"},
+                {"CLIADDR", "cliAddr"},
+                {"-cliAddr", "cliAddr"},
+                {"maxSession", "maxSessions"},
+                {"nmae", NULL},
+                {"nam", "name"},
+                {"x", NULL},
+                {"v", NULL},
+                {"", NULL},
+                {"----", NULL},
+                {"orchSecret", "orchSecret"},
+                {"httpAddr", NULL},
+                {"rung", "rungs"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct option *o =
+            options_guess(config_table, CONFIG_TABLE_N, rows[i].name, strlen(rows[i].name));
+        const char *found = o != NULL ? o->name : NULL;
+        ck_assert_msg((found == NULL) == (rows[i].meant == NULL) &&
+                          (found == NULL || strcmp(found, rows[i].meant) == 0),
+                      "%s: %s", rows[i].name, found != NULL ? found : "(none)");
+    }
+    char large[1000];
+    memset(large, 'a', sizeof large);
+    ck_assert_ptr_null(options_guess(config_table, CONFIG_TABLE_N, large, sizeof large));
+}
+END_TEST
+
 UNIT_MAIN("options", defaults_stand, all_forms_are_read, wrong_ones_are_named,
-          an_argument_stands_where_a_flag_takes_it, usage_shows_defaults_but_no_secret)
+          an_argument_stands_where_a_flag_takes_it, usage_shows_defaults_but_no_secret,
+          origins_are_noted, names_are_guessed)
