@@ -69,7 +69,8 @@ struct cut cutter_push(struct cutter *c, const struct packet *p, bool force)
         note_idr(c, p);
     }
     if (cut.begins) {
-        cut.closed_duration = elapsed;
+        cut.hole = elapsed > CUTTER_LONGEST_TICKS;
+        cut.closed_duration = cut.hole ? CUTTER_LIMIT_TICKS : elapsed;
         cut.independent = idr;
         c->independent = idr;
         c->start = p->dts;
@@ -87,6 +88,7 @@ int64_t cutter_close(struct cutter *c)
     }
     int64_t step = c->last_step > 0 ? c->last_step : TICKS_PER_S / 30;
     int64_t duration = c->last_dts - c->start + step;
+    duration = duration < CUTTER_LONGEST_TICKS ? duration : CUTTER_LONGEST_TICKS;
     cutter_init(c);
     return duration;
 }

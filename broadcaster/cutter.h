@@ -16,6 +16,10 @@
 /* Longest segment: rounds to the target duration in whole seconds (RFC 8216, 4.3.3.1). */
 #define CUTTER_LIMIT_TICKS (CUTTER_TARGET_TICKS + TICKS_PER_S * 45 / 100)
 
+/* What still rounds to it, also when both ends are rounded to milliseconds. A picture that comes
+ * later than this leaves a hole behind the segment. */
+#define CUTTER_LONGEST_TICKS (CUTTER_TARGET_TICKS + TICKS_PER_S * 498 / 1000)
+
 /* A cut at an IDR before the target is made only after this. */
 #define CUTTER_MIN_TICKS TICKS_PER_S
 
@@ -35,7 +39,9 @@ struct cut {
     bool drop;               /* nothing can be decoded yet: wait for an IDR */
     bool begins;             /* this packet begins a segment */
     bool independent;        /* of the segment that begins */
-    int64_t closed_duration; /* of the segment that this one ends; 0 when there was none */
+    bool hole;               /* between the end of the closed segment and this one */
+    int64_t closed_duration; /* of the segment that this one ends, at most CUTTER_LONGEST_TICKS; 0
+                                when there was none */
     uint32_t part;           /* of this packet inside its segment */
 };
 
