@@ -130,6 +130,17 @@ void ingest_close(struct ingest *i, void (*done)(void *arg), void *arg)
     uv_close((uv_handle_t *)&i->listener, listener_closed);
 }
 
+void ingest_destroy(struct ingest *i)
+{
+    if (i == NULL) {
+        return;
+    }
+    if (i->sweep != NULL) {
+        ingest_close(i, NULL, NULL);
+    }
+    i->done = NULL;
+}
+
 int ingest_port(const struct ingest *i)
 {
     struct sockaddr_storage name;

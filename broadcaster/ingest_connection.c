@@ -121,9 +121,15 @@ static void flush(struct publisher *p)
     }
 }
 
+static void resume_reading(struct publisher *p);
+
 static void drain(struct publisher *p, const char *reason)
 {
     end_publish(p, reason, 0);
+    resume_reading(p);
+    if (p->phase == CONNECTION_CLOSING) {
+        return;
+    }
     if (!p->writing && rtmp_session_output(p->session)->len == 0) {
         close_now(p, reason);
         return;
@@ -213,6 +219,26 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         if (p->phase == CONNECTION_OPEN) {
             feed(p, span_of(b->base, (size_t)n));
         }
+    }
+}
+
+static void resume_reading(struct publisher *p)
+{
+    if (p->paused_until_ms != 0) {
+        p->paused_until_ms = 0;
+        p->last_read_ms = now_ms(p->ingest);
+        if (uv_read_start((uv_stream_t *)&p->tcp, give_buffer, on_read) != 0) {
+            close_now(p, "the connection broke");
+        }
+    }
+}
+
+void publisher_pause(struct publisher *p, int64_t for_ms)
+{
+    int64_t until = now_ms(p->ingest) + for_ms;
+    if (p->phase == CONNECTION_OPEN && until > p->paused_until_ms) {
+        p->paused_until_ms = until;
+        uv_read_stop((uv_stream_t *)&p->tcp);
     }
 }
 
@@ -334,6 +360,10 @@ void connection_sweep(struct publisher *p, int64_t now)
         }
     } else if (p->ending) {
         drain(p, p->ending_text);
+    } else if (p->paused_until_ms != 0) {
+        if (now >= p->paused_until_ms) {
+            resume_reading(p);
+        }
     } else if (p->admitted) {
         sweep_publishing(p, now);
     } else {
