@@ -53,6 +53,7 @@ struct job_stream {
     size_t n;
     struct list jobs;
     size_t n_jobs;
+    uint64_t lost_in_a_row;
 };
 
 struct jobs {
@@ -207,43 +208,6 @@ static enum err job_pump(struct job_stream *s, struct job *job)
     return e;
 }
 
-static void pump_all(struct jobs *j)
-{
-    LIST_EACH (&j->streams, sn, sn_next) {
-        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
-        LIST_EACH (&s->jobs, jn, jn_next) {
-            if (job_pump(s, LIST_ITEM(jn, struct job, node)) != ERR_OK) {
-                return;
-            }
-        }
-    }
-}
-
-void jobs_writable(struct jobs *j)
-{
-    pump_all(j);
-}
-
-static void forget_opening(struct job *job)
-{
-    job->wire_id = 0;
-    job->sent = 0;
-    job->seq = 0;
-    job->last_sent = false;
-}
-
-void jobs_set_connected(struct jobs *j, bool connected)
-{
-    j->connected = connected;
-    LIST_EACH (&j->streams, sn, sn_next) {
-        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
-        LIST_EACH (&s->jobs, jn, jn_next) {
-            forget_opening(LIST_ITEM(jn, struct job, node));
-        }
-    }
-    pump_all(j);
-}
-
 /* --- settling --- */
 
 static bool all_settled(const struct job_stream *s, const struct job *job)
@@ -283,6 +247,27 @@ static void cancel_on_wire(struct jobs *j, struct job *job, const char *reason)
     job->wire_id = 0;
 }
 
+/* Whatever keeps rungs from coming lasts: it is told when it begins and when it is over. */
+static void tell_loss(struct job_stream *s, const struct job *job, const char *reason)
+{
+    if (s->lost_in_a_row++ == 0) {
+        log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
+                 reason);
+    } else {
+        log_debug("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
+                  reason);
+    }
+}
+
+static void tell_done(struct job_stream *s, const struct job *job)
+{
+    if (s->lost_in_a_row > 0) {
+        log_info("jobs", "rungs_are_back", "stream=%s msn=%" PRIu64 " lost=%" PRIu64, s->id,
+                 job->msn, s->lost_in_a_row);
+        s->lost_in_a_row = 0;
+    }
+}
+
 /* What is not there yet will not come: gaps. Destroys the job unless its source is still growing.
  */
 static void give_up(struct job_stream *s, struct job *job, const char *reason)
@@ -292,8 +277,7 @@ static void give_up(struct job_stream *s, struct job *job, const char *reason)
     if (job->source == NULL) {
         return;
     }
-    log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
-             reason);
+    tell_loss(s, job, reason);
     s->owner->counters.given_up++;
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].settled) {
@@ -301,6 +285,55 @@ static void give_up(struct job_stream *s, struct job *job, const char *reason)
         }
     }
     job_destroy(s, job);
+}
+
+/* A message that the link will never take costs its job, not the others. Destroys the job when it
+ * is given up. ERR_AGAIN: the queue is full. */
+static enum err pump(struct job_stream *s, struct job *job)
+{
+    enum err e = job_pump(s, job);
+    if (e == ERR_OK || e == ERR_AGAIN) {
+        return e;
+    }
+    give_up(s, job, "its packets do not fit the link to the orchestrator");
+    return ERR_OK;
+}
+
+static void pump_all(struct jobs *j)
+{
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            if (pump(s, LIST_ITEM(jn, struct job, node)) != ERR_OK) {
+                return;
+            }
+        }
+    }
+}
+
+void jobs_writable(struct jobs *j)
+{
+    pump_all(j);
+}
+
+static void forget_opening(struct job *job)
+{
+    job->wire_id = 0;
+    job->sent = 0;
+    job->seq = 0;
+    job->last_sent = false;
+}
+
+void jobs_set_connected(struct jobs *j, bool connected)
+{
+    j->connected = connected;
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            forget_opening(LIST_ITEM(jn, struct job, node));
+        }
+    }
+    pump_all(j);
 }
 
 /* --- in --- */
@@ -342,6 +375,7 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
     }
     if (all_settled(s, job)) {
         s->owner->counters.done++;
+        tell_done(s, job);
         job_destroy(s, job);
     }
 }
@@ -438,6 +472,9 @@ static struct job *open_job(struct job_stream *s)
 
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
 {
+    if (s->n == 0) {
+        return;
+    }
     if (s->n_jobs >= JOBS_PER_STREAM_MAX) {
         give_up(s, LIST_ITEM(s->jobs.next, struct job, node),
                 "transcoding is too far behind the source");
@@ -483,7 +520,7 @@ void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part)
         give_up(s, job, err_text(e));
         return;
     }
-    e = job_pump(s, job);
+    e = pump(s, job);
     (void)e; /* full: what is kept goes out when there is room */
 }
 
@@ -499,6 +536,6 @@ void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t no
         give_up(s, job, "its job had failed");
         return;
     }
-    enum err e = job_pump(s, job);
+    enum err e = pump(s, job);
     (void)e;
 }

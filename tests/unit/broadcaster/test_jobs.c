@@ -19,6 +19,7 @@ struct wire {
     } sent[SENT_MAX];
     size_t n;
     size_t room;
+    size_t refuse_from; /* packets of so many bytes never fit the link; 0: all do */
 };
 
 static enum err on_send(void *arg, const struct link_msg *m, struct blob *payload)
@@ -26,6 +27,10 @@ static enum err on_send(void *arg, const struct link_msg *m, struct blob *payloa
     struct wire *w = arg;
     if (w->room == 0) {
         return ERR_AGAIN;
+    }
+    if (w->refuse_from > 0 && m->type == LINK_JOB_UNIT &&
+        blob_span(payload).len >= w->refuse_from) {
+        return ERR_LIMIT;
     }
     w->room--;
     ck_assert_uint_lt(w->n, SENT_MAX);
@@ -316,8 +321,60 @@ START_TEST(the_rate_level_falls_with_bytes_and_rises_with_time)
 }
 END_TEST
 
+START_TEST(what_the_link_never_takes_costs_its_own_job_only)
+{
+    struct bench *b = bench_create();
+    const struct profile *ladder = profile_find(span_cstr("P144p30fps16x9"));
+    struct rendition *rung = rendition_create(b->board, "y", ladder->name);
+    struct job_stream *other = jobs_stream_create(b->jobs, "y", &ladder, &rung, 1);
+    b->wire.refuse_from = 50;
+    whole_segment(b, 1, 0);
+    struct blob *small = blob_create(10);
+    struct packet p = {.flags = PACKET_KEY, .blob = small, .data = blob_span(small)};
+    jobs_segment_open(other, 1, b->video);
+    jobs_packet(other, &p, 0);
+    blob_unref(small);
+    jobs_set_connected(b->jobs, true);
+    /* Both were opened; the first was given up and the second one's packet went out. */
+    ck_assert_uint_eq(count(b, LINK_JOB_OPEN), 2);
+    ck_assert_uint_eq(count(b, LINK_JOB_CANCEL), 1);
+    ck_assert_uint_eq(count(b, LINK_JOB_UNIT), 1);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 1);
+    jobs_stream_destroy(other);
+    rendition_destroy(rung);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(no_ladder_no_jobs)
+{
+    struct bench *b = bench_create();
+    struct job_stream *bare = jobs_stream_create(b->jobs, "y", NULL, NULL, 0);
+    jobs_set_connected(b->jobs, true);
+    for (uint64_t msn = 1; msn < 20; msn++) {
+        struct segment_info info = {.msn = msn, .duration = 180000};
+        struct packets none;
+        packets_init(&none);
+        struct segment *s = segment_create(&info, b->video, &none, NULL);
+        struct blob *blob = blob_create(10);
+        struct packet p = {.flags = PACKET_KEY, .blob = blob, .data = blob_span(blob)};
+        jobs_segment_open(bare, msn, b->video);
+        jobs_packet(bare, &p, 0);
+        blob_unref(blob);
+        jobs_segment_close(bare, s, 0);
+        segment_unref(s);
+        ck_assert(jobs_idle(b->jobs));
+    }
+    ck_assert_uint_eq(b->wire.n, 0);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 0);
+    jobs_stream_destroy(bare);
+    bench_destroy(b);
+}
+END_TEST
+
 UNIT_MAIN("jobs", a_segment_streams_out_and_its_rungs_come_back,
           everything_is_sent_again_to_a_new_orchestrator, a_full_queue_loses_nothing,
           late_ones_become_gaps_in_step, too_many_unfinished_give_up_the_oldest,
           units_that_do_not_fit_end_the_job, a_failed_job_is_a_gap_and_the_next_goes_on,
-          the_rate_level_falls_with_bytes_and_rises_with_time)
+          the_rate_level_falls_with_bytes_and_rises_with_time,
+          what_the_link_never_takes_costs_its_own_job_only, no_ladder_no_jobs)
