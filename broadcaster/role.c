@@ -129,13 +129,18 @@ static void on_track(void *arg, void *stream, struct track *track)
 static void on_packet(void *arg, void *stream, const struct packet *packet)
 {
     struct publication *pub = stream;
-    if (pub->closing || stream_packet(pub->stream, packet, clock_mono_ms()) == ERR_OK) {
+    if (pub->closing) {
         return;
     }
-    pub->closing = true;
-    publisher_close(
-        pub->publisher, "NetStream.Publish.Failed",
-        "a segment of this stream is larger than the server can hold: lower the bitrate");
+    if (stream_packet(pub->stream, packet, clock_mono_ms()) != ERR_OK) {
+        pub->closing = true;
+        publisher_close(pub->publisher, "NetStream.Publish.Failed", stream_why(pub->stream));
+        return;
+    }
+    int64_t wait_ms = stream_wait_ms(pub->stream);
+    if (wait_ms > 0) {
+        publisher_pause(pub->publisher, wait_ms);
+    }
 }
 
 static void on_end(void *arg, void *stream, const char *reason, int orderly)
@@ -314,6 +319,7 @@ static void destroy(void *role)
 {
     struct broadcaster *b = role;
     loop_timer_destroy(b->tick);
+    ingest_destroy(b->ingest);
     viewers_destroy(b->viewers);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);
