@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 # Packages by component: nobody links what it does not use.
-PKG_COMMON := libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson
+PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson
 PKG_MEDIA := libavformat libavcodec libswscale libavutil
 PKG_TOOLS := libcurl
 ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_TOOLS)
@@ -43,7 +43,7 @@ TOOLS_OBJ := $(call obj,$(call modules,publisher-tools))
 LIB := $(BUILD)/lib
 ALL_LIBS := $(addprefix $(LIB)/,liborchestrator.a libtranscoder.a libbroadcaster.a libtools.a libcommon.a)
 
-EXES := $(addprefix $(BIN)/,orchestrator transcoder broadcaster livepeer publish watch)
+EXES := $(addprefix $(BIN)/,orchestrator transcoder broadcaster livepeer publish watch status)
 
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
@@ -102,7 +102,7 @@ $(BIN)/broadcaster: $(BUILD)/obj/broadcaster/main.o $(LIB)/libbroadcaster.a $(LI
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
 $(BIN)/livepeer: $(BUILD)/obj/deploy/livepeer_main.o $(ALL_LIBS)
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
-$(BIN)/publish $(BIN)/watch: $(BIN)/%: $(BUILD)/obj/publisher-tools/%_main.o $(LIB)/libtools.a $(LIB)/libcommon.a
+$(BIN)/publish $(BIN)/watch $(BIN)/status: $(BIN)/%: $(BUILD)/obj/publisher-tools/%_main.o $(LIB)/libtools.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_TOOLS))
 
 # A unit test links the library of its own folder (tests/unit/broadcaster -> libbroadcaster.a).

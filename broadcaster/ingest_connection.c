@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "run/events.h"
 #include "run/log.h"
 
 #define FLUSH_MS          2000  /* for the last answer to arrive and the peer to close */
@@ -156,6 +157,7 @@ static void ask_handler(struct publisher *p, const struct rtmp_event *e)
     }
     refusal.text[sizeof refusal.text - 1] = '\0';
     const char *text = refusal.text[0] != '\0' ? refusal.text : err_text(err);
+    event_emit_reason("publisher_refused", "peer", p->peer, text);
     log_warn("ingest", "refused", "peer=%s code=%s reason=\"%s\"", p->peer, refusal.code, text);
     p->refused = true;
     i->counters.refused++;

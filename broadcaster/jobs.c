@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "broadcaster/jobs_rung.h"
+#include "run/events.h"
 #include "run/log.h"
 
 #define INPUTS_FIRST_CAP 64
@@ -268,6 +269,15 @@ static void tell_done(struct job_stream *s, const struct job *job)
     }
 }
 
+static void emit_lost(const struct job_stream *s, const struct job *job, const char *reason)
+{
+    struct json *j = event_begin("rung_lost");
+    json_set_str(j, "stream", s->id);
+    json_set_int(j, "msn", (int64_t)job->msn);
+    json_set_str(j, "reason", reason);
+    event_end(j);
+}
+
 /* What is not there yet will not come: gaps. Destroys the job unless its source is still growing.
  */
 static void give_up(struct job_stream *s, struct job *job, const char *reason)
@@ -277,6 +287,7 @@ static void give_up(struct job_stream *s, struct job *job, const char *reason)
     if (job->source == NULL) {
         return;
     }
+    emit_lost(s, job, reason);
     tell_loss(s, job, reason);
     s->owner->counters.given_up++;
     for (size_t i = 0; i < s->n; i++) {

@@ -11,6 +11,7 @@
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
 #include "run/addr.h"
+#include "run/events.h"
 #include "run/log.h"
 #include "run/metrics.h"
 
@@ -112,6 +113,7 @@ static enum err on_publish(void *arg, struct publisher *p, const struct ingest_r
             e == ERR_STATE ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed";
         return refuse(refusal, code, why, e);
     }
+    event_emit("stream_started", "stream", stream_id(st));
     log_info("broadcaster", "publish", "stream=%s peer=%s", stream_id(st), r->peer);
     struct publication *pub = mem_alloc(sizeof *pub);
     pub->stream = st;
@@ -146,6 +148,7 @@ static void on_packet(void *arg, void *stream, const struct packet *packet)
 static void on_end(void *arg, void *stream, const char *reason, int orderly)
 {
     struct publication *pub = stream;
+    event_emit_reason("publisher_gone", "stream", stream_id(pub->stream), reason);
     log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"",
              stream_id(pub->stream), orderly, reason);
     stream_end(pub->stream, clock_mono_ms());

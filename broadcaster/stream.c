@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/stream_internal.h"
+#include "run/events.h"
 #include "run/log.h"
 
 #define AAC_FRAME_SAMPLES 1024
@@ -428,6 +429,7 @@ void streams_tick(struct streams *s, int64_t now_ms)
             st->state = STREAM_ENDED;
             st->ended_ms = now_ms;
             set_ended(st, true);
+            event_emit("stream_ended", "stream", st->id);
             log_info("stream", "ended", "stream=%s", st->id);
         } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= s->config.linger_ms) {
             log_info("stream", "removed", "stream=%s", st->id);

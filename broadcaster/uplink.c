@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/version.h"
+#include "run/events.h"
 #include "run/link.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -54,6 +55,7 @@ static void on_welcome(struct uplink *u, const struct link_welcome *w)
     u->connections++;
     loop_timer_stop(u->retry);
     strncpy(u->session, w->session, sizeof u->session - 1);
+    event_emit("orchestrator_connected", "address", u->addr);
     log_info("uplink", "connected", "orchestrator=%s session=%s", u->addr, u->session);
     jobs_set_connected(u->jobs, true);
 }
@@ -62,6 +64,7 @@ static void lose(struct uplink *u)
 {
     if (u->welcomed) {
         u->welcomed = false;
+        event_emit("orchestrator_lost", "address", u->addr);
         log_warn("uplink", "lost", "orchestrator=%s; rungs pause, the source goes on, redialling",
                  u->addr);
         jobs_set_connected(u->jobs, false);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "orchestrator/words.h"
+#include "run/events.h"
 #include "run/log.h"
 
 #define TEXT_MAX 200
@@ -24,9 +25,22 @@ static struct text quotable(const char *from)
     return t;
 }
 
+static void emit_peer(const char *event, const char *name, const char *address, const char *reason)
+{
+    struct json *j = event_begin(event);
+    json_set_str(j, "peer", name);
+    json_set_str(j, "address", address);
+    if (reason != NULL) {
+        json_set_str(j, "reason", reason);
+    }
+    event_end(j);
+}
+
 void relay_log_joined(enum link_role role, const char *address, const struct link_hello *hello)
 {
     struct text name = quotable(hello->name), software = quotable(hello->software);
+    emit_peer(role == LINK_ROLE_TRANSCODER ? "transcoder_joined" : "broadcaster_joined",
+              hello->name, address, NULL);
     if (role == LINK_ROLE_TRANSCODER) {
         log_info("relay", "transcoder_joined", "name=\"%s\" address=%s capacity=%u software=\"%s\"",
                  name.s, address, hello->capacity, software.s);
@@ -48,6 +62,7 @@ void relay_log_updated(enum link_role role, const struct link_hello *hello)
 void relay_log_rejected(const char *address, const struct link_hello *hello, const char *reason)
 {
     struct text name = quotable(hello->name), why = quotable(reason);
+    emit_peer("peer_refused", hello->name, address, reason);
     log_warn("relay", "peer_rejected", "name=\"%s\" address=%s reason=\"%s\"", name.s, address,
              why.s);
 }
@@ -60,6 +75,7 @@ void relay_log_lost(const struct roster *roster, enum link_role role, link_peer 
         const struct transcoder *t = roster_transcoder(roster, peer);
         if (t != NULL) {
             struct text name = quotable(t->name);
+            emit_peer("transcoder_lost", t->name, t->address, reason);
             log_info("relay", "transcoder_lost",
                      "name=\"%s\" address=%s reason=\"%s\" jobs_under_way=%u", name.s, t->address,
                      why.s, t->load);
@@ -69,6 +85,7 @@ void relay_log_lost(const struct roster *roster, enum link_role role, link_peer 
     const struct broadcaster *b = roster_broadcaster(roster, peer);
     if (b != NULL) {
         struct text name = quotable(b->name);
+        emit_peer("broadcaster_lost", b->name, b->address, reason);
         log_info("relay", "broadcaster_lost",
                  "name=\"%s\" address=%s reason=\"%s\" jobs_under_way=%u", name.s, b->address,
                  why.s, b->open_jobs);
@@ -88,8 +105,21 @@ static const struct {
     [JOB_NOTE_CANCELLED] = {"job_cancelled", LOG_DEBUG},
 };
 
+static void emit_note(const struct job_note *n)
+{
+    struct json *j = event_begin(notes[n->type].event);
+    json_set_str(j, "stream", n->stream);
+    json_set_int(j, "msn", (int64_t)n->msn);
+    json_set_str(j, "broadcaster", n->broadcaster);
+    json_set_str(j, "transcoder", n->transcoder);
+    json_set_int(j, "age_ms", n->age_ms);
+    json_set_str(j, "reason", n->reason);
+    event_end(j);
+}
+
 void relay_log_note(const struct job_note *n)
 {
+    emit_note(n);
     if (notes[n->type].level > log_level()) {
         return;
     }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "run/addr.h"
+#include "run/events.h"
 #include "run/log.h"
 #include "transcoder/send_queue.h"
 #include "transcoder/work.h"
@@ -165,6 +166,7 @@ static void end_job(void *arg, struct work_event *e)
         /* Counted when it was cancelled. */
     } else if (e->failed) {
         w->stats.failed++;
+        event_emit_reason("job_failed", "stream", j->stream, e->fault.text);
         log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
                  (unsigned long long)j->msn, e->fault.text);
     } else {
@@ -192,6 +194,7 @@ static void on_work(void *arg, void *item)
 static void fail_job(struct worker *w, struct job *j, const char *reason, bool final)
 {
     w->stats.failed++;
+    event_emit_reason("job_failed", "stream", j->stream, reason);
     log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
              (unsigned long long)j->msn, reason);
     uint64_t id = work_job(j->work);
@@ -320,6 +323,7 @@ static void on_cancel(struct worker *w, const struct link_msg *m)
 static void lose(struct worker *w, const char *why)
 {
     if (w->stats.connected) {
+        event_emit_reason("orchestrator_lost", "address", w->addr, why);
         log_warn("worker", "lost", "orchestrator=%s jobs=%u, redialling", w->addr, load(w));
     }
     w->stats.connected = false;
@@ -344,6 +348,7 @@ static void on_welcome(struct worker *w, const struct link_welcome *m)
     }
     if (!w->stats.connected) {
         w->stats.connections++;
+        event_emit("orchestrator_connected", "address", w->addr);
         log_info("worker", "connected", "orchestrator=%s session=%s", w->addr, m->session);
     }
     w->stats.connected = true;

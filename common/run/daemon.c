@@ -14,9 +14,11 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "run/addr.h"
+#include "run/events.h"
 #include "run/http.h"
 #include "run/log.h"
 #include "run/metrics.h"
+#include "run/run_dir.h"
 
 #define OPTIONS_MAX     64
 #define OPTION_FIELD(f) offsetof(struct daemon_config, f)
@@ -30,6 +32,9 @@ static const struct option common_options[] = {
      "Name of the network; only offchain is known."},
     {"name", OPTION_STRING, "", 0, 0, false, OPTION_FIELD(name), "NAME",
      "What others call this process; default host:pid."},
+    {"runDir", OPTION_STRING, "", 0, 0, false, OPTION_FIELD(run_dir), "DIR",
+     "Where local sockets for bin/status are made; default $XDG_RUNTIME_DIR/streaming-back-end, "
+     "/run/streaming-back-end for root."},
     {"v", OPTION_INT, "3", 0, 99, false, OPTION_FIELD(verbosity), "N",
      "How much to log: 0 errors, 1 warnings, 3 events, 6 everything."},
     {"version", OPTION_BOOL, NULL, 0, 0, false, OPTION_FIELD(version), NULL,
@@ -57,8 +62,9 @@ static void print_version(void)
 
 /* --- the control server --- */
 
-static void answer_status(struct process *p, struct http_answer *a)
+static struct json *describe(void *arg)
 {
+    struct process *p = arg;
     struct json *j = json_new_object();
     json_set_str(j, "role", p->role->name);
     json_set_str(j, "name", p->d.config->name);
@@ -67,6 +73,12 @@ static void answer_status(struct process *p, struct http_answer *a)
     json_set_bool(j, "stopping", p->d.stopping);
     json_set_int(j, "blob_bytes", (int64_t)blob_live_bytes());
     p->role->status(p->instance, j);
+    return j;
+}
+
+static void answer_status(struct process *p, struct http_answer *a)
+{
+    struct json *j = describe(p);
     char *text = json_text(j);
     json_destroy(j);
     a->content_type = "application/json";
@@ -209,6 +221,28 @@ static void name_self(struct daemon_config *c, char *space, size_t size)
 
 /* --- life --- */
 
+/* Events and surveys are a convenience: without them the role works all the same. */
+static void open_events(struct process *p)
+{
+    char dir[RUN_DIR_MAX];
+    enum err e = run_dir_choose(p->d.config->run_dir, dir);
+    if (e == ERR_OK) {
+        e = run_dir_open(dir);
+    }
+    if (e == ERR_OK) {
+        e = events_open(p->d.loop, dir, p->role->name, p->d.config->name, describe, p);
+    }
+    if (e == ERR_OK) {
+        event_emit("role_started", "version", software_version);
+    } else {
+        log_warn(
+            "daemon", "no_events",
+            "bin/status will not see this role: the run directory cannot be used (%s); it must "
+            "be a directory of this user with mode 0700; choose another one with -runDir",
+            err_text(e));
+    }
+}
+
 static void on_signal(void *arg, int signum)
 {
     struct process *p = arg;
@@ -220,6 +254,7 @@ static void on_signal(void *arg, int signum)
     p->d.stopping = true;
     log_info("daemon", "stopping", "signal=%s, finishing what is under way",
              signum == SIGINT ? "SIGINT" : "SIGTERM");
+    event_emit("role_stopping", "version", software_version);
     p->role->stop(p->instance);
 }
 
@@ -237,9 +272,11 @@ static int run(struct process *p, const void *config)
     }
     int status = 1;
     if (p->role->create(&p->d, config, &p->instance) == ERR_OK) {
+        open_events(p);
         loop_on_signal(p->d.loop, SIGINT, on_signal, p);
         loop_on_signal(p->d.loop, SIGTERM, on_signal, p);
         loop_run(p->d.loop);
+        events_close();
         status = 0;
     }
     http_server_destroy(p->server);

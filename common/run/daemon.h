@@ -15,6 +15,7 @@ struct daemon_config {
     const char *data_dir;
     const char *network;
     const char *name;
+    const char *run_dir;
     long verbosity;
     bool version;
     bool help;

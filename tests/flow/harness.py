@@ -264,17 +264,19 @@ class Role(Process):
     free port, its own data directory unless one is given, and its log in a file."""
 
     def __init__(self, role, flags=(), data_dir=None, separate=False, wait=True, cli_port=None,
-                 verbosity=99):
+                 verbosity=99, run_dir=None):
         self.role = role
         self.flags = list(flags)
         self.data_dir = Path(data_dir) if data_dir else temp_dir()
+        self.run_dir = Path(run_dir) if run_dir else self.data_dir
         self.cli_port = cli_port or free_port()
         exe = [BIN / role] if separate else [BIN / "livepeer", f"-{role}"]
         common = ["-cliAddr", f"127.0.0.1:{self.cli_port}", "-datadir", self.data_dir,
-                  "-v", verbosity]
+                  "-runDir", self.run_dir, "-v", verbosity]
         super().__init__([*exe, *self.flags, *common], temp_dir() / f"{role}.log")
         self._again = dict(role=role, flags=flags, data_dir=self.data_dir, separate=separate,
-                           cli_port=self.cli_port, verbosity=verbosity)
+                           cli_port=self.cli_port, verbosity=verbosity,
+                           run_dir=self.run_dir)
         if wait:
             self.wait_healthy()
 

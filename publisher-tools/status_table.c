@@ -1,0 +1,227 @@
+#include "publisher-tools/status_table.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define DOCUMENT_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
+
+struct status_table {
+    json_t *roles; /* array of the documents */
+};
+
+struct status_table *status_table_create(void)
+{
+    struct status_table *t = mem_alloc(sizeof *t);
+    t->roles = json_array();
+    return t;
+}
+
+void status_table_destroy(struct status_table *t)
+{
+    if (t != NULL) {
+        json_decref(t->roles);
+        mem_free(t);
+    }
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+    const char *s = json_string_value(json_object_get(object, key));
+    return s != NULL ? s : "-";
+}
+
+static long long number(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+enum err status_table_add(struct status_table *t, struct span document)
+{
+    json_t *j = json_loadb((const char *)document.data, document.len, DOCUMENT_FLAGS, NULL);
+    if (!json_is_object(j) || !json_is_string(json_object_get(j, "role"))) {
+        json_decref(j);
+        return ERR_PROTO;
+    }
+    if (json_array_size(t->roles) >= STATUS_ROLES_MAX) {
+        json_decref(j);
+        return ERR_LIMIT;
+    }
+    json_array_append_new(t->roles, j);
+    return ERR_OK;
+}
+
+static enum err write_duration(struct buf *out, long long s)
+{
+    if (s < 120) {
+        return buf_printf(out, "%9llds", s);
+    }
+    if (s < 7200) {
+        return buf_printf(out, "%9lldm", s / 60);
+    }
+    return s < 172800 ? buf_printf(out, "%9lldh", s / 3600) : buf_printf(out, "%9lldd", s / 86400);
+}
+
+/* What a role is busy with, in a few words. */
+static enum err write_state(struct buf *out, const json_t *role)
+{
+    const json_t *orchestrator = json_object_get(role, "orchestrator");
+    const json_t *jobs = json_object_get(role, "jobs");
+    if (json_is_true(json_object_get(role, "stopping"))) {
+        return buf_printf(out, "stopping\n");
+    }
+    if (strcmp(text(role, "role"), "orchestrator") == 0) {
+        return buf_printf(out, "%s, %lld jobs active, %lld queued\n", text(role, "service_addr"),
+                          number(jobs, "active"), number(jobs, "queued"));
+    }
+    if (strcmp(text(role, "role"), "transcoder") == 0) {
+        return buf_printf(out, "%s: %s, load %lld of %lld\n", text(role, "orchestrator"),
+                          text(role, "state"), number(role, "load"), number(role, "capacity"));
+    }
+    if (!json_is_object(orchestrator)) {
+        return buf_printf(out, "source only\n");
+    }
+    bool connected = json_is_true(json_object_get(orchestrator, "connected"));
+    return buf_printf(out, "%s: %s\n", text(orchestrator, "address"),
+                      connected ? "connected" : "not connected");
+}
+
+static enum err write_roles(const struct status_table *t, struct buf *out)
+{
+    enum err e = buf_printf(out, "%-13s %-24s %10s  STATE\n", "ROLE", "NAME", "UP");
+    size_t i;
+    json_t *role;
+    json_array_foreach(t->roles, i, role)
+    {
+        if (e == ERR_OK) {
+            e = buf_printf(out, "%-13s %-24s ", text(role, "role"), text(role, "name"));
+        }
+        if (e == ERR_OK) {
+            e = write_duration(out, number(role, "uptime_s"));
+        }
+        if (e == ERR_OK) {
+            e = buf_printf(out, "  ");
+        }
+        if (e == ERR_OK) {
+            e = write_state(out, role);
+        }
+    }
+    return e;
+}
+
+static enum err write_stream(struct buf *out, const json_t *stream)
+{
+    enum err e = ERR_OK;
+    size_t i;
+    json_t *rung;
+    json_array_foreach(json_object_get(stream, "rungs"), i, rung)
+    {
+        long long lag = number(rung, "lag_segments");
+        if (e == ERR_OK) {
+            e = buf_printf(out, "%-24s %-8s ", i == 0 ? text(stream, "id") : "",
+                           i == 0 ? text(stream, "state") : "");
+        }
+        if (e == ERR_OK) {
+            e = buf_printf(out, "%-18s %12lld ", text(rung, "name"), number(rung, "last"));
+        }
+        if (e == ERR_OK) {
+            e = lag < 0 ? buf_printf(out, "%5s", "-") : buf_printf(out, "%5lld", lag);
+        }
+        if (e == ERR_OK) {
+            e = buf_printf(out, " %5lld\n", number(rung, "gaps"));
+        }
+    }
+    return e;
+}
+
+static enum err write_streams(const struct status_table *t, struct buf *out)
+{
+    enum err e = ERR_OK;
+    size_t i, k, shown = 0;
+    json_t *role, *stream;
+    json_array_foreach(t->roles, i, role)
+    {
+        json_array_foreach(json_object_get(role, "streams"), k, stream)
+        {
+            if (e == ERR_OK && shown++ == 0) {
+                e = buf_printf(out, "\n%-24s %-8s %-18s %12s %5s %5s\n", "STREAM", "STATE", "RUNG",
+                               "LAST", "LAG", "GAPS");
+            }
+            if (e == ERR_OK) {
+                e = write_stream(out, stream);
+            }
+        }
+    }
+    return e;
+}
+
+static enum err write_transcoders(const struct status_table *t, struct buf *out)
+{
+    enum err e = ERR_OK;
+    size_t i, k, shown = 0;
+    json_t *role, *peer;
+    json_array_foreach(t->roles, i, role)
+    {
+        json_array_foreach(json_object_get(role, "transcoders"), k, peer)
+        {
+            if (e == ERR_OK && shown++ == 0) {
+                e = buf_printf(out, "\n%-24s %-18s %6s %8s %8s %8s\n", "TRANSCODER", "ADDRESS",
+                               "LOAD", "CAPACITY", "DONE", "FAILED");
+            }
+            if (e == ERR_OK) {
+                e = buf_printf(out, "%-24s %-18s %6lld %8lld %8lld %8lld%s\n", text(peer, "name"),
+                               text(peer, "address"), number(peer, "load"),
+                               number(peer, "capacity"), number(peer, "done"),
+                               number(peer, "failed"),
+                               json_is_true(json_object_get(peer, "draining")) ? "  draining" : "");
+            }
+        }
+    }
+    return e;
+}
+
+enum err status_table_write(const struct status_table *t, struct buf *out)
+{
+    enum err e = write_roles(t, out);
+    if (e == ERR_OK) {
+        e = write_streams(t, out);
+    }
+    return e == ERR_OK ? write_transcoders(t, out) : e;
+}
+
+enum err status_table_write_json(const struct status_table *t, struct buf *out)
+{
+    json_t *whole = json_pack("{s:O}", "roles", t->roles);
+    char *dumped = json_dumps(whole, JSON_COMPACT);
+    enum err e = dumped != NULL ? buf_printf(out, "%s\n", dumped) : ERR_NOMEM;
+    free(dumped);
+    json_decref(whole);
+    return e;
+}
+
+enum err status_event_write(struct span document, struct buf *out)
+{
+    json_t *j = json_loadb((const char *)document.data, document.len, DOCUMENT_FLAGS, NULL);
+    enum err e = ERR_PROTO;
+    if (json_is_object(j) && json_is_string(json_object_get(j, "event"))) {
+        e = buf_printf(out, "%s %-13s %s", text(j, "time"), text(j, "role"), text(j, "event"));
+        const char *key;
+        json_t *value;
+        json_object_foreach(j, key, value)
+        {
+            if (e == ERR_OK && json_is_string(value) && strcmp(key, "time") != 0 &&
+                strcmp(key, "role") != 0 && strcmp(key, "event") != 0) {
+                e = buf_printf(out, " %s=\"%s\"", key, json_string_value(value));
+            } else if (e == ERR_OK && json_is_integer(value)) {
+                e = buf_printf(out, " %s=%lld", key, (long long)json_integer_value(value));
+            }
+        }
+        if (e == ERR_OK) {
+            e = buf_printf(out, "\n");
+        }
+    }
+    json_decref(j);
+    return e;
+}
