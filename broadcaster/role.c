@@ -11,6 +11,7 @@
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
 #include "run/addr.h"
+#include "run/avlog.h"
 #include "run/events.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -337,6 +338,7 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     const struct config *c = config;
     struct broadcaster *b = mem_alloc(sizeof *b);
     b->daemon = d;
+    avlog_install();
     b->board = board_create();
     enum err e = open_streams(b, c);
     if (e == ERR_OK) {
