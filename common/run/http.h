@@ -8,6 +8,8 @@
 #include "run/loop.h"
 
 #define HTTP_BODY_MAX (16 * 1024 * 1024) /* bytes of an answer */
+#define HTTP_CONNECTIONS_MAX                                                                       \
+    16 /* further ones wait: every role counts on no more files than these */
 
 struct http_server;
 

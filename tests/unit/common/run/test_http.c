@@ -136,6 +136,26 @@ static void talk_large(void)
     raw_free(&r);
 }
 
+/* More than are served at once: the others wait, and the next gets its turn when one goes. */
+static void talk_many(void)
+{
+    int fds[HTTP_CONNECTIONS_MAX + 1];
+    for (int i = 0; i <= HTTP_CONNECTIONS_MAX; i++) {
+        fds[i] = raw_connect(port);
+        ck_assert_int_ge(fds[i], 0);
+    }
+    struct raw_reply r = raw_ask(fds[HTTP_CONNECTIONS_MAX - 1], "GET", "/last");
+    ck_assert_str_eq(r.body, "GET /last");
+    raw_free(&r);
+    close(fds[0]);
+    r = raw_ask(fds[HTTP_CONNECTIONS_MAX], "GET", "/next");
+    ck_assert_int_eq(r.status, 200);
+    raw_free(&r);
+    for (int i = 1; i <= HTTP_CONNECTIONS_MAX; i++) {
+        close(fds[i]);
+    }
+}
+
 static void talk_body(void)
 {
     int fd = raw_connect(port);
@@ -183,6 +203,12 @@ END_TEST
 START_TEST(large_bodies)
 {
     with_clients(4, talk_large);
+}
+END_TEST
+
+START_TEST(too_many_at_once)
+{
+    with_clients(1, talk_many);
 }
 END_TEST
 
@@ -243,6 +269,7 @@ int main(void)
     tcase_add_test(t, one_client);
     tcase_add_test(t, several_clients);
     tcase_add_test(t, large_bodies);
+    tcase_add_test(t, too_many_at_once);
     tcase_add_test(t, a_body_is_taken_and_left);
     tcase_add_test(t, garbage);
     tcase_add_test(t, stop_while_clients_are_there);
