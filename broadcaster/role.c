@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broadcaster/capacity.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publish_name.h"
 #include "broadcaster/stream.h"
@@ -13,6 +14,7 @@
 #include "run/addr.h"
 #include "run/avlog.h"
 #include "run/events.h"
+#include "run/files.h"
 #include "run/log.h"
 #include "run/metrics.h"
 
@@ -77,6 +79,7 @@ struct broadcaster {
     struct ingest *ingest;
     struct viewers *viewers;
     struct loop_timer *tick;
+    struct capacity capacity;
     int64_t stop_by_ms; /* 0 until the ingest has closed at the end */
 };
 
@@ -269,10 +272,21 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     return ERR_OK;
 }
 
+static void measure_capacity(struct broadcaster *b)
+{
+    const struct capacity wanted = {VIEWER_CONNECTIONS_MAX, INGEST_CONNECTIONS_MAX};
+    if (!capacity_fit(files_limit(), &wanted, &b->capacity)) {
+        log_warn("broadcaster", "few_files",
+                 "only %ld files may be open: at most %d viewers' and %d RTMP connections at once; "
+                 "raise the limit (ulimit -n, or LimitNOFILE of the service)",
+                 files_limit(), b->capacity.viewers, b->capacity.ingest);
+    }
+}
+
 static enum err open_ingest(struct broadcaster *b, const struct config *c)
 {
     struct ingest_config i = {
-        .max_connections = INGEST_CONNECTIONS_MAX,
+        .max_connections = b->capacity.ingest,
         .max_per_address = (int)c->connections_per_address,
         .setup_timeout_ms = (int)c->setup_timeout_ms,
         .idle_timeout_ms = (int)c->idle_timeout_ms,
@@ -298,8 +312,8 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
         .threads = VIEWER_THREADS,
-        .max_connections = VIEWER_CONNECTIONS_MAX,
-        .max_per_address = VIEWER_CONNECTIONS_MAX,
+        .max_connections = b->capacity.viewers,
+        .max_per_address = b->capacity.viewers,
         .idle_timeout_s = VIEWER_IDLE_S,
     };
     enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
@@ -339,6 +353,7 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     struct broadcaster *b = mem_alloc(sizeof *b);
     b->daemon = d;
     avlog_install();
+    measure_capacity(b);
     b->board = board_create();
     enum err e = open_streams(b, c);
     if (e == ERR_OK) {

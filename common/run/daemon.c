@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "run/addr.h"
 #include "run/events.h"
+#include "run/files.h"
 #include "run/http.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -307,6 +308,7 @@ int daemon_main(const struct role *role, int argc, char **argv)
     }
     log_init(role->name, log_level_of_verbosity((int)common->verbosity));
     signal(SIGPIPE, SIG_IGN);
+    files_raise_limit();
     name_self(common, self, sizeof self);
     struct process *p = mem_alloc(sizeof *p);
     p->role = role;
