@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "run/events.h"
@@ -300,7 +301,7 @@ static void set_socket_options(struct publisher *p)
     }
 }
 
-void connection_accept(struct ingest *i)
+void connection_accept(struct ingest *i, int fd)
 {
     struct publisher *p = mem_alloc(sizeof *p);
     p->ingest = i;
@@ -310,7 +311,12 @@ void connection_accept(struct ingest *i)
     i->handles++;
     list_push_back(&i->connections, &p->node);
     i->counters.connections++;
-    if (uv_accept((uv_stream_t *)&i->listener, (uv_stream_t *)&p->tcp) != 0 || !read_peer(p)) {
+    if (uv_tcp_open(&p->tcp, fd) != 0) {
+        close(fd);
+        close_now(p, "");
+        return;
+    }
+    if (!read_peer(p)) {
         close_now(p, "");
         return;
     }

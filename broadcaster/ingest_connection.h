@@ -18,7 +18,10 @@ struct ingest {
     const struct ingest_handler *handler;
     void *arg;
     struct ingest_counters counters;
-    uv_tcp_t listener;
+    uv_poll_t listener;
+    int listener_fd;
+    int port;
+    int64_t accept_again_ms; /* 0: connections are taken */
     struct loop_timer *sweep;
     int64_t sweep_ms;
     struct list connections; /* struct publisher.node */
@@ -58,8 +61,8 @@ struct publisher {
     struct buf sending;
 };
 
-/* Takes the connection that waits at the listener; over the limits it is closed at once. */
-void connection_accept(struct ingest *i);
+/* Takes a connected socket; over the limits it is closed at once. */
+void connection_accept(struct ingest *i, int fd);
 
 /* Acts on deadlines and on publisher_close. */
 void connection_sweep(struct publisher *p, int64_t now_ms);

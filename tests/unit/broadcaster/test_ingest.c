@@ -624,7 +624,7 @@ START_TEST(an_address_in_use)
     const char *why = NULL;
     config.addr.port = ingest_port(f->ingest);
     ck_assert_int_eq(ingest_create(f->loop, &config, &handler, f, &second, &why), ERR_IO);
-    ck_assert_str_eq(why, "address already in use");
+    ck_assert_str_eq(why, "Address already in use");
     ck_assert_ptr_null(second);
     config = default_config();
     snprintf(config.addr.host, sizeof config.addr.host, "no such host");
