@@ -13,6 +13,10 @@
 
 #define INPUTS_FIRST_CAP 64
 
+/* How long a segment may be open: what the cutter and the repair of times allow, a publisher's
+ * stalls included. The orchestrator's deadline counts from the opening, ours from the end. */
+#define SEGMENT_SPAN_MS 15000
+
 /* Encoder settings of a rung; they travel in every JOB_OPEN, no host adds any of its own. */
 #define RUNG_PRESET      "veryfast"
 #define RUNG_CRF         23
@@ -20,17 +24,12 @@
 #define RUNG_DTS_DELAY   1
 #define RUNG_PARTS_PER_S 3
 
-struct input {
-    struct packet packet;
-    uint32_t part;
-};
-
 struct job {
     struct list node; /* of its stream, rising msn */
     uint64_t wire_id; /* of the present opening; 0 = not open at the orchestrator */
     uint64_t msn;
     struct track *video;
-    struct input *inputs;
+    struct packet *inputs;
     size_t n_inputs, cap_inputs, input_bytes;
     size_t sent;
     uint32_t seq;
@@ -92,7 +91,7 @@ static void job_destroy(struct job_stream *s, struct job *job)
     list_remove(&job->node);
     s->n_jobs--;
     for (size_t i = 0; i < job->n_inputs; i++) {
-        packet_unref(&job->inputs[i].packet);
+        packet_unref(&job->inputs[i]);
     }
     for (size_t i = 0; i < s->n; i++) {
         jobs_rung_fini(&job->rungs[i]);
@@ -137,7 +136,7 @@ static enum err send_open(struct job_stream *s, struct job *job)
     m.open.stream = s->id;
     m.open.msn = job->msn;
     m.open.track = *track_params(job->video);
-    m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + 2000);
+    m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + SEGMENT_SPAN_MS);
     job->n_wire_rungs = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].complete) {
@@ -155,9 +154,8 @@ static enum err send_open(struct job_stream *s, struct job *job)
     return e;
 }
 
-static enum err send_input(struct jobs *j, struct job *job, const struct input *in)
+static enum err send_input(struct jobs *j, struct job *job, const struct packet *p)
 {
-    const struct packet *p = &in->packet;
     struct link_packet lp = {
         .length = (uint32_t)p->data.len,
         .dts = p->dts,
@@ -166,10 +164,10 @@ static enum err send_input(struct jobs *j, struct job *job, const struct input *
         .flags = p->flags,
     };
     struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
-    m.unit = (struct link_unit){.part = in->part, .packets = &lp, .n_packets = 1, .seq = job->seq};
+    m.unit = (struct link_unit){.packets = &lp, .n_packets = 1, .seq = job->seq};
     struct blob *payload = blob_slice(p->blob, p->data);
     if (payload == NULL) {
-        return ERR_AGAIN;
+        return ERR_NOMEM;
     }
     enum err e = j->send(j->send_arg, &m, payload);
     blob_unref(payload);
@@ -180,7 +178,6 @@ static enum err send_last(struct jobs *j, struct job *job)
 {
     struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
     m.unit = (struct link_unit){
-        .part = job->n_inputs > 0 ? job->inputs[job->n_inputs - 1].part : 0,
         .last = true,
         .duration = (uint32_t)segment_info(job->source)->duration,
         .seq = job->seq,
@@ -188,8 +185,9 @@ static enum err send_last(struct jobs *j, struct job *job)
     return j->send(j->send_arg, &m, NULL);
 }
 
-/* Sends what can be sent now; ERR_AGAIN when the queue is full. */
-static enum err job_pump(struct job_stream *s, struct job *job)
+/* Sends what can be sent now. ERR_AGAIN: the queue is full; anything else: the job cannot be sent.
+ */
+static enum err job_send(struct job_stream *s, struct job *job)
 {
     if (!s->owner->connected || job->failed) {
         return ERR_OK;
@@ -248,16 +246,21 @@ static void cancel_on_wire(struct jobs *j, struct job *job, const char *reason)
     job->wire_id = 0;
 }
 
+static void emit_lost(const struct job_stream *s, const struct job *job, const char *reason)
+{
+    struct json *j = event_begin("rung_lost");
+    json_set_str(j, "stream", s->id);
+    json_set_int(j, "msn", (int64_t)job->msn);
+    json_set_str(j, "reason", reason);
+    event_end(j);
+}
+
 /* Whatever keeps rungs from coming lasts: it is told when it begins and when it is over. */
 static void tell_loss(struct job_stream *s, const struct job *job, const char *reason)
 {
-    if (s->lost_in_a_row++ == 0) {
-        log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
-                 reason);
-    } else {
-        log_debug("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
-                  reason);
-    }
+    enum log_level level = s->lost_in_a_row++ == 0 ? LOG_WARN : LOG_DEBUG;
+    log_line(level, "jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
+             reason);
 }
 
 static void tell_done(struct job_stream *s, const struct job *job)
@@ -269,26 +272,19 @@ static void tell_done(struct job_stream *s, const struct job *job)
     }
 }
 
-static void emit_lost(const struct job_stream *s, const struct job *job, const char *reason)
-{
-    struct json *j = event_begin("rung_lost");
-    json_set_str(j, "stream", s->id);
-    json_set_int(j, "msn", (int64_t)job->msn);
-    json_set_str(j, "reason", reason);
-    event_end(j);
-}
-
 /* What is not there yet will not come: gaps. Destroys the job unless its source is still growing.
  */
 static void give_up(struct job_stream *s, struct job *job, const char *reason)
 {
+    if (!job->failed) {
+        emit_lost(s, job, reason);
+        tell_loss(s, job, reason);
+    }
     job->failed = true;
     cancel_on_wire(s->owner, job, reason);
     if (job->source == NULL) {
         return;
     }
-    emit_lost(s, job, reason);
-    tell_loss(s, job, reason);
     s->owner->counters.given_up++;
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].settled) {
@@ -298,16 +294,17 @@ static void give_up(struct job_stream *s, struct job *job, const char *reason)
     job_destroy(s, job);
 }
 
-/* A message that the link will never take costs its job, not the others. Destroys the job when it
- * is given up. ERR_AGAIN: the queue is full. */
-static enum err pump(struct job_stream *s, struct job *job)
+/* False: the queue is full, what is kept goes out when there is room. A job that cannot be sent for
+ * another reason is given up, so that it holds up no other. */
+static bool job_pump(struct job_stream *s, struct job *job)
 {
-    enum err e = job_pump(s, job);
-    if (e == ERR_OK || e == ERR_AGAIN) {
-        return e;
+    enum err e = job_send(s, job);
+    if (e != ERR_OK && e != ERR_AGAIN) {
+        char reason[96];
+        snprintf(reason, sizeof reason, "it cannot be sent to the orchestrator: %s", err_text(e));
+        give_up(s, job, reason);
     }
-    give_up(s, job, "its packets do not fit the link to the orchestrator");
-    return ERR_OK;
+    return e != ERR_AGAIN;
 }
 
 static void pump_all(struct jobs *j)
@@ -315,7 +312,7 @@ static void pump_all(struct jobs *j)
     LIST_EACH (&j->streams, sn, sn_next) {
         struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
         LIST_EACH (&s->jobs, jn, jn_next) {
-            if (pump(s, LIST_ITEM(jn, struct job, node)) != ERR_OK) {
+            if (!job_pump(s, LIST_ITEM(jn, struct job, node))) {
                 return;
             }
         }
@@ -501,38 +498,38 @@ void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
     s->n_jobs++;
 }
 
-static enum err add_input(struct job *job, const struct packet *p, uint32_t part)
+static enum err add_input(struct job *job, const struct packet *p)
 {
-    if (job->input_bytes + p->data.len > JOB_INPUT_MAX) {
+    size_t cost = sizeof(struct packet) + p->data.len;
+    if (job->input_bytes + cost > JOB_INPUT_MAX) {
         return ERR_LIMIT;
     }
     if (job->n_inputs == job->cap_inputs) {
         size_t cap = job->cap_inputs > 0 ? job->cap_inputs * 2 : INPUTS_FIRST_CAP;
-        struct input *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
+        struct packet *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
         if (inputs == NULL) {
             return ERR_NOMEM;
         }
         job->inputs = inputs;
         job->cap_inputs = cap;
     }
-    job->inputs[job->n_inputs++] = (struct input){packet_ref(p), part};
-    job->input_bytes += p->data.len;
+    job->inputs[job->n_inputs++] = packet_ref(p);
+    job->input_bytes += cost;
     return ERR_OK;
 }
 
-void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part)
+void jobs_packet(struct job_stream *s, const struct packet *p)
 {
     struct job *job = open_job(s);
-    if (job == NULL || job->failed) {
-        return;
+    if (job == NULL || job->failed || p->data.len == 0) {
+        return; /* an empty access unit shows nothing, and the link carries none */
     }
-    enum err e = add_input(job, p, part);
+    enum err e = add_input(job, p);
     if (e != ERR_OK) {
         give_up(s, job, err_text(e));
         return;
     }
-    e = pump(s, job);
-    (void)e; /* full: what is kept goes out when there is room */
+    job_pump(s, job);
 }
 
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms)
@@ -547,6 +544,5 @@ void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t no
         give_up(s, job, "its job had failed");
         return;
     }
-    enum err e = pump(s, job);
-    (void)e;
+    job_pump(s, job);
 }

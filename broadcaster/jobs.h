@@ -18,12 +18,13 @@
 #include "proto/link_msg.h"
 
 #define JOBS_PER_STREAM_MAX 8                  /* unfinished segments; the oldest is given up */
-#define JOB_INPUT_MAX       (64 * 1024 * 1024) /* bytes of one segment's packets */
+#define JOB_INPUT_MAX       (64 * 1024 * 1024) /* one segment's packets, bookkeeping included */
 
 struct jobs;
 struct job_stream; /* the jobs of one stream */
 
-/* Sends one message to the orchestrator; ERR_AGAIN: full, jobs_writable follows. */
+/* Sends one message to the orchestrator. ERR_AGAIN: full, jobs_writable follows; anything else: it
+ * cannot be sent at all. */
 typedef enum err jobs_send_fn(void *arg, const struct link_msg *m, struct blob *payload);
 
 /* deadline_ms: how long after its end a segment's rungs may come. */
@@ -55,7 +56,7 @@ void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
 /* The next segment begins: numbers rise. packets then follow in decoding order (a reference of each
  * is taken), those with PACKET_PREROLL first. */
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video);
-void jobs_packet(struct job_stream *s, const struct packet *p, uint32_t part);
+void jobs_packet(struct job_stream *s, const struct packet *p);
 
 /* The open segment is complete; source gives times, flags and sound to the rungs' segments. */
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms);

@@ -1,5 +1,7 @@
 #include "broadcaster/jobs_rung.h"
 
+#include "broadcaster/avc.h"
+
 /* x264's own default for an encoder that starts with nothing before it. */
 #define RATE_FIRST_PERMILLE 900
 
@@ -15,12 +17,12 @@ void jobs_rung_fini(struct jobs_rung *r)
     track_unref(r->track);
 }
 
-static bool times_rise(const struct jobs_rung *r, const struct link_unit *u)
+static bool times_fit(const struct jobs_rung *r, const struct link_unit *u)
 {
     const struct packets *ps = &r->packets;
     int64_t last = ps->count > 0 ? ps->items[ps->count - 1].dts : INT64_MIN;
     for (size_t i = 0; i < u->n_packets; i++) {
-        if (u->packets[i].dts <= last) {
+        if (u->packets[i].dts <= last || u->packets[i].pts < u->packets[i].dts) {
             return false;
         }
         last = u->packets[i].dts;
@@ -28,10 +30,17 @@ static bool times_rise(const struct jobs_rung *r, const struct link_unit *u)
     return true;
 }
 
+static bool size_fits(const struct link_rung *described, const struct link_unit *u)
+{
+    return u->n_packets == described->frames_per_part ||
+           (u->last && u->n_packets > 0 && u->n_packets < described->frames_per_part);
+}
+
 static enum err learn_track(struct jobs_rung *r, const struct link_rung *described,
                             const struct link_unit *u)
 {
-    if (u->config.len == 0) {
+    struct avc_config config;
+    if (avc_config_parse(u->config, &config) != ERR_OK) {
         return ERR_PROTO;
     }
     struct track_params params = {
@@ -51,8 +60,13 @@ static enum err learn_track(struct jobs_rung *r, const struct link_rung *describ
 enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
                         const struct link_unit *u, struct blob *payload)
 {
-    if (r->complete || u->part != r->parts || u->n_packets == 0 || !times_rise(r, u)) {
+    if (r->complete || u->part != r->parts || !size_fits(described, u) || !times_fit(r, u)) {
         return ERR_PROTO;
+    }
+    size_t count = r->packets.count + u->n_packets;
+    size_t bytes = r->packets.bytes + blob_span(payload).len;
+    if (bytes + count * sizeof(struct packet) > JOBS_RUNG_MAX) {
+        return ERR_LIMIT;
     }
     if (r->track == NULL) {
         enum err e = learn_track(r, described, u);

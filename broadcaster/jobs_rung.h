@@ -11,6 +11,9 @@
 #include "media/packet.h"
 #include "proto/link_msg.h"
 
+#define JOBS_RUNG_MAX                                                                              \
+    ((size_t)64 << 20) /* bytes of one rung of one segment, bookkeeping included */
+
 struct jobs_rung {
     struct packets packets;
     struct track *track; /* from the first part */
@@ -23,8 +26,10 @@ struct jobs_rung {
 void jobs_rung_init(struct jobs_rung *r);
 void jobs_rung_fini(struct jobs_rung *r);
 
-/* Adds a part. ERR_PROTO: not the next part, no packets, no parameter sets with the first one,
- * others than before inside a segment, or decoding times that do not rise. ERR_NOMEM. */
+/* Adds a part. ERR_PROTO: not the next part, another number of packets than was asked for, no
+ * readable parameter sets with the first one, others than before inside a segment, decoding times
+ * that do not rise or lie behind the presentation. ERR_LIMIT: more than JOBS_RUNG_MAX; ERR_NOMEM.
+ */
 enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
                         const struct link_unit *u, struct blob *payload) CHECKED;
 

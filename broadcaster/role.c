@@ -420,6 +420,15 @@ static void status(void *role, struct json *object)
     }
 }
 
+static void sentence(void *role, char *text, size_t size)
+{
+    const struct broadcaster *b = role;
+    const char *rungs = b->uplink == NULL             ? "no orchestrator, the source only"
+                        : uplink_connected(b->uplink) ? "orchestrator connected"
+                                                      : "orchestrator away, the source only";
+    snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
+}
+
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
 {
     metrics_family(out, name, METRIC_COUNTER, help);
@@ -462,4 +471,5 @@ const struct role broadcaster_role = {
     .destroy = destroy,
     .status = status,
     .metrics = metrics,
+    .sentence = sentence,
 };

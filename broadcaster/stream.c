@@ -226,7 +226,7 @@ static void send_preroll(struct stream *st)
     for (size_t i = 0; i < st->preroll.count; i++) {
         struct packet p = st->preroll.items[i];
         p.flags |= PACKET_PREROLL;
-        jobs_packet(st->jobs, &p, 0);
+        jobs_packet(st->jobs, &p);
     }
 }
 
@@ -346,7 +346,7 @@ static enum err on_video(struct stream *st, const struct packet *p, int64_t now_
         e = add_packet(st, &st->video_packets, p);
     }
     if (e == ERR_OK) {
-        jobs_packet(st->jobs, p, cut.part);
+        jobs_packet(st->jobs, p);
         e = preroll_push(&st->preroll, p) == ERR_OK ? ERR_OK : no_memory(st);
     }
     return e;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/id.h"
 #include "base/mem.h"
 #include "base/version.h"
 #include "run/events.h"
@@ -13,9 +14,10 @@
 #define QUEUE_BYTES         (32 * 1024 * 1024)
 #define SECRET_SIZE         1024
 #define CREDENTIAL_RETRY_MS 500
-#define HEARTBEAT_MS        500
+#define HEARTBEAT_MS        500 /* until the orchestrator says another beat */
 #define TIMEOUT_MS          1500
 #define SESSION_MAX         128
+#define INSTANCE_BYTES      16 /* random */
 
 struct uplink {
     struct loop *loop;
@@ -30,6 +32,7 @@ struct uplink {
     bool waiting_logged;
     uint64_t connections, refusals;
     char session[SESSION_MAX];
+    char instance[INSTANCE_BYTES * 2 + 1];
 };
 
 static void say_hello(struct uplink *u)
@@ -42,6 +45,7 @@ static void say_hello(struct uplink *u)
         .name = u->config.name,
         .encoder = "",
         .software = software_version,
+        .instance = u->instance,
     };
     enum err e = link_send_msg(u->link, 0, &m, NULL);
     if (e != ERR_OK) {
@@ -51,8 +55,12 @@ static void say_hello(struct uplink *u)
 
 static void on_welcome(struct uplink *u, const struct link_welcome *w)
 {
+    if (u->welcomed) {
+        return; /* once is enough: what is open at the orchestrator stays open */
+    }
     u->welcomed = true;
     u->connections++;
+    link_set_beat(u->link, w->heartbeat_ms, w->timeout_ms);
     loop_timer_stop(u->retry);
     strncpy(u->session, w->session, sizeof u->session - 1);
     event_emit("orchestrator_connected", "address", u->addr);
@@ -186,6 +194,7 @@ enum err uplink_create(struct loop *l, const struct uplink_config *config,
     u->loop = l;
     u->config = *config;
     addr_format(&config->addr, u->addr);
+    id_random_hex(u->instance, INSTANCE_BYTES);
     u->has_secret = config->secret[0] != '\0';
     u->retry = loop_timer_create(l, try_credential, u);
     enum err e = ERR_OK;
@@ -225,6 +234,11 @@ enum err uplink_send(void *arg, const struct link_msg *m, struct blob *payload)
 {
     struct uplink *u = arg;
     return u->welcomed ? link_send_msg(u->link, 0, m, payload) : ERR_AGAIN;
+}
+
+bool uplink_connected(const struct uplink *u)
+{
+    return u->welcomed;
 }
 
 void uplink_status(const struct uplink *u, struct json *object)

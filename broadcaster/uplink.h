@@ -3,6 +3,8 @@
 #ifndef BROADCASTER_UPLINK_H
 #define BROADCASTER_UPLINK_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "broadcaster/jobs.h"
@@ -31,6 +33,9 @@ void uplink_set_jobs(struct uplink *u, struct jobs *jobs);
 
 /* A jobs_send_fn; arg is the uplink. */
 enum err uplink_send(void *arg, const struct link_msg *m, struct blob *payload);
+
+/* Whether the orchestrator has welcomed us and is still there. */
+bool uplink_connected(const struct uplink *u);
 
 void uplink_status(const struct uplink *u, struct json *object);
 void uplink_metrics(const struct uplink *u, struct buf *out);

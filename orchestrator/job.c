@@ -5,6 +5,12 @@
 
 #include "base/mem.h"
 
+/* A transcoder owes a part once units have come to it for so long: a part lasts a third of this. */
+#define OWED_AFTER_MS 1000
+
+/* A source that is silent for longer has paused: what it sends then is a new beginning. */
+#define PAUSE_MS 500
+
 static size_t text_bytes(const struct link_job_open *o)
 {
     size_t n = strlen(o->stream) + 1 + o->track.config.len;
@@ -117,6 +123,7 @@ enum err job_keep(struct job *j, const struct link_unit *u, struct blob *payload
 void job_begin(struct job *j)
 {
     j->open_sent = false;
+    j->owed_since_ms = -1;
     j->cursor = j->units.next;
     j->n_asked = 0;
     for (uint32_t i = 0; i < j->open.n_ladder; i++) {
@@ -144,10 +151,23 @@ const struct job_unit *job_peek(const struct job *j)
     return j->cursor == &j->units ? NULL : LIST_ITEM(j->cursor, const struct job_unit, node);
 }
 
-void job_advance(struct job *j)
+void job_advance(struct job *j, int64_t now_ms)
 {
     assert(j->cursor != &j->units);
     j->cursor = j->cursor->next;
+    if (j->owed_since_ms < 0 || now_ms - j->sent_ms > PAUSE_MS) {
+        j->owed_since_ms = now_ms;
+    }
+    j->sent_ms = now_ms;
+}
+
+bool job_is_late(const struct job *j, int64_t late_ms, int64_t now_ms)
+{
+    if (j->owed_since_ms < 0 || now_ms - j->owed_since_ms < late_ms) {
+        return false;
+    }
+    bool takes_nothing = j->cursor != &j->units;
+    return takes_nothing || j->has_last || j->sent_ms - j->owed_since_ms >= OWED_AFTER_MS;
 }
 
 /* The first part of an emission: decoding starts here, so nothing may be taken on trust. */
@@ -173,29 +193,53 @@ static const char *check_times(const struct job_rung *r, const struct link_unit 
         if (has_dts && u->packets[i].dts <= last_dts) {
             return "its decoding times do not rise";
         }
+        if (u->packets[i].pts < u->packets[i].dts) {
+            return "a frame is to be shown before it is decoded";
+        }
         has_dts = true;
         last_dts = u->packets[i].dts;
     }
     return NULL;
 }
 
-static const char *check_rung(const struct job *j, const struct job_rung *r,
+static const char *check_size(const struct job_rung *r, const struct link_rung *asked,
                               const struct link_unit *u)
 {
+    if (u->n_packets == 0) {
+        return "a part without packets came";
+    }
+    if (u->n_packets > asked->frames_per_part ||
+        (u->n_packets < asked->frames_per_part && !u->last)) {
+        return "a part has another number of frames than was asked for";
+    }
+    uint64_t bytes = r->total.bytes;
+    for (size_t i = 0; i < u->n_packets; i++) {
+        bytes += u->packets[i].length;
+    }
+    if (bytes > JOB_RUNG_BYTES_MAX || r->total.frames + u->n_packets > JOB_RUNG_FRAMES_MAX) {
+        return "a rung is larger than one segment can be";
+    }
+    return NULL;
+}
+
+static const char *check_rung(const struct job *j, uint32_t rung, const struct link_unit *u)
+{
+    const struct job_rung *r = &j->rungs[rung];
     if (r->complete) {
         return "a part came after the rung's last one";
     }
     if (u->part != r->next_part) {
         return "a part is not the next one";
     }
-    if (u->n_packets == 0) {
-        return "a part without packets came";
+    const char *why = check_size(r, &j->open.ladder[rung], u);
+    if (why != NULL) {
+        return why;
     }
     if (u->last && !(j->has_last && j->cursor == &j->units)) {
         return "the last part came before the segment's end";
     }
     if (!r->emitting) {
-        const char *why = check_start(r, u);
+        why = check_start(r, u);
         if (why != NULL) {
             return why;
         }
@@ -213,7 +257,7 @@ enum err job_check(const struct job *j, const struct link_unit *u, uint32_t *ret
         return ERR_PROTO;
     }
     uint32_t rung = j->asked[u->rung];
-    const char *why = check_rung(j, &j->rungs[rung], u);
+    const char *why = check_rung(j, rung, u);
     if (why != NULL) {
         *ret_why = why;
         return ERR_PROTO;
@@ -222,10 +266,13 @@ enum err job_check(const struct job *j, const struct link_unit *u, uint32_t *ret
     return ERR_OK;
 }
 
-void job_deliver(struct job *j, uint32_t rung, const struct link_unit *u, size_t bytes)
+void job_deliver(struct job *j, uint32_t rung, const struct link_unit *u, size_t bytes,
+                 int64_t now_ms)
 {
     struct job_rung *r = &j->rungs[rung];
     const struct link_rung *asked = &j->open.ladder[rung];
+    bool all_sent = j->has_last && j->cursor == &j->units;
+    j->owed_since_ms = all_sent ? now_ms : -1;
     r->emitting = true;
     r->has_hash = true;
     r->hash = u->config_hash;

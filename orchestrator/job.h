@@ -19,6 +19,11 @@
 #define JOB_ATTEMPTS_MAX 5   /* refusals and failures; being lost is not counted here */
 #define JOB_LOSSES_MAX   8   /* transcoders lost with the job: past this the input is suspect */
 #define JOB_AVOID_MS     500 /* a transcoder that refused or failed a job is not asked for so long */
+#define JOB_LATE_MAX     2   /* times that a job is taken from a transcoder for being late */
+
+/* What a transcoder may send of one rung of a segment. */
+#define JOB_RUNG_BYTES_MAX  ((uint64_t)128 << 20)
+#define JOB_RUNG_FRAMES_MAX 28800 /* two minutes of 240 frames per second */
 
 enum job_state {
     JOB_QUEUED,  /* waits for a transcoder */
@@ -75,13 +80,16 @@ struct job {
     uint64_t attempt;              /* our number of it towards the transcoder, never reused */
     int64_t offered_ms;
     bool open_sent;
-    struct list *cursor;                /* the next unit to send; &units: all are sent */
+    struct list *cursor;   /* the next unit to send; &units: all are sent */
+    int64_t sent_ms;       /* when the attempt's newest unit was sent */
+    int64_t owed_since_ms; /* when it was given units that it has not answered with a part; -1: it
+                              owes nothing */
     uint32_t asked[PROFILE_LADDER_MAX]; /* the attempt's rungs, as indices of the ladder */
     size_t n_asked;
 
     struct job_rung rungs[PROFILE_LADDER_MAX];
     uint64_t cpu_us;
-    unsigned attempts, losses;
+    unsigned attempts, losses, late;
     struct job_avoided avoided[JOB_ATTEMPTS_MAX]; /* a ring, indexed by attempts */
     bool has_delivered;
     char encoder[LINK_STRING_MAX + 1]; /* fingerprint of who delivered, once has_delivered */
@@ -110,9 +118,13 @@ void job_begin(struct job *j);
  * part; time left until the deadline. Borrows from the job. */
 void job_ask(const struct job *j, int64_t now_ms, struct link_job_open *ret_open);
 
-/* The unit at the cursor, and on to the next. NULL: all are sent. */
+/* The unit at the cursor, and on to the next, for it has been sent. NULL: all are sent. */
 const struct job_unit *job_peek(const struct job *j);
-void job_advance(struct job *j);
+void job_advance(struct job *j, int64_t now_ms);
+
+/* Whether the attempt's transcoder was given enough for a part, and for late_ms none has come. A
+ * segment whose publisher pauses is nobody's lateness. */
+bool job_is_late(const struct job *j, int64_t late_ms, int64_t now_ms);
 
 /* May this rung unit of the present attempt be passed on? ERR_PROTO (ret_why: static text): no. On
  * success ret_rung is the index in the broadcaster's ladder. Changes nothing. */
@@ -120,7 +132,8 @@ enum err job_check(const struct job *j, const struct link_unit *u, uint32_t *ret
                    const char **ret_why) CHECKED;
 
 /* It has been passed on (it passed job_check): counts it. bytes: of its payload. */
-void job_deliver(struct job *j, uint32_t rung, const struct link_unit *u, size_t bytes);
+void job_deliver(struct job *j, uint32_t rung, const struct link_unit *u, size_t bytes,
+                 int64_t now_ms);
 
 /* Every rung's last part has been delivered. */
 bool job_is_complete(const struct job *j);

@@ -16,6 +16,7 @@ void job_table_config_defaults(struct job_table_config *c)
         .broadcaster_bytes = JOB_TABLE_PEER_BYTES_DEFAULT,
         .total_bytes = JOB_TABLE_TOTAL_BYTES_DEFAULT,
         .answer_ms = JOB_TABLE_ANSWER_MS_DEFAULT,
+        .late_ms = JOB_TABLE_LATE_MS_DEFAULT,
     };
 }
 
@@ -279,7 +280,12 @@ static struct session *admit(struct job_table *s, struct broadcaster *b, uint64_
         return NULL;
     }
     struct session *session;
-    if (sessions_enter(&s->sessions, b->peer, open->stream, &session) != ERR_OK) {
+    enum err e = sessions_enter(&s->sessions, b->peer, open->stream, &session);
+    if (e == ERR_STATE) {
+        refuse(s, b, job, open, "the stream has too many segments open");
+        return NULL;
+    }
+    if (e != ERR_OK) {
         char text[LINK_STRING_MAX];
         (void)snprintf(text, sizeof text,
                        "OrchestratorCapped: %u streams are being transcoded and -maxSessions is %u",
@@ -414,7 +420,7 @@ void job_table_tick(struct job_table *s, int64_t now_ms)
             if (now_ms >= j->deadline_ms) {
                 pass_deadline(s, j, now_ms);
             } else if (j->transcoder != NULL) {
-                attempt_check_answer(s, j, now_ms);
+                attempt_check_progress(s, j, now_ms);
             }
         }
     }

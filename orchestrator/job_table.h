@@ -24,6 +24,7 @@
 #define JOB_TABLE_TOTAL_BYTES_DEFAULT ((size_t)512 << 20)
 #define JOB_TABLE_DEADLINE_MAX_MS     600000 /* a longer one is shortened to this */
 #define JOB_TABLE_ANSWER_MS_DEFAULT   1000
+#define JOB_TABLE_LATE_MS_DEFAULT     2000
 #define JOB_TABLE_TICK_MS             100 /* how often job_table_tick wants to be called */
 
 struct job_table;
@@ -36,6 +37,7 @@ struct job_table_config {
     size_t total_bytes;       /* held of all jobs */
     int64_t answer_ms; /* a transcoder that has neither accepted nor refused a job for so long loses
                           it, if another one has room */
+    int64_t late_ms; /* so does one that was given units and has sent no part for so long; 0: not */
 };
 
 void job_table_config_defaults(struct job_table_config *c);
@@ -77,6 +79,7 @@ struct job_table_out {
 struct job_table_counters {
     uint64_t opened, done, failed, refused, cancelled;
     uint64_t redispatched;   /* taken from a transcoder and done again */
+    uint64_t late;           /* of these: because it was late */
     uint64_t bad_units;      /* rung units that broke a rule */
     uint64_t late_answers;   /* for an attempt that is over: normal after a re-dispatch */
     uint64_t stray;          /* for a job that this peer does not have, or from the wrong peer */

@@ -90,7 +90,7 @@ void attempt_pump(struct job_table *s, struct job *j, int64_t now_ms)
         if (s->out.send(s->out.arg, j->transcoder->peer, &m, u->payload) != ERR_OK) {
             return;
         }
-        job_advance(j);
+        job_advance(j, now_ms);
     }
 }
 
@@ -167,17 +167,35 @@ static void attempt_failed(struct job_table *s, struct job *j, bool tell, const 
     attempts_assign(s, now_ms);
 }
 
-void attempt_check_answer(struct job_table *s, struct job *j, int64_t now_ms)
+/* Why another transcoder should have the job; NULL: none should. */
+static const char *why_move(const struct job_table *s, const struct job *j, int64_t now_ms)
+{
+    if (j->state == JOB_OFFERED) {
+        return now_ms - j->offered_ms >= s->config.answer_ms ? "the transcoder did not answer"
+                                                             : NULL;
+    }
+    bool late = s->config.late_ms > 0 && j->late < JOB_LATE_MAX &&
+                job_is_late(j, s->config.late_ms, now_ms);
+    return late ? "the transcoder is late" : NULL;
+}
+
+void attempt_check_progress(struct job_table *s, struct job *j, int64_t now_ms)
 {
     attempt_pump(s, j, now_ms);
-    if (j->state != JOB_OFFERED || now_ms - j->offered_ms < s->config.answer_ms) {
+    const char *why = why_move(s, j, now_ms);
+    if (why != NULL && job_is_complete(j)) {
+        job_table_finish(s, j, true, now_ms); /* only the JOB_DONE does not come */
         return;
     }
-    if (pick(s, j, now_ms, j->transcoder->peer) == NULL) {
+    if (why == NULL || pick(s, j, now_ms, j->transcoder->peer) == NULL) {
         return;
     }
     link_peer peer = j->transcoder->peer;
-    redispatch(s, j, true, "the transcoder did not answer", now_ms);
+    if (j->state == JOB_ACTIVE) {
+        j->late++;
+        s->counters.late++;
+    }
+    redispatch(s, j, true, why, now_ms);
     /* So that it does not go straight back; a free place in the ring, as attempts do not grow. */
     j->avoided[j->attempts % JOB_ATTEMPTS_MAX] =
         (struct job_avoided){.peer = peer, .until_ms = now_ms + JOB_AVOID_MS};
@@ -257,7 +275,7 @@ static void pass_on(struct job_table *s, struct job *j, uint32_t rung, const str
         return;
     }
     struct link_rung_total before = j->rungs[rung].total;
-    job_deliver(j, rung, unit, blob_span(payload).len);
+    job_deliver(j, rung, unit, blob_span(payload).len, now_ms);
     uint64_t frames = j->rungs[rung].total.frames - before.frames;
     uint64_t pixels = j->rungs[rung].total.pixels - before.pixels;
     j->transcoder->frames += frames;

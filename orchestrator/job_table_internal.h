@@ -49,8 +49,9 @@ void attempt_end(struct job_table *s, struct job *j, bool tell, const char *reas
 /* Sends what the transcoder has not got yet, as far as its queue takes it. */
 void attempt_pump(struct job_table *s, struct job *j, int64_t now_ms);
 
-/* Takes the job from a transcoder that does not answer, when another one has room. */
-void attempt_check_answer(struct job_table *s, struct job *j, int64_t now_ms);
+/* Takes the job from a transcoder that does not answer or is late, when another one has room; ends
+ * a job of which nothing is missing but the JOB_DONE. */
+void attempt_check_progress(struct job_table *s, struct job *j, int64_t now_ms);
 
 /* Offers queued jobs to whoever has room. */
 void attempts_assign(struct job_table *s, int64_t now_ms);

@@ -16,6 +16,7 @@
 #define LINK_VERSION_MIN 1
 #define REASON_MAX       400
 #define SAID_MAX         33 /* of what a peer says about itself, inside a reason */
+#define INSTANCE_SIZE    65
 
 /* A peer that has said hello. */
 struct peer {
@@ -27,6 +28,7 @@ struct peer {
     bool full;    /* the link said ERR_AGAIN and has not said WRITABLE since */
     bool doomed;  /* it takes nothing any more: dropped at the next tick */
     bool scolded; /* it has been logged that it sends what its role may not */
+    char instance[INSTANCE_SIZE];
 };
 
 struct relay {
@@ -189,6 +191,21 @@ static void reject(struct relay *r, const struct link_event *e, const char *reas
     link_drop(r->link, e->peer);
 }
 
+/* A peer that dials again before its former connection is known to be dead: nothing more may be
+ * given to that one. */
+static void end_former(struct relay *r, const struct link_event *e)
+{
+    char instance[INSTANCE_SIZE];
+    words_copy(instance, sizeof instance, e->msg->hello.instance);
+    LIST_EACH (&r->peers, it, tmp) {
+        struct peer *p = LIST_ITEM(it, struct peer, node);
+        if (instance[0] != '\0' && p->role == e->role && strcmp(p->instance, instance) == 0) {
+            link_drop(r->link, p->id);
+            lose(r, p, "it has come back on another connection");
+        }
+    }
+}
+
 static void welcome(struct relay *r, const struct link_event *e)
 {
     const struct link_hello *h = &e->msg->hello;
@@ -196,6 +213,7 @@ static void welcome(struct relay *r, const struct link_event *e)
     p->relay = r;
     p->id = e->peer;
     p->role = e->role;
+    words_copy(p->instance, sizeof p->instance, h->instance);
     outbox_init(&p->outbox);
     list_push_back(&r->peers, &p->node);
     struct link_msg m = {.type = LINK_WELCOME, .reason = ""};
@@ -219,6 +237,7 @@ static void on_hello(struct relay *r, const struct link_event *e)
     }
     bool is_new = find_peer(r, e->peer) == NULL;
     if (is_new) {
+        end_former(r, e);
         /* Before it joins, because joining may already bring it a job. */
         welcome(r, e);
     }

@@ -69,6 +69,7 @@ static struct json *jobs_json(const struct relay *r)
     json_set_int(j, "refused", (int64_t)c.refused);
     json_set_int(j, "cancelled", (int64_t)c.cancelled);
     json_set_int(j, "redispatched", (int64_t)c.redispatched);
+    json_set_int(j, "late", (int64_t)c.late);
     json_set_int(j, "bad_rung_units", (int64_t)c.bad_units);
     json_set_int(j, "late_answers", (int64_t)c.late_answers);
     json_set_int(j, "stray_messages", (int64_t)c.stray);
@@ -136,6 +137,8 @@ static void job_metrics(const struct relay *r, struct buf *out)
     one(out, METRIC_COUNTER, "sbe_orchestrator_jobs_opened_total", "Segments taken.", c.opened);
     one(out, METRIC_COUNTER, "sbe_orchestrator_jobs_redispatched_total",
         "Segments taken from a transcoder to be done again.", c.redispatched);
+    one(out, METRIC_COUNTER, "sbe_orchestrator_jobs_late_total",
+        "Segments taken from a transcoder that was late.", c.late);
     one(out, METRIC_COUNTER, "sbe_orchestrator_bad_rung_units_total",
         "Parts from transcoders that broke a rule.", c.bad_units);
     one(out, METRIC_COUNTER, "sbe_orchestrator_late_answers_total",

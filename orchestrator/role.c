@@ -19,7 +19,7 @@
 struct config {
     struct daemon_config common;
     const char *service_addr, *orch_secret, *http_addr;
-    long max_sessions, heartbeat_ms, peer_timeout_ms;
+    long max_sessions, heartbeat_ms, peer_timeout_ms, late_after_ms;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -37,6 +37,8 @@ static const struct option options[] = {
      "How often peers say that they are there."},
     {"peerTimeoutMs", OPTION_INT, "1500", 30, 600000, false, FIELD(peer_timeout_ms), "MS",
      "A peer that is silent for so long is gone."},
+    {"lateAfterMs", OPTION_INT, "2000", 0, 600000, false, FIELD(late_after_ms), "MS",
+     "A transcoder that sends nothing of a segment for so long loses it to another one; 0: never."},
 };
 
 struct orchestrator {
@@ -144,6 +146,7 @@ static enum err open_relay(struct orchestrator *o, const struct config *c,
     };
     job_table_config_defaults(&rc.jobs);
     rc.jobs.max_sessions = (unsigned)c->max_sessions;
+    rc.jobs.late_ms = c->late_after_ms;
     const char *why = "";
     enum err e = relay_create(o->daemon->loop, &rc, &o->relay, &why);
     if (e != ERR_OK) {
@@ -213,6 +216,15 @@ static void status(void *role, struct json *object)
     report_status(o->relay, o->addr, object);
 }
 
+static void sentence(void *role, char *text, size_t size)
+{
+    const struct orchestrator *o = role;
+    const struct roster *r = job_table_roster(relay_table(o->relay));
+    struct job_table_gauges g = job_table_gauges(relay_table(o->relay));
+    snprintf(text, size, "connected: %u transcoders, %u broadcasters; %u of %u streams at work",
+             r->n_transcoders, r->n_broadcasters, g.sessions, g.max_sessions);
+}
+
 static void metrics(void *role, struct buf *out)
 {
     const struct orchestrator *o = role;
@@ -230,4 +242,5 @@ const struct role orchestrator_role = {
     .destroy = destroy,
     .status = status,
     .metrics = metrics,
+    .sentence = sentence,
 };

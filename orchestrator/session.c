@@ -52,6 +52,9 @@ enum err sessions_enter(struct sessions *s, link_peer broadcaster, const char *s
         list_push_back(&s->all, &session->node);
         s->count++;
     }
+    if (session->open_jobs >= SESSION_JOBS_MAX) {
+        return ERR_STATE;
+    }
     session->open_jobs++;
     *ret_session = session;
     return ERR_OK;

@@ -13,6 +13,7 @@
 #include "run/link.h"
 
 #define SESSION_GRACE_MS 2000 /* without an open job; then it ends */
+#define SESSION_JOBS_MAX 16   /* open at once */
 
 struct session {
     struct list node;
@@ -33,7 +34,8 @@ void sessions_init(struct sessions *s, unsigned max);
 void sessions_fini(struct sessions *s);
 
 /* The session of that stream, made when there is none, with one more open job. stream is at most
- * ID_MAX bytes. ERR_LIMIT: a new one would be over the maximum. */
+ * ID_MAX bytes. ERR_LIMIT: a new one would be over the maximum; ERR_STATE: it has SESSION_JOBS_MAX
+ * open jobs. */
 enum err sessions_enter(struct sessions *s, link_peer broadcaster, const char *stream,
                         struct session **ret_session) CHECKED;
 

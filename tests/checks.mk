@@ -25,7 +25,7 @@ SAN_tsan = -fsanitize=thread
 .PHONY: asan tsan fuzz cov
 asan tsan: ## the unit tests under the sanitizers
 	@$(MAKE) --no-print-directory -j2 BUILD=build/$@ BIN=build/$@/bin SAN_FLAGS="$(SAN_$@)" all unit-build
-	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" \
+	@ASAN_OPTIONS="allocator_may_return_null=1" TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" \
 	    BUILD=build/$@ BIN=build/$@/bin tests/run unit
 
 # The recipe, its bad days and its enemies, with every role built with the sanitizer.

@@ -232,6 +232,14 @@ static void job_metrics(struct buf *out, const struct worker_stats *s)
     }
 }
 
+static void role_sentence(void *role, char *text, size_t size)
+{
+    struct transcoder *t = role;
+    struct worker_stats s = worker_stats(t->worker);
+    snprintf(text, size, "orchestrator %s: %s; %u of %u jobs at work", t->addr, s.state, s.load,
+             s.capacity);
+}
+
 static void role_metrics(void *role, struct buf *out)
 {
     struct transcoder *t = role;
@@ -267,4 +275,5 @@ const struct role transcoder_role = {
     .destroy = role_destroy,
     .status = role_status,
     .metrics = role_metrics,
+    .sentence = role_sentence,
 };

@@ -18,6 +18,7 @@
 #define DEADLINE_MAX_MS     120000
 #define LINGER_MS           1000
 #define STATE_MAX           160
+#define INSTANCE_BYTES      16 /* random */
 /* Cancelled jobs end within a picture, but until then they hold a thread. */
 #define ENDING_PER_CAPACITY 1
 
@@ -36,6 +37,7 @@ struct worker {
     char addr[ADDR_MAX];
     char *name;
     char *encoder;
+    char instance[INSTANCE_BYTES * 2 + 1];
     struct link *link;
     struct mailbox *mail;
     struct loop_timer *idle; /* calls drained from outside any other callback */
@@ -98,6 +100,7 @@ static void say_hello(struct worker *w)
         .name = w->name,
         .encoder = w->encoder,
         .software = software_version,
+        .instance = w->instance,
         .capacity = w->config.capacity,
         .draining = w->stats.draining,
     };
@@ -352,6 +355,7 @@ static void on_welcome(struct worker *w, const struct link_welcome *m)
         log_info("worker", "connected", "orchestrator=%s session=%s", w->addr, m->session);
     }
     w->stats.connected = true;
+    link_set_beat(w->link, m->heartbeat_ms, m->timeout_ms);
     set_state(w, "%s", "connected");
 }
 
@@ -429,6 +433,7 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     snprintf(w->addr, sizeof w->addr, "%s", config->orch_addr);
     w->name = mem_strdup(config->name);
     w->encoder = mem_strdup(config->encoder);
+    id_random_hex(w->instance, INSTANCE_BYTES);
     list_init(&w->jobs);
     send_queue_init(&w->out, send_now, end_job, w);
     w->mail = mailbox_create(l, on_work, w);

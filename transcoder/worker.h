@@ -19,8 +19,8 @@ struct worker_config {
     const char *name;
     const char *encoder; /* the fingerprint */
     uint32_t capacity;   /* jobs at once */
-    int heartbeat_ms;    /* of the link; 0 = WORKER_HEARTBEAT_MS */
-    int timeout_ms;      /* of the link; 0 = WORKER_TIMEOUT_MS */
+    int heartbeat_ms;    /* of the link, until an orchestrator asks for others; */
+    int timeout_ms;      /* 0 = WORKER_HEARTBEAT_MS, WORKER_TIMEOUT_MS */
     int retry_min_ms;    /* between dials; 0 = WORKER_RETRY_MIN_MS */
 };
 

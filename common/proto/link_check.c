@@ -90,6 +90,9 @@ static struct fault check_hello(const struct link_hello *h)
     if (!text_ok(h->software, LINK_STRING_MAX)) {
         return malformed("hello: software is too long or not text");
     }
+    if (!text_ok(h->instance, LINK_STRING_MAX)) {
+        return malformed("hello: instance is too long or not text");
+    }
     return h->capacity > CAPACITY_MAX ? outside("hello: capacity is out of range") : fine;
 }
 
@@ -278,7 +281,7 @@ static struct fault check(const struct link_msg *m)
     case LINK_WELCOME:
         return check_welcome(&m->welcome);
     case LINK_PING:
-        return m->load > CAPACITY_MAX ? outside("ping: load is out of range") : fine;
+        return fine;
     case LINK_BYE:
     case LINK_JOB_CANCEL:
     case LINK_JOB_REFUSE:

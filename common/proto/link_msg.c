@@ -52,10 +52,12 @@ static bool read_hello(const Link__Hello *p, struct link_msg *m)
         .name = p->name,
         .encoder = p->encoder,
         .software = p->software,
+        .instance = p->instance,
         .capacity = p->capacity,
         .draining = p->draining,
     };
-    return !has_nul(p->role) && !has_nul(p->name) && !has_nul(p->encoder) && !has_nul(p->software);
+    return !has_nul(p->role) && !has_nul(p->name) && !has_nul(p->encoder) &&
+           !has_nul(p->software) && !has_nul(p->instance);
 }
 
 static bool read_welcome(const Link__Welcome *p, struct link_msg *m)
@@ -168,7 +170,6 @@ static bool read_job_unit(struct link_arena *a, const Link__JobUnit *p, struct l
 {
     m->type = LINK_JOB_UNIT;
     m->job = p->job;
-    m->unit.part = p->part;
     m->unit.last = p->last;
     m->unit.duration = p->duration;
     m->unit.seq = p->seq;
@@ -196,7 +197,6 @@ static bool read_body(struct link_arena *a, const Link__Envelope *e, struct link
         return read_welcome(e->welcome, m);
     case LINK__ENVELOPE__BODY_PING:
         m->type = LINK_PING;
-        m->load = e->ping->load;
         return true;
     case LINK__ENVELOPE__BODY_BYE:
         return read_reason(LINK_BYE, 0, e->bye->reason, m);

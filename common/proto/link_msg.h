@@ -40,7 +40,7 @@ enum link_msg_type {
 
 struct link_hello {
     uint32_t version_min, version_max;
-    const char *role, *name, *encoder, *software;
+    const char *role, *name, *encoder, *software, *instance;
     uint32_t capacity;
     bool draining;
 };
@@ -75,8 +75,7 @@ struct link_packet {
 
 /* JOB_UNIT and RUNG_UNIT carry packets: their bytes are the payload frame, one after the other. */
 struct link_unit {
-    uint32_t rung; /* RUNG_UNIT only */
-    uint32_t part;
+    uint32_t rung, part; /* RUNG_UNIT only */
     struct link_packet *packets;
     size_t n_packets;
     bool last;
@@ -101,8 +100,7 @@ struct link_msg {
     enum link_msg_type type;
     uint64_t job; /* every LINK_JOB_* and LINK_RUNG_UNIT */
     const char *reason;
-    bool final;    /* LINK_JOB_FAILED */
-    uint32_t load; /* LINK_PING */
+    bool final; /* LINK_JOB_FAILED */
     union {
         struct link_hello hello;
         struct link_welcome welcome;

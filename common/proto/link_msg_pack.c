@@ -40,6 +40,7 @@ static void write_hello(const struct link_hello *h, Link__Hello *p)
     p->capacity = h->capacity;
     p->encoder = text(h->encoder);
     p->software = text(h->software);
+    p->instance = text(h->instance);
     p->draining = h->draining;
 }
 
@@ -131,7 +132,6 @@ static bool write_job_unit(struct link_arena *a, const struct link_msg *m, Link_
 {
     link__job_unit__init(p);
     p->job = m->job;
-    p->part = m->unit.part;
     p->last = m->unit.last;
     p->duration = m->unit.duration;
     p->seq = m->unit.seq;
@@ -198,7 +198,6 @@ static void write_small(const struct link_msg *m, Link__Envelope *e, union body 
     switch (m->type) {
     case LINK_PING:
         link__ping__init(&b->ping);
-        b->ping.load = m->load;
         e->body_case = LINK__ENVELOPE__BODY_PING;
         break;
     case LINK_BYE:
@@ -276,6 +275,7 @@ static struct link_msg completed(const struct link_msg *m)
         c.hello.name = text(m->hello.name);
         c.hello.encoder = text(m->hello.encoder);
         c.hello.software = text(m->hello.software);
+        c.hello.instance = text(m->hello.instance);
     }
     if (m->type == LINK_JOB_OPEN && m->open.track.sar_num == 0 && m->open.track.sar_den == 0) {
         c.open.track.sar_den = 1;

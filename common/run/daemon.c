@@ -19,6 +19,7 @@
 #include "run/http.h"
 #include "run/log.h"
 #include "run/metrics.h"
+#include "run/notify.h"
 #include "run/run_dir.h"
 
 #define OPTIONS_MAX     64
@@ -49,6 +50,7 @@ struct process {
     const struct role *role;
     void *instance;
     struct http_server *server;
+    struct notify *notify;
     int64_t started_ms;
 };
 
@@ -256,7 +258,19 @@ static void on_signal(void *arg, int signum)
     log_info("daemon", "stopping", "signal=%s, finishing what is under way",
              signum == SIGINT ? "SIGINT" : "SIGTERM");
     event_emit("role_stopping", "version", software_version);
+    notify_stopping(p->notify);
     p->role->stop(p->instance);
+}
+
+/* For the service manager: what `systemctl status` shows. */
+static void say_how(void *arg, char *text, size_t size)
+{
+    struct process *p = arg;
+    if (p->d.stopping) {
+        snprintf(text, size, "stopping: finishing what is under way");
+    } else if (p->role->sentence != NULL) {
+        p->role->sentence(p->instance, text, size);
+    }
 }
 
 void daemon_stopped(struct daemon *d)
@@ -276,8 +290,10 @@ static int run(struct process *p, const void *config)
         open_events(p);
         loop_on_signal(p->d.loop, SIGINT, on_signal, p);
         loop_on_signal(p->d.loop, SIGTERM, on_signal, p);
+        p->notify = notify_create(p->d.loop, say_how, p);
         loop_run(p->d.loop);
         events_close();
+        notify_destroy(p->notify);
         status = 0;
     }
     http_server_destroy(p->server);

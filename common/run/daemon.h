@@ -47,6 +47,10 @@ struct role {
     void (*status)(void *role, struct json *object);
     void (*metrics)(void *role, struct buf *out);
 
+    /* NULL, or: one short sentence on how things are, for the service manager; at most size bytes
+     * with the NUL. On the loop's thread. */
+    void (*sentence)(void *role, char *text, size_t size);
+
     /* NULL, or further paths of the control server. Returns false when it does not know the path.
      */
     bool (*control)(void *role, const char *method, const char *path, struct http_answer *answer);

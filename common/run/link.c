@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +245,17 @@ size_t link_queued(const struct link *k, link_peer peer)
 {
     const struct link_slot *s = named(k, peer);
     return s != NULL ? atomic_load(&s->gauge->bytes) : 0;
+}
+
+void link_set_beat(struct link *k, uint32_t heartbeat_ms, uint32_t timeout_ms)
+{
+    assert(!k->listening);
+    if (heartbeat_ms > 0 && heartbeat_ms < timeout_ms && timeout_ms <= INT_MAX) {
+        command(k, (struct link_command){.type = COMMAND_BEAT,
+                                         .number = k->slots[0].number,
+                                         .heartbeat_ms = (int)heartbeat_ms,
+                                         .timeout_ms = (int)timeout_ms});
+    }
 }
 
 void link_drop(struct link *k, link_peer peer)

@@ -87,6 +87,10 @@ enum err link_send_msg(struct link *k, link_peer peer, const struct link_msg *m,
  * than its length. 0 for a peer that is not there. */
 size_t link_queued(const struct link *k, link_peer peer);
 
+/* Dialling side: the beat that the other side asks for (its LINK_WELCOME), until this connection
+ * ends. Times that cannot be (heartbeat_ms not in 1..timeout_ms-1) change nothing. */
+void link_set_beat(struct link *k, uint32_t heartbeat_ms, uint32_t timeout_ms);
+
 /* Listening side: sends what was accepted for the peer and forgets it; no event follows. Its
  * connection is told to end, and it may come back with a new number. */
 void link_drop(struct link *k, link_peer peer);

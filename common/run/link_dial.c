@@ -139,6 +139,8 @@ static void up(struct link_thread *t)
     c->fd = d->fd;
     link_conn_start(t, c);
     c->announced = true;
+    t->heartbeat_ms = t->link->config.heartbeat_ms;
+    t->timeout_ms = t->link->config.timeout_ms;
     d->up_ms = t->now_ms;
     d->shut = 0;
     d->refused_ms = t->link->config.retry_max_ms;
@@ -275,5 +277,13 @@ void link_dialer_send(struct link_thread *t, const struct link_command *command)
         link_command_unsent(command);
     } else if (!link_conn_send(t, c, command->envelope, command->payload)) {
         end(c, GONE);
+    }
+}
+
+void link_dialer_beat(struct link_thread *t, const struct link_command *command)
+{
+    if (t->dialer->conn.number == command->number) {
+        t->heartbeat_ms = command->heartbeat_ms;
+        t->timeout_ms = command->timeout_ms;
     }
 }

@@ -54,7 +54,7 @@ struct link_mail {
 };
 
 /* To the thread. */
-enum link_command_type { COMMAND_SEND, COMMAND_DROP, COMMAND_QUIT };
+enum link_command_type { COMMAND_SEND, COMMAND_DROP, COMMAND_BEAT, COMMAND_QUIT };
 
 struct link_command {
     struct list node;
@@ -62,7 +62,8 @@ struct link_command {
     link_peer number;
     struct blob *envelope, *payload; /* COMMAND_SEND; in the gauge already */
     struct link_gauge *gauge;
-    int linger_ms; /* COMMAND_QUIT */
+    int linger_ms;                /* COMMAND_QUIT */
+    int heartbeat_ms, timeout_ms; /* COMMAND_BEAT */
 };
 
 /* A connection as the loop knows it. */
@@ -153,6 +154,7 @@ struct link_thread {
     struct link_door *door;     /* listening */
     struct link_dialer *dialer; /* dialling */
     struct blob *ping;
+    int heartbeat_ms, timeout_ms; /* of the config, or what this connection was told */
     struct link_log log;
     int64_t now_ms;
     enum link_read read; /* of the last round */
@@ -272,5 +274,6 @@ enum link_read link_dialer_receive(struct link_thread *t);
 void link_dialer_settle(struct link_thread *t);
 void link_dialer_tick(struct link_thread *t, int64_t elapsed_ms);
 void link_dialer_send(struct link_thread *t, const struct link_command *c);
+void link_dialer_beat(struct link_thread *t, const struct link_command *c);
 
 #endif

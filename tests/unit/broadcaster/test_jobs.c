@@ -19,18 +19,19 @@ struct wire {
     } sent[SENT_MAX];
     size_t n;
     size_t room;
-    size_t refuse_from; /* packets of so many bytes never fit the link; 0: all do */
+    uint32_t deadline_ms; /* of the newest JOB_OPEN */
 };
 
 static enum err on_send(void *arg, const struct link_msg *m, struct blob *payload)
 {
     struct wire *w = arg;
+    struct blob *envelope = link_msg_pack(m);
+    if (envelope == NULL) {
+        return ERR_LIMIT; /* as link_send_msg says it */
+    }
+    blob_unref(envelope);
     if (w->room == 0) {
         return ERR_AGAIN;
-    }
-    if (w->refuse_from > 0 && m->type == LINK_JOB_UNIT &&
-        blob_span(payload).len >= w->refuse_from) {
-        return ERR_LIMIT;
     }
     w->room--;
     ck_assert_uint_lt(w->n, SENT_MAX);
@@ -38,6 +39,7 @@ static enum err on_send(void *arg, const struct link_msg *m, struct blob *payloa
     w->sent[w->n].job = m->job;
     if (m->type == LINK_JOB_OPEN) {
         w->sent[w->n].msn = m->open.msn;
+        w->deadline_ms = m->open.deadline_ms;
         w->sent[w->n].n_ladder = m->open.n_ladder;
         w->sent[w->n].emit_from = m->open.ladder[0].emit_from;
         w->sent[w->n].vbv = m->open.ladder[0].vbv_init_permille;
@@ -92,12 +94,20 @@ static void bench_destroy(struct bench *b)
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
 
+static void send_shifted(struct bench *b, int64_t dts, int64_t pts, size_t size)
+{
+    struct blob *blob = blob_create(size);
+    struct packet p = {.dts = dts, .pts = pts, .blob = blob, .data = blob_span(blob)};
+    jobs_packet(b->stream, &p);
+    blob_unref(blob);
+}
+
 static void send_packet(struct bench *b, int64_t dts, unsigned flags)
 {
     struct blob *blob = blob_create(50);
     struct packet p = {
         .dts = dts, .pts = dts, .flags = flags, .blob = blob, .data = blob_span(blob)};
-    jobs_packet(b->stream, &p, 0);
+    jobs_packet(b->stream, &p);
     blob_unref(blob);
 }
 
@@ -119,19 +129,27 @@ static void whole_segment(struct bench *b, uint64_t msn, int64_t now)
     close_segment(b, msn, now);
 }
 
+/* A whole part: ten frames of 30 per second, a byte each. */
+#define PART_FRAMES 10
+
 static void answer(struct bench *b, uint64_t job, uint32_t rung, uint32_t part, bool last)
 {
-    struct link_packet lp = {
-        .length = 10, .dts = part * 30000 + 1, .pts = part * 30000 + 1, .duration = 30000};
+    static const uint8_t config[] = {1,    66, 192, 13, 0xff, 0xe1, 0, 4,
+                                     0x67, 66, 192, 13, 1,    0,    1, 0x68};
+    struct link_packet lp[PART_FRAMES];
+    for (uint32_t i = 0; i < PART_FRAMES; i++) {
+        int64_t t = (int64_t)(part * PART_FRAMES + i) * 3000;
+        lp[i] = (struct link_packet){.length = 1, .dts = t, .pts = t, .duration = 3000};
+    }
     struct link_msg m = {.type = LINK_RUNG_UNIT, .job = job};
     m.unit = (struct link_unit){.rung = rung,
                                 .part = part,
-                                .packets = &lp,
-                                .n_packets = 1,
+                                .packets = lp,
+                                .n_packets = PART_FRAMES,
                                 .last = last,
-                                .config = part == 0 ? span_cstr("config") : span_of(NULL, 0),
+                                .config = span_of(config, part == 0 ? sizeof config : 0),
                                 .config_hash = 42};
-    struct blob *payload = blob_create(10);
+    struct blob *payload = blob_create(PART_FRAMES);
     jobs_on_message(b->jobs, &m, payload);
     blob_unref(payload);
 }
@@ -321,27 +339,64 @@ START_TEST(the_rate_level_falls_with_bytes_and_rises_with_time)
 }
 END_TEST
 
-START_TEST(what_the_link_never_takes_costs_its_own_job_only)
+START_TEST(a_job_that_cannot_be_sent_holds_up_no_other)
 {
     struct bench *b = bench_create();
-    const struct profile *ladder = profile_find(span_cstr("P144p30fps16x9"));
-    struct rendition *rung = rendition_create(b->board, "y", ladder->name);
-    struct job_stream *other = jobs_stream_create(b->jobs, "y", &ladder, &rung, 1);
-    b->wire.refuse_from = 50;
-    whole_segment(b, 1, 0);
-    struct blob *small = blob_create(10);
-    struct packet p = {.flags = PACKET_KEY, .blob = small, .data = blob_span(small)};
-    jobs_segment_open(other, 1, b->video);
-    jobs_packet(other, &p, 0);
-    blob_unref(small);
+    jobs_segment_open(b->stream, 1, b->video);
+    send_packet(b, 0, PACKET_KEY);
+    send_shifted(b, 3000, 3000 + INT64_C(4) * 3600 * TICKS_PER_S, 50); /* over the link's limit */
+    close_segment(b, 1, 0);
+    whole_segment(b, 2, 0);
     jobs_set_connected(b->jobs, true);
-    /* Both were opened; the first was given up and the second one's packet went out. */
     ck_assert_uint_eq(count(b, LINK_JOB_OPEN), 2);
     ck_assert_uint_eq(count(b, LINK_JOB_CANCEL), 1);
-    ck_assert_uint_eq(count(b, LINK_JOB_UNIT), 1);
+    ck_assert(b->wire.sent[b->wire.n - 1].last);
     ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 1);
-    jobs_stream_destroy(other);
-    rendition_destroy(rung);
+    answer(b, b->wire.sent[b->wire.n - 1].job, 0, 0, true);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 2);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(an_empty_packet_is_not_sent)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    jobs_segment_open(b->stream, 1, b->video);
+    send_packet(b, 0, PACKET_KEY);
+    send_shifted(b, 3000, 3000, 0);
+    send_packet(b, 6000, 0);
+    close_segment(b, 1, 0);
+    ck_assert_uint_eq(count(b, LINK_JOB_UNIT), 3);
+    ck_assert_uint_eq(b->wire.sent[b->wire.n - 1].seq, 2);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 0);
+    bench_destroy(b);
+}
+END_TEST
+
+/* One byte each: what is kept about a packet counts too. */
+START_TEST(many_small_packets_are_bounded)
+{
+    struct bench *b = bench_create();
+    jobs_segment_open(b->stream, 1, b->video);
+    size_t most = JOB_INPUT_MAX / sizeof(struct packet);
+    for (size_t i = 0; i < most; i++) {
+        send_shifted(b, (int64_t)i, (int64_t)i, 1);
+    }
+    close_segment(b, 1, 0);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 1);
+    ck_assert(jobs_idle(b->jobs));
+    bench_destroy(b);
+}
+END_TEST
+
+/* The orchestrator's deadline counts from the opening: a long segment must not use it up. */
+START_TEST(the_deadline_leaves_time_for_the_segment_itself)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    whole_segment(b, 1, 0);
+    ck_assert_uint_ge(b->wire.deadline_ms, 1000 + 10000);
     bench_destroy(b);
 }
 END_TEST
@@ -359,7 +414,7 @@ START_TEST(no_ladder_no_jobs)
         struct blob *blob = blob_create(10);
         struct packet p = {.flags = PACKET_KEY, .blob = blob, .data = blob_span(blob)};
         jobs_segment_open(bare, msn, b->video);
-        jobs_packet(bare, &p, 0);
+        jobs_packet(bare, &p);
         blob_unref(blob);
         jobs_segment_close(bare, s, 0);
         segment_unref(s);
@@ -377,4 +432,6 @@ UNIT_MAIN("jobs", a_segment_streams_out_and_its_rungs_come_back,
           late_ones_become_gaps_in_step, too_many_unfinished_give_up_the_oldest,
           units_that_do_not_fit_end_the_job, a_failed_job_is_a_gap_and_the_next_goes_on,
           the_rate_level_falls_with_bytes_and_rises_with_time,
-          what_the_link_never_takes_costs_its_own_job_only, no_ladder_no_jobs)
+          a_job_that_cannot_be_sent_holds_up_no_other, an_empty_packet_is_not_sent,
+          many_small_packets_are_bounded, the_deadline_leaves_time_for_the_segment_itself,
+          no_ladder_no_jobs)

@@ -17,8 +17,7 @@ static struct job *make(size_t rungs)
 static enum err keep(struct job *j, uint32_t seq, size_t n_packets, bool last, struct blob *payload)
 {
     static struct link_packet packets[3] = {{.length = 1}, {.length = 2}, {.length = 3}};
-    struct link_unit u = {
-        .packets = packets, .n_packets = n_packets, .seq = seq, .last = last, .part = seq};
+    struct link_unit u = {.packets = packets, .n_packets = n_packets, .seq = seq, .last = last};
     const char *why = NULL;
     enum err e = job_keep(j, &u, payload, &why);
     ck_assert((e == ERR_PROTO) == (why != NULL));
@@ -30,7 +29,7 @@ static void feed_all(struct job *j)
 {
     ck_assert_int_eq(keep(j, 0, 1, true, NULL), ERR_OK);
     job_begin(j);
-    job_advance(j);
+    job_advance(j, 0);
 }
 
 static enum err check(const struct job *j, const struct rung_part *p, uint32_t *ret_rung)
@@ -126,7 +125,7 @@ START_TEST(the_cursor_goes_through_all_units_again)
         job_begin(j);
         for (unsigned i = 0; i <= round; i++) {
             ck_assert_uint_eq(job_peek(j)->unit.seq, i);
-            job_advance(j);
+            job_advance(j, 0);
         }
         ck_assert_ptr_null(job_peek(j));
     }
@@ -144,10 +143,10 @@ START_TEST(an_attempt_asks_for_what_is_missing)
     uint32_t rung;
     world_part_init(&p, 0, 0, true, true);
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
-    job_deliver(j, rung, &p.unit, 20);
+    job_deliver(j, rung, &p.unit, 20, 0);
     world_part_init(&p, 2, 0, true, false);
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
-    job_deliver(j, rung, &p.unit, 20);
+    job_deliver(j, rung, &p.unit, 20, 0);
     ck_assert(!job_is_complete(j));
     ck_assert_str_eq(j->encoder, "enc");
 
@@ -164,7 +163,7 @@ START_TEST(an_attempt_asks_for_what_is_missing)
     ck_assert_uint_eq(o.deadline_ms, 1);
 
     /* The second attempt's rung 1 is the ladder's rung 2, and starts anew. */
-    job_advance(j);
+    job_advance(j, 0);
     world_part_init(&p, 1, 1, false, false);
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
     world_part_init(&p, 1, 1, true, false);
@@ -183,14 +182,14 @@ START_TEST(counts_what_is_delivered)
     struct rung_part p;
     for (uint32_t i = 0; i < 3; i++) {
         world_part_init(&p, 1, i, i == 0, i == 2);
-        job_deliver(j, 1, &p.unit, 20);
+        job_deliver(j, 1, &p.unit, 20, 0);
     }
     ck_assert_uint_eq(j->rungs[1].total.frames, 6);
     ck_assert_uint_eq(j->rungs[1].total.pixels, 6 * 200 * 10);
     ck_assert_uint_eq(j->rungs[1].total.bytes, 60);
     ck_assert(!job_is_complete(j));
     world_part_init(&p, 0, 0, true, true);
-    job_deliver(j, 0, &p.unit, 20);
+    job_deliver(j, 0, &p.unit, 20, 0);
     ck_assert(job_is_complete(j));
     job_destroy(j);
 }
@@ -238,6 +237,30 @@ static void a_part_again(struct rung_part *p)
 {
     p->unit.part--;
 }
+static void one_packet(struct rung_part *p)
+{
+    p->unit.n_packets = 1;
+}
+static void three_packets(struct rung_part *p)
+{
+    p->packets[2] = p->packets[1];
+    p->packets[2].dts += 3000;
+    p->packets[2].pts += 3000;
+    p->unit.n_packets = 3;
+}
+static void three_packets_at_the_end(struct rung_part *p)
+{
+    three_packets(p);
+    p->unit.last = true;
+}
+static void shown_before_it_is_decoded(struct rung_part *p)
+{
+    p->packets[1].pts = p->packets[1].dts - 1;
+}
+static void far_too_large(struct rung_part *p)
+{
+    p->packets[1].length = JOB_RUNG_BYTES_MAX - 9;
+}
 static void no_such_rung(struct rung_part *p)
 {
     p->unit.rung = 1;
@@ -255,6 +278,11 @@ static const struct bad_case bad_cases[] = {
     {"no packets", no_packets, true},
     {"a part left out", a_part_left_out, true},
     {"a part again (wraps)", a_part_again, true},
+    {"too few packets", one_packet, true},
+    {"too many packets", three_packets, true},
+    {"too many packets at the end", three_packets_at_the_end, true},
+    {"shown before it is decoded", shown_before_it_is_decoded, true},
+    {"far too large", far_too_large, true},
     {"no such rung", no_such_rung, true},
     {"rung far out", rung_far_out, true},
     {"other hash", other_hash, false},
@@ -275,7 +303,7 @@ START_TEST(bad_rung_units_are_refused)
     world_part_init(&p, 0, 0, true, false);
     if (!c->first) {
         ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
-        job_deliver(j, rung, &p.unit, 20);
+        job_deliver(j, rung, &p.unit, 20, 0);
         world_part_init(&p, 0, 1, false, false);
     }
     rung = 99;
@@ -296,13 +324,13 @@ START_TEST(the_last_part_waits_for_the_segments_end)
     world_part_init(&p, 0, 0, true, true);
     ck_assert_int_eq(keep(j, 0, 1, false, NULL), ERR_OK);
     job_begin(j);
-    job_advance(j);
+    job_advance(j, 0);
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
     ck_assert_int_eq(keep(j, 1, 0, true, NULL), ERR_OK);
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO); /* it has not been sent there */
-    job_advance(j);
+    job_advance(j, 0);
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
-    job_deliver(j, rung, &p.unit, 20);
+    job_deliver(j, rung, &p.unit, 20, 0);
     world_part_init(&p, 0, 1, false, false);
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO); /* after the last one */
     job_destroy(j);
@@ -316,9 +344,9 @@ START_TEST(a_continued_rung_keeps_its_parameter_sets_and_times)
     struct rung_part p;
     uint32_t rung;
     world_part_init(&p, 0, 0, true, false);
-    job_deliver(j, 0, &p.unit, 20);
+    job_deliver(j, 0, &p.unit, 20, 0);
     job_begin(j);
-    job_advance(j);
+    job_advance(j, 0);
     world_part_init(&p, 0, 1, true, true);
     p.unit.config_hash++;
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
@@ -327,6 +355,75 @@ START_TEST(a_continued_rung_keeps_its_parameter_sets_and_times)
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
     p.packets[0].dts = 3001;
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
+    job_destroy(j);
+}
+END_TEST
+
+/* However many small parts: what the broadcaster has to keep of a rung is bounded. */
+START_TEST(a_rung_is_bounded)
+{
+    struct job *j = make(1);
+    feed_all(j);
+    struct rung_part p;
+    uint32_t rung, parts = 0;
+    world_part_init(&p, 0, 0, true, false);
+    while (check(j, &p, &rung) == ERR_OK) {
+        job_deliver(j, rung, &p.unit, 20, 0);
+        parts++;
+        world_part_init(&p, 0, parts, false, false);
+        ck_assert_uint_le(parts, JOB_RUNG_FRAMES_MAX);
+    }
+    ck_assert_uint_eq(parts, JOB_RUNG_FRAMES_MAX / 2);
+    job_destroy(j);
+    j = make(1);
+    feed_all(j);
+    world_part_init(&p, 0, 0, true, false);
+    job_deliver(j, 0, &p.unit, JOB_RUNG_BYTES_MAX - 20, 0);
+    world_part_init(&p, 0, 1, false, false);
+    ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
+    p.packets[0].length++;
+    ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
+    job_destroy(j);
+}
+END_TEST
+
+/* Sends units from from_ms to until_ms, 40 ms apart; seq goes on from *seq. */
+static void stream_units(struct job *j, uint32_t *seq, int64_t from_ms, int64_t until_ms)
+{
+    for (int64_t t = from_ms; t <= until_ms; t += 40) {
+        ck_assert_int_eq(keep(j, (*seq)++, 1, false, NULL), ERR_OK);
+        job_advance(j, t);
+    }
+}
+
+START_TEST(lateness_is_of_who_was_given_enough)
+{
+    struct job *j = make(1);
+    struct rung_part p;
+    uint32_t seq = 0;
+    job_begin(j);
+    ck_assert(!job_is_late(j, 2000, 99999)); /* given nothing */
+    stream_units(j, &seq, 0, 400);
+    ck_assert(!job_is_late(j, 2000, 9000)); /* the publisher pauses in the midst of a part */
+    stream_units(j, &seq, 9000, 10960);
+    ck_assert(!job_is_late(j, 2000, 10990)); /* it counts from the new beginning */
+    ck_assert(job_is_late(j, 2000, 11000));
+    world_part_init(&p, 0, 0, true, false);
+    job_deliver(j, 0, &p.unit, 20, 11000);
+    ck_assert(!job_is_late(j, 2000, 99999)); /* it owes nothing */
+    ck_assert_int_eq(keep(j, seq++, 0, true, NULL), ERR_OK);
+    ck_assert(!job_is_late(j, 2000, 99999));
+    job_advance(j, 11010);
+    ck_assert(!job_is_late(j, 2000, 13009));
+    ck_assert(job_is_late(j, 2000, 13010)); /* the segment is whole: the rest is due */
+    world_part_init(&p, 0, 1, false, false);
+    job_deliver(j, 0, &p.unit, 20, 13010);
+    ck_assert(!job_is_late(j, 2000, 15009));
+    ck_assert(job_is_late(j, 2000, 15010));
+    job_begin(j);
+    ck_assert(!job_is_late(j, 2000, 99999)); /* a new attempt */
+    job_advance(j, 20000);
+    ck_assert(job_is_late(j, 2000, 22000)); /* units wait, and it takes none */
     job_destroy(j);
 }
 END_TEST
@@ -343,6 +440,8 @@ int main(void)
     tcase_add_test(tc, the_cursor_goes_through_all_units_again);
     tcase_add_test(tc, an_attempt_asks_for_what_is_missing);
     tcase_add_test(tc, counts_what_is_delivered);
+    tcase_add_test(tc, a_rung_is_bounded);
+    tcase_add_test(tc, lateness_is_of_who_was_given_enough);
     tcase_add_loop_test(tc, bad_rung_units_are_refused, 0, sizeof bad_cases / sizeof bad_cases[0]);
     tcase_add_test(tc, the_last_part_waits_for_the_segments_end);
     tcase_add_test(tc, a_continued_rung_keeps_its_parameter_sets_and_times);

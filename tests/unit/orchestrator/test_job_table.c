@@ -407,6 +407,89 @@ START_TEST(a_transcoder_that_does_not_answer_loses_the_job_to_one_that_has_room)
 }
 END_TEST
 
+/* Accepts, takes every unit, pings perhaps, and sends nothing. */
+START_TEST(a_late_transcoder_loses_the_job_to_one_that_has_room)
+{
+    start(NULL);
+    world_transcoder(w, 1, 9, "x");
+    struct link_job_open o = world_open_of("s", 40, 1, 60000);
+    job_table_open(w->table, B, 7, &o, w->now);
+    uint64_t attempt = world_attempt(w, 1);
+    job_table_accepted(w->table, 1, attempt);
+    whole_input(7);
+    world_part(w, 1, attempt, 0, 0, true, false);
+    advance(JOB_TABLE_LATE_MS_DEFAULT + 500);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_CANCEL), 0); /* nobody else */
+    world_transcoder(w, 2, 1, "x");
+    advance(JOB_TABLE_TICK_MS);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_CANCEL)->job, attempt);
+    ck_assert_str_eq(world_last(w, 1, LINK_JOB_CANCEL)->reason, "the transcoder is late");
+    ck_assert_uint_eq(world_last(w, 2, LINK_JOB_OPEN)->open.ladder[0].emit_from, 1);
+    ck_assert_uint_eq(job_table_counters(w->table).late, 1);
+    job_table_accepted(w->table, 2, world_attempt(w, 2));
+    advance(JOB_TABLE_LATE_MS_DEFAULT); /* back to the first one, and then it stays there */
+    job_table_accepted(w->table, 1, world_attempt(w, 1));
+    advance(JOB_TABLE_LATE_MS_DEFAULT - JOB_TABLE_TICK_MS);
+    ck_assert_uint_eq(job_table_counters(w->table).late, JOB_LATE_MAX);
+    world_part(w, 1, world_attempt(w, 1), 0, 1, true, true);
+    ck_assert_uint_eq(world_last(w, B, LINK_RUNG_UNIT)->part, 1);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_done_that_does_not_come_is_not_waited_for)
+{
+    start(NULL);
+    world_transcoder(w, 1, 9, "x");
+    world_transcoder(w, 2, 1, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    whole_input(7);
+    world_part(w, 1, world_attempt(w, 1), 0, 0, true, true);
+    advance(JOB_TABLE_LATE_MS_DEFAULT);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_DONE), 1);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_CANCEL), 1);
+    ck_assert_uint_eq(world_count(w, 2, LINK_JOB_OPEN), 0);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(lateness_can_be_switched_off)
+{
+    struct job_table_config c = defaults();
+    c.late_ms = 0;
+    start(&c);
+    world_transcoder(w, 1, 9, "x");
+    world_transcoder(w, 2, 1, "x");
+    world_job(w, B, 7, "s", 40, 1);
+    job_table_accepted(w->table, 1, world_attempt(w, 1));
+    whole_input(7);
+    advance(4000);
+    ck_assert_uint_eq(job_table_counters(w->table).redispatched, 0);
+    world_destroy(w);
+}
+END_TEST
+
+/* One stream of a broadcaster that opens and opens leaves room for the others. */
+START_TEST(a_flood_of_openings_is_that_streams_problem)
+{
+    start(NULL);
+    world_broadcaster(w, B2);
+    world_transcoder(w, 1, 1, "x");
+    for (uint64_t i = 0; i < 2 * JOB_TABLE_MAX_DEFAULT; i++) {
+        w->n_sent = i > 100 ? 100 : w->n_sent; /* that is enough of them */
+        world_job(w, B, i + 1, "s", i, 1);
+    }
+    ck_assert_uint_eq(job_table_counters(w->table).opened, SESSION_JOBS_MAX);
+    ck_assert_str_eq(world_last(w, B, LINK_JOB_REFUSE)->reason,
+                     "the stream has too many segments open");
+    world_job(w, B2, 1, "other", 1, 1);
+    ck_assert_uint_eq(world_count(w, B2, LINK_JOB_REFUSE), 0);
+    ck_assert_uint_eq(job_table_counters(w->table).opened, SESSION_JOBS_MAX + 1);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_broadcaster_cancels_or_goes)
 {
     start(NULL);
@@ -759,6 +842,10 @@ int main(void)
     tcase_add_test(tc, a_bad_rung_unit_costs_the_attempt);
     tcase_add_test(tc, a_deadline_passes);
     tcase_add_test(tc, a_transcoder_that_does_not_answer_loses_the_job_to_one_that_has_room);
+    tcase_add_test(tc, a_late_transcoder_loses_the_job_to_one_that_has_room);
+    tcase_add_test(tc, a_done_that_does_not_come_is_not_waited_for);
+    tcase_add_test(tc, lateness_can_be_switched_off);
+    tcase_add_test(tc, a_flood_of_openings_is_that_streams_problem);
     tcase_add_test(tc, a_broadcaster_cancels_or_goes);
     tcase_add_test(tc, a_broadcaster_that_returns_goes_on_where_it_was);
     tcase_add_test(tc, a_full_queue_is_filled_when_it_has_room);

@@ -9,7 +9,11 @@
 #include "orchestrator/job.h"
 #include "orchestrator/job_table.h"
 
-#define RUNS         60
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RUNS 10 /* each in a process of its own, which sanitizers make slow */
+#else
+#define RUNS 60
+#endif
 #define STEPS        3000
 #define N_BROADCAST  3
 #define JOBS_MAX     400 /* per run */
@@ -229,8 +233,8 @@ static void open_job(struct sim *s, uint32_t deadline_ms)
                               .deadline_ms = deadline_ms,
                               .n_ladder = j->rungs};
     for (uint32_t i = 0; i < j->rungs; i++) {
-        o.ladder[i] =
-            (struct link_rung){.name = "r", .preset = "p", .width = (i + 1) * 100, .height = 1};
+        o.ladder[i] = (struct link_rung){
+            .name = "r", .preset = "p", .width = (i + 1) * 100, .height = 1, .frames_per_part = 1};
     }
     s->n_jobs++;
     job_table_open(s->table, j->broadcaster, s->n_jobs, &o, s->now);
@@ -243,11 +247,8 @@ static void send_unit(struct sim *s, size_t k)
         return;
     }
     struct link_packet p = {.length = 5, .pts = (int64_t)k};
-    struct link_unit u = {.packets = &p,
-                          .n_packets = 1,
-                          .part = j->units_sent,
-                          .seq = j->units_sent,
-                          .last = j->units_sent == UNITS - 1};
+    struct link_unit u = {
+        .packets = &p, .n_packets = 1, .seq = j->units_sent, .last = j->units_sent == UNITS - 1};
     struct blob *payload = blob_create(5);
     memset(blob_bytes(payload), (int)j->units_sent, 5);
     j->units_sent++;
@@ -263,8 +264,10 @@ static void emit(struct sim *s, size_t k, bool spoil)
     if (part >= a->units || part >= UNITS) {
         return;
     }
-    struct link_packet p = {
-        .length = 1, .dts = part * 100, .flags = a->emitting[i] ? 0 : PACKET_KEY};
+    struct link_packet p = {.length = 1,
+                            .dts = part * 100,
+                            .pts = part * 100,
+                            .flags = a->emitting[i] ? 0 : PACKET_KEY};
     struct link_unit u = {.rung = i,
                           .part = part,
                           .packets = &p,

@@ -186,7 +186,7 @@ static inline void world_unit(struct world *w, link_peer b, uint64_t job, uint32
 
 /* Two packets of a rung's part, right in every way but for what the caller changes. */
 struct rung_part {
-    struct link_packet packets[2];
+    struct link_packet packets[3]; /* one more for the caller */
     struct link_unit unit;
 };
 

@@ -78,7 +78,6 @@ static void random_open(struct link_job_open *o)
 static size_t random_unit(struct link_unit *u, bool rung)
 {
     size_t sum = 0;
-    u->part = between(0, 100000);
     u->last = rnd() % 2;
     u->packets = packet_store;
     u->n_packets = rnd() % 4 ? between(0, 8) : between(0, LINK_PACKETS_MAX);
@@ -90,6 +89,7 @@ static size_t random_unit(struct link_unit *u, bool rung)
     }
     if (rung) {
         u->rung = between(0, PROFILE_LADDER_MAX - 1);
+        u->part = between(0, 100000);
         u->config = rnd() % 2 ? span_of(config, between(1, 300)) : span_of(NULL, 0);
         u->config_hash = rnd();
     } else {
@@ -117,7 +117,7 @@ static size_t random_msg(enum link_msg_type type, struct link_msg *m)
     }
     switch (type) {
     case LINK_HELLO:
-        m->hello = (struct link_hello){1,      between(1, 9), word(),           word(),
+        m->hello = (struct link_hello){1,      between(1, 9), word(),           word(),   word(),
                                        word(), word(),        between(0, 1000), rnd() % 2};
         return 0;
     case LINK_WELCOME:
@@ -125,7 +125,6 @@ static size_t random_msg(enum link_msg_type type, struct link_msg *m)
             (struct link_welcome){between(1, 9), word(), between(1, 1000), between(1, 5000)};
         return 0;
     case LINK_PING:
-        m->load = between(0, 100);
         return 0;
     case LINK_JOB_OPEN:
         random_open(&m->open);
@@ -212,6 +211,7 @@ static void same_hello(const struct link_hello *a, const struct link_hello *b)
     ck_assert_str_eq(a->name, b->name);
     ck_assert_str_eq(a->encoder, b->encoder);
     ck_assert_str_eq(a->software, b->software);
+    ck_assert_str_eq(a->instance, b->instance);
     ck_assert_uint_eq(a->capacity, b->capacity);
     ck_assert_uint_eq(a->draining, b->draining);
 }
@@ -231,7 +231,6 @@ static void same_msg(const struct link_msg *a, const struct link_msg *b)
 {
     ck_assert_int_eq(a->type, b->type);
     ck_assert_uint_eq(a->job, b->job);
-    ck_assert_uint_eq(a->load, b->load);
     ck_assert_uint_eq(a->final, b->final);
     ck_assert_str_eq(a->reason, b->reason);
     if (a->type == LINK_HELLO) {

@@ -185,7 +185,8 @@ static void start(struct end *o, struct end *t)
 static void hello(struct end *e, const char *role)
 {
     struct link_msg m = {.type = LINK_HELLO, .reason = ""};
-    m.hello = (struct link_hello){1, 1, role, "test", "", "0", 1, false};
+    m.hello = (struct link_hello){
+        .version_min = 1, .version_max = 1, .role = role, .name = "test", .capacity = 1};
     ck_assert_int_eq(link_send_msg(e->k, 0, &m, NULL), ERR_OK);
 }
 
@@ -479,7 +480,8 @@ END_TEST
 static struct blob *hello_envelope(void)
 {
     struct link_msg m = {.type = LINK_HELLO};
-    m.hello = (struct link_hello){1, 1, "transcoder", "raw", "", "0", 1, false};
+    m.hello = (struct link_hello){
+        .version_min = 1, .version_max = 1, .role = "transcoder", .name = "raw", .capacity = 1};
     return link_msg_pack(&m);
 }
 
@@ -697,6 +699,36 @@ START_TEST(a_frozen_orchestrator_is_noticed)
     RUN_UNTIL(t.ups == 2);
     kill_and_wait(pid);
     RUN_UNTIL(t.downs == 2);
+    link_destroy(t.k, 0);
+    teardown();
+}
+END_TEST
+
+/* With its own beat the dialler would ping too rarely for the one that listens, and would notice
+ * that it froze much later. */
+START_TEST(the_dialler_takes_the_beat_it_is_told)
+{
+    setup();
+    pid_t pid = other_process(true);
+    struct end t = {0};
+    struct link_config c = config(&keys_t);
+    c.heartbeat_ms = 10000;
+    c.timeout_ms = 30000;
+    dial_with(&t, &c);
+    RUN_UNTIL(t.ups == 1);
+    link_set_beat(t.k, TIMEOUT_MS, TIMEOUT_MS);
+    link_set_beat(t.k, 0, TIMEOUT_MS);
+    link_set_beat(t.k, 1, UINT32_MAX);
+    link_set_beat(t.k, HEARTBEAT_MS, TIMEOUT_MS);
+    run_for(3 * TIMEOUT_MS);
+    ck_assert_int_eq(t.downs, 0);
+    kill(pid, SIGSTOP);
+    RUN_UNTIL(t.downs == 1);
+    kill(pid, SIGCONT);
+    RUN_UNTIL(t.ups == 2); /* whatever it was told, the next handshake has its own time */
+    link_set_beat(t.k, 1, 2);
+    RUN_UNTIL(t.downs == 2 && t.ups == 3);
+    kill_and_wait(pid);
     link_destroy(t.k, 0);
     teardown();
 }
@@ -949,6 +981,7 @@ int main(void)
         a_killed_peer_is_down_at_once,
         a_frozen_peer_is_down_after_the_timeout_and_may_return,
         a_frozen_orchestrator_is_noticed,
+        the_dialler_takes_the_beat_it_is_told,
         after_a_restart_nothing_old_arrives,
         a_dropped_peer_learns_it_and_dials_again,
         the_last_words_arrive,
