@@ -77,7 +77,6 @@ struct cut cutter_push(struct cutter *c, const struct packet *p, bool force)
         c->open = true;
     }
     c->last_dts = p->dts;
-    cut.part = (uint32_t)((p->dts - c->start) / CUTTER_PART_TICKS);
     return cut;
 }
 

@@ -1,4 +1,4 @@
-/* Where segments and parts begin: from video packets on a rising timeline to cuts. Pure.
+/* Where segments begin: from video packets on a rising timeline to cuts. Pure.
  *
  * A segment begins at an IDR once the one before has the target duration. When the encoder's GOP is
  * longer than the limit, the cut comes on time all the same, and is marked as not independent:
@@ -23,8 +23,6 @@
 /* A cut at an IDR before the target is made only after this. */
 #define CUTTER_MIN_TICKS TICKS_PER_S
 
-#define CUTTER_PART_TICKS (TICKS_PER_S / 3)
-
 struct cutter {
     bool open;
     bool independent; /* the open segment starts with an IDR */
@@ -42,7 +40,6 @@ struct cut {
     bool hole;               /* between the end of the closed segment and this one */
     int64_t closed_duration; /* of the segment that this one ends, at most CUTTER_LONGEST_TICKS; 0
                                 when there was none */
-    uint32_t part;           /* of this packet inside its segment */
 };
 
 void cutter_init(struct cutter *c);

@@ -162,18 +162,7 @@ START_TEST(no_segment_is_longer_than_the_target_whatever_comes)
 }
 END_TEST
 
-START_TEST(parts_count_from_the_segments_start)
-{
-    struct cutter c;
-    cutter_init(&c);
-    for (int i = 0; i < 60; i++) {
-        struct packet p = {.dts = 90000 + i * 3000, .flags = i == 0 ? PACKET_KEY : 0};
-        ck_assert_uint_eq(cutter_push(&c, &p, false).part, (unsigned)i / 10);
-    }
-}
-END_TEST
-
 UNIT_MAIN("cutter", recipe_is_cut_every_two_seconds, durations_sum_to_the_timeline,
           every_segment_rounds_to_the_target, long_gop_is_divided_so_that_idrs_begin_segments,
           nothing_before_the_first_idr, force_cuts_at_once, a_picture_that_comes_late_leaves_a_hole,
-          no_segment_is_longer_than_the_target_whatever_comes, parts_count_from_the_segments_start)
+          no_segment_is_longer_than_the_target_whatever_comes)
