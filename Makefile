@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 # Packages by component: nobody links what it does not use.
-PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson libsystemd
+PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson yaml-0.1 libsystemd
 PKG_MEDIA := libavformat libavcodec libswscale libavutil
 PKG_TOOLS := libcurl
 ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_TOOLS)
@@ -163,6 +163,7 @@ clean: ## removes what was built
 	rm -rf build bin
 
 include tests/checks.mk
+include deploy/install.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .PRECIOUS: $(BUILD)/obj/%.o

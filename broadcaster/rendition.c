@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "broadcaster/cutter.h"
@@ -26,6 +27,7 @@ struct rendition {
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
     uint64_t last, count, gaps;
+    struct rung_figures *figures; /* may be NULL */
 };
 
 struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name)
@@ -49,6 +51,11 @@ void rendition_destroy(struct rendition *r)
         segment_unref(r->kept[i]);
     }
     mem_free(r);
+}
+
+void rendition_set_figures(struct rendition *r, struct rung_figures *figures)
+{
+    r->figures = figures;
 }
 
 const char *rendition_name(const struct rendition *r)
@@ -119,6 +126,19 @@ static void keep(struct rendition *r, struct segment *s)
     }
 }
 
+static void count(struct rung_figures *f, const struct segment_info *info)
+{
+    if (f == NULL) {
+        return;
+    }
+    if (info->gap) {
+        f->gaps++;
+    } else {
+        f->appeared++;
+        histogram_observe(&f->latency, clock_mono_us() - info->closed_ms * 1000);
+    }
+}
+
 static void add(struct rendition *r, struct segment *s)
 {
     const struct segment_info *info = segment_info(s);
@@ -135,6 +155,7 @@ static void add(struct rendition *r, struct segment *s)
         r->last = info->msn;
     }
     r->count++;
+    count(r->figures, info);
     measure(r, s);
     keep(r, s);
 }

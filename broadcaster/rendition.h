@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "broadcaster/board.h"
+#include "broadcaster/figures.h"
 #include "broadcaster/segment.h"
 
 #define RENDITION_LISTED 6  /* segments in the playlist */
@@ -22,6 +23,9 @@ struct rendition;
 /* name at most RENDITION_NAME_MAX. The board is borrowed. */
 struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name);
 void rendition_destroy(struct rendition *r); /* takes NULL; the board keeps its snapshot */
+
+/* Counts there what is published from now on; borrowed. NULL, as at first: nowhere. */
+void rendition_set_figures(struct rendition *r, struct rung_figures *figures);
 
 const char *rendition_name(const struct rendition *r);
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broadcaster/api.h"
 #include "broadcaster/capacity.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publish_name.h"
@@ -70,6 +71,7 @@ static const struct option options[] = {
 };
 
 struct broadcaster {
+    struct api api; /* of the control API */
     struct daemon *daemon;
     struct board *board;
     struct numbers *numbers;
@@ -107,6 +109,7 @@ static enum err on_publish(void *arg, struct publisher *p, const struct ingest_r
     const char *why = "";
     enum err e = publish_name_parse(r->path, &name);
     if (e != ERR_OK) {
+        streams_figures(b->streams)->streams_refused++;
         return refuse(refusal, "NetStream.Publish.BadName",
                       "the stream's name may have letters, digits and . _ - ~, up to 128 bytes", e);
     }
@@ -134,14 +137,20 @@ static void on_track(void *arg, void *stream, struct track *track)
 
 static void on_packet(void *arg, void *stream, const struct packet *packet)
 {
+    struct broadcaster *b = arg;
     struct publication *pub = stream;
     if (pub->closing) {
         return;
     }
+    struct figures *f = streams_figures(b->streams);
+    uint64_t listed = f->source.appeared;
     if (stream_packet(pub->stream, packet, clock_mono_ms()) != ERR_OK) {
         pub->closing = true;
         publisher_close(pub->publisher, "NetStream.Publish.Failed", stream_why(pub->stream));
         return;
+    }
+    if (f->source.appeared != listed) {
+        histogram_observe(&f->listed_delay, clock_mono_us() - loop_now_ms(b->daemon->loop) * 1000);
     }
     int64_t wait_ms = stream_wait_ms(pub->stream);
     if (wait_ms > 0) {
@@ -212,25 +221,14 @@ static enum err no_uplink(void *arg, const struct link_msg *m, struct blob *payl
 
 static enum err parse_ladder(const struct config *c, struct streams_config *s)
 {
-    struct span bad;
-    enum err e =
-        profile_parse_list(span_cstr(c->transcoding_options), s->ladder, &s->n_ladder, &bad);
-    if (e == ERR_LIMIT) {
-        log_error("broadcaster", "config", "-transcodingOptions: more than %d rungs",
-                  PROFILE_LADDER_MAX);
-    } else if (e == ERR_STATE) {
-        log_error("broadcaster", "config", "-transcodingOptions: \"%.*s\" stands there twice",
-                  (int)bad.len, (const char *)bad.data);
-    } else if (e != ERR_OK) {
-        char known[1024] = "";
-        size_t n, used = 0;
-        const struct profile *all = profile_all(&n);
-        for (size_t i = 0; i < n; i++) {
-            used += (size_t)snprintf(known + used, sizeof known - used, " %s", all[i].name);
-        }
-        log_error("broadcaster", "config",
-                  "-transcodingOptions: there is no rung \"%.*s\"; known are:%s", (int)bad.len,
-                  (const char *)bad.data, known);
+    char why[LADDER_WHY_MAX];
+    struct ladder l;
+    enum err e = ladder_parse(c->transcoding_options, &l, why);
+    if (e == ERR_OK) {
+        memcpy(s->ladder, l.rungs, sizeof s->ladder);
+        s->n_ladder = l.n;
+    } else {
+        log_error("broadcaster", "config", "-transcodingOptions: %s", why);
     }
     return e;
 }
@@ -269,6 +267,7 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     s.jobs = b->jobs;
     s.numbers = b->numbers;
     b->streams = streams_create(&s);
+    b->api = (struct api){b->streams, b->board, b->uplink};
     return ERR_OK;
 }
 
@@ -390,6 +389,7 @@ static void stop(void *role)
 static void status(void *role, struct json *object)
 {
     struct broadcaster *b = role;
+    api_status(&b->api, object);
     streams_status(b->streams, clock_mono_ms(), object);
     if (b->uplink != NULL) {
         uplink_status(b->uplink, object);
@@ -429,39 +429,62 @@ static void sentence(void *role, char *text, size_t size)
     snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
 }
 
-static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
+static void job_metrics(const struct jobs *jobs, struct metrics *m)
 {
-    metrics_family(out, name, METRIC_COUNTER, help);
-    metrics_sample(out, name, NULL, (double)value);
+    struct jobs_counters j = jobs_counters(jobs);
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_source_emerged_total",
+                "Segments offered for transcoding.", (double)j.opened);
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_total",
+                "Segments whose rungs all came.", (double)j.done);
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_all_appeared_total",
+                "Segments whose rungs were all listed.", (double)j.done);
+    const char *name = "livepeer_segment_transcode_failed_total";
+    metrics_family(m, name, METRIC_COUNTER, "Segments with a rung that was lost.");
+    for (int i = 0; i < JOBS_FAILURES_; i++) {
+        const char *code = jobs_failure_code((enum jobs_failure)i);
+        metrics_sample(m, name, (const char *const[]){"error_code", code, NULL},
+                       (double)j.given_up_by[i]);
+    }
+    metrics_one(m, METRIC_GAUGE, "livepeer_success_rate",
+                "Part of the last segments whose rungs all came, averaged over the streams.",
+                jobs_success_rate(jobs));
+    metrics_one(m, METRIC_COUNTER, "sbe_jobs_reopened_total",
+                "Segments offered again after a loss.", (double)j.reopened);
+    metrics_one(m, METRIC_COUNTER, "sbe_jobs_bad_answers_total",
+                "Results that did not fit their segment.", (double)j.refused_units);
 }
 
-static void metrics(void *role, struct buf *out)
+static void metrics(void *role, struct metrics *m)
 {
     struct broadcaster *b = role;
-    streams_metrics(b->streams, out);
+    streams_metrics(b->streams, m);
     if (b->uplink != NULL) {
-        uplink_metrics(b->uplink, out);
+        uplink_metrics(b->uplink, m);
     }
-    struct jobs_counters j = jobs_counters(b->jobs);
-    counter(out, "sbe_jobs_opened_total", "Segments offered for transcoding.", j.opened);
-    counter(out, "sbe_jobs_reopened_total", "Segments offered again after a loss.", j.reopened);
-    counter(out, "sbe_jobs_done_total", "Segments whose rungs all came.", j.done);
-    counter(out, "sbe_jobs_given_up_total", "Segments with a rung that was lost.", j.given_up);
+    job_metrics(b->jobs, m);
     struct viewers_counters v = viewers_counters(b->viewers);
-    counter(out, "sbe_http_requests_total", "Requests of viewers.", v.requests);
-    counter(out, "sbe_http_sent_bytes_total", "Bytes sent to viewers.", v.sent_bytes);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_requests_total", "Requests of viewers.",
+                (double)v.requests);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_sent_bytes_total", "Bytes sent to viewers.",
+                (double)v.sent_bytes);
+    metrics_one(m, METRIC_GAUGE, "sbe_http_connections", "Connections of viewers.",
+                (double)v.connections);
     if (b->ingest != NULL) {
         struct ingest_counters i = ingest_counters(b->ingest);
-        counter(out, "sbe_ingest_bytes_total", "Bytes received from publishers.", i.received_bytes);
-        counter(out, "sbe_ingest_refused_total", "Publishers refused.", i.refused);
-        counter(out, "sbe_ingest_protocol_errors_total", "Connections that broke the protocol.",
-                i.protocol_errors);
-        counter(out, "sbe_ingest_timeouts_total", "Connections that took too long.", i.timeouts);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_bytes_total", "Bytes received from publishers.",
+                    (double)i.received_bytes);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_refused_total", "Publishers refused.",
+                    (double)i.refused);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_protocol_errors_total",
+                    "Connections that broke the protocol.", (double)i.protocol_errors);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_timeouts_total",
+                    "Connections that took too long.", (double)i.timeouts);
     }
 }
 
 const struct role broadcaster_role = {
     .name = "broadcaster",
+    .node_type = "bctr",
     .default_cli_addr_port = "7935",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
@@ -471,5 +494,7 @@ const struct role broadcaster_role = {
     .destroy = destroy,
     .status = status,
     .metrics = metrics,
+    .routes = api_routes,
+    .n_routes = API_ROUTES,
     .sentence = sentence,
 };

@@ -16,8 +16,31 @@ struct streams *streams_create(const struct streams_config *config)
 {
     struct streams *s = mem_alloc(sizeof *s);
     s->config = *config;
+    memcpy(s->ladder.rungs, config->ladder, sizeof s->ladder.rungs);
+    s->ladder.n = config->n_ladder;
+    figures_init(&s->figures);
     list_init(&s->list);
     return s;
+}
+
+void streams_set_ladder(struct streams *s, const struct ladder *ladder)
+{
+    s->ladder = *ladder;
+}
+
+const struct ladder *streams_ladder(const struct streams *s)
+{
+    return &s->ladder;
+}
+
+void streams_set_max_live(struct streams *s, size_t max)
+{
+    s->config.max_live = max;
+}
+
+struct figures *streams_figures(struct streams *s)
+{
+    return &s->figures;
 }
 
 static struct stream *find(struct streams *s, const char *id)
@@ -58,12 +81,17 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
     packets_init(&st->preroll);
     st->next_msn = numbers_first(c->numbers, wall_ms);
     st->source = rendition_create(c->board, id, "source");
-    for (size_t i = 0; i < c->n_ladder; i++) {
-        st->rungs[i] = rendition_create(c->board, id, c->ladder[i]->name);
+    rendition_set_figures(st->source, &s->figures.source);
+    st->ladder = s->ladder;
+    for (size_t i = 0; i < st->ladder.n; i++) {
+        const struct profile *p = st->ladder.rungs[i];
+        st->rungs[i] = rendition_create(c->board, id, p->name);
+        rendition_set_figures(st->rungs[i], figures_rung(&s->figures, p));
     }
-    st->jobs = jobs_stream_create(c->jobs, id, c->ladder, st->rungs, c->n_ladder);
+    st->jobs = jobs_stream_create(c->jobs, id, st->ladder.rungs, st->rungs, st->ladder.n);
     list_init(&st->node);
     s->count++;
+    s->figures.streams_created++;
     return st;
 }
 
@@ -73,7 +101,7 @@ static void stream_destroy(struct stream *st)
     jobs_stream_destroy(st->jobs);
     board_remove(s->config.board, st->id);
     rendition_destroy(st->source);
-    for (size_t i = 0; i < s->config.n_ladder; i++) {
+    for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_destroy(st->rungs[i]);
     }
     packets_fini(&st->video_packets);
@@ -85,6 +113,8 @@ static void stream_destroy(struct stream *st)
     track_unref(st->next_audio);
     list_remove(&st->node);
     s->count--;
+    s->figures.streams_ended++;
+    repair_counters_add(&s->figures.repairs, &st->repair.counters);
     mem_free(st);
 }
 
@@ -102,7 +132,7 @@ void streams_destroy(struct streams *s)
 static void set_ended(struct stream *st, bool ended)
 {
     rendition_set_ended(st->source, ended);
-    for (size_t i = 0; i < st->owner->config.n_ladder; i++) {
+    for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_set_ended(st->rungs[i], ended);
     }
 }
@@ -113,19 +143,23 @@ static int currency(const struct stream *st)
 }
 
 /* The newest live stream that can be watched, or else the newest live one, or else the newest. */
-static void update_current(struct streams *s)
+const char *streams_newest(const struct streams *s)
 {
-    if (!s->config.show_current) {
-        return;
-    }
-    struct stream *best = NULL;
+    const struct stream *best = NULL;
     LIST_EACH (&s->list, n, next) {
-        struct stream *st = LIST_ITEM(n, struct stream, node);
+        const struct stream *st = LIST_ITEM(n, const struct stream, node);
         if (best == NULL || currency(st) >= currency(best)) {
             best = st;
         }
     }
-    board_set_current(s->config.board, best != NULL ? best->id : NULL);
+    return best != NULL ? best->id : NULL;
+}
+
+static void update_current(struct streams *s)
+{
+    if (s->config.show_current) {
+        board_set_current(s->config.board, streams_newest(s));
+    }
 }
 
 static void forget_tracks(struct stream *st)
@@ -154,10 +188,12 @@ enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int6
 {
     struct stream *st = find(s, id);
     if (st != NULL && st->state == STREAM_LIVE) {
+        s->figures.streams_refused++;
         *ret_why = "this stream is being published already";
         return ERR_STATE;
     }
     if (streams_live(s) >= s->config.max_live || (st == NULL && s->count >= STREAM_NAMES_MAX)) {
+        s->figures.streams_refused++;
         *ret_why = "too many streams are live: raise -maxSessions or end one";
         return ERR_LIMIT;
     }
@@ -166,6 +202,7 @@ enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int6
     } else {
         resume(st);
     }
+    s->figures.streams_started++;
     st->state = STREAM_LIVE;
     st->since_ms = now_ms;
     list_remove(&st->node);
@@ -193,6 +230,7 @@ static void close_segment(struct stream *st, int64_t duration, int64_t now_ms)
     struct sound *sound = st->audio != NULL ? sound_create(st->audio, &st->audio_packets) : NULL;
     st->info.duration = duration;
     st->info.made_at_ms = clock_wall_ms();
+    st->info.closed_ms = now_ms;
     struct segment *seg = segment_create(&st->info, st->video, video, sound);
     sound_unref(sound);
     st->open = false;

@@ -20,6 +20,8 @@ struct streams {
     struct streams_config config;
     struct list list; /* in order of (re)publishing: the newest last */
     size_t count;
+    struct ladder ladder; /* of streams that are yet to come */
+    struct figures figures;
 };
 
 struct stream {
@@ -50,6 +52,7 @@ struct stream {
     const char *why; /* the last packet was refused */
 
     struct rendition *source;
+    struct ladder ladder; /* this stream's, as long as it lives */
     struct rendition *rungs[PROFILE_LADDER_MAX];
     struct job_stream *jobs;
 

@@ -1,5 +1,6 @@
 #include "broadcaster/uplink.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/id.h"
@@ -8,7 +9,6 @@
 #include "run/events.h"
 #include "run/link.h"
 #include "run/log.h"
-#include "run/metrics.h"
 #include "run/secret.h"
 
 #define QUEUE_BYTES         (32 * 1024 * 1024)
@@ -258,12 +258,25 @@ void uplink_status(const struct uplink *u, struct json *object)
     json_set(object, "orchestrator", j);
 }
 
-void uplink_metrics(const struct uplink *u, struct buf *out)
+void uplink_metrics(const struct uplink *u, struct metrics *m)
 {
-    metrics_family(out, "sbe_orchestrator_connected", METRIC_GAUGE,
-                   "1 while the orchestrator has welcomed this broadcaster.");
-    metrics_sample(out, "sbe_orchestrator_connected", NULL, u->welcomed ? 1 : 0);
-    metrics_family(out, "sbe_orchestrator_connections_total", METRIC_COUNTER,
-                   "Times that the orchestrator welcomed this broadcaster.");
-    metrics_sample(out, "sbe_orchestrator_connections_total", NULL, (double)u->connections);
+    metrics_one(m, METRIC_GAUGE, "sbe_orchestrator_connected",
+                "1 while the orchestrator has welcomed this broadcaster.", u->welcomed ? 1 : 0);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_connections_total",
+                "Times that the orchestrator welcomed this broadcaster.", (double)u->connections);
+}
+
+void uplink_uri(const struct uplink *u, char *out)
+{
+    snprintf(out, UPLINK_URI_MAX, "tcp://%s", u->addr);
+}
+
+struct json *uplink_orchestrator(const struct uplink *u)
+{
+    char uri[UPLINK_URI_MAX];
+    struct json *j = json_new_object();
+    uplink_uri(u, uri);
+    json_set_str(j, "ServiceURI", uri);
+    json_set_bool(j, "Active", u->welcomed);
+    return j;
 }

@@ -434,6 +434,11 @@ void relay_destroy(struct relay *r, int linger_ms)
     mem_free(r);
 }
 
+void relay_set_max_sessions(struct relay *r, unsigned max)
+{
+    job_table_set_max_sessions(r->table, max);
+}
+
 const struct job_table *relay_table(const struct relay *r)
 {
     return r->table;

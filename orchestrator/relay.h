@@ -46,6 +46,9 @@ void relay_stop(struct relay *r, const char *reason);
 /* Sends what waits for at most linger_ms. Takes NULL. */
 void relay_destroy(struct relay *r, int linger_ms);
 
+/* Streams at once from now on. */
+void relay_set_max_sessions(struct relay *r, unsigned max);
+
 const struct job_table *relay_table(const struct relay *r);
 const char *relay_session(const struct relay *r);
 struct link_counters relay_link_counters(const struct relay *r);

@@ -221,18 +221,65 @@ static void sentence(void *role, char *text, size_t size)
     const struct orchestrator *o = role;
     const struct roster *r = job_table_roster(relay_table(o->relay));
     struct job_table_gauges g = job_table_gauges(relay_table(o->relay));
-    snprintf(text, size, "connected: %u transcoders, %u broadcasters; %u of %u streams at work",
+    snprintf(text, size, "transcoders: %u; broadcasters: %u; streams at work: %u of %u",
              r->n_transcoders, r->n_broadcasters, g.sessions, g.max_sessions);
 }
 
-static void metrics(void *role, struct buf *out)
+static void metrics(void *role, struct metrics *m)
 {
     const struct orchestrator *o = role;
-    report_metrics(o->relay, out);
+    report_metrics(o->relay, m);
 }
+
+/* --- the control API --- */
+
+static struct json *self_json(const struct orchestrator *o)
+{
+    char uri[ADDR_MAX + 8];
+    struct job_table_gauges g = job_table_gauges(relay_table(o->relay));
+    struct json *j = json_new_object();
+    (void)snprintf(uri, sizeof uri, "tcp://%s", o->addr);
+    json_set_str(j, "ServiceURI", uri);
+    json_set_bool(j, "Active", !o->daemon->stopping);
+    json_set_int(j, "Sessions", g.sessions);
+    json_set_int(j, "MaxSessions", g.max_sessions);
+    return j;
+}
+
+static void on_info(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    http_answer_json(a, self_json(arg));
+}
+
+static void on_orchestrators(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    struct json *list = json_new_array();
+    json_append(list, self_json(arg));
+    http_answer_json(a, list);
+}
+
+static void on_max_sessions(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    struct orchestrator *o = arg;
+    relay_set_max_sessions(o->relay, (unsigned)values[0].number);
+    log_info("orchestrator", "max_sessions", "n=%ld", values[0].number);
+    struct json *j = json_new_object();
+    json_set_int(j, "maxSessions", values[0].number);
+    http_answer_json(a, j);
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/registeredOrchestrators", on_orchestrators, {{0}}},
+    {"GET", "/orchestratorInfo", on_info, {{0}}},
+    {"POST",
+     "/setMaxSessions",
+     on_max_sessions,
+     {{"maxSessions", HTTP_PARAM_INT, 1, SESSIONS_MAX, true}}},
+};
 
 const struct role orchestrator_role = {
     .name = "orchestrator",
+    .node_type = "orch",
     .default_cli_addr_port = "7935",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
@@ -242,5 +289,7 @@ const struct role orchestrator_role = {
     .destroy = destroy,
     .status = status,
     .metrics = metrics,
+    .routes = routes,
+    .n_routes = sizeof routes / sizeof routes[0],
     .sentence = sentence,
 };

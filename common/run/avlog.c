@@ -63,7 +63,7 @@ __attribute__((format(printf, 3, 0))) static void on_line(void *from, int level,
 {
     enum log_level ours = level <= AV_LOG_ERROR ? LOG_WARN : LOG_DEBUG;
     unsigned lost = 0;
-    if (level > AV_LOG_INFO || ours > log_level() || !may_write(ours, &lost)) {
+    if (level > AV_LOG_WARNING || ours > log_level() || !may_write(ours, &lost)) {
         return;
     }
     char line[LINE_MAX];

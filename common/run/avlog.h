@@ -4,8 +4,8 @@
 #define RUN_AVLOG_H
 
 /* Sets libav's one log callback of the process: errors become warnings (at a bounded rate: what a
- * broken source makes libav say has no end), the rest debug lines; nothing goes to stderr. May be
- * called again. */
+ * broken source makes libav say has no end), its warnings debug lines; the rest, such as libx264's
+ * statistics of each job, is left out. May be called again. */
 void avlog_install(void);
 
 #endif

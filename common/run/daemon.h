@@ -4,19 +4,23 @@
 #define RUN_DAEMON_H
 
 #include "base/buf.h"
-#include "run/http.h"
+#include "run/http_route.h"
 #include "run/json.h"
 #include "run/loop.h"
+#include "run/metrics.h"
 #include "run/options.h"
 
 /* First field of every role's config struct; flags of DAEMON_OPTIONS fill it. */
 struct daemon_config {
     const char *cli_addr;
+    const char *cli_token; /* a file */
+    const char *metrics_prefix;
     const char *data_dir;
     const char *network;
     const char *name;
     const char *run_dir;
     long verbosity;
+    bool metrics_per_stream;
     bool version;
     bool help;
 };
@@ -30,6 +34,7 @@ struct daemon {
 
 struct role {
     const char *name;                  /* "orchestrator" */
+    const char *node_type;             /* "orch": what the field's metrics call it */
     const char *default_cli_addr_port; /* "7935" */
     const struct option *options;      /* the role's own, after the common ones */
     size_t n_options;
@@ -45,15 +50,15 @@ struct role {
 
     /* Adds the role's keys to the /status object; writes its /metrics. On the loop's thread. */
     void (*status)(void *role, struct json *object);
-    void (*metrics)(void *role, struct buf *out);
+    void (*metrics)(void *role, struct metrics *m);
 
     /* NULL, or: one short sentence on how things are, for the service manager; at most size bytes
      * with the NUL. On the loop's thread. */
     void (*sentence)(void *role, char *text, size_t size);
 
-    /* NULL, or further paths of the control server. Returns false when it does not know the path.
-     */
-    bool (*control)(void *role, const char *method, const char *path, struct http_answer *answer);
+    /* Further paths of the control server, with the role as the handlers' argument. */
+    const struct http_route *routes;
+    size_t n_routes;
 };
 
 /* Returns the process's exit status: 0 finished, 1 a configuration that cannot work, 2 usage. */

@@ -123,7 +123,8 @@ class Sentences(harness.TestCase):
             self.assert_refused("orchestrator", ["-serviceAddr", text, "-orchSecret", "x"],
                                 "-serviceAddr")
             self.assert_refused("transcoder", ["-orchAddr", text, "-orchSecret", "x"], "-orchAddr")
-            self.assert_refused("broadcaster", ["-rtmpAddr", text], "-rtmpAddr")
+            http = f"127.0.0.1:{harness.free_port()}"
+            self.assert_refused("broadcaster", ["-rtmpAddr", text, "-httpAddr", http], "-rtmpAddr")
             self.assert_refused("broadcaster", ["-httpAddr", text], "-httpAddr")
 
     def test_unknown_network(self):

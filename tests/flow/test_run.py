@@ -5,6 +5,7 @@ import shutil
 import socket
 import unittest
 
+import container
 import harness
 from harness import ROOT, run
 
@@ -34,7 +35,7 @@ class MakeRun(harness.TestCase):
         self.assertEqual(self.sessions(), ["B", "O", "P", "T"])
         url = re.search(r"^Playlist: +(\S+)$", done.stdout, re.M).group(1)
         self.assertTrue(harness.playlist(harness.http_get(url).text).segments)
-        for word in ("curl", "ffplay", "screen -r", "make stop"):
+        for word in ("Starting", "curl", "ffplay", "screen -r", "make stop"):
             self.assertIn(word, done.stdout)
         before = run(["screen", "-ls"], env=self.env).stdout
         again = self.script("run")
@@ -51,6 +52,18 @@ class MakeRun(harness.TestCase):
         self.assertEqual(nothing.returncode, 0)
         self.assertIn("Nothing of ours is running", nothing.stdout)
 
+    def test_a_session_that_is_slow_to_appear_is_ours_all_the_same(self):
+        tools = harness.temp_dir()
+        slow = tools / "screen"
+        slow.write_text('#!/bin/sh\ncase "$1" in -ls | -S) ;; *) sleep 0.7 ;; esac\n'
+                        f'exec {shutil.which("screen")} "$@"\n')
+        slow.chmod(0o755)
+        path = f"{tools}:{os.environ['PATH']}"
+        done = self.script("run", PATH=path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.script("stop").stdout.count("Stopped"), 4)
+        self.assertEqual(self.sessions(), [])
+
     def test_a_role_that_dies_is_named_with_its_log_and_nothing_is_left(self):
         taken = int(self.env["HTTP_PORT"])
         with socket.socket() as other:
@@ -59,8 +72,37 @@ class MakeRun(harness.TestCase):
             done = self.script("run")
         self.assertEqual(done.returncode, 1)
         self.assertIn("broadcaster", done.stderr)
-        self.assertIn(str(taken), done.stderr)
+        self.assertIn(f"another port: HTTP_PORT={taken + 1000} make run", done.stderr)
+        self.assertIn("cannot_listen", done.stderr)
         self.assertEqual(self.sessions(), [])
+
+    def test_a_place_for_sockets_that_screen_would_refuse_is_named(self):
+        folder = harness.temp_dir() / "sockets"
+        folder.mkdir(mode=0o755)
+        done = self.script("run", SCREENDIR=str(folder))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"chmod 700 {folder}", done.stderr)
+
+    @unittest.skipIf(container.why_not(), container.why_not())
+    def test_a_user_without_run_screen(self):
+        """Not root, no /run/screen (no boot has made it), a long home directory."""
+        self.home.chmod(0o755)
+        home = self.home / ("h" * 80)
+        home.mkdir()
+        short = harness.temp_dir()
+        for folder in (home, short):
+            shutil.chown(folder, "nobody")
+        user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        if run([*user, "test", "-x", harness.BIN / "livepeer"]).returncode != 0:
+            self.skipTest("other users may not enter this folder")
+        scripts = " && ".join(f"{ROOT}/deploy/screen/{n}" for n in ("run", "stop"))
+        done = run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"',
+                    "sh", *user, "bash", "-c", scripts], timeout=90,
+                   env={**self.env, "HOME": str(home), "XDG_STATE_HOME": str(home / "state"),
+                        "TMPDIR": str(short)})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"Attach: +SCREENDIR=\S+ screen -r")
+        self.assertEqual(done.stdout.count("Stopped"), 4, done.stdout)
 
     def test_sessions_of_others_are_left_alone(self):
         theirs = f"{self.prefix}B"
@@ -69,6 +111,7 @@ class MakeRun(harness.TestCase):
         done = self.script("run")
         self.assertEqual(done.returncode, 1)
         self.assertIn("not ours", done.stderr)
+        self.assertEqual(done.stdout, "")  # found out before anything was started
         self.assertEqual(self.sessions(), ["B"])
         self.assertIn("Nothing of ours", self.script("stop").stdout)
         self.assertEqual(self.sessions(), ["B"])

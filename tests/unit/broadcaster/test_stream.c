@@ -285,6 +285,67 @@ START_TEST(a_publisher_without_media_leaves_nothing)
 }
 END_TEST
 
+START_TEST(a_new_ladder_is_for_new_streams)
+{
+    struct bench *b = bench_create(10);
+    struct stream *first = publish(b, "x", 0);
+    play(first, 0, 3000, 1000);
+    struct ladder other = {
+        {profile_find(span_cstr("P240p30fps16x9")), profile_find(span_cstr("P360p30fps16x9"))}, 2};
+    streams_set_ladder(b->streams, &other);
+    ck_assert_uint_eq(streams_ladder(b->streams)->n, 2);
+    struct stream *second = publish(b, "y", 0);
+    play(second, 0, 3000, 1000);
+    stream_end(first, 3000);
+    first = publish(b, "x", 3100); /* comes back to what it had */
+    play(first, 3100, 3000, 1000);
+    struct json *status = json_new_object();
+    streams_status(b->streams, 6000, status);
+    char *text = json_text(status);
+    const char *x = strstr(text, "\"id\": \"x\""), *y = strstr(text, "\"id\": \"y\"");
+    ck_assert(x != NULL && y != NULL && y < x); /* in order of publishing */
+    ck_assert_ptr_nonnull(strstr(x, "P144p30fps16x9"));
+    ck_assert_ptr_null(strstr(x, "P240p30fps16x9"));
+    ck_assert_ptr_nonnull(strstr(y, "P360p30fps16x9"));
+    mem_free(text);
+    json_destroy(status);
+    streams_set_ladder(b->streams, &(struct ladder){.n = 0});
+    stream_end(first, 6100);
+    stream_end(second, 6100);
+    bench_destroy(b); /* each takes the rungs along that it has */
+}
+END_TEST
+
+START_TEST(what_is_counted_outlives_the_streams)
+{
+    struct bench *b = bench_create(1);
+    const struct figures *f = streams_figures(b->streams);
+    ck_assert_ptr_null(streams_newest(b->streams));
+    struct stream *st = publish(b, "x", 0);
+    ck_assert_str_eq(streams_newest(b->streams), "x");
+    play(st, 0, 5000, 1000);
+    push(st, TRACK_AUDIO, 4900, true); /* in the past: mended */
+    struct stream *more;
+    const char *why;
+    ck_assert_int_eq(streams_publish(b->streams, "y", 0, WALL_MS, &more, &why), ERR_LIMIT);
+    streams_set_max_live(b->streams, 2);
+    ck_assert_int_eq(streams_publish(b->streams, "y", 0, WALL_MS, &more, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, "x", 0, WALL_MS, &st, &why), ERR_STATE);
+    stream_end(more, 10); /* had nothing, so it is no more */
+    stream_end(st, 5000);
+    streams_tick(b->streams, 5000 + GRACE_MS);
+    streams_tick(b->streams, 5000 + GRACE_MS + LINGER_MS);
+    ck_assert_ptr_null(streams_newest(b->streams));
+    ck_assert_uint_eq(f->streams_created, 2);
+    ck_assert_uint_eq(f->streams_started, 2);
+    ck_assert_uint_eq(f->streams_refused, 2);
+    ck_assert_uint_eq(f->streams_ended, 2);
+    ck_assert_uint_eq(f->source.appeared, 3);
+    ck_assert_uint_gt(f->repairs.dts_not_rising, 0);
+    bench_destroy(b);
+}
+END_TEST
+
 static void change(struct stream *st, enum track_kind kind, const char *config)
 {
     struct track_params p = {.kind = kind,
@@ -563,8 +624,8 @@ START_TEST(a_very_long_stream)
 }
 END_TEST
 
-UNIT_MAIN("stream", segments_carry_all_packets_once,
-          a_live_id_is_taken_and_the_number_of_streams_bounded,
+UNIT_MAIN("stream", a_new_ladder_is_for_new_streams, what_is_counted_outlives_the_streams,
+          segments_carry_all_packets_once, a_live_id_is_taken_and_the_number_of_streams_bounded,
           a_publisher_that_returns_continues_behind_a_discontinuity, the_end_comes_after_the_grace,
           current_is_the_newest, a_cut_without_idr_sends_the_preroll,
           a_changed_track_begins_a_new_piece_at_its_idr, memory_is_bounded_by_the_window,

@@ -176,7 +176,8 @@ START_TEST(reports_what_it_is)
     json_destroy(j);
     struct buf out;
     buf_init(&out, METRICS_MAX);
-    orchestrator_role.metrics(instance, &out);
+    struct metrics m = {.out = &out};
+    orchestrator_role.metrics(instance, &m);
     ck_assert_int_eq(buf_put_u8(&out, 0), ERR_OK);
     const char *const samples[] = {
         "\nlivepeer_transcoders_number 0\n",       "\nlivepeer_transcoders_capacity 0\n",

@@ -58,6 +58,7 @@ START_TEST(debug_shows_warnings)
     avlog_install();
     ck_assert_uint_eq(lines_of(AV_LOG_WARNING, 3, first, sizeof first), 3);
     ck_assert_ptr_nonnull(strstr(first, " debug transcoder libav message "));
+    ck_assert_uint_eq(lines_of(AV_LOG_INFO, 3, first, sizeof first), 0);
     ck_assert_uint_eq(lines_of(AV_LOG_DEBUG, 3, first, sizeof first), 0);
 }
 END_TEST
