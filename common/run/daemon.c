@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "run/control.h"
 #include "run/events.h"
+#include "run/files.h"
 #include "run/log.h"
 #include "run/notify.h"
 #include "run/run_dir.h"
@@ -260,6 +261,7 @@ static int serve(const struct role *role, const struct settings *s, void *config
     struct daemon_config *common = config;
     char self[128];
     signal(SIGPIPE, SIG_IGN);
+    files_raise_limit();
     name_self(common, self, sizeof self);
     struct process *p = mem_alloc(sizeof *p);
     p->role = role;
