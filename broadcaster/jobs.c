@@ -54,6 +54,7 @@ struct job_stream {
     size_t n;
     struct list jobs;
     size_t n_jobs;
+    uint64_t lost_in_a_row;
     uint32_t history; /* of the last segments, the newest in bit 0: 1 = all rungs came */
     unsigned n_history;
 };
@@ -285,6 +286,23 @@ static void emit_lost(const struct job_stream *s, const struct job *job, const c
     event_end(j);
 }
 
+/* Whatever keeps rungs from coming lasts: it is told when it begins and when it is over. */
+static void tell_loss(struct job_stream *s, const struct job *job, const char *reason)
+{
+    enum log_level level = s->lost_in_a_row++ == 0 ? LOG_WARN : LOG_DEBUG;
+    log_line(level, "jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
+             reason);
+}
+
+static void tell_done(struct job_stream *s, const struct job *job)
+{
+    if (s->lost_in_a_row > 0) {
+        log_info("jobs", "rungs_are_back", "stream=%s msn=%" PRIu64 " lost=%" PRIu64, s->id,
+                 job->msn, s->lost_in_a_row);
+        s->lost_in_a_row = 0;
+    }
+}
+
 /* What is not there yet will not come: gaps. Destroys the job unless its source is still growing.
  */
 static void give_up(struct job_stream *s, struct job *job, enum jobs_failure why,
@@ -293,8 +311,7 @@ static void give_up(struct job_stream *s, struct job *job, enum jobs_failure why
     job->failure = job->failed ? job->failure : why;
     if (!job->failed) {
         emit_lost(s, job, reason);
-        log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
-                 reason);
+        tell_loss(s, job, reason);
     }
     job->failed = true;
     cancel_on_wire(s->owner, job, reason);
@@ -401,6 +418,7 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
     }
     if (all_settled(s, job)) {
         s->owner->counters.done++;
+        tell_done(s, job);
         remember(s, true);
         job_destroy(s, job);
     }

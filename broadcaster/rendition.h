@@ -15,6 +15,9 @@
 #define RENDITION_LISTED 6  /* segments in the playlist */
 #define RENDITION_KEPT   12 /* segments that can be fetched */
 
+/* Past this the segments that are not listed any more are given up early. */
+#define RENDITION_BYTES_MAX (128 * 1024 * 1024)
+
 struct rendition;
 
 /* name at most RENDITION_NAME_MAX. The board is borrowed. */
@@ -37,7 +40,8 @@ void rendition_expect(struct rendition *r, uint64_t msn);
  * Publishes what is complete in order. A gap before the first content is left out. */
 void rendition_settle(struct rendition *r, struct segment *s);
 
-/* Prints EXT-X-ENDLIST from now on, or takes it back when the publisher returned. */
+/* Prints EXT-X-ENDLIST once all that is expected has been settled, or takes it back when the
+ * publisher returned. */
 void rendition_set_ended(struct rendition *r, bool ended);
 
 /* Highest published number with content; 0 when none. */

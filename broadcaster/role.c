@@ -6,13 +6,16 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/api.h"
+#include "broadcaster/capacity.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publish_name.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
 #include "run/addr.h"
+#include "run/avlog.h"
 #include "run/events.h"
+#include "run/files.h"
 #include "run/log.h"
 #include "run/metrics.h"
 
@@ -79,6 +82,7 @@ struct broadcaster {
     struct ingest *ingest;
     struct viewers *viewers;
     struct loop_timer *tick;
+    struct capacity capacity;
     int64_t stop_by_ms; /* 0 until the ingest has closed at the end */
 };
 
@@ -136,19 +140,23 @@ static void on_packet(void *arg, void *stream, const struct packet *packet)
 {
     struct broadcaster *b = arg;
     struct publication *pub = stream;
-    struct figures *f = streams_figures(b->streams);
-    uint64_t listed = f->source.appeared;
-    if (pub->closing || stream_packet(pub->stream, packet, clock_mono_ms()) == ERR_OK) {
-        if (f->source.appeared != listed) {
-            histogram_observe(&f->listed_delay,
-                              clock_mono_us() - loop_now_ms(b->daemon->loop) * 1000);
-        }
+    if (pub->closing) {
         return;
     }
-    pub->closing = true;
-    publisher_close(
-        pub->publisher, "NetStream.Publish.Failed",
-        "a segment of this stream is larger than the server can hold: lower the bitrate");
+    struct figures *f = streams_figures(b->streams);
+    uint64_t listed = f->source.appeared;
+    if (stream_packet(pub->stream, packet, clock_mono_ms()) != ERR_OK) {
+        pub->closing = true;
+        publisher_close(pub->publisher, "NetStream.Publish.Failed", stream_why(pub->stream));
+        return;
+    }
+    if (f->source.appeared != listed) {
+        histogram_observe(&f->listed_delay, clock_mono_us() - loop_now_ms(b->daemon->loop) * 1000);
+    }
+    int64_t wait_ms = stream_wait_ms(pub->stream);
+    if (wait_ms > 0) {
+        publisher_pause(pub->publisher, wait_ms);
+    }
 }
 
 static void on_end(void *arg, void *stream, const char *reason, int orderly)
@@ -264,10 +272,21 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     return ERR_OK;
 }
 
+static void measure_capacity(struct broadcaster *b)
+{
+    const struct capacity wanted = {VIEWER_CONNECTIONS_MAX, INGEST_CONNECTIONS_MAX};
+    if (!capacity_fit(files_limit(), &wanted, &b->capacity)) {
+        log_warn("broadcaster", "few_files",
+                 "only %ld files may be open: at most %d viewers' and %d RTMP connections at once; "
+                 "raise the limit (ulimit -n, or LimitNOFILE of the service)",
+                 files_limit(), b->capacity.viewers, b->capacity.ingest);
+    }
+}
+
 static enum err open_ingest(struct broadcaster *b, const struct config *c)
 {
     struct ingest_config i = {
-        .max_connections = INGEST_CONNECTIONS_MAX,
+        .max_connections = b->capacity.ingest,
         .max_per_address = (int)c->connections_per_address,
         .setup_timeout_ms = (int)c->setup_timeout_ms,
         .idle_timeout_ms = (int)c->idle_timeout_ms,
@@ -293,8 +312,8 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
         .threads = VIEWER_THREADS,
-        .max_connections = VIEWER_CONNECTIONS_MAX,
-        .max_per_address = VIEWER_CONNECTIONS_MAX,
+        .max_connections = b->capacity.viewers,
+        .max_per_address = b->capacity.viewers,
         .idle_timeout_s = VIEWER_IDLE_S,
     };
     enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
@@ -318,6 +337,7 @@ static void destroy(void *role)
 {
     struct broadcaster *b = role;
     loop_timer_destroy(b->tick);
+    ingest_destroy(b->ingest);
     viewers_destroy(b->viewers);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);
@@ -332,6 +352,8 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     const struct config *c = config;
     struct broadcaster *b = mem_alloc(sizeof *b);
     b->daemon = d;
+    avlog_install();
+    measure_capacity(b);
     b->board = board_create();
     enum err e = open_streams(b, c);
     if (e == ERR_OK) {

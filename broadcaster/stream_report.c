@@ -61,6 +61,7 @@ static struct json *describe(const struct stream *st, int64_t now_ms)
     json_set_int(j, "audio_packets", (int64_t)st->audio_count);
     json_set_int(j, "received_bytes", (int64_t)st->received_bytes);
     json_set_int(j, "undecodable_dropped", (int64_t)st->undecodable_dropped);
+    json_set_int(j, "sound_dropped", (int64_t)st->sound_dropped);
     json_set(j, "repairs", describe_repairs(&st->repair));
     struct json *rungs = json_new_array();
     json_append(rungs, describe_rendition(st, st->source));

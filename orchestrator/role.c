@@ -331,13 +331,6 @@ static void metrics(void *role, struct metrics *m)
     report_metrics(o->relay, m);
 }
 
-/* The recipe of README.md. */
-static const struct option_sample samples[] = {
-    {"serviceAddr", "127.0.0.1:8936"},
-    {"cliAddr", "127.0.0.1:7936"},
-    {NULL, NULL},
-};
-
 /* --- the control API --- */
 
 static struct json *self_json(const struct orchestrator *o)
@@ -384,6 +377,13 @@ static const struct http_route routes[] = {
      {{"maxSessions", HTTP_PARAM_INT, 1, SESSIONS_MAX, true}}},
 };
 
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"serviceAddr", "127.0.0.1:8936"},
+    {"cliAddr", "127.0.0.1:7936"},
+    {NULL, NULL},
+};
+
 const struct role orchestrator_role = {
     .name = "orchestrator",
     .node_type = "orch",
@@ -391,8 +391,8 @@ const struct role orchestrator_role = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
-    .samples = samples,
     .command = command,
+    .samples = samples,
     .create = create,
     .stop = stop,
     .destroy = destroy,

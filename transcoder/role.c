@@ -5,9 +5,9 @@
 
 #include "base/mem.h"
 #include "run/addr.h"
+#include "run/avlog.h"
 #include "run/log.h"
 #include "run/metrics.h"
-#include "transcoder/avlog.h"
 #include "transcoder/capabilities.h"
 #include "transcoder/worker.h"
 

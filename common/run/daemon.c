@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "run/control.h"
 #include "run/events.h"
+#include "run/files.h"
 #include "run/log.h"
 #include "run/notify.h"
 #include "run/run_dir.h"
@@ -22,8 +23,7 @@
 
 static const struct option common_options[] = {
     {"cliAddr", OPTION_STRING, "", 0, 0, false, OPTION_FIELD(cli_addr), "HOST:PORT",
-     "Where /status, /metrics and the rest of the control API are served; default "
-     "127.0.0.1:7935."},
+     "Where /status, /metrics and the rest of the control API are served; default 127.0.0.1:7935."},
     {"cliToken", OPTION_STRING, "", 0, 0, false, OPTION_FIELD(cli_token), "FILE",
      "File with the token that -cliAddr asks for; needed when that is not loopback."},
     {"metricsPrefix", OPTION_STRING, METRICS_FIELD_PREFIX, 0, 0, false,
@@ -262,6 +262,7 @@ static int serve(const struct role *role, const struct settings *s, void *config
     struct daemon_config *common = config;
     char self[128];
     signal(SIGPIPE, SIG_IGN);
+    files_raise_limit();
     name_self(common, self, sizeof self);
     struct process *p = mem_alloc(sizeof *p);
     p->role = role;

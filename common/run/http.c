@@ -15,7 +15,6 @@
 #include "run/listen.h"
 #include "run/log.h"
 
-#define CONNECTIONS_MAX   64
 #define CONNECTION_MEMORY (16 * 1024) /* a request's line and headers have to fit */
 #define CONNECTION_IDLE_S 15
 #define DEFAULT_HOST      "127.0.0.1"
@@ -30,6 +29,7 @@ struct http_server {
     uv_timer_t timer;
     int open_handles;
     int port;
+    unsigned connections; /* after the last run */
     http_handler_fn *fn;
     void *arg;
 };
@@ -39,7 +39,9 @@ static void on_log(void *arg, const char *format, va_list args)
     char line[LOG_LINE_MAX];
     vsnprintf(line, sizeof line, format, args);
     line[strcspn(line, "\n")] = '\0';
-    log_debug("http", "library", "text=\"%s\"", line);
+    /* Of all that it says this alone is the operator's business. */
+    bool files = strstr(line, "system resource limit") != NULL;
+    log_line(files ? LOG_WARN : LOG_DEBUG, "http", "library", "text=\"%s\"", line);
 }
 
 /* Leaves the URL as it was sent: the handlers compare with plain ASCII paths. */
@@ -184,12 +186,18 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 }
 
 /* The library tells by its epoll descriptor that something came, and by its time-out that it has
- * work left (0) or a connection to give up. */
+ * work left (0) or a connection to give up. It does not tell that it listens again only at the next
+ * run when it was full and a connection has gone. */
 static void run(struct http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms = 0;
     MHD_run(s->daemon);
-    if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES) {
+    unsigned before = s->connections;
+    s->connections =
+        MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+    if (s->connections < before) {
+        uv_timer_start(&s->timer, on_timer, 0, 0);
+    } else if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES) {
         uv_timer_start(&s->timer, on_timer, wait_ms, 0);
     } else {
         uv_timer_stop(&s->timer);
@@ -202,9 +210,9 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
         MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
         on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK,
         on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S,
-        MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S, MHD_OPTION_END);
 }
 
 static void start_handles(struct http_server *s, struct loop *l)

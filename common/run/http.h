@@ -11,7 +11,9 @@
 #include "run/loop.h"
 
 #define HTTP_BODY_MAX (16 * 1024 * 1024) /* bytes of an answer */
-#define HTTP_FORM_MAX (64 * 1024)        /* bytes of a request's body; more is a 413 */
+#define HTTP_CONNECTIONS_MAX                                                                       \
+    16 /* further ones wait: every role counts on no more files than these */
+#define HTTP_FORM_MAX (64 * 1024) /* bytes of a request's body; more is a 413 */
 
 struct http_server;
 

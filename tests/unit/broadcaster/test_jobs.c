@@ -466,6 +466,32 @@ START_TEST(the_deadline_leaves_time_for_the_segment_itself)
 }
 END_TEST
 
+START_TEST(no_ladder_no_jobs)
+{
+    struct bench *b = bench_create();
+    struct job_stream *bare = jobs_stream_create(b->jobs, "y", NULL, NULL, 0);
+    jobs_set_connected(b->jobs, true);
+    for (uint64_t msn = 1; msn < 20; msn++) {
+        struct segment_info info = {.msn = msn, .duration = 180000};
+        struct packets none;
+        packets_init(&none);
+        struct segment *s = segment_create(&info, b->video, &none, NULL);
+        struct blob *blob = blob_create(10);
+        struct packet p = {.flags = PACKET_KEY, .blob = blob, .data = blob_span(blob)};
+        jobs_segment_open(bare, msn, b->video);
+        jobs_packet(bare, &p);
+        blob_unref(blob);
+        jobs_segment_close(bare, s, 0);
+        segment_unref(s);
+        ck_assert(jobs_idle(b->jobs));
+    }
+    ck_assert_uint_eq(b->wire.n, 0);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 0);
+    jobs_stream_destroy(bare);
+    bench_destroy(b);
+}
+END_TEST
+
 UNIT_MAIN("jobs", a_segment_streams_out_and_its_rungs_come_back,
           everything_is_sent_again_to_a_new_orchestrator, a_full_queue_loses_nothing,
           late_ones_become_gaps_in_step, too_many_unfinished_give_up_the_oldest,
@@ -473,4 +499,5 @@ UNIT_MAIN("jobs", a_segment_streams_out_and_its_rungs_come_back,
           a_stream_without_rungs_has_no_jobs, failures_are_told_apart,
           the_rate_level_falls_with_bytes_and_rises_with_time,
           a_job_that_cannot_be_sent_holds_up_no_other, an_empty_packet_is_not_sent,
-          many_small_packets_are_bounded, the_deadline_leaves_time_for_the_segment_itself)
+          many_small_packets_are_bounded, the_deadline_leaves_time_for_the_segment_itself,
+          no_ladder_no_jobs)

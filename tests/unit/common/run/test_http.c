@@ -240,6 +240,32 @@ static void talk_garbage(void)
     talk_plain();
 }
 
+/* More than are served at once: the others wait, and the next gets its turn when one goes. */
+static void talk_many(void)
+{
+    int fds[HTTP_CONNECTIONS_MAX + 1];
+    for (int i = 0; i <= HTTP_CONNECTIONS_MAX; i++) {
+        fds[i] = raw_connect(port);
+        ck_assert_int_ge(fds[i], 0);
+    }
+    struct raw_reply r = raw_ask(fds[HTTP_CONNECTIONS_MAX - 1], "GET", "/last");
+    ck_assert_str_eq(r.body, "GET /last");
+    raw_free(&r);
+    close(fds[0]);
+    r = raw_ask(fds[HTTP_CONNECTIONS_MAX], "GET", "/next");
+    ck_assert_int_eq(r.status, 200);
+    raw_free(&r);
+    for (int i = 1; i <= HTTP_CONNECTIONS_MAX; i++) {
+        close(fds[i]);
+    }
+}
+
+START_TEST(too_many_at_once)
+{
+    with_clients(1, talk_many);
+}
+END_TEST
+
 START_TEST(one_client)
 {
     with_clients(1, talk_plain);
@@ -324,6 +350,7 @@ int main(void)
     Suite *s = suite_create("http");
     TCase *t = tcase_create("http");
     tcase_set_timeout(t, 30);
+    tcase_add_test(t, too_many_at_once);
     tcase_add_test(t, one_client);
     tcase_add_test(t, several_clients);
     tcase_add_test(t, large_bodies);
