@@ -58,12 +58,10 @@ enum err config_load(const char *path, const struct option *table, size_t n,
     uint8_t *bytes = mem_try_alloc(size);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     enum err e = ERR_OK;
-    if (fd < 0) {
-        e = cannot_read(&fault);
-    } else if (bytes == NULL) {
+    if (bytes == NULL) {
         fault = (struct config_fault){.text = "there is not enough memory to read it"};
         e = ERR_NOMEM;
-    } else if (read_whole(fd, bytes, size, &len) != ERR_OK) {
+    } else if (fd < 0 || read_whole(fd, bytes, size, &len) != ERR_OK) {
         e = cannot_read(&fault);
     } else {
         e = config_read(span_of(bytes, len), table, n, ret_file, &fault);
