@@ -106,6 +106,7 @@ static enum err put_field(struct buf *out, const struct option *o, const void *c
     case OPTION_STRING:
     case OPTION_LIST:
     case OPTION_COMMAND_TEXT:
+    case OPTION_ARGUMENT:
         break;
     }
     return put_text(out, *(const char *const *)field);
