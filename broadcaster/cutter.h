@@ -2,7 +2,8 @@
  *
  * A segment begins at an IDR once the one before has the target duration. When the encoder's GOP is
  * longer than the limit, the cut comes on time all the same, and is marked as not independent:
- * GOPs of known length are then divided evenly, so that every IDR still begins a segment. */
+ * GOPs of known length are then divided about evenly, so that every IDR still begins a segment, and
+ * where the order of coding is not that of showing, a place is sought that separates both. */
 #ifndef BROADCASTER_CUTTER_H
 #define BROADCASTER_CUTTER_H
 
@@ -21,14 +22,20 @@
 
 #define CUTTER_PART_TICKS (TICKS_PER_S / 3)
 
+/* From here on an encoder's GOP that is longer than the limit is cut where no picture that follows
+ * is shown before one that went ahead; only at the limit elsewhere. */
+#define CUTTER_SEEK_TICKS CUTTER_TARGET_TICKS
+
 struct cutter {
     bool open;
     bool independent; /* the open segment starts with an IDR */
     int64_t start;    /* DTS of its first packet */
     int64_t last_dts;
-    int64_t last_step; /* between the last two packets */
-    int64_t idr_dts;   /* of the newest IDR */
-    int64_t gop_ticks; /* length of the last whole GOP; 0 = not known */
+    int64_t last_step;  /* between the last two packets */
+    int64_t idr_dts;    /* of the newest IDR */
+    int64_t gop_ticks;  /* length of the last whole GOP; 0 = not known */
+    int64_t delay;      /* from DTS to PTS at the newest IDR: what the order of coding costs */
+    int64_t newest_pts; /* of the open segment */
 };
 
 struct cut {
