@@ -203,7 +203,8 @@ static void end_former(struct relay *r, const struct link_event *e)
     words_copy(instance, sizeof instance, e->msg->hello.instance);
     LIST_EACH (&r->peers, it, tmp) {
         struct peer *p = LIST_ITEM(it, struct peer, node);
-        if (instance[0] != '\0' && p->role == e->role && strcmp(p->instance, instance) == 0) {
+        if (instance[0] != '\0' && p->role == e->role && strcmp(p->instance, instance) == 0 &&
+            strcmp(p->credential, e->credential) == 0) {
             link_drop(r->link, p->id);
             lose(r, p, "it has come back on another connection");
         }
