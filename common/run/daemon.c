@@ -49,6 +49,7 @@ struct process {
     const struct role *role;
     void *instance;
     struct http_server *server;
+    char control[ADDR_MAX]; /* its address */
     struct notify *notify;
     int64_t started_ms;
 };
@@ -142,15 +143,12 @@ static enum err open_control(struct process *p)
                   p->d.config->cli_addr);
         return ERR_PROTO;
     }
-    char text[ADDR_MAX];
-    addr_format(&a, text);
+    addr_format(&a, p->control);
     const char *why = "";
-    enum err e = http_server_create(p->d.loop, text, handle, p, &p->server, &why);
+    enum err e = http_server_create(p->d.loop, p->control, handle, p, &p->server, &why);
     if (e != ERR_OK) {
         log_error("daemon", "cannot_listen",
-                  "control address %s: %s; choose another one with -cliAddr", text, why);
-    } else {
-        log_info("daemon", "control", "addr=%s", text);
+                  "control address %s: %s; choose another one with -cliAddr", p->control, why);
     }
     return e;
 }
@@ -286,6 +284,7 @@ static int run(struct process *p, const void *config)
     }
     int status = 1;
     if (p->role->create(&p->d, config, &p->instance) == ERR_OK) {
+        log_info("daemon", "control", "addr=%s", p->control);
         open_events(p);
         loop_on_signal(p->d.loop, SIGINT, on_signal, p);
         loop_on_signal(p->d.loop, SIGTERM, on_signal, p);
@@ -298,6 +297,7 @@ static int run(struct process *p, const void *config)
     http_server_destroy(p->server);
     if (status == 0) {
         p->role->destroy(p->instance);
+        log_info("daemon", "ended", "status=0");
     }
     return status;
 }
@@ -334,7 +334,6 @@ int daemon_main(const struct role *role, int argc, char **argv)
         status = run(p, config);
     }
     loop_destroy(p->d.loop);
-    log_info("daemon", "ended", "status=%d", status);
     mem_free(p);
     mem_free(config);
     return status;
