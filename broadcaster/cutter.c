@@ -74,7 +74,8 @@ struct cut cutter_push(struct cutter *c, const struct packet *p, bool force)
         cut.begins = idr ? begins_at_idr(c, elapsed) : begins_on_time(c, elapsed);
     }
     if (cut.begins) {
-        cut.closed_duration = elapsed;
+        cut.hole = elapsed > CUTTER_LONGEST_TICKS;
+        cut.closed_duration = cut.hole ? CUTTER_LIMIT_TICKS : elapsed;
         cut.independent = idr;
         c->independent = idr;
         c->start = p->dts;
@@ -82,7 +83,6 @@ struct cut cutter_push(struct cutter *c, const struct packet *p, bool force)
     }
     c->last_dts = p->dts;
     c->newest_pts = cut.begins || p->pts > c->newest_pts ? p->pts : c->newest_pts;
-    cut.part = (uint32_t)((p->dts - c->start) / CUTTER_PART_TICKS);
     return cut;
 }
 
@@ -93,6 +93,7 @@ int64_t cutter_close(struct cutter *c)
     }
     int64_t step = c->last_step > 0 ? c->last_step : TICKS_PER_S / 30;
     int64_t duration = c->last_dts - c->start + step;
+    duration = duration < CUTTER_LONGEST_TICKS ? duration : CUTTER_LONGEST_TICKS;
     cutter_init(c);
     return duration;
 }

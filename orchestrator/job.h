@@ -22,7 +22,7 @@
 #define JOB_LATE_MAX     2   /* times that a job is taken from a transcoder for being late */
 
 /* What a transcoder may send of one rung of a segment. */
-#define JOB_RUNG_BYTES_MAX  ((uint64_t)64 << 20)
+#define JOB_RUNG_BYTES_MAX  ((uint64_t)128 << 20)
 #define JOB_RUNG_FRAMES_MAX 28800 /* two minutes of 240 frames per second */
 
 enum job_state {

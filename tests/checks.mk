@@ -25,8 +25,18 @@ SAN_tsan = -fsanitize=thread
 .PHONY: asan tsan fuzz cov
 asan tsan: ## the unit tests under the sanitizers
 	@$(MAKE) --no-print-directory -j2 BUILD=build/$@ BIN=build/$@/bin SAN_FLAGS="$(SAN_$@)" all unit-build
-	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" \
+	@ASAN_OPTIONS="allocator_may_return_null=1" TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" \
 	    BUILD=build/$@ BIN=build/$@/bin tests/run unit
+
+# The recipe, its bad days and its enemies, with every role built with the sanitizer.
+FLOW_OF_SAN = recipe bad_days hostile
+.PHONY: asan-flow tsan-flow
+asan-flow tsan-flow: %-flow: ## the main flow tests under the sanitizers
+	@$(MAKE) --no-print-directory -j2 BUILD=build/$* BIN=build/$*/bin SAN_FLAGS="$(SAN_$*)" all
+	@for name in $(FLOW_OF_SAN); do \
+	    TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" TIME_SCALE=4 \
+	    BUILD=build/$* BIN=build/$*/bin tests/run flow -j 1 -k flow/test_$$name || failed=1; \
+	done; test -z "$$failed"
 
 T ?= rtmp_session
 SECONDS ?= 60
@@ -41,3 +51,12 @@ cov: ## coverage of the unit tests, as a table and as build/cov/index.html
 	@$(MAKE) --no-print-directory -j2 BUILD=build/cov BIN=build/cov/bin SAN_FLAGS="--coverage -O1" all unit-build
 	@BUILD=build/cov BIN=build/cov/bin tests/run unit
 	@gcovr -r . --object-directory build/cov -e tests -e build --html-details build/cov/index.html --print-summary
+
+# Figures against public tools. K=name runs one of them, QUICK=1 takes about five minutes.
+$(BUILD)/bench/link_bench: $(BUILD)/obj/tests/bench/link_bench_main.o $(LIB)/libcommon.a
+	$(call link_exe,$(LIBS_COMMON))
+.PHONY: bench
+bench: ## measures, and writes tests/bench/RESULTS.md
+	@deploy/deps run test bench
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/bench/link_bench
+	@tests/bench/bench.py $(if $(K),-k $(K)) $(if $(QUICK),-quick)

@@ -25,8 +25,6 @@
  * of small messages too. */
 #define LINK_FRAME_COST 256
 
-#define LINK_TIMEOUT_MAX_MS (60 * 60 * 1000) /* that another side may ask for */
-
 /* Bytes of messages that the thread may have given to the loop before it stops reading, which fills
  * ZeroMQ's queue, then TCP's, and so reaches the sender. One message more can pass. */
 #define LINK_INBOUND_MAX (16 * 1024 * 1024)
@@ -50,13 +48,15 @@ struct link_mail {
     struct link_gauge *gauge; /* a reference, with first */
     enum link_role role;
     char address[LINK_ADDRESS_MAX];
+    char credential[LINK_NAME_SIZE];
+    char *reason; /* LINK_EVENT_DOWN; NULL: none */
     struct link_msg *msg;
     struct blob *payload;
     size_t cost; /* of LINK_INBOUND_MAX */
 };
 
 /* To the thread. */
-enum link_command_type { COMMAND_SEND, COMMAND_DROP, COMMAND_BEAT, COMMAND_QUIT };
+enum link_command_type { COMMAND_SEND, COMMAND_DROP, COMMAND_RECHECK, COMMAND_BEAT, COMMAND_QUIT };
 
 struct link_command {
     struct list node;
@@ -74,6 +74,7 @@ struct link_slot {
     struct link_gauge *gauge;
     enum link_role role;
     char address[LINK_ADDRESS_MAX];
+    char credential[LINK_NAME_SIZE];
 };
 
 struct link_tally {
@@ -89,7 +90,7 @@ struct link {
     /* constant */
     bool listening;
     char *addr;
-    struct link_config config; /* but heartbeat_ms and timeout_ms, which are the thread's */
+    struct link_config config;
     /* any thread */
     pthread_mutex_t lock;
     struct list commands; /* under the lock */
@@ -122,6 +123,8 @@ struct link_conn {
     struct link_gauge *gauge;
     enum link_role role;
     char address[LINK_ADDRESS_MAX];
+    unsigned char key[LINK_KEY_BYTES]; /* listening: what it has proved to have the other half of */
+    char credential[LINK_NAME_SIZE];
     bool announced;     /* the loop knows it */
     bool over;          /* it said goodbye, or broke a rule: nothing more is read */
     int64_t silent_ms;  /* since something came, as far as we were listening */
@@ -156,6 +159,7 @@ struct link_thread {
     struct link_door *door;     /* listening */
     struct link_dialer *dialer; /* dialling */
     struct blob *ping;
+    int heartbeat_ms, timeout_ms; /* of the config, or what this connection was told */
     struct link_log log;
     int64_t now_ms;
     enum link_read read; /* of the last round */
@@ -172,9 +176,10 @@ enum err link_thread_open(struct link *k,
 void *link_thread_run(void *link_thread);
 void link_wake(struct link *k);
 
-/* Starts and ends a connection: link_conn_start with number, role and address known. */
+/* Starts and ends a connection: link_conn_start with number, role and address known; reason NULL:
+ * none for the loop. */
 void link_conn_start(struct link_thread *t, struct link_conn *c);
-void link_conn_down(struct link_thread *t, struct link_conn *c);
+void link_conn_down(struct link_thread *t, struct link_conn *c, const char *reason);
 
 /* Sends frames that are in the gauge already; false: the connection has gone (and the gauge got
  * its bytes back). */
@@ -252,9 +257,13 @@ struct link_conn *link_peers_on_fd(struct link_peers *ps, int fd);
 /* Walks: the next one at or after *slot that is not CONN_NONE; moves *slot past it. */
 struct link_conn *link_peers_next(struct link_peers *ps, size_t *slot);
 
-/* link_zap.c: answers all requests that wait; each refusal is counted and logged. */
+/* link_zap.c: answers all requests that wait; each refusal is counted and logged. A message then
+ * carries the proven key as its property "User-Id", in hexadecimal digits. */
 void *link_zap_open(struct link_thread *t); /* NULL: refused by ZeroMQ */
 void link_zap_drain(struct link_thread *t, void *socket);
+
+/* Who the key is, as of now: its role, or LINK_ROLES_ with words. */
+struct link_admission link_admit(struct link_thread *t, const unsigned char *key);
 
 /* link_listen.c */
 enum err link_door_open(struct link_thread *t, const char **ret_why) CHECKED;
@@ -266,6 +275,7 @@ void link_door_settle(struct link_thread *t); /* after READ_ALL */
 void link_door_tick(struct link_thread *t, int64_t elapsed_ms);
 void link_door_send(struct link_thread *t, const struct link_command *c);
 void link_door_drop(struct link_thread *t, link_peer number);
+void link_door_recheck(struct link_thread *t);
 
 /* link_dial.c */
 enum err link_dialer_open(struct link_thread *t, const char **ret_why) CHECKED;
@@ -275,5 +285,6 @@ enum link_read link_dialer_receive(struct link_thread *t);
 void link_dialer_settle(struct link_thread *t);
 void link_dialer_tick(struct link_thread *t, int64_t elapsed_ms);
 void link_dialer_send(struct link_thread *t, const struct link_command *c);
+void link_dialer_beat(struct link_thread *t, const struct link_command *c);
 
 #endif

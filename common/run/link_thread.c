@@ -54,10 +54,14 @@ void link_conn_start(struct link_thread *t, struct link_conn *c)
     c->ending = NULL;
 }
 
-void link_conn_down(struct link_thread *t, struct link_conn *c)
+void link_conn_down(struct link_thread *t, struct link_conn *c, const char *reason)
 {
     if (c->announced) {
-        link_post(t->link, &(struct link_mail){.type = LINK_EVENT_DOWN, .number = c->number});
+        link_post(t->link, &(struct link_mail){
+                               .type = LINK_EVENT_DOWN,
+                               .number = c->number,
+                               .reason = reason != NULL ? mem_strdup(reason) : NULL,
+                           });
     }
     c->announced = false;
     link_gauge_unref(c->gauge);
@@ -122,18 +126,17 @@ static int64_t since_data_ms(int fd)
 
 const char *link_conn_tick(struct link_thread *t, struct link_conn *c, int64_t elapsed_ms)
 {
-    const struct link_config *config = &t->link->config;
     c->idle_ms += elapsed_ms;
     c->silent_ms += t->read == READ_ALL ? elapsed_ms : 0;
-    if (c->silent_ms >= config->timeout_ms) {
+    if (c->silent_ms >= t->timeout_ms) {
         int64_t ms = since_data_ms(c->fd);
-        if (ms < 0 || ms >= config->timeout_ms) {
+        if (ms < 0 || ms >= t->timeout_ms) {
             return "nothing was heard of it for too long";
         }
         c->silent_ms = ms;
     }
     bool quiet = atomic_load(&c->gauge->bytes) == 0;
-    if (c->idle_ms >= config->heartbeat_ms && quiet) {
+    if (c->idle_ms >= t->heartbeat_ms && quiet) {
         link_gauge_add(c->gauge, link_frame_cost(t->ping));
         if (!link_conn_send(t, c, t->ping, NULL)) {
             return "its connection has ended";
@@ -158,6 +161,7 @@ static void post_message(struct link_thread *t, struct link_conn *c, struct link
         mail.gauge = link_gauge_ref(c->gauge);
         mail.role = c->role;
         memcpy(mail.address, c->address, sizeof mail.address);
+        memcpy(mail.credential, c->credential, sizeof mail.credential);
     }
     atomic_fetch_add(&t->link->inbound_bytes, cost);
     link_post(t->link, &mail);
@@ -248,9 +252,11 @@ static void run_command(struct link_thread *t, const struct link_command *c)
     case COMMAND_DROP:
         link_door_drop(t, c->number);
         break;
+    case COMMAND_RECHECK:
+        link_door_recheck(t);
+        break;
     case COMMAND_BEAT:
-        t->link->config.heartbeat_ms = c->heartbeat_ms;
-        t->link->config.timeout_ms = c->timeout_ms;
+        link_dialer_beat(t, c);
         break;
     case COMMAND_QUIT:
         t->quit = true;
@@ -287,7 +293,7 @@ static void run_commands(struct link_thread *t)
 
 static int tick_ms(const struct link_thread *t)
 {
-    int ms = t->link->config.heartbeat_ms / TICKS_PER_HEARTBEAT;
+    int ms = t->heartbeat_ms / TICKS_PER_HEARTBEAT;
     return ms < TICK_MIN_MS ? TICK_MIN_MS : ms > TICK_MAX_MS ? TICK_MAX_MS : ms;
 }
 
@@ -364,6 +370,8 @@ enum err link_thread_open(struct link *k, const char **ret_why)
 {
     struct link_thread *t = mem_alloc(sizeof *t);
     t->link = k;
+    t->heartbeat_ms = k->config.heartbeat_ms;
+    t->timeout_ms = k->config.timeout_ms;
     t->now_ms = clock_mono_ms();
     t->ping = link_msg_pack(&(struct link_msg){.type = LINK_PING});
     t->ctx = zmq_ctx_new();

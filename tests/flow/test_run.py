@@ -5,6 +5,7 @@ import shutil
 import socket
 import unittest
 
+import container
 import harness
 from harness import ROOT, run
 
@@ -71,12 +72,42 @@ class MakeRun(harness.TestCase):
             done = self.script("run")
         self.assertEqual(done.returncode, 1)
         self.assertIn("broadcaster", done.stderr)
-        self.assertIn(str(taken), done.stderr)
+        self.assertIn(f"another port: HTTP_PORT={taken + 1000} make run", done.stderr)
+        self.assertIn("cannot_listen", done.stderr)
         self.assertEqual(self.sessions(), [])
+
+    def test_a_place_for_sockets_that_screen_would_refuse_is_named(self):
+        folder = harness.temp_dir() / "sockets"
+        folder.mkdir(mode=0o755)
+        done = self.script("run", SCREENDIR=str(folder))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"chmod 700 {folder}", done.stderr)
+
+    @unittest.skipIf(container.why_not(), container.why_not())
+    def test_a_user_without_run_screen(self):
+        """Not root, no /run/screen (no boot has made it), a long home directory."""
+        self.home.chmod(0o755)
+        home = self.home / ("h" * 80)
+        home.mkdir()
+        short = harness.temp_dir()
+        for folder in (home, short):
+            shutil.chown(folder, "nobody")
+        user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        if run([*user, "test", "-x", harness.BIN / "livepeer"]).returncode != 0:
+            self.skipTest("other users may not enter this folder")
+        scripts = " && ".join(f"{ROOT}/deploy/screen/{n}" for n in ("run", "stop"))
+        done = run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"',
+                    "sh", *user, "bash", "-c", scripts], timeout=90,
+                   env={**self.env, "HOME": str(home), "XDG_STATE_HOME": str(home / "state"),
+                        "TMPDIR": str(short)})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"Attach: +SCREENDIR=\S+ screen -r")
+        self.assertEqual(done.stdout.count("Stopped"), 4, done.stdout)
 
     def test_sessions_of_others_are_left_alone(self):
         theirs = f"{self.prefix}B"
         run(["screen", "-dmS", theirs, "sleep", "60"], env=self.env)
+        harness.wait_for(self.sessions, 10, "their session is listed")
         self.addCleanup(run, ["screen", "-S", theirs, "-X", "quit"], env=self.env)
         done = self.script("run")
         self.assertEqual(done.returncode, 1)

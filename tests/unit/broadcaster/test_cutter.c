@@ -131,14 +131,47 @@ START_TEST(force_cuts_at_once)
 }
 END_TEST
 
-START_TEST(parts_count_from_the_segments_start)
+START_TEST(a_picture_that_comes_late_leaves_a_hole)
+{
+    static const int64_t late[] = {CUTTER_LONGEST_TICKS, CUTTER_LONGEST_TICKS + 1, 10 * TICKS_PER_S,
+                                   INT64_C(1) << 40};
+    for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+        struct cutter c;
+        cutter_init(&c);
+        struct packet p = {.flags = PACKET_KEY};
+        ck_assert(cutter_push(&c, &p, false).begins);
+        p.dts = late[i];
+        p.flags = 0;
+        struct cut cut = cutter_push(&c, &p, false);
+        ck_assert(cut.begins && !cut.independent);
+        ck_assert_int_eq(cut.hole, i > 0);
+        ck_assert_int_eq(cut.closed_duration, i > 0 ? CUTTER_LIMIT_TICKS : late[i]);
+        ck_assert_int_le(cutter_close(&c), CUTTER_LONGEST_TICKS);
+    }
+}
+END_TEST
+
+START_TEST(no_segment_is_longer_than_the_target_whatever_comes)
 {
     struct cutter c;
     cutter_init(&c);
-    for (int i = 0; i < 60; i++) {
-        struct packet p = {.dts = 90000 + i * 3000, .flags = i == 0 ? PACKET_KEY : 0};
-        ck_assert_uint_eq(cutter_push(&c, &p, false).part, (unsigned)i / 10);
+    unsigned random = 1;
+    int64_t dts = 0, start = 0;
+    for (int i = 0; i < 200000; i++) {
+        random = random * 1103515245 + 12345;
+        unsigned r = random >> 16;
+        static const int64_t steps[] = {1, 90, 1500, 3000, 3750, 6000, 90000, 200000, 269000};
+        dts += steps[r % 9];
+        struct packet p = {.dts = dts, .flags = r / 9 % 40 == 0 ? PACKET_KEY : 0};
+        struct cut cut = cutter_push(&c, &p, (p.flags & PACKET_KEY) != 0 && r % 7 == 0);
+        if (cut.begins) {
+            ck_assert_int_le(cut.closed_duration, CUTTER_LONGEST_TICKS);
+            ck_assert_int_le(cut.closed_duration, dts - start);
+            ck_assert(cut.hole || start == 0 || cut.closed_duration == dts - start);
+            start = dts;
+        }
     }
+    ck_assert_int_le(cutter_close(&c), CUTTER_LONGEST_TICKS);
 }
 END_TEST
 
@@ -208,6 +241,7 @@ END_TEST
 
 UNIT_MAIN("cutter", recipe_is_cut_every_two_seconds, durations_sum_to_the_timeline,
           every_segment_rounds_to_the_target, long_gop_is_divided_so_that_idrs_begin_segments,
-          nothing_before_the_first_idr, force_cuts_at_once, parts_count_from_the_segments_start,
-          idrs_that_suit_begin_every_segment, nothing_is_shown_before_the_cut_that_comes_behind_it,
+          nothing_before_the_first_idr, force_cuts_at_once, a_picture_that_comes_late_leaves_a_hole,
+          no_segment_is_longer_than_the_target_whatever_comes, idrs_that_suit_begin_every_segment,
+          nothing_is_shown_before_the_cut_that_comes_behind_it,
           a_cut_that_is_never_clean_comes_all_the_same)

@@ -1,0 +1,71 @@
+"""What only shows over minutes: memory over many restarts, and a rung's bitrate under its cap."""
+# time limit: 600 s
+import re
+
+import harness
+from harness import Follower, Recipe, TestCase, ffmpeg_publish, tool_publish, wait_for
+
+RESTARTS = 30
+SETTLED = 10  # restarts after which nothing may grow any more
+GROWTH_MAX = 6 * 1024  # KiB
+
+CAPS = {"P144p30fps16x9": 400_000, "P240p30fps16x9": 600_000}
+WINDOW_S = 10
+FIRST_S = 2
+OVER_CAP = 1.03
+
+
+def resident_kib(role):
+    with open(f"/proc/{role.pid}/status", encoding="ascii") as f:
+        return int(re.search(r"^VmRSS:\s+(\d+) kB", f.read(), re.M).group(1))
+
+
+class Memory(TestCase):
+    def test_flat_over_restarts_of_a_transcoder(self):
+        with Recipe() as r, \
+                tool_publish(r.rtmp("x"), "-test", "-size", "320x240"):
+            path = f"/stream/x/{harness.RUNG}.m3u8"
+            r.wait_playlist(path, timeout=15)
+            transcoder, settled = r.transcoders[0], None
+            for i in range(RESTARTS):
+                done = r.orchestrator.status()["jobs"]["done"]
+                transcoder.kill()
+                transcoder = r.transcoders[0].again()
+                r.transcoders.append(transcoder)
+                wait_for(lambda: r.orchestrator.status()["jobs"]["done"] > done, 20,
+                         "segments are done again")
+                if i == SETTLED:
+                    settled = [resident_kib(x) for x in (r.orchestrator, r.broadcaster)]
+            for role, before in zip((r.orchestrator, r.broadcaster), settled):
+                after = resident_kib(role)
+                self.assertLess(after - before, GROWTH_MAX, f"{role.role}: {before} to {after} KiB")
+            wait_for(lambda: len(r.orchestrator.status()["transcoders"]) == 1, 10, "one is there")
+
+
+class Rate(TestCase):
+    def test_a_noisy_source_stays_under_each_rungs_cap(self):
+        """Every segment has an encoder of its own; what the one before it spent travels along."""
+        noise = "testsrc=size=640x480:rate=30,noise=alls=40:allf=t"
+        with Recipe(rungs=",".join(CAPS)) as r, ffmpeg_publish(r.rtmp("x"), source=noise):
+            urls = {name: r.url(f"/stream/x/{name}.m3u8") for name in CAPS}
+            for name in CAPS:
+                r.wait_playlist(f"/stream/x/{name}.m3u8", timeout=20)
+            follower = Follower(*urls.values())
+            follower.follow(lambda: all(follower.seconds(u) >= 60 for u in urls.values()), 120)
+            for name, cap in CAPS.items():
+                self.assertFalse([s for s in follower.segments[urls[name]] if s.gap])
+                path = follower.join(urls[name], harness.temp_dir() / "rung.ts")
+                self.check_rate(name, cap, harness.ffprobe_packets(path, "video"))
+
+    def check_rate(self, name, cap, packets):
+        frames = 30 * WINDOW_S
+        sizes = [p["size"] for p in packets]
+        # The very first segment may use up the buffer, which is full when a stream begins.
+        rates = [sum(sizes[i:i + frames]) * 8 / WINDOW_S
+                 for i in range(30 * FIRST_S, len(sizes) - frames)]
+        self.assertGreater(max(rates), cap * 0.8, f"{name}: the source is not noisy enough to tell")
+        self.assertLessEqual(max(rates), cap * OVER_CAP, name)
+
+
+if __name__ == "__main__":
+    harness.main()
