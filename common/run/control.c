@@ -27,6 +27,7 @@ struct control {
     const struct role *role;
     void *instance;
     struct http_server *server;
+    char addr[ADDR_MAX];
     struct http_guard guard;
     int64_t started_ms;
     long verbosity;
@@ -281,22 +282,20 @@ enum err control_create(const struct daemon *d, const struct role *role,
     c->started_ms = clock_mono_ms();
     c->verbosity = d->config->verbosity;
     struct addr a;
-    char text[ADDR_MAX];
     const char *why = "";
     enum err e = prepare(c, &a);
     if (e == ERR_OK) {
-        addr_format(&a, text);
-        e = http_server_create(d->loop, text, handle, c, &c->server, &why);
+        addr_format(&a, c->addr);
+        e = http_server_create(d->loop, c->addr, handle, c, &c->server, &why);
         if (e != ERR_OK) {
             log_error("control", "cannot_listen",
-                      "control address %s: %s; choose another one with -cliAddr", text, why);
+                      "control address %s: %s; choose another one with -cliAddr", c->addr, why);
         }
     }
     if (e != ERR_OK) {
         mem_free(c);
         return e;
     }
-    log_info("control", "listening", "addr=%s token=%s", text, c->guard.has_token ? "***" : "none");
     *ret_control = c;
     return ERR_OK;
 }
@@ -304,6 +303,8 @@ enum err control_create(const struct daemon *d, const struct role *role,
 void control_set_instance(struct control *c, void *instance)
 {
     c->instance = instance;
+    log_info("control", "listening", "addr=%s token=%s", c->addr,
+             c->guard.has_token ? "***" : "none");
 }
 
 void control_destroy(struct control *c)

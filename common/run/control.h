@@ -13,7 +13,8 @@ struct control;
 enum err control_create(const struct daemon *d, const struct role *role,
                         struct control **ret_control) CHECKED;
 
-/* The role that the routes speak for; before the loop runs. */
+/* The role that the routes speak for; before the loop runs. The start has succeeded: the address is
+ * logged. */
 void control_set_instance(struct control *c, void *instance);
 
 /* The /status document; arg is the control. Gives. */

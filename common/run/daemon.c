@@ -215,6 +215,7 @@ static int run_role(struct process *p, const void *config)
     control_destroy(p->control);
     if (status == 0) {
         p->role->destroy(p->instance);
+        log_info("daemon", "ended", "status=0");
     }
     return status;
 }
@@ -224,7 +225,6 @@ static int run(struct process *p, const void *config)
     p->d.loop = loop_create();
     int status = run_role(p, config);
     loop_destroy(p->d.loop);
-    log_info("daemon", "ended", "status=%d", status);
     return status;
 }
 

@@ -100,7 +100,8 @@ class Sentences(harness.TestCase):
             self.assertEqual(done.returncode, 1, f"{command} {flags}: {done.stderr}")
             for word in words:
                 self.assertIn(word, done.stderr)
-            self.assertNotIn("Usage:", done.stderr)
+            self.assertEqual(done.stderr.count(f" error {role} "), 1, done.stderr)
+            self.assertEqual(done.stderr.splitlines()[-1].split()[1], "error", done.stderr)
 
     def test_transcoder_needs_an_orchestrator_and_its_secret(self):
         self.assert_refused("transcoder", ["-orchSecret", "x"], "-orchAddr")
