@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 # Packages by component: nobody links what it does not use.
-PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson libsystemd
+PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson yaml-0.1 libsystemd
 PKG_MEDIA := libavformat libavcodec libswscale libavutil
 PKG_TOOLS := libcurl
 ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_TOOLS)
@@ -158,6 +158,11 @@ test: deps-test ## everything that takes less than eight minutes
 test-long: deps-test ## what takes longer
 	@$(MAKE) --no-print-directory -j2 all unit-build
 	@tests/run long
+
+.PHONY: samples
+samples: $(addprefix $(BIN)/,orchestrator transcoder broadcaster) ## writes deploy/config from the flags' tables
+	@mkdir -p deploy/config
+	@for role in $(^F); do $(BIN)/$$role -sampleConfig >deploy/config/$$role.yaml; done
 
 clean: ## removes what was built
 	rm -rf build bin

@@ -2,15 +2,13 @@
 
 #include <stdbool.h>
 
-#define NAL_TYPE_MASK 0x1f
-#define NAL_IDR       5
-#define NAL_SPS       7
-#define NAL_AUD       9
+#include "broadcaster/avc.h"
+
 #define SETS_SPS_MASK 0x1f
 
 static const uint8_t start_code[] = {0, 0, 0, 1};
 /* primary_pic_type 7: any slice type may follow. */
-static const uint8_t delimiter[] = {0, 0, 0, 1, NAL_AUD, 0xf0};
+static const uint8_t delimiter[] = {0, 0, 0, 1, AVC_NAL_AUD, 0xf0};
 
 static enum err put_nal(struct buf *out, struct span nal)
 {
@@ -63,61 +61,28 @@ enum err annexb_put_config(struct buf *out, struct span record, int *ret_length_
     return ERR_OK;
 }
 
-/* The next NAL unit that has a byte at least; false at the end or where the unit is cut short. */
-static bool next_nal(struct span *unit, int length_size, struct span *ret_nal)
-{
-    for (;;) {
-        size_t len = 0;
-        for (int i = 0; i < length_size; i++) {
-            uint8_t byte;
-            if (span_read_u8(unit, &byte) != ERR_OK) {
-                return false;
-            }
-            len = len << 8 | byte;
-        }
-        struct span nal;
-        if (span_read_bytes(unit, len, &nal) != ERR_OK) {
-            return false;
-        }
-        if (nal.len > 0) {
-            *ret_nal = nal;
-            return true;
-        }
-    }
-}
-
-static int nal_type(struct span nal)
-{
-    return nal.data[0] & NAL_TYPE_MASK;
-}
-
 static bool has_type(struct span unit, int length_size, int type)
 {
     struct span nal;
-    while (next_nal(&unit, length_size, &nal)) {
-        if (nal_type(nal) == type) {
+    while (avc_next_nal(&unit, length_size, &nal)) {
+        if (avc_nal_type(nal) == type) {
             return true;
         }
     }
     return false;
 }
 
-bool annexb_is_idr(struct span unit, int length_size)
-{
-    return has_type(unit, length_size, NAL_IDR);
-}
-
 enum err annexb_put_unit(struct buf *out, struct span unit, int length_size, struct span sets)
 {
     size_t before = out->len;
     enum err e = buf_put(out, span_of(delimiter, sizeof delimiter));
-    if (e == ERR_OK && sets.len > 0 && !has_type(unit, length_size, NAL_SPS)) {
+    if (e == ERR_OK && sets.len > 0 && !has_type(unit, length_size, AVC_NAL_SPS)) {
         e = buf_put(out, sets);
     }
     size_t n = 0;
     struct span nal;
-    while (e == ERR_OK && next_nal(&unit, length_size, &nal)) {
-        if (nal_type(nal) != NAL_AUD) {
+    while (e == ERR_OK && avc_next_nal(&unit, length_size, &nal)) {
+        if (avc_nal_type(nal) != AVC_NAL_AUD) {
             e = put_nal(out, nal);
             n++;
         }

@@ -21,7 +21,4 @@ enum err annexb_put_config(struct buf *out, struct span record, int *ret_length_
 enum err annexb_put_unit(struct buf *out, struct span unit, int length_size,
                          struct span sets) CHECKED;
 
-/* True when the unit has a slice of an IDR picture: parameter sets belong in front of it. */
-bool annexb_is_idr(struct span unit, int length_size);
-
 #endif

@@ -3,8 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NAL_TYPE_IDR      5
-#define NAL_TYPE_SPS      7
+#define NAL_TYPE_MASK     31
 #define SPS_BYTES_MAX     1024 /* what is looked at; all we want stands in front of that */
 #define SPS_POC_CYCLE_MAX 255
 #define SAR_EXTENDED      255
@@ -243,7 +242,7 @@ static void read_aspect(struct bits *b, struct avc_sps *sps)
 
 enum err avc_sps_parse(struct span nal, struct avc_sps *ret_sps)
 {
-    if (nal.len < 4 || (nal.data[0] & 0x80) != 0 || (nal.data[0] & 31) != NAL_TYPE_SPS) {
+    if (nal.len < 4 || (nal.data[0] & 0x80) != 0 || avc_nal_type(nal) != AVC_NAL_SPS) {
         return ERR_PROTO;
     }
     struct bits b;
@@ -270,23 +269,40 @@ enum err avc_sps_parse(struct span nal, struct avc_sps *ret_sps)
     return ERR_OK;
 }
 
-bool avc_has_idr(struct span access_unit, int nal_length_size)
+bool avc_next_nal(struct span *access_unit, int nal_length_size, struct span *ret_nal)
 {
-    while (access_unit.len > (size_t)nal_length_size) {
+    for (;;) {
         size_t len = 0;
         for (int i = 0; i < nal_length_size; i++) {
-            len = len << 8 | access_unit.data[i];
+            uint8_t byte;
+            if (span_read_u8(access_unit, &byte) != ERR_OK) {
+                return false;
+            }
+            len = len << 8 | byte;
         }
-        access_unit.data += nal_length_size;
-        access_unit.len -= (size_t)nal_length_size;
-        if (len > access_unit.len) {
+        struct span nal;
+        if (span_read_bytes(access_unit, len, &nal) != ERR_OK) {
             return false;
         }
-        if (len > 0 && (access_unit.data[0] & 31) == NAL_TYPE_IDR) {
+        if (nal.len > 0) {
+            *ret_nal = nal;
             return true;
         }
-        access_unit.data += len;
-        access_unit.len -= len;
+    }
+}
+
+int avc_nal_type(struct span nal)
+{
+    return nal.data[0] & NAL_TYPE_MASK;
+}
+
+bool avc_has_idr(struct span access_unit, int nal_length_size)
+{
+    struct span nal;
+    while (avc_next_nal(&access_unit, nal_length_size, &nal)) {
+        if (avc_nal_type(nal) == AVC_NAL_IDR) {
+            return true;
+        }
     }
     return false;
 }

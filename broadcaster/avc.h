@@ -32,6 +32,15 @@ struct avc_sps {
  * SPS, cut short or with impossible sizes. A cut after the picture size costs only the aspect. */
 enum err avc_sps_parse(struct span nal, struct avc_sps *ret_sps) CHECKED;
 
+#define AVC_NAL_IDR 5
+#define AVC_NAL_SPS 7
+#define AVC_NAL_AUD 9
+
+/* Takes the next NAL unit that has a byte at least from the front of an access unit (each behind
+ * its length); false at the end, or where the unit is cut short. */
+bool avc_next_nal(struct span *access_unit, int nal_length_size, struct span *ret_nal);
+int avc_nal_type(struct span nal);
+
 /* True when one of the NAL units (each behind its length) is a slice of an IDR picture. */
 bool avc_has_idr(struct span access_unit, int nal_length_size);
 

@@ -5,39 +5,43 @@ void cutter_init(struct cutter *c)
     *c = (struct cutter){0};
 }
 
-/* The even division of a GOP that is too long for one segment. */
-static int64_t time_cut_step(int64_t gop_ticks)
-{
-    if (gop_ticks <= CUTTER_LIMIT_TICKS) {
-        return CUTTER_LIMIT_TICKS;
-    }
-    int64_t n = (gop_ticks + CUTTER_TARGET_TICKS - 1) / CUTTER_TARGET_TICKS;
-    return gop_ticks / n;
-}
-
 static bool begins_at_idr(const struct cutter *c, int64_t elapsed)
 {
     int64_t slack = c->last_step / 2;
     if (elapsed + slack >= CUTTER_TARGET_TICKS) {
         return true;
     }
-    /* An IDR inside a segment that has none at its start is worth a shorter segment. */
+    /* An IDR inside a segment that has none at its start is worth a shorter segment, and so is the
+     * last one that comes before the limit. */
     return elapsed + slack >= CUTTER_MIN_TICKS &&
-           (!c->independent || c->gop_ticks > CUTTER_LIMIT_TICKS);
+           (!c->independent || elapsed + c->gop_ticks > CUTTER_LIMIT_TICKS);
 }
 
+/* Whether all pictures up to the newest one shown have come, so that none that follows is shown
+ * before it. The last packet in decoding order then has the DTS that belongs to the newest picture:
+ * as far before its PTS as at the IDR. */
+static bool closed_in_showing(const struct cutter *c)
+{
+    return c->newest_pts - c->last_dts <= c->delay + c->last_step / 2;
+}
+
+/* Elsewhere than at an IDR. What is shown across a cut would be shown twice, or out of order, where
+ * each segment is transcoded for itself: as long as there is time, a better place is waited for. */
 static bool begins_on_time(const struct cutter *c, int64_t elapsed)
 {
-    int64_t slack = c->last_step / 2;
-    int64_t step = time_cut_step(c->gop_ticks);
-    if (step < CUTTER_LIMIT_TICKS) {
-        /* Not just before the IDR that the division aims at. */
-        int64_t until_idr = c->idr_dts + c->gop_ticks - (c->start + elapsed);
-        if (elapsed + slack >= step && until_idr > step / 2) {
-            return true;
-        }
+    if (elapsed + c->last_step > CUTTER_LIMIT_TICKS) {
+        return true;
     }
-    return elapsed + c->last_step > CUTTER_LIMIT_TICKS;
+    if (!closed_in_showing(c)) {
+        return false;
+    }
+    int64_t until_idr = c->gop_ticks > 0 ? c->idr_dts + c->gop_ticks - c->start : 0;
+    if (until_idr > CUTTER_LIMIT_TICKS) {
+        /* The even division of what is left of a GOP that is too long for one segment. */
+        int64_t n = (until_idr + CUTTER_TARGET_TICKS - 1) / CUTTER_TARGET_TICKS;
+        return elapsed + c->last_step / 2 >= until_idr / n;
+    }
+    return until_idr < elapsed && c->delay > 0 && elapsed >= CUTTER_SEEK_TICKS;
 }
 
 static void note_idr(struct cutter *c, const struct packet *p)
@@ -46,6 +50,7 @@ static void note_idr(struct cutter *c, const struct packet *p)
         c->gop_ticks = p->dts - c->idr_dts;
     }
     c->idr_dts = p->dts;
+    c->delay = p->pts - p->dts;
 }
 
 struct cut cutter_push(struct cutter *c, const struct packet *p, bool force)
@@ -60,23 +65,24 @@ struct cut cutter_push(struct cutter *c, const struct packet *p, bool force)
     if (c->open) {
         c->last_step = p->dts - c->last_dts;
     }
+    if (idr) {
+        note_idr(c, p);
+    }
     if (!c->open || force) {
         cut.begins = true;
     } else {
         cut.begins = idr ? begins_at_idr(c, elapsed) : begins_on_time(c, elapsed);
     }
-    if (idr) {
-        note_idr(c, p);
-    }
     if (cut.begins) {
-        cut.closed_duration = elapsed;
+        cut.hole = elapsed > CUTTER_LONGEST_TICKS;
+        cut.closed_duration = cut.hole ? CUTTER_LIMIT_TICKS : elapsed;
         cut.independent = idr;
         c->independent = idr;
         c->start = p->dts;
         c->open = true;
     }
     c->last_dts = p->dts;
-    cut.part = (uint32_t)((p->dts - c->start) / CUTTER_PART_TICKS);
+    c->newest_pts = cut.begins || p->pts > c->newest_pts ? p->pts : c->newest_pts;
     return cut;
 }
 
@@ -87,6 +93,7 @@ int64_t cutter_close(struct cutter *c)
     }
     int64_t step = c->last_step > 0 ? c->last_step : TICKS_PER_S / 30;
     int64_t duration = c->last_dts - c->start + step;
+    duration = duration < CUTTER_LONGEST_TICKS ? duration : CUTTER_LONGEST_TICKS;
     cutter_init(c);
     return duration;
 }

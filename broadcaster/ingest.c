@@ -1,17 +1,21 @@
 #include "broadcaster/ingest.h"
 
-#include <netdb.h>
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/mem.h"
 #include "broadcaster/ingest_connection.h"
+#include "run/listen.h"
 #include "run/log.h"
 
-#define BACKLOG      128
-#define SWEEP_MAX_MS 250
-#define SWEEP_MIN_MS 10
+#define ACCEPTS_AT_ONCE 64 /* then the others get their turn */
+#define ACCEPT_AGAIN_MS 1000
+#define SWEEP_MAX_MS    250
+#define SWEEP_MIN_MS    10
 
 static void free_ingest(struct ingest *i)
 {
@@ -32,23 +36,46 @@ void ingest_handle_closed(struct ingest *i)
 
 static void listener_closed(uv_handle_t *h)
 {
-    ingest_handle_closed(h->data);
+    struct ingest *i = h->data;
+    close(i->listener_fd);
+    ingest_handle_closed(i);
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+/* Not libuv's own listener: that one never returns while no file is left. */
+static void on_readable(uv_poll_t *poll, int status, int events)
 {
-    struct ingest *i = listener->data;
-    if (status < 0) {
-        log_warn("ingest", "accept_failed", "reason=\"%s\"", uv_strerror(status));
-        return;
+    struct ingest *i = poll->data;
+    for (int n = 0; n < ACCEPTS_AT_ONCE; n++) {
+        int fd = accept4(i->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            connection_accept(i, fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            log_warn("ingest", "accept_failed",
+                     "%s: new connections wait until others close; raise the limit (ulimit -n, or "
+                     "LimitNOFILE of the service)",
+                     strerror(errno));
+            uv_poll_stop(&i->listener);
+            i->accept_again_ms = (int64_t)uv_now(loop_uv(i->loop)) + ACCEPT_AGAIN_MS;
+        }
+        return; /* all taken, or the peer has gone already */
     }
-    connection_accept(i);
+}
+
+static void listen_on(struct ingest *i)
+{
+    i->accept_again_ms = 0;
+    uv_poll_start(&i->listener, UV_READABLE, on_readable);
 }
 
 static void on_sweep(void *arg)
 {
     struct ingest *i = arg;
     int64_t now = (int64_t)uv_now(loop_uv(i->loop));
+    if (i->accept_again_ms != 0 && now >= i->accept_again_ms) {
+        listen_on(i);
+    }
     LIST_EACH (&i->connections, node, next) {
         connection_sweep(LIST_ITEM(node, struct publisher, node), now);
     }
@@ -67,50 +94,29 @@ static int64_t sweep_interval(const struct ingest_config *c)
     return ms > SWEEP_MIN_MS ? ms : SWEEP_MIN_MS;
 }
 
-static enum err bind_and_listen(struct ingest *i, const char **ret_why)
-{
-    const struct addr *a = &i->config.addr;
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_family = AF_UNSPEC};
-    struct addrinfo *found = NULL;
-    char port[16];
-    snprintf(port, sizeof port, "%d", a->port);
-    int e = getaddrinfo(a->host[0] != '\0' ? a->host : NULL, port, &hints, &found);
-    if (e != 0) {
-        *ret_why = gai_strerror(e);
-        return ERR_IO;
-    }
-    e = uv_tcp_bind(&i->listener, found->ai_addr, 0);
-    freeaddrinfo(found);
-    if (e == 0) {
-        e = uv_listen((uv_stream_t *)&i->listener, BACKLOG, on_connection);
-    }
-    if (e != 0) {
-        *ret_why = uv_strerror(e);
-        return ERR_IO;
-    }
-    return ERR_OK;
-}
-
 enum err ingest_create(struct loop *l, const struct ingest_config *config,
                        const struct ingest_handler *handler, void *arg, struct ingest **ret_ingest,
                        const char **ret_why)
 {
+    int fd, port;
+    enum err e = listen_tcp(&config->addr, &fd, &port, ret_why);
+    if (e != ERR_OK) {
+        return e;
+    }
     struct ingest *i = mem_alloc(sizeof *i);
     i->loop = l;
     i->config = *config;
     i->handler = handler;
     i->arg = arg;
     list_init(&i->connections);
-    uv_tcp_init(loop_uv(l), &i->listener);
+    i->listener_fd = fd;
+    i->port = port;
+    if (uv_poll_init(loop_uv(l), &i->listener, fd) != 0) {
+        abort(); /* a socket of our own: cannot be refused */
+    }
     i->listener.data = i;
     i->handles = 1;
-    enum err e = bind_and_listen(i, ret_why);
-    if (e != ERR_OK) {
-        uv_close((uv_handle_t *)&i->listener, listener_closed);
-        return e;
-    }
+    listen_on(i);
     i->sweep_ms = sweep_interval(config);
     i->sweep = loop_timer_create(l, on_sweep, i);
     loop_timer_start(i->sweep, i->sweep_ms, i->sweep_ms);
@@ -130,15 +136,20 @@ void ingest_close(struct ingest *i, void (*done)(void *arg), void *arg)
     uv_close((uv_handle_t *)&i->listener, listener_closed);
 }
 
+void ingest_destroy(struct ingest *i)
+{
+    if (i == NULL) {
+        return;
+    }
+    if (i->sweep != NULL) {
+        ingest_close(i, NULL, NULL);
+    }
+    i->done = NULL;
+}
+
 int ingest_port(const struct ingest *i)
 {
-    struct sockaddr_storage name;
-    int len = sizeof name;
-    if (uv_tcp_getsockname(&i->listener, (struct sockaddr *)&name, &len) != 0) {
-        return i->config.addr.port;
-    }
-    return name.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&name)->sin6_port)
-                                      : ntohs(((struct sockaddr_in *)&name)->sin_port);
+    return i->port;
 }
 
 struct ingest_counters ingest_counters(const struct ingest *i)

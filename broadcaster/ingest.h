@@ -65,9 +65,17 @@ int ingest_port(const struct ingest *i);
  * never from inside this call. May be called from within on_track and on_packet. */
 void publisher_close(struct publisher *p, const char *code, const char *text);
 
+/* Reads nothing from a publisher for so long: the network then holds it back. What was read before
+ * still comes. A longer pause that is under way stands. */
+void publisher_pause(struct publisher *p, int64_t for_ms);
+
 /* Stops listening, closes all (on_end for each, before this returns), then calls done(arg) on the
  * loop; the ingest is gone by then. */
 void ingest_close(struct ingest *i, void (*done)(void *arg), void *arg);
+
+/* Closes all without a word to anybody but on_end, unless ingest_close has been called: then that
+ * one's done is not called any more. Memory is freed as the loop runs on. Takes NULL. */
+void ingest_destroy(struct ingest *i);
 
 struct ingest_counters ingest_counters(const struct ingest *i);
 

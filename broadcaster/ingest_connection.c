@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "run/events.h"
@@ -122,9 +123,15 @@ static void flush(struct publisher *p)
     }
 }
 
+static void resume_reading(struct publisher *p);
+
 static void drain(struct publisher *p, const char *reason)
 {
     end_publish(p, reason, 0);
+    resume_reading(p);
+    if (p->phase == CONNECTION_CLOSING) {
+        return;
+    }
     if (!p->writing && rtmp_session_output(p->session)->len == 0) {
         close_now(p, reason);
         return;
@@ -218,6 +225,26 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     }
 }
 
+static void resume_reading(struct publisher *p)
+{
+    if (p->paused_until_ms != 0) {
+        p->paused_until_ms = 0;
+        p->last_read_ms = now_ms(p->ingest);
+        if (uv_read_start((uv_stream_t *)&p->tcp, give_buffer, on_read) != 0) {
+            close_now(p, "the connection broke");
+        }
+    }
+}
+
+void publisher_pause(struct publisher *p, int64_t for_ms)
+{
+    int64_t until = now_ms(p->ingest) + for_ms;
+    if (p->phase == CONNECTION_OPEN && until > p->paused_until_ms) {
+        p->paused_until_ms = until;
+        uv_read_stop((uv_stream_t *)&p->tcp);
+    }
+}
+
 /* --- accepting --- */
 
 static bool read_peer(struct publisher *p)
@@ -274,7 +301,7 @@ static void set_socket_options(struct publisher *p)
     }
 }
 
-void connection_accept(struct ingest *i)
+void connection_accept(struct ingest *i, int fd)
 {
     struct publisher *p = mem_alloc(sizeof *p);
     p->ingest = i;
@@ -284,7 +311,12 @@ void connection_accept(struct ingest *i)
     i->handles++;
     list_push_back(&i->connections, &p->node);
     i->counters.connections++;
-    if (uv_accept((uv_stream_t *)&i->listener, (uv_stream_t *)&p->tcp) != 0 || !read_peer(p)) {
+    if (uv_tcp_open(&p->tcp, fd) != 0) {
+        close(fd);
+        close_now(p, "");
+        return;
+    }
+    if (!read_peer(p)) {
         close_now(p, "");
         return;
     }
@@ -336,6 +368,10 @@ void connection_sweep(struct publisher *p, int64_t now)
         }
     } else if (p->ending) {
         drain(p, p->ending_text);
+    } else if (p->paused_until_ms != 0) {
+        if (now >= p->paused_until_ms) {
+            resume_reading(p);
+        }
     } else if (p->admitted) {
         sweep_publishing(p, now);
     } else {

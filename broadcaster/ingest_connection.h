@@ -18,7 +18,10 @@ struct ingest {
     const struct ingest_handler *handler;
     void *arg;
     struct ingest_counters counters;
-    uv_tcp_t listener;
+    uv_poll_t listener;
+    int listener_fd;
+    int port;
+    int64_t accept_again_ms; /* 0: connections are taken */
     struct loop_timer *sweep;
     int64_t sweep_ms;
     struct list connections; /* struct publisher.node */
@@ -44,6 +47,7 @@ struct publisher {
     unsigned char address[16];        /* IPv4 in its mapped form */
     int64_t deadline_ms;              /* OPEN: to publish by; DRAINING: to be gone by */
     int64_t last_read_ms;
+    int64_t paused_until_ms; /* 0: it is read from */
     bool feeding;
     bool refused;
     bool admitted;
@@ -57,8 +61,8 @@ struct publisher {
     struct buf sending;
 };
 
-/* Takes the connection that waits at the listener; over the limits it is closed at once. */
-void connection_accept(struct ingest *i);
+/* Takes a connected socket; over the limits it is closed at once. */
+void connection_accept(struct ingest *i, int fd);
 
 /* Acts on deadlines and on publisher_close. */
 void connection_sweep(struct publisher *p, int64_t now_ms);

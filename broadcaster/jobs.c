@@ -34,7 +34,8 @@ struct job {
     size_t sent;
     uint32_t seq;
     bool last_sent;
-    bool failed; /* nothing more is sent; settles as gaps when the source is known */
+    bool failed;               /* nothing more is sent; settles as gaps when the source is known */
+    enum jobs_failure failure; /* the first one */
     unsigned openings;
     struct segment *source; /* NULL until the segment is complete */
     int64_t complete_ms;
@@ -53,6 +54,9 @@ struct job_stream {
     size_t n;
     struct list jobs;
     size_t n_jobs;
+    uint64_t lost_in_a_row;
+    uint32_t history; /* of the last segments, the newest in bit 0: 1 = all rungs came */
+    unsigned n_history;
 };
 
 struct jobs {
@@ -83,6 +87,34 @@ void jobs_destroy(struct jobs *j)
 struct jobs_counters jobs_counters(const struct jobs *j)
 {
     return j->counters;
+}
+
+const char *jobs_failure_code(enum jobs_failure f)
+{
+    static const char *const codes[] = {"Transcode",       "OrchestratorBusy", "LostSegment",
+                                        "NoOrchestrators", "UnknownResponse",  "SaveData"};
+    return codes[f];
+}
+
+static void remember(struct job_stream *s, bool success)
+{
+    s->history = s->history << 1 | success;
+    s->n_history += s->n_history < JOBS_HISTORY;
+}
+
+double jobs_success_rate(const struct jobs *j)
+{
+    double sum = 0;
+    unsigned n = 0;
+    LIST_EACH (&j->streams, sn, sn_next) {
+        const struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        if (s->n_history > 0) {
+            uint32_t last = s->history & ((1u << s->n_history) - 1);
+            sum += (double)__builtin_popcount(last) / s->n_history;
+            n++;
+        }
+    }
+    return n > 0 ? sum / n : 1;
 }
 
 static void job_destroy(struct job_stream *s, struct job *job)
@@ -254,14 +286,32 @@ static void emit_lost(const struct job_stream *s, const struct job *job, const c
     event_end(j);
 }
 
+/* Whatever keeps rungs from coming lasts: it is told when it begins and when it is over. */
+static void tell_loss(struct job_stream *s, const struct job *job, const char *reason)
+{
+    enum log_level level = s->lost_in_a_row++ == 0 ? LOG_WARN : LOG_DEBUG;
+    log_line(level, "jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
+             reason);
+}
+
+static void tell_done(struct job_stream *s, const struct job *job)
+{
+    if (s->lost_in_a_row > 0) {
+        log_info("jobs", "rungs_are_back", "stream=%s msn=%" PRIu64 " lost=%" PRIu64, s->id,
+                 job->msn, s->lost_in_a_row);
+        s->lost_in_a_row = 0;
+    }
+}
+
 /* What is not there yet will not come: gaps. Destroys the job unless its source is still growing.
  */
-static void give_up(struct job_stream *s, struct job *job, const char *reason)
+static void give_up(struct job_stream *s, struct job *job, enum jobs_failure why,
+                    const char *reason)
 {
+    job->failure = job->failed ? job->failure : why;
     if (!job->failed) {
         emit_lost(s, job, reason);
-        log_warn("jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
-                 reason);
+        tell_loss(s, job, reason);
     }
     job->failed = true;
     cancel_on_wire(s->owner, job, reason);
@@ -269,6 +319,8 @@ static void give_up(struct job_stream *s, struct job *job, const char *reason)
         return;
     }
     s->owner->counters.given_up++;
+    s->owner->counters.given_up_by[job->failure]++;
+    remember(s, false);
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].settled) {
             settle_rung(s, job, i, true);
@@ -285,7 +337,7 @@ static bool job_pump(struct job_stream *s, struct job *job)
     if (e != ERR_OK && e != ERR_AGAIN) {
         char reason[96];
         snprintf(reason, sizeof reason, "it cannot be sent to the orchestrator: %s", err_text(e));
-        give_up(s, job, reason);
+        give_up(s, job, JOBS_FAILED_INPUT, reason);
     }
     return e != ERR_AGAIN;
 }
@@ -357,7 +409,7 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
         s->owner->counters.refused_units++;
         log_warn("jobs", "bad_rung_unit", "stream=%s msn=%" PRIu64 " rung=%u part=%u: %s", s->id,
                  job->msn, u->rung, u->part, err_text(e));
-        give_up(s, job, "the orchestrator sent a unit that does not fit");
+        give_up(s, job, JOBS_FAILED_BAD_ANSWER, "the orchestrator sent a unit that does not fit");
         return;
     }
     jobs_rate_spend(&s->rates[i], u);
@@ -366,6 +418,8 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
     }
     if (all_settled(s, job)) {
         s->owner->counters.done++;
+        tell_done(s, job);
+        remember(s, true);
         job_destroy(s, job);
     }
 }
@@ -385,7 +439,8 @@ void jobs_on_message(struct jobs *j, const struct link_msg *m, struct blob *payl
     case LINK_JOB_REFUSE:
         j->counters.failed++;
         job->wire_id = 0;
-        give_up(s, job, m->reason);
+        give_up(s, job, m->type == LINK_JOB_REFUSE ? JOBS_FAILED_BUSY : JOBS_FAILED_TRANSCODE,
+                m->reason);
         break;
     default:
         break; /* JOB_ACCEPT and JOB_DONE tell nothing that the units do not */
@@ -399,7 +454,7 @@ void jobs_tick(struct jobs *j, int64_t now_ms)
         LIST_EACH (&s->jobs, jn, jn_next) {
             struct job *job = LIST_ITEM(jn, struct job, node);
             if (job->source != NULL && now_ms - job->complete_ms > j->deadline_ms) {
-                give_up(s, job,
+                give_up(s, job, j->connected ? JOBS_FAILED_LATE : JOBS_FAILED_NO_ORCHESTRATOR,
                         j->connected ? "no transcoder finished it in time"
                                      : "there is no orchestrator");
             }
@@ -462,8 +517,12 @@ static struct job *open_job(struct job_stream *s)
 
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
 {
+    if (s->n == 0) {
+        return; /* there is nothing to transcode to */
+    }
     if (s->n_jobs >= JOBS_PER_STREAM_MAX) {
         give_up(s, LIST_ITEM(s->jobs.next, struct job, node),
+                s->owner->connected ? JOBS_FAILED_LATE : JOBS_FAILED_NO_ORCHESTRATOR,
                 "transcoding is too far behind the source");
     }
     struct job *job = mem_alloc(sizeof *job);
@@ -505,7 +564,7 @@ void jobs_packet(struct job_stream *s, const struct packet *p)
     }
     enum err e = add_input(job, p);
     if (e != ERR_OK) {
-        give_up(s, job, err_text(e));
+        give_up(s, job, JOBS_FAILED_INPUT, err_text(e));
         return;
     }
     job_pump(s, job);
@@ -520,7 +579,7 @@ void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t no
     job->source = segment_ref(source);
     job->complete_ms = now_ms;
     if (job->failed) {
-        give_up(s, job, "its job had failed");
+        give_up(s, job, job->failure, "its job had failed");
         return;
     }
     job_pump(s, job);

@@ -42,10 +42,30 @@ void jobs_tick(struct jobs *j, int64_t now_ms);
 /* True when no job is unfinished. */
 bool jobs_idle(const struct jobs *j);
 
+/* Why a segment's rungs were given up. */
+enum jobs_failure {
+    JOBS_FAILED_TRANSCODE,       /* transcoders could not */
+    JOBS_FAILED_BUSY,            /* the orchestrator did not take it */
+    JOBS_FAILED_LATE,            /* not within the deadline */
+    JOBS_FAILED_NO_ORCHESTRATOR, /* none was connected */
+    JOBS_FAILED_BAD_ANSWER,      /* the orchestrator sent what does not fit */
+    JOBS_FAILED_INPUT,           /* larger than this broadcaster keeps */
+    JOBS_FAILURES_
+};
+
+/* As the field's metrics call it: "Transcode". */
+const char *jobs_failure_code(enum jobs_failure f);
+
 struct jobs_counters {
     uint64_t opened, reopened, done, given_up, failed, refused_units;
+    uint64_t given_up_by[JOBS_FAILURES_];
 };
 struct jobs_counters jobs_counters(const struct jobs *j);
+
+/* The part of the last JOBS_HISTORY segments of each stream whose rungs all came, averaged over the
+ * streams; 1 when there are none. */
+#define JOBS_HISTORY 30
+double jobs_success_rate(const struct jobs *j);
 
 /* rungs[i] is the rendition of ladder[i]; both borrowed for the stream's life; id copied. */
 struct job_stream *jobs_stream_create(struct jobs *j, const char *id,

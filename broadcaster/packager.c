@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "broadcaster/annexb.h"
+#include "broadcaster/avc.h"
 
 #define IO_BYTES       32768
 #define TS_PACKET      188
@@ -203,7 +204,7 @@ static enum err write_packet(struct muxer *m, AVStream *stream, const struct pac
 static enum err write_video(struct muxer *m, const struct packet *p)
 {
     static const uint8_t padding[AV_INPUT_BUFFER_PADDING_SIZE];
-    bool join = !m->any[TRACK_VIDEO] || annexb_is_idr(p->data, m->length_size);
+    bool join = !m->any[TRACK_VIDEO] || avc_has_idr(p->data, m->length_size);
     struct span sets = join ? buf_span(&m->sets) : span_of(NULL, 0);
     buf_clear(&m->unit);
     enum err e = annexb_put_unit(&m->unit, p->data, m->length_size, sets);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "broadcaster/cutter.h"
@@ -23,17 +24,16 @@ struct rendition {
     size_t n_expected;
     struct segment *kept[RENDITION_KEPT];
     size_t n_kept;
-    int target_duration_s;
-    uint64_t discontinuities_left; /* that have left the playlist */
+    uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
     uint64_t last, count, gaps;
+    struct rung_figures *figures; /* may be NULL */
 };
 
 struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name)
 {
     struct rendition *r = mem_alloc(sizeof *r);
     r->board = board;
-    r->target_duration_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
     snprintf(r->stream_id, sizeof r->stream_id, "%s", stream_id);
     snprintf(r->variant.name, sizeof r->variant.name, "%s", name);
     return r;
@@ -51,6 +51,11 @@ void rendition_destroy(struct rendition *r)
         segment_unref(r->kept[i]);
     }
     mem_free(r);
+}
+
+void rendition_set_figures(struct rendition *r, struct rung_figures *figures)
+{
+    r->figures = figures;
 }
 
 const char *rendition_name(const struct rendition *r)
@@ -74,10 +79,10 @@ static void publish(struct rendition *r)
         return;
     }
     struct window *w = window_create(r->kept, r->n_kept, listed(r));
-    w->target_duration_s = r->target_duration_s;
+    w->target_duration_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
     w->discontinuity_sequence = r->discontinuities_left;
     w->show_discontinuity_sequence = r->discontinuities_left > 0;
-    w->ended = r->ended;
+    w->ended = r->ended && r->n_expected == 0; /* nothing may follow EXT-X-ENDLIST */
     board_publish(r->board, r->stream_id, &r->variant, w);
     window_unref(w);
 }
@@ -97,30 +102,50 @@ static void measure(struct rendition *r, const struct segment *s)
             r->variant.bandwidth_bps = bps;
         }
     }
-    int seconds = (int)((info->duration + TICKS_PER_S / 2) / TICKS_PER_S);
-    if (seconds > r->target_duration_s) {
-        r->target_duration_s = seconds;
-    }
+}
+
+static void drop_oldest(struct rendition *r)
+{
+    segment_unref(r->kept[0]);
+    r->n_kept--;
+    memmove(r->kept, r->kept + 1, r->n_kept * sizeof r->kept[0]);
 }
 
 static void keep(struct rendition *r, struct segment *s)
 {
     if (r->n_kept == RENDITION_KEPT) {
-        segment_unref(r->kept[0]);
-        memmove(r->kept, r->kept + 1, (RENDITION_KEPT - 1) * sizeof r->kept[0]);
-        r->n_kept--;
+        drop_oldest(r);
     }
     if (r->n_kept >= RENDITION_LISTED &&
         segment_info(r->kept[r->n_kept - RENDITION_LISTED])->discontinuity) {
         r->discontinuities_left++;
     }
     r->kept[r->n_kept++] = s;
+    while (r->n_kept > RENDITION_LISTED && rendition_bytes(r) > RENDITION_BYTES_MAX) {
+        drop_oldest(r);
+    }
+}
+
+static void count(struct rung_figures *f, const struct segment_info *info)
+{
+    if (f == NULL) {
+        return;
+    }
+    if (info->gap) {
+        f->gaps++;
+    } else {
+        f->appeared++;
+        histogram_observe(&f->latency, clock_mono_us() - info->closed_ms * 1000);
+    }
 }
 
 static void add(struct rendition *r, struct segment *s)
 {
     const struct segment_info *info = segment_info(s);
     if (info->gap && r->count == 0) {
+        /* Left out, but counted: the same content has the same number on all renditions (RFC 8216,
+         * 6.2.4). */
+        r->discontinuities_left += info->discontinuity;
         segment_unref(s);
         return;
     }
@@ -130,6 +155,7 @@ static void add(struct rendition *r, struct segment *s)
         r->last = info->msn;
     }
     r->count++;
+    count(r->figures, info);
     measure(r, s);
     keep(r, s);
 }

@@ -9,16 +9,23 @@
 #include <stdint.h>
 
 #include "broadcaster/board.h"
+#include "broadcaster/figures.h"
 #include "broadcaster/segment.h"
 
 #define RENDITION_LISTED 6  /* segments in the playlist */
 #define RENDITION_KEPT   12 /* segments that can be fetched */
+
+/* Past this the segments that are not listed any more are given up early. */
+#define RENDITION_BYTES_MAX (128 * 1024 * 1024)
 
 struct rendition;
 
 /* name at most RENDITION_NAME_MAX. The board is borrowed. */
 struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name);
 void rendition_destroy(struct rendition *r); /* takes NULL; the board keeps its snapshot */
+
+/* Counts there what is published from now on; borrowed. NULL, as at first: nowhere. */
+void rendition_set_figures(struct rendition *r, struct rung_figures *figures);
 
 const char *rendition_name(const struct rendition *r);
 
@@ -33,7 +40,8 @@ void rendition_expect(struct rendition *r, uint64_t msn);
  * Publishes what is complete in order. A gap before the first content is left out. */
 void rendition_settle(struct rendition *r, struct segment *s);
 
-/* Prints EXT-X-ENDLIST from now on, or takes it back when the publisher returned. */
+/* Prints EXT-X-ENDLIST once all that is expected has been settled, or takes it back when the
+ * publisher returned. */
 void rendition_set_ended(struct rendition *r, bool ended);
 
 /* Highest published number with content; 0 when none. */

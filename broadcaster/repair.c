@@ -52,3 +52,10 @@ void repair_packet(struct repair *r, struct packet *p)
         r->newest = dts;
     }
 }
+
+void repair_counters_add(struct repair_counters *to, const struct repair_counters *from)
+{
+    to->dts_not_rising += from->dts_not_rising;
+    to->pts_below_dts += from->pts_below_dts;
+    to->jumps += from->jumps;
+}

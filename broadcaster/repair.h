@@ -32,6 +32,9 @@ struct repair {
 
 void repair_init(struct repair *r);
 
+/* to += from. */
+void repair_counters_add(struct repair_counters *to, const struct repair_counters *from);
+
 /* The publisher's clock starts anew (it came back): the next packet continues the timeline after
  * what was given out. */
 void repair_restart(struct repair *r);

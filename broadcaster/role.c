@@ -5,13 +5,17 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broadcaster/api.h"
+#include "broadcaster/capacity.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publish_name.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
 #include "run/addr.h"
+#include "run/avlog.h"
 #include "run/events.h"
+#include "run/files.h"
 #include "run/log.h"
 #include "run/metrics.h"
 
@@ -42,11 +46,12 @@ static const struct option options[] = {
      "Where publishers connect."},
     {"httpAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(http_addr), "HOST:PORT",
      "Where viewers connect."},
-    {"orchAddr", OPTION_STRING, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
+    {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
      "The orchestrator, without which only the source is served; the first of a list is used."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
-     "The secret shared with an orchestrator on another host; not needed on the same one."},
-    {"transcodingOptions", OPTION_STRING, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
+     "For an orchestrator on another host: the secret shared with it, a file whose first line it "
+     "is, or a credential file."},
+    {"transcodingOptions", OPTION_LIST, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
      FIELD(transcoding_options), "RUNG[,...]", "The rungs that each stream is transcoded to."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
      "Serves the newest stream as /stream/current.m3u8 too."},
@@ -67,6 +72,7 @@ static const struct option options[] = {
 };
 
 struct broadcaster {
+    struct api api; /* of the control API */
     struct daemon *daemon;
     struct board *board;
     struct numbers *numbers;
@@ -76,6 +82,7 @@ struct broadcaster {
     struct ingest *ingest;
     struct viewers *viewers;
     struct loop_timer *tick;
+    struct capacity capacity;
     int64_t stop_by_ms; /* 0 until the ingest has closed at the end */
 };
 
@@ -103,6 +110,7 @@ static enum err on_publish(void *arg, struct publisher *p, const struct ingest_r
     const char *why = "";
     enum err e = publish_name_parse(r->path, &name);
     if (e != ERR_OK) {
+        streams_figures(b->streams)->streams_refused++;
         return refuse(refusal, "NetStream.Publish.BadName",
                       "the stream's name may have letters, digits and . _ - ~, up to 128 bytes", e);
     }
@@ -130,14 +138,25 @@ static void on_track(void *arg, void *stream, struct track *track)
 
 static void on_packet(void *arg, void *stream, const struct packet *packet)
 {
+    struct broadcaster *b = arg;
     struct publication *pub = stream;
-    if (pub->closing || stream_packet(pub->stream, packet, clock_mono_ms()) == ERR_OK) {
+    if (pub->closing) {
         return;
     }
-    pub->closing = true;
-    publisher_close(
-        pub->publisher, "NetStream.Publish.Failed",
-        "a segment of this stream is larger than the server can hold: lower the bitrate");
+    struct figures *f = streams_figures(b->streams);
+    uint64_t listed = f->source.appeared;
+    if (stream_packet(pub->stream, packet, clock_mono_ms()) != ERR_OK) {
+        pub->closing = true;
+        publisher_close(pub->publisher, "NetStream.Publish.Failed", stream_why(pub->stream));
+        return;
+    }
+    if (f->source.appeared != listed) {
+        histogram_observe(&f->listed_delay, clock_mono_us() - loop_now_ms(b->daemon->loop) * 1000);
+    }
+    int64_t wait_ms = stream_wait_ms(pub->stream);
+    if (wait_ms > 0) {
+        publisher_pause(pub->publisher, wait_ms);
+    }
 }
 
 static void on_end(void *arg, void *stream, const char *reason, int orderly)
@@ -203,25 +222,14 @@ static enum err no_uplink(void *arg, const struct link_msg *m, struct blob *payl
 
 static enum err parse_ladder(const struct config *c, struct streams_config *s)
 {
-    struct span bad;
-    enum err e =
-        profile_parse_list(span_cstr(c->transcoding_options), s->ladder, &s->n_ladder, &bad);
-    if (e == ERR_LIMIT) {
-        log_error("broadcaster", "config", "-transcodingOptions: more than %d rungs",
-                  PROFILE_LADDER_MAX);
-    } else if (e == ERR_STATE) {
-        log_error("broadcaster", "config", "-transcodingOptions: \"%.*s\" stands there twice",
-                  (int)bad.len, (const char *)bad.data);
-    } else if (e != ERR_OK) {
-        char known[1024] = "";
-        size_t n, used = 0;
-        const struct profile *all = profile_all(&n);
-        for (size_t i = 0; i < n; i++) {
-            used += (size_t)snprintf(known + used, sizeof known - used, " %s", all[i].name);
-        }
-        log_error("broadcaster", "config",
-                  "-transcodingOptions: there is no rung \"%.*s\"; known are:%s", (int)bad.len,
-                  (const char *)bad.data, known);
+    char why[LADDER_WHY_MAX];
+    struct ladder l;
+    enum err e = ladder_parse(c->transcoding_options, &l, why);
+    if (e == ERR_OK) {
+        memcpy(s->ladder, l.rungs, sizeof s->ladder);
+        s->n_ladder = l.n;
+    } else {
+        log_error("broadcaster", "config", "-transcodingOptions: %s", why);
     }
     return e;
 }
@@ -260,13 +268,25 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     s.jobs = b->jobs;
     s.numbers = b->numbers;
     b->streams = streams_create(&s);
+    b->api = (struct api){b->streams, b->board, b->uplink};
     return ERR_OK;
+}
+
+static void measure_capacity(struct broadcaster *b)
+{
+    const struct capacity wanted = {VIEWER_CONNECTIONS_MAX, INGEST_CONNECTIONS_MAX};
+    if (!capacity_fit(files_limit(), &wanted, &b->capacity)) {
+        log_warn("broadcaster", "few_files",
+                 "only %ld files may be open: at most %d viewers' and %d RTMP connections at once; "
+                 "raise the limit (ulimit -n, or LimitNOFILE of the service)",
+                 files_limit(), b->capacity.viewers, b->capacity.ingest);
+    }
 }
 
 static enum err open_ingest(struct broadcaster *b, const struct config *c)
 {
     struct ingest_config i = {
-        .max_connections = INGEST_CONNECTIONS_MAX,
+        .max_connections = b->capacity.ingest,
         .max_per_address = (int)c->connections_per_address,
         .setup_timeout_ms = (int)c->setup_timeout_ms,
         .idle_timeout_ms = (int)c->idle_timeout_ms,
@@ -292,8 +312,8 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
         .threads = VIEWER_THREADS,
-        .max_connections = VIEWER_CONNECTIONS_MAX,
-        .max_per_address = VIEWER_CONNECTIONS_MAX,
+        .max_connections = b->capacity.viewers,
+        .max_per_address = b->capacity.viewers,
         .idle_timeout_s = VIEWER_IDLE_S,
     };
     enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
@@ -317,6 +337,7 @@ static void destroy(void *role)
 {
     struct broadcaster *b = role;
     loop_timer_destroy(b->tick);
+    ingest_destroy(b->ingest);
     viewers_destroy(b->viewers);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);
@@ -331,6 +352,8 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     const struct config *c = config;
     struct broadcaster *b = mem_alloc(sizeof *b);
     b->daemon = d;
+    avlog_install();
+    measure_capacity(b);
     b->board = board_create();
     enum err e = open_streams(b, c);
     if (e == ERR_OK) {
@@ -367,6 +390,7 @@ static void stop(void *role)
 static void status(void *role, struct json *object)
 {
     struct broadcaster *b = role;
+    api_status(&b->api, object);
     streams_status(b->streams, clock_mono_ms(), object);
     if (b->uplink != NULL) {
         uplink_status(b->uplink, object);
@@ -406,47 +430,84 @@ static void sentence(void *role, char *text, size_t size)
     snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
 }
 
-static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
+static void job_metrics(const struct jobs *jobs, struct metrics *m)
 {
-    metrics_family(out, name, METRIC_COUNTER, help);
-    metrics_sample(out, name, NULL, (double)value);
+    struct jobs_counters j = jobs_counters(jobs);
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_source_emerged_total",
+                "Segments offered for transcoding.", (double)j.opened);
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_total",
+                "Segments whose rungs all came.", (double)j.done);
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_all_appeared_total",
+                "Segments whose rungs were all listed.", (double)j.done);
+    const char *name = "livepeer_segment_transcode_failed_total";
+    metrics_family(m, name, METRIC_COUNTER, "Segments with a rung that was lost.");
+    for (int i = 0; i < JOBS_FAILURES_; i++) {
+        const char *code = jobs_failure_code((enum jobs_failure)i);
+        metrics_sample(m, name, (const char *const[]){"error_code", code, NULL},
+                       (double)j.given_up_by[i]);
+    }
+    metrics_one(m, METRIC_GAUGE, "livepeer_success_rate",
+                "Part of the last segments whose rungs all came, averaged over the streams.",
+                jobs_success_rate(jobs));
+    metrics_one(m, METRIC_COUNTER, "sbe_jobs_reopened_total",
+                "Segments offered again after a loss.", (double)j.reopened);
+    metrics_one(m, METRIC_COUNTER, "sbe_jobs_bad_answers_total",
+                "Results that did not fit their segment.", (double)j.refused_units);
 }
 
-static void metrics(void *role, struct buf *out)
+static void metrics(void *role, struct metrics *m)
 {
     struct broadcaster *b = role;
-    streams_metrics(b->streams, out);
+    streams_metrics(b->streams, m);
     if (b->uplink != NULL) {
-        uplink_metrics(b->uplink, out);
+        uplink_metrics(b->uplink, m);
     }
-    struct jobs_counters j = jobs_counters(b->jobs);
-    counter(out, "sbe_jobs_opened_total", "Segments offered for transcoding.", j.opened);
-    counter(out, "sbe_jobs_reopened_total", "Segments offered again after a loss.", j.reopened);
-    counter(out, "sbe_jobs_done_total", "Segments whose rungs all came.", j.done);
-    counter(out, "sbe_jobs_given_up_total", "Segments with a rung that was lost.", j.given_up);
+    job_metrics(b->jobs, m);
     struct viewers_counters v = viewers_counters(b->viewers);
-    counter(out, "sbe_http_requests_total", "Requests of viewers.", v.requests);
-    counter(out, "sbe_http_sent_bytes_total", "Bytes sent to viewers.", v.sent_bytes);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_requests_total", "Requests of viewers.",
+                (double)v.requests);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_sent_bytes_total", "Bytes sent to viewers.",
+                (double)v.sent_bytes);
+    metrics_one(m, METRIC_GAUGE, "sbe_http_connections", "Connections of viewers.",
+                (double)v.connections);
     if (b->ingest != NULL) {
         struct ingest_counters i = ingest_counters(b->ingest);
-        counter(out, "sbe_ingest_bytes_total", "Bytes received from publishers.", i.received_bytes);
-        counter(out, "sbe_ingest_refused_total", "Publishers refused.", i.refused);
-        counter(out, "sbe_ingest_protocol_errors_total", "Connections that broke the protocol.",
-                i.protocol_errors);
-        counter(out, "sbe_ingest_timeouts_total", "Connections that took too long.", i.timeouts);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_bytes_total", "Bytes received from publishers.",
+                    (double)i.received_bytes);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_refused_total", "Publishers refused.",
+                    (double)i.refused);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_protocol_errors_total",
+                    "Connections that broke the protocol.", (double)i.protocol_errors);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_timeouts_total",
+                    "Connections that took too long.", (double)i.timeouts);
     }
 }
+
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"rtmpAddr", "0.0.0.0:1935"},
+    {"httpAddr", "0.0.0.0:8935"},
+    {"orchAddr", "127.0.0.1:8936"},
+    {"transcodingOptions", "P144p30fps16x9"},
+    {"currentManifest", "true"},
+    {"cliAddr", "127.0.0.1:7935"},
+    {NULL, NULL},
+};
 
 const struct role broadcaster_role = {
     .name = "broadcaster",
+    .node_type = "bctr",
     .default_cli_addr_port = "7935",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
+    .samples = samples,
     .create = create,
     .stop = stop,
     .destroy = destroy,
     .status = status,
     .metrics = metrics,
+    .routes = api_routes,
+    .n_routes = API_ROUTES,
     .sentence = sentence,
 };

@@ -16,8 +16,31 @@ struct streams *streams_create(const struct streams_config *config)
 {
     struct streams *s = mem_alloc(sizeof *s);
     s->config = *config;
+    memcpy(s->ladder.rungs, config->ladder, sizeof s->ladder.rungs);
+    s->ladder.n = config->n_ladder;
+    figures_init(&s->figures);
     list_init(&s->list);
     return s;
+}
+
+void streams_set_ladder(struct streams *s, const struct ladder *ladder)
+{
+    s->ladder = *ladder;
+}
+
+const struct ladder *streams_ladder(const struct streams *s)
+{
+    return &s->ladder;
+}
+
+void streams_set_max_live(struct streams *s, size_t max)
+{
+    s->config.max_live = max;
+}
+
+struct figures *streams_figures(struct streams *s)
+{
+    return &s->figures;
 }
 
 static struct stream *find(struct streams *s, const char *id)
@@ -42,7 +65,8 @@ size_t streams_live(const struct streams *s)
 
 /* --- life of a stream --- */
 
-static struct stream *stream_create(struct streams *s, const char *id, int64_t wall_ms)
+static struct stream *stream_create(struct streams *s, const char *id, int64_t now_ms,
+                                    int64_t wall_ms)
 {
     const struct streams_config *c = &s->config;
     struct stream *st = mem_alloc(sizeof *st);
@@ -50,17 +74,24 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t w
     snprintf(st->id, sizeof st->id, "%s", id);
     repair_init(&st->repair);
     cutter_init(&st->cutter);
+    pace_init(&st->pace, now_ms);
+    st->why = "";
     packets_init(&st->video_packets);
     packets_init(&st->audio_packets);
     packets_init(&st->preroll);
     st->next_msn = numbers_first(c->numbers, wall_ms);
     st->source = rendition_create(c->board, id, "source");
-    for (size_t i = 0; i < c->n_ladder; i++) {
-        st->rungs[i] = rendition_create(c->board, id, c->ladder[i]->name);
+    rendition_set_figures(st->source, &s->figures.source);
+    st->ladder = s->ladder;
+    for (size_t i = 0; i < st->ladder.n; i++) {
+        const struct profile *p = st->ladder.rungs[i];
+        st->rungs[i] = rendition_create(c->board, id, p->name);
+        rendition_set_figures(st->rungs[i], figures_rung(&s->figures, p));
     }
-    st->jobs = jobs_stream_create(c->jobs, id, c->ladder, st->rungs, c->n_ladder);
+    st->jobs = jobs_stream_create(c->jobs, id, st->ladder.rungs, st->rungs, st->ladder.n);
     list_init(&st->node);
     s->count++;
+    s->figures.streams_created++;
     return st;
 }
 
@@ -70,7 +101,7 @@ static void stream_destroy(struct stream *st)
     jobs_stream_destroy(st->jobs);
     board_remove(s->config.board, st->id);
     rendition_destroy(st->source);
-    for (size_t i = 0; i < s->config.n_ladder; i++) {
+    for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_destroy(st->rungs[i]);
     }
     packets_fini(&st->video_packets);
@@ -79,8 +110,11 @@ static void stream_destroy(struct stream *st)
     track_unref(st->video);
     track_unref(st->next_video);
     track_unref(st->audio);
+    track_unref(st->next_audio);
     list_remove(&st->node);
     s->count--;
+    s->figures.streams_ended++;
+    repair_counters_add(&s->figures.repairs, &st->repair.counters);
     mem_free(st);
 }
 
@@ -98,25 +132,44 @@ void streams_destroy(struct streams *s)
 static void set_ended(struct stream *st, bool ended)
 {
     rendition_set_ended(st->source, ended);
-    for (size_t i = 0; i < st->owner->config.n_ladder; i++) {
+    for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_set_ended(st->rungs[i], ended);
     }
 }
 
-/* The newest live stream, or else the newest that can still be watched. */
-static void update_current(struct streams *s)
+static int currency(const struct stream *st)
 {
-    if (!s->config.show_current) {
-        return;
-    }
-    struct stream *newest = NULL;
+    return st->state != STREAM_LIVE ? 0 : rendition_count(st->source) == 0 ? 1 : 2;
+}
+
+/* The newest live stream that can be watched, or else the newest live one, or else the newest. */
+const char *streams_newest(const struct streams *s)
+{
+    const struct stream *best = NULL;
     LIST_EACH (&s->list, n, next) {
-        struct stream *st = LIST_ITEM(n, struct stream, node);
-        if (st->state == STREAM_LIVE || newest == NULL || newest->state != STREAM_LIVE) {
-            newest = st;
+        const struct stream *st = LIST_ITEM(n, const struct stream, node);
+        if (best == NULL || currency(st) >= currency(best)) {
+            best = st;
         }
     }
-    board_set_current(s->config.board, newest != NULL ? newest->id : NULL);
+    return best != NULL ? best->id : NULL;
+}
+
+static void update_current(struct streams *s)
+{
+    if (s->config.show_current) {
+        board_set_current(s->config.board, streams_newest(s));
+    }
+}
+
+static void forget_tracks(struct stream *st)
+{
+    struct track **slots[] = {&st->video, &st->next_video, &st->audio, &st->next_audio};
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
+        track_unref(*slots[i]);
+        *slots[i] = NULL;
+    }
+    st->sound_waits = false;
 }
 
 static void resume(struct stream *st)
@@ -125,6 +178,8 @@ static void resume(struct stream *st)
         set_ended(st, false);
     }
     repair_restart(&st->repair);
+    forget_tracks(st); /* who comes back may be another encoder */
+    st->begun = false;
     st->discontinuity = rendition_count(st->source) > 0;
 }
 
@@ -133,18 +188,21 @@ enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int6
 {
     struct stream *st = find(s, id);
     if (st != NULL && st->state == STREAM_LIVE) {
+        s->figures.streams_refused++;
         *ret_why = "this stream is being published already";
         return ERR_STATE;
     }
     if (streams_live(s) >= s->config.max_live || (st == NULL && s->count >= STREAM_NAMES_MAX)) {
+        s->figures.streams_refused++;
         *ret_why = "too many streams are live: raise -maxSessions or end one";
         return ERR_LIMIT;
     }
     if (st == NULL) {
-        st = stream_create(s, id, wall_ms);
+        st = stream_create(s, id, now_ms, wall_ms);
     } else {
         resume(st);
     }
+    s->figures.streams_started++;
     st->state = STREAM_LIVE;
     st->since_ms = now_ms;
     list_remove(&st->node);
@@ -168,23 +226,37 @@ static void close_segment(struct stream *st, int64_t duration, int64_t now_ms)
         struct packet *last = &video->items[video->count - 1];
         last->duration = st->info.start + duration - last->dts;
     }
-    struct sound *sound = NULL;
-    if (st->audio_packets.count > 0) {
-        sound = sound_create(st->audio, &st->audio_packets);
-    }
+    /* Also without a packet: a pause must not change which tracks a segment has. */
+    struct sound *sound = st->audio != NULL ? sound_create(st->audio, &st->audio_packets) : NULL;
     st->info.duration = duration;
     st->info.made_at_ms = clock_wall_ms();
+    st->info.closed_ms = now_ms;
     struct segment *seg = segment_create(&st->info, st->video, video, sound);
     sound_unref(sound);
-    packets_init(video);
-    packets_init(&st->audio_packets);
     st->open = false;
+    st->begun = true;
     rendition_expect(st->source, st->info.msn);
     rendition_settle(st->source, seg);
     jobs_segment_close(st->jobs, seg, now_ms);
     log_debug("stream", "segment", "stream=%s msn=%" PRIu64 " ticks=%" PRId64 " bytes=%zu", st->id,
               st->info.msn, duration, segment_bytes(seg));
     segment_unref(seg);
+    if (rendition_count(st->source) == 1) {
+        update_current(st->owner);
+    }
+}
+
+/* Nothing was seen for so long that the segment does not reach to here: what was heard meanwhile
+ * has no place in it. */
+static void cut_off_sound(struct stream *st, int64_t duration)
+{
+    struct packets *audio = &st->audio_packets;
+    while (audio->count > 0 && audio->items[audio->count - 1].dts >= st->info.start + duration) {
+        struct packet *last = &audio->items[--audio->count];
+        audio->bytes -= last->data.len;
+        packet_unref(last);
+        st->sound_dropped++;
+    }
 }
 
 static void send_preroll(struct stream *st)
@@ -196,18 +268,39 @@ static void send_preroll(struct stream *st)
     }
 }
 
+static void take_over(struct stream *st, struct track **slot, struct track **next)
+{
+    if (*slot != NULL) {
+        log_info("stream", "track_changed", "stream=%s kind=%s", st->id,
+                 track_params(*next)->kind == TRACK_AUDIO ? "audio" : "video");
+    }
+    track_unref(*slot);
+    *slot = *next;
+    *next = NULL;
+}
+
+/* True when other tracks than before are in the next segment. */
+static bool take_next_tracks(struct stream *st)
+{
+    bool changed = st->begun && (st->next_video != NULL || st->sound_waits);
+    if (st->next_video != NULL) {
+        take_over(st, &st->video, &st->next_video);
+    }
+    if (st->sound_waits) {
+        take_over(st, &st->audio, &st->next_audio);
+        st->sound_waits = false;
+    }
+    return changed;
+}
+
 static void open_segment(struct stream *st, const struct packet *p, bool independent)
 {
-    if (st->next_video != NULL) {
-        track_unref(st->video);
-        st->video = st->next_video;
-        st->next_video = NULL;
-    }
+    bool changed = take_next_tracks(st);
     st->info = (struct segment_info){
         .msn = st->next_msn++,
         .start = p->dts,
         .independent = independent,
-        .discontinuity = st->discontinuity,
+        .discontinuity = st->discontinuity || changed,
     };
     st->discontinuity = false;
     st->open = true;
@@ -218,36 +311,59 @@ static void open_segment(struct stream *st, const struct packet *p, bool indepen
     }
 }
 
-static enum err keep_preroll(struct stream *st, const struct packet *p)
+static enum err refuse(struct stream *st, enum err e, const char *why)
 {
-    if ((p->flags & PACKET_KEY) != 0) {
-        packets_fini(&st->preroll);
-    } else if (st->preroll.bytes + p->data.len > STREAM_PREROLL_MAX) {
-        return ERR_OK; /* decoders conceal what is missing until the next IDR */
-    }
-    struct packet copy = packet_ref(p);
-    enum err e = packets_push(&st->preroll, copy);
-    if (e != ERR_OK) {
-        packet_unref(&copy);
-    }
+    st->why = why;
     return e;
+}
+
+static enum err no_memory(struct stream *st)
+{
+    return refuse(st, ERR_NOMEM, "the server is short of memory: try again later");
 }
 
 static enum err add_packet(struct stream *st, struct packets *to, const struct packet *p)
 {
-    if (st->video_packets.bytes + st->audio_packets.bytes + p->data.len > STREAM_SEGMENT_MAX) {
-        return ERR_LIMIT;
+    const struct packets *video = &st->video_packets, *audio = &st->audio_packets;
+    if (video->bytes + audio->bytes + p->data.len > STREAM_SEGMENT_MAX) {
+        return refuse(st, ERR_LIMIT,
+                      "a segment of this stream is larger than the server can hold: lower the "
+                      "bitrate, and see that the timestamps rise");
+    }
+    if (video->count + audio->count >= STREAM_SEGMENT_PACKETS_MAX) {
+        return refuse(st, ERR_LIMIT,
+                      "a segment of this stream has more packets than the server can hold: see "
+                      "that the timestamps rise");
     }
     if (to->count > 0 && p->kind == TRACK_VIDEO) {
         struct packet *before = &to->items[to->count - 1];
         before->duration = p->dts - before->dts;
     }
     struct packet copy = packet_ref(p);
-    enum err e = packets_push(to, copy);
-    if (e != ERR_OK) {
+    if (packets_push(to, copy) != ERR_OK) {
         packet_unref(&copy);
+        return no_memory(st);
     }
-    return e;
+    return ERR_OK;
+}
+
+static enum err begin_segment(struct stream *st, const struct packet *p, const struct cut *cut,
+                              int64_t now_ms)
+{
+    if (st->open) {
+        if (cut->hole) {
+            cut_off_sound(st, cut->closed_duration);
+        }
+        close_segment(st, cut->closed_duration, now_ms);
+    }
+    if (!pace_take(&st->pace, now_ms)) {
+        return refuse(st, ERR_LIMIT,
+                      "segments are begun faster than the server can take them: publish in real "
+                      "time, and with one codec header");
+    }
+    st->discontinuity = st->discontinuity || cut->hole;
+    open_segment(st, p, cut->independent);
+    return ERR_OK;
 }
 
 static enum err on_video(struct stream *st, const struct packet *p, int64_t now_ms)
@@ -258,29 +374,36 @@ static enum err on_video(struct stream *st, const struct packet *p, int64_t now_
         st->undecodable_dropped++;
         return ERR_OK;
     }
-    struct cut cut = cutter_push(&st->cutter, p, changes);
+    struct cut cut = cutter_push(&st->cutter, p, key && (changes || st->sound_waits));
     if (cut.drop) {
         st->undecodable_dropped++;
         return ERR_OK;
     }
-    if (cut.begins) {
-        if (st->open) {
-            close_segment(st, cut.closed_duration, now_ms);
-        }
-        open_segment(st, p, cut.independent);
+    enum err e = cut.begins ? begin_segment(st, p, &cut, now_ms) : ERR_OK;
+    if (e == ERR_OK) {
+        e = add_packet(st, &st->video_packets, p);
     }
-    enum err e = add_packet(st, &st->video_packets, p);
     if (e == ERR_OK) {
         jobs_packet(st->jobs, p);
-        e = keep_preroll(st, p);
+        e = preroll_push(&st->preroll, p) == ERR_OK ? ERR_OK : no_memory(st);
     }
     return e;
 }
 
+/* Sound starts with the first picture. What a segment has was settled when it began, but for a
+ * publisher's first one, which nobody has seen yet. */
 static enum err on_audio(struct stream *st, struct packet *p)
 {
-    if (!st->open || st->audio == NULL) {
-        return ERR_OK; /* sound starts with the first picture */
+    if (!st->open) {
+        return ERR_OK;
+    }
+    if (st->next_audio != NULL && st->audio == NULL && !st->begun) {
+        take_over(st, &st->audio, &st->next_audio);
+    }
+    st->sound_waits = st->next_audio != NULL;
+    if (st->audio == NULL || st->sound_waits) {
+        st->sound_dropped++;
+        return ERR_OK;
     }
     int rate = track_params(st->audio)->sample_rate;
     p->duration = rate > 0 ? (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S / rate : 0;
@@ -289,18 +412,12 @@ static enum err on_audio(struct stream *st, struct packet *p)
 
 void stream_track(struct stream *st, struct track *track)
 {
-    struct track **slot = track_params(track)->kind == TRACK_AUDIO ? &st->audio : &st->next_video;
-    const struct track *now = slot == &st->audio ? st->audio : st->video;
-    if (track_equal(now, track)) {
-        return;
-    }
-    if (now != NULL) {
-        log_info("stream", "track_changed", "stream=%s kind=%s", st->id,
-                 slot == &st->audio ? "audio" : "video");
-        st->discontinuity = true;
-    }
-    track_unref(*slot);
-    *slot = track_ref(track);
+    bool audio = track_params(track)->kind == TRACK_AUDIO;
+    const struct track *now = audio ? st->audio : st->video;
+    struct track **next = audio ? &st->next_audio : &st->next_video;
+    track_unref(*next);
+    *next = track_equal(now, track) ? NULL : track_ref(track);
+    st->sound_waits = st->sound_waits && st->next_audio != NULL;
 }
 
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms)
@@ -314,6 +431,16 @@ enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms
     }
     st->video_count++;
     return on_video(st, &mended, now_ms);
+}
+
+const char *stream_why(const struct stream *st)
+{
+    return st->why;
+}
+
+int64_t stream_wait_ms(const struct stream *st)
+{
+    return pace_wait_ms(&st->pace);
 }
 
 void stream_end(struct stream *st, int64_t now_ms)

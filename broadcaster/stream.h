@@ -10,15 +10,17 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "broadcaster/board.h"
+#include "broadcaster/figures.h"
 #include "broadcaster/jobs.h"
+#include "broadcaster/ladder.h"
 #include "broadcaster/numbers.h"
 #include "media/packet.h"
 #include "media/profile.h"
 #include "run/json.h"
 
-#define STREAM_SEGMENT_MAX (64 * 1024 * 1024) /* bytes of one segment being received */
-#define STREAM_PREROLL_MAX (32 * 1024 * 1024) /* bytes kept since the newest IDR */
-#define STREAM_NAMES_MAX   1024               /* streams, those in their grace included */
+#define STREAM_SEGMENT_MAX         (32 * 1024 * 1024) /* bytes of one segment being received */
+#define STREAM_SEGMENT_PACKETS_MAX 8192 /* its packets: each costs more than its bytes */
+#define STREAM_NAMES_MAX           1024 /* streams, those in their grace included */
 
 struct streams;
 struct stream;
@@ -27,7 +29,7 @@ struct streams_config {
     struct board *board; /* borrowed, all four */
     struct jobs *jobs;
     struct numbers *numbers;
-    const struct profile *ladder[PROFILE_LADDER_MAX];
+    const struct profile *ladder[PROFILE_LADDER_MAX]; /* until streams_set_ladder */
     size_t n_ladder;
     size_t max_live;
     int64_t grace_ms;  /* between the publisher's end and EXT-X-ENDLIST */
@@ -47,8 +49,12 @@ const char *stream_id(const struct stream *st);
 
 void stream_track(struct stream *st, struct track *track);
 
-/* Borrows p. ERR_LIMIT: more bytes than a segment may have: the publisher must be closed. */
+/* Borrows p. ERR_LIMIT, ERR_NOMEM: the publisher must be closed; stream_why says to people why. */
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms) CHECKED;
+const char *stream_why(const struct stream *st);
+
+/* How long nothing should be read from the publisher, which begins segments too fast; 0: go on. */
+int64_t stream_wait_ms(const struct stream *st);
 
 /* The publisher has gone: its last segment is closed. st may still be there, but not for the
  * caller. */
@@ -61,6 +67,25 @@ size_t streams_live(const struct streams *s);
 
 /* "streams": [...] of /status, and the same numbers for /metrics. */
 void streams_status(const struct streams *s, int64_t now_ms, struct json *object);
-void streams_metrics(const struct streams *s, struct buf *out);
+void streams_metrics(const struct streams *s, struct metrics *m);
+
+/* The ladder of streams that are new from now on; those that are there, or in their grace, keep
+ * theirs. */
+void streams_set_ladder(struct streams *s, const struct ladder *ladder);
+const struct ladder *streams_ladder(const struct streams *s); /* borrowed */
+
+/* Live streams at once from now on; more that are live already go on. */
+void streams_set_max_live(struct streams *s, size_t max);
+
+/* What is counted over all of them; borrowed. */
+struct figures *streams_figures(struct streams *s);
+
+/* The id of the stream that was published last, live ones first; NULL: there is none. Borrowed
+ * until the stream goes. */
+const char *streams_newest(const struct streams *s);
+
+/* The ids as an array, and the known system's master playlists by id. Gives. */
+struct json *streams_ids(const struct streams *s);
+struct json *streams_manifests(const struct streams *s);
 
 #endif

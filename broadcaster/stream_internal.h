@@ -5,6 +5,8 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "broadcaster/cutter.h"
+#include "broadcaster/pace.h"
+#include "broadcaster/preroll.h"
 #include "broadcaster/repair.h"
 #include "broadcaster/stream.h"
 
@@ -18,6 +20,8 @@ struct streams {
     struct streams_config config;
     struct list list; /* in order of (re)publishing: the newest last */
     size_t count;
+    struct ladder ladder; /* of streams that are yet to come */
+    struct figures figures;
 };
 
 struct stream {
@@ -32,21 +36,27 @@ struct stream {
     struct cutter cutter;
     struct track *video;      /* of the open segment, or the newest */
     struct track *next_video; /* takes over at its first IDR */
-    struct track *audio;
-    bool discontinuity; /* before the next segment */
+    struct track *audio;      /* of the open segment; NULL until sound is heard */
+    struct track *next_audio; /* takes over with the next segment, once it is heard */
+    bool sound_waits;         /* next_audio has been heard */
+    bool begun;               /* this publisher has completed a segment */
+    bool discontinuity;       /* before the next segment, which must start with an IDR */
 
     uint64_t next_msn;
     bool open; /* a segment is being received */
     struct segment_info info;
     struct packets video_packets;
     struct packets audio_packets;
-    struct packets preroll; /* everything since the newest IDR */
+    struct packets preroll;
+    struct pace pace;
+    const char *why; /* the last packet was refused */
 
     struct rendition *source;
+    struct ladder ladder; /* this stream's, as long as it lives */
     struct rendition *rungs[PROFILE_LADDER_MAX];
     struct job_stream *jobs;
 
-    uint64_t received_bytes, video_count, audio_count, undecodable_dropped;
+    uint64_t received_bytes, video_count, audio_count, undecodable_dropped, sound_dropped;
 };
 
 #endif

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "broadcaster/stream_internal.h"
@@ -60,10 +61,11 @@ static struct json *describe(const struct stream *st, int64_t now_ms)
     json_set_int(j, "audio_packets", (int64_t)st->audio_count);
     json_set_int(j, "received_bytes", (int64_t)st->received_bytes);
     json_set_int(j, "undecodable_dropped", (int64_t)st->undecodable_dropped);
+    json_set_int(j, "sound_dropped", (int64_t)st->sound_dropped);
     json_set(j, "repairs", describe_repairs(&st->repair));
     struct json *rungs = json_new_array();
     json_append(rungs, describe_rendition(st, st->source));
-    for (size_t i = 0; i < st->owner->config.n_ladder; i++) {
+    for (size_t i = 0; i < st->ladder.n; i++) {
         json_append(rungs, describe_rendition(st, st->rungs[i]));
     }
     json_set(j, "rungs", rungs);
@@ -78,6 +80,49 @@ void streams_status(const struct streams *s, int64_t now_ms, struct json *object
     }
     json_set(object, "streams", list);
 }
+
+/* --- in the known system's words --- */
+
+struct json *streams_ids(const struct streams *s)
+{
+    struct json *list = json_new_array();
+    LIST_EACH (&s->list, n, next) {
+        json_append_str(list, LIST_ITEM(n, const struct stream, node)->id);
+    }
+    return list;
+}
+
+static struct json *describe_variant(const struct stream *st, const struct variant *v)
+{
+    char text[ID_MAX + RENDITION_NAME_MAX + 64];
+    struct json *j = json_new_object();
+    snprintf(text, sizeof text, "%.*s/%.*s.m3u8", ID_MAX, st->id, RENDITION_NAME_MAX, v->name);
+    json_set_str(j, "URI", text);
+    json_set_int(j, "Bandwidth", v->bandwidth_bps);
+    snprintf(text, sizeof text, "%dx%d", v->width, v->height);
+    json_set_str(j, "Resolution", v->width > 0 && v->height > 0 ? text : "");
+    return j;
+}
+
+struct json *streams_manifests(const struct streams *s)
+{
+    struct json *all = json_new_object();
+    LIST_EACH (&s->list, n, next) {
+        const struct stream *st = LIST_ITEM(n, const struct stream, node);
+        struct variant variants[BOARD_RENDITIONS_MAX];
+        size_t count = board_variants(s->config.board, st->id, variants, BOARD_RENDITIONS_MAX);
+        struct json *list = json_new_array();
+        for (size_t i = 0; i < count; i++) {
+            json_append(list, describe_variant(st, &variants[i]));
+        }
+        struct json *manifest = json_new_object();
+        json_set(manifest, "Variants", list);
+        json_set(all, st->id, manifest);
+    }
+    return all;
+}
+
+/* --- metrics --- */
 
 struct rendition_metric {
     const char *name, *help;
@@ -106,52 +151,72 @@ static double read_bytes(const struct stream *st, const struct rendition *r)
 }
 
 static const struct rendition_metric rendition_metrics[] = {
-    {"sbe_rendition_last_segment", "Number of the newest segment.", METRIC_GAUGE, read_last},
-    {"sbe_rendition_lag_segments", "Segments behind the source; -1 when there is none yet.",
+    {"sbe_stream_rung_last_segment", "Number of the newest segment.", METRIC_GAUGE, read_last},
+    {"sbe_stream_rung_lag_segments", "Segments behind the source; -1 when there is none yet.",
      METRIC_GAUGE, read_lag},
-    {"sbe_rendition_gaps_total", "Segments that were lost.", METRIC_COUNTER, read_gaps},
-    {"sbe_rendition_bytes", "Media bytes kept.", METRIC_GAUGE, read_bytes},
+    {"sbe_stream_rung_gaps_total", "Segments that were lost.", METRIC_COUNTER, read_gaps},
+    {"sbe_stream_rung_bytes", "Media bytes kept.", METRIC_GAUGE, read_bytes},
 };
 
-static void write_rendition_metric(const struct streams *s, const struct rendition_metric *m,
-                                   struct buf *out)
+/* A series for each stream, which goes with the stream. */
+static void per_stream_metrics(const struct streams *s, struct metrics *m)
 {
-    metrics_family(out, m->name, m->type, m->help);
-    LIST_EACH (&s->list, n, next) {
-        const struct stream *st = LIST_ITEM(n, struct stream, node);
-        for (size_t i = 0; i <= s->config.n_ladder; i++) {
-            const struct rendition *r = i == 0 ? st->source : st->rungs[i - 1];
-            const char *labels[] = {"stream", st->id, "rendition", rendition_name(r), NULL};
-            metrics_sample(out, m->name, labels, m->read(st, r));
+    for (size_t k = 0; k < sizeof rendition_metrics / sizeof rendition_metrics[0]; k++) {
+        const struct rendition_metric *rm = &rendition_metrics[k];
+        metrics_family(m, rm->name, rm->type, rm->help);
+        LIST_EACH (&s->list, n, next) {
+            const struct stream *st = LIST_ITEM(n, struct stream, node);
+            for (size_t i = 0; i <= st->ladder.n; i++) {
+                const struct rendition *r = i == 0 ? st->source : st->rungs[i - 1];
+                const char *labels[] = {"stream", st->id, "profile", rendition_name(r), NULL};
+                metrics_sample(m, rm->name, labels, rm->read(st, r));
+            }
         }
     }
 }
 
-static void write_repairs(const struct streams *s, struct buf *out)
+static void write_repairs(const struct repair_counters *c, struct metrics *m)
 {
-    metrics_family(out, "sbe_repairs_total", METRIC_COUNTER, "Packets whose times were mended.");
-    LIST_EACH (&s->list, n, next) {
-        const struct stream *st = LIST_ITEM(n, struct stream, node);
-        const struct repair_counters *c = &st->repair.counters;
-        const struct {
-            const char *kind;
-            uint64_t value;
-        } rows[] = {{"dts_not_rising", c->dts_not_rising},
-                    {"pts_below_dts", c->pts_below_dts},
-                    {"jump", c->jumps}};
-        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-            const char *labels[] = {"stream", st->id, "kind", rows[i].kind, NULL};
-            metrics_sample(out, "sbe_repairs_total", labels, (double)rows[i].value);
-        }
+    const struct {
+        const char *kind;
+        uint64_t value;
+    } rows[] = {{"dts_not_rising", c->dts_not_rising},
+                {"pts_below_dts", c->pts_below_dts},
+                {"jump", c->jumps}};
+    metrics_family(m, "sbe_repairs_total", METRIC_COUNTER, "Packets whose times were mended.");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        metrics_sample(m, "sbe_repairs_total", (const char *const[]){"kind", rows[i].kind, NULL},
+                       (double)rows[i].value);
     }
 }
 
-void streams_metrics(const struct streams *s, struct buf *out)
+void streams_metrics(const struct streams *s, struct metrics *m)
 {
-    metrics_family(out, "sbe_streams_live", METRIC_GAUGE, "Streams being published.");
-    metrics_sample(out, "sbe_streams_live", NULL, (double)streams_live(s));
-    for (size_t i = 0; i < sizeof rendition_metrics / sizeof rendition_metrics[0]; i++) {
-        write_rendition_metric(s, &rendition_metrics[i], out);
+    struct repair_counters repairs = s->figures.repairs;
+    int64_t largest_lag = 0;
+    size_t bytes = 0;
+    LIST_EACH (&s->list, n, next) {
+        const struct stream *st = LIST_ITEM(n, struct stream, node);
+        repair_counters_add(&repairs, &st->repair.counters);
+        bytes += rendition_bytes(st->source);
+        for (size_t i = 0; i < st->ladder.n; i++) {
+            int64_t lag = lag_segments(st, st->rungs[i]);
+            largest_lag = lag > largest_lag ? lag : largest_lag;
+            bytes += rendition_bytes(st->rungs[i]);
+        }
     }
-    write_repairs(s, out);
+    metrics_one(m, METRIC_GAUGE, "livepeer_current_sessions_total", "Streams being published.",
+                (double)streams_live(s));
+    metrics_one(m, METRIC_GAUGE, "livepeer_max_sessions_total",
+                "Streams that may be published at once.", (double)s->config.max_live);
+    metrics_one(m, METRIC_GAUGE, "sbe_streams", "Streams, those without a publisher included.",
+                (double)s->count);
+    metrics_one(m, METRIC_GAUGE, "sbe_rung_lag_segments",
+                "Segments that the slowest rung is behind its source.", (double)largest_lag);
+    metrics_one(m, METRIC_GAUGE, "sbe_kept_bytes", "Media bytes kept for viewers.", (double)bytes);
+    write_repairs(&repairs, m);
+    figures_metrics(&s->figures, s->ladder.rungs, s->ladder.n, m);
+    if (m->per_stream) {
+        per_stream_metrics(s, m);
+    }
 }

@@ -1,18 +1,17 @@
 #include "broadcaster/uplink.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "run/credential.h"
 #include "run/events.h"
 #include "run/link.h"
 #include "run/log.h"
-#include "run/metrics.h"
-#include "run/secret.h"
 
 #define QUEUE_BYTES         (32 * 1024 * 1024)
-#define SECRET_SIZE         1024
 #define CREDENTIAL_RETRY_MS 500
 #define HEARTBEAT_MS        500 /* until the orchestrator says another beat */
 #define TIMEOUT_MS          1500
@@ -159,7 +158,8 @@ static void try_credential(void *arg)
         }
         return;
     }
-    bool same = memcmp(&found, &u->keys, sizeof found) == 0;
+    bool same = memcmp(found.secret_key, u->keys.secret_key, LINK_KEY_BYTES) == 0 &&
+                memcmp(found.server_key, u->keys.server_key, LINK_KEY_BYTES) == 0;
     if (u->link != NULL && same) {
         return; /* the link redials by itself */
     }
@@ -175,14 +175,12 @@ static void try_credential(void *arg)
 
 static enum err take_secret(struct uplink *u)
 {
-    char secret[SECRET_SIZE];
-    enum err e = secret_read(u->config.secret, secret, sizeof secret);
-    if (e == ERR_OK) {
-        e = secret_derive(secret, LINK_ROLE_BROADCASTER, &u->keys);
-    }
-    explicit_bzero(secret, sizeof secret);
+    char words[SECRET_WORDS_MAX];
+    enum err e = secret_keys(u->config.secret, LINK_ROLE_BROADCASTER, &u->keys, words);
     if (e != ERR_OK) {
-        log_error("uplink", "secret", "-orchSecret cannot be used: %s", err_text(e));
+        log_error("uplink", "secret", "%s", words);
+    } else if (words[0] != '\0') {
+        log_warn("uplink", "secret", "%s", words);
     }
     return e;
 }
@@ -258,12 +256,25 @@ void uplink_status(const struct uplink *u, struct json *object)
     json_set(object, "orchestrator", j);
 }
 
-void uplink_metrics(const struct uplink *u, struct buf *out)
+void uplink_metrics(const struct uplink *u, struct metrics *m)
 {
-    metrics_family(out, "sbe_orchestrator_connected", METRIC_GAUGE,
-                   "1 while the orchestrator has welcomed this broadcaster.");
-    metrics_sample(out, "sbe_orchestrator_connected", NULL, u->welcomed ? 1 : 0);
-    metrics_family(out, "sbe_orchestrator_connections_total", METRIC_COUNTER,
-                   "Times that the orchestrator welcomed this broadcaster.");
-    metrics_sample(out, "sbe_orchestrator_connections_total", NULL, (double)u->connections);
+    metrics_one(m, METRIC_GAUGE, "sbe_orchestrator_connected",
+                "1 while the orchestrator has welcomed this broadcaster.", u->welcomed ? 1 : 0);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_connections_total",
+                "Times that the orchestrator welcomed this broadcaster.", (double)u->connections);
+}
+
+void uplink_uri(const struct uplink *u, char *out)
+{
+    snprintf(out, UPLINK_URI_MAX, "tcp://%s", u->addr);
+}
+
+struct json *uplink_orchestrator(const struct uplink *u)
+{
+    char uri[UPLINK_URI_MAX];
+    struct json *j = json_new_object();
+    uplink_uri(u, uri);
+    json_set_str(j, "ServiceURI", uri);
+    json_set_bool(j, "Active", u->welcomed);
+    return j;
 }

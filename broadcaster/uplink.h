@@ -5,18 +5,18 @@
 
 #include <stdbool.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "broadcaster/jobs.h"
 #include "run/addr.h"
 #include "run/json.h"
 #include "run/loop.h"
+#include "run/metrics.h"
 
 struct uplink;
 
 struct uplink_config {
     struct addr addr;   /* of the orchestrator */
-    const char *secret; /* -orchSecret as given: text or file; "" = the credential file */
+    const char *secret; /* -orchSecret as given: text or file; "" = this host's credential */
     const char *data_dir;
     const char *name;
     int retry_min_ms, retry_max_ms;
@@ -38,6 +38,13 @@ enum err uplink_send(void *arg, const struct link_msg *m, struct blob *payload);
 bool uplink_connected(const struct uplink *u);
 
 void uplink_status(const struct uplink *u, struct json *object);
-void uplink_metrics(const struct uplink *u, struct buf *out);
+void uplink_metrics(const struct uplink *u, struct metrics *m);
+
+/* "tcp://127.0.0.1:8936"; out holds UPLINK_URI_MAX. */
+#define UPLINK_URI_MAX (ADDR_MAX + 8)
+void uplink_uri(const struct uplink *u, char *out);
+
+/* {"ServiceURI", "Active"} of the control API. Gives. */
+struct json *uplink_orchestrator(const struct uplink *u);
 
 #endif

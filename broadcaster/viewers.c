@@ -35,7 +35,9 @@ static void on_log(void *arg, const char *format, va_list args)
     char line[LOG_LINE_MAX];
     vsnprintf(line, sizeof line, format, args);
     line[strcspn(line, "\n")] = '\0';
-    log_debug("viewers", "library", "text=\"%s\"", line);
+    /* Of all that it says this alone is the operator's business. */
+    bool files = strstr(line, "system resource limit") != NULL;
+    log_line(files ? LOG_WARN : LOG_DEBUG, "viewers", "library", "text=\"%s\"", line);
 }
 
 /* Leaves the URL as it was sent: hls_parse decodes it, once and after cutting it. */

@@ -30,6 +30,9 @@ struct job_table *job_table_create(const struct job_table_config *config,
     roster_init(&s->roster);
     sessions_init(&s->sessions, config->max_sessions);
     list_init(&s->queue);
+    histogram_init(&s->times.queue_wait, HISTOGRAM_SHORT);
+    histogram_init(&s->times.work, HISTOGRAM_LONG);
+    histogram_init(&s->times.whole, HISTOGRAM_LONG);
     for (size_t i = 0; i < JOB_TABLE_BUCKETS; i++) {
         list_init(&s->by_origin[i]);
         list_init(&s->by_attempt[i]);
@@ -45,6 +48,16 @@ const struct roster *job_table_roster(const struct job_table *s)
 struct job_table_counters job_table_counters(const struct job_table *s)
 {
     return s->counters;
+}
+
+const struct job_table_times *job_table_times(const struct job_table *s)
+{
+    return &s->times;
+}
+
+void job_table_set_max_sessions(struct job_table *s, unsigned max)
+{
+    s->sessions.max = max;
 }
 
 struct job_table_gauges job_table_gauges(const struct job_table *s)
@@ -155,6 +168,8 @@ void job_table_finish(struct job_table *s, struct job *j, bool tell, int64_t now
 {
     s->counters.done++;
     j->broadcaster->done++;
+    histogram_observe(&s->times.work, (now_ms - j->offered_ms) * 1000);
+    histogram_observe(&s->times.whole, (now_ms - j->opened_ms) * 1000);
     struct link_msg m = {.type = LINK_JOB_DONE, .job = j->origin, .reason = ""};
     m.done.n_rungs = j->open.n_ladder;
     m.done.cpu_us = j->cpu_us;

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "orchestrator/roster.h"
 #include "proto/link_msg.h"
+#include "run/metrics.h"
 
 /* Defaults of struct job_table_config. */
 #define JOB_TABLE_SESSIONS_DEFAULT    10
@@ -92,6 +93,13 @@ struct job_table_gauges {
     size_t held_bytes;
 };
 
+/* How long segments took here. */
+struct job_table_times {
+    struct histogram queue_wait; /* from being opened to being offered for the first time */
+    struct histogram work;       /* from being offered to being done, of the attempt that did it */
+    struct histogram whole;      /* from being opened to being done */
+};
+
 struct job_table *job_table_create(const struct job_table_config *config,
                                    const struct job_table_out *out);
 void job_table_destroy(struct job_table *s); /* says nothing to anybody; takes NULL */
@@ -100,6 +108,10 @@ void job_table_destroy(struct job_table *s); /* says nothing to anybody; takes N
 const struct roster *job_table_roster(const struct job_table *s);
 struct job_table_counters job_table_counters(const struct job_table *s);
 struct job_table_gauges job_table_gauges(const struct job_table *s);
+const struct job_table_times *job_table_times(const struct job_table *s); /* borrowed */
+
+/* Streams at once from now on; more that are here already go on. */
+void job_table_set_max_sessions(struct job_table *s, unsigned max);
 
 /* A hello, the first or a further one. ERR_LIMIT: too many are here. */
 enum err job_table_transcoder_joined(struct job_table *s, link_peer peer, const char *address,

@@ -35,6 +35,9 @@ static struct job *find_attempt(struct job_table *s, link_peer peer, uint64_t at
 
 static void begin(struct job_table *s, struct job *j, struct transcoder *t, int64_t now_ms)
 {
+    if (j->attempt == 0) {
+        histogram_observe(&s->times.queue_wait, (now_ms - j->opened_ms) * 1000);
+    }
     list_remove(&j->place);
     list_push_back(&t->jobs, &j->place);
     t->load++;

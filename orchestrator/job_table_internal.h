@@ -23,6 +23,7 @@ struct job_table {
     unsigned n_jobs;
     size_t held_bytes;
     struct job_table_counters counters;
+    struct job_table_times times;
 };
 
 void job_table_note(const struct job_table *s, enum job_note_type type, const struct job *j,

@@ -24,6 +24,7 @@ struct peer {
     struct relay *relay;
     link_peer id;
     enum link_role role;
+    char credential[LINK_NAME_SIZE];
     struct outbox outbox;
     bool full;    /* the link said ERR_AGAIN and has not said WRITABLE since */
     bool doomed;  /* it takes nothing any more: dropped at the next tick */
@@ -138,6 +139,9 @@ static void lose(struct relay *r, struct peer *p, const char *reason)
     relay_log_lost(job_table_roster(r->table), p->role, p->id, reason);
     link_peer id = p->id;
     enum link_role role = p->role;
+    if (p->credential[0] != '\0' && r->config.gate != NULL) {
+        gate_left(r->config.gate, p->credential);
+    }
     forget(p);
     if (role == LINK_ROLE_TRANSCODER) {
         job_table_transcoder_lost(r->table, id, clock_mono_ms());
@@ -182,7 +186,7 @@ static const char *check_hello(const struct relay *r, const struct link_event *e
 static void reject(struct relay *r, const struct link_event *e, const char *reason)
 {
     r->counters.rejected++;
-    relay_log_rejected(e->address, &e->msg->hello, reason);
+    relay_log_rejected(e->address, e->credential, &e->msg->hello, reason);
     say(r, e->peer, &(struct link_msg){.type = LINK_BYE, .reason = reason});
     struct peer *p = find_peer(r, e->peer);
     if (p != NULL) {
@@ -199,7 +203,8 @@ static void end_former(struct relay *r, const struct link_event *e)
     words_copy(instance, sizeof instance, e->msg->hello.instance);
     LIST_EACH (&r->peers, it, tmp) {
         struct peer *p = LIST_ITEM(it, struct peer, node);
-        if (instance[0] != '\0' && p->role == e->role && strcmp(p->instance, instance) == 0) {
+        if (instance[0] != '\0' && p->role == e->role && strcmp(p->instance, instance) == 0 &&
+            strcmp(p->credential, e->credential) == 0) {
             link_drop(r->link, p->id);
             lose(r, p, "it has come back on another connection");
         }
@@ -213,6 +218,10 @@ static void welcome(struct relay *r, const struct link_event *e)
     p->relay = r;
     p->id = e->peer;
     p->role = e->role;
+    snprintf(p->credential, sizeof p->credential, "%s", e->credential);
+    if (p->credential[0] != '\0' && r->config.gate != NULL) {
+        gate_joined(r->config.gate, p->credential, e->role);
+    }
     words_copy(p->instance, sizeof p->instance, h->instance);
     outbox_init(&p->outbox);
     list_push_back(&r->peers, &p->node);
@@ -224,7 +233,7 @@ static void welcome(struct relay *r, const struct link_event *e)
         .timeout_ms = (uint32_t)r->config.timeout_ms,
     };
     say(r, e->peer, &m);
-    relay_log_joined(e->role, e->address, h);
+    relay_log_joined(e->role, e->address, e->credential, h);
 }
 
 static void on_hello(struct relay *r, const struct link_event *e)
@@ -343,7 +352,10 @@ static void on_event(void *arg, const struct link_event *e)
     case LINK_EVENT_DOWN: {
         struct peer *p = find_peer(r, e->peer);
         if (p != NULL) {
-            lose(r, p, "the connection broke, or the peer was silent for too long");
+            lose(r, p,
+                 e->reason[0] != '\0' ? e->reason
+                                      : "the connection broke, or the peer was silent for too "
+                                        "long");
         }
         break;
     }
@@ -393,6 +405,8 @@ enum err relay_create(struct loop *l, const struct relay_config *config, struct 
     struct link_config c = {
         .addr = config->addr,
         .keys = *config->keys,
+        .admit = config->gate != NULL ? gate_admit : NULL,
+        .admit_arg = config->gate,
         .peer_queue_bytes = RELAY_QUEUE_BYTES,
         .heartbeat_ms = config->heartbeat_ms,
         .timeout_ms = config->timeout_ms,
@@ -408,6 +422,17 @@ enum err relay_create(struct loop *l, const struct relay_config *config, struct 
     loop_timer_start(r->tick, JOB_TABLE_TICK_MS, JOB_TABLE_TICK_MS);
     *ret_relay = r;
     return ERR_OK;
+}
+
+void relay_recheck(struct relay *r)
+{
+    link_recheck(r->link);
+}
+
+const char *relay_credential(const struct relay *r, link_peer peer)
+{
+    const struct peer *p = find_peer(r, peer);
+    return p != NULL ? p->credential : "";
 }
 
 void relay_stop(struct relay *r, const char *reason)
@@ -432,6 +457,11 @@ void relay_destroy(struct relay *r, int linger_ms)
         forget(LIST_ITEM(it, struct peer, node));
     }
     mem_free(r);
+}
+
+void relay_set_max_sessions(struct relay *r, unsigned max)
+{
+    job_table_set_max_sessions(r->table, max);
 }
 
 const struct job_table *relay_table(const struct relay *r)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "orchestrator/gate.h"
 #include "orchestrator/job_table.h"
 #include "run/link.h"
 #include "run/loop.h"
@@ -25,6 +26,7 @@ struct relay;
 struct relay_config {
     const char *addr;             /* "host:port", complete; copied */
     const struct link_keys *keys; /* copied */
+    struct gate *gate;            /* who may come in beside them; borrowed; NULL: nobody */
     int heartbeat_ms;
     int timeout_ms;
     struct job_table_config jobs;
@@ -40,11 +42,20 @@ struct relay_counters {
 enum err relay_create(struct loop *l, const struct relay_config *config, struct relay **ret_relay,
                       const char **ret_why) CHECKED;
 
+/* The gate's list has changed: peers that it does not admit any more are turned out. */
+void relay_recheck(struct relay *r);
+
+/* The name that a peer's key proves; "": it has the shared secret, or is not there. */
+const char *relay_credential(const struct relay *r, link_peer peer);
+
 /* Says goodbye to every peer, with the reason; what they say afterwards is ignored. */
 void relay_stop(struct relay *r, const char *reason);
 
 /* Sends what waits for at most linger_ms. Takes NULL. */
 void relay_destroy(struct relay *r, int linger_ms);
+
+/* Streams at once from now on. */
+void relay_set_max_sessions(struct relay *r, unsigned max);
 
 const struct job_table *relay_table(const struct relay *r);
 const char *relay_session(const struct relay *r);

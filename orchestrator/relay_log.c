@@ -1,6 +1,7 @@
 #include "orchestrator/relay_log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "orchestrator/words.h"
 #include "run/events.h"
@@ -25,28 +26,45 @@ static struct text quotable(const char *from)
     return t;
 }
 
-static void emit_peer(const char *event, const char *name, const char *address, const char *reason)
+/* " credential=NAME", whose bytes need no quotes, or nothing. */
+static struct text proven(const char *credential)
+{
+    struct text t = {""};
+    if (credential[0] != '\0') {
+        (void)snprintf(t.s, sizeof t.s, " credential=%s", credential);
+    }
+    return t;
+}
+
+static void emit_peer(const char *event, const char *name, const char *address,
+                      const char *credential, const char *reason)
 {
     struct json *j = event_begin(event);
     json_set_str(j, "peer", name);
     json_set_str(j, "address", address);
+    if (credential[0] != '\0') {
+        json_set_str(j, "credential", credential);
+    }
     if (reason != NULL) {
         json_set_str(j, "reason", reason);
     }
     event_end(j);
 }
 
-void relay_log_joined(enum link_role role, const char *address, const struct link_hello *hello)
+void relay_log_joined(enum link_role role, const char *address, const char *credential,
+                      const struct link_hello *hello)
 {
     struct text name = quotable(hello->name), software = quotable(hello->software);
+    struct text key = proven(credential);
     emit_peer(role == LINK_ROLE_TRANSCODER ? "transcoder_joined" : "broadcaster_joined",
-              hello->name, address, NULL);
+              hello->name, address, credential, NULL);
     if (role == LINK_ROLE_TRANSCODER) {
-        log_info("relay", "transcoder_joined", "name=\"%s\" address=%s capacity=%u software=\"%s\"",
-                 name.s, address, hello->capacity, software.s);
+        log_info("relay", "transcoder_joined",
+                 "name=\"%s\" address=%s%s capacity=%u software=\"%s\"", name.s, address, key.s,
+                 hello->capacity, software.s);
     } else {
-        log_info("relay", "broadcaster_joined", "name=\"%s\" address=%s software=\"%s\"", name.s,
-                 address, software.s);
+        log_info("relay", "broadcaster_joined", "name=\"%s\" address=%s%s software=\"%s\"", name.s,
+                 address, key.s, software.s);
     }
 }
 
@@ -59,12 +77,13 @@ void relay_log_updated(enum link_role role, const struct link_hello *hello)
     }
 }
 
-void relay_log_rejected(const char *address, const struct link_hello *hello, const char *reason)
+void relay_log_rejected(const char *address, const char *credential, const struct link_hello *hello,
+                        const char *reason)
 {
-    struct text name = quotable(hello->name), why = quotable(reason);
-    emit_peer("peer_refused", hello->name, address, reason);
-    log_warn("relay", "peer_rejected", "name=\"%s\" address=%s reason=\"%s\"", name.s, address,
-             why.s);
+    struct text name = quotable(hello->name), why = quotable(reason), key = proven(credential);
+    emit_peer("peer_refused", hello->name, address, credential, reason);
+    log_warn("relay", "peer_rejected", "name=\"%s\" address=%s%s reason=\"%s\"", name.s, address,
+             key.s, why.s);
 }
 
 void relay_log_lost(const struct roster *roster, enum link_role role, link_peer peer,
@@ -75,7 +94,7 @@ void relay_log_lost(const struct roster *roster, enum link_role role, link_peer 
         const struct transcoder *t = roster_transcoder(roster, peer);
         if (t != NULL) {
             struct text name = quotable(t->name);
-            emit_peer("transcoder_lost", t->name, t->address, reason);
+            emit_peer("transcoder_lost", t->name, t->address, "", reason);
             log_info("relay", "transcoder_lost",
                      "name=\"%s\" address=%s reason=\"%s\" jobs_under_way=%u", name.s, t->address,
                      why.s, t->load);
@@ -85,7 +104,7 @@ void relay_log_lost(const struct roster *roster, enum link_role role, link_peer 
     const struct broadcaster *b = roster_broadcaster(roster, peer);
     if (b != NULL) {
         struct text name = quotable(b->name);
-        emit_peer("broadcaster_lost", b->name, b->address, reason);
+        emit_peer("broadcaster_lost", b->name, b->address, "", reason);
         log_info("relay", "broadcaster_lost",
                  "name=\"%s\" address=%s reason=\"%s\" jobs_under_way=%u", name.s, b->address,
                  why.s, b->open_jobs);

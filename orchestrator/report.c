@@ -11,13 +11,21 @@ static int64_t unix_of(int64_t mono_ms)
     return (clock_wall_ms() - (clock_mono_ms() - mono_ms)) / 1000;
 }
 
-static struct json *transcoders_json(const struct roster *roster)
+/* What its key proves, beside what it calls itself; null: it has the shared secret. */
+static void set_credential(struct json *j, const struct relay *r, link_peer peer)
+{
+    const char *credential = relay_credential(r, peer);
+    json_set_str(j, "credential", credential[0] != '\0' ? credential : NULL);
+}
+
+static struct json *transcoders_json(const struct relay *r, const struct roster *roster)
 {
     struct json *all = json_new_array();
     LIST_EACH (&roster->transcoders, it, tmp) {
         const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
         struct json *j = json_new_object();
         json_set_str(j, "name", t->name);
+        set_credential(j, r, t->peer);
         json_set_str(j, "address", t->address);
         json_set_str(j, "software", t->software);
         json_set_str(j, "encoder", t->encoder);
@@ -34,13 +42,14 @@ static struct json *transcoders_json(const struct roster *roster)
     return all;
 }
 
-static struct json *broadcasters_json(const struct roster *roster)
+static struct json *broadcasters_json(const struct relay *r, const struct roster *roster)
 {
     struct json *all = json_new_array();
     LIST_EACH (&roster->broadcasters, it, tmp) {
         const struct broadcaster *b = LIST_ITEM(it, const struct broadcaster, node);
         struct json *j = json_new_object();
         json_set_str(j, "name", b->name);
+        set_credential(j, r, b->peer);
         json_set_str(j, "address", b->address);
         json_set_str(j, "software", b->software);
         json_set_int(j, "open_jobs", b->open_jobs);
@@ -95,6 +104,20 @@ static struct json *link_json(const struct relay *r)
     return j;
 }
 
+/* As the known system's status has them. */
+static struct json *registered_json(const struct roster *roster)
+{
+    struct json *all = json_new_array();
+    LIST_EACH (&roster->transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        struct json *j = json_new_object();
+        json_set_str(j, "Address", t->address);
+        json_set_int(j, "Capacity", t->capacity);
+        json_append(all, j);
+    }
+    return all;
+}
+
 void report_status(const struct relay *r, const char *service_addr, struct json *object)
 {
     const struct roster *roster = job_table_roster(relay_table(r));
@@ -106,100 +129,133 @@ void report_status(const struct relay *r, const char *service_addr, struct json 
     json_set_int(object, "held_bytes", (int64_t)g.held_bytes);
     json_set_int(object, "waiting_bytes", (int64_t)relay_waiting_bytes(r));
     json_set(object, "jobs", jobs_json(r));
-    json_set(object, "transcoders", transcoders_json(roster));
-    json_set(object, "broadcasters", broadcasters_json(roster));
+    json_set(object, "transcoders", transcoders_json(r, roster));
+    json_set(object, "broadcasters", broadcasters_json(r, roster));
     json_set(object, "link", link_json(r));
+    json_set_int(object, "RegisteredTranscodersNumber", roster->n_transcoders);
+    json_set(object, "RegisteredTranscoders", registered_json(roster));
+    json_set_bool(object, "LocalTranscoding", false);
 }
 
-static void one(struct buf *out, enum metric_type type, const char *name, const char *help,
-                uint64_t value)
-{
-    metrics_family(out, name, type, help);
-    metrics_sample(out, name, NULL, (double)value);
-}
-
-static void job_metrics(const struct relay *r, struct buf *out)
+static void job_metrics(const struct relay *r, struct metrics *m)
 {
     struct job_table_gauges g = job_table_gauges(relay_table(r));
     struct job_table_counters c = job_table_counters(relay_table(r));
     const char *name = "sbe_orchestrator_jobs";
-    metrics_family(out, name, METRIC_GAUGE, "Segments under way, by state.");
-    metrics_sample(out, name, (const char *const[]){"state", "queued", NULL}, g.queued);
-    metrics_sample(out, name, (const char *const[]){"state", "offered", NULL}, g.offered);
-    metrics_sample(out, name, (const char *const[]){"state", "active", NULL}, g.active);
+    metrics_family(m, name, METRIC_GAUGE, "Segments under way, by state.");
+    metrics_sample(m, name, (const char *const[]){"state", "queued", NULL}, g.queued);
+    metrics_sample(m, name, (const char *const[]){"state", "offered", NULL}, g.offered);
+    metrics_sample(m, name, (const char *const[]){"state", "active", NULL}, g.active);
     name = "sbe_orchestrator_jobs_ended_total";
-    metrics_family(out, name, METRIC_COUNTER, "Segments that are over, by how they ended.");
-    metrics_sample(out, name, (const char *const[]){"result", "done", NULL}, (double)c.done);
-    metrics_sample(out, name, (const char *const[]){"result", "failed", NULL}, (double)c.failed);
-    metrics_sample(out, name, (const char *const[]){"result", "refused", NULL}, (double)c.refused);
-    metrics_sample(out, name, (const char *const[]){"result", "cancelled", NULL},
+    metrics_family(m, name, METRIC_COUNTER, "Segments that are over, by how they ended.");
+    metrics_sample(m, name, (const char *const[]){"result", "done", NULL}, (double)c.done);
+    metrics_sample(m, name, (const char *const[]){"result", "failed", NULL}, (double)c.failed);
+    metrics_sample(m, name, (const char *const[]){"result", "refused", NULL}, (double)c.refused);
+    metrics_sample(m, name, (const char *const[]){"result", "cancelled", NULL},
                    (double)c.cancelled);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_jobs_opened_total", "Segments taken.", c.opened);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_jobs_redispatched_total",
-        "Segments taken from a transcoder to be done again.", c.redispatched);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_jobs_late_total",
-        "Segments taken from a transcoder that was late.", c.late);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_bad_rung_units_total",
-        "Parts from transcoders that broke a rule.", c.bad_units);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_late_answers_total",
-        "Messages for attempts that were over.", c.late_answers);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_stray_messages_total",
-        "Messages for jobs that the sender does not have.", c.stray);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_frames_total", "Transcoded frames passed on.",
-        c.frames);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_pixels_total", "Transcoded pixels passed on.",
-        c.pixels);
-    one(out, METRIC_GAUGE, "sbe_orchestrator_held_bytes",
-        "Bytes of segments kept until they are done.", g.held_bytes);
-    one(out, METRIC_GAUGE, "livepeer_current_sessions_total", "Streams being transcoded.",
-        g.sessions);
-    one(out, METRIC_GAUGE, "livepeer_max_sessions_total", "Streams that may be transcoded at once.",
-        g.max_sessions);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_jobs_opened_total", "Segments taken.",
+                c.opened);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_jobs_redispatched_total",
+                "Segments taken from a transcoder to be done again.", c.redispatched);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_jobs_late_total",
+                "Segments taken from a transcoder that was late.", c.late);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_bad_rung_units_total",
+                "Parts from transcoders that broke a rule.", c.bad_units);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_late_answers_total",
+                "Messages for attempts that were over.", c.late_answers);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_stray_messages_total",
+                "Messages for jobs that the sender does not have.", c.stray);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_frames_total", "Transcoded frames passed on.",
+                c.frames);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_pixels_total", "Transcoded pixels passed on.",
+                c.pixels);
+    metrics_one(m, METRIC_GAUGE, "sbe_orchestrator_held_bytes",
+                "Bytes of segments kept until they are done.", g.held_bytes);
+    metrics_one(m, METRIC_GAUGE, "livepeer_current_sessions_total", "Streams being transcoded.",
+                g.sessions);
+    metrics_one(m, METRIC_GAUGE, "livepeer_max_sessions_total",
+                "Streams that may be transcoded at once.", g.max_sessions);
 }
 
-static void peer_metrics(const struct roster *roster, struct buf *out)
+static void field_metrics(const struct job_table_counters *c, struct metrics *m)
 {
-    one(out, METRIC_GAUGE, "livepeer_transcoders_number", "Transcoders connected.",
-        roster->n_transcoders);
-    one(out, METRIC_GAUGE, "livepeer_transcoders_capacity",
-        "Segments that all transcoders take at once.", roster_capacity(roster));
-    one(out, METRIC_GAUGE, "livepeer_transcoders_load", "Segments at work on all transcoders.",
-        roster_load(roster));
-    one(out, METRIC_GAUGE, "sbe_orchestrator_broadcasters", "Broadcasters connected.",
-        roster->n_broadcasters);
+    const char *name = "livepeer_segment_transcode_failed_total";
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_total", "Segments done.",
+                (double)c->done);
+    metrics_family(m, name, METRIC_COUNTER, "Segments refused and failed.");
+    metrics_sample(m, name, (const char *const[]){"error_code", "OrchestratorCapped", NULL},
+                   (double)c->refused);
+    metrics_sample(m, name, (const char *const[]){"error_code", "Transcode", NULL},
+                   (double)c->failed);
+}
+
+static void time_metrics(const struct job_table_times *t, struct metrics *m)
+{
+    const char *name = "sbe_orchestrator_queue_wait_seconds";
+    metrics_family(m, name, METRIC_HISTOGRAM,
+                   "From a segment's first packet here to its first offer to a transcoder.");
+    metrics_histogram(m, name, NULL, &t->queue_wait);
+    name = "livepeer_transcode_time_seconds";
+    metrics_family(m, name, METRIC_HISTOGRAM,
+                   "From the offer of a segment to its end; it comes while it is published.");
+    metrics_histogram(m, name, NULL, &t->work);
+    name = "sbe_orchestrator_segment_seconds";
+    metrics_family(m, name, METRIC_HISTOGRAM, "From a segment's first packet here to its end.");
+    metrics_histogram(m, name, NULL, &t->whole);
+}
+
+static void transcoder_metrics(const struct roster *roster, struct metrics *m)
+{
     const char *const names[] = {"sbe_orchestrator_transcoder_capacity",
                                  "sbe_orchestrator_transcoder_load"};
     const char *const helps[] = {"Segments that a transcoder takes at once.",
                                  "Segments at work on a transcoder."};
     for (unsigned i = 0; i < 2; i++) {
-        metrics_family(out, names[i], METRIC_GAUGE, helps[i]);
+        metrics_family(m, names[i], METRIC_GAUGE, helps[i]);
         LIST_EACH (&roster->transcoders, it, tmp) {
             const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
             char peer[16]; /* names need not be unique, samples must be */
             snprintf(peer, sizeof peer, "%u", t->peer);
-            metrics_sample(out, names[i],
-                           (const char *const[]){"name", t->name, "peer", peer, NULL},
+            metrics_sample(m, names[i], (const char *const[]){"name", t->name, "peer", peer, NULL},
                            i == 0 ? t->capacity : t->load);
         }
     }
 }
 
-void report_metrics(const struct relay *r, struct buf *out)
+static void peer_metrics(const struct roster *roster, struct metrics *m)
 {
-    job_metrics(r, out);
-    peer_metrics(job_table_roster(relay_table(r)), out);
+    metrics_one(m, METRIC_GAUGE, "livepeer_transcoders_number", "Transcoders connected.",
+                roster->n_transcoders);
+    metrics_one(m, METRIC_GAUGE, "livepeer_transcoders_capacity",
+                "Segments that all transcoders take at once.", roster_capacity(roster));
+    metrics_one(m, METRIC_GAUGE, "livepeer_transcoders_load",
+                "Segments at work on all transcoders.", roster_load(roster));
+    metrics_one(m, METRIC_GAUGE, "sbe_orchestrator_broadcasters", "Broadcasters connected.",
+                roster->n_broadcasters);
+    if (m->per_stream) {
+        transcoder_metrics(roster, m);
+    }
+}
+
+void report_metrics(const struct relay *r, struct metrics *m)
+{
+    job_metrics(r, m);
+    const struct job_table_counters jobs = job_table_counters(relay_table(r));
+    field_metrics(&jobs, m);
+    time_metrics(job_table_times(relay_table(r)), m);
+    peer_metrics(job_table_roster(relay_table(r)), m);
     struct link_counters l = relay_link_counters(r);
     struct relay_counters c = relay_counters(r);
-    one(out, METRIC_GAUGE, "sbe_orchestrator_waiting_bytes",
-        "Bytes that wait for peers whose queue is full.", relay_waiting_bytes(r));
-    one(out, METRIC_COUNTER, "sbe_orchestrator_rejected_hellos_total",
-        "Peers of another version or role.", c.rejected);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_link_refused_total",
-        "Connections without the right key.", l.refused);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_link_dropped_total",
-        "Messages that broke a rule of the link.", l.dropped);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_link_sent_bytes_total", "Bytes sent to peers.",
-        l.sent_bytes);
-    one(out, METRIC_COUNTER, "sbe_orchestrator_link_received_bytes_total",
-        "Bytes received from peers.", l.received_bytes);
+    metrics_one(m, METRIC_GAUGE, "sbe_orchestrator_waiting_bytes",
+                "Bytes that wait for peers whose queue is full.", relay_waiting_bytes(r));
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_rejected_hellos_total",
+                "Peers of another version or role.", c.rejected);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_link_refused_total",
+                "Connections without the right key.", l.refused);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_link_dropped_total",
+                "Messages that broke a rule of the link.", l.dropped);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_link_sent_bytes_total", "Bytes sent to peers.",
+                l.sent_bytes);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_link_received_bytes_total",
+                "Bytes received from peers.", l.received_bytes);
 }

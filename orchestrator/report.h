@@ -2,11 +2,11 @@
 #ifndef ORCHESTRATOR_REPORT_H
 #define ORCHESTRATOR_REPORT_H
 
-#include "base/buf.h"
 #include "orchestrator/relay.h"
 #include "run/json.h"
+#include "run/metrics.h"
 
 void report_status(const struct relay *r, const char *service_addr, struct json *object);
-void report_metrics(const struct relay *r, struct buf *out);
+void report_metrics(const struct relay *r, struct metrics *m);
 
 #endif

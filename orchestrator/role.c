@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "orchestrator/commands.h"
+#include "orchestrator/gate.h"
 #include "orchestrator/relay.h"
 #include "orchestrator/report.h"
 #include "run/addr.h"
+#include "run/credential.h"
 #include "run/log.h"
-#include "run/secret.h"
 
 #define SERVICE_HOST "127.0.0.1"
 #define SERVICE_PORT 8935
@@ -19,6 +22,8 @@
 struct config {
     struct daemon_config common;
     const char *service_addr, *orch_secret, *http_addr;
+    const char *mint, *mint_name, *revoke;
+    bool list_credentials, json;
     long max_sessions, heartbeat_ms, peer_timeout_ms, late_after_ms;
 };
 
@@ -28,7 +33,8 @@ static const struct option options[] = {
     {"serviceAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(service_addr), "HOST:PORT",
      "Where transcoders and broadcasters connect."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
-     "The secret shared with transcoders and broadcasters, or a file whose first line it is."},
+     "The secret shared with transcoders and broadcasters, or a file whose first line it is; "
+     "without one only minted credentials are admitted."},
     {"maxSessions", OPTION_INT, "10", -1000000, SESSIONS_MAX, false, FIELD(max_sessions), "N",
      "Streams that are transcoded at once."},
     {"httpAddr", OPTION_STRING, "", 0, 0, false, FIELD(http_addr), "HOST:PORT",
@@ -39,11 +45,24 @@ static const struct option options[] = {
      "A peer that is silent for so long is gone."},
     {"lateAfterMs", OPTION_INT, "2000", 0, 600000, false, FIELD(late_after_ms), "MS",
      "A transcoder that sends nothing of a segment for so long loses it to another one; 0: never."},
+    {"mint", OPTION_COMMAND_TEXT, "", 1, 0, false, FIELD(mint), "ROLE",
+     "Command: makes a credential for a transcoder or broadcaster and prints it: -mint ROLE NAME "
+     "> FILE; that host gives it as -orchSecret FILE."},
+    {"mintName", OPTION_ARGUMENT, "", 1, 0, false, FIELD(mint_name), "NAME",
+     "The name of the credential that -mint makes; may stand without its flag."},
+    {"listCredentials", OPTION_COMMAND, NULL, 0, 0, false, FIELD(list_credentials), NULL,
+     "Command: prints the credentials that were minted."},
+    {"json", OPTION_COMMAND, NULL, 0, 0, false, FIELD(json), NULL,
+     "With -listCredentials: prints JSON."},
+    {"revoke", OPTION_COMMAND_TEXT, "", 1, 0, false, FIELD(revoke), "NAME",
+     "Command: a credential is admitted no more, and who is connected with it is turned out."},
 };
 
 struct orchestrator {
     struct daemon *daemon;
+    struct gate *gate;
     struct relay *relay;
+    struct loop_timer *look; /* at the list of credentials */
     char addr[ADDR_MAX];
 };
 
@@ -51,12 +70,6 @@ struct orchestrator {
 
 static enum err check_config(const struct config *c, struct addr *ret_addr)
 {
-    if (c->orch_secret[0] == '\0') {
-        log_error("orchestrator", "config",
-                  "no secret given: transcoders prove themselves with one; give -orchSecret TEXT, "
-                  "or -orchSecret FILE with the secret in its first line");
-        return ERR_NOENT;
-    }
     if (c->max_sessions <= 0) {
         log_error("orchestrator", "config", "-maxSessions must be greater than zero");
         return ERR_LIMIT;
@@ -77,8 +90,8 @@ static enum err check_config(const struct config *c, struct addr *ret_addr)
     return ERR_OK;
 }
 
-static enum err derive(const struct config *c, const struct addr *a, struct link_keys *ret_own,
-                       struct link_keys *ret_broadcaster)
+static enum err keys_of_secret(const struct config *c, const struct addr *a,
+                               struct link_keys *ret_own)
 {
     char secret[SECRET_SIZE];
     enum err e = secret_read(c->orch_secret, secret, sizeof secret);
@@ -92,17 +105,30 @@ static enum err derive(const struct config *c, const struct addr *a, struct link
     if (e == ERR_OK) {
         e = secret_derive(secret, LINK_ROLE_ORCHESTRATOR, ret_own);
     }
-    if (e == ERR_OK) {
-        e = secret_derive(secret, LINK_ROLE_BROADCASTER, ret_broadcaster);
-    }
     explicit_bzero(secret, sizeof secret);
-    if (e == ERR_NOENT) {
-        log_error("orchestrator", "secret",
-                  "-orchSecret names a file whose first line is empty: write the secret there");
-    } else if (e != ERR_OK) {
-        log_error("orchestrator", "secret", "-orchSecret cannot be used: %s", err_text(e));
+    if (e != ERR_OK) {
+        log_error("orchestrator", "secret", "-orchSecret cannot be used: %s", secret_err_text(e));
     }
     return e;
+}
+
+static enum err kept_keys(const struct orchestrator *o, struct link_keys *ret_own)
+{
+    char why[CREDENTIALS_WHY_MAX];
+    struct credentials *store;
+    enum err e = credentials_open(o->daemon->data_dir, &store, why);
+    if (e == ERR_OK) {
+        e = credentials_own_key(store, ret_own, why);
+        credentials_close(store);
+    }
+    if (e != ERR_OK) {
+        log_error("orchestrator", "server_key", "%s", why);
+        return e;
+    }
+    log_info("orchestrator", "no_secret",
+             "no -orchSecret: only minted credentials are admitted (orchestrator -mint transcoder "
+             "NAME > FILE)");
+    return ERR_OK;
 }
 
 static void leave_credential(const struct orchestrator *o, const char *addr,
@@ -135,12 +161,64 @@ static void leave_credentials(const struct orchestrator *o, const struct addr *a
     }
 }
 
+/* Only who holds the address says what the server's key is, and replaces credentials. */
+static void register_self(const struct orchestrator *o, const struct addr *a,
+                          const unsigned char *server_key)
+{
+    char why[CREDENTIALS_WHY_MAX];
+    struct credentials *store;
+    struct link_keys local;
+    enum err e = credentials_open(o->daemon->data_dir, &store, why);
+    if (e == ERR_OK) {
+        e = credentials_set_server(store, server_key, why);
+        if (e == ERR_OK) {
+            e = credentials_local(store, server_key, clock_wall_ms() / 1000, &local, why);
+        }
+        credentials_close(store);
+    }
+    if (e != ERR_OK) {
+        log_warn("orchestrator", "credential",
+                 "%s; until then broadcasters on this host need -orchSecret", why);
+        return;
+    }
+    leave_credentials(o, a, &local);
+    link_keys_wipe(&local);
+}
+
+static enum err open_gate(struct orchestrator *o, const unsigned char *server_key)
+{
+    char why[CREDENTIALS_WHY_MAX], example[LINK_NAME_SIZE];
+    enum err e = gate_open(o->daemon->data_dir, &o->gate, why);
+    if (e != ERR_OK) {
+        log_error("orchestrator", "credentials", "%s", why);
+        return e;
+    }
+    size_t n = gate_strangers(o->gate, server_key, example);
+    if (n > 0) {
+        log_warn("orchestrator", "credentials",
+                 "%zu credentials (such as \"%s\") were minted for another key than this "
+                 "orchestrator now has, and cannot come in: start it with the -orchSecret of then, "
+                 "or revoke and mint them again",
+                 n, example);
+    }
+    return ERR_OK;
+}
+
+static void on_look(void *arg)
+{
+    const struct orchestrator *o = arg;
+    if (gate_look(o->gate)) {
+        relay_recheck(o->relay);
+    }
+}
+
 static enum err open_relay(struct orchestrator *o, const struct config *c,
                            const struct link_keys *keys)
 {
     struct relay_config rc = {
         .addr = o->addr,
         .keys = keys,
+        .gate = o->gate,
         .heartbeat_ms = (int)c->heartbeat_ms,
         .timeout_ms = (int)c->peer_timeout_ms,
     };
@@ -158,6 +236,21 @@ static enum err open_relay(struct orchestrator *o, const struct config *c,
     return e;
 }
 
+static enum err start(struct orchestrator *o, const struct config *c, const struct addr *a)
+{
+    struct link_keys own = {0};
+    enum err e = c->orch_secret[0] != '\0' ? keys_of_secret(c, a, &own) : kept_keys(o, &own);
+    e = e == ERR_OK ? open_gate(o, own.public_key) : e;
+    e = e == ERR_OK ? open_relay(o, c, &own) : e;
+    if (e == ERR_OK) {
+        register_self(o, a, own.public_key);
+        o->look = loop_timer_create(o->daemon->loop, on_look, o);
+        loop_timer_start(o->look, c->heartbeat_ms, c->heartbeat_ms);
+    }
+    link_keys_wipe(&own);
+    return e;
+}
+
 static enum err create(struct daemon *d, const void *config, void **ret_role)
 {
     const struct config *c = config;
@@ -166,21 +259,12 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     if (e != ERR_OK) {
         return e;
     }
-    struct link_keys own = {0}, broadcaster = {0};
     struct orchestrator *o = mem_alloc(sizeof *o);
     o->daemon = d;
     addr_format(&a, o->addr);
-    e = derive(c, &a, &own, &broadcaster);
-    if (e == ERR_OK) {
-        e = open_relay(o, c, &own);
-    }
-    if (e == ERR_OK) {
-        /* Only who holds the address may replace the credential. */
-        leave_credentials(o, &a, &broadcaster);
-    }
-    link_keys_wipe(&own);
-    link_keys_wipe(&broadcaster);
+    e = start(o, c, &a);
     if (e != ERR_OK) {
+        gate_close(o->gate);
         mem_free(o);
         return e;
     }
@@ -192,6 +276,19 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
              relay_session(o->relay), c->max_sessions);
     *ret_role = o;
     return ERR_OK;
+}
+
+static int command(const struct daemon *d, const void *config)
+{
+    const struct config *c = config;
+    return commands_run(d->data_dir, &(struct commands_config){
+                                         .mint = c->mint,
+                                         .mint_name = c->mint_name,
+                                         .revoke = c->revoke,
+                                         .list = c->list_credentials,
+                                         .json = c->json,
+                                         .orch_secret = c->orch_secret,
+                                     });
 }
 
 /* --- life --- */
@@ -206,7 +303,9 @@ static void stop(void *role)
 static void destroy(void *role)
 {
     struct orchestrator *o = role;
+    loop_timer_destroy(o->look);
     relay_destroy(o->relay, LINGER_MS);
+    gate_close(o->gate);
     mem_free(o);
 }
 
@@ -214,6 +313,7 @@ static void status(void *role, struct json *object)
 {
     const struct orchestrator *o = role;
     report_status(o->relay, o->addr, object);
+    gate_status(o->gate, object);
 }
 
 static void sentence(void *role, char *text, size_t size)
@@ -225,22 +325,80 @@ static void sentence(void *role, char *text, size_t size)
              r->n_transcoders, r->n_broadcasters, g.sessions, g.max_sessions);
 }
 
-static void metrics(void *role, struct buf *out)
+static void metrics(void *role, struct metrics *m)
 {
     const struct orchestrator *o = role;
-    report_metrics(o->relay, out);
+    report_metrics(o->relay, m);
 }
+
+/* --- the control API --- */
+
+static struct json *self_json(const struct orchestrator *o)
+{
+    char uri[ADDR_MAX + 8];
+    struct job_table_gauges g = job_table_gauges(relay_table(o->relay));
+    struct json *j = json_new_object();
+    (void)snprintf(uri, sizeof uri, "tcp://%s", o->addr);
+    json_set_str(j, "ServiceURI", uri);
+    json_set_bool(j, "Active", !o->daemon->stopping);
+    json_set_int(j, "Sessions", g.sessions);
+    json_set_int(j, "MaxSessions", g.max_sessions);
+    return j;
+}
+
+static void on_info(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    http_answer_json(a, self_json(arg));
+}
+
+static void on_orchestrators(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    struct json *list = json_new_array();
+    json_append(list, self_json(arg));
+    http_answer_json(a, list);
+}
+
+static void on_max_sessions(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    struct orchestrator *o = arg;
+    relay_set_max_sessions(o->relay, (unsigned)values[0].number);
+    log_info("orchestrator", "max_sessions", "n=%ld", values[0].number);
+    struct json *j = json_new_object();
+    json_set_int(j, "maxSessions", values[0].number);
+    http_answer_json(a, j);
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/registeredOrchestrators", on_orchestrators, {{0}}},
+    {"GET", "/orchestratorInfo", on_info, {{0}}},
+    {"POST",
+     "/setMaxSessions",
+     on_max_sessions,
+     {{"maxSessions", HTTP_PARAM_INT, 1, SESSIONS_MAX, true}}},
+};
+
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"serviceAddr", "127.0.0.1:8936"},
+    {"cliAddr", "127.0.0.1:7936"},
+    {NULL, NULL},
+};
 
 const struct role orchestrator_role = {
     .name = "orchestrator",
+    .node_type = "orch",
     .default_cli_addr_port = "7935",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
+    .command = command,
+    .samples = samples,
     .create = create,
     .stop = stop,
     .destroy = destroy,
     .status = status,
     .metrics = metrics,
+    .routes = routes,
+    .n_routes = sizeof routes / sizeof routes[0],
     .sentence = sentence,
 };

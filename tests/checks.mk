@@ -28,6 +28,16 @@ asan tsan: ## the unit tests under the sanitizers
 	@ASAN_OPTIONS="allocator_may_return_null=1" TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" \
 	    BUILD=build/$@ BIN=build/$@/bin tests/run unit
 
+# The recipe, its bad days and its enemies, with every role built with the sanitizer.
+FLOW_OF_SAN = recipe bad_days hostile
+.PHONY: asan-flow tsan-flow
+asan-flow tsan-flow: %-flow: ## the main flow tests under the sanitizers
+	@$(MAKE) --no-print-directory -j2 BUILD=build/$* BIN=build/$*/bin SAN_FLAGS="$(SAN_$*)" all
+	@for name in $(FLOW_OF_SAN); do \
+	    TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" TIME_SCALE=4 \
+	    BUILD=build/$* BIN=build/$*/bin tests/run flow -j 1 -k flow/test_$$name || failed=1; \
+	done; test -z "$$failed"
+
 T ?= rtmp_session
 SECONDS ?= 60
 fuzz: ## fuzzes one target: make fuzz T=rtmp_session SECONDS=60

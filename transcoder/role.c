@@ -5,16 +5,15 @@
 
 #include "base/mem.h"
 #include "run/addr.h"
+#include "run/avlog.h"
 #include "run/log.h"
 #include "run/metrics.h"
-#include "transcoder/avlog.h"
 #include "transcoder/capabilities.h"
 #include "transcoder/worker.h"
 
 #define ORCH_HOST    "127.0.0.1"
 #define ORCH_PORT    8935
 #define SESSIONS_MAX 1000
-#define SECRET_SIZE  1024
 
 struct config {
     struct daemon_config common;
@@ -25,10 +24,11 @@ struct config {
 #define FIELD(f) offsetof(struct config, f)
 
 static const struct option options[] = {
-    {"orchAddr", OPTION_STRING, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
+    {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
      "The orchestrator that gives the jobs; the first of a list is used."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
-     "The secret shared with the orchestrator, or a file whose first line it is."},
+     "The secret shared with the orchestrator, a file whose first line it is, or a credential "
+     "file."},
     {"maxSessions", OPTION_INT, "10", -1000000, SESSIONS_MAX, false, FIELD(max_sessions), "N",
      "Jobs (segments of streams) to work on at once."},
     {"httpAddr", OPTION_STRING, "", 0, 0, false, FIELD(http_addr), "HOST:PORT",
@@ -71,30 +71,14 @@ static enum err read_addr(const struct config *c, char *ret_addr)
     return ERR_OK;
 }
 
-static void wipe(char *secret, size_t size)
-{
-    memset(secret, 0, size);
-    __asm__ volatile("" : : "r"(secret) : "memory"); /* the compiler may not leave the memset out */
-}
-
 static enum err read_keys(const struct config *c, struct link_keys *ret_keys)
 {
-    char secret[SECRET_SIZE];
-    enum err e = ERR_NOENT;
-    if (c->orch_secret[0] != '\0') {
-        e = secret_read(c->orch_secret, secret, sizeof secret);
-    }
-    if (e == ERR_OK) {
-        e = secret_derive(secret, LINK_ROLE_TRANSCODER, ret_keys);
-    }
-    wipe(secret, sizeof secret);
-    if (e == ERR_NOENT) {
-        log_error("transcoder", "config",
-                  "a transcoder needs the orchestrator's secret: give it, or a file whose first "
-                  "line it is, with -orchSecret");
-    } else if (e != ERR_OK) {
-        log_error("transcoder", "config", "the secret of -orchSecret cannot be used: %s",
-                  err_text(e));
+    char words[SECRET_WORDS_MAX];
+    enum err e = secret_keys(c->orch_secret, LINK_ROLE_TRANSCODER, ret_keys, words);
+    if (e != ERR_OK) {
+        log_error("transcoder", "config", "%s", words);
+    } else if (words[0] != '\0') {
+        log_warn("transcoder", "config", "%s", words);
     }
     return e;
 }
@@ -179,6 +163,49 @@ static void role_destroy(void *role)
     mem_free(t);
 }
 
+/* --- the control API --- */
+
+static struct json *orchestrator_json(const struct transcoder *t)
+{
+    char uri[ADDR_MAX + 8];
+    struct json *j = json_new_object();
+    (void)snprintf(uri, sizeof uri, "tcp://%s", t->addr);
+    json_set_str(j, "ServiceURI", uri);
+    json_set_bool(j, "Active", worker_stats(t->worker).connected);
+    return j;
+}
+
+static void on_orchestrator(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    http_answer_json(a, orchestrator_json(arg));
+}
+
+static void on_orchestrators(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    struct json *list = json_new_array();
+    json_append(list, orchestrator_json(arg));
+    http_answer_json(a, list);
+}
+
+static void on_max_sessions(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    struct transcoder *t = arg;
+    worker_set_capacity(t->worker, (uint32_t)values[0].number);
+    log_info("transcoder", "max_sessions", "n=%ld", values[0].number);
+    struct json *j = json_new_object();
+    json_set_int(j, "maxSessions", values[0].number);
+    http_answer_json(a, j);
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/registeredOrchestrators", on_orchestrators, {{0}}},
+    {"GET", "/orchestratorInfo", on_orchestrator, {{0}}},
+    {"POST",
+     "/setMaxSessions",
+     on_max_sessions,
+     {{"maxSessions", HTTP_PARAM_INT, 1, SESSIONS_MAX, true}}},
+};
+
 /* --- what others see --- */
 
 static void role_status(void *role, struct json *object)
@@ -208,14 +235,7 @@ static void role_status(void *role, struct json *object)
     json_set_int(object, "sent_bytes", (int64_t)s.link.sent_bytes);
 }
 
-static void one(struct buf *out, const char *name, enum metric_type type, const char *help,
-                double value)
-{
-    metrics_family(out, name, type, help);
-    metrics_sample(out, name, NULL, value);
-}
-
-static void job_metrics(struct buf *out, const struct worker_stats *s)
+static void job_metrics(struct metrics *m, const struct worker_stats *s)
 {
     const struct {
         const char *result;
@@ -224,12 +244,18 @@ static void job_metrics(struct buf *out, const struct worker_stats *s)
                    {"failed", s->failed},
                    {"refused", s->refused},
                    {"cancelled", s->cancelled}};
-    metrics_family(out, "sbe_transcoder_jobs_total", METRIC_COUNTER, "Jobs by how they ended.");
+    metrics_family(m, "sbe_transcoder_jobs_total", METRIC_COUNTER, "Jobs by how they ended.");
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
-        metrics_sample(out, "sbe_transcoder_jobs_total",
+        metrics_sample(m, "sbe_transcoder_jobs_total",
                        (const char *const[]){"result", results[i].result, NULL},
                        (double)results[i].count);
     }
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_total", "Segments done.",
+                (double)s->done);
+    metrics_family(m, "livepeer_segment_transcode_failed_total", METRIC_COUNTER,
+                   "Segments that failed.");
+    metrics_sample(m, "livepeer_segment_transcode_failed_total",
+                   (const char *const[]){"error_code", "Transcode", NULL}, (double)s->failed);
 }
 
 static void role_sentence(void *role, char *text, size_t size)
@@ -240,40 +266,80 @@ static void role_sentence(void *role, char *text, size_t size)
              s.capacity);
 }
 
-static void role_metrics(void *role, struct buf *out)
+static void time_metrics(struct metrics *m, const struct worker_stats *s)
+{
+    const struct {
+        const char *name, *help;
+        const struct histogram *h;
+    } rows[] = {
+        {"livepeer_transcode_time_seconds",
+         "From a segment's first packet here to its last result; it comes while it is published.",
+         &s->job_time},
+        {"sbe_transcoder_finish_seconds", "From a segment's last packet here to its last result.",
+         &s->finish_time},
+        {"sbe_transcoder_segment_cpu_seconds", "Processor time of one segment, all its rungs.",
+         &s->cpu_time},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        metrics_family(m, rows[i].name, METRIC_HISTOGRAM, rows[i].help);
+        metrics_histogram(m, rows[i].name, NULL, rows[i].h);
+    }
+}
+
+static void role_metrics(void *role, struct metrics *m)
 {
     struct transcoder *t = role;
     struct worker_stats s = worker_stats(t->worker);
-    one(out, "sbe_transcoder_connected", METRIC_GAUGE, "1 when the orchestrator has welcomed us.",
-        s.connected);
-    one(out, "sbe_transcoder_load", METRIC_GAUGE, "Jobs at work.", s.load);
-    one(out, "sbe_transcoder_capacity", METRIC_GAUGE, "Jobs that may be at work.", s.capacity);
-    one(out, "sbe_transcoder_draining", METRIC_GAUGE, "1 when no more jobs are taken.", s.draining);
-    job_metrics(out, &s);
-    one(out, "sbe_transcoder_frames_total", METRIC_COUNTER, "Pictures encoded.", (double)s.frames);
-    one(out, "sbe_transcoder_pixels_total", METRIC_COUNTER, "Pixels encoded.", (double)s.pixels);
-    one(out, "sbe_transcoder_encoded_bytes_total", METRIC_COUNTER, "Bytes encoded.",
-        (double)s.bytes);
-    one(out, "sbe_transcoder_cpu_seconds_total", METRIC_COUNTER, "Processor time of the jobs.",
-        (double)s.cpu_us / 1e6);
-    one(out, "sbe_transcoder_connections_total", METRIC_COUNTER, "Welcomes by the orchestrator.",
-        (double)s.connections);
-    one(out, "sbe_transcoder_received_bytes_total", METRIC_COUNTER, "Bytes of the link, in.",
-        (double)s.link.received_bytes);
-    one(out, "sbe_transcoder_sent_bytes_total", METRIC_COUNTER, "Bytes of the link, out.",
-        (double)s.link.sent_bytes);
+    const struct {
+        enum metric_type type;
+        const char *name, *help;
+        double value;
+    } rows[] = {
+        {METRIC_GAUGE, "sbe_transcoder_connected", "1 when the orchestrator has welcomed us.",
+         s.connected},
+        {METRIC_GAUGE, "sbe_transcoder_load", "Jobs at work.", s.load},
+        {METRIC_GAUGE, "sbe_transcoder_capacity", "Jobs that may be at work.", s.capacity},
+        {METRIC_GAUGE, "sbe_transcoder_draining", "1 when no more jobs are taken.", s.draining},
+        {METRIC_COUNTER, "sbe_transcoder_frames_total", "Pictures encoded.", (double)s.frames},
+        {METRIC_COUNTER, "sbe_transcoder_pixels_total", "Pixels encoded.", (double)s.pixels},
+        {METRIC_COUNTER, "sbe_transcoder_encoded_bytes_total", "Bytes encoded.", (double)s.bytes},
+        {METRIC_COUNTER, "sbe_transcoder_cpu_seconds_total", "Processor time of the jobs.",
+         (double)s.cpu_us / 1e6},
+        {METRIC_COUNTER, "sbe_transcoder_connections_total", "Welcomes by the orchestrator.",
+         (double)s.connections},
+        {METRIC_COUNTER, "sbe_transcoder_received_bytes_total", "Bytes of the link, in.",
+         (double)s.link.received_bytes},
+        {METRIC_COUNTER, "sbe_transcoder_sent_bytes_total", "Bytes of the link, out.",
+         (double)s.link.sent_bytes},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        metrics_one(m, rows[i].type, rows[i].name, rows[i].help, rows[i].value);
+    }
+    job_metrics(m, &s);
+    time_metrics(m, &s);
 }
+
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"orchAddr", "127.0.0.1:8936"},
+    {"cliAddr", "127.0.0.1:7937"},
+    {NULL, NULL},
+};
 
 const struct role transcoder_role = {
     .name = "transcoder",
+    .node_type = "trcr",
     .default_cli_addr_port = "7935",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
+    .samples = samples,
     .create = role_create,
     .stop = role_stop,
     .destroy = role_destroy,
     .status = role_status,
     .metrics = role_metrics,
+    .routes = routes,
+    .n_routes = sizeof routes / sizeof routes[0],
     .sentence = role_sentence,
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -29,6 +30,8 @@ struct job {
     struct loop_timer *deadline;
     char stream[ID_MAX + 1];
     uint64_t msn;
+    int64_t opened_us;
+    int64_t complete_us; /* when its last unit came; 0 before */
 };
 
 struct worker {
@@ -154,6 +157,14 @@ static void on_idle(void *arg)
     }
 }
 
+static void measure(struct worker_stats *s, const struct job *j, const struct link_job_done *done)
+{
+    int64_t now = clock_mono_us();
+    histogram_observe(&s->job_time, now - j->opened_us);
+    histogram_observe(&s->finish_time, now - j->complete_us);
+    histogram_observe(&s->cpu_time, (int64_t)done->cpu_us);
+}
+
 /* A job's last event has been sent, or was not to be. */
 static void end_job(void *arg, struct work_event *e)
 {
@@ -174,6 +185,7 @@ static void end_job(void *arg, struct work_event *e)
                  (unsigned long long)j->msn, e->fault.text);
     } else {
         w->stats.done++;
+        measure(&w->stats, j, &e->done);
         log_debug("worker", "job_done", "stream=%s msn=%llu cpu_ms=%llu", j->stream,
                   (unsigned long long)j->msn, (unsigned long long)(e->done.cpu_us / 1000));
     }
@@ -271,6 +283,7 @@ static void on_open(struct worker *w, const struct link_msg *m)
     j->work = work;
     snprintf(j->stream, sizeof j->stream, "%s", m->open.stream);
     j->msn = m->open.msn;
+    j->opened_us = clock_mono_us();
     j->deadline = loop_timer_create(w->loop, on_deadline, j);
     loop_timer_start(j->deadline, deadline_of(&m->open), 0);
     list_push_back(&w->jobs, &j->node);
@@ -288,6 +301,9 @@ static void on_unit(struct worker *w, const struct link_msg *m, struct blob *pay
     if (j == NULL) {
         w->stats.units_unknown++;
         return;
+    }
+    if (m->unit.last) {
+        j->complete_us = clock_mono_us();
     }
     switch (work_push(j->work, &m->unit, payload)) {
     case ERR_OK:
@@ -397,7 +413,7 @@ static void on_link(void *arg, const struct link_event *e)
         break;
     case LINK_EVENT_REFUSED:
         /* The link has logged it. */
-        lose(w, "the orchestrator does not accept this secret; check -orchSecret on both sides");
+        lose(w, "the orchestrator does not accept this secret or credential (see the log)");
         break;
     case LINK_EVENT_MESSAGE:
         on_message(w, e);
@@ -435,6 +451,9 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     w->encoder = mem_strdup(config->encoder);
     id_random_hex(w->instance, INSTANCE_BYTES);
     list_init(&w->jobs);
+    histogram_init(&w->stats.job_time, HISTOGRAM_LONG);
+    histogram_init(&w->stats.finish_time, HISTOGRAM_SHORT);
+    histogram_init(&w->stats.cpu_time, HISTOGRAM_LONG);
     send_queue_init(&w->out, send_now, end_job, w);
     w->mail = mailbox_create(l, on_work, w);
     w->idle = loop_timer_create(l, on_idle, w);
@@ -449,6 +468,14 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     }
     *ret_worker = w;
     return ERR_OK;
+}
+
+void worker_set_capacity(struct worker *w, uint32_t capacity)
+{
+    w->config.capacity = capacity;
+    if (w->stats.connected) {
+        say_hello(w);
+    }
 }
 
 void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)

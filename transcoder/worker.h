@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "run/link.h"
 #include "run/loop.h"
+#include "run/metrics.h"
 #include "run/secret.h"
 
 struct worker;
@@ -40,12 +41,18 @@ struct worker_stats {
     uint64_t cpu_us;
     uint64_t units_unknown; /* of jobs that are not (any more) here */
     uint64_t connections;
+    struct histogram job_time;    /* of jobs that were done: from their opening on */
+    struct histogram finish_time; /* from their last input on */
+    struct histogram cpu_time;    /* what they took of a processor */
     struct link_counters link;
 };
 
 /* Starts dialling. ERR_IO: the link cannot be made (ret_why: a sentence). Gives. */
 enum err worker_create(struct loop *l, const struct worker_config *config,
                        struct worker **ret_worker, const char **ret_why) CHECKED;
+
+/* Jobs at once from now on, at least 1; more that are at work already go on. */
+void worker_set_capacity(struct worker *w, uint32_t capacity);
 
 /* Takes no more jobs; drained(arg) is called once, later, when those at work have ended and their
  * results are sent. Each job has a deadline, so it comes. */

@@ -125,6 +125,19 @@ static enum err on_media(struct rtmp_session *s, uint8_t type, uint32_t timestam
     return media_feed(&s->media, &m, s->state == SESSION_PUBLISHING, on_media_event, s, &s->why);
 }
 
+/* A tag's body gets a blob of its own: packets would keep all of the message alive otherwise, which
+ * may be a thousand times as large as the little that they are. */
+static enum err on_tag(struct rtmp_session *s, const struct flv_tag *tag, uint32_t timestamp)
+{
+    struct blob *blob = blob_copy(tag->body);
+    if (blob == NULL) {
+        return rtmp_fail(s, ERR_NOMEM, "out of memory");
+    }
+    enum err e = on_media(s, tag->type, timestamp, blob, blob_span(blob));
+    blob_unref(blob);
+    return e;
+}
+
 /* 7.1.6: the tags' times count from that of the first one, which is the message's. */
 static enum err on_aggregate(struct rtmp_session *s, const struct chunk_message *m)
 {
@@ -141,7 +154,7 @@ static enum err on_aggregate(struct rtmp_session *s, const struct chunk_message 
         first = has_first ? first : tag.timestamp;
         has_first = true;
         if (tag.type == MESSAGE_AUDIO || tag.type == MESSAGE_VIDEO) {
-            e = on_media(s, tag.type, m->timestamp + (tag.timestamp - first), m->blob, tag.body);
+            e = on_tag(s, &tag, m->timestamp + (tag.timestamp - first));
         }
     }
     return e;

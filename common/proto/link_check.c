@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/utf8.h"
 
 #define VERSION_MAX         1000
 #define CAPACITY_MAX        10000
@@ -43,40 +44,20 @@ static struct fault outside(const char *why)
     return (struct fault){ERR_LIMIT, why};
 }
 
-/* Bytes of the UTF-8 character at s (RFC 3629), 0 when it is none. */
-static size_t utf8_char(const unsigned char *s)
-{
-    if (s[0] < 0x80) {
-        return 1;
-    }
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4) {
-        return 0;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool surrogate = s[0] == 0xed && s[1] >= 0xa0;
-    bool beyond = s[0] == 0xf4 && s[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : n;
-}
-
 /* Text for people: UTF-8 without control characters. */
 static bool text_ok(const char *text, size_t max)
 {
-    if (strnlen(text, max + 1) > max) {
+    struct span rest = span_of(text, strnlen(text, max + 1));
+    if (rest.len > max) {
         return false;
     }
-    for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
-        size_t n = utf8_char(s);
-        bool c1 = n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
-        if (n == 0 || *s < 0x20 || *s == 0x7f || c1) {
+    while (rest.len > 0) {
+        uint32_t code;
+        size_t n = utf8_read(rest, &code);
+        if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
             return false;
         }
-        s += n;
+        rest = span_of(rest.data + n, rest.len - n);
     }
     return true;
 }

@@ -1,8 +1,10 @@
 #include "run/addr.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *skip_scheme(const char *text)
 {
@@ -92,6 +94,9 @@ void addr_format(const struct addr *a, char *out)
 
 _Bool addr_is_loopback(const struct addr *a)
 {
-    return strncmp(a->host, "127.", 4) == 0 || strcmp(a->host, "::1") == 0 ||
-           strcmp(a->host, "localhost") == 0;
+    struct in_addr v4;
+    if (inet_pton(AF_INET, a->host, &v4) == 1) {
+        return ntohl(v4.s_addr) >> 24 == 127;
+    }
+    return strcmp(a->host, "::1") == 0 || strcasecmp(a->host, "localhost") == 0;
 }

@@ -9,24 +9,27 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
-#include "base/blob.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/version.h"
-#include "run/addr.h"
+#include "run/control.h"
 #include "run/events.h"
-#include "run/http.h"
+#include "run/files.h"
 #include "run/log.h"
-#include "run/metrics.h"
 #include "run/notify.h"
 #include "run/run_dir.h"
+#include "run/settings.h"
 
-#define OPTIONS_MAX     64
 #define OPTION_FIELD(f) offsetof(struct daemon_config, f)
 
 static const struct option common_options[] = {
     {"cliAddr", OPTION_STRING, "", 0, 0, false, OPTION_FIELD(cli_addr), "HOST:PORT",
-     "Where /status, /metrics and /healthz are served."},
+     "Where /status, /metrics and the rest of the control API are served; default 127.0.0.1:7935."},
+    {"cliToken", OPTION_STRING, "", 0, 0, false, OPTION_FIELD(cli_token), "FILE",
+     "File with the token that -cliAddr asks for; needed when that is not loopback."},
+    {"metricsPrefix", OPTION_STRING, METRICS_FIELD_PREFIX, 0, 0, false,
+     OPTION_FIELD(metrics_prefix), "TEXT", "How the metrics that the field knows are called."},
+    {"metricsPerStream", OPTION_BOOL, NULL, 0, 0, false, OPTION_FIELD(metrics_per_stream), NULL,
+     "Metrics of each stream and each transcoder too, not only of all together."},
     {"datadir", OPTION_STRING, "", 0, 0, false, OPTION_FIELD(data_dir), "DIR",
      "Where credentials and state are kept; default ~/.lpData/NETWORK."},
     {"network", OPTION_STRING, "offchain", 0, 0, false, OPTION_FIELD(network), "NAME",
@@ -38,9 +41,15 @@ static const struct option common_options[] = {
      "/run/streaming-back-end for root."},
     {"v", OPTION_INT, "3", 0, 99, false, OPTION_FIELD(verbosity), "N",
      "How much to log: 0 errors, 1 warnings, 3 events, 6 everything."},
-    {"version", OPTION_BOOL, NULL, 0, 0, false, OPTION_FIELD(version), NULL,
+    {"config", OPTION_COMMAND_TEXT, "", 0, 0, false, OPTION_FIELD(config_path), "FILE",
+     "YAML file that gives flags their values; flags on the command line win."},
+    {"printConfig", OPTION_COMMAND, NULL, 0, 0, false, OPTION_FIELD(print_config), NULL,
+     "Prints each flag's value and where it came from, as a file for -config, and ends."},
+    {"sampleConfig", OPTION_COMMAND, NULL, 0, 0, false, OPTION_FIELD(sample_config), NULL,
+     "Prints a sample file for -config and ends."},
+    {"version", OPTION_COMMAND, NULL, 0, 0, false, OPTION_FIELD(version), NULL,
      "Prints the version and ends."},
-    {"help", OPTION_BOOL, NULL, 0, 0, false, OPTION_FIELD(help), NULL, "Prints this and ends."},
+    {"help", OPTION_COMMAND, NULL, 0, 0, false, OPTION_FIELD(help), NULL, "Prints this and ends."},
 };
 #define N_COMMON (sizeof common_options / sizeof common_options[0])
 
@@ -48,9 +57,8 @@ struct process {
     struct daemon d;
     const struct role *role;
     void *instance;
-    struct http_server *server;
+    struct control *control;
     struct notify *notify;
-    int64_t started_ms;
 };
 
 static void print_version(void)
@@ -60,99 +68,6 @@ static void print_version(void)
     printf("Livepeer Node Version: %s\nC compiler version: %s\nArchitecture: %s\n"
            "Operating system: linux\n",
            software_version, __VERSION__, u.machine);
-}
-
-/* --- the control server --- */
-
-static struct json *describe(void *arg)
-{
-    struct process *p = arg;
-    struct json *j = json_new_object();
-    json_set_str(j, "role", p->role->name);
-    json_set_str(j, "name", p->d.config->name);
-    json_set_str(j, "version", software_version);
-    json_set_int(j, "uptime_s", (clock_mono_ms() - p->started_ms) / 1000);
-    json_set_bool(j, "stopping", p->d.stopping);
-    json_set_int(j, "blob_bytes", (int64_t)blob_live_bytes());
-    p->role->status(p->instance, j);
-    return j;
-}
-
-static void answer_status(struct process *p, struct http_answer *a)
-{
-    struct json *j = describe(p);
-    char *text = json_text(j);
-    json_destroy(j);
-    a->content_type = "application/json";
-    if (buf_put(&a->body, span_cstr(text)) != ERR_OK) {
-        a->status = 500;
-    }
-    mem_free(text);
-}
-
-static void answer_metrics(struct process *p, struct http_answer *a)
-{
-    a->content_type = "text/plain; version=0.0.4; charset=utf-8";
-    metrics_family(&a->body, "sbe_build_info", METRIC_GAUGE, "Version of the program.");
-    metrics_sample(&a->body, "sbe_build_info",
-                   (const char *const[]){"role", p->role->name, "version", software_version, NULL},
-                   1);
-    metrics_family(&a->body, "sbe_uptime_seconds", METRIC_GAUGE, "Seconds since the start.");
-    metrics_sample(&a->body, "sbe_uptime_seconds", NULL,
-                   (double)(clock_mono_ms() - p->started_ms) / 1000.0);
-    metrics_family(&a->body, "sbe_blob_bytes", METRIC_GAUGE, "Media bytes held in memory.");
-    metrics_sample(&a->body, "sbe_blob_bytes", NULL, (double)blob_live_bytes());
-    p->role->metrics(p->instance, &a->body);
-}
-
-static void plain(struct http_answer *a, int status, const char *text)
-{
-    a->status = status;
-    if (buf_put(&a->body, span_cstr(text)) != ERR_OK) {
-        a->status = 500;
-    }
-}
-
-static void handle(void *arg, const char *method, const char *path, struct http_answer *answer)
-{
-    struct process *p = arg;
-    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    if (p->role->control != NULL && p->role->control(p->instance, method, path, answer)) {
-        return;
-    }
-    if (!reads) {
-        plain(answer, 405, "only GET and HEAD work here\n");
-    } else if (strcmp(path, "/healthz") == 0) {
-        plain(answer, 200, "ok\n");
-    } else if (strcmp(path, "/status") == 0) {
-        answer_status(p, answer);
-    } else if (strcmp(path, "/metrics") == 0) {
-        answer_metrics(p, answer);
-    } else {
-        plain(answer, 404, "there are /healthz, /status and /metrics here\n");
-    }
-}
-
-static enum err open_control(struct process *p)
-{
-    struct addr a;
-    if (addr_parse(p->d.config->cli_addr, "127.0.0.1", atoi(p->role->default_cli_addr_port), &a) !=
-        ERR_OK) {
-        log_error("daemon", "bad_address", "-cliAddr \"%s\" is not host:port",
-                  p->d.config->cli_addr);
-        return ERR_PROTO;
-    }
-    char text[ADDR_MAX];
-    addr_format(&a, text);
-    const char *why = "";
-    enum err e = http_server_create(p->d.loop, text, handle, p, &p->server, &why);
-    if (e != ERR_OK) {
-        log_error("daemon", "cannot_listen",
-                  "control address %s: %s; choose another one with -cliAddr", text, why);
-    } else {
-        log_info("daemon", "control", "addr=%s", text);
-    }
-    return e;
 }
 
 /* --- configuration --- */
@@ -232,7 +147,8 @@ static void open_events(struct process *p)
         e = run_dir_open(dir);
     }
     if (e == ERR_OK) {
-        e = events_open(p->d.loop, dir, p->role->name, p->d.config->name, describe, p);
+        e = events_open(p->d.loop, dir, p->role->name, p->d.config->name, control_describe,
+                        p->control);
     }
     if (e == ERR_OK) {
         event_emit("role_started", "version", software_version);
@@ -277,15 +193,16 @@ void daemon_stopped(struct daemon *d)
     loop_stop(d->loop);
 }
 
-static int run(struct process *p, const void *config)
+static int run_role(struct process *p, const void *config)
 {
     /* Before the role, which may only be destroyed after it has run and stopped. Nobody is answered
      * until the loop runs. */
-    if (open_control(p) != ERR_OK) {
+    if (control_create(&p->d, p->role, &p->control) != ERR_OK) {
         return 1;
     }
     int status = 1;
     if (p->role->create(&p->d, config, &p->instance) == ERR_OK) {
+        control_set_instance(p->control, p->instance);
         open_events(p);
         loop_on_signal(p->d.loop, SIGINT, on_signal, p);
         loop_on_signal(p->d.loop, SIGTERM, on_signal, p);
@@ -295,47 +212,92 @@ static int run(struct process *p, const void *config)
         notify_destroy(p->notify);
         status = 0;
     }
-    http_server_destroy(p->server);
+    control_destroy(p->control);
     if (status == 0) {
         p->role->destroy(p->instance);
+        log_info("daemon", "ended", "status=0");
     }
+    return status;
+}
+
+static int run(struct process *p, const void *config)
+{
+    p->d.loop = loop_create();
+    int status = run_role(p, config);
+    loop_destroy(p->d.loop);
+    return status;
+}
+
+/* From the command line to the config. Returns -1: run; else the exit status of what the flags
+ * asked for, or of what is wrong with them. */
+static int configure(struct settings *s, const struct role *role, int argc, char **argv,
+                     void *config)
+{
+    const struct daemon_config *common = config;
+    if (settings_read_flags(s, argc, argv, config) != ERR_OK) {
+        return 2;
+    }
+    if (common->help) {
+        options_usage(stdout, role->name, s->print.table, s->print.n);
+        return 0;
+    }
+    if (common->version) {
+        print_version();
+        return 0;
+    }
+    if (common->sample_config) {
+        return settings_print_sample(s, role->samples);
+    }
+    if (settings_read_file(s, "config", config) != ERR_OK) {
+        return 1;
+    }
+    log_init(role->name, log_level_of_verbosity((int)common->verbosity));
+    settings_warn(s);
+    return common->print_config ? settings_print_values(s, config) : -1;
+}
+
+/* Does the command that the flags ask for, or runs. Returns the exit status. */
+static int serve(const struct role *role, const struct settings *s, void *config)
+{
+    struct daemon_config *common = config;
+    char self[128];
+    signal(SIGPIPE, SIG_IGN);
+    files_raise_limit();
+    name_self(common, self, sizeof self);
+    struct process *p = mem_alloc(sizeof *p);
+    p->role = role;
+    p->d.config = common;
+    int status = 1;
+    if (check_config(common) == ERR_OK && open_data_dir(&p->d) == ERR_OK) {
+        status = role->command != NULL ? role->command(&p->d, config) : -1;
+        if (status == 2) {
+            options_usage(stderr, role->name, s->print.table, s->print.n);
+        } else if (status < 0) {
+            status = run(p, config);
+            if (status != 0 && s->path != NULL) {
+                log_info("daemon", "config",
+                         "values came from %s too; -printConfig shows where each came from",
+                         s->path);
+            }
+        }
+    }
+    mem_free(p);
     return status;
 }
 
 int daemon_main(const struct role *role, int argc, char **argv)
 {
-    struct option table[OPTIONS_MAX];
-    size_t n = join_options(role, table);
+    struct option table[SETTINGS_MAX];
+    struct config_print print = {.role = role->name, .table = table};
+    print.n = join_options(role, table);
+    struct settings s;
+    settings_init(&s, &print);
     void *config = mem_alloc(role->config_size);
-    struct daemon_config *common = config;
-    char why[OPTIONS_WHY_MAX];
-    char self[128];
-    if (options_parse(table, n, argc, argv, config, why) != ERR_OK) {
-        fprintf(stderr, "%s: %s\n", role->name, why);
-        options_usage(stderr, role->name, table, n);
-        mem_free(config);
-        return 2;
+    int status = configure(&s, role, argc, argv, config);
+    if (status < 0) {
+        status = serve(role, &s, config);
     }
-    if (common->help || common->version) {
-        common->help ? options_usage(stdout, role->name, table, n) : print_version();
-        mem_free(config);
-        return 0;
-    }
-    log_init(role->name, log_level_of_verbosity((int)common->verbosity));
-    signal(SIGPIPE, SIG_IGN);
-    name_self(common, self, sizeof self);
-    struct process *p = mem_alloc(sizeof *p);
-    p->role = role;
-    p->started_ms = clock_mono_ms();
-    p->d.config = common;
-    p->d.loop = loop_create();
-    int status = 1;
-    if (check_config(common) == ERR_OK && open_data_dir(&p->d) == ERR_OK) {
-        status = run(p, config);
-    }
-    loop_destroy(p->d.loop);
-    log_info("daemon", "ended", "status=%d", status);
-    mem_free(p);
+    settings_fini(&s);
     mem_free(config);
     return status;
 }

@@ -4,21 +4,28 @@
 #define RUN_DAEMON_H
 
 #include "base/buf.h"
-#include "run/http.h"
+#include "run/http_route.h"
 #include "run/json.h"
 #include "run/loop.h"
+#include "run/metrics.h"
 #include "run/options.h"
 
 /* First field of every role's config struct; flags of DAEMON_OPTIONS fill it. */
 struct daemon_config {
     const char *cli_addr;
+    const char *cli_token; /* a file */
+    const char *metrics_prefix;
     const char *data_dir;
     const char *network;
     const char *name;
     const char *run_dir;
+    const char *config_path;
     long verbosity;
+    bool metrics_per_stream;
     bool version;
     bool help;
+    bool print_config;
+    bool sample_config;
 };
 
 struct daemon {
@@ -30,10 +37,17 @@ struct daemon {
 
 struct role {
     const char *name;                  /* "orchestrator" */
+    const char *node_type;             /* "orch": what the field's metrics call it */
     const char *default_cli_addr_port; /* "7935" */
     const struct option *options;      /* the role's own, after the common ones */
     size_t n_options;
     size_t config_size;
+    const struct option_sample *samples; /* NULL, or what -sampleConfig says in earnest */
+
+    /* NULL, or does what the flags ask for instead of running (a command: it prints and ends).
+     * Called with the data directory made, without a loop. Returns the exit status, where 2 prints
+     * the usage too, or -1: the flags ask for no command. */
+    int (*command)(const struct daemon *d, const void *config);
 
     /* Makes the role from its config (struct starts with struct daemon_config). On failure it has
      * logged one plain sentence that says what to do; the process then ends with 1. */
@@ -45,15 +59,15 @@ struct role {
 
     /* Adds the role's keys to the /status object; writes its /metrics. On the loop's thread. */
     void (*status)(void *role, struct json *object);
-    void (*metrics)(void *role, struct buf *out);
+    void (*metrics)(void *role, struct metrics *m);
 
     /* NULL, or: one short sentence on how things are, for the service manager; at most size bytes
      * with the NUL. On the loop's thread. */
     void (*sentence)(void *role, char *text, size_t size);
 
-    /* NULL, or further paths of the control server. Returns false when it does not know the path.
-     */
-    bool (*control)(void *role, const char *method, const char *path, struct http_answer *answer);
+    /* Further paths of the control server, with the role as the handlers' argument. */
+    const struct http_route *routes;
+    size_t n_routes;
 };
 
 /* Returns the process's exit status: 0 finished, 1 a configuration that cannot work, 2 usage. */

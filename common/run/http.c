@@ -1,11 +1,13 @@
 #include "run/http.h"
 
 #include <microhttpd.h>
+#include <netdb.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include "base/mem.h"
@@ -13,11 +15,12 @@
 #include "run/listen.h"
 #include "run/log.h"
 
-#define CONNECTIONS_MAX   64
 #define CONNECTION_MEMORY (16 * 1024) /* a request's line and headers have to fit */
 #define CONNECTION_IDLE_S 15
 #define DEFAULT_HOST      "127.0.0.1"
 #define LOG_LINE_MAX      512
+#define REMOTE_MAX        64
+#define SWALLOWED_MAX     (1024 * 1024) /* of a body that is too large; then the connection ends */
 #define PLAIN_TEXT        "text/plain; charset=utf-8"
 
 struct http_server {
@@ -26,6 +29,7 @@ struct http_server {
     uv_timer_t timer;
     int open_handles;
     int port;
+    unsigned connections; /* after the last run */
     http_handler_fn *fn;
     void *arg;
 };
@@ -35,7 +39,9 @@ static void on_log(void *arg, const char *format, va_list args)
     char line[LOG_LINE_MAX];
     vsnprintf(line, sizeof line, format, args);
     line[strcspn(line, "\n")] = '\0';
-    log_debug("http", "library", "text=\"%s\"", line);
+    /* Of all that it says this alone is the operator's business. */
+    bool files = strstr(line, "system resource limit") != NULL;
+    log_line(files ? LOG_WARN : LOG_DEBUG, "http", "library", "text=\"%s\"", line);
 }
 
 /* Leaves the URL as it was sent: the handlers compare with plain ASCII paths. */
@@ -57,33 +63,115 @@ static struct MHD_Response *make_response(struct http_answer *a)
                             a->content_type != NULL ? a->content_type : PLAIN_TEXT);
     MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    if (a->header_name != NULL) {
+        MHD_add_response_header(r, a->header_name, a->header_value);
+    }
     return r;
+}
+
+/* --- requests --- */
+
+/* What is known of a request until it is whole. */
+struct pending {
+    char *query;
+    struct buf body;
+    size_t swallowed;
+    bool seen;
+};
+
+static void *on_uri(void *arg, const char *uri, struct MHD_Connection *c)
+{
+    const char *mark = strchr(uri, '?');
+    struct pending *p = mem_alloc(sizeof *p);
+    p->query = mem_strdup(mark != NULL ? mark + 1 : ""); /* no longer than CONNECTION_MEMORY */
+    buf_init(&p->body, HTTP_FORM_MAX);
+    return p;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *c, void **context,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct pending *p = *context;
+    if (p != NULL) {
+        mem_free(p->query);
+        buf_fini(&p->body);
+        mem_free(p);
+        *context = NULL;
+    }
+}
+
+static void format_remote(struct MHD_Connection *c, char *out)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *sa = info != NULL ? info->client_addr : NULL;
+    socklen_t len = sa != NULL && sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                            : sizeof(struct sockaddr_in);
+    if (sa == NULL || getnameinfo(sa, len, out, REMOTE_MAX, NULL, 0, NI_NUMERICHOST) != 0) {
+        snprintf(out, REMOTE_MAX, "unknown");
+    }
+}
+
+static enum MHD_Result send_answer(struct MHD_Connection *c, struct http_answer *a)
+{
+    struct MHD_Response *r = make_response(a);
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)a->status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+static enum MHD_Result answer(struct http_server *s, struct MHD_Connection *c, const char *url,
+                              const char *method, const struct pending *p)
+{
+    struct http_answer a = {.status = MHD_HTTP_OK, .content_type = PLAIN_TEXT};
+    char remote[REMOTE_MAX];
+    format_remote(c, remote);
+    const struct http_request r = {
+        .method = strcmp(method, "HEAD") == 0 ? "GET" : method,
+        .path = url,
+        .query = p->query,
+        .body = buf_span(&p->body),
+        .remote = remote,
+        .content_type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Type"),
+        .host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host"),
+        .origin = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Origin"),
+        .fetch_site = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Sec-Fetch-Site"),
+        .authorization = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization"),
+    };
+    buf_init(&a.body, HTTP_BODY_MAX);
+    if (p->swallowed > 0) {
+        http_answer_text(&a, 413, "the body is larger than %d bytes", HTTP_FORM_MAX);
+    } else {
+        s->fn(s->arg, &r, &a);
+    }
+    return send_answer(c, &a);
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
 {
-    /* An answer that comes before the library's second call costs the connection. */
-    static int seen;
-    bool body = *upload_size > 0;
+    struct pending *p = *context;
+    size_t n = *upload_size;
     *upload_size = 0;
-    if (*context == NULL || body) {
-        *context = &seen;
+    if (n > 0) {
+        if (p->swallowed > 0 || buf_put(&p->body, span_of(upload, n)) != ERR_OK) {
+            p->swallowed += n;
+        }
+        return p->swallowed <= SWALLOWED_MAX ? MHD_YES : MHD_NO;
+    }
+    /* An answer that comes before the library's second call costs the connection. */
+    if (!p->seen) {
+        p->seen = true;
         return MHD_YES;
     }
-    struct http_server *s = arg;
-    struct http_answer a = {.status = MHD_HTTP_OK, .content_type = PLAIN_TEXT};
-    buf_init(&a.body, HTTP_BODY_MAX);
-    s->fn(s->arg, strcmp(method, "HEAD") == 0 ? "GET" : method, url, &a);
-    struct MHD_Response *r = make_response(&a);
-    if (r == NULL) {
-        return MHD_NO;
-    }
-    enum MHD_Result result = MHD_queue_response(c, (unsigned)a.status, r);
-    MHD_destroy_response(r);
-    return result;
+    return answer(arg, c, url, method, p);
 }
+
+/* --- the loop --- */
 
 static void run(struct http_server *s);
 
@@ -98,12 +186,18 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 }
 
 /* The library tells by its epoll descriptor that something came, and by its time-out that it has
- * work left (0) or a connection to give up. */
+ * work left (0) or a connection to give up. It does not tell that it listens again only at the next
+ * run when it was full and a connection has gone. */
 static void run(struct http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms = 0;
     MHD_run(s->daemon);
-    if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES) {
+    unsigned before = s->connections;
+    s->connections =
+        MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+    if (s->connections < before) {
+        uv_timer_start(&s->timer, on_timer, 0, 0);
+    } else if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES) {
         uv_timer_start(&s->timer, on_timer, wait_ms, 0);
     } else {
         uv_timer_stop(&s->timer);
@@ -114,10 +208,11 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 {
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
-        on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S,
-        MHD_OPTION_END);
+        on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+        on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S, MHD_OPTION_END);
 }
 
 static void start_handles(struct http_server *s, struct loop *l)

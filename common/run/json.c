@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 /* struct json is jansson's json_t under a name of ours; it is never looked into here. */
 static json_t *theirs(const struct json *j)
@@ -38,47 +39,16 @@ struct json *json_new_array(void)
     return ours(json_array());
 }
 
-static bool continues(const unsigned char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Bytes of the UTF-8 character at p (RFC 3629, section 4); 0 when it is none. A NUL continues
- * nothing, so this never reads past the end of a string. */
-static size_t utf8_length(const unsigned char *p)
-{
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
-        return continues(p + 1, 1) ? 2 : 0;
-    }
-    if (p[0] >= 0xe0 && p[0] <= 0xef && continues(p + 1, 2)) {
-        bool overlong = p[0] == 0xe0 && p[1] < 0xa0;
-        bool surrogate = p[0] == 0xed && p[1] > 0x9f;
-        return overlong || surrogate ? 0 : 3;
-    }
-    if (p[0] >= 0xf0 && p[0] <= 0xf4 && continues(p + 1, 3)) {
-        bool overlong = p[0] == 0xf0 && p[1] < 0x90;
-        bool too_large = p[0] == 0xf4 && p[1] > 0x8f;
-        return overlong || too_large ? 0 : 4;
-    }
-    return 0;
-}
-
 static json_t *text_value(const char *value)
 {
     if (value == NULL) {
         return json_null();
     }
     char *clean = mem_strdup(value);
-    for (char *p = clean; *p != '\0';) {
-        size_t n = utf8_length((const unsigned char *)p);
+    const char *end = clean + strlen(clean);
+    for (char *p = clean; p < end;) {
+        uint32_t code;
+        size_t n = utf8_read(span_of(p, (size_t)(end - p)), &code);
         if (n == 0) {
             *p = '?';
             n = 1;

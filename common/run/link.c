@@ -26,6 +26,7 @@ static void drop_mail(void *item)
 {
     struct link_mail *mail = item;
     link_gauge_unref(mail->gauge);
+    mem_free(mail->reason);
     link_msg_destroy(mail->msg);
     blob_unref(mail->payload);
     mem_free(mail);
@@ -52,6 +53,7 @@ static struct link_slot *introduce(struct link *k, struct link_mail *mail)
     s->gauge = mail->gauge;
     s->role = mail->role;
     memcpy(s->address, mail->address, sizeof s->address);
+    memcpy(s->credential, mail->credential, sizeof s->credential);
     mail->gauge = NULL;
     return s;
 }
@@ -63,13 +65,17 @@ static void tell(struct link *k, const struct link_mail *mail, const struct link
         .peer = k->listening ? mail->number : 0,
         .role = s != NULL ? s->role : LINK_ROLE_ORCHESTRATOR,
         .address = "",
+        .credential = "",
+        .reason = mail->reason != NULL ? mail->reason : "",
         .msg = mail->msg,
         .payload = mail->payload,
     };
-    char address[LINK_ADDRESS_MAX] = "";
+    char address[LINK_ADDRESS_MAX] = "", credential[LINK_NAME_SIZE] = "";
     if (s != NULL) {
         memcpy(address, s->address, sizeof address); /* the callback may drop the peer */
+        memcpy(credential, s->credential, sizeof credential);
         e.address = address;
+        e.credential = credential;
     }
     k->fn(k->arg, &e);
 }
@@ -266,6 +272,12 @@ void link_drop(struct link *k, link_peer peer)
         command(k, (struct link_command){.type = COMMAND_DROP, .number = peer});
         forget(s);
     }
+}
+
+void link_recheck(struct link *k)
+{
+    assert(k->listening);
+    command(k, (struct link_command){.type = COMMAND_RECHECK});
 }
 
 struct link_counters link_counters(const struct link *k)

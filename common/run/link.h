@@ -30,9 +30,9 @@ typedef uint32_t link_peer; /* the orchestrator's name for a connected peer; 0 =
 enum link_event_type {
     LINK_EVENT_UP,      /* dialling side: the encrypted connection stands: say hello again */
     LINK_EVENT_DOWN,    /* dialling side: it broke; redialling goes on. Listening side: that peer
-                           has gone (its connection broke or it was silent too long) */
-    LINK_EVENT_REFUSED, /* dialling side: the other side does not accept our secret; told at each
-                           attempt, which then come slowly */
+                           has gone (its connection broke or it was silent too long) or had to */
+    LINK_EVENT_REFUSED, /* dialling side: the other side does not accept our secret or credential;
+                           told at each attempt, which then come slowly */
     LINK_EVENT_MESSAGE, /* msg and payload, borrowed until the callback returns (take references) */
     LINK_EVENT_WRITABLE, /* after ERR_AGAIN: there is room again for that peer */
 };
@@ -42,15 +42,30 @@ struct link_event {
     link_peer peer;
     enum link_role role; /* listening side: what the peer's key proves */
     const char *address; /* listening side: the peer's "ip", for people; may be "" */
+    const char
+        *credential;    /* listening side: the name that its key proves; "": the shared secret */
+    const char *reason; /* LINK_EVENT_DOWN: why the peer had to go, or "" */
     struct link_msg *msg;
     struct blob *payload; /* NULL when empty */
 };
 
 typedef void link_event_fn(void *arg, const struct link_event *e);
 
+/* Whether a key that is not of the shared secret may come in. */
+#define LINK_WORDS_MAX 160
+struct link_admission {
+    enum link_role role;             /* LINK_ROLES_: it may not */
+    char credential[LINK_NAME_SIZE]; /* its name */
+    char words[LINK_WORDS_MAX];      /* why it may not, for people on both sides; no secrets */
+};
+/* On the link's thread. Starts from an admission that refuses without words. */
+typedef void link_admit_fn(void *arg, const unsigned char *key, struct link_admission *admission);
+
 struct link_config {
-    const char *addr;               /* "host:port", complete */
-    struct link_keys keys;          /* copied */
+    const char *addr;      /* "host:port", complete */
+    struct link_keys keys; /* copied */
+    link_admit_fn *admit;  /* listening side; NULL: nobody but who has the secret */
+    void *admit_arg;
     size_t peer_queue_bytes;        /* bound of what waits for one peer (one message may always) */
     int heartbeat_ms;               /* ping interval; and */
     int timeout_ms;                 /* silence after which a peer is gone */
@@ -94,6 +109,11 @@ void link_set_beat(struct link *k, uint32_t heartbeat_ms, uint32_t timeout_ms);
 /* Listening side: sends what was accepted for the peer and forgets it; no event follows. Its
  * connection is told to end, and it may come back with a new number. */
 void link_drop(struct link *k, link_peer peer);
+
+/* Listening side: asks link_config.admit again about every connection; those that may not stay get
+ * a LINK_BYE with the words, and are down with them as the reason. At once, on the link's thread.
+ */
+void link_recheck(struct link *k);
 
 /* A snapshot of the counters; loop's thread. */
 struct link_counters link_counters(const struct link *k);

@@ -14,6 +14,7 @@
 #define SHUT_MEANS_REFUSED 2 /* handshakes in a row that the other side just closed */
 #define STABLE_TIMEOUTS    2 /* a connection that lived this long makes the next retry quick */
 #define JITTER_PART        4 /* up to 1/4 is added to an interval */
+#define REFUSED_MAX        (ADDR_MAX + LINK_NAME_SIZE + 256)
 #define GONE               "its connection has ended"
 
 struct link_dialer {
@@ -79,19 +80,39 @@ static void not_there(struct link_thread *t, const char *why)
     wait_until_next(t, &d->retry_ms, t->link->config.retry_max_ms);
 }
 
-static void refused(struct link_thread *t, const char *format)
+static void refused(struct link_thread *t, const char *what)
 {
     struct link_dialer *d = t->dialer;
     atomic_fetch_add(&t->link->tally.refused, 1);
-    log_warn("link", "refused", format, t->link->addr);
+    log_warn("link", "refused", "%s", what);
     link_post(t->link, &(struct link_mail){.type = LINK_EVENT_REFUSED});
     wait_until_next(t, &d->refused_ms, t->link->config.retry_max_ms * REFUSED_GROWTH);
 }
 
-static void refused_secret(struct link_thread *t)
+/* knows_us: it has the key that we expect, and does not admit ours. */
+static void refused_keys(struct link_thread *t, bool knows_us)
 {
-    refused(t, "the orchestrator at %s does not accept this secret: start both with the same "
-               "-orchSecret");
+    const char *name = t->link->config.keys.name, *addr = t->link->addr;
+    const char *role = link_role_name(t->link->config.keys.role);
+    char what[REFUSED_MAX];
+    if (name[0] == '\0') {
+        snprintf(what, sizeof what,
+                 "the orchestrator at %s does not accept this secret: start both with the same "
+                 "-orchSecret",
+                 addr);
+    } else if (knows_us) {
+        snprintf(what, sizeof what,
+                 "the orchestrator at %s does not admit the credential \"%s\": it was revoked, or "
+                 "is not in its list; have a new one minted there (orchestrator -mint %s NAME)",
+                 addr, name, role);
+    } else {
+        snprintf(what, sizeof what,
+                 "the orchestrator at %s does not have the key that the credential \"%s\" was "
+                 "minted for: its -orchSecret or its data directory is another one now; have a new "
+                 "one minted there (orchestrator -mint %s NAME)",
+                 addr, name, role);
+    }
+    refused(t, what);
 }
 
 static void dial(struct link_thread *t)
@@ -120,7 +141,7 @@ static void shut(struct link_thread *t)
     if (t->now_ms - d->started_ms >= link_handshake_ms(t->link) * 3 / 4) {
         not_there(t, "it does not answer");
     } else if (++d->shut >= SHUT_MEANS_REFUSED) {
-        refused_secret(t);
+        refused_keys(t, false);
     } else {
         wait_until_next(t, &d->retry_ms, t->link->config.retry_max_ms);
     }
@@ -154,6 +175,7 @@ static void up(struct link_thread *t)
 
 static void on_trying(struct link_thread *t, const struct link_monitor_event *e)
 {
+    char what[REFUSED_MAX];
     switch (e->event) {
     case ZMQ_EVENT_CONNECTED:
         t->dialer->fd = e->value;
@@ -162,10 +184,13 @@ static void on_trying(struct link_thread *t, const struct link_monitor_event *e)
         up(t);
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-        refused_secret(t);
+        refused_keys(t, true);
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-        refused(t, "what listens at %s is not an orchestrator of this system: check -orchAddr");
+        snprintf(what, sizeof what,
+                 "what listens at %s is not an orchestrator of this system: check -orchAddr",
+                 t->link->addr);
+        refused(t, what);
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
     case ZMQ_EVENT_DISCONNECTED:
@@ -251,7 +276,7 @@ void link_dialer_settle(struct link_thread *t)
         return;
     }
     log_debug("link", "down", "orchestrator=%s reason=\"%s\"", t->link->addr, d->conn.ending);
-    link_conn_down(t, &d->conn);
+    link_conn_down(t, &d->conn, NULL);
     d->conn.state = CONN_NONE;
     if (t->now_ms - d->up_ms >= (int64_t)STABLE_TIMEOUTS * t->link->config.timeout_ms) {
         d->retry_ms = t->link->config.retry_min_ms;

@@ -48,13 +48,15 @@ struct link_mail {
     struct link_gauge *gauge; /* a reference, with first */
     enum link_role role;
     char address[LINK_ADDRESS_MAX];
+    char credential[LINK_NAME_SIZE];
+    char *reason; /* LINK_EVENT_DOWN; NULL: none */
     struct link_msg *msg;
     struct blob *payload;
     size_t cost; /* of LINK_INBOUND_MAX */
 };
 
 /* To the thread. */
-enum link_command_type { COMMAND_SEND, COMMAND_DROP, COMMAND_BEAT, COMMAND_QUIT };
+enum link_command_type { COMMAND_SEND, COMMAND_DROP, COMMAND_RECHECK, COMMAND_BEAT, COMMAND_QUIT };
 
 struct link_command {
     struct list node;
@@ -72,6 +74,7 @@ struct link_slot {
     struct link_gauge *gauge;
     enum link_role role;
     char address[LINK_ADDRESS_MAX];
+    char credential[LINK_NAME_SIZE];
 };
 
 struct link_tally {
@@ -120,6 +123,8 @@ struct link_conn {
     struct link_gauge *gauge;
     enum link_role role;
     char address[LINK_ADDRESS_MAX];
+    unsigned char key[LINK_KEY_BYTES]; /* listening: what it has proved to have the other half of */
+    char credential[LINK_NAME_SIZE];
     bool announced;     /* the loop knows it */
     bool over;          /* it said goodbye, or broke a rule: nothing more is read */
     int64_t silent_ms;  /* since something came, as far as we were listening */
@@ -171,9 +176,10 @@ enum err link_thread_open(struct link *k,
 void *link_thread_run(void *link_thread);
 void link_wake(struct link *k);
 
-/* Starts and ends a connection: link_conn_start with number, role and address known. */
+/* Starts and ends a connection: link_conn_start with number, role and address known; reason NULL:
+ * none for the loop. */
 void link_conn_start(struct link_thread *t, struct link_conn *c);
-void link_conn_down(struct link_thread *t, struct link_conn *c);
+void link_conn_down(struct link_thread *t, struct link_conn *c, const char *reason);
 
 /* Sends frames that are in the gauge already; false: the connection has gone (and the gauge got
  * its bytes back). */
@@ -251,9 +257,13 @@ struct link_conn *link_peers_on_fd(struct link_peers *ps, int fd);
 /* Walks: the next one at or after *slot that is not CONN_NONE; moves *slot past it. */
 struct link_conn *link_peers_next(struct link_peers *ps, size_t *slot);
 
-/* link_zap.c: answers all requests that wait; each refusal is counted and logged. */
+/* link_zap.c: answers all requests that wait; each refusal is counted and logged. A message then
+ * carries the proven key as its property "User-Id", in hexadecimal digits. */
 void *link_zap_open(struct link_thread *t); /* NULL: refused by ZeroMQ */
 void link_zap_drain(struct link_thread *t, void *socket);
+
+/* Who the key is, as of now: its role, or LINK_ROLES_ with words. */
+struct link_admission link_admit(struct link_thread *t, const unsigned char *key);
 
 /* link_listen.c */
 enum err link_door_open(struct link_thread *t, const char **ret_why) CHECKED;
@@ -265,6 +275,7 @@ void link_door_settle(struct link_thread *t); /* after READ_ALL */
 void link_door_tick(struct link_thread *t, int64_t elapsed_ms);
 void link_door_send(struct link_thread *t, const struct link_command *c);
 void link_door_drop(struct link_thread *t, link_peer number);
+void link_door_recheck(struct link_thread *t);
 
 /* link_dial.c */
 enum err link_dialer_open(struct link_thread *t, const char **ret_why) CHECKED;

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,7 +230,7 @@ static const char *protocol_failure(int value)
 {
     switch (value) {
     case ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC:
-        return "its secret is not ours";
+        return "its secret is not ours, or its credential was minted for another orchestrator";
     case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
         return "it came without encryption";
     default:
@@ -285,9 +286,9 @@ void link_door_events(struct link_thread *t)
 
 /* --- peers --- */
 
-static void give_up(struct link_thread *t, struct link_conn *c)
+static void give_up(struct link_thread *t, struct link_conn *c, const char *reason)
 {
-    link_conn_down(t, c);
+    link_conn_down(t, c, reason);
     c->state = CONN_DEAD;
     c->dead_ms = 0;
 }
@@ -299,18 +300,24 @@ static void breach(struct link_thread *t, struct link_conn *c, const char *why)
     atomic_fetch_add(&t->link->tally.dropped, 1);
     link_log_trouble(t, "dropped", who, why);
     link_conn_bye(t, c, why);
-    give_up(t, c);
+    give_up(t, c, why);
 }
 
-static enum link_role proven_role(zmq_msg_t *m)
+/* The key is admitted no more. */
+static void turn_out(struct link_thread *t, struct link_conn *c, const char *why)
 {
+    refuse(t, c->address, why);
+    link_conn_bye(t, c, why);
+    give_up(t, c, why);
+}
+
+static bool proven_key(zmq_msg_t *m, unsigned char *ret_key)
+{
+    size_t len = 0;
     const char *user = zmq_msg_gets(m, "User-Id");
-    for (int r = 0; r < LINK_ROLES_ && user != NULL; r++) {
-        if (r != LINK_ROLE_ORCHESTRATOR && strcmp(user, link_role_name((enum link_role)r)) == 0) {
-            return (enum link_role)r;
-        }
-    }
-    return LINK_ROLES_;
+    return user != NULL &&
+           sodium_hex2bin(ret_key, LINK_KEY_BYTES, user, strlen(user), NULL, &len, NULL) == 0 &&
+           len == LINK_KEY_BYTES;
 }
 
 static void take_fd(struct link_thread *t, struct link_conn *c, int fd)
@@ -332,19 +339,26 @@ static struct link_conn *admit(struct link_thread *t, uint32_t routing_id, zmq_m
 {
     /* File descriptors are used again: the end of the former connection must be known first. */
     link_door_events(t);
-    enum link_role role = proven_role(m);
-    struct link_conn *c = role != LINK_ROLES_ ? link_peers_add(t->peers, routing_id) : NULL;
+    unsigned char key[LINK_KEY_BYTES];
+    struct link_conn *c = proven_key(m, key) ? link_peers_add(t->peers, routing_id) : NULL;
     if (c == NULL) {
         return NULL;
     }
+    /* Once more: the list may be another one since the handshake. */
+    struct link_admission a = link_admit(t, key);
+    memcpy(c->key, key, sizeof c->key);
+    memcpy(c->credential, a.credential, sizeof c->credential);
     const char *address = zmq_msg_gets(m, "Peer-Address");
     address = address != NULL ? address : "";
     address += strncmp(address, "::ffff:", 7) == 0 ? 7 : 0;
-    c->role = role;
+    c->role = a.role;
     strncpy(c->address, address, sizeof c->address - 1);
     link_conn_start(t, c);
     take_fd(t, c, zmq_msg_get(m, ZMQ_SRCFD));
     t->door->unseen -= t->door->unseen > 0;
+    if (a.role == LINK_ROLES_) {
+        turn_out(t, c, a.words);
+    }
     return c;
 }
 
@@ -397,7 +411,20 @@ void link_door_settle(struct link_thread *t)
         if (c->state == CONN_CLOSING) {
             log_debug("link", "gone", "peer=%s role=%s reason=\"%s\"", c->address,
                       link_role_name(c->role), c->ending);
-            give_up(t, c);
+            give_up(t, c, NULL);
+        }
+    }
+}
+
+void link_door_recheck(struct link_thread *t)
+{
+    size_t slot = 0;
+    for (struct link_conn *c; (c = link_peers_next(t->peers, &slot)) != NULL;) {
+        if (c->state == CONN_LIVE) {
+            struct link_admission a = link_admit(t, c->key);
+            if (a.role != c->role) {
+                turn_out(t, c, a.role == LINK_ROLES_ ? a.words : "its role is another one now");
+            }
         }
     }
 }
@@ -441,6 +468,6 @@ void link_door_drop(struct link_thread *t, link_peer number)
     struct link_conn *c = link_peers_number(t->peers, number);
     if (c != NULL) {
         c->announced = false; /* the loop has forgotten it already */
-        give_up(t, c);
+        give_up(t, c, NULL);
     }
 }

@@ -54,10 +54,14 @@ void link_conn_start(struct link_thread *t, struct link_conn *c)
     c->ending = NULL;
 }
 
-void link_conn_down(struct link_thread *t, struct link_conn *c)
+void link_conn_down(struct link_thread *t, struct link_conn *c, const char *reason)
 {
     if (c->announced) {
-        link_post(t->link, &(struct link_mail){.type = LINK_EVENT_DOWN, .number = c->number});
+        link_post(t->link, &(struct link_mail){
+                               .type = LINK_EVENT_DOWN,
+                               .number = c->number,
+                               .reason = reason != NULL ? mem_strdup(reason) : NULL,
+                           });
     }
     c->announced = false;
     link_gauge_unref(c->gauge);
@@ -157,6 +161,7 @@ static void post_message(struct link_thread *t, struct link_conn *c, struct link
         mail.gauge = link_gauge_ref(c->gauge);
         mail.role = c->role;
         memcpy(mail.address, c->address, sizeof mail.address);
+        memcpy(mail.credential, c->credential, sizeof mail.credential);
     }
     atomic_fetch_add(&t->link->inbound_bytes, cost);
     link_post(t->link, &mail);
@@ -246,6 +251,9 @@ static void run_command(struct link_thread *t, const struct link_command *c)
         break;
     case COMMAND_DROP:
         link_door_drop(t, c->number);
+        break;
+    case COMMAND_RECHECK:
+        link_door_recheck(t);
         break;
     case COMMAND_BEAT:
         link_dialer_beat(t, c);

@@ -60,16 +60,13 @@ static bool is(const struct zap_frame *f, const char *text)
     return f->len == strlen(text) && memcmp(f->bytes, text, f->len) == 0;
 }
 
-/* The role whose key this is, or LINK_ROLES_. Looks at every key whatever it finds, each compared
- * in constant time. */
-static enum link_role role_of(const struct link_keys *keys, const struct zap_frame *key)
+/* The role of the shared secret whose key this is, or LINK_ROLES_. Looks at every key whatever it
+ * finds, each compared in constant time. */
+static enum link_role role_of(const struct link_keys *keys, const unsigned char *key)
 {
     enum link_role found = LINK_ROLES_;
-    if (key->len != LINK_KEY_BYTES) {
-        return found;
-    }
     for (int r = 0; r < LINK_ROLES_; r++) {
-        bool same = sodium_memcmp(keys->admitted[r], key->bytes, LINK_KEY_BYTES) == 0;
+        bool same = sodium_memcmp(keys->admitted[r], key, LINK_KEY_BYTES) == 0;
         bool empty = sodium_is_zero(keys->admitted[r], LINK_KEY_BYTES);
         if (same && !empty && r != LINK_ROLE_ORCHESTRATOR) {
             found = (enum link_role)r;
@@ -78,16 +75,34 @@ static enum link_role role_of(const struct link_keys *keys, const struct zap_fra
     return found;
 }
 
-static void log_refusal(struct link_thread *t, const struct zap_frame *address)
+struct link_admission link_admit(struct link_thread *t, const unsigned char *key)
+{
+    const struct link_config *config = &t->link->config;
+    struct link_admission a = {.role = role_of(&config->keys, key)};
+    if (a.role == LINK_ROLES_ && config->admit != NULL) {
+        config->admit(config->admit_arg, key, &a);
+    }
+    if (a.role == LINK_ROLES_ && a.words[0] == '\0') {
+        snprintf(a.words, sizeof a.words, "its key is not one of those that are admitted");
+    }
+    return a;
+}
+
+static void log_refusal(struct link_thread *t, const struct zap_frame *address, const char *why)
 {
     char who[LINK_ADDRESS_MAX];
     snprintf(who, sizeof who, "%.*s", (int)address->len, (const char *)address->bytes);
-    link_log_trouble(t, "refused", who, "its secret is not ours");
+    link_log_trouble(t, "refused", who, why);
 }
 
-static void answer(void *socket, const struct zap_frame *request, bool admit, enum link_role role)
+/* key NULL: it may not come in. */
+static void answer(void *socket, const struct zap_frame *request, const unsigned char *key)
 {
-    const char *user = admit ? link_role_name(role) : "";
+    char user[2 * LINK_KEY_BYTES + 1] = "";
+    bool admit = key != NULL;
+    if (admit) {
+        sodium_bin2hex(user, sizeof user, key, LINK_KEY_BYTES);
+    }
     zmq_send(socket, "1.0", 3, ZMQ_SNDMORE);
     zmq_send(socket, request->bytes, request->len, ZMQ_SNDMORE);
     zmq_send(socket, admit ? "200" : "400", 3, ZMQ_SNDMORE);
@@ -102,14 +117,15 @@ void link_zap_drain(struct link_thread *t, void *socket)
     memset(f, 0, sizeof f);
     size_t n;
     while (read_request(socket, f, &n)) {
-        bool well_formed = n == ZAP_FRAMES && is(&f[ZAP_VERSION], "1.0") &&
-                           is(&f[ZAP_DOMAIN], "link") && is(&f[ZAP_MECHANISM], "CURVE");
-        enum link_role role =
-            well_formed ? role_of(&t->link->config.keys, &f[ZAP_KEY]) : LINK_ROLES_;
-        if (role == LINK_ROLES_) {
-            log_refusal(t, &f[ZAP_ADDRESS]);
+        struct link_admission a = {.role = LINK_ROLES_, .words = "it does not speak our protocol"};
+        if (n == ZAP_FRAMES && is(&f[ZAP_VERSION], "1.0") && is(&f[ZAP_DOMAIN], "link") &&
+            is(&f[ZAP_MECHANISM], "CURVE") && f[ZAP_KEY].len == LINK_KEY_BYTES) {
+            a = link_admit(t, f[ZAP_KEY].bytes);
         }
-        answer(socket, &f[ZAP_REQUEST], role != LINK_ROLES_, role);
+        if (a.role == LINK_ROLES_) {
+            log_refusal(t, &f[ZAP_ADDRESS], a.words);
+        }
+        answer(socket, &f[ZAP_REQUEST], a.role != LINK_ROLES_ ? f[ZAP_KEY].bytes : NULL);
         memset(f, 0, sizeof f);
     }
 }

@@ -1,7 +1,10 @@
 /* The log: one line per event on stderr,
  *   2026-11-21T05:46:25.123Z info broadcaster ingest publish stream=hello_world
  * peer=127.0.0.1:40112 Level by -v. Pure code does not log. A failure is logged once, where it is
- * handled, in words that say what to do. Never give it a secret. Any thread. */
+ * handled, in words that say what to do. Never give it a secret. Any thread.
+ *
+ * Nobody waits for the log: while a terminal or a pipe takes nothing (a pager, a screen session
+ * that is being scrolled), lines are left out, and their number is told when it goes on. */
 #ifndef RUN_LOG_H
 #define RUN_LOG_H
 

@@ -84,6 +84,11 @@ void loop_run_once(struct loop *l)
     uv_run(&l->uv, UV_RUN_NOWAIT);
 }
 
+int64_t loop_now_ms(const struct loop *l)
+{
+    return (int64_t)uv_now(&l->uv);
+}
+
 void *loop_uv(struct loop *l)
 {
     return &l->uv;

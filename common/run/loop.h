@@ -22,6 +22,10 @@ void loop_stop(struct loop *l);
 /* Runs what is ready now and returns: for tests, and for letting closed handles finish. */
 void loop_run_once(struct loop *l);
 
+/* Monotonic time at which the loop last came back from waiting: what it handles now was there then.
+ */
+int64_t loop_now_ms(const struct loop *l);
+
 /* The uv_loop_t, for the shells that include uv.h themselves. */
 void *loop_uv(struct loop *l);
 

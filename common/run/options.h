@@ -1,5 +1,7 @@
-/* Command line flags from a typed table: -flag, --flag, -flag=value, -flag value; no abbreviations.
- * Booleans are -flag or -flag=false. Pure: it prints nothing. */
+/* Flags from a typed table: -flag, --flag, -flag=value, -flag value; no abbreviations. Booleans are
+ * -flag or -flag=false. An argument that is not a flag is refused, unless a flag was given that
+ * takes one (OPTION_ARGUMENT). The same table is what a configuration file is read against
+ * (config.h). Pure: it prints nothing. */
 #ifndef RUN_OPTIONS_H
 #define RUN_OPTIONS_H
 
@@ -10,20 +12,39 @@
 #include "base/err.h"
 
 enum option_type {
-    OPTION_BOOL,   /* bool */
-    OPTION_INT,    /* long, min..max */
-    OPTION_STRING, /* const char *, borrowed from argv or from the default */
+    OPTION_BOOL,    /* bool */
+    OPTION_INT,     /* long, min..max */
+    OPTION_STRING,  /* const char *, borrowed from argv, from a file or from the default */
+    OPTION_LIST,    /* const char *, names with commas between; a file may give a sequence too */
+    OPTION_COMMAND, /* bool that asks for something else than a run (-help): never in a file */
+    OPTION_COMMAND_TEXT, /* const char * that only the command line can give: never in a file */
+    /* The same, and once the text flag that stands before it in the table has a value, its own may
+     * stand without a flag: "-mint ROLE NAME" is "-mint ROLE -mintName NAME". Without defaults. */
+    OPTION_ARGUMENT,
 };
 
 struct option {
     const char *name; /* without dashes */
     enum option_type type;
     const char *default_text; /* NULL: false, 0, "" */
-    long min, max;            /* OPTION_INT */
-    bool secret;              /* never printed */
+    long min, max;            /* OPTION_INT; of a text, min 1: it may not be given empty */
+    bool secret;              /* never printed; OPTION_STRING */
     size_t offset;            /* of the field in the role's config struct */
     const char *placeholder;  /* for usage: "ADDR"; NULL for booleans */
     const char *help;         /* one sentence */
+};
+
+/* What a sample file says in earnest; an array of them ends with a NULL name. */
+struct option_sample {
+    const char *name;
+    const char *text; /* as the flag's value would be written */
+};
+
+/* Where a value came from. */
+enum option_source { OPTION_FROM_DEFAULT, OPTION_FROM_FILE, OPTION_FROM_FLAG };
+struct option_origin {
+    enum option_source source;
+    unsigned line; /* OPTION_FROM_FILE: in the file, from 1 */
 };
 
 /* Sets every field to its default, then reads argv[1..]. On ERR_PROTO ret_why (of size
@@ -31,6 +52,27 @@ struct option {
 #define OPTIONS_WHY_MAX 512
 enum err options_parse(const struct option *table, size_t n, int argc, char **argv, void *config,
                        char *ret_why) CHECKED;
+
+/* The same, and writes the origin of each of the n values to origins, failed or not. */
+enum err options_parse_origins(const struct option *table, size_t n, int argc, char **argv,
+                               void *config, struct option_origin *origins, char *ret_why) CHECKED;
+
+/* Sets one field from the text of a value; texts are borrowed for as long as config lives. On
+ * ERR_PROTO ret_why (of size OPTIONS_WHY_MAX) says what the flag takes, without its name: "takes a
+ * number from 1 to 10". */
+enum err options_set(const struct option *o, void *config, const char *text, char *ret_why) CHECKED;
+
+/* The flag of exactly that name (of len bytes, without dashes), or NULL. */
+const struct option *options_find(const struct option *table, size_t n, const char *name,
+                                  size_t len);
+
+/* What a name that is no flag was probably meant to be: with dashes in front, in other case, or
+ * with up to two letters wrong. NULL: no idea. */
+const struct option *options_guess(const struct option *table, size_t n, const char *name,
+                                   size_t len);
+
+/* True for flags that only the command line can give. */
+bool option_is_command(const struct option *o);
 
 /* The usage text: one paragraph per flag, with defaults. */
 void options_usage(FILE *out, const char *program, const struct option *table, size_t n);

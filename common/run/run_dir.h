@@ -13,8 +13,8 @@
  * /tmp/streaming-back-end-UID for others. ERR_LIMIT: the name is too long. */
 enum err run_dir_choose(const char *flag, char ret_path[RUN_DIR_MAX]) CHECKED;
 
-/* Makes it, 0700. ERR_AUTH: something is there that is not a directory of this user alone;
- * ERR_IO: it cannot be made. */
+/* Makes it, 0700. ERR_AUTH: something is there that is not a directory of this user alone, nor a
+ * link to one that root or this user has made; ERR_IO: it cannot be made. */
 enum err run_dir_open(const char *path) CHECKED;
 
 #endif

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "run/sealed.h"
+
 #define SECRET_FILE_MAX 4096 /* bytes of a secret's first line that are looked at */
 
 /* Argon2id, "interactive" as libsodium had it in 1.0.18. Written out: both ends must use the same,
@@ -46,6 +48,8 @@ static enum err take_line(int fd, char *ret_secret, size_t size)
             e = ERR_LIMIT;
         } else if (memchr(line, '\0', len) != NULL) {
             e = ERR_IO; /* a file of that name, but not a text */
+        } else if (sealed_is_ours(span_of(line, have))) {
+            e = ERR_UNSUPPORTED; /* everybody knows that line */
         } else {
             memcpy(ret_secret, line, len);
             ret_secret[len] = '\0';

@@ -51,7 +51,8 @@ class Container:
     def __init__(self, binds=None):
         self.root = harness.temp_dir()
         self.root.chmod(0o755)  # it is the / of everybody inside
-        self.name = f"sbe-test-{os.getpid()}-{self.root.name[-6:].replace('_', '-')}".lower()
+        # Not the folder's own random letters: a machine's name may not end in a dash.
+        self.name = f"sbe-test-{os.getpid()}-{os.urandom(3).hex()}"
         self._make_root()
         # A process namespace around it, so that all goes when the test goes, however it goes; and
         # a /run of its own, so that nothing is left in this machine's.

@@ -192,7 +192,8 @@ class Orchestrators(BadDay):
 
     def test_its_beat_is_everybodys(self):
         """Peers that kept a beat of their own would be taken for dead again and again."""
-        with Recipe(orchestrator_flags=["-heartbeatMs", "60", "-peerTimeoutMs", "300"]) as r:
+        beat, silence = (int(ms * harness.TIME_SCALE) for ms in (80, 450))
+        with Recipe(orchestrator_flags=["-heartbeatMs", beat, "-peerTimeoutMs", silence]) as r:
             wait_for(lambda: transcoders_of(r) and r.orchestrator.status()["broadcasters"], 10,
                      "both are there")
             received = r.orchestrator.status()["link"]["received"]

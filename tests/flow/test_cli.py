@@ -100,14 +100,18 @@ class Sentences(harness.TestCase):
             self.assertEqual(done.returncode, 1, f"{command} {flags}: {done.stderr}")
             for word in words:
                 self.assertIn(word, done.stderr)
-            self.assertNotIn("Usage:", done.stderr)
+            self.assertEqual(done.stderr.count(f" error {role} "), 1, done.stderr)
+            self.assertEqual(done.stderr.splitlines()[-1].split()[1], "error", done.stderr)
 
     def test_transcoder_needs_an_orchestrator_and_its_secret(self):
         self.assert_refused("transcoder", ["-orchSecret", "x"], "-orchAddr")
         self.assert_refused("transcoder", ["-orchAddr", "127.0.0.1:1"], "-orchSecret")
 
-    def test_orchestrator_needs_a_secret(self):
-        self.assert_refused("orchestrator", ["-serviceAddr", "127.0.0.1:1"], "-orchSecret")
+    def test_an_orchestrators_secret_file_holds_a_secret(self):
+        path = temp_dir() / "secret"
+        path.write_text("\n")
+        self.assert_refused("orchestrator", ["-serviceAddr", "127.0.0.1:1", "-orchSecret", path],
+                            "-orchSecret")
 
     def test_unknown_rungs_are_named_and_the_known_ones_listed(self):
         flags = [*role_flags("broadcaster"), "-transcodingOptions", "P144p30fps16x9,P999p"]
@@ -123,7 +127,8 @@ class Sentences(harness.TestCase):
             self.assert_refused("orchestrator", ["-serviceAddr", text, "-orchSecret", "x"],
                                 "-serviceAddr")
             self.assert_refused("transcoder", ["-orchAddr", text, "-orchSecret", "x"], "-orchAddr")
-            self.assert_refused("broadcaster", ["-rtmpAddr", text], "-rtmpAddr")
+            http = f"127.0.0.1:{harness.free_port()}"
+            self.assert_refused("broadcaster", ["-rtmpAddr", text, "-httpAddr", http], "-rtmpAddr")
             self.assert_refused("broadcaster", ["-httpAddr", text], "-httpAddr")
 
     def test_unknown_network(self):

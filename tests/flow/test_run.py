@@ -107,6 +107,7 @@ class MakeRun(harness.TestCase):
     def test_sessions_of_others_are_left_alone(self):
         theirs = f"{self.prefix}B"
         run(["screen", "-dmS", theirs, "sleep", "60"], env=self.env)
+        harness.wait_for(self.sessions, 10, "their session is listed")
         self.addCleanup(run, ["screen", "-S", theirs, "-X", "quit"], env=self.env)
         done = self.script("run")
         self.assertEqual(done.returncode, 1)

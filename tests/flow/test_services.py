@@ -233,7 +233,7 @@ class Told(harness.TestCase):
         self.cli = free_port()
         process = harness.Process(
             [BIN / role, *(flags or self.flags(role)), "-cliAddr", f"127.0.0.1:{self.cli}",
-             "-datadir", temp_dir()],
+             "-datadir", temp_dir(), "-runDir", temp_dir()],
             temp_dir() / f"{role}.log", env=self.manager.environment(watchdog_ms))
         self.addCleanup(process.kill)
         return process
@@ -290,7 +290,7 @@ class Told(harness.TestCase):
                 if flag == "-cliAddr":
                     process = harness.Process(
                         [BIN / "broadcaster", *flags, "-cliAddr", f"127.0.0.1:{port}", "-datadir",
-                         temp_dir()], temp_dir() / "b.log", env=self.manager.environment())
+                         temp_dir(), "-runDir", temp_dir()], temp_dir() / "b.log", env=self.manager.environment())
                     self.addCleanup(process.kill)
                 else:
                     flags[flags.index(flag) + 1] = f"127.0.0.1:{port}"

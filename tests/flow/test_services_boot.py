@@ -79,10 +79,16 @@ class Services(harness.TestCase):
         for unit in ALL:
             self.assertEqual(self.host.show(unit, "ActiveState"), "active")
             self.assertEqual(self.host.show(unit, "NRestarts"), "0")
+            # From the drop-in that all units share.
+            for name in ("DynamicUser", "MemoryDenyWriteExecute", "PrivateUsers"):
+                self.assertEqual(self.host.show(unit, name), "yes", f"{unit} {name}")
         self.check_process_rights()
         self.check_files()
         wait_for(lambda: "streams live: 1" in self.host.show(BROADCASTER, "StatusText"), 10,
                  "the broadcaster says that a stream is live")
+        told = self.host.output(f"{PREFIX}/bin/status")
+        for role in ("orchestrator", "transcoder", "broadcaster"):
+            self.assertIn(role, told)
         journal = self.journal()
         self.assertNotIn("a secret that is long enough", journal)
         self.assertEqual(re.findall(r"^\S+Z (?:error|warn) .*", journal, re.M), [])

@@ -63,7 +63,6 @@ START_TEST(unit)
     buf_init(&b, 1000);
     ck_assert_int_eq(annexb_put_unit(&b, span_of(in, sizeof in), 4, span_of(NULL, 0)), ERR_OK);
     expect(&b, want, sizeof want);
-    ck_assert(!annexb_is_idr(span_of(in, sizeof in), 4));
     buf_fini(&b);
 }
 END_TEST
@@ -77,7 +76,6 @@ START_TEST(sets_go_behind_the_delimiter)
     struct buf b;
     buf_init(&b, 1000);
     struct span s = span_of(sets, sizeof sets);
-    ck_assert(annexb_is_idr(span_of(in, sizeof in), 2));
     ck_assert_int_eq(annexb_put_unit(&b, span_of(in, sizeof in), 2, s), ERR_OK);
     expect(&b, want, sizeof want);
     ck_assert_int_eq(annexb_put_unit(&b, span_of(own_sps, sizeof own_sps), 2, s), ERR_OK);

@@ -86,6 +86,19 @@ START_TEST(long_gop_is_divided_so_that_idrs_begin_segments)
 }
 END_TEST
 
+START_TEST(idrs_that_suit_begin_every_segment)
+{
+    static const int gops[] = {10, 27, 30, 35, 45, 50, 60, 70};
+    for (size_t g = 0; g < sizeof gops / sizeof gops[0]; g++) {
+        struct run r = run_cutter(30, gops[g], 30 * 60);
+        for (size_t i = 0; i < r.n; i++) {
+            ck_assert_msg(r.independent[i], "gop %d", gops[g]);
+        }
+        ck_assert_uint_le(r.n, 60);
+    }
+}
+END_TEST
+
 START_TEST(nothing_before_the_first_idr)
 {
     struct cutter c;
@@ -118,17 +131,117 @@ START_TEST(force_cuts_at_once)
 }
 END_TEST
 
-START_TEST(parts_count_from_the_segments_start)
+START_TEST(a_picture_that_comes_late_leaves_a_hole)
+{
+    static const int64_t late[] = {CUTTER_LONGEST_TICKS, CUTTER_LONGEST_TICKS + 1, 10 * TICKS_PER_S,
+                                   INT64_C(1) << 40};
+    for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+        struct cutter c;
+        cutter_init(&c);
+        struct packet p = {.flags = PACKET_KEY};
+        ck_assert(cutter_push(&c, &p, false).begins);
+        p.dts = late[i];
+        p.flags = 0;
+        struct cut cut = cutter_push(&c, &p, false);
+        ck_assert(cut.begins && !cut.independent);
+        ck_assert_int_eq(cut.hole, i > 0);
+        ck_assert_int_eq(cut.closed_duration, i > 0 ? CUTTER_LIMIT_TICKS : late[i]);
+        ck_assert_int_le(cutter_close(&c), CUTTER_LONGEST_TICKS);
+    }
+}
+END_TEST
+
+START_TEST(no_segment_is_longer_than_the_target_whatever_comes)
 {
     struct cutter c;
     cutter_init(&c);
-    for (int i = 0; i < 60; i++) {
-        struct packet p = {.dts = 90000 + i * 3000, .flags = i == 0 ? PACKET_KEY : 0};
-        ck_assert_uint_eq(cutter_push(&c, &p, false).part, (unsigned)i / 10);
+    unsigned random = 1;
+    int64_t dts = 0, start = 0;
+    for (int i = 0; i < 200000; i++) {
+        random = random * 1103515245 + 12345;
+        unsigned r = random >> 16;
+        static const int64_t steps[] = {1, 90, 1500, 3000, 3750, 6000, 90000, 200000, 269000};
+        dts += steps[r % 9];
+        struct packet p = {.dts = dts, .flags = r / 9 % 40 == 0 ? PACKET_KEY : 0};
+        struct cut cut = cutter_push(&c, &p, (p.flags & PACKET_KEY) != 0 && r % 7 == 0);
+        if (cut.begins) {
+            ck_assert_int_le(cut.closed_duration, CUTTER_LONGEST_TICKS);
+            ck_assert_int_le(cut.closed_duration, dts - start);
+            ck_assert(cut.hole || start == 0 || cut.closed_duration == dts - start);
+            start = dts;
+        }
     }
+    ck_assert_int_le(cutter_close(&c), CUTTER_LONGEST_TICKS);
+}
+END_TEST
+
+/* The picture that is coded as number i: groups of one picture and the b that are shown before it.
+ */
+static int shown_as(int i, int gop, int b)
+{
+    int in_gop = i % gop;
+    if (in_gop == 0 || b == 0) {
+        return i;
+    }
+    int group = (in_gop - 1) / (b + 1), place = (in_gop - 1) % (b + 1);
+    int first = group * (b + 1) + 1, last = first + b < gop ? first + b : gop - 1;
+    return i - in_gop + (place == 0 ? last : first + place - 1);
+}
+
+static int64_t frame_ticks(int number, int fps)
+{
+    return (1000 * (int64_t)number + fps / 2) / fps * TICKS_PER_MS;
+}
+
+START_TEST(nothing_is_shown_before_the_cut_that_comes_behind_it)
+{
+    static const int fps[] = {24, 25, 30, 50, 60};
+    static const int gops[] = {30, 75, 100, 250, 300, 100000};
+    for (size_t f = 0; f < sizeof fps / sizeof fps[0]; f++) {
+        for (size_t g = 0; g < sizeof gops / sizeof gops[0]; g++) {
+            for (int b = 0; b <= 7; b++) {
+                struct cutter c;
+                cutter_init(&c);
+                int64_t newest = -1, begin = 0;
+                for (int i = 0; i < fps[f] * 30; i++) {
+                    struct packet p = {.pts = frame_ticks(shown_as(i, gops[g], b) + 1, fps[f]),
+                                       .dts = frame_ticks(i, fps[f]),
+                                       .flags = i % gops[g] == 0 ? PACKET_KEY : 0};
+                    struct cut cut = cutter_push(&c, &p, false);
+                    if (cut.begins) {
+                        begin = newest;
+                        ck_assert_int_lt(cut.closed_duration, 5 * TICKS_PER_S / 2);
+                    }
+                    ck_assert_msg(p.pts > begin, "fps %d gop %d b %d: picture %d", fps[f], gops[g],
+                                  b, i);
+                    newest = p.pts > newest ? p.pts : newest;
+                }
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_cut_that_is_never_clean_comes_all_the_same)
+{
+    struct cutter c;
+    cutter_init(&c);
+    struct packet p = {.flags = PACKET_KEY};
+    ck_assert(cutter_push(&c, &p, false).begins);
+    unsigned begun = 0;
+    for (int i = 1; i < 300; i++) {
+        p = (struct packet){.dts = i * 3000, .pts = 1000000000 - i};
+        struct cut cut = cutter_push(&c, &p, false);
+        begun += cut.begins;
+        ck_assert_int_lt(cut.closed_duration, 5 * TICKS_PER_S / 2);
+    }
+    ck_assert_uint_eq(begun, 4);
 }
 END_TEST
 
 UNIT_MAIN("cutter", recipe_is_cut_every_two_seconds, durations_sum_to_the_timeline,
           every_segment_rounds_to_the_target, long_gop_is_divided_so_that_idrs_begin_segments,
-          nothing_before_the_first_idr, force_cuts_at_once, parts_count_from_the_segments_start)
+          nothing_before_the_first_idr, force_cuts_at_once, a_picture_that_comes_late_leaves_a_hole,
+          no_segment_is_longer_than_the_target_whatever_comes, idrs_that_suit_begin_every_segment,
+          nothing_is_shown_before_the_cut_that_comes_behind_it,
+          a_cut_that_is_never_clean_comes_all_the_same)

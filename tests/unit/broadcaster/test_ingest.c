@@ -25,6 +25,7 @@ struct fixture {
     struct publisher *publisher; /* the last one */
     bool refuse;
     bool close_at_packet;
+    int64_t pause_ms; /* at each packet */
     int publishes, tracks, packets, ends, orderly;
     int streams; /* admitted and not ended */
     char reason[300];
@@ -72,6 +73,9 @@ static void on_packet(void *arg, void *stream, const struct packet *packet)
     ck_assert_ptr_eq(stream, f);
     ck_assert_uint_gt(packet->data.len, 0);
     f->packets++;
+    if (f->pause_ms > 0) {
+        publisher_pause(f->publisher, f->pause_ms);
+    }
     if (f->close_at_packet) {
         close_publisher(f);
     }
@@ -272,6 +276,60 @@ START_TEST(a_publish)
     ck_assert_uint_eq(counters(f).accepted, 1);
     ck_assert_uint_eq(counters(f).protocol_errors, 0);
     close_ingest(f);
+}
+END_TEST
+
+/* The network holds back who is not read from; a pause is not taken for silence. */
+START_TEST(a_paused_publisher_is_held_back_and_goes_on)
+{
+    struct ingest_config config = default_config();
+    config.idle_timeout_ms = 200;
+    struct fixture *f = open_ingest(&config);
+    struct client c = connect_client(f, 0);
+    client_begin(&c);
+    f->pause_ms = 600;
+    int64_t before = clock_mono_ms();
+    client_media(&c, 1);
+    RUN_UNTIL(f, f->packets == 1);
+    struct buf b;
+    buf_init(&b, 4096);
+    script_frame(&b, 33, 0, 1, 1000);
+    ck_assert_uint_eq(client_send(&c, buf_span(&b)), 0);
+    f->pause_ms = 0;
+    RUN_UNTIL(f, f->packets == 2);
+    ck_assert_int_ge(clock_mono_ms() - before, 600);
+    ck_assert_int_eq(f->ends, 0);
+    f->pause_ms = 60000;
+    ck_assert_uint_eq(client_send(&c, buf_span(&b)), 0);
+    RUN_UNTIL(f, f->packets == 3);
+    close_publisher(f); /* ends a pause too */
+    RUN_UNTIL(f, f->ends == 1 && client_closed(&c));
+    ck_assert(client_has(&c, "That is enough."));
+    buf_fini(&b);
+    client_close(&c);
+    close_ingest(f);
+}
+END_TEST
+
+/* What a second signal does: nobody waits for the end that was begun. */
+START_TEST(destroyed_while_it_closes)
+{
+    for (int begun = 0; begun < 2; begun++) {
+        struct ingest_config config = default_config();
+        struct fixture *f = open_ingest(&config);
+        struct client c = connect_client(f, 0);
+        client_begin(&c);
+        if (begun) {
+            ingest_close(f->ingest, on_closed, f);
+        }
+        ingest_destroy(f->ingest);
+        ck_assert_int_eq(f->ends, 1);
+        loop_destroy(f->loop);
+        ck_assert(!f->closed);
+        client_close(&c);
+        mem_free(f);
+    }
+    ingest_destroy(NULL);
 }
 END_TEST
 
@@ -566,7 +624,7 @@ START_TEST(an_address_in_use)
     const char *why = NULL;
     config.addr.port = ingest_port(f->ingest);
     ck_assert_int_eq(ingest_create(f->loop, &config, &handler, f, &second, &why), ERR_IO);
-    ck_assert_str_eq(why, "address already in use");
+    ck_assert_str_eq(why, "Address already in use");
     ck_assert_ptr_null(second);
     config = default_config();
     snprintf(config.addr.host, sizeof config.addr.host, "no such host");
@@ -607,7 +665,8 @@ START_TEST(both_families)
 }
 END_TEST
 
-UNIT_MAIN("ingest", a_publish, an_orderly_end_and_once_more, a_refusal_reaches_the_client,
+UNIT_MAIN("ingest", a_publish, a_paused_publisher_is_held_back_and_goes_on,
+          destroyed_while_it_closes, an_orderly_end_and_once_more, a_refusal_reaches_the_client,
           garbage_harms_nobody_else, a_broken_publish_is_told_why, a_slow_handshake_is_closed,
           a_client_that_never_publishes_is_closed, a_silent_publisher_is_closed, limits,
           closed_by_the_handler, closed_while_the_client_sends_on, a_client_that_never_reads,

@@ -325,6 +325,71 @@ START_TEST(a_failed_job_is_a_gap_and_the_next_goes_on)
 }
 END_TEST
 
+START_TEST(a_stream_without_rungs_has_no_jobs)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    jobs_stream_destroy(b->stream);
+    b->stream = jobs_stream_create(b->jobs, "x", NULL, NULL, 0);
+    for (uint64_t msn = 1; msn <= JOBS_PER_STREAM_MAX + 2; msn++) {
+        whole_segment(b, msn, 0);
+    }
+    ck_assert(jobs_idle(b->jobs));
+    ck_assert_uint_eq(b->wire.n, 0);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 0);
+    bench_destroy(b);
+}
+END_TEST
+
+static uint64_t lost(const struct bench *b, enum jobs_failure why)
+{
+    return jobs_counters(b->jobs).given_up_by[why];
+}
+
+START_TEST(failures_are_told_apart)
+{
+    struct bench *b = bench_create();
+    struct link_msg m = {.type = LINK_JOB_FAILED, .reason = "no"};
+    ck_assert_double_eq(jobs_success_rate(b->jobs), 1);
+    whole_segment(b, 1, 0); /* nobody is connected */
+    jobs_tick(b->jobs, 1001);
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_NO_ORCHESTRATOR), 1);
+    ck_assert_double_eq(jobs_success_rate(b->jobs), 0);
+    jobs_set_connected(b->jobs, true);
+    whole_segment(b, 2, 2000);
+    jobs_tick(b->jobs, 3001);
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_LATE), 1);
+    whole_segment(b, 3, 4000);
+    m.job = b->wire.sent[b->wire.n - 1].job;
+    jobs_on_message(b->jobs, &m, NULL);
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_TRANSCODE), 1);
+    whole_segment(b, 4, 5000);
+    m.type = LINK_JOB_REFUSE;
+    m.job = b->wire.sent[b->wire.n - 1].job;
+    jobs_on_message(b->jobs, &m, NULL);
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_BUSY), 1);
+    whole_segment(b, 5, 6000);
+    answer(b, b->wire.sent[b->wire.n - 1].job, 0, 1, false); /* part 0 is missing */
+    ck_assert_uint_eq(lost(b, JOBS_FAILED_BAD_ANSWER), 1);
+    whole_segment(b, 6, 7000);
+    uint64_t job = b->wire.sent[b->wire.n - 1].job;
+    answer(b, job, 0, 0, true);
+    answer(b, job, 1, 0, true);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 5);
+    ck_assert_double_eq_tol(jobs_success_rate(b->jobs), 1 / 6., 1e-9);
+    for (uint64_t msn = 7; msn < 7 + JOBS_HISTORY; msn++) {
+        whole_segment(b, msn, 8000);
+        job = b->wire.sent[b->wire.n - 1].job;
+        answer(b, job, 0, 0, true);
+        answer(b, job, 1, 0, true);
+    }
+    ck_assert_double_eq(jobs_success_rate(b->jobs), 1);
+    ck_assert_str_eq(jobs_failure_code(JOBS_FAILED_LATE), "LostSegment");
+    ck_assert_str_eq(jobs_failure_code(JOBS_FAILED_INPUT), "SaveData");
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(the_rate_level_falls_with_bytes_and_rises_with_time)
 {
     struct bench *b = bench_create();
@@ -401,10 +466,38 @@ START_TEST(the_deadline_leaves_time_for_the_segment_itself)
 }
 END_TEST
 
+START_TEST(no_ladder_no_jobs)
+{
+    struct bench *b = bench_create();
+    struct job_stream *bare = jobs_stream_create(b->jobs, "y", NULL, NULL, 0);
+    jobs_set_connected(b->jobs, true);
+    for (uint64_t msn = 1; msn < 20; msn++) {
+        struct segment_info info = {.msn = msn, .duration = 180000};
+        struct packets none;
+        packets_init(&none);
+        struct segment *s = segment_create(&info, b->video, &none, NULL);
+        struct blob *blob = blob_create(10);
+        struct packet p = {.flags = PACKET_KEY, .blob = blob, .data = blob_span(blob)};
+        jobs_segment_open(bare, msn, b->video);
+        jobs_packet(bare, &p);
+        blob_unref(blob);
+        jobs_segment_close(bare, s, 0);
+        segment_unref(s);
+        ck_assert(jobs_idle(b->jobs));
+    }
+    ck_assert_uint_eq(b->wire.n, 0);
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 0);
+    jobs_stream_destroy(bare);
+    bench_destroy(b);
+}
+END_TEST
+
 UNIT_MAIN("jobs", a_segment_streams_out_and_its_rungs_come_back,
           everything_is_sent_again_to_a_new_orchestrator, a_full_queue_loses_nothing,
           late_ones_become_gaps_in_step, too_many_unfinished_give_up_the_oldest,
           units_that_do_not_fit_end_the_job, a_failed_job_is_a_gap_and_the_next_goes_on,
+          a_stream_without_rungs_has_no_jobs, failures_are_told_apart,
           the_rate_level_falls_with_bytes_and_rises_with_time,
           a_job_that_cannot_be_sent_holds_up_no_other, an_empty_packet_is_not_sent,
-          many_small_packets_are_bounded, the_deadline_leaves_time_for_the_segment_itself)
+          many_small_packets_are_bounded, the_deadline_leaves_time_for_the_segment_itself,
+          no_ladder_no_jobs)

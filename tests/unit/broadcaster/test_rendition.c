@@ -135,6 +135,73 @@ START_TEST(the_end_can_be_taken_back)
 }
 END_TEST
 
+START_TEST(a_rung_that_starts_late_counts_discontinuities_as_the_source_does)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 4; msn++) {
+        rendition_expect(r, msn);
+        settle(r, msn, msn < 3, msn == 2);
+    }
+    struct window *w = board_window(b, "x", "source");
+    ck_assert_uint_eq(w->discontinuity_sequence, 1);
+    ck_assert(w->show_discontinuity_sequence);
+    window_unref(w);
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
+START_TEST(the_end_waits_for_what_is_expected)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 3; msn++) {
+        rendition_expect(r, msn);
+    }
+    settle(r, 1, false, false);
+    rendition_set_ended(r, true);
+    for (uint64_t msn = 2; msn <= 3; msn++) {
+        struct window *w = board_window(b, "x", "source");
+        ck_assert(!w->ended);
+        window_unref(w);
+        settle(r, msn, msn == 3, false);
+    }
+    struct window *w = board_window(b, "x", "source");
+    ck_assert(w->ended);
+    ck_assert_uint_eq(w->count, 3);
+    window_unref(w);
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
+START_TEST(heavy_segments_leave_when_they_leave_the_playlist)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 30; msn++) {
+        struct segment_info info = {.msn = msn, .duration = 180000};
+        struct packets ps;
+        packets_init(&ps);
+        struct blob *blob = blob_create(RENDITION_BYTES_MAX / 8);
+        struct packet p = {.blob = blob, .data = blob_span(blob)};
+        ck_assert_int_eq(packets_push(&ps, p), ERR_OK);
+        struct segment *s = segment_create(&info, NULL, &ps, NULL);
+        rendition_expect(r, msn);
+        rendition_settle(r, s);
+        segment_unref(s);
+        ck_assert_uint_le(rendition_bytes(r), RENDITION_BYTES_MAX);
+        size_t kept = msn < 8 ? msn : 8;
+        check_window(b, msn < RENDITION_LISTED ? 1 : msn - RENDITION_LISTED + 1, msn, kept);
+    }
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
 UNIT_MAIN("rendition", window_slides, late_segments_are_published_in_order,
           gaps_are_kept_but_not_at_the_start, discontinuities_are_counted_when_they_leave,
-          the_end_can_be_taken_back)
+          the_end_can_be_taken_back,
+          a_rung_that_starts_late_counts_discontinuities_as_the_source_does,
+          the_end_waits_for_what_is_expected, heavy_segments_leave_when_they_leave_the_playlist)

@@ -1,9 +1,12 @@
 #include "broadcaster/stream.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "broadcaster/cutter.h"
+#include "broadcaster/pace.h"
 #include "tests/support/unit.h"
 
 #define WALL_MS   1795000000000
@@ -282,9 +285,354 @@ START_TEST(a_publisher_without_media_leaves_nothing)
 }
 END_TEST
 
-UNIT_MAIN("stream", segments_carry_all_packets_once,
-          a_live_id_is_taken_and_the_number_of_streams_bounded,
+START_TEST(a_new_ladder_is_for_new_streams)
+{
+    struct bench *b = bench_create(10);
+    struct stream *first = publish(b, "x", 0);
+    play(first, 0, 3000, 1000);
+    struct ladder other = {
+        {profile_find(span_cstr("P240p30fps16x9")), profile_find(span_cstr("P360p30fps16x9"))}, 2};
+    streams_set_ladder(b->streams, &other);
+    ck_assert_uint_eq(streams_ladder(b->streams)->n, 2);
+    struct stream *second = publish(b, "y", 0);
+    play(second, 0, 3000, 1000);
+    stream_end(first, 3000);
+    first = publish(b, "x", 3100); /* comes back to what it had */
+    play(first, 3100, 3000, 1000);
+    struct json *status = json_new_object();
+    streams_status(b->streams, 6000, status);
+    char *text = json_text(status);
+    const char *x = strstr(text, "\"id\": \"x\""), *y = strstr(text, "\"id\": \"y\"");
+    ck_assert(x != NULL && y != NULL && y < x); /* in order of publishing */
+    ck_assert_ptr_nonnull(strstr(x, "P144p30fps16x9"));
+    ck_assert_ptr_null(strstr(x, "P240p30fps16x9"));
+    ck_assert_ptr_nonnull(strstr(y, "P360p30fps16x9"));
+    mem_free(text);
+    json_destroy(status);
+    streams_set_ladder(b->streams, &(struct ladder){.n = 0});
+    stream_end(first, 6100);
+    stream_end(second, 6100);
+    bench_destroy(b); /* each takes the rungs along that it has */
+}
+END_TEST
+
+START_TEST(what_is_counted_outlives_the_streams)
+{
+    struct bench *b = bench_create(1);
+    const struct figures *f = streams_figures(b->streams);
+    ck_assert_ptr_null(streams_newest(b->streams));
+    struct stream *st = publish(b, "x", 0);
+    ck_assert_str_eq(streams_newest(b->streams), "x");
+    play(st, 0, 5000, 1000);
+    push(st, TRACK_AUDIO, 4900, true); /* in the past: mended */
+    struct stream *more;
+    const char *why;
+    ck_assert_int_eq(streams_publish(b->streams, "y", 0, WALL_MS, &more, &why), ERR_LIMIT);
+    streams_set_max_live(b->streams, 2);
+    ck_assert_int_eq(streams_publish(b->streams, "y", 0, WALL_MS, &more, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, "x", 0, WALL_MS, &st, &why), ERR_STATE);
+    stream_end(more, 10); /* had nothing, so it is no more */
+    stream_end(st, 5000);
+    streams_tick(b->streams, 5000 + GRACE_MS);
+    streams_tick(b->streams, 5000 + GRACE_MS + LINGER_MS);
+    ck_assert_ptr_null(streams_newest(b->streams));
+    ck_assert_uint_eq(f->streams_created, 2);
+    ck_assert_uint_eq(f->streams_started, 2);
+    ck_assert_uint_eq(f->streams_refused, 2);
+    ck_assert_uint_eq(f->streams_ended, 2);
+    ck_assert_uint_eq(f->source.appeared, 3);
+    ck_assert_uint_gt(f->repairs.dts_not_rising, 0);
+    bench_destroy(b);
+}
+END_TEST
+
+static void change(struct stream *st, enum track_kind kind, const char *config)
+{
+    struct track_params p = {.kind = kind,
+                             .codec = kind == TRACK_AUDIO ? CODEC_AAC : CODEC_H264,
+                             .width = 640,
+                             .height = 480,
+                             .sample_rate = 48000,
+                             .channels = 2,
+                             .config = span_cstr(config),
+                             .sar_den = 1};
+    struct track *t = track_create(&p);
+    stream_track(st, t);
+    track_unref(t);
+}
+
+static struct span config_of(const struct track *t)
+{
+    return track_params(t)->config;
+}
+
+START_TEST(a_header_that_is_taken_back_changes_nothing)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    play(st, 0, 1000, 100000);
+    change(st, TRACK_VIDEO, "new");
+    struct track_params v = {
+        .kind = TRACK_VIDEO, .width = 640, .height = 480, .config = span_cstr("avc"), .sar_den = 1};
+    struct track *old = track_create(&v);
+    stream_track(st, old);
+    track_unref(old);
+    push(st, TRACK_VIDEO, 1000, false);
+    push(st, TRACK_VIDEO, 1040, true);
+    stream_end(st, 2000);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_uint_eq(w->count, 1);
+    ck_assert(span_equal(config_of(segment_video(w->segments[0])), span_cstr("avc")));
+    ck_assert_uint_eq(segment_packets(w->segments[0])->count, 27);
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(a_changed_sound_begins_a_new_piece_and_costs_no_picture)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    play(st, 0, 500, 1000);
+    change(st, TRACK_AUDIO, "other");
+    for (int64_t t = 500; t < 3000; t += 20) {
+        if (t % 40 == 0) {
+            push(st, TRACK_VIDEO, t, t % 1000 == 0);
+        }
+        push(st, TRACK_AUDIO, t, true);
+    }
+    stream_end(st, 3000);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_uint_eq(w->count, 2);
+    size_t pictures = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct sound *sound = segment_sound(w->segments[i]);
+        pictures += segment_packets(w->segments[i])->count;
+        ck_assert(span_equal(config_of(sound_track(sound)), span_cstr(i == 0 ? "asc" : "other")));
+        ck_assert_uint_eq(sound_packets(sound)->count, i == 0 ? 25 : 100);
+        ck_assert_int_eq(segment_info(w->segments[i])->discontinuity, i == 1);
+    }
+    ck_assert_uint_eq(pictures, 75);
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(sound_that_comes_later_is_told_by_a_discontinuity)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st;
+    const char *why;
+    ck_assert_int_eq(streams_publish(b->streams, "x", 0, WALL_MS, &st, &why), ERR_OK);
+    change(st, TRACK_VIDEO, "avc");
+    for (int64_t t = 0; t < 2000; t += 40) {
+        push(st, TRACK_VIDEO, t, t % 1000 == 0);
+    }
+    push(st, TRACK_VIDEO, 2000, true);
+    change(st, TRACK_AUDIO, "asc"); /* a header alone says nothing */
+    for (int64_t t = 2040; t < 4000; t += 40) {
+        push(st, TRACK_VIDEO, t, t % 1000 == 0);
+    }
+    push(st, TRACK_VIDEO, 4000, true);
+    push(st, TRACK_AUDIO, 4010, true);
+    for (int64_t t = 4040; t < 6000; t += 40) {
+        push(st, TRACK_VIDEO, t, t % 1000 == 0);
+        push(st, TRACK_AUDIO, t, true);
+    }
+    stream_end(st, 6000);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_uint_eq(w->count, 4); /* 0, 2000, 4000, 5000 */
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(segment_sound(w->segments[i]) != NULL, i == 3);
+        ck_assert_int_eq(segment_info(w->segments[i])->discontinuity, i == 3);
+    }
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(sound_that_pauses_keeps_its_track)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    play(st, 0, 2000, 1000);
+    for (int64_t t = 2000; t < 8000; t += 40) {
+        push(st, TRACK_VIDEO, t, t % 1000 == 0);
+    }
+    play(st, 8000, 2000, 1000);
+    stream_end(st, 10000);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_uint_eq(w->count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        struct sound *sound = segment_sound(w->segments[i]);
+        ck_assert_ptr_nonnull(sound);
+        ck_assert_uint_eq(sound_packets(sound)->count, i == 0 || i == 4 ? 100 : 0);
+        ck_assert(!segment_info(w->segments[i])->discontinuity);
+    }
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(who_comes_back_without_sound_has_none)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    play(st, 0, 2000, 1000);
+    stream_end(st, 2000);
+    const char *why;
+    ck_assert_int_eq(streams_publish(b->streams, "x", 2100, WALL_MS, &st, &why), ERR_OK);
+    push(st, TRACK_VIDEO, 0, true); /* no header yet */
+    change(st, TRACK_VIDEO, "avc2");
+    push(st, TRACK_VIDEO, 40, true);
+    push(st, TRACK_AUDIO, 40, true);
+    stream_end(st, 3000);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_uint_eq(w->count, 2);
+    ck_assert_ptr_null(segment_sound(w->segments[1]));
+    ck_assert_uint_eq(segment_packets(w->segments[1])->count, 1);
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(a_picture_that_pauses_leaves_the_target_duration)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    play(st, 0, 1000, 1000);
+    for (int64_t t = 1000; t < 12000; t += 20) {
+        push(st, TRACK_AUDIO, t, true);
+    }
+    play(st, 12000, 2000, 100000);
+    stream_end(st, 14000);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_int_eq(w->target_duration_s, 2);
+    ck_assert_uint_eq(w->count, 2);
+    const struct segment_info *first = segment_info(w->segments[0]);
+    ck_assert_int_le(first->duration, CUTTER_LONGEST_TICKS);
+    ck_assert(segment_info(w->segments[1])->discontinuity);
+    const struct packets *sound = sound_packets(segment_sound(w->segments[0]));
+    ck_assert_int_lt(sound->items[sound->count - 1].dts, first->start + first->duration);
+    ck_assert_int_ge(sound->items[sound->count - 1].dts,
+                     first->start + first->duration - 20 * TICKS_PER_MS);
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+/* Pushes until it is refused; returns after how many. */
+static size_t push_until_refused(struct stream *st, size_t bytes, int64_t step_ms, bool keys,
+                                 bool headers, size_t most)
+{
+    for (size_t i = 0; i < most; i++) {
+        if (headers) {
+            change(st, TRACK_VIDEO, i % 2 == 0 ? "a" : "b");
+        }
+        struct blob *blob = blob_create(bytes);
+        struct packet p = {.kind = TRACK_VIDEO,
+                           .dts = (int64_t)i * step_ms * TICKS_PER_MS,
+                           .pts = (int64_t)i * step_ms * TICKS_PER_MS,
+                           .flags = keys || i == 0 ? PACKET_KEY : 0,
+                           .blob = blob,
+                           .data = blob_span(blob)};
+        enum err e = stream_packet(st, &p, 0);
+        blob_unref(blob);
+        if (e != ERR_OK) {
+            ck_assert_int_eq(e, ERR_LIMIT);
+            ck_assert_uint_gt(strlen(stream_why(st)), 20);
+            return i;
+        }
+    }
+    return most;
+}
+
+START_TEST(a_clock_that_stands_still_is_refused_in_the_end)
+{
+    struct bench *b = bench_create(10);
+    struct stream *small = publish(b, "x", 0);
+    ck_assert_uint_eq(push_until_refused(small, 1, 0, false, false, 100000),
+                      STREAM_SEGMENT_PACKETS_MAX);
+    struct stream *large = publish(b, "y", 0);
+    ck_assert_uint_le(push_until_refused(large, 1 << 20, 0, false, false, 1000),
+                      STREAM_SEGMENT_MAX >> 20);
+    stream_end(small, 1);
+    stream_end(large, 1);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(segments_are_not_begun_faster_than_they_can_be_taken)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    ck_assert_int_eq(stream_wait_ms(st), 0);
+    ck_assert_uint_eq(push_until_refused(st, 10, 33, true, true, 100000),
+                      PACE_BURST + PACE_DEBT_MAX);
+    ck_assert_int_gt(stream_wait_ms(st), 0);
+    st = publish(b, "y", 0);
+    ck_assert_uint_le(push_until_refused(st, 10, 2900, true, false, 100000),
+                      PACE_BURST + PACE_DEBT_MAX);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(current_is_one_that_can_be_watched)
+{
+    struct bench *b = bench_create(10);
+    char id[32];
+    struct stream *x = publish(b, "x", 0);
+    play(x, 0, 4000, 1000);
+    struct stream *y = publish(b, "y", 5000);
+    ck_assert_int_eq(board_current(b->board, id, sizeof id), ERR_OK);
+    ck_assert_str_eq(id, "x");
+    play(y, 0, 4000, 1000);
+    ck_assert_int_eq(board_current(b->board, id, sizeof id), ERR_OK);
+    ck_assert_str_eq(id, "y");
+    bench_destroy(b);
+}
+END_TEST
+
+/* Days in a row: the clock of MPEG-TS goes round every 26.5 hours. */
+START_TEST(a_very_long_stream)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    int64_t day_ms = 24 * 3600 * 1000, t = 0;
+    for (int64_t i = 0; t < 5 * day_ms; i++, t += 2800) {
+        struct blob *blob = blob_create(10);
+        struct packet p = {.kind = TRACK_VIDEO,
+                           .dts = t * TICKS_PER_MS,
+                           .pts = t * TICKS_PER_MS,
+                           .flags = PACKET_KEY,
+                           .blob = blob,
+                           .data = blob_span(blob)};
+        ck_assert_int_eq(stream_packet(st, &p, t), ERR_OK);
+        blob_unref(blob);
+    }
+    stream_end(st, t);
+    struct window *w = board_window(b->board, "x", "source");
+    const struct segment_info *last = segment_info(w->segments[w->count - 1]);
+    ck_assert_int_ge(last->start, (5 * day_ms - 2800) * TICKS_PER_MS);
+    for (size_t i = 1; i < w->count; i++) {
+        ck_assert_int_eq(segment_info(w->segments[i])->start -
+                             segment_info(w->segments[i - 1])->start,
+                         2800 * TICKS_PER_MS);
+    }
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+UNIT_MAIN("stream", a_new_ladder_is_for_new_streams, what_is_counted_outlives_the_streams,
+          segments_carry_all_packets_once, a_live_id_is_taken_and_the_number_of_streams_bounded,
           a_publisher_that_returns_continues_behind_a_discontinuity, the_end_comes_after_the_grace,
           current_is_the_newest, a_cut_without_idr_sends_the_preroll,
           a_changed_track_begins_a_new_piece_at_its_idr, memory_is_bounded_by_the_window,
-          a_publisher_without_media_leaves_nothing)
+          a_publisher_without_media_leaves_nothing, a_header_that_is_taken_back_changes_nothing,
+          a_changed_sound_begins_a_new_piece_and_costs_no_picture,
+          sound_that_comes_later_is_told_by_a_discontinuity, sound_that_pauses_keeps_its_track,
+          who_comes_back_without_sound_has_none, a_picture_that_pauses_leaves_the_target_duration,
+          a_clock_that_stands_still_is_refused_in_the_end,
+          segments_are_not_begun_faster_than_they_can_be_taken, current_is_one_that_can_be_watched,
+          a_very_long_stream)

@@ -619,6 +619,63 @@ START_TEST(streams_are_capped_and_those_that_are_here_go_on)
 }
 END_TEST
 
+START_TEST(the_cap_on_streams_can_be_changed)
+{
+    struct job_table_config c = defaults();
+    c.max_sessions = 1;
+    start(&c);
+    world_transcoder(w, 1, 9, "x");
+    world_job(w, B, 1, "a", 1, 1);
+    world_job(w, B, 2, "b", 1, 1);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_REFUSE), 1);
+    job_table_set_max_sessions(w->table, 2);
+    ck_assert_uint_eq(job_table_gauges(w->table).max_sessions, 2);
+    world_job(w, B, 3, "b", 2, 1);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_REFUSE), 1);
+    job_table_set_max_sessions(w->table, 1); /* both that are here go on */
+    world_job(w, B, 4, "b", 3, 1);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_REFUSE), 1);
+    world_job(w, B, 5, "c", 1, 1);
+    ck_assert_uint_eq(world_count(w, B, LINK_JOB_REFUSE), 2);
+    world_destroy(w);
+}
+END_TEST
+
+static uint64_t observed(const struct histogram *h)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i <= HISTOGRAM_BOUNDS_MAX; i++) {
+        n += h->counts[i];
+    }
+    return n;
+}
+
+START_TEST(times_are_measured)
+{
+    start(NULL);
+    const struct job_table_times *t = job_table_times(w->table);
+    world_job(w, B, 7, "s", 40, 1);
+    ck_assert_uint_eq(observed(&t->queue_wait), 0);
+    w->now += 30;
+    world_transcoder(w, 1, 2, "x"); /* takes it, and is lost */
+    w->now += 100;
+    job_table_transcoder_lost(w->table, 1, w->now);
+    w->now += 5;
+    world_transcoder(w, 2, 2, "x");
+    uint64_t attempt = world_last(w, 2, LINK_JOB_OPEN)->job;
+    whole_input(7);
+    world_part(w, 2, attempt, 0, 0, true, true);
+    w->now += 250;
+    world_done(w, 2, attempt);
+    ck_assert_uint_eq(observed(&t->queue_wait), 1);
+    ck_assert_int_eq(t->queue_wait.sum_us, 30000);
+    ck_assert_uint_eq(observed(&t->work), 1);
+    ck_assert_int_eq(t->work.sum_us, 250000);
+    ck_assert_int_eq(t->whole.sum_us, 385000);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_segment_too_large_is_given_up)
 {
     struct job_table_config c = defaults();
@@ -852,6 +909,8 @@ int main(void)
     tcase_add_test(tc, nothing_is_cancelled_that_was_never_sent);
     tcase_add_test(tc, a_broadcaster_too_slow_for_its_results_loses_the_job);
     tcase_add_test(tc, streams_are_capped_and_those_that_are_here_go_on);
+    tcase_add_test(tc, the_cap_on_streams_can_be_changed);
+    tcase_add_test(tc, times_are_measured);
     tcase_add_test(tc, a_segment_too_large_is_given_up);
     tcase_add_test(tc, a_broadcaster_over_its_bytes_loses_its_newest_job);
     tcase_add_test(tc, all_broadcasters_share_a_bound);

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "orchestrator/role.h"
+#include "run/credential.h"
 #include "run/log.h"
 #include "run/metrics.h"
-#include "run/secret.h"
 
 #define METRICS_MAX (1 << 20)
 
@@ -84,8 +85,6 @@ static enum err create(const char *const *flags)
 START_TEST(configurations_that_cannot_work)
 {
     static const char *const cases[][ARGS_MAX] = {
-        {"-maxSessions", "1", NULL},
-        {"-orchSecret", "", NULL},
         {"-orchSecret", "s", "-maxSessions", "0", NULL},
         {"-orchSecret", "s", "-maxSessions", "-1", NULL},
         {"-orchSecret", "s", "-serviceAddr", "127.0.0.1:x", NULL},
@@ -131,13 +130,54 @@ START_TEST(a_broadcaster_here_finds_its_credential)
     free_addr(addr, sizeof addr, "127.0.0.1");
     ck_assert_int_eq(create(FLAGS("-serviceAddr", addr, "-orchSecret", "s", "-httpAddr", addr)),
                      ERR_OK);
-    struct link_keys found, want, own;
+    struct link_keys found, own;
     ck_assert_int_eq(credential_read(d.data_dir, addr, &found), ERR_OK);
-    ck_assert_int_eq(secret_derive("s", LINK_ROLE_BROADCASTER, &want), ERR_OK);
     ck_assert_int_eq(secret_derive("s", LINK_ROLE_ORCHESTRATOR, &own), ERR_OK);
     ck_assert_int_eq(found.role, LINK_ROLE_BROADCASTER);
-    ck_assert_mem_eq(found.secret_key, want.secret_key, LINK_KEY_BYTES);
+    ck_assert_str_eq(found.name, "local");
     ck_assert_mem_eq(found.server_key, own.public_key, LINK_KEY_BYTES);
+}
+END_TEST
+
+START_TEST(without_a_secret_its_key_is_kept)
+{
+    char addr[64];
+    struct link_keys found[2];
+    for (int i = 0; i < 2; i++) {
+        free_addr(addr, sizeof addr, "127.0.0.1");
+        ck_assert_int_eq(create(FLAGS("-serviceAddr", addr)), ERR_OK);
+        ck_assert_int_eq(credential_read(d.data_dir, addr, &found[i]), ERR_OK);
+        orchestrator_role.destroy(instance);
+        instance = NULL;
+        mem_free(config);
+        config = NULL;
+    }
+    ck_assert_mem_eq(found[0].server_key, found[1].server_key, LINK_KEY_BYTES);
+    ck_assert_mem_eq(found[0].secret_key, found[1].secret_key, LINK_KEY_BYTES);
+}
+END_TEST
+
+START_TEST(a_credential_is_no_secret_and_a_damaged_list_is_no_list)
+{
+    char path[sizeof d.data_dir + 32], addr[64], text[CREDENTIAL_TEXT_MAX];
+    struct link_keys k;
+    ck_assert_int_eq(credential_make(LINK_ROLE_TRANSCODER, "edge", NULL, &k), ERR_OK);
+    snprintf(path, sizeof path, "%s/file", d.data_dir);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fwrite(text, credential_print(&k, text), 1, f);
+    fclose(f);
+    ck_assert_int_eq(create(FLAGS("-orchSecret", path)), ERR_UNSUPPORTED);
+    mem_free(config);
+    snprintf(path, sizeof path, "%s/admission", d.data_dir);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/admission/credentials", d.data_dir);
+    f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs("nonsense\n", f);
+    fclose(f);
+    free_addr(addr, sizeof addr, "127.0.0.1");
+    ck_assert_int_eq(create(FLAGS("-serviceAddr", addr, "-orchSecret", "s")), ERR_PROTO);
 }
 END_TEST
 
@@ -165,10 +205,19 @@ START_TEST(reports_what_it_is)
     struct json *j = json_new_object();
     orchestrator_role.status(instance, j);
     char *text = json_text(j);
-    const char *const keys[] = {"\"service_addr\"", "\"session\"",      "\"transcoders\"",
-                                "\"broadcasters\"", "\"held_bytes\"",   "\"max_sessions\"",
-                                "\"redispatched\"", "\"link\"",         "\"queued\"",
-                                "\"refused\"",      "\"late_answers\"", addr};
+    const char *const keys[] = {"\"service_addr\"",
+                                "\"session\"",
+                                "\"transcoders\"",
+                                "\"broadcasters\"",
+                                "\"held_bytes\"",
+                                "\"max_sessions\"",
+                                "\"redispatched\"",
+                                "\"link\"",
+                                "\"queued\"",
+                                "\"credentials\"",
+                                "\"refused\"",
+                                "\"late_answers\"",
+                                addr};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         ck_assert_msg(strstr(text, keys[i]) != NULL, "no %s in %s", keys[i], text);
     }
@@ -176,7 +225,8 @@ START_TEST(reports_what_it_is)
     json_destroy(j);
     struct buf out;
     buf_init(&out, METRICS_MAX);
-    orchestrator_role.metrics(instance, &out);
+    struct metrics m = {.out = &out};
+    orchestrator_role.metrics(instance, &m);
     ck_assert_int_eq(buf_put_u8(&out, 0), ERR_OK);
     const char *const samples[] = {
         "\nlivepeer_transcoders_number 0\n",       "\nlivepeer_transcoders_capacity 0\n",
@@ -218,6 +268,8 @@ int main(void)
     tcase_add_test(tc, a_secret_file_without_a_secret);
     tcase_add_test(tc, an_address_in_use_leaves_the_credential_alone);
     tcase_add_test(tc, a_broadcaster_here_finds_its_credential);
+    tcase_add_test(tc, without_a_secret_its_key_is_kept);
+    tcase_add_test(tc, a_credential_is_no_secret_and_a_damaged_list_is_no_list);
     tcase_add_test(tc, a_broadcaster_here_finds_it_by_every_local_name);
     tcase_add_test(tc, reports_what_it_is);
     tcase_add_test(tc, stops_at_once);

@@ -434,6 +434,45 @@ START_TEST(aggregates)
 }
 END_TEST
 
+static struct packet kept_packet;
+
+static void keep_packet(void *arg, const struct rtmp_event *e)
+{
+    if (e->type == RTMP_EVENT_PUBLISH) {
+        rtmp_session_accept(*(struct rtmp_session **)arg);
+    } else if (e->type == RTMP_EVENT_PACKET) {
+        kept_packet = packet_ref(e->packet);
+    }
+}
+
+/* A small sound in a large message must not keep the large message. */
+START_TEST(aggregates_are_taken_apart)
+{
+    enum { LARGE = 1000000 };
+    static uint8_t body[11 + LARGE + 4 + 11 + 5 + 4];
+    static const uint8_t sound[] = {8, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0xaf, 1, 0x21, 0x10, 4};
+    body[0] = 18;
+    body[1] = LARGE >> 16;
+    body[2] = LARGE >> 8 & 0xff;
+    body[3] = LARGE & 0xff;
+    memcpy(body + 11 + LARGE + 4, sound, sizeof sound);
+    struct buf b;
+    buf_init(&b, 4 << 20);
+    script_begin(&b, "live", "movie");
+    script_headers(&b);
+    script_message(&b, MESSAGE_AGGREGATE, 1, 1000, span_of(body, sizeof body));
+    struct rtmp_session *s;
+    s = rtmp_session_create(keep_packet, &s);
+    ck_assert_int_eq(rtmp_session_feed(s, buf_span(&b)), ERR_OK);
+    rtmp_session_destroy(s);
+    ck_assert_uint_eq(kept_packet.data.len, 3);
+    ck_assert_uint_le(blob_live_bytes(), 10);
+    packet_unref(&kept_packet);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+    buf_fini(&b);
+}
+END_TEST
+
 START_TEST(commands_that_do_not_matter)
 {
     static const uint8_t amf3[] = {0,    2,   0,   12,  'c', 'r', 'e', 'a', 't',
@@ -744,8 +783,8 @@ END_TEST
 
 UNIT_MAIN("session", a_whole_publish, states, publishes_one_after_another, refused,
           closed_from_inside_an_event, answered_later, headers_again_and_changed, key_only_with_idr,
-          clock, clock_of_31_bits, aggregates, commands_that_do_not_matter, second_publish_and_play,
-          where_the_name_comes_from, media_that_cannot_go_on, header_without_parameter_sets,
-          not_rtmp, limits_before_and_after_accept, a_client_that_never_reads, acknowledgements,
-          no_memory, ffmpeg_capture, ffmpeg_extended_time_capture, gstreamer_capture,
-          librtmp_captures)
+          clock, clock_of_31_bits, aggregates, aggregates_are_taken_apart,
+          commands_that_do_not_matter, second_publish_and_play, where_the_name_comes_from,
+          media_that_cannot_go_on, header_without_parameter_sets, not_rtmp,
+          limits_before_and_after_accept, a_client_that_never_reads, acknowledgements, no_memory,
+          ffmpeg_capture, ffmpeg_extended_time_capture, gstreamer_capture, librtmp_captures)

@@ -59,6 +59,8 @@ START_TEST(loopback_is_known)
     ck_assert(addr_is_loopback(&a));
     strcpy(a.host, "0.0.0.0");
     ck_assert(!addr_is_loopback(&a));
+    ck_assert_int_eq(addr_parse("127.0.0.1.example.org:1", "h", 1, &a), ERR_OK);
+    ck_assert(!addr_is_loopback(&a)); /* a name, whatever it looks like */
 }
 END_TEST
 

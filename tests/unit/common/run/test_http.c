@@ -22,21 +22,38 @@ static struct http_server *server;
 static int port;
 static pthread_t loop_thread;
 
-static void handle(void *arg, const char *method, const char *path, struct http_answer *a)
+static const char *or_none(const char *header)
+{
+    return header != NULL ? header : "none";
+}
+
+static void handle(void *arg, const struct http_request *r, struct http_answer *a)
 {
     ck_assert_ptr_eq(arg, &port);
     ck_assert(pthread_equal(pthread_self(), loop_thread));
-    if (strcmp(path, "/large") == 0) {
+    if (strcmp(r->path, "/large") == 0) {
         uint8_t *at = buf_reserve(&a->body, LARGE_BYTES);
         memset(at, 'x', LARGE_BYTES);
         buf_grow(&a->body, LARGE_BYTES);
-    } else if (strcmp(path, "/empty") == 0) {
+    } else if (strcmp(r->path, "/empty") == 0) {
         a->status = 404;
-    } else if (strcmp(path, "/json") == 0) {
+    } else if (strcmp(r->path, "/json") == 0) {
         a->content_type = "application/json";
         ck_assert_int_eq(buf_printf(&a->body, "{}"), ERR_OK);
+    } else if (strcmp(r->path, "/echo") == 0) {
+        http_answer_text(a, 200, "%s|%.*s|%s|%s|%s|%s|%s", r->query, (int)r->body.len,
+                         (const char *)r->body.data, r->host, r->remote, or_none(r->origin),
+                         or_none(r->authorization), or_none(r->content_type));
+    } else if (strcmp(r->path, "/words") == 0) {
+        a->header_name = "Allow";
+        a->header_value = "POST";
+        http_answer_text(a, 405, "no %d", 7);
+    } else if (strcmp(r->path, "/document") == 0) {
+        struct json *j = json_new_object();
+        json_set_int(j, "n", 1);
+        http_answer_json(a, j);
     } else {
-        ck_assert_int_eq(buf_printf(&a->body, "%s %s", method, path), ERR_OK);
+        ck_assert_int_eq(buf_printf(&a->body, "%s %s", r->method, r->path), ERR_OK);
     }
 }
 
@@ -136,15 +153,70 @@ static void talk_large(void)
     raw_free(&r);
 }
 
+/* One POST with a body of so many bytes, on a connection that is kept. */
+static struct raw_reply post(int fd, size_t bytes)
+{
+    static char request[HTTP_FORM_MAX + 1000];
+    int head = snprintf(request, sizeof request,
+                        "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", bytes);
+    memset(request + head, 'b', bytes);
+    raw_send(fd, request, (size_t)head + bytes);
+    return raw_read(fd, false);
+}
+
 static void talk_body(void)
 {
     int fd = raw_connect(port);
-    char request[100000] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n";
-    size_t head = strlen(request);
-    memset(request + head, 'b', 90000);
-    raw_send(fd, request, head + 90000);
-    struct raw_reply r = raw_read(fd, false);
+    struct raw_reply r = post(fd, HTTP_FORM_MAX);
+    ck_assert_int_eq(r.status, 200);
     ck_assert_str_eq(r.body, "POST /x");
+    raw_free(&r);
+    r = post(fd, HTTP_FORM_MAX + 1);
+    ck_assert_int_eq(r.status, 413);
+    ck_assert_ptr_nonnull(strstr(r.body, "65536"));
+    raw_free(&r);
+    r = post(fd, 10); /* and the connection goes on */
+    ck_assert_int_eq(r.status, 200);
+    raw_free(&r);
+    close(fd);
+}
+
+static void talk_endless_body(void)
+{
+    static char piece[64 * 1024];
+    int fd = raw_connect(port);
+    const char *head = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n";
+    raw_send(fd, head, strlen(head));
+    memset(piece, 'b', sizeof piece);
+    size_t sent = 0;
+    while (sent < 99999999 && send(fd, piece, sizeof piece, MSG_NOSIGNAL) > 0) {
+        sent += sizeof piece;
+    }
+    ck_assert_uint_lt(sent, 99999999 / 2);
+    close(fd);
+}
+
+static void talk_details(void)
+{
+    int fd = raw_connect(port);
+    const char *request = "POST /echo?a=%20b&c HTTP/1.1\r\nHost: here:1\r\nOrigin: http://x\r\n"
+                          "Authorization: Bearer t\r\nContent-Type: text/x\r\n"
+                          "Content-Length: 5\r\n\r\nhello";
+    raw_send(fd, request, strlen(request));
+    struct raw_reply r = raw_read(fd, false);
+    ck_assert_str_eq(r.body, "a=%20b&c|hello|here:1|127.0.0.1|http://x|Bearer t|text/x\n");
+    raw_free(&r);
+    r = raw_ask(fd, "GET", "/echo");
+    ck_assert_ptr_nonnull(strstr(r.body, "|none|none|none\n"));
+    raw_free(&r);
+    r = raw_ask(fd, "GET", "/words");
+    ck_assert_int_eq(r.status, 405);
+    ck_assert(raw_has(&r, "Allow: POST"));
+    ck_assert_str_eq(r.body, "no 7\n");
+    raw_free(&r);
+    r = raw_ask(fd, "GET", "/document");
+    ck_assert(raw_has(&r, "Content-Type: application/json"));
+    ck_assert_str_eq(r.body, "{\n  \"n\": 1\n}\n");
     raw_free(&r);
     close(fd);
 }
@@ -168,6 +240,32 @@ static void talk_garbage(void)
     talk_plain();
 }
 
+/* More than are served at once: the others wait, and the next gets its turn when one goes. */
+static void talk_many(void)
+{
+    int fds[HTTP_CONNECTIONS_MAX + 1];
+    for (int i = 0; i <= HTTP_CONNECTIONS_MAX; i++) {
+        fds[i] = raw_connect(port);
+        ck_assert_int_ge(fds[i], 0);
+    }
+    struct raw_reply r = raw_ask(fds[HTTP_CONNECTIONS_MAX - 1], "GET", "/last");
+    ck_assert_str_eq(r.body, "GET /last");
+    raw_free(&r);
+    close(fds[0]);
+    r = raw_ask(fds[HTTP_CONNECTIONS_MAX], "GET", "/next");
+    ck_assert_int_eq(r.status, 200);
+    raw_free(&r);
+    for (int i = 1; i <= HTTP_CONNECTIONS_MAX; i++) {
+        close(fds[i]);
+    }
+}
+
+START_TEST(too_many_at_once)
+{
+    with_clients(1, talk_many);
+}
+END_TEST
+
 START_TEST(one_client)
 {
     with_clients(1, talk_plain);
@@ -186,9 +284,21 @@ START_TEST(large_bodies)
 }
 END_TEST
 
-START_TEST(a_body_is_taken_and_left)
+START_TEST(a_body_has_a_limit)
 {
     with_clients(1, talk_body);
+}
+END_TEST
+
+START_TEST(a_body_without_end)
+{
+    with_clients(1, talk_endless_body);
+}
+END_TEST
+
+START_TEST(a_request_is_told_whole)
+{
+    with_clients(1, talk_details);
 }
 END_TEST
 
@@ -240,10 +350,13 @@ int main(void)
     Suite *s = suite_create("http");
     TCase *t = tcase_create("http");
     tcase_set_timeout(t, 30);
+    tcase_add_test(t, too_many_at_once);
     tcase_add_test(t, one_client);
     tcase_add_test(t, several_clients);
     tcase_add_test(t, large_bodies);
-    tcase_add_test(t, a_body_is_taken_and_left);
+    tcase_add_test(t, a_body_has_a_limit);
+    tcase_add_test(t, a_body_without_end);
+    tcase_add_test(t, a_request_is_told_whole);
     tcase_add_test(t, garbage);
     tcase_add_test(t, stop_while_clients_are_there);
     tcase_add_test(t, cannot_bind);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "run/credential.h"
 #include "run/log.h"
 #include "tests/support/unit.h"
 
@@ -25,6 +27,28 @@
 
 static struct link_keys keys_o, keys_t, keys_b, keys_wrong;
 
+/* Two minted key pairs, and what the listening side makes of them: the link's thread asks. */
+static struct link_keys minted_t, minted_b;
+static atomic_bool revoked_t;
+static atomic_int asked;
+
+static void admit(void *arg, const unsigned char *key, struct link_admission *a)
+{
+    ck_assert_ptr_eq(arg, &asked);
+    atomic_fetch_add(&asked, 1);
+    if (memcmp(key, minted_b.public_key, LINK_KEY_BYTES) == 0) {
+        a->role = LINK_ROLE_BROADCASTER;
+        strcpy(a->credential, "cam");
+    } else if (memcmp(key, minted_t.public_key, LINK_KEY_BYTES) == 0) {
+        if (atomic_load(&revoked_t)) {
+            strcpy(a->words, "the credential \"edge\" was revoked");
+        } else {
+            a->role = LINK_ROLE_TRANSCODER;
+            strcpy(a->credential, "edge");
+        }
+    }
+}
+
 /* One end and what it has seen. */
 struct end {
     struct link *k;
@@ -32,7 +56,8 @@ struct end {
     link_peer last_peer, down_peer;
     enum link_role role;
     char address[64];
-    char last_reason[128];
+    char credential[LINK_NAME_SIZE];
+    char last_reason[128], down_reason[128];
     struct link_msg last; /* texts are not kept */
     uint64_t next_job;    /* in_order: the job number that must come next */
     bool in_order;
@@ -61,6 +86,7 @@ static void on_event(void *arg, const struct link_event *ev)
         e->downs++;
         e->down_peer = ev->peer;
         e->down_at_ms = clock_mono_ms();
+        snprintf(e->down_reason, sizeof e->down_reason, "%s", ev->reason);
         break;
     case LINK_EVENT_REFUSED:
         e->refusals++;
@@ -73,6 +99,7 @@ static void on_event(void *arg, const struct link_event *ev)
         e->last_peer = ev->peer;
         e->role = ev->role;
         snprintf(e->address, sizeof e->address, "%s", ev->address);
+        snprintf(e->credential, sizeof e->credential, "%s", ev->credential);
         snprintf(e->last_reason, sizeof e->last_reason, "%s", ev->msg->reason);
         e->last = *ev->msg;
         if (e->in_order) {
@@ -395,6 +422,137 @@ START_TEST(no_role_means_no_entry)
 }
 END_TEST
 
+/* --- minted keys --- */
+
+static struct link_config door_with_list(const struct link_keys *keys)
+{
+    struct link_config c = config(keys);
+    c.admit = admit;
+    c.admit_arg = &asked;
+    return c;
+}
+
+static void mint(void)
+{
+    ck_assert_int_eq(credential_make(LINK_ROLE_TRANSCODER, "edge", keys_o.public_key, &minted_t),
+                     ERR_OK);
+    ck_assert_int_eq(credential_make(LINK_ROLE_BROADCASTER, "cam", keys_o.public_key, &minted_b),
+                     ERR_OK);
+}
+
+START_TEST(minted_keys_and_the_secret_come_in_side_by_side)
+{
+    setup();
+    mint();
+    struct end o = {0}, t = {0}, b = {0}, s = {0}, stranger = {0};
+    struct link_config c = door_with_list(&keys_o);
+    listen_with(&o, &c);
+    c = config(&minted_t);
+    dial_with(&t, &c);
+    RUN_UNTIL(t.ups == 1);
+    hello(&t, "transcoder");
+    RUN_UNTIL(o.messages == 1);
+    ck_assert_int_eq(o.role, LINK_ROLE_TRANSCODER);
+    ck_assert_str_eq(o.credential, "edge");
+    c = config(&minted_b);
+    dial_with(&b, &c);
+    RUN_UNTIL(b.ups == 1);
+    hello(&b, "transcoder"); /* whatever it says */
+    RUN_UNTIL(o.messages == 2);
+    ck_assert_int_eq(o.role, LINK_ROLE_BROADCASTER);
+    ck_assert_str_eq(o.credential, "cam");
+    int before = atomic_load(&asked);
+    c = config(&keys_t);
+    dial_with(&s, &c);
+    RUN_UNTIL(s.ups == 1);
+    hello(&s, "transcoder");
+    RUN_UNTIL(o.messages == 3);
+    ck_assert_int_eq(o.role, LINK_ROLE_TRANSCODER);
+    ck_assert_str_eq(o.credential, "");
+    ck_assert_int_eq(atomic_load(&asked), before); /* not about the secret's keys */
+    struct link_keys unknown;
+    ck_assert_int_eq(credential_make(LINK_ROLE_TRANSCODER, "edge", keys_o.public_key, &unknown),
+                     ERR_OK);
+    c = config(&unknown);
+    dial_with(&stranger, &c);
+    RUN_UNTIL(stranger.refusals >= 1);
+    ck_assert_int_eq(stranger.ups, 0);
+    link_recheck(o.k); /* nothing has changed */
+    run_for(2 * HEARTBEAT_MS);
+    ck_assert_int_eq(o.downs, 0);
+    link_destroy(stranger.k, 0);
+    link_destroy(s.k, 0);
+    link_destroy(b.k, 0);
+    link_destroy(t.k, 0);
+    link_destroy(o.k, 0);
+    teardown();
+}
+END_TEST
+
+/* An orchestrator without a shared secret: nobody has a derived key. */
+START_TEST(without_a_secret_only_minted_keys_come_in)
+{
+    setup();
+    struct end o = {0}, t = {0}, s = {0};
+    struct link_keys own;
+    ck_assert_int_eq(credential_make(LINK_ROLE_ORCHESTRATOR, "o", NULL, &own), ERR_OK);
+    ck_assert_int_eq(credential_make(LINK_ROLE_TRANSCODER, "edge", own.public_key, &minted_t),
+                     ERR_OK);
+    struct link_config c = door_with_list(&own);
+    listen_with(&o, &c);
+    c = config(&minted_t);
+    dial_with(&t, &c);
+    RUN_UNTIL(t.ups == 1);
+    c = config(&keys_t);
+    dial_with(&s, &c);
+    RUN_UNTIL(s.refusals >= 1);
+    ck_assert_int_eq(s.ups, 0);
+    link_destroy(s.k, 0);
+    link_destroy(t.k, 0);
+    link_destroy(o.k, 0);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_revoked_key_is_turned_out_with_words)
+{
+    setup();
+    mint();
+    struct end o = {0}, t = {0}, b = {0};
+    struct link_config c = door_with_list(&keys_o);
+    listen_with(&o, &c);
+    c = config(&minted_t);
+    dial_with(&t, &c);
+    c = config(&minted_b);
+    dial_with(&b, &c);
+    RUN_UNTIL(t.ups == 1 && b.ups == 1);
+    hello(&b, "broadcaster");
+    RUN_UNTIL(o.messages == 1);
+    hello(&t, "transcoder");
+    RUN_UNTIL(o.messages == 2);
+    link_peer peer = o.last_peer;
+    int64_t from = clock_mono_ms();
+    atomic_store(&revoked_t, true);
+    link_recheck(o.k);
+    RUN_UNTIL(o.downs == 1 && t.downs == 1);
+    ck_assert_int_lt(clock_mono_ms() - from, TIMEOUT_MS);
+    ck_assert_uint_eq(o.down_peer, peer);
+    ck_assert_str_eq(o.down_reason, "the credential \"edge\" was revoked");
+    ck_assert_str_eq(t.last_reason, "the credential \"edge\" was revoked");
+    RUN_UNTIL(t.refusals >= 1);
+    ck_assert_int_eq(t.ups, 1);
+    ck_assert_int_eq(b.downs, 0);
+    struct link_msg m = {.type = LINK_JOB_REFUSE, .job = 1, .reason = ""};
+    ck_assert_int_eq(link_send_msg(o.k, peer, &m, NULL), ERR_NOENT);
+    atomic_store(&revoked_t, false); /* it was never out of the list for good */
+    RUN_UNTIL(t.ups == 2);
+    link_destroy(b.k, 0);
+    link_destroy(t.k, 0);
+    link_destroy(o.k, 0);
+    teardown();
+}
+END_TEST
+
 static void *raw_dealer(void *ctx, const struct link_keys *keys)
 {
     char endpoint[80];
@@ -704,6 +862,38 @@ START_TEST(a_frozen_orchestrator_is_noticed)
 }
 END_TEST
 
+/* The handshake was right, but before the first word the key was revoked; and a revoked peer that
+ * does not heed the goodbye gets no further by talking on. */
+START_TEST(a_revoked_key_has_no_first_word)
+{
+    setup();
+    mint();
+    struct end o = {0};
+    struct link_config c = door_with_list(&keys_o);
+    c.timeout_ms = 60000;
+    listen_with(&o, &c);
+    void *ctx = zmq_ctx_new();
+    void *raw = raw_dealer(ctx, &minted_t);
+    RUN_UNTIL(atomic_load(&asked) == 1);
+    run_for(100); /* the handshake's end, on both sides */
+    atomic_store(&revoked_t, true);
+    link_recheck(o.k);
+    raw_hello(raw);
+    RUN_UNTIL(link_counters(o.k).refused == 1);
+    for (int i = 0; i < 5; i++) {
+        raw_hello(raw);
+    }
+    run_for(2 * HEARTBEAT_MS);
+    ck_assert_int_eq(o.messages + o.downs, 0);
+    char bye[256];
+    ck_assert_int_gt(zmq_recv(raw, bye, sizeof bye, 0), 0);
+    zmq_close(raw);
+    zmq_ctx_term(ctx);
+    link_destroy(o.k, 0);
+    teardown();
+}
+END_TEST
+
 /* With its own beat the dialler would ping too rarely for the one that listens, and would notice
  * that it froze much later. */
 START_TEST(the_dialler_takes_the_beat_it_is_told)
@@ -972,6 +1162,10 @@ int main(void)
         a_port_in_use_is_said,
         a_wrong_secret_is_refused,
         an_unknown_key_is_refused,
+        minted_keys_and_the_secret_come_in_side_by_side,
+        without_a_secret_only_minted_keys_come_in,
+        a_revoked_key_is_turned_out_with_words,
+        a_revoked_key_has_no_first_word,
         no_role_means_no_entry,
         strangers_are_counted_and_closed,
         a_gigabyte_that_is_announced_closes_the_connection,

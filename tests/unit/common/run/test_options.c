@@ -2,12 +2,14 @@
 
 #include <string.h>
 
+#include "tests/support/config_table.h"
 #include "tests/support/unit.h"
 
 struct config {
     bool on, off;
     long n;
     const char *s, *secret;
+    const char *make, *make_name;
 };
 
 static const struct option table[] = {
@@ -16,6 +18,9 @@ static const struct option table[] = {
     {"n", OPTION_INT, "5", 1, 10, false, offsetof(struct config, n), "N", "A number."},
     {"rtmpAddr", OPTION_STRING, "x:1", 0, 0, false, offsetof(struct config, s), "ADDR", "Where."},
     {"key", OPTION_STRING, "hush", 0, 0, true, offsetof(struct config, secret), "TEXT", "A key."},
+    {"make", OPTION_STRING, "", 1, 0, false, offsetof(struct config, make), "KIND", "Makes one."},
+    {"makeName", OPTION_ARGUMENT, "", 0, 0, false, offsetof(struct config, make_name), "NAME",
+     "Its name."},
 };
 #define N (sizeof table / sizeof table[0])
 
@@ -67,6 +72,7 @@ START_TEST(wrong_ones_are_named)
         {"-n=", NULL, "number"},      {"-on=maybe", NULL, "maybe"},
         {"-rtmpAddr", NULL, "value"}, {"plain", NULL, "plain"},
         {"-", NULL, "\"-\""},         {"---on", NULL, "---on"},
+        {"-make", "", "not empty"},   {"-make=", NULL, "not empty"},
         {"-n", "5x", "5x"},           {"-n=99999999999999999999", NULL, "999"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -75,6 +81,44 @@ START_TEST(wrong_ones_are_named)
         char *argv[] = {"program", (char *)rows[i].a, (char *)rows[i].b, NULL};
         ck_assert_msg(parse(&c, why, argv) == ERR_PROTO, "%s", rows[i].a);
         ck_assert_msg(strstr(why, rows[i].why) != NULL, "%s: %s", rows[i].a, why);
+    }
+}
+END_TEST
+
+START_TEST(an_argument_stands_where_a_flag_takes_it)
+{
+    static const struct {
+        const char *argv[6];
+        enum err err;
+    } rows[] = {
+        {{"p", "-make", "kind", "name", NULL}, ERR_OK},
+        {{"p", "-make=kind", "-on", "name", NULL}, ERR_OK},
+        {{"p", "-make", "kind", "-makeName", "name", NULL}, ERR_OK},
+        {{"p", "-makeName=name", "-make", "kind", NULL}, ERR_OK},
+        {{"p", "-make", "kind", "name", "name", NULL}, ERR_PROTO},
+        {{"p", "-make", "kind", "-makeName", "name", "name"}, ERR_PROTO},
+        {{"p", "-make", "kind", "", NULL}, ERR_PROTO},
+        {{"p", "-make", "kind", "-", NULL}, ERR_PROTO},
+        {{"p", "-make", "kind", "---name", NULL}, ERR_PROTO},
+        {{"p", "name", "-make", "kind", NULL}, ERR_PROTO},
+        {{"p", "-makeName", "name", "name", NULL}, ERR_PROTO},
+        {{"p", "-rtmpAddr", "kind", "name", NULL}, ERR_PROTO},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct config c;
+        char why[OPTIONS_WHY_MAX] = "";
+        int argc = 0;
+        while (argc < 6 && rows[i].argv[argc] != NULL) {
+            argc++;
+        }
+        enum err e = options_parse(table, N, argc, (char **)rows[i].argv, &c, why);
+        ck_assert_msg(e == rows[i].err, "row %zu: %s", i, why);
+        if (e == ERR_OK) {
+            ck_assert_str_eq(c.make, "kind");
+            ck_assert_str_eq(c.make_name, "name");
+        } else {
+            ck_assert_msg(strstr(why, "is not a flag") != NULL, "row %zu: %s", i, why);
+        }
     }
 }
 END_TEST
@@ -91,5 +135,65 @@ START_TEST(usage_shows_defaults_but_no_secret)
 }
 END_TEST
 
+START_TEST(origins_are_noted)
+{
+    struct config_table c;
+    struct option_origin origins[CONFIG_TABLE_N];
+    char why[OPTIONS_WHY_MAX];
+    char *argv[] = {"program", "-v", "3", "--help", "-rungs=", "-config", "-x"};
+    ck_assert_int_eq(options_parse_origins(config_table, CONFIG_TABLE_N, 7, argv, &c, origins, why),
+                     ERR_OK);
+    ck_assert(c.help);
+    ck_assert_str_eq(c.list, "");
+    ck_assert_str_eq(c.file, "-x");
+    static const char *const given[] = {"v", "help", "rungs", "config"};
+    size_t n = 0;
+    for (size_t i = 0; i < CONFIG_TABLE_N; i++) {
+        bool flag = origins[i].source == OPTION_FROM_FLAG;
+        ck_assert(flag || origins[i].source == OPTION_FROM_DEFAULT);
+        n += flag;
+    }
+    ck_assert_uint_eq(n, sizeof given / sizeof given[0]);
+    for (size_t i = 0; i < n; i++) {
+        const struct option *o =
+            options_find(config_table, CONFIG_TABLE_N, given[i], strlen(given[i]));
+        ck_assert_int_eq(origins[o - config_table].source, OPTION_FROM_FLAG);
+    }
+}
+END_TEST
+
+START_TEST(names_are_guessed)
+{
+    static const struct {
+        const char *name, *meant;
+    } rows[] = {{"cliAdr", "cliAddr"},
+                {"cli_addr", "cliAddr"},
+                {"CLIADDR", "cliAddr"},
+                {"-cliAddr", "cliAddr"},
+                {"maxSession", "maxSessions"},
+                {"nmae", NULL},
+                {"nam", "name"},
+                {"x", NULL},
+                {"v", NULL},
+                {"", NULL},
+                {"----", NULL},
+                {"orchSecret", "orchSecret"},
+                {"httpAddr", NULL},
+                {"rung", "rungs"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct option *o =
+            options_guess(config_table, CONFIG_TABLE_N, rows[i].name, strlen(rows[i].name));
+        const char *found = o != NULL ? o->name : NULL;
+        ck_assert_msg((found == NULL) == (rows[i].meant == NULL) &&
+                          (found == NULL || strcmp(found, rows[i].meant) == 0),
+                      "%s: %s", rows[i].name, found != NULL ? found : "(none)");
+    }
+    char large[1000];
+    memset(large, 'a', sizeof large);
+    ck_assert_ptr_null(options_guess(config_table, CONFIG_TABLE_N, large, sizeof large));
+}
+END_TEST
+
 UNIT_MAIN("options", defaults_stand, all_forms_are_read, wrong_ones_are_named,
-          usage_shows_defaults_but_no_secret)
+          an_argument_stands_where_a_flag_takes_it, usage_shows_defaults_but_no_secret,
+          origins_are_noted, names_are_guessed)

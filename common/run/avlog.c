@@ -1,4 +1,4 @@
-#include "transcoder/avlog.h"
+#include "run/avlog.h"
 
 #include <libavutil/log.h>
 #include <pthread.h>

@@ -1,0 +1,89 @@
+#include "broadcaster/figures.h"
+
+#include <assert.h>
+#include <stdbool.h>
+
+void figures_init(struct figures *f)
+{
+    *f = (struct figures){0};
+    histogram_init(&f->listed_delay, HISTOGRAM_SHORT);
+    histogram_init(&f->source.latency, HISTOGRAM_SHORT);
+    for (size_t i = 0; i < FIGURES_RUNGS_MAX; i++) {
+        histogram_init(&f->rungs[i].latency, HISTOGRAM_LONG);
+    }
+}
+
+struct rung_figures *figures_rung(struct figures *f, const struct profile *p)
+{
+    size_t n;
+    const struct profile *all = profile_all(&n);
+    assert(p >= all && p < all + n && n <= FIGURES_RUNGS_MAX);
+    return &f->rungs[p - all];
+}
+
+static bool is_told(const struct figures *f, const struct profile *p, size_t place,
+                    const struct profile *const *ladder, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (ladder[i] == p) {
+            return true;
+        }
+    }
+    return f->rungs[place].appeared > 0 || f->rungs[place].gaps > 0;
+}
+
+static void rung_metrics(const struct figures *f, const struct profile *const *ladder, size_t n,
+                         struct metrics *m)
+{
+    static const struct {
+        const char *name, *help;
+        enum metric_type type;
+    } families[] = {
+        {"livepeer_segment_transcoded_appeared_total", "Transcoded segments listed.",
+         METRIC_COUNTER},
+        {"sbe_rung_gaps_total", "Segments listed as lost.", METRIC_COUNTER},
+        {"livepeer_transcode_latency_seconds",
+         "From the source's segment being complete to the rung's being listed.", METRIC_HISTOGRAM},
+    };
+    size_t n_all;
+    const struct profile *all = profile_all(&n_all);
+    for (size_t k = 0; k < sizeof families / sizeof families[0]; k++) {
+        const char *name = families[k].name;
+        metrics_family(m, name, families[k].type, families[k].help);
+        for (size_t i = 0; i < n_all; i++) {
+            const struct rung_figures *r = &f->rungs[i];
+            const char *labels[] = {"profile", all[i].name, NULL};
+            if (!is_told(f, &all[i], i, ladder, n)) {
+                continue;
+            }
+            if (families[k].type == METRIC_HISTOGRAM) {
+                metrics_histogram(m, name, labels, &r->latency);
+            } else {
+                metrics_sample(m, name, labels, (double)(k == 0 ? r->appeared : r->gaps));
+            }
+        }
+    }
+}
+
+void figures_metrics(const struct figures *f, const struct profile *const *ladder, size_t n,
+                     struct metrics *m)
+{
+    metrics_one(m, METRIC_COUNTER, "livepeer_stream_created_total", "Streams that were new.",
+                (double)f->streams_created);
+    metrics_one(m, METRIC_COUNTER, "livepeer_stream_started_total",
+                "Publishers that began, those that came back included.",
+                (double)f->streams_started);
+    metrics_one(m, METRIC_COUNTER, "livepeer_stream_ended_total", "Streams that are no more.",
+                (double)f->streams_ended);
+    metrics_one(m, METRIC_COUNTER, "livepeer_stream_create_failed_total",
+                "Publishers that were refused.", (double)f->streams_refused);
+    const char *name = "livepeer_segment_source_appeared_total";
+    metrics_family(m, name, METRIC_COUNTER, "Segments of sources listed.");
+    metrics_sample(m, name, (const char *const[]){"profile", "source", NULL},
+                   (double)f->source.appeared);
+    name = "sbe_segment_listed_delay_seconds";
+    metrics_family(m, name, METRIC_HISTOGRAM,
+                   "From the packet that ends a source's segment to its listing.");
+    metrics_histogram(m, name, NULL, &f->listed_delay);
+    rung_metrics(f, ladder, n, m);
+}

@@ -1,0 +1,47 @@
+#include "broadcaster/ladder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SHOWN_MAX 64 /* of a name that is not known */
+
+static void list_known(char *out, size_t size)
+{
+    size_t n;
+    const struct profile *all = profile_all(&n);
+    for (size_t i = 0, used = 0; i < n && used < size; i++) {
+        used += (size_t)snprintf(out + used, size - used, " %s", all[i].name);
+    }
+}
+
+enum err ladder_parse(const char *text, struct ladder *ret_ladder, char *ret_why)
+{
+    struct ladder l = {.n = 0};
+    struct span bad = {0};
+    enum err e = profile_parse_list(span_cstr(text), l.rungs, &l.n, &bad);
+    int shown = bad.len < SHOWN_MAX ? (int)bad.len : SHOWN_MAX;
+    if (e == ERR_OK) {
+        *ret_ladder = l;
+    } else if (e == ERR_LIMIT) {
+        snprintf(ret_why, LADDER_WHY_MAX, "more than %d rungs", PROFILE_LADDER_MAX);
+    } else if (e == ERR_STATE) {
+        snprintf(ret_why, LADDER_WHY_MAX, "\"%.*s\" stands there twice", shown,
+                 (const char *)bad.data);
+    } else {
+        char known[LADDER_WHY_MAX - 2 * SHOWN_MAX] = "";
+        list_known(known, sizeof known);
+        snprintf(ret_why, LADDER_WHY_MAX, "there is no rung \"%.*s\"; known are:%s", shown,
+                 (const char *)bad.data, known);
+    }
+    return e;
+}
+
+void ladder_format(const struct ladder *l, char *out)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < l->n && used < LADDER_TEXT_MAX; i++) {
+        used += (size_t)snprintf(out + used, LADDER_TEXT_MAX - used, "%s%s", i > 0 ? "," : "",
+                                 l->rungs[i]->name);
+    }
+}

@@ -1,0 +1,24 @@
+/* The ladder that new streams get: reading and writing -transcodingOptions. Pure. */
+#ifndef BROADCASTER_LADDER_H
+#define BROADCASTER_LADDER_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "media/profile.h"
+
+#define LADDER_WHY_MAX 1024
+
+struct ladder {
+    const struct profile *rungs[PROFILE_LADDER_MAX];
+    size_t n;
+};
+
+/* "P240p30fps16x9,P144p30fps16x9". On failure ret_why (of LADDER_WHY_MAX bytes) is a sentence that
+ * names what is wrong, and the known rungs. An empty text is no rung. */
+enum err ladder_parse(const char *text, struct ladder *ret_ladder, char *ret_why) CHECKED;
+
+/* The names, with commas; out holds LADDER_TEXT_MAX bytes. */
+#define LADDER_TEXT_MAX 512
+void ladder_format(const struct ladder *l, char *out);
+
+#endif

@@ -1,0 +1,38 @@
+/* Small files that nobody else may read or write, in a folder of the data directory: mode 0600 in a
+ * folder of mode 0700, replaced by writing another one and renaming it. Blocking. Any thread. */
+#ifndef RUN_PRIVATE_FILE_H
+#define RUN_PRIVATE_FILE_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/span.h"
+
+#define PRIVATE_NAME_MAX                                                                           \
+    200 /* bytes of a file's name with the NUL, below the file system's 255                        \
+         */
+
+/* Opens the folder dir/name, which is made when create says so; -1 with errno. */
+int private_folder_open(const char *dir, const char *name, bool create);
+
+/* Writes a file of that name, or none: it is whole and on the disk when this returns. What root
+ * writes belongs to the folder's owner. ERR_IO, with errno. */
+enum err private_file_write(int folder, const char *name, struct span bytes) CHECKED;
+
+/* Opens the file and reads all of it. ERR_NOENT; ERR_AUTH: it is no regular file, or others can
+ * write it; ERR_LIMIT: it is larger than size; ERR_IO, with errno. On success the caller closes
+ * *ret_fd (unless that is NULL). */
+enum err private_file_read(int folder, const char *name, char *bytes, size_t size, size_t *ret_len,
+                           int *ret_fd) CHECKED;
+
+/* Reads what an open file holds, up to size bytes; ERR_LIMIT: there are more. */
+enum err private_fd_read(int fd, char *bytes, size_t size, size_t *ret_len) CHECKED;
+
+/* Whether only its owner can write the file, and its owner is this user, root, or (folder >= 0) the
+ * folder's owner. */
+bool private_fd_is_trusted(int fd, int folder);
+
+/* When root made the file: gives it to the folder's owner. False, with errno: it could not. */
+bool private_fd_give(int fd, int folder) CHECKED;
+
+#endif

@@ -1,0 +1,84 @@
+#include "run/settings.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "run/log.h"
+
+#define PRINT_MAX (16 * 1024 * 1024) /* more than a command line can hold */
+
+void settings_init(struct settings *s, const struct config_print *p)
+{
+    assert(p->n <= SETTINGS_MAX);
+    *s = (struct settings){.print = *p};
+}
+
+void settings_fini(struct settings *s)
+{
+    config_destroy(s->file);
+    s->file = NULL;
+}
+
+enum err settings_read_flags(struct settings *s, int argc, char **argv, void *config)
+{
+    char why[OPTIONS_WHY_MAX];
+    const struct config_print *p = &s->print;
+    enum err e = options_parse_origins(p->table, p->n, argc, argv, config, s->origins, why);
+    if (e != ERR_OK) {
+        fprintf(stderr, "%s: %s\n", p->role, why);
+        options_usage(stderr, p->role, p->table, p->n);
+    }
+    return e;
+}
+
+enum err settings_read_file(struct settings *s, const char *flag, void *config)
+{
+    char why[CONFIG_WHY_MAX];
+    const struct config_print *p = &s->print;
+    const struct option *o = options_find(p->table, p->n, flag, strlen(flag));
+    assert(o != NULL && o->type == OPTION_COMMAND_TEXT);
+    if (s->origins[o - p->table].source != OPTION_FROM_FLAG) {
+        return ERR_OK;
+    }
+    s->path = *(const char *const *)((const char *)config + o->offset);
+    enum err e = config_load(s->path, p->table, p->n, &s->file, why);
+    if (e != ERR_OK) {
+        fprintf(stderr, "%s: %s\n", p->role, why);
+        return e;
+    }
+    config_apply(s->file, p->table, config, s->origins);
+    return ERR_OK;
+}
+
+void settings_warn(const struct settings *s)
+{
+    char why[CONFIG_WHY_MAX];
+    if (s->file != NULL && config_exposed(s->path, s->file, s->print.table, s->print.n, why)) {
+        log_warn("config", "exposed_secret", "%s", why);
+    }
+}
+
+static int print_out(struct buf *b, enum err e)
+{
+    bool written = e == ERR_OK && fwrite(b->data, 1, b->len, stdout) == b->len;
+    written = fflush(stdout) == 0 && written;
+    if (!written) {
+        fprintf(stderr, "it could not be printed: %s\n", err_text(e != ERR_OK ? e : ERR_IO));
+    }
+    buf_fini(b);
+    return written ? 0 : 1;
+}
+
+int settings_print_values(const struct settings *s, const void *config)
+{
+    struct buf b;
+    buf_init(&b, PRINT_MAX);
+    return print_out(&b, config_print_values(&b, &s->print, config, s->origins, s->path));
+}
+
+int settings_print_sample(const struct settings *s, const struct option_sample *samples)
+{
+    struct buf b;
+    buf_init(&b, PRINT_MAX);
+    return print_out(&b, config_print_sample(&b, &s->print, samples));
+}

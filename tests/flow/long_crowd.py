@@ -1,0 +1,74 @@
+"""Three thousand viewers at once, and a client that polls what is not there without end."""
+import resource
+import select
+import socket
+import time
+
+import harness
+from harness import Recipe, TestCase, ffmpeg_publish
+from test_hostile import MB, resident
+
+CROWD = 3000
+POLLS = 1_000_000
+AT_ONCE = 100  # requests on the way
+
+
+class Crowd(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if limit < CROWD + 500:
+            raise harness.unittest.SkipTest(f"only {limit} files may be open here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        cls.recipe = Recipe(order="B").start()
+        cls.addClassCleanup(cls.recipe.broadcaster.kill)
+        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("show"), bitrate="500k")
+        cls.addClassCleanup(cls.publisher.kill)
+        cls.recipe.wait_playlist("/stream/show/source.m3u8", 2)
+
+    def test_three_thousand_viewers(self):
+        role = self.recipe.broadcaster
+        before = resident(role)
+        ask = b"GET /stream/show/source.m3u8 HTTP/1.1\r\nHost: x\r\n\r\n"
+        crowd = [socket.create_connection(("127.0.0.1", self.recipe.http_port), timeout=10)
+                 for _ in range(CROWD)]
+        for _ in range(3):
+            for s in crowd:
+                s.sendall(ask)
+            for s in crowd:
+                got = b""
+                while b"#EXTINF" not in got:
+                    more = s.recv(65536)
+                    self.assertTrue(more, "closed")
+                    got += more
+        # The library keeps 8 kB for each, the kernel's part is not counted here.
+        self.assertLess(resident(role) - before, CROWD * 16 * 1024 + 32 * MB)
+        self.assertEqual(self.recipe.get("/stream/show/source.m3u8").status, 200)
+        for s in crowd:
+            s.close()
+        harness.wait_for(lambda: resident(role) < before + 64 * MB, 20, "the memory is given back")
+
+    def test_a_million_polls_of_nothing(self):
+        role = self.recipe.broadcaster
+        s = socket.create_connection(("127.0.0.1", self.recipe.http_port), timeout=10)
+        sent = answered = 0
+        rest, before = b"", None
+        deadline = time.monotonic() + 600 * harness.TIME_SCALE
+        while answered < POLLS and time.monotonic() < deadline:
+            if sent - answered < AT_ONCE:
+                s.sendall(b"".join(b"GET /stream/n%d/source.m3u8 HTTP/1.1\r\nHost: x\r\n\r\n" % i
+                                   for i in range(sent, sent + AT_ONCE)))
+                sent += AT_ONCE
+            select.select([s], [], [], 10)
+            rest += s.recv(1 << 20)
+            answered += rest.count(b"HTTP/1.1 404")
+            rest = rest[rest.rfind(b"HTTP/1.1 404") + 12:] if b"HTTP/1.1 404" in rest else rest
+            if before is None and answered > 50_000:
+                before = resident(role)
+        s.close()
+        self.assertGreaterEqual(answered, POLLS)
+        self.assertLess(resident(role) - before, 4 * MB)
+
+
+if __name__ == "__main__":
+    harness.main()
