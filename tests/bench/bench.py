@@ -6,7 +6,7 @@
   make bench K=link       only what has "link" in its name, into build/bench/RESULTS.md
   tests/bench/bench.py [-k NAME] [-quick]
 
-The first run makes the clips too (build/bench/clips), which takes about three minutes.
+The first run makes the clips too (build/bench/clips), which takes two or three minutes.
 """
 import argparse
 import datetime

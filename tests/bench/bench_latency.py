@@ -170,7 +170,7 @@ def ladder_lag(section, clip, seconds):
 
 def run(quick):
     section = measure.Section(TITLE)
-    key_frames(section, 14 if quick else 40)
+    key_frames(section, 14 if quick else 36)
     for clip in ["natural-720"] if quick else ["testsrc-720", "natural-720"]:
-        ladder_lag(section, clip, 16 if quick else 40)
+        ladder_lag(section, clip, 16 if quick else 30)
     return section
