@@ -22,16 +22,18 @@ lint-tidy: $(GEN).h
 # The same sources in a build of their own, so that no object is shared between kinds of builds.
 SAN_asan = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 SAN_tsan = -fsanitize=thread
-.PHONY: asan tsan fuzz cov
-asan tsan: ## the unit tests under the sanitizers
-	@$(MAKE) --no-print-directory -j2 BUILD=build/$@ BIN=build/$@/bin SAN_FLAGS="$(SAN_$@)" all unit-build
+.PHONY: asan tsan asan-unit tsan-unit fuzz cov
+asan: asan-unit asan-flow ## unit and main flow tests with addresses and undefined behaviour watched
+tsan: tsan-unit tsan-flow ## the same with threads watched
+asan-unit tsan-unit: %-unit:
+	@$(MAKE) --no-print-directory -j2 BUILD=build/$* BIN=build/$*/bin SAN_FLAGS="$(SAN_$*)" all unit-build
 	@ASAN_OPTIONS="allocator_may_return_null=1" TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" \
-	    BUILD=build/$@ BIN=build/$@/bin tests/run unit
+	    BUILD=build/$* BIN=build/$*/bin tests/run unit
 
 # The recipe, its bad days and its enemies, with every role built with the sanitizer.
 FLOW_OF_SAN = recipe bad_days hostile
 .PHONY: asan-flow tsan-flow
-asan-flow tsan-flow: %-flow: ## the main flow tests under the sanitizers
+asan-flow tsan-flow: %-flow:
 	@$(MAKE) --no-print-directory -j2 BUILD=build/$* BIN=build/$*/bin SAN_FLAGS="$(SAN_$*)" all
 	@for name in $(FLOW_OF_SAN); do \
 	    TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" TIME_SCALE=4 \

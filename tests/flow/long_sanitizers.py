@@ -10,10 +10,10 @@ class Sanitizers(harness.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_unit_tests_with_addresses_and_undefined_behaviour(self):
-        self.make("asan")
+        self.make("asan-unit")
 
     def test_unit_tests_with_threads(self):
-        self.make("tsan")
+        self.make("tsan-unit")
 
     def test_flow_tests_with_addresses_and_undefined_behaviour(self):
         self.make("asan-flow")
