@@ -54,7 +54,7 @@ SUPPORT_BIN := $(patsubst tests/support/%_main.c,$(BUILD)/support/%,$(wildcard t
 
 .DEFAULT_GOAL := all
 .PHONY: all
-all: $(EXES)
+all: $(EXES) ## builds bin/ (the default); `make deps` first
 
 $(LIB)/libcommon.a: $(COMMON_OBJ)
 $(LIB)/liborchestrator.a: $(ORCHESTRATOR_OBJ)
@@ -73,6 +73,7 @@ $(BUILD)/obj/%.o: %.c $(GEN).h
 	@$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(GEN).h $(GEN).c &: common/proto/link.proto
+	@command -v protoc-c >/dev/null || { echo "Packages are missing: run 'make deps' first." >&2; exit 1; }
 	@mkdir -p $(BUILD)/gen/proto
 	@protoc-c --proto_path=common --c_out=$(BUILD)/gen proto/link.proto
 
@@ -130,7 +131,8 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(ALL_LIBS)
 
 .PHONY: help deps deps-test run stop test test-long unit clean
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z -]*\):.*## /  make \1\t/p' Makefile tests/checks.mk deploy/install.mk | \
+	    sed 's/ tsan\(.*\)\t/, tsan\1\t/' | expand -t 30
 
 deps: ## installs the packages that building and running need (asks before sudo)
 	@deploy/deps run
