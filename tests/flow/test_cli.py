@@ -200,6 +200,14 @@ class Running(harness.TestCase):
         with Role("transcoder", [*role_flags("transcoder"), "-httpAddr", unused]) as role:
             self.assertEqual(role.log().count("-httpAddr"), 1, role.log())
 
+    def test_a_weak_secret_that_others_could_guess_is_warned_of(self):
+        for host, secret, warned in (("0.0.0.0", "secret", 1), ("127.0.0.1", "secret", 0),
+                                     ("0.0.0.0", "sixteen letters.", 0)):
+            flags = ["-serviceAddr", f"{host}:{harness.free_port()}", "-orchSecret", secret]
+            with Role("orchestrator", flags) as role:
+                role.wait_log(" listening ")
+                self.assertEqual(role.log().count(" weak_secret "), warned, role.log())
+
     def test_the_secret_is_never_printed(self):
         secret = "correct horse battery staple"
         for role in ("orchestrator", "transcoder"):

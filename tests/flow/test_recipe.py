@@ -1,7 +1,9 @@
 """The known recipe: orchestrator, transcoder, broadcaster and a publisher, and what a viewer then
 sees, sentence by sentence."""
+import os
 import re
 import signal
+from pathlib import Path
 
 import harness
 from harness import BIN, RUNG, Follower, Recipe, ffmpeg_publish, playlist, run, temp_dir
@@ -83,6 +85,35 @@ class Form(harness.TestCase):
             self.assertGreater(len(role.metrics()), 2)
             self.assertEqual(role.control("/nothing").status, 404)
         self.assertIn("hello_world", r.broadcaster.control("/status").text)
+
+    def test_what_each_role_says_of_itself(self):
+        r = self.recipe
+        r.wait_playlist(RUNG_PATH, 2)
+        version = run([BIN / "livepeer", "-version"]).stdout.splitlines()[0].split()[-1]
+        of = {role.role: role.status() for role in r.roles()}
+        for role, status in of.items():
+            self.assertEqual((status["version"], status["stopping"]), (version, False), role)
+            self.assertIn(status["uptime_s"], range(1, 600), role)
+        stream, = of["broadcaster"]["streams"]
+        self.assertEqual((stream["id"], stream["state"], stream["width"], stream["height"]),
+                         ("hello_world", "live", 640, 480))
+        self.assertEqual([rung["name"] for rung in stream["rungs"]], ["source", RUNG])
+        newest = r.wait_playlist(SOURCE_PATH).segments[-1].number
+        for rung in stream["rungs"]:
+            self.assertIn(newest - rung["last"], range(0, 4), rung)
+            self.assertIn(rung["lag_segments"], (0, 1), rung)
+            self.assertEqual(rung["gaps"], 0)
+        self.assertGreater(of["broadcaster"]["jobs"]["done"], 0)
+        transcoder, = of["orchestrator"]["transcoders"]
+        self.assertEqual(transcoder["capacity"], 10)
+        self.assertIn(transcoder["load"], (0, 1, 2))
+        self.assertGreater(transcoder["done"], 0)
+        self.assertEqual(transcoder["name"], of["transcoder"]["name"])
+        self.assertEqual(len(of["orchestrator"]["broadcasters"]), 1)
+        self.assertGreater(of["orchestrator"]["jobs"]["done"], 0)
+        self.assertEqual((of["transcoder"]["connected"], of["transcoder"]["capacity"]), (True, 10))
+        self.assertGreater(of["transcoder"]["jobs"]["done"], 0)
+        self.assertGreater(of["transcoder"]["pixels"], 256 * 192 * 30)
 
     def test_a_second_publisher_is_refused_and_the_first_goes_on(self):
         def last():
@@ -175,7 +206,8 @@ class Media(harness.TestCase):
 
 class StartAndStop(harness.TestCase):
     def test_any_start_order(self):
-        for order, separate in (("BTO", False), ("TBO", True), ("TOB", True)):
+        for order, separate in (("BTO", False), ("TBO", True), ("TOB", True), ("BOT", False),
+                                ("OBT", True), ("OTB", True)):
             with Recipe(order=order, separate=separate) as r:
                 with ffmpeg_publish(r.rtmp("hello_world")):
                     r.wait_playlist(RUNG_PATH, timeout=15)
@@ -207,10 +239,30 @@ class StartAndStop(harness.TestCase):
                 self.assertEqual(role.stop(signal.SIGINT), 0, role.tail())
 
     def test_nothing_is_recorded(self):
+        """A role keeps credentials, the highest number and its log, and nothing else."""
         with Recipe() as r, ffmpeg_publish(r.rtmp("hello_world")):
             r.wait_playlist(RUNG_PATH, 2)
-            for path in r.data_dir.rglob("*"):
-                self.assertTrue(path.is_dir() or path.stat().st_size < 100000, path)
+            r.get(r.wait_playlist(SOURCE_PATH).segments[0].uri)
+            files = [path for path in r.data_dir.rglob("*") if path.is_file()]
+            self.assertEqual({path.parent.name for path in files} - {r.data_dir.name},
+                             {"credentials", "admission"})
+            self.assertLess(sum(path.stat().st_size for path in files), 10000, files)
+            for role in r.roles():
+                self.assertLessEqual(self.files_open(role),
+                                     {role.log_path, r.data_dir / "segment-numbers"}, role.role)
+
+    def files_open(self, role):
+        """The regular files that a role has open for writing."""
+        found = set()
+        for fd in Path(f"/proc/{role.pid}/fd").iterdir():
+            try:
+                info = Path(f"/proc/{role.pid}/fdinfo/{fd.name}").read_text(encoding="ascii")
+                flags = int(re.search(r"flags:\s+(\d+)", info).group(1), 8)
+                if fd.is_file() and flags & (os.O_WRONLY | os.O_RDWR):
+                    found.add(fd.resolve())
+            except FileNotFoundError:
+                pass  # closed since the list was made
+        return found
 
     def test_over_ipv6(self):
         if not harness.has_ipv6():

@@ -41,6 +41,15 @@ class Source(TestCase):
         for room in [*ROOMS, "tests"]:
             self.assertTrue((ROOT / room / "README.md").is_file(), room)
 
+    def test_help_lists_every_target_that_is_written_about(self):
+        listed = set(re.findall(r"[a-z-]+", "\n".join(
+            re.findall(r"^  make (.*?)  ", run(["make", "help"], cwd=ROOT).stdout, re.M))))
+        self.assertIn("run", listed)
+        for path in ROOT.rglob("*.md"):
+            if "build" not in path.relative_to(ROOT).parts:
+                named = re.findall(r"`make ([a-z][a-z-]*)(?![\w/-])", path.read_text(encoding="utf-8"))
+                self.assertEqual(set(named) - listed, set(), path)
+
     def test_no_place_of_one_machine(self):
         files = run(["git", "ls-files"], cwd=ROOT).stdout.split()
         for name in files:

@@ -2,8 +2,12 @@
 made by ffmpeg and served by a small HTTP server of the test's own."""
 import http.server
 import json
+import os
+import pty
 import re
+import select
 import signal
+import subprocess
 import threading
 import unittest
 
@@ -65,6 +69,29 @@ class Publish(harness.TestCase):
         self.assertEqual(keys, [0])
         self.assertEqual(len(packets), 50)
         self.assert_rising([p["pts"] for p in packets], "video pts", step=40)
+
+    def test_a_terminal_shows_one_line_that_changes(self):
+        ours, theirs = pty.openpty()
+        with RtmpServer() as server:
+            process = subprocess.Popen([BIN / "publish", "-test", "-seconds", "3", server.url],
+                                       stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+            self.addCleanup(process.kill)
+            os.close(theirs)
+            text = b""
+            while select.select([ours], [], [], 10 * harness.TIME_SCALE)[0]:
+                try:
+                    text += os.read(ours, 4096)
+                except OSError:  # the other end is closed
+                    break
+            os.close(ours)
+            self.assertEqual(process.wait(10), 0)
+            server.wait()
+        line = rb"00:00:0(\d)  (\d+) frames  [\d.]+ fps  \d+ kb/s  1 of 1 live"
+        shown = [(int(m[1]), int(m[2])) for m in re.finditer(rb"\r" + line, b"\r" + text)]
+        self.assertGreaterEqual(len(shown), 2, text)
+        for seconds, frames in shown:
+            self.assertAlmostEqual(frames, seconds * 30, delta=15)
+        self.assertEqual(text.count(b"\n"), 1, text)  # at the end
 
     def test_sigint_and_sigterm_end_in_order(self):
         for number in (signal.SIGINT, signal.SIGTERM):
