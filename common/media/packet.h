@@ -12,18 +12,21 @@
 #include "media/track.h"
 
 enum packet_flags {
-    PACKET_KEY = 1,     /* decoding can start here: H.264 IDR; every audio packet */
+    PACKET_KEY = 1,     /* decoding can start here: an IDR or IRAP picture, an AV1 or VP9 key frame;
+                           every audio packet */
     PACKET_PREROLL = 2, /* decode it, do not show or encode it */
 };
 
 struct packet {
     enum track_kind kind;
+    unsigned index; /* its track's */
     unsigned flags;
     int64_t dts; /* ticks (TICKS_PER_S) */
     int64_t pts;
-    int64_t duration; /* ticks; 0 when not known yet */
-    struct span data; /* H.264: NAL units, each behind its length (size as the track's config says);
-                         AAC: one raw access unit, no ADTS */
+    int64_t duration;  /* ticks; 0 when not known yet */
+    struct span data;  /* H.264, HEVC: NAL units, each behind its length (size as the track's config
+                          says); AV1: OBUs with sizes, no temporal delimiter; AAC: one raw access
+                          unit, no ADTS; otherwise one frame as the codec defines it */
     struct blob *blob; /* owns data */
 };
 
