@@ -72,7 +72,9 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
     st->why = "";
     packets_init(&st->video_packets);
     packets_init(&st->audio_packets);
-    packets_init(&st->preroll);
+    packets_init(&st->pending);
+    preroll_init(&st->preroll);
+    advice_init(&st->advice);
     st->next_msn = numbers_first(c->numbers, wall_ms);
     st->source = rendition_create(c->board, id, "source");
     rendition_set_figures(st->source, &s->figures.source);
@@ -100,7 +102,8 @@ void stream_destroy(struct stream *st)
     }
     packets_fini(&st->video_packets);
     packets_fini(&st->audio_packets);
-    packets_fini(&st->preroll);
+    packets_fini(&st->pending);
+    preroll_fini(&st->preroll);
     track_unref(st->video);
     track_unref(st->next_video);
     track_unref(st->audio);
@@ -199,6 +202,7 @@ enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int6
     s->figures.streams_started++;
     st->state = STREAM_LIVE;
     st->since_ms = now_ms;
+    advice_restart(&st->advice, now_ms);
     list_remove(&st->node);
     list_push_back(&s->list, &st->node);
     streams_update_current(s);
