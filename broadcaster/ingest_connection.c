@@ -153,6 +153,7 @@ static void ask_handler(struct publisher *p, const struct rtmp_event *e)
     struct ingest *i = p->ingest;
     struct ingest_request request = {e->path, e->query, e->tc_url, p->peer, p->address};
     p->asked = true;
+    p->described = false;
     void *publication = i->handler->on_publish(i->arg, p, &request);
     if (p->asked || p->admitted) {
         p->publication = publication;
@@ -196,21 +197,34 @@ const char *publisher_peer(const struct publisher *p)
     return p->peer;
 }
 
+/* Once for each publish: it may be repeated with every picture. */
+static void log_metadata(struct publisher *p, const struct rtmp_metadata *m)
+{
+    p->described = true;
+    log_info("ingest", "metadata",
+             "peer=%s encoder=\"%s\" declares width=%d height=%d fps=%d.%03d video_kbps=%d "
+             "audio_kbps=%d",
+             p->peer, m->encoder, m->width, m->height, m->fps_milli / 1000, m->fps_milli % 1000,
+             m->video_kbps, m->audio_kbps);
+}
+
 static void on_session_event(void *arg, const struct rtmp_event *e)
 {
     struct publisher *p = arg;
     struct ingest *i = p->ingest;
     if (e->type == RTMP_EVENT_PUBLISH) {
         ask_handler(p, e);
+    } else if (e->type == RTMP_EVENT_END) {
+        end_publish(p, "the publisher said goodbye", 1);
+        p->deadline_ms = now_ms(i) + i->config.setup_timeout_ms;
     } else if (!p->admitted || p->ending) {
         return;
     } else if (e->type == RTMP_EVENT_TRACK) {
         i->handler->on_track(i->arg, p->publication, e->track);
     } else if (e->type == RTMP_EVENT_PACKET) {
         i->handler->on_packet(i->arg, p->publication, e->packet);
-    } else if (e->type == RTMP_EVENT_END) {
-        end_publish(p, "the publisher said goodbye", 1);
-        p->deadline_ms = now_ms(i) + i->config.setup_timeout_ms;
+    } else if (!p->described) {
+        log_metadata(p, e->metadata);
     }
 }
 

@@ -49,7 +49,8 @@ struct publisher {
     int64_t last_read_ms;
     int64_t paused_until_ms; /* 0: it is read from */
     bool feeding;
-    bool asked; /* the handler has not answered yet */
+    bool asked;     /* the handler has not answered yet */
+    bool described; /* its metadata is in the log */
     bool refused;
     bool admitted;
     void *publication; /* the handler's, while asked or admitted */

@@ -392,10 +392,10 @@ START_TEST(an_answer_may_come_later)
     struct client c = connect_client(f, 0);
     client_begin(&c);
     client_media(&c, 3);
-    ck_assert(!client_has(&c, "NetStream.Publish.Start"));
+    ck_assert(!client_has(&c, "The publish has begun."));
     f->streams++;
     publisher_admit(f->publisher);
-    RUN_UNTIL(f, client_has(&c, "NetStream.Publish.Start"));
+    RUN_UNTIL(f, client_has(&c, "The publish has begun."));
     client_media(&c, 3);
     RUN_UNTIL(f, f->packets >= 3);
     ck_assert_uint_eq(counters(f).publishers, 1);
@@ -408,6 +408,29 @@ START_TEST(an_answer_may_come_later)
     client_close(&c);
     RUN_UNTIL(f, f->ends == 1);
     ck_assert_int_eq(f->cancels, 0);
+    close_ingest(f);
+}
+END_TEST
+
+START_TEST(who_says_goodbye_before_the_answer_is_told_of)
+{
+    struct ingest_config config = default_config();
+    struct fixture *f = open_ingest(&config);
+    f->later = true;
+    struct client c = connect_client(f, 0);
+    client_begin(&c);
+    client_command(&c, "deleteStream");
+    RUN_UNTIL(f, f->cancels == 1);
+    f->later = false;
+    struct buf b;
+    buf_init(&b, 4096);
+    script_command(&b, "publish", 0, "movie");
+    ck_assert_uint_eq(client_send(&c, buf_span(&b)), 0);
+    RUN_UNTIL(f, counters(f).publishers == 1);
+    ck_assert_int_eq(f->ends, 0);
+    buf_fini(&b);
+    client_close(&c);
+    RUN_UNTIL(f, f->ends == 1);
     close_ingest(f);
 }
 END_TEST
@@ -723,8 +746,9 @@ END_TEST
 
 UNIT_MAIN("ingest", a_publish, a_paused_publisher_is_held_back_and_goes_on,
           destroyed_while_it_closes, an_orderly_end_and_once_more, a_refusal_reaches_the_client,
-          an_answer_may_come_later, who_goes_before_the_answer_is_told_of,
-          garbage_harms_nobody_else, a_broken_publish_is_told_why, a_slow_handshake_is_closed,
+          an_answer_may_come_later, who_says_goodbye_before_the_answer_is_told_of,
+          who_goes_before_the_answer_is_told_of, garbage_harms_nobody_else,
+          a_broken_publish_is_told_why, a_slow_handshake_is_closed,
           a_client_that_never_publishes_is_closed, a_silent_publisher_is_closed, limits,
           closed_by_the_handler, closed_while_the_client_sends_on, a_client_that_never_reads,
           the_end_of_the_ingest, an_address_in_use, both_families)
