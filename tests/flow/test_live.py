@@ -157,11 +157,16 @@ class Live(TestCase):
         self.assertNotRegex(done.stderr, "(?i)error|invalid|non.monoton|corrupt|missing")
 
     def test_gstreamer_plays_the_master(self):
-        done = run(["gst-launch-1.0", "-q", "souphttpsrc", f"location={self.recipe.url(MASTER)}",
-                    "!", "hlsdemux", "!", "decodebin", "!", "fakesink", "num-buffers=60"],
-                   timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertNotIn("ERROR", done.stderr)
+        chain = "queue ! decodebin ! fakesink name={0} silent=false sync=false"
+        args = ["gst-launch-1.0", "-v", "souphttpsrc", f"location={self.recipe.url(MASTER)}", "!",
+                "hlsdemux", "name=d", *f"d. ! {chain.format('one')} d. ! {chain.format('two')}".split()]
+        with harness.Process(args, self.folder / "gst.log") as player:
+            for sink in ("one", "two"):
+                harness.wait_for(lambda: player.log().count(f"{sink}: last-message = chain") > 60,
+                                 30, f"60 decoded buffers at {sink}")
+            self.assertRegex(player.log(), "caps = video/x-raw")
+            self.assertRegex(player.log(), "caps = audio/x-raw")
+            self.assertNotIn("ERROR", player.log())
 
     def test_watch_finds_nothing(self):
         done = run([BIN / "watch", "-all", "-seconds", 8, self.recipe.url(MASTER)], timeout=40)
@@ -181,7 +186,7 @@ class Live(TestCase):
         self.assertEqual(self.recipe.get("/stream/nobody/live.m3u8").status, 404)
 
     def test_without_sound(self):
-        with tool_publish(self.recipe.rtmp("silent"), "-test", "-noAudio"):
+        with tool_publish(self.recipe.rtmp("silent"), "-test", "-audio=false"):
             self.recipe.wait_playlist("/stream/silent/source/live.m3u8", timeout=20)
             text = self.recipe.get("/stream/silent/live.m3u8").text
             self.assertEqual(media_tags(text), [])
