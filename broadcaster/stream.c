@@ -157,7 +157,7 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
         return ERR_OK;
     }
     if (!pace_may(&st->pace, now_ms)) {
-        st->starved = true;
+        st->starved = st->flooded = true;
         leave_out(st, REPAIR_TOO_FAST);
         return ERR_OK;
     }
@@ -173,6 +173,7 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
     }
     st->discontinuity = st->discontinuity || st->starved;
     st->starved = false;
+    st->flooded = st->flooded && pace_wait_ms(&st->pace) > 0;
     note_lead(st, p);
     st->picture_ms = now_ms;
     enum err e = place(st, p, begins, now_ms);
@@ -254,7 +255,7 @@ int64_t stream_wait_ms(const struct stream *st)
 {
     /* What is left out anyway costs little, and its publisher's end should be seen soon. */
     int64_t wait_ms = pace_wait_ms(&st->pace);
-    return st->starved && wait_ms > STARVED_WAIT_MS ? STARVED_WAIT_MS : wait_ms;
+    return st->flooded && wait_ms > STARVED_WAIT_MS ? STARVED_WAIT_MS : wait_ms;
 }
 
 /* How long the open segment has become: by its pictures, or where they stand still by its sound. */

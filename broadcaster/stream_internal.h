@@ -59,6 +59,7 @@ struct stream {
     const char *why; /* the last packet was refused */
 
     bool starved;         /* packets were left out: the picture must begin anew */
+    bool flooded;         /* that has happened, and the publisher is still too fast */
     int64_t picture_ms;   /* when the last one came; monotonic */
     int64_t sound_lead;   /* how far the sound usually is ahead of the picture, ticks */
     int64_t newest_sound; /* DTS */
