@@ -46,7 +46,8 @@ class Crowds(test_hostile.Hostile):
     SILENT, GARBAGE = 200, 1000
     PEER_BYTES_MAX = 32 * 1024   # of one that has said nothing or little
     PARTIAL_BYTES = 60000        # of a message that an unknown peer may begin
-    flags = [*test_hostile.Hostile.flags, "-connectionsPerAddress", "2000"]
+    flags = [*test_hostile.Hostile.flags, "-connectionsPerAddress", "2000", "-setupTimeoutMs",
+             "4000"]
 
     def setUp(self):
         super().setUp()
@@ -77,7 +78,7 @@ class Crowds(test_hostile.Hostile):
         peers = [self.connect() for _ in range(n)]
         for p in peers:
             p.send(*messages)
-        self.assertGreaterEqual(self.connections(), before + n)
+        wait_for(lambda: self.connections() >= before + n, 5, "all are there", interval=0.01)
         return peers
 
     def check_closed(self, peers):
