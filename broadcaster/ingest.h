@@ -15,28 +15,27 @@
 struct ingest;
 struct publisher; /* one publishing connection; valid from on_publish until on_end returns */
 
+/* All borrowed for the call. */
 struct ingest_request {
     const char *path; /* as in struct rtmp_event */
     const char *query;
     const char *tc_url;
-    const char *peer; /* "127.0.0.1:40112" */
-};
-
-struct ingest_refusal {
-    const char *code; /* "NetStream.Publish.BadName" */
-    char text[256];
+    const char *peer;             /* "127.0.0.1:40112" */
+    const unsigned char *address; /* its 16 bytes, IPv4 in mapped form */
 };
 
 struct ingest_handler {
-    /* ERR_OK admits (ret_stream is then the handler's own pointer, given back below); anything else
-     * refuses, with refusal filled in. */
-    enum err (*on_publish)(void *arg, struct publisher *p, const struct ingest_request *r,
-                           void **ret_stream, struct ingest_refusal *refusal);
-    void (*on_track)(void *arg, void *stream, struct track *track);
-    void (*on_packet)(void *arg, void *stream, const struct packet *packet);
+    /* A client wants to publish. The answer is publisher_admit or publisher_refuse, from inside or
+     * later. Returns the handler's own pointer, which is given back in all that follows; NULL when
+     * it has refused. */
+    void *(*on_publish)(void *arg, struct publisher *p, const struct ingest_request *r);
+    /* The client has gone before it was answered; nothing follows. */
+    void (*on_cancel)(void *arg, void *publication);
+    void (*on_track)(void *arg, void *publication, struct track *track);
+    void (*on_packet)(void *arg, void *publication, const struct packet *packet);
     /* Once for each admitted publisher. reason: for the log and people. orderly: the client said
      * goodbye (FCUnpublish, deleteStream). */
-    void (*on_end)(void *arg, void *stream, const char *reason, int orderly);
+    void (*on_end)(void *arg, void *publication, const char *reason, int orderly);
 };
 
 struct ingest_config {
@@ -60,6 +59,13 @@ enum err ingest_create(struct loop *l, const struct ingest_config *config,
 
 /* The port that it listens on: the configured one, or what the system chose for port 0. */
 int ingest_port(const struct ingest *i);
+
+/* The answers to on_publish. After a refusal with code ("NetStream.Publish.BadName") and text for
+ * people, nothing follows. */
+void publisher_admit(struct publisher *p);
+void publisher_refuse(struct publisher *p, const char *code, const char *text);
+
+const char *publisher_peer(const struct publisher *p); /* "127.0.0.1:40112" */
 
 /* Ends one publisher: RTMP error status with this text, then close; on_end follows, from the loop,
  * never from inside this call. May be called from within on_track and on_packet. */

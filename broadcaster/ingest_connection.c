@@ -37,11 +37,16 @@ static void closed(uv_handle_t *h)
 
 static void end_publish(struct publisher *p, const char *reason, int orderly)
 {
+    struct ingest *i = p->ingest;
+    void *publication = p->publication;
+    p->publication = NULL;
     if (p->admitted) {
         p->admitted = false;
-        p->ingest->counters.publishers--;
-        p->ingest->handler->on_end(p->ingest->arg, p->stream, reason, orderly);
-        p->stream = NULL;
+        i->counters.publishers--;
+        i->handler->on_end(i->arg, publication, reason, orderly);
+    } else if (p->asked) {
+        p->asked = false;
+        i->handler->on_cancel(i->arg, publication);
     }
 }
 
@@ -146,23 +151,49 @@ static void drain(struct publisher *p, const char *reason)
 static void ask_handler(struct publisher *p, const struct rtmp_event *e)
 {
     struct ingest *i = p->ingest;
-    struct ingest_request request = {e->path, e->query, e->tc_url, p->peer};
-    struct ingest_refusal refusal = {.code = "NetStream.Publish.Failed"};
-    enum err err = i->handler->on_publish(i->arg, p, &request, &p->stream, &refusal);
-    if (err == ERR_OK) {
-        p->admitted = true;
-        p->last_read_ms = now_ms(i);
-        i->counters.publishers++;
-        rtmp_session_accept(p->session);
+    struct ingest_request request = {e->path, e->query, e->tc_url, p->peer, p->address};
+    p->asked = true;
+    void *publication = i->handler->on_publish(i->arg, p, &request);
+    if (p->asked || p->admitted) {
+        p->publication = publication;
+    }
+}
+
+void publisher_admit(struct publisher *p)
+{
+    if (!p->asked) {
         return;
     }
-    refusal.text[sizeof refusal.text - 1] = '\0';
-    const char *text = refusal.text[0] != '\0' ? refusal.text : err_text(err);
+    p->asked = false;
+    p->admitted = true;
+    p->last_read_ms = now_ms(p->ingest);
+    p->ingest->counters.publishers++;
+    rtmp_session_accept(p->session);
+    if (!p->feeding) {
+        flush(p);
+    }
+}
+
+void publisher_refuse(struct publisher *p, const char *code, const char *text)
+{
+    if (!p->asked) {
+        return;
+    }
     event_emit_reason("publisher_refused", "peer", p->peer, text);
-    log_warn("ingest", "refused", "peer=%s code=%s reason=\"%s\"", p->peer, refusal.code, text);
+    log_warn("ingest", "refused", "peer=%s code=%s reason=\"%s\"", p->peer, code, text);
+    p->asked = false;
     p->refused = true;
-    i->counters.refused++;
-    rtmp_session_refuse(p->session, refusal.code, text);
+    p->publication = NULL;
+    p->ingest->counters.refused++;
+    rtmp_session_refuse(p->session, code, text);
+    if (!p->feeding) {
+        drain(p, "the publish was refused");
+    }
+}
+
+const char *publisher_peer(const struct publisher *p)
+{
+    return p->peer;
 }
 
 static void on_session_event(void *arg, const struct rtmp_event *e)
@@ -174,10 +205,10 @@ static void on_session_event(void *arg, const struct rtmp_event *e)
     } else if (!p->admitted || p->ending) {
         return;
     } else if (e->type == RTMP_EVENT_TRACK) {
-        i->handler->on_track(i->arg, p->stream, e->track);
+        i->handler->on_track(i->arg, p->publication, e->track);
     } else if (e->type == RTMP_EVENT_PACKET) {
-        i->handler->on_packet(i->arg, p->stream, e->packet);
-    } else {
+        i->handler->on_packet(i->arg, p->publication, e->packet);
+    } else if (e->type == RTMP_EVENT_END) {
         end_publish(p, "the publisher said goodbye", 1);
         p->deadline_ms = now_ms(i) + i->config.setup_timeout_ms;
     }

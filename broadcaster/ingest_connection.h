@@ -49,10 +49,11 @@ struct publisher {
     int64_t last_read_ms;
     int64_t paused_until_ms; /* 0: it is read from */
     bool feeding;
+    bool asked; /* the handler has not answered yet */
     bool refused;
     bool admitted;
-    void *stream; /* the handler's, while admitted */
-    bool ending;  /* publisher_close was called: */
+    void *publication; /* the handler's, while asked or admitted */
+    bool ending;       /* publisher_close was called: */
     char ending_text[256];
     bool shut; /* our side of the connection has been closed */
     bool writing;

@@ -8,13 +8,12 @@
 #include "broadcaster/api.h"
 #include "broadcaster/capacity.h"
 #include "broadcaster/ingest.h"
-#include "broadcaster/publish_name.h"
+#include "broadcaster/publication.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
 #include "run/addr.h"
 #include "run/avlog.h"
-#include "run/events.h"
 #include "run/files.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -79,97 +78,14 @@ struct broadcaster {
     struct uplink *uplink; /* NULL: source only */
     struct jobs *jobs;
     struct streams *streams;
+    struct admission *admission;
+    struct publications publications;
     struct ingest *ingest;
     struct viewers *viewers;
     struct loop_timer *tick;
     struct capacity capacity;
     int64_t stop_by_ms; /* 0 until the ingest has closed at the end */
 };
-
-/* --- publishers --- */
-
-static enum err refuse(struct ingest_refusal *r, const char *code, const char *text, enum err e)
-{
-    r->code = code;
-    snprintf(r->text, sizeof r->text, "%s", text);
-    return e;
-}
-
-/* One publisher and what it publishes. */
-struct publication {
-    struct stream *stream;
-    struct publisher *publisher;
-    bool closing;
-};
-
-static enum err on_publish(void *arg, struct publisher *p, const struct ingest_request *r,
-                           void **ret_stream, struct ingest_refusal *refusal)
-{
-    struct broadcaster *b = arg;
-    struct publish_name name;
-    const char *why = "";
-    enum err e = publish_name_parse(r->path, &name);
-    if (e != ERR_OK) {
-        streams_figures(b->streams)->streams_refused++;
-        return refuse(refusal, "NetStream.Publish.BadName",
-                      "the stream's name may have letters, digits and . _ - ~, up to 128 bytes", e);
-    }
-    struct stream *st;
-    e = streams_publish(b->streams, name.id, clock_mono_ms(), clock_wall_ms(), &st, &why);
-    if (e != ERR_OK) {
-        const char *code =
-            e == ERR_STATE ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed";
-        return refuse(refusal, code, why, e);
-    }
-    event_emit("stream_started", "stream", stream_id(st));
-    log_info("broadcaster", "publish", "stream=%s peer=%s", stream_id(st), r->peer);
-    struct publication *pub = mem_alloc(sizeof *pub);
-    pub->stream = st;
-    pub->publisher = p;
-    *ret_stream = pub;
-    return ERR_OK;
-}
-
-static void on_track(void *arg, void *stream, struct track *track)
-{
-    struct publication *pub = stream;
-    stream_track(pub->stream, track);
-}
-
-static void on_packet(void *arg, void *stream, const struct packet *packet)
-{
-    struct broadcaster *b = arg;
-    struct publication *pub = stream;
-    if (pub->closing) {
-        return;
-    }
-    struct figures *f = streams_figures(b->streams);
-    uint64_t listed = f->source.appeared;
-    if (stream_packet(pub->stream, packet, clock_mono_ms()) != ERR_OK) {
-        pub->closing = true;
-        publisher_close(pub->publisher, "NetStream.Publish.Failed", stream_why(pub->stream));
-        return;
-    }
-    if (f->source.appeared != listed) {
-        histogram_observe(&f->listed_delay, clock_mono_us() - loop_now_ms(b->daemon->loop) * 1000);
-    }
-    int64_t wait_ms = stream_wait_ms(pub->stream);
-    if (wait_ms > 0) {
-        publisher_pause(pub->publisher, wait_ms);
-    }
-}
-
-static void on_end(void *arg, void *stream, const char *reason, int orderly)
-{
-    struct publication *pub = stream;
-    event_emit_reason("publisher_gone", "stream", stream_id(pub->stream), reason);
-    log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"",
-             stream_id(pub->stream), orderly, reason);
-    stream_end(pub->stream, clock_mono_ms());
-    mem_free(pub);
-}
-
-static const struct ingest_handler ingest_handler = {on_publish, on_track, on_packet, on_end};
 
 /* --- life --- */
 
@@ -295,10 +211,13 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     if (e != ERR_OK) {
         return e;
     }
+    b->admission = admission_create();
+    b->publications = (struct publications){b->admission, b->streams, b->daemon->loop};
     char text[ADDR_MAX];
     addr_format(&i.addr, text);
     const char *why = "";
-    e = ingest_create(b->daemon->loop, &i, &ingest_handler, b, &b->ingest, &why);
+    e = ingest_create(b->daemon->loop, &i, &publication_handler, &b->publications, &b->ingest,
+                      &why);
     if (e != ERR_OK) {
         log_error("broadcaster", "cannot_listen",
                   "RTMP on %s: %s; choose another one with -rtmpAddr", text, why);
@@ -338,6 +257,7 @@ static void destroy(void *role)
     struct broadcaster *b = role;
     loop_timer_destroy(b->tick);
     ingest_destroy(b->ingest);
+    admission_destroy(b->admission);
     viewers_destroy(b->viewers);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);

@@ -19,7 +19,8 @@ enum rtmp_event_type {
                            later */
     RTMP_EVENT_TRACK,   /* a codec header came, or a changed one: `track` */
     RTMP_EVENT_PACKET,  /* one access unit: `packet` */
-    RTMP_EVENT_END,     /* the publish ended in order (FCUnpublish, deleteStream, closeStream) */
+    RTMP_EVENT_END, /* the publish ended in order (FCUnpublish, deleteStream, closeStream), maybe
+                       before it was answered */
 };
 
 struct rtmp_event {

@@ -1,6 +1,7 @@
 #include "run/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/version.h"
@@ -59,6 +61,7 @@ struct process {
     void *instance;
     struct control *control;
     struct notify *notify;
+    bool on_terminal; /* that ends this process when it is closed */
 };
 
 static void print_version(void)
@@ -171,10 +174,52 @@ static void on_signal(void *arg, int signum)
     }
     p->d.stopping = true;
     log_info("daemon", "stopping", "signal=%s, finishing what is under way",
-             signum == SIGINT ? "SIGINT" : "SIGTERM");
+             signum == SIGINT   ? "SIGINT"
+             : signum == SIGHUP ? "SIGHUP, the terminal is gone"
+                                : "SIGTERM");
     event_emit("role_stopping", "version", software_version);
     notify_stopping(p->notify);
     p->role->stop(p->instance);
+}
+
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+/* The kernel and shells send the same signal when a terminal is closed. */
+static void on_hangup(void *arg, int signum)
+{
+    struct process *p = arg;
+    if (p->on_terminal && !has_terminal()) {
+        if (!p->d.stopping) {
+            on_signal(p, signum);
+        }
+        return;
+    }
+    if (p->d.stopping) {
+        return;
+    }
+    log_info("daemon", "reload",
+             p->role->reload != NULL ? "signal=SIGHUP, reading files again"
+                                     : "signal=SIGHUP: this role has no files to read again");
+    if (p->role->reload != NULL) {
+        p->role->reload(p->instance);
+    }
+}
+
+static void on_signals(struct process *p)
+{
+    struct sigaction hangup;
+    bool nohup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
+    p->on_terminal = !nohup && has_terminal();
+    loop_on_signal(p->d.loop, SIGINT, on_signal, p);
+    loop_on_signal(p->d.loop, SIGTERM, on_signal, p);
+    loop_on_signal(p->d.loop, SIGHUP, on_hangup, p);
 }
 
 /* For the service manager: what `systemctl status` shows. */
@@ -204,8 +249,7 @@ static int run_role(struct process *p, const void *config)
     if (p->role->create(&p->d, config, &p->instance) == ERR_OK) {
         control_set_instance(p->control, p->instance);
         open_events(p);
-        loop_on_signal(p->d.loop, SIGINT, on_signal, p);
-        loop_on_signal(p->d.loop, SIGTERM, on_signal, p);
+        on_signals(p);
         p->notify = notify_create(p->d.loop, say_how, p);
         loop_run(p->d.loop);
         events_close();

@@ -57,6 +57,11 @@ struct role {
     void (*stop)(void *role);
     void (*destroy)(void *role);
 
+    /* NULL, or SIGHUP: read again the files that may change while the role runs. What cannot be
+     * used is refused in words and the old stays in force. Not called once stop has been. On the
+     * loop's thread. */
+    void (*reload)(void *role);
+
     /* Adds the role's keys to the /status object; writes its /metrics. On the loop's thread. */
     void (*status)(void *role, struct json *object);
     void (*metrics)(void *role, struct metrics *m);

@@ -1,5 +1,7 @@
 """What the programs make of their command lines: flag forms, usage (exit 2), configurations that
 cannot work (exit 1, one sentence), versions, addresses, ports in use."""
+import os
+import pty
 import signal
 import socket
 
@@ -172,6 +174,38 @@ class Running(harness.TestCase):
                         harness.wait_for(lambda: harness.http_get(url).status == 200, 10, url)
                         number = (signal.SIGTERM, signal.SIGINT)[style % 2]
                         self.assertEqual(process.stop(number), 0, process.tail())
+
+    def test_a_hangup_is_no_end(self):
+        for role in ROLES:
+            with Role(role, role_flags(role)) as process:
+                process.popen.send_signal(signal.SIGHUP)
+                process.wait_log(r"daemon .*reload .*SIGHUP")
+                self.assertEqual(process.control("/healthz").status, 200)
+                self.assertEqual(process.stop(), 0, process.tail())
+
+    def test_a_terminal_that_is_closed_ends_it_in_order(self):
+        log = temp_dir() / "role.log"
+        port = harness.free_port()
+        command = [BIN / "broadcaster", *role_flags("broadcaster"), "-datadir", temp_dir(),
+                   "-runDir", temp_dir(), "-cliAddr", f"127.0.0.1:{port}"]
+        child, terminal = pty.fork()
+        if child == 0:
+            os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), 2)
+            os.execv(command[0], [str(c) for c in command])
+        try:
+            url = f"http://127.0.0.1:{port}/healthz"
+            harness.wait_for(lambda: harness.http_get(url).status == 200, 10, url)
+            os.kill(child, signal.SIGHUP)
+            harness.wait_for(lambda: "reload" in log.read_text(), 10, "the reload in the log")
+            os.close(terminal)
+            harness.wait_for(lambda: os.waitpid(child, os.WNOHANG)[0] == child, 15, "its end")
+            self.assertIn("the terminal is gone", log.read_text())
+            self.assertIn("status=0", log.read_text())
+            child = None
+        finally:
+            if child:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
 
     def test_partial_addresses(self):
         # ":N" stands for every address of the broadcaster's doors or for loopback; either way
