@@ -22,6 +22,7 @@ struct ingest {
     int listener_fd;
     int port;
     int64_t accept_again_ms; /* 0: connections are taken */
+    bool draining;           /* no new connections */
     struct loop_timer *sweep;
     int64_t sweep_ms;
     struct list connections; /* struct publisher.node */

@@ -5,15 +5,15 @@
 
 #include "broadcaster/codec/bits.h"
 
-#define SYNC_WORD       0x0b77
-#define BSID_AT         5 /* byte; its upper five bits, in both forms */
-#define BSID_AC3_MAX    10
-#define BSID_PLAIN      8 /* each above it halves the rate */
-#define BSID_EAC3_MAX   16
-#define BLOCK_SAMPLES   256
-#define BLOCKS          6
-#define SIZE_CODES      38
-#define TYPE_DEPENDENT  1
+#define SYNC_WORD      0x0b77
+#define BSID_AT        5 /* byte; its upper five bits, in both forms */
+#define BSID_AC3_MAX   10
+#define BSID_PLAIN     8 /* each above it halves the rate */
+#define BSID_EAC3_MAX  16
+#define BLOCK_SAMPLES  256
+#define BLOCKS         6
+#define SIZE_CODES     38
+#define TYPE_DEPENDENT 1
 
 struct frame {
     bool enhanced;

@@ -27,7 +27,7 @@
 
 struct obu {
     int type;
-    struct span head;    /* without its size */
+    struct span head; /* without its size */
     struct span payload;
     bool has_size;
 };

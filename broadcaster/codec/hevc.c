@@ -6,20 +6,20 @@
 #include "broadcaster/avc.h"
 #include "broadcaster/codec/bits.h"
 
-#define RECORD_GENERAL_BYTES  20 /* between the version and the NAL length size */
-#define NAL_HEADER_BYTES      2
-#define NAL_VCL_MAX           31
-#define SUB_LAYERS_MAX        7
-#define PROFILE_BITS          88
-#define LEVEL_BITS            8
-#define CHROMA_FORMAT_MAX     3
-#define LOG2_POC_MAX          16
-#define SHORT_TERM_SETS_MAX   64
-#define SHORT_TERM_PICTURES   16 /* of each direction */
-#define LONG_TERM_MAX         32
-#define SCALING_MATRICES      6
-#define SCALING_COEFFICIENTS  64
-#define SAR_EXTENDED          255
+#define RECORD_GENERAL_BYTES 20 /* between the version and the NAL length size */
+#define NAL_HEADER_BYTES     2
+#define NAL_VCL_MAX          31
+#define SUB_LAYERS_MAX       7
+#define PROFILE_BITS         88
+#define LEVEL_BITS           8
+#define CHROMA_FORMAT_MAX    3
+#define LOG2_POC_MAX         16
+#define SHORT_TERM_SETS_MAX  64
+#define SHORT_TERM_PICTURES  16 /* of each direction */
+#define LONG_TERM_MAX        32
+#define SCALING_MATRICES     6
+#define SCALING_COEFFICIENTS 64
+#define SAR_EXTENDED         255
 
 static int nal_type(struct span nal)
 {
@@ -54,8 +54,7 @@ enum err hevc_config_parse(struct span record, struct hevc_config *ret_config)
     /* Some encoders leave the version at 0. */
     if (span_read_u8(&record, &version) != ERR_OK || version > 1 ||
         span_read_bytes(&record, RECORD_GENERAL_BYTES, &general) != ERR_OK ||
-        span_read_u8(&record, &length_size) != ERR_OK ||
-        span_read_u8(&record, &arrays) != ERR_OK) {
+        span_read_u8(&record, &length_size) != ERR_OK || span_read_u8(&record, &arrays) != ERR_OK) {
         return ERR_PROTO;
     }
     length_size = (length_size & 3) + 1;
@@ -263,8 +262,7 @@ static void read_vui(struct bits *b, struct hevc_sps *sps)
 
 enum err hevc_sps_parse(struct span nal, struct hevc_sps *ret_sps)
 {
-    if (nal.len <= NAL_HEADER_BYTES || (nal.data[0] & 0x80) != 0 ||
-        nal_type(nal) != HEVC_NAL_SPS) {
+    if (nal.len <= NAL_HEADER_BYTES || (nal.data[0] & 0x80) != 0 || nal_type(nal) != HEVC_NAL_SPS) {
         return ERR_PROTO;
     }
     struct bits b;

@@ -6,15 +6,15 @@
 
 #include "broadcaster/codec/bits.h"
 
-#define SYNC           0x7ff
-#define VERSION_2_5    0
-#define VERSION_NONE   1
-#define VERSION_1      3
-#define LAYER_III      1
-#define MODE_MONO      3
-#define RATE_NONE      3
-#define BIT_RATE_NONE  15
-#define GRANULE        576
+#define SYNC          0x7ff
+#define VERSION_2_5   0
+#define VERSION_NONE  1
+#define VERSION_1     3
+#define LAYER_III     1
+#define MODE_MONO     3
+#define RATE_NONE     3
+#define BIT_RATE_NONE 15
+#define GRANULE       576
 
 struct frame {
     size_t bytes; /* 0: free format, whose length nobody tells */

@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-#define MAGIC_BYTES         8
-#define PACKET_SAMPLES_MAX  5760 /* 120 ms */
-#define PRE_SKIP            312  /* samples; what encoders of today begin with */
-#define FAMILY_RTP          0
-#define MAPPING_HEAD_BYTES  2
+#define MAGIC_BYTES        8
+#define PACKET_SAMPLES_MAX 5760 /* 120 ms */
+#define PRE_SKIP           312  /* samples; what encoders of today begin with */
+#define FAMILY_RTP         0
+#define MAPPING_HEAD_BYTES 2
 
 enum err opus_head_parse(struct span head, int *ret_channels)
 {
@@ -16,9 +16,8 @@ enum err opus_head_parse(struct span head, int *ret_channels)
         return ERR_PROTO;
     }
     size_t channels = head.data[9];
-    if (head.data[18] == FAMILY_RTP
-            ? channels > 2
-            : head.len < OPUS_HEAD_BYTES + MAPPING_HEAD_BYTES + channels) {
+    if (head.data[18] == FAMILY_RTP ? channels > 2
+                                    : head.len < OPUS_HEAD_BYTES + MAPPING_HEAD_BYTES + channels) {
         return ERR_PROTO;
     }
     *ret_channels = (int)channels;
@@ -27,9 +26,20 @@ enum err opus_head_parse(struct span head, int *ret_channels)
 
 void opus_head_make(int channels, uint8_t ret_head[OPUS_HEAD_BYTES])
 {
-    const uint8_t head[OPUS_HEAD_BYTES] = {
-        'O', 'p', 'u', 's', 'H', 'e', 'a', 'd', 1, (uint8_t)channels,
-        PRE_SKIP & 255, PRE_SKIP >> 8, OPUS_RATE & 255, OPUS_RATE >> 8 & 255};
+    const uint8_t head[OPUS_HEAD_BYTES] = {'O',
+                                           'p',
+                                           'u',
+                                           's',
+                                           'H',
+                                           'e',
+                                           'a',
+                                           'd',
+                                           1,
+                                           (uint8_t)channels,
+                                           PRE_SKIP & 255,
+                                           PRE_SKIP >> 8,
+                                           OPUS_RATE & 255,
+                                           OPUS_RATE >> 8 & 255};
     memcpy(ret_head, head, sizeof head);
 }
 

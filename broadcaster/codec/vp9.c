@@ -5,14 +5,14 @@
 
 #include "broadcaster/codec/bits.h"
 
-#define BOX_HEAD_BYTES    4
-#define FRAME_MARKER      2
-#define SYNC_CODE         0x498342
-#define SPACE_RGB         7
-#define CHROMA_420        1 /* colocated with luma (0,0) */
-#define CHROMA_422        2
-#define CHROMA_444        3
-#define LEVEL_MAX         62
+#define BOX_HEAD_BYTES 4
+#define FRAME_MARKER   2
+#define SYNC_CODE      0x498342
+#define SPACE_RGB      7
+#define CHROMA_420     1 /* colocated with luma (0,0) */
+#define CHROMA_422     2
+#define CHROMA_444     3
+#define LEVEL_MAX      62
 
 static bool is_record(struct span r)
 {
@@ -109,8 +109,8 @@ static uint8_t level_of(int64_t pixels)
     static const struct {
         int64_t pixels;
         uint8_t level;
-    } levels[] = {{36864, 10},   {73728, 11},   {122880, 20},  {245760, 21},  {552960, 30},
-                  {983040, 31},  {2228224, 40}, {8912896, 50}, {35651584, 60}};
+    } levels[] = {{36864, 10},  {73728, 11},   {122880, 20},  {245760, 21},  {552960, 30},
+                  {983040, 31}, {2228224, 40}, {8912896, 50}, {35651584, 60}};
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
         if (pixels <= levels[i].pixels) {
             return levels[i].level;

@@ -20,11 +20,11 @@ enum err vp9_config_parse(struct span record, struct span *ret_record,
 
 struct vp9_frame {
     bool key;
-    int profile;            /* of a key frame, as all below: */
-    int bit_depth;          /* 8, 10 or 12 */
-    bool sub_x, sub_y;      /* chroma is halved in that direction */
+    int profile;       /* of a key frame, as all below: */
+    int bit_depth;     /* 8, 10 or 12 */
+    bool sub_x, sub_y; /* chroma is halved in that direction */
     struct track_color color;
-    int width, height;      /* pixels, 1..65536 */
+    int width, height; /* pixels, 1..65536 */
 };
 
 /* The first frame of a packet (a superframe begins with its first frame). ERR_PROTO: not VP9. */

@@ -2,11 +2,11 @@
 
 #include "broadcaster/rtmp/amf0.h"
 
-#define CODE_POINT_MAX    255
-#define COORDINATE_PARTS  50000 /* of 1: mdcv counts in 0.00002 */
-#define COORDINATE_MAX    1.0
-#define LUMINANCE_PARTS   10000 /* of 1 cd/m2 */
-#define LUMINANCE_MAX     10000.0
+#define CODE_POINT_MAX   255
+#define COORDINATE_PARTS 50000 /* of 1: mdcv counts in 0.00002 */
+#define COORDINATE_MAX   1.0
+#define LUMINANCE_PARTS  10000 /* of 1 cd/m2 */
+#define LUMINANCE_MAX    10000.0
 
 /* A number of the object in parts of 1, rounded; false when it is not there or out of range. */
 static bool read_number(const struct amf0_value *object, const char *key, double max, double parts,

@@ -2,24 +2,24 @@
 
 #include <stddef.h>
 
-#define TYPE_SEQUENCE_START  0
-#define TYPE_CODED_FRAMES    1
-#define TYPE_SEQUENCE_END    2
-#define TYPE_CODED_FRAMES_X  3 /* video only */
-#define TYPE_METADATA        4 /* video */
-#define TYPE_CHANNELS        4 /* audio */
-#define TYPE_TS_START        5 /* video */
-#define TYPE_MULTITRACK_A    5 /* audio */
-#define TYPE_MULTITRACK_V    6 /* video */
-#define TYPE_MODEX           7
-#define FRAME_COMMAND        5
-#define MULTI_ONE            0
-#define MULTI_MANY           1
-#define MULTI_MANY_CODECS    2
-#define MODEX_OFFSET_NS      0
-#define MODEX_LONG           256 /* a size that is told in 16 bits behind it */
-#define OFFSET_NS_MAX        999999
-#define COMPOSITION_SIGN     0x800000
+#define TYPE_SEQUENCE_START 0
+#define TYPE_CODED_FRAMES   1
+#define TYPE_SEQUENCE_END   2
+#define TYPE_CODED_FRAMES_X 3 /* video only */
+#define TYPE_METADATA       4 /* video */
+#define TYPE_CHANNELS       4 /* audio */
+#define TYPE_TS_START       5 /* video */
+#define TYPE_MULTITRACK_A   5 /* audio */
+#define TYPE_MULTITRACK_V   6 /* video */
+#define TYPE_MODEX          7
+#define FRAME_COMMAND       5
+#define MULTI_ONE           0
+#define MULTI_MANY          1
+#define MULTI_MANY_CODECS   2
+#define MODEX_OFFSET_NS     0
+#define MODEX_LONG          256 /* a size that is told in 16 bits behind it */
+#define OFFSET_NS_MAX       999999
+#define COMPOSITION_SIGN    0x800000
 
 enum err exheader_codec(enum track_kind kind, uint32_t fourcc, enum track_codec *ret_codec,
                         const char **ret_why)
@@ -170,8 +170,8 @@ static enum err read_coded(struct av_part *part, bool composed)
         if (span_read_be24(&part->data, &composition) != ERR_OK) {
             return ERR_PROTO;
         }
-        part->composition_ms =
-            (int32_t)composition - ((composition & COMPOSITION_SIGN) != 0 ? 2 * COMPOSITION_SIGN : 0);
+        part->composition_ms = (int32_t)composition -
+                               ((composition & COMPOSITION_SIGN) != 0 ? 2 * COMPOSITION_SIGN : 0);
     }
     part->payload = part->data.len > 0 ? AV_CODED : AV_NOTHING;
     return ERR_OK;

@@ -1,6 +1,6 @@
-/* The extended headers of audio and video messages (Enhanced RTMP v2, "Enhanced Audio" and "Enhanced
- * Video"): packet types, FourCCs, multitrack and ModEx. One message may hold parts of several
- * tracks. Pure; borrows its input. */
+/* The extended headers of audio and video messages (Enhanced RTMP v2, "Enhanced Audio" and
+ * "Enhanced Video"): packet types, FourCCs, multitrack and ModEx. One message may hold parts of
+ * several tracks. Pure; borrows its input. */
 #ifndef RTMP_EXHEADER_H
 #define RTMP_EXHEADER_H
 
@@ -48,7 +48,8 @@ struct exheader {
  * sound format 9. ERR_PROTO: cut short. */
 enum err exheader_open(struct exheader *h, enum track_kind kind, struct span body) CHECKED;
 
-/* The next part; ERR_NOENT: there are no more; ERR_PROTO: this one is cut short, and is the last. */
+/* The next part; ERR_NOENT: there are no more; ERR_PROTO: this one is cut short, and is the last.
+ */
 enum err exheader_next(struct exheader *h, struct av_part *ret_part) CHECKED;
 
 /* 'a','v','c','1' as a number; the codec that it stands for: ERR_NOENT, and *ret_why then says why

@@ -40,8 +40,7 @@ static enum err read_video(struct span body, uint8_t first, struct av_part *part
         span_read_be24(&body, &composition) != ERR_OK) {
         return ERR_PROTO;
     }
-    part->composition_ms =
-        (int32_t)composition - ((composition & 0x800000) != 0 ? 0x1000000 : 0);
+    part->composition_ms = (int32_t)composition - ((composition & 0x800000) != 0 ? 0x1000000 : 0);
     part->payload = payload_of(packet_type, body);
     part->data = body;
     return ERR_OK;

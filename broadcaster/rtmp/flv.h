@@ -1,6 +1,6 @@
 /* The bodies of audio and video messages are those of FLV tags (FLV specification 10.1, E.4.2.1 and
- * E.4.3.1, and Enhanced RTMP v2); aggregate messages are runs of whole tags (RTMP 1.0, 7.1.6). Pure;
- * borrows its input.
+ * E.4.3.1, and Enhanced RTMP v2); aggregate messages are runs of whole tags (RTMP 1.0, 7.1.6).
+ * Pure; borrows its input.
  */
 #ifndef RTMP_FLV_H
 #define RTMP_FLV_H
@@ -23,8 +23,8 @@ struct flv_body {
 void flv_body_init(struct flv_body *b, enum track_kind kind, struct span body);
 
 /* The next part. ERR_NOENT: there are no more; ERR_PROTO: it is cut short, and is the last. Of the
- * form without an extended header these codecs are known: H.264 (7), and by custom HEVC (12) and AV1
- * (13); AAC (10) and MP3 (2, 14). */
+ * form without an extended header these codecs are known: H.264 (7), and by custom HEVC (12) and
+ * AV1 (13); AAC (10) and MP3 (2, 14). */
 enum err flv_body_next(struct flv_body *b, struct av_part *ret_part) CHECKED;
 
 struct flv_tag {
