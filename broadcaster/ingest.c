@@ -138,6 +138,16 @@ size_t ingest_drain(struct ingest *i, const char *text)
     return asked;
 }
 
+size_t ingest_leaving(const struct ingest *i)
+{
+    size_t n = 0;
+    LIST_EACH (&i->connections, node, next) {
+        const struct publisher *p = LIST_ITEM(node, struct publisher, node);
+        n += p->admitted && p->leaving;
+    }
+    return n;
+}
+
 const char *ingest_skip_name(enum rtmp_skip skip)
 {
     static const char *const names[RTMP_SKIPS_] = {"codec",  "header",  "broken", "no_header",

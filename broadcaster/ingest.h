@@ -89,6 +89,9 @@ bool publisher_ask_reconnect(struct publisher *p, const char *tc_url, const char
  * on until they have left, or until ingest_close. */
 size_t ingest_drain(struct ingest *i, const char *text);
 
+/* How many publishers of those that were asked are still there. */
+size_t ingest_leaving(const struct ingest *i);
+
 /* "codec", "header", ...: for status and metrics. Static. */
 const char *ingest_skip_name(enum rtmp_skip skip);
 

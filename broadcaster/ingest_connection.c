@@ -486,6 +486,7 @@ bool publisher_ask_reconnect(struct publisher *p, const char *tc_url, const char
         !rtmp_session_ask_reconnect(p->session, tc_url, text)) {
         return false;
     }
+    p->leaving = true;
     if (!p->feeding) {
         flush(p);
     }

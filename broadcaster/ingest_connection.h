@@ -57,6 +57,7 @@ struct publisher {
     bool described; /* its metadata is in the log */
     bool refused;
     bool admitted;
+    bool leaving;      /* it was asked to connect anew */
     void *publication; /* the handler's, while asked or admitted */
     bool ending;       /* publisher_close was called: */
     char ending_text[256];

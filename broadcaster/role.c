@@ -119,8 +119,7 @@ static void on_tick(void *arg)
     int64_t now = clock_mono_ms();
     jobs_tick(b->jobs, now);
     streams_tick(b->streams, now);
-    if (b->drain_by_ms != 0 &&
-        (now >= b->drain_by_ms || ingest_counters(b->ingest).publishers == 0)) {
+    if (b->drain_by_ms != 0 && (now >= b->drain_by_ms || ingest_leaving(b->ingest) == 0)) {
         close_ingest(b);
     }
     if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || b->uplink == NULL || jobs_idle(b->jobs))) {

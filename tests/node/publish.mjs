@@ -12,10 +12,7 @@ const AHEAD_MS = 20;
 
 const [file, url] = process.argv.slice(2);
 const input = await Demuxer.open(file);
-const output = await Muxer.open(url, {
-  format: "flv",
-  options: { rtmp_enhanced_codecs: "hvc1,av01,vp09,Opus,fLaC,ac-3,ec-3,.mp3,mp4a,avc1" },
-});
+const output = await Muxer.open(url, { format: "flv" });
 const outputs = input.streams.map((stream) => output.addStream(stream));
 const start = Date.now();
 for await (const packet of input.packets()) {
