@@ -147,7 +147,8 @@ static enum err skip_short_term_set(struct bits *b, uint32_t index, unsigned *si
         bits_ue(b);
         unsigned kept = 0;
         for (unsigned i = 0; i <= sizes[index - 1]; i++) {
-            kept += bits_flag(b) || bits_flag(b);
+            bool used = bits_flag(b);
+            kept += used ? 1 : bits_flag(b);
         }
         sizes[index] = kept;
         return kept <= 2 * SHORT_TERM_PICTURES ? ERR_OK : ERR_PROTO;
@@ -199,7 +200,8 @@ static enum err skip_coding_fields(struct bits *b, int sub_layers)
     for (int i = 0; i < 3 * sets + 6; i++) { /* buffering, then six block sizes and depths */
         bits_ue(b);
     }
-    if (bits_flag(b) && bits_flag(b)) {
+    bool has_scaling = bits_flag(b);
+    if (has_scaling && bits_flag(b)) { /* else they are the standard's */
         skip_scaling_lists(b);
     }
     bits_skip(b, 2); /* amp_enabled_flag, sample_adaptive_offset_enabled_flag */
