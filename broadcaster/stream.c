@@ -188,9 +188,18 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
     return e == ERR_OK ? ERR_OK : stream_no_memory(st);
 }
 
+/* Further tracks have no rendition yet; they are shown in the status. */
+static void note_track(struct stream *st, struct track *track)
+{
+    const struct track_params *t = track_params(track);
+    track_unref(st->tracks[t->kind][t->index]);
+    st->tracks[t->kind][t->index] = track_ref(track);
+}
+
 void stream_track(struct stream *st, struct track *track)
 {
-    if (track_params(track)->index != 0) {
+    note_track(st, track);
+    if (track_params(track)->index > 0) {
         return;
     }
     bool audio = track_params(track)->kind == TRACK_AUDIO;
@@ -224,7 +233,8 @@ static void look(struct stream *st, int64_t now_ms)
 
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms)
 {
-    if (p->index != 0) {
+    if (p->index > 0) {
+        st->further_dropped++;
         return ERR_OK;
     }
     struct packet mended = *p;
@@ -236,7 +246,7 @@ enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms
     if (p->kind == TRACK_AUDIO) {
         st->audio_count++;
         st->sound_dropped += v.drop;
-        mended.duration = sound_frame_ticks(frame);
+        mended.duration = frame.rate > 0 ? sound_frame_ticks(frame) : p->duration;
         return v.drop ? ERR_OK : stream_on_sound(st, &mended, now_ms);
     }
     st->video_count++;
