@@ -214,6 +214,15 @@ size_t rendition_bytes(const struct rendition *r)
     return sum;
 }
 
+int64_t rendition_listed_ms(const struct rendition *r)
+{
+    int64_t ticks = 0;
+    for (size_t i = r->n_kept - listed(r); i < r->n_kept; i++) {
+        ticks += segment_info(r->kept[i])->duration;
+    }
+    return ticks / TICKS_PER_MS;
+}
+
 uint64_t rendition_count(const struct rendition *r)
 {
     return r->count;

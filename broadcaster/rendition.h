@@ -50,6 +50,9 @@ uint64_t rendition_last(const struct rendition *r);
 /* Sum of segment_bytes over what is kept. */
 size_t rendition_bytes(const struct rendition *r);
 
+/* How long the playlist is. */
+int64_t rendition_listed_ms(const struct rendition *r);
+
 /* Published so far. */
 uint64_t rendition_count(const struct rendition *r);
 uint64_t rendition_gaps(const struct rendition *r);

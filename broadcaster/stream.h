@@ -33,7 +33,7 @@ struct streams_config {
     size_t n_ladder;
     size_t max_live;
     int64_t grace_ms;  /* between the publisher's end and EXT-X-ENDLIST */
-    int64_t linger_ms; /* between EXT-X-ENDLIST and 404 */
+    int64_t linger_ms; /* between EXT-X-ENDLIST and 404; -1: the length of the playlist */
     bool show_current; /* -currentManifest */
 };
 

@@ -1,5 +1,5 @@
-/* What streams.c (the registry and the lives in it), stream.c (from packets to segments) and
- * stream_report.c share; nobody else includes it. */
+/* What streams.c (the registry and the lives in it), feed.c (who publishes), stream.c (from packets
+ * to segments) and stream_report.c share; nobody else includes it. */
 #ifndef BROADCASTER_STREAM_INTERNAL_H
 #define BROADCASTER_STREAM_INTERNAL_H
 
@@ -8,6 +8,7 @@
 #include "broadcaster/cutter.h"
 #include "broadcaster/pace.h"
 #include "broadcaster/preroll.h"
+#include "broadcaster/publish_key.h"
 #include "broadcaster/repair.h"
 #include "broadcaster/stream.h"
 
@@ -32,6 +33,13 @@ struct stream {
     enum stream_state state;
     int64_t since_ms; /* of this publisher */
     int64_t ended_ms; /* of the state STREAM_WAITING or STREAM_ENDED */
+
+    struct feed *feed;     /* in force; NULL while nobody publishes through one */
+    struct feed *claimant; /* waits to take over */
+    struct publish_key key;
+    int64_t heard_ms; /* the last packet of the feed in force */
+    bool was_taken;
+    int64_t taken_ms; /* the last take-over, when was_taken */
 
     struct repair repair;
     struct cutter cutter;
@@ -59,6 +67,14 @@ struct stream {
 
     uint64_t received_bytes, video_count, audio_count, undecodable_dropped, sound_dropped;
 };
+
+/* NULL: there is none. */
+struct stream *streams_find(struct streams *s, const char *id);
+
+/* The two halves of streams_publish. The second one begins the stream, or goes on with it, whatever
+ * the limits say; it must not be live. */
+enum err streams_admit(struct streams *s, const char *id, const char **ret_why) CHECKED;
+struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms);
 
 /* Takes the stream out of the registry and off the board. */
 void stream_destroy(struct stream *st);

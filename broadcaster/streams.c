@@ -37,7 +37,7 @@ struct figures *streams_figures(struct streams *s)
     return &s->figures;
 }
 
-static struct stream *find(struct streams *s, const char *id)
+struct stream *streams_find(struct streams *s, const char *id)
 {
     LIST_EACH (&s->list, n, next) {
         struct stream *st = LIST_ITEM(n, struct stream, node);
@@ -172,25 +172,32 @@ static void resume(struct stream *st)
         set_ended(st, false);
     }
     repair_restart(&st->repair);
+    int64_t end = st->info.start + st->info.duration;
+    st->repair.origin = st->repair.origin > end ? st->repair.origin : end;
     forget_tracks(st); /* who comes back may be another encoder */
     st->begun = false;
     st->discontinuity = rendition_count(st->source) > 0;
 }
 
-enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
-                         struct stream **ret_stream, const char **ret_why)
+enum err streams_admit(struct streams *s, const char *id, const char **ret_why)
 {
-    struct stream *st = find(s, id);
+    const struct stream *st = streams_find(s, id);
+    enum err e = ERR_OK;
     if (st != NULL && st->state == STREAM_LIVE) {
-        s->figures.streams_refused++;
         *ret_why = "this stream is being published already";
-        return ERR_STATE;
-    }
-    if (streams_live(s) >= s->config.max_live || (st == NULL && s->count >= STREAM_NAMES_MAX)) {
-        s->figures.streams_refused++;
+        e = ERR_STATE;
+    } else if (streams_live(s) >= s->config.max_live ||
+               (st == NULL && s->count >= STREAM_NAMES_MAX)) {
         *ret_why = "too many streams are live: raise -maxSessions or end one";
-        return ERR_LIMIT;
+        e = ERR_LIMIT;
     }
+    s->figures.streams_refused += e != ERR_OK;
+    return e;
+}
+
+struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms)
+{
+    struct stream *st = streams_find(s, id);
     if (st == NULL) {
         st = stream_create(s, id, now_ms, wall_ms);
     } else {
@@ -202,11 +209,27 @@ enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int6
     list_remove(&st->node);
     list_push_back(&s->list, &st->node);
     streams_update_current(s);
-    *ret_stream = st;
-    return ERR_OK;
+    return st;
+}
+
+enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
+                         struct stream **ret_stream, const char **ret_why)
+{
+    enum err e = streams_admit(s, id, ret_why);
+    if (e == ERR_OK) {
+        *ret_stream = streams_begin(s, id, now_ms, wall_ms);
+    }
+    return e;
 }
 
 /* --- time --- */
+
+/* A player may be a whole playlist behind its end. */
+static int64_t linger_ms(const struct stream *st)
+{
+    int64_t fixed = st->owner->config.linger_ms;
+    return fixed >= 0 ? fixed : rendition_listed_ms(st->source);
+}
 
 void streams_tick(struct streams *s, int64_t now_ms)
 {
@@ -218,7 +241,7 @@ void streams_tick(struct streams *s, int64_t now_ms)
             set_ended(st, true);
             event_emit("stream_ended", "stream", st->id);
             log_info("stream", "ended", "stream=%s", st->id);
-        } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= s->config.linger_ms) {
+        } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= linger_ms(st)) {
             log_info("stream", "removed", "stream=%s", st->id);
             stream_destroy(st);
             streams_update_current(s);

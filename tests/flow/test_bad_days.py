@@ -267,7 +267,7 @@ class PublisherComesAndGoes(TestCase):
 
     def test_the_end_is_told_and_then_the_stream_is_gone(self):
         with Recipe(order="OTB",
-                    broadcaster_flags=["-reconnectGraceMs", "1000", "-lingerMs", "2000"]) as r:
+                    broadcaster_flags=["-reconnectGrace", "1s", "-lingerMs", "2000"]) as r:
             with ffmpeg_publish(r.rtmp(STREAM), seconds=5) as publisher:
                 r.wait_playlist(SOURCE_PATH)
                 publisher.wait()
