@@ -14,8 +14,8 @@ struct feed {
     struct feed_claim claim; /* its texts are not kept */
     char id[ID_MAX + 1];
     struct publish_key key;
-    int64_t wall_offset_ms; /* wall clock minus monotonic */
-    struct stream *stream;  /* NULL: another feed has taken over */
+    int64_t wall_offset_ms;                       /* wall clock minus monotonic */
+    struct stream *stream;                        /* NULL: another feed has taken over */
     struct track *tracks[2][TRACKS_PER_KIND_MAX]; /* while it waits */
     bool heard;
     int64_t first_sound_ms;
@@ -78,8 +78,8 @@ static void wait_for_stream(struct feed *f, struct stream *st)
     struct feed *before = st->claimant;
     st->claimant = f;
     f->stream = st;
-    log_info("feed", "waits", "stream=%s: a publisher is back, and takes over at its first keyframe",
-             st->id);
+    log_info("feed", "waits",
+             "stream=%s: a publisher is back, and takes over at its first keyframe", st->id);
     if (before != NULL) {
         lose(before, "Another publisher came for this stream with the same key.");
     }

@@ -8,7 +8,8 @@
 #include "broadcaster/stream.h"
 
 /* A publisher from which something came so recently is alive; from an alive one a stream is taken
- * over only so often, so that two encoders that both come back for ever do not tear it to pieces. */
+ * over only so often, so that two encoders that both come back for ever do not tear it to pieces.
+ */
 #define FEED_SILENT_MS    1000
 #define FEED_TAKE_OVER_MS 10000
 

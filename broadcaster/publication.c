@@ -13,7 +13,7 @@ struct publication {
     struct admission_ask *ask; /* while it is open */
     struct feed *feed;         /* once admitted */
     bool closing;              /* what still comes is thrown away */
-    bool refused; /* from inside of on_publish */
+    bool refused;              /* from inside of on_publish */
 };
 
 static void refuse(struct publication *pub, const char *code, const char *text)
@@ -34,8 +34,8 @@ static void begin(struct publication *pub, const struct publish_name *name)
     struct feed_claim claim = {
         .id = name->id, .key = name->key, .on_lost = close_publisher, .arg = pub};
     const char *why = "";
-    enum err e = feed_open(pub->owner->streams, &claim, clock_mono_ms(), clock_wall_ms(),
-                           &pub->feed, &why);
+    enum err e =
+        feed_open(pub->owner->streams, &claim, clock_mono_ms(), clock_wall_ms(), &pub->feed, &why);
     if (e != ERR_OK) {
         bool taken = e == ERR_STATE || e == ERR_AUTH;
         refuse(pub, taken ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed", why);
@@ -129,8 +129,8 @@ static void on_end(void *arg, void *publication, const char *reason, int orderly
 {
     struct publication *pub = publication;
     event_emit_reason("publisher_gone", "stream", feed_id(pub->feed), reason);
-    log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"",
-             feed_id(pub->feed), orderly, reason);
+    log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"", feed_id(pub->feed),
+             orderly, reason);
     feed_close(pub->feed, clock_mono_ms());
     mem_free(pub);
 }

@@ -58,6 +58,11 @@ void rendition_set_figures(struct rendition *r, struct rung_figures *figures)
     r->figures = figures;
 }
 
+void rendition_set_first_discontinuity(struct rendition *r, uint64_t number)
+{
+    r->discontinuities_left = number;
+}
+
 const char *rendition_name(const struct rendition *r)
 {
     return r->variant.name;

@@ -28,6 +28,7 @@
 #define VIEWER_THREADS         2
 #define VIEWER_IDLE_S          30
 #define NUMBERS_FILE           "segment-numbers"
+#define LIVES_FILE             "streams-seen"
 
 struct config {
     struct daemon_config common;
@@ -76,6 +77,7 @@ struct broadcaster {
     struct daemon *daemon;
     struct board *board;
     struct numbers *numbers;
+    struct lives *lives;
     struct uplink *uplink; /* NULL: source only */
     struct jobs *jobs;
     struct streams *streams;
@@ -176,6 +178,8 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     char path[sizeof b->daemon->data_dir + sizeof NUMBERS_FILE + 1];
     snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, NUMBERS_FILE);
     b->numbers = numbers_open(path);
+    snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, LIVES_FILE);
+    b->lives = lives_open(path);
     b->jobs =
         jobs_create(b->uplink != NULL ? uplink_send : no_uplink, b->uplink, c->rung_deadline_ms);
     if (b->uplink != NULL) {
@@ -184,6 +188,7 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     s.board = b->board;
     s.jobs = b->jobs;
     s.numbers = b->numbers;
+    s.lives = b->lives;
     b->streams = streams_create(&s);
     b->api = (struct api){b->streams, b->board, b->uplink};
     return ERR_OK;
@@ -264,6 +269,7 @@ static void destroy(void *role)
     uplink_destroy(b->uplink);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
+    lives_close(b->lives);
     board_destroy(b->board);
     mem_free(b);
 }

@@ -36,7 +36,7 @@ static void close_segment(struct stream *st, int64_t duration, int64_t now_ms)
               st->info.msn, duration, segment_bytes(seg));
     segment_unref(seg);
     if (rendition_count(st->source) == 1) {
-        streams_update_current(st->owner);
+        streams_first_segment(st);
     }
 }
 

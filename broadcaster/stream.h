@@ -13,6 +13,7 @@
 #include "broadcaster/figures.h"
 #include "broadcaster/jobs.h"
 #include "broadcaster/ladder.h"
+#include "broadcaster/lives.h"
 #include "broadcaster/numbers.h"
 #include "media/packet.h"
 #include "media/profile.h"
@@ -29,6 +30,7 @@ struct streams_config {
     struct board *board; /* borrowed, all four */
     struct jobs *jobs;
     struct numbers *numbers;
+    struct lives *lives;                              /* NULL: no stream has been here before */
     const struct profile *ladder[PROFILE_LADDER_MAX]; /* until streams_set_ladder */
     size_t n_ladder;
     size_t max_live;

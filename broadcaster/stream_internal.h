@@ -43,13 +43,14 @@ struct stream {
 
     struct repair repair;
     struct cutter cutter;
-    struct track *video;      /* of the open segment, or the newest */
-    struct track *next_video; /* takes over at its first IDR */
-    struct track *audio;      /* of the open segment; NULL until sound is heard */
-    struct track *next_audio; /* takes over with the next segment, once it is heard */
-    bool sound_waits;         /* next_audio has been heard */
-    bool begun;               /* this publisher has completed a segment */
-    bool discontinuity;       /* before the next segment, which must start with an IDR */
+    struct track *video;          /* of the open segment, or the newest */
+    struct track *next_video;     /* takes over at its first IDR */
+    struct track *audio;          /* of the open segment; NULL until sound is heard */
+    struct track *next_audio;     /* takes over with the next segment, once it is heard */
+    bool sound_waits;             /* next_audio has been heard */
+    uint64_t first_discontinuity; /* of each of its renditions */
+    bool begun;                   /* this publisher has completed a segment */
+    bool discontinuity;           /* before the next segment, which must start with an IDR */
 
     uint64_t next_msn;
     bool open; /* a segment is being received */
@@ -78,6 +79,9 @@ struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, 
 
 /* Takes the stream out of the registry and off the board. */
 void stream_destroy(struct stream *st);
+
+/* The stream can be watched from now on. */
+void streams_first_segment(struct stream *st);
 
 /* The newest stream may be another one now. */
 void streams_update_current(struct streams *s);

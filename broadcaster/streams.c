@@ -59,6 +59,26 @@ size_t streams_live(const struct streams *s)
 
 /* --- life of a stream --- */
 
+static struct rendition *create_rendition(struct stream *st, const char *name,
+                                          struct rung_figures *figures)
+{
+    struct rendition *r = rendition_create(st->owner->config.board, st->id, name);
+    rendition_set_figures(r, figures);
+    rendition_set_first_discontinuity(r, st->first_discontinuity);
+    return r;
+}
+
+/* A player may hold a playlist of the stream's earlier life. What comes now has another timeline,
+ * and no number of its may be below those that the player has seen. */
+static void continue_earlier_life(struct stream *st)
+{
+    struct lives *lives = st->owner->config.lives;
+    if (lives != NULL && lives_known(lives, st->id)) {
+        st->discontinuity = true;
+        st->first_discontinuity = st->next_msn;
+    }
+}
+
 static struct stream *stream_create(struct streams *s, const char *id, int64_t now_ms,
                                     int64_t wall_ms)
 {
@@ -74,13 +94,12 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
     packets_init(&st->audio_packets);
     packets_init(&st->preroll);
     st->next_msn = numbers_first(c->numbers, wall_ms);
-    st->source = rendition_create(c->board, id, "source");
-    rendition_set_figures(st->source, &s->figures.source);
+    continue_earlier_life(st);
+    st->source = create_rendition(st, "source", &s->figures.source);
     st->ladder = s->ladder;
     for (size_t i = 0; i < st->ladder.n; i++) {
         const struct profile *p = st->ladder.rungs[i];
-        st->rungs[i] = rendition_create(c->board, id, p->name);
-        rendition_set_figures(st->rungs[i], figures_rung(&s->figures, p));
+        st->rungs[i] = create_rendition(st, p->name, figures_rung(&s->figures, p));
     }
     st->jobs = jobs_stream_create(c->jobs, id, st->ladder.rungs, st->rungs, st->ladder.n);
     list_init(&st->node);
@@ -154,6 +173,15 @@ void streams_update_current(struct streams *s)
     if (s->config.show_current) {
         board_set_current(s->config.board, streams_newest(s));
     }
+}
+
+void streams_first_segment(struct stream *st)
+{
+    struct lives *lives = st->owner->config.lives;
+    if (lives != NULL) {
+        lives_note(lives, st->id);
+    }
+    streams_update_current(st->owner);
 }
 
 static void forget_tracks(struct stream *st)

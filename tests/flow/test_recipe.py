@@ -249,7 +249,8 @@ class StartAndStop(harness.TestCase):
             self.assertLess(sum(path.stat().st_size for path in files), 10000, files)
             for role in r.roles():
                 self.assertLessEqual(self.files_open(role),
-                                     {role.log_path, r.data_dir / "segment-numbers"}, role.role)
+                                     {role.log_path, r.data_dir / "segment-numbers",
+                                      r.data_dir / "streams-seen"}, role.role)
 
     def files_open(self, role):
         """The regular files that a role has open for writing."""

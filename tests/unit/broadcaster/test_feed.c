@@ -15,8 +15,9 @@ struct bench {
     struct board *board;
     struct jobs *jobs;
     struct numbers *numbers;
+    struct lives *lives;
     struct streams *streams;
-    char path[64];
+    char path[64], lives_path[64];
 };
 
 /* A publisher as the door knows it. */
@@ -31,29 +32,46 @@ static enum err on_send(void *arg, const struct link_msg *m, struct blob *payloa
     return ERR_AGAIN;
 }
 
-static void bench_init(struct bench *b, size_t max_live)
+static void bench_start(struct bench *b, size_t max_live)
 {
-    snprintf(b->path, sizeof b->path, "/tmp/feed-test-%d", (int)getpid());
-    unlink(b->path);
     b->board = board_create();
     b->numbers = numbers_open(b->path);
+    b->lives = lives_open(b->lives_path);
     b->jobs = jobs_create(on_send, b, 10000);
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
+                               .lives = b->lives,
                                .max_live = max_live,
                                .grace_ms = GRACE_MS,
                                .linger_ms = LINGER_MS};
     b->streams = streams_create(&c);
 }
 
-static void bench_fini(struct bench *b)
+static void bench_init(struct bench *b, size_t max_live)
+{
+    snprintf(b->path, sizeof b->path, "/tmp/feed-test-%d", (int)getpid());
+    snprintf(b->lives_path, sizeof b->lives_path, "/tmp/feed-test-lives-%d", (int)getpid());
+    unlink(b->path);
+    unlink(b->lives_path);
+    bench_start(b, max_live);
+}
+
+/* What a killed process leaves: its files. */
+static void bench_stop(struct bench *b)
 {
     streams_destroy(b->streams);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
+    lives_close(b->lives);
     board_destroy(b->board);
+}
+
+static void bench_fini(struct bench *b)
+{
+    bench_stop(b);
     unlink(b->path);
+    unlink(b->lives_path);
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
 
@@ -270,7 +288,7 @@ START_TEST(another_key_is_refused_live_and_in_the_grace_but_not_after_the_end)
     open_feed(&b, &other, "Zwei", 3100);
     play(&other, 0, 2000, 3100);
     feed_close(other.feed, 5100);
-    check_window(&b, 1, 0); /* nothing of the other owner's is left */
+    check_window(&b, 1, 1); /* nothing of the other owner's is left */
     w = board_window(b.board, "x", "source");
     ck_assert_uint_gt(segment_info(w->segments[0])->msn, last);
     ck_assert(!w->ended);
@@ -366,8 +384,76 @@ START_TEST(limits_hold_for_feeds)
 }
 END_TEST
 
-UNIT_MAIN("feed", who_comes_back_takes_over_at_its_first_keyframe,
-          without_a_keyframe_the_old_one_goes_on, who_waits_has_the_stream_when_the_old_one_goes,
+START_TEST(a_restarted_broadcaster_goes_on_above_what_players_have_seen)
+{
+    struct bench b;
+    struct peer p;
+    bench_init(&b, 10);
+    open_feed(&b, &p, "", 0);
+    play(&p, 0, 4000, 0);
+    struct window *w = board_window(b.board, "x", "source");
+    ck_assert_ptr_nonnull(w);
+    uint64_t last = segment_info(w->segments[w->count - 1])->msn;
+    ck_assert(!w->show_discontinuity_sequence);
+    ck_assert(!segment_info(w->segments[0])->discontinuity);
+    window_unref(w);
+    feed_close(p.feed, 4000);
+    ck_assert_int_eq(try_open(&b, &p, "y", "", 0), ERR_OK); /* had nothing to see */
+    feed_close(p.feed, 4000);
+    bench_stop(&b);
+    bench_start(&b, 10);
+    open_feed(&b, &p, "", 1); /* the clock was set back */
+    play(&p, 0, 4000, 1);
+    feed_close(p.feed, 4000);
+    w = board_window(b.board, "x", "source");
+    ck_assert_uint_gt(segment_info(w->segments[0])->msn, last + 1);
+    ck_assert(segment_info(w->segments[0])->discontinuity);
+    ck_assert(!segment_info(w->segments[1])->discontinuity);
+    ck_assert(w->show_discontinuity_sequence);
+    ck_assert_uint_eq(w->discontinuity_sequence, segment_info(w->segments[0])->msn);
+    window_unref(w);
+    ck_assert_int_eq(try_open(&b, &p, "y", "", 5000), ERR_OK);
+    track(&p, TRACK_VIDEO, "avc");
+    play(&p, 0, 3000, 5000);
+    feed_close(p.feed, 8000);
+    w = board_window(b.board, "y", "source");
+    ck_assert(!segment_info(w->segments[0])->discontinuity);
+    window_unref(w);
+    bench_fini(&b);
+}
+END_TEST
+
+START_TEST(an_ended_stream_stays_as_long_as_its_playlist_is)
+{
+    struct bench b;
+    struct peer p;
+    bench_init(&b, 10);
+    streams_destroy(b.streams);
+    struct streams_config c = {.board = b.board,
+                               .jobs = b.jobs,
+                               .numbers = b.numbers,
+                               .max_live = 1,
+                               .grace_ms = GRACE_MS,
+                               .linger_ms = -1};
+    b.streams = streams_create(&c);
+    open_feed(&b, &p, "", 0);
+    play(&p, 0, 30000, 0);
+    feed_close(p.feed, 30000);
+    streams_tick(b.streams, 30000 + GRACE_MS);
+    streams_tick(b.streams, 30000 + GRACE_MS + 11999);
+    struct window *w = board_window(b.board, "x", "source");
+    ck_assert(w != NULL && w->ended);
+    window_unref(w);
+    streams_tick(b.streams, 30000 + GRACE_MS + 12000);
+    ck_assert_ptr_null(board_window(b.board, "x", "source"));
+    bench_fini(&b);
+}
+END_TEST
+
+UNIT_MAIN("feed", a_restarted_broadcaster_goes_on_above_what_players_have_seen,
+          an_ended_stream_stays_as_long_as_its_playlist_is,
+          who_comes_back_takes_over_at_its_first_keyframe, without_a_keyframe_the_old_one_goes_on,
+          who_waits_has_the_stream_when_the_old_one_goes,
           a_stream_that_had_nothing_yet_is_begun_anew, the_newest_claimant_is_the_only_one,
           another_key_is_refused_live_and_in_the_grace_but_not_after_the_end,
           who_comes_back_after_the_end_with_its_key_goes_on, two_that_fight_are_kept_apart,
