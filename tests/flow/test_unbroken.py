@@ -1,44 +1,13 @@
 """A publisher that is killed and comes back: the same playlists go on, and a player that never stops
 sees every number once, behind exactly one discontinuity."""
 # time limit: 300 s
-import json
-import signal
 import time
 
 import harness
-from harness import BIN, RUNG, Process, Recipe, TestCase, ffmpeg_publish, wait_for
+from harness import RUNG, Recipe, TestCase, ffmpeg_publish, wait_for
+from watcher import Watcher
 
 AWAY_S = (1, 10, 25)
-
-
-class Watcher(Process):
-    """bin/watch that goes on until it is stopped, whoever is away meanwhile."""
-
-    def __init__(self, url, away=60):
-        super().__init__([BIN / "watch", "-json", "-seconds", 600, "-away", away, url],
-                         harness.temp_dir() / "watch.log")
-        self.url = url
-
-    def objects(self, kind):
-        lines = [line for line in self.log().splitlines() if line.startswith("{")]
-        return [o for o in map(json.loads, lines[:len(lines)]) if o["kind"] == kind]
-
-    def numbers(self):
-        return [o["number"] for o in self.objects("segment")]
-
-    def wait_beyond(self, number, more=2, timeout=30):
-        wait_for(lambda: self.numbers() and self.numbers()[-1] >= number + more, timeout,
-                 f"{self.url} is watched {more} numbers beyond {number}")
-
-    def judge(self, test, discontinuities=1, step=1):
-        """Stops it; it must have been content, and have seen every number once."""
-        status = self.stop(signal.SIGINT)
-        faults = [o["words"] for o in self.objects("fault")]
-        test.assertEqual((status, faults), (0, []), self.url)
-        test.assert_rising(self.numbers(), self.url, step=step)
-        seen = sum(o["discontinuity"] for o in self.objects("segment"))
-        test.assertEqual(seen, discontinuities, self.url)
-        return self.objects("summary")[0]
 
 
 def publish(recipe, stream, **more):
