@@ -31,6 +31,7 @@ static void close_segment(struct stream *st, int64_t duration, int64_t now_ms)
     st->begun = true;
     rendition_expect(st->source, st->info.msn);
     rendition_settle(st->source, seg);
+    sides_close(st->sides, seg);
     jobs_segment_close(st->jobs, seg, now_ms);
     log_debug("stream", "segment", "stream=%s msn=%" PRIu64 " ticks=%" PRId64 " bytes=%zu", st->id,
               st->info.msn, duration, segment_bytes(seg));
@@ -90,6 +91,7 @@ static bool take_next_tracks(struct stream *st)
 static void open_segment(struct stream *st, const struct packet *p, bool independent)
 {
     bool changed = take_next_tracks(st);
+    streams_start_ladder(st);
     st->info = (struct segment_info){
         .msn = st->next_msn++,
         .start = p->dts,
@@ -99,6 +101,7 @@ static void open_segment(struct stream *st, const struct packet *p, bool indepen
     st->discontinuity = false;
     st->open = true;
     numbers_used(st->owner->config.numbers, st->info.msn);
+    sides_open(st->sides, st->info.msn, st->info.start);
     jobs_segment_open(st->jobs, st->info.msn, st->video);
     if (!independent) {
         send_preroll(st);
@@ -116,10 +119,17 @@ static enum err no_memory(struct stream *st)
     return refuse(st, ERR_NOMEM, "the server is short of memory: try again later");
 }
 
+/* What the segments being received may still take, in bytes, over all tracks. */
+static size_t room(const struct stream *st)
+{
+    size_t held = st->video_packets.bytes + st->audio_packets.bytes + sides_bytes(st->sides);
+    return held < STREAM_SEGMENT_MAX ? STREAM_SEGMENT_MAX - held : 0;
+}
+
 static enum err add_packet(struct stream *st, struct packets *to, const struct packet *p)
 {
     const struct packets *video = &st->video_packets, *audio = &st->audio_packets;
-    if (video->bytes + audio->bytes + p->data.len > STREAM_SEGMENT_MAX) {
+    if (p->data.len > room(st)) {
         return refuse(st, ERR_LIMIT,
                       "a segment of this stream is larger than the server can hold: lower the "
                       "bitrate, and see that the timestamps rise");
@@ -204,9 +214,37 @@ static enum err on_audio(struct stream *st, struct packet *p)
     return add_packet(st, &st->audio_packets, p);
 }
 
+/* Beside the first one of its kind. */
+static void add_other_track(struct stream *st, struct track *track)
+{
+    if (track_params(track)->kind == TRACK_VIDEO) {
+        sides_track(st->sides, track);
+    } else {
+        log_warn("stream", "sound_left_out",
+                 "stream=%s track=%u: one sound track is served; send what is to be heard as the "
+                 "first",
+                 st->id, track_params(track)->index);
+    }
+}
+
+static void add_other_packet(struct stream *st, const struct packet *p)
+{
+    st->received_bytes += p->data.len;
+    if (p->kind == TRACK_VIDEO) {
+        st->video_count++;
+        sides_packet(st->sides, p, room(st));
+    } else {
+        st->other_sound_dropped++;
+    }
+}
+
 void stream_track(struct stream *st, struct track *track)
 {
     bool audio = track_params(track)->kind == TRACK_AUDIO;
+    if (track_params(track)->index > 0) {
+        add_other_track(st, track);
+        return;
+    }
     const struct track *now = audio ? st->audio : st->video;
     struct track **next = audio ? &st->next_audio : &st->next_video;
     track_unref(*next);
@@ -216,6 +254,10 @@ void stream_track(struct stream *st, struct track *track)
 
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms)
 {
+    if (p->index > 0) {
+        add_other_packet(st, p);
+        return ERR_OK;
+    }
     struct packet mended = *p;
     repair_packet(&st->repair, &mended);
     st->received_bytes += p->data.len;
@@ -224,6 +266,7 @@ enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms
         return on_audio(st, &mended);
     }
     st->video_count++;
+    sides_follow(st->sides, p, &mended);
     return on_video(st, &mended, now_ms);
 }
 
@@ -244,6 +287,7 @@ void stream_end(struct stream *st, int64_t now_ms)
     if (st->open) {
         close_segment(st, duration, now_ms);
     }
+    sides_end(st->sides);
     packets_fini(&st->preroll);
     st->state = STREAM_WAITING;
     st->ended_ms = now_ms;

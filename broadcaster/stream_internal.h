@@ -10,6 +10,7 @@
 #include "broadcaster/preroll.h"
 #include "broadcaster/publish_key.h"
 #include "broadcaster/repair.h"
+#include "broadcaster/sides.h"
 #include "broadcaster/stream.h"
 
 enum stream_state {
@@ -62,11 +63,14 @@ struct stream {
     const char *why; /* the last packet was refused */
 
     struct rendition *source;
+    struct sides *sides;  /* the publisher's further picture tracks */
+    struct ladder wanted; /* until the first segment begins: */
     struct ladder ladder; /* this stream's, as long as it lives */
     struct rendition *rungs[PROFILE_LADDER_MAX];
     struct job_stream *jobs;
 
     uint64_t received_bytes, video_count, audio_count, undecodable_dropped, sound_dropped;
+    uint64_t other_sound_dropped; /* of sound tracks beside the first */
 };
 
 /* NULL: there is none. */
@@ -79,6 +83,10 @@ struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, 
 
 /* Takes the stream out of the registry and off the board. */
 void stream_destroy(struct stream *st);
+
+/* The first segment begins, and the publisher's tracks are known: makes the rungs, but those of
+ * which the publisher brings one of about the same height. Later calls do nothing. */
+void streams_start_ladder(struct stream *st);
 
 /* The stream can be watched from now on. */
 void streams_first_segment(struct stream *st);

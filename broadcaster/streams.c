@@ -96,16 +96,38 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
     st->next_msn = numbers_first(c->numbers, wall_ms);
     continue_earlier_life(st);
     st->source = create_rendition(st, "source", &s->figures.source);
-    st->ladder = s->ladder;
-    for (size_t i = 0; i < st->ladder.n; i++) {
-        const struct profile *p = st->ladder.rungs[i];
-        st->rungs[i] = create_rendition(st, p->name, figures_rung(&s->figures, p));
-    }
-    st->jobs = jobs_stream_create(c->jobs, id, st->ladder.rungs, st->rungs, st->ladder.n);
+    st->sides = sides_create(c->board, id, st->first_discontinuity);
+    st->wanted = s->ladder;
     list_init(&st->node);
     s->count++;
     s->figures.streams_created++;
     return st;
+}
+
+void streams_start_ladder(struct stream *st)
+{
+    if (st->jobs != NULL) {
+        return;
+    }
+    const struct track_params *in = st->video != NULL ? track_params(st->video) : NULL;
+    for (size_t i = 0; i < st->wanted.n; i++) {
+        const struct profile *p = st->wanted.rungs[i];
+        int width, height = p->height;
+        if (in != NULL && in->width > 0 && in->height > 0) {
+            profile_output_size(p, in->width, in->height, &width, &height);
+        }
+        if (sides_has_height(st->sides, height)) {
+            log_info("stream", "rung_left_out",
+                     "stream=%s rung=%s: the publisher brings a picture of this height", st->id,
+                     p->name);
+            continue;
+        }
+        st->rungs[st->ladder.n] =
+            create_rendition(st, p->name, figures_rung(&st->owner->figures, p));
+        st->ladder.rungs[st->ladder.n++] = p;
+    }
+    st->jobs = jobs_stream_create(st->owner->config.jobs, st->id, st->ladder.rungs, st->rungs,
+                                  st->ladder.n);
 }
 
 void stream_destroy(struct stream *st)
@@ -114,6 +136,7 @@ void stream_destroy(struct stream *st)
     jobs_stream_destroy(st->jobs);
     board_remove(s->config.board, st->id);
     rendition_destroy(st->source);
+    sides_destroy(st->sides);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_destroy(st->rungs[i]);
     }
@@ -145,6 +168,7 @@ void streams_destroy(struct streams *s)
 static void set_ended(struct stream *st, bool ended)
 {
     rendition_set_ended(st->source, ended);
+    sides_set_ended(st->sides, ended);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_set_ended(st->rungs[i], ended);
     }

@@ -300,8 +300,8 @@ START_TEST(who_may_be_away_may_come_back_with_higher_numbers)
 }
 END_TEST
 
-UNIT_MAIN("hls_check", who_may_be_away_may_come_back_with_higher_numbers, a_moving_window_is_clean, a_window_that_stands_still_is_told_once,
-          numbers_never_fall_and_leave_none_out, target_durations,
-          an_ended_playlist_need_not_advance, gaps_are_counted, numbers_in_urls,
+UNIT_MAIN("hls_check", who_may_be_away_may_come_back_with_higher_numbers, a_moving_window_is_clean,
+          a_window_that_stands_still_is_told_once, numbers_never_fall_and_leave_none_out,
+          target_durations, an_ended_playlist_need_not_advance, gaps_are_counted, numbers_in_urls,
           good_media_is_clean_over_the_wrap_of_33_bits, faults_inside_a_segment, faults_at_joins,
           extinf_against_content)
