@@ -110,8 +110,9 @@ static void settle(struct sides *s, struct side *d, size_t n)
     if (run.source != NULL) {
         struct segment_info info = *segment_info(run.source);
         info.independent = taken.count > 0 && (taken.items[0].flags & PACKET_KEY) != 0;
+        bool late = taken.count > 0 && taken.items[0].pts > run.pts + SIDES_LATE_TICKS;
         info.gap = !good || d->broken || d->track == NULL || taken.count == 0 ||
-                   (!info.independent && !d->decodable);
+                   (!d->decodable && (late || !info.independent));
         d->decodable = !info.gap;
         d->broken = false;
         if (info.gap) {
