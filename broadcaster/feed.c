@@ -193,7 +193,9 @@ static void take_over(struct feed *f, int64_t now_ms)
     bool alive = now_ms - st->heard_ms < FEED_SILENT_MS;
     if (alive && st->was_taken && now_ms - st->taken_ms < FEED_FIGHT_MS) {
         tell_fight(st);
+        f->streams->figures.fights++;
     }
+    f->streams->figures.take_overs++;
     log_info("feed", "takes_over", "stream=%s silent_ms=%lld", st->id,
              (long long)(now_ms - st->heard_ms));
     event_emit("publisher_replaced", "stream", st->id);

@@ -96,7 +96,9 @@ static bool take_packets(struct side *d, size_t n, struct packets *ret_taken)
         }
     }
     from->count -= n;
-    memmove(from->items, from->items + n, from->count * sizeof *from->items);
+    if (from->count > 0) {
+        memmove(from->items, from->items + n, from->count * sizeof *from->items);
+    }
     return good;
 }
 

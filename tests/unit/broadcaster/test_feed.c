@@ -340,6 +340,8 @@ START_TEST(two_that_fight_are_kept_apart)
     ck_assert_uint_eq(a.lost, 0);
     push(&z, TRACK_VIDEO, 40, true, 12000 + FEED_SILENT_MS);
     ck_assert_uint_eq(a.lost, 1);
+    ck_assert_uint_eq(streams_figures(b.streams)->take_overs, 3);
+    ck_assert_uint_eq(streams_figures(b.streams)->fights, 1);
     feed_close(z.feed, 14000);
     feed_close(a.feed, 14000);
     bench_fini(&b);
