@@ -77,6 +77,11 @@ uint64_t rendition_next(const struct rendition *r)
     return r->n_expected > 0 ? r->expected[0].msn : 0;
 }
 
+size_t rendition_waiting(const struct rendition *r)
+{
+    return r->n_expected;
+}
+
 static size_t listed(const struct rendition *r)
 {
     return r->n_kept < RENDITION_LISTED ? r->n_kept : RENDITION_LISTED;

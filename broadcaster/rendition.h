@@ -36,6 +36,9 @@ const char *rendition_name(const struct rendition *r);
 /* The number that must be settled next; 0 before the first. Later expects may only be higher. */
 uint64_t rendition_next(const struct rendition *r);
 
+/* Announced numbers that are not published yet. */
+size_t rendition_waiting(const struct rendition *r);
+
 /* Announces that msn will be settled; numbers are announced in rising order, and those left out are
  * not part of this rendition. */
 void rendition_expect(struct rendition *r, uint64_t msn);

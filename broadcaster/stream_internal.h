@@ -1,11 +1,14 @@
-/* What streams.c (the registry and the lives in it), feed.c (who publishes), stream.c (from packets
- * to segments) and stream_report.c share; nobody else includes it. */
+/* What streams.c (the registry and the lives in it), feed.c (who publishes), stream.c (pictures),
+ * stream_sound.c (sound), stream_segment.c (the open segment) and stream_report.c share; nobody
+ * else includes it. */
 #ifndef BROADCASTER_STREAM_INTERNAL_H
 #define BROADCASTER_STREAM_INTERNAL_H
 
 #include "base/id.h"
 #include "base/list.h"
+#include "broadcaster/advice.h"
 #include "broadcaster/cutter.h"
+#include "broadcaster/join.h"
 #include "broadcaster/pace.h"
 #include "broadcaster/preroll.h"
 #include "broadcaster/publish_key.h"
@@ -43,12 +46,15 @@ struct stream {
     int64_t taken_ms; /* the last take-over, when was_taken */
 
     struct repair repair;
+    struct advice advice;
     struct cutter cutter;
+    struct join join;             /* the picture waits for a place to begin at */
     struct track *video;          /* of the open segment, or the newest */
     struct track *next_video;     /* takes over at its first IDR */
     struct track *audio;          /* of the open segment; NULL until sound is heard */
     struct track *next_audio;     /* takes over with the next segment, once it is heard */
     bool sound_waits;             /* next_audio has been heard */
+    int64_t sound_waits_since;    /* DTS */
     uint64_t first_discontinuity; /* of each of its renditions */
     bool begun;                   /* this publisher has completed a segment */
     bool discontinuity;           /* before the next segment, which must start with an IDR */
@@ -58,9 +64,15 @@ struct stream {
     struct segment_info info;
     struct packets video_packets;
     struct packets audio_packets;
-    struct packets preroll;
+    struct packets pending; /* sound before anything is open */
+    struct preroll preroll;
     struct pace pace;
     const char *why; /* the last packet was refused */
+
+    bool starved;         /* packets were left out: the picture must begin anew */
+    int64_t picture_ms;   /* when the last one came; monotonic */
+    int64_t sound_lead;   /* how far the sound usually is ahead of the picture, ticks */
+    int64_t newest_sound; /* DTS */
 
     struct rendition *source;
     struct sides *sides;  /* the publisher's further picture tracks */
@@ -73,6 +85,41 @@ struct stream {
     uint64_t other_sound_dropped; /* of sound tracks beside the first */
 };
 
+/* --- stream_segment.c --- */
+
+/* Where and how a segment begins. */
+struct begin {
+    int64_t at;     /* ticks */
+    int64_t closed; /* duration of the open segment, which this one ends */
+    bool independent;
+    bool hole;    /* between both */
+    bool picture; /* it begins with one of the publisher's */
+};
+
+/* Ends the open segment, if there is one, and begins another. ERR_NOMEM. */
+enum err segment_begin(struct stream *st, const struct begin *b, int64_t now_ms) CHECKED;
+void segment_end(struct stream *st, int64_t duration, int64_t now_ms);
+
+/* Whether so many bytes more are too many for one segment. */
+bool segment_is_full(const struct stream *st, size_t bytes);
+
+/* To the open segment's pictures or sound. ERR_NOMEM. */
+enum err segment_add(struct stream *st, struct packets *to, const struct packet *p) CHECKED;
+
+/* The first picture comes to a segment that began with sound alone a moment ago. */
+void segment_adopt_picture(struct stream *st, bool independent);
+
+enum err stream_no_memory(struct stream *st);
+
+/* --- stream_sound.c --- */
+
+/* A sound packet on the mended timeline. ERR_NOMEM. */
+enum err stream_on_sound(struct stream *st, struct packet *p, int64_t now_ms) CHECKED;
+
+/* What waited for the first segment goes there, as far as it is not older. */
+enum err stream_take_pending(struct stream *st, int64_t from) CHECKED;
+
+/* --- streams.c --- */
 /* NULL: there is none. */
 struct stream *streams_find(struct streams *s, const char *id);
 

@@ -92,7 +92,9 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
     st->why = "";
     packets_init(&st->video_packets);
     packets_init(&st->audio_packets);
-    packets_init(&st->preroll);
+    packets_init(&st->pending);
+    preroll_init(&st->preroll);
+    advice_init(&st->advice);
     st->next_msn = numbers_first(c->numbers, wall_ms);
     continue_earlier_life(st);
     st->source = create_rendition(st, "source", &s->figures.source);
@@ -142,7 +144,8 @@ void stream_destroy(struct stream *st)
     }
     packets_fini(&st->video_packets);
     packets_fini(&st->audio_packets);
-    packets_fini(&st->preroll);
+    packets_fini(&st->pending);
+    preroll_fini(&st->preroll);
     track_unref(st->video);
     track_unref(st->next_video);
     track_unref(st->audio);
@@ -258,6 +261,7 @@ struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, 
     s->figures.streams_started++;
     st->state = STREAM_LIVE;
     st->since_ms = now_ms;
+    advice_restart(&st->advice, now_ms);
     list_remove(&st->node);
     list_push_back(&s->list, &st->node);
     streams_update_current(s);
