@@ -1,6 +1,7 @@
 """Many mishaps in a row under the eyes of players that never stop: kills, cuts, half-dead
 connections, and restarts of the broadcaster."""
 # time limit: 900 s
+import contextlib
 import random
 import sys
 from pathlib import Path
@@ -29,27 +30,25 @@ class Mishaps(TestCase):
     def test_twenty_publishers_one_behind_the_other(self):
         """Killed before the next one comes, or left half dead for it to take over from."""
         chance = random.Random(4)
-        with Recipe() as r, Proxy(r.rtmp_port) as proxy:
-            def publish(port):
-                return ffmpeg_publish(f"rtmp://127.0.0.1:{port}/{STREAM}/Key", size="320x240",
-                                      bitrate="400k")
+        with Recipe() as r, contextlib.ExitStack() as stack:
+            def publish():
+                proxy = stack.enter_context(Proxy(r.rtmp_port))
+                url = f"rtmp://127.0.0.1:{proxy.port}/{STREAM}/Key"
+                return proxy, ffmpeg_publish(url, size="320x240", bitrate="400k")
 
-            publisher = publish(proxy.port)
+            proxy, publisher = publish()
             watchers = self.watch(r)
             for _ in range(20):
                 last = {w: w.numbers()[-1] for w in watchers}
-                half_dead = chance.random() < 0.5
-                if half_dead:
+                if chance.random() < 0.5:
                     proxy.pause()
-                    old, publisher = publisher, publish(r.rtmp_port)
                 else:
                     publisher.kill()
-                    old, publisher = None, publish(proxy.port)
+                old = publisher
+                proxy, publisher = publish()
                 for w in watchers:
                     w.wait_beyond(last[w], more=3)
-                if half_dead:
-                    proxy.resume()
-                    old.kill()
+                old.kill()
             for w in watchers:
                 w.judge(self, discontinuities=20)
             publisher.kill()
