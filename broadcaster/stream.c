@@ -210,7 +210,9 @@ static enum err on_audio(struct stream *st, struct packet *p)
         return ERR_OK;
     }
     int rate = track_params(st->audio)->sample_rate;
-    p->duration = rate > 0 ? (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S / rate : 0;
+    if (p->duration == 0 && rate > 0) {
+        p->duration = (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S / rate;
+    }
     return add_packet(st, &st->audio_packets, p);
 }
 
@@ -234,12 +236,21 @@ static void add_other_packet(struct stream *st, const struct packet *p)
         st->video_count++;
         sides_packet(st->sides, p, room(st));
     } else {
-        st->other_sound_dropped++;
+        st->further_dropped++;
     }
+}
+
+/* What the publisher announces is shown in the status. */
+static void note_track(struct stream *st, struct track *track)
+{
+    const struct track_params *t = track_params(track);
+    track_unref(st->tracks[t->kind][t->index]);
+    st->tracks[t->kind][t->index] = track_ref(track);
 }
 
 void stream_track(struct stream *st, struct track *track)
 {
+    note_track(st, track);
     bool audio = track_params(track)->kind == TRACK_AUDIO;
     if (track_params(track)->index > 0) {
         add_other_track(st, track);
