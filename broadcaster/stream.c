@@ -233,7 +233,6 @@ static void add_other_packet(struct stream *st, const struct packet *p)
 {
     st->received_bytes += p->data.len;
     if (p->kind == TRACK_VIDEO) {
-        st->video_count++;
         sides_packet(st->sides, p, room(st));
     } else {
         st->further_dropped++;
