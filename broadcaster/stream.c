@@ -190,16 +190,24 @@ static void add_other_packet(struct stream *st, const struct packet *p)
     size_t held = st->video_packets.bytes + st->audio_packets.bytes + sides_bytes(st->sides);
     st->received_bytes += p->data.len;
     if (p->kind == TRACK_VIDEO) {
-        st->video_count++;
         sides_packet(st->sides, p, held < STREAM_SEGMENT_MAX ? STREAM_SEGMENT_MAX - held : 0);
     } else {
-        st->other_sound_dropped++;
+        st->further_dropped++;
     }
+}
+
+/* What the publisher announces is shown in the status. */
+static void note_track(struct stream *st, struct track *track)
+{
+    const struct track_params *t = track_params(track);
+    track_unref(st->tracks[t->kind][t->index]);
+    st->tracks[t->kind][t->index] = track_ref(track);
 }
 
 void stream_track(struct stream *st, struct track *track)
 {
-    if (track_params(track)->index != 0) {
+    note_track(st, track);
+    if (track_params(track)->index > 0) {
         add_other_track(st, track);
         return;
     }

@@ -132,6 +132,16 @@ void streams_start_ladder(struct stream *st)
                                   st->ladder.n);
 }
 
+static void forget_announced(struct stream *st)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        for (int i = 0; i < TRACKS_PER_KIND_MAX; i++) {
+            track_unref(st->tracks[kind][i]);
+            st->tracks[kind][i] = NULL;
+        }
+    }
+}
+
 void stream_destroy(struct stream *st)
 {
     struct streams *s = st->owner;
@@ -150,6 +160,7 @@ void stream_destroy(struct stream *st)
     track_unref(st->next_video);
     track_unref(st->audio);
     track_unref(st->next_audio);
+    forget_announced(st);
     list_remove(&st->node);
     s->count--;
     s->figures.streams_ended++;
@@ -229,6 +240,7 @@ static void resume(struct stream *st)
     repair_restart(&st->repair);
     int64_t end = st->info.start + st->info.duration;
     st->repair.origin = st->repair.origin > end ? st->repair.origin : end;
+    forget_announced(st);
     forget_tracks(st); /* who comes back may be another encoder */
     st->begun = false;
     st->discontinuity = rendition_count(st->source) > 0;

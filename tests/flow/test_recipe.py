@@ -120,7 +120,8 @@ class Form(harness.TestCase):
             return playlist(self.recipe.get(RUNG_PATH).text).segments[-1].number
 
         before = last()
-        done = run([BIN / "publish", "-test", "-seconds", 20, self.recipe.rtmp("hello_world")])
+        done = run([BIN / "publish", "-test", "-seconds", 20,
+                    self.recipe.rtmp("hello_world/another_key")])
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertTrue(self.publisher.alive())
         harness.wait_for(lambda: last() > before + 1, 10, "the first publisher's stream goes on")

@@ -368,7 +368,7 @@ START_TEST(a_second_sound_is_left_out_and_counted)
     struct json *status = json_new_object();
     streams_status(b.streams, 2000, status);
     char *text = json_text(status);
-    ck_assert_ptr_nonnull(strstr(text, "\"other_sound_dropped\": 50"));
+    ck_assert_ptr_nonnull(strstr(text, "\"further_tracks_dropped\": 50"));
     mem_free(text);
     json_destroy(status);
     stream_end(b.stream, 2000);
