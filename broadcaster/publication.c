@@ -32,7 +32,7 @@ static void on_verdict(void *arg, const struct admission_verdict *v)
     if (v->err != ERR_OK) {
         refuse(pub, v->code, v->text);
     } else {
-        enum err e = streams_publish(streams, v->name.id, clock_mono_ms(), clock_wall_ms(),
+        enum err e = streams_publish(streams, v->name.id, NULL, clock_mono_ms(), clock_wall_ms(),
                                      &pub->stream, &why);
         if (e != ERR_OK) {
             refuse(pub, e == ERR_STATE ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed",

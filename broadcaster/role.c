@@ -142,8 +142,7 @@ static enum err parse_ladder(const struct config *c, struct streams_config *s)
     struct ladder l;
     enum err e = ladder_parse(c->transcoding_options, &l, why);
     if (e == ERR_OK) {
-        memcpy(s->ladder, l.rungs, sizeof s->ladder);
-        s->n_ladder = l.n;
+        s->ladder = l;
     } else {
         log_error("broadcaster", "config", "-transcodingOptions: %s", why);
     }
@@ -169,8 +168,9 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     if (e != ERR_OK) {
         return e;
     }
-    if (b->uplink == NULL) {
-        s.n_ladder = 0;
+    s.source_only = b->uplink == NULL;
+    if (s.source_only) {
+        s.ladder.n = 0;
     }
     char path[sizeof b->daemon->data_dir + sizeof NUMBERS_FILE + 1];
     snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, NUMBERS_FILE);

@@ -10,8 +10,7 @@ struct streams *streams_create(const struct streams_config *config)
 {
     struct streams *s = mem_alloc(sizeof *s);
     s->config = *config;
-    memcpy(s->ladder.rungs, config->ladder, sizeof s->ladder.rungs);
-    s->ladder.n = config->n_ladder;
+    s->ladder = config->ladder;
     figures_init(&s->figures);
     list_init(&s->list);
     return s;
@@ -37,7 +36,7 @@ struct figures *streams_figures(struct streams *s)
     return &s->figures;
 }
 
-static struct stream *find(struct streams *s, const char *id)
+static struct stream *find(const struct streams *s, const char *id)
 {
     LIST_EACH (&s->list, n, next) {
         struct stream *st = LIST_ITEM(n, struct stream, node);
@@ -59,8 +58,8 @@ size_t streams_live(const struct streams *s)
 
 /* --- life of a stream --- */
 
-static struct stream *stream_create(struct streams *s, const char *id, int64_t now_ms,
-                                    int64_t wall_ms)
+static struct stream *stream_create(struct streams *s, const char *id, const struct ladder *ladder,
+                                    int64_t now_ms, int64_t wall_ms)
 {
     const struct streams_config *c = &s->config;
     struct stream *st = mem_alloc(sizeof *st);
@@ -76,9 +75,11 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
     st->next_msn = numbers_first(c->numbers, wall_ms);
     st->source = rendition_create(c->board, id, "source");
     rendition_set_figures(st->source, &s->figures.source);
-    st->ladder = s->ladder;
+    if (!c->source_only) {
+        st->ladder = *ladder;
+    }
     for (size_t i = 0; i < st->ladder.n; i++) {
-        const struct profile *p = st->ladder.rungs[i];
+        const struct profile *p = &st->ladder.rungs[i];
         st->rungs[i] = rendition_create(c->board, id, p->name);
         rendition_set_figures(st->rungs[i], figures_rung(&s->figures, p));
     }
@@ -177,22 +178,32 @@ static void resume(struct stream *st)
     st->discontinuity = rendition_count(st->source) > 0;
 }
 
-enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
-                         struct stream **ret_stream, const char **ret_why)
+enum err streams_check(const struct streams *s, const char *id, const char **ret_why)
 {
-    struct stream *st = find(s, id);
+    const struct stream *st = find(s, id);
     if (st != NULL && st->state == STREAM_LIVE) {
-        s->figures.streams_refused++;
         *ret_why = "this stream is being published already";
         return ERR_STATE;
     }
     if (streams_live(s) >= s->config.max_live || (st == NULL && s->count >= STREAM_NAMES_MAX)) {
-        s->figures.streams_refused++;
         *ret_why = "too many streams are live: raise -maxSessions or end one";
         return ERR_LIMIT;
     }
+    return ERR_OK;
+}
+
+enum err streams_publish(struct streams *s, const char *id, const struct ladder *ladder,
+                         int64_t now_ms, int64_t wall_ms, struct stream **ret_stream,
+                         const char **ret_why)
+{
+    struct stream *st = find(s, id);
+    enum err e = streams_check(s, id, ret_why);
+    if (e != ERR_OK) {
+        s->figures.streams_refused++;
+        return e;
+    }
     if (st == NULL) {
-        st = stream_create(s, id, now_ms, wall_ms);
+        st = stream_create(s, id, ladder != NULL ? ladder : &s->ladder, now_ms, wall_ms);
     } else {
         resume(st);
     }
