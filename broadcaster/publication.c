@@ -5,21 +5,39 @@
 #include "run/events.h"
 #include "run/log.h"
 
+#define CODE_REJECTED "NetStream.Publish.Rejected"
+
 /* One publisher and what it publishes. */
 struct publication {
     struct publications *owner;
     struct publisher *publisher;
     struct admission_ask *ask; /* while it is open */
     struct stream *stream;     /* once admitted */
+    struct admission_pass *pass;
+    struct limits limits;
+    struct rate_meter rate;
     bool closing;
     bool refused; /* from inside of on_publish */
 };
 
 static void refuse(struct publication *pub, const char *code, const char *text)
 {
-    streams_figures(pub->owner->streams)->streams_refused++;
     publisher_refuse(pub->publisher, code, text);
     pub->refused = true;
+}
+
+static void close_publisher(void *arg, const char *code, const char *text)
+{
+    struct publication *pub = arg;
+    pub->closing = true;
+    publisher_close(pub->publisher, code, text);
+}
+
+static void begin(struct publication *pub, const struct admission_verdict *v)
+{
+    pub->limits = v->limits;
+    rate_meter_init(&pub->rate, loop_now_ms(pub->owner->loop));
+    pub->pass = admission_begin(pub->owner->admission, v, close_publisher, pub);
 }
 
 static void on_verdict(void *arg, const struct admission_verdict *v)
@@ -30,10 +48,11 @@ static void on_verdict(void *arg, const struct admission_verdict *v)
     bool later = pub->ask != NULL;
     pub->ask = NULL;
     if (v->err != ERR_OK) {
+        streams_figures(streams)->streams_refused++;
         refuse(pub, v->code, v->text);
     } else {
-        enum err e = streams_publish(streams, v->name.id, NULL, clock_mono_ms(), clock_wall_ms(),
-                                     &pub->stream, &why);
+        enum err e = streams_publish(streams, v->name.id, v->ladder, clock_mono_ms(),
+                                     clock_wall_ms(), &pub->stream, &why);
         if (e != ERR_OK) {
             refuse(pub, e == ERR_STATE ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed",
                    why);
@@ -41,6 +60,7 @@ static void on_verdict(void *arg, const struct admission_verdict *v)
             event_emit("stream_started", "stream", stream_id(pub->stream));
             log_info("broadcaster", "publish", "stream=%s peer=%s", stream_id(pub->stream),
                      publisher_peer(pub->publisher));
+            begin(pub, v);
             publisher_admit(pub->publisher);
         }
     }
@@ -81,7 +101,13 @@ static void on_cancel(void *arg, void *publication)
 static void on_track(void *arg, void *publication, struct track *track)
 {
     struct publication *pub = publication;
-    stream_track(pub->stream, track);
+    char text[LIMITS_TEXT_MAX];
+    const struct track_params *p = track_params(track);
+    if (p->kind == TRACK_VIDEO && !limits_size_fits(&pub->limits, p->width, p->height, text)) {
+        close_publisher(pub, CODE_REJECTED, text);
+    } else {
+        stream_track(pub->stream, track);
+    }
 }
 
 static void on_packet(void *arg, void *publication, const struct packet *packet)
@@ -91,11 +117,16 @@ static void on_packet(void *arg, void *publication, const struct packet *packet)
     if (pub->closing) {
         return;
     }
+    char text[LIMITS_TEXT_MAX];
+    if (!rate_meter_add(&pub->rate, &pub->limits, packet->data.len, loop_now_ms(owner->loop),
+                        text)) {
+        close_publisher(pub, CODE_REJECTED, text);
+        return;
+    }
     struct figures *f = streams_figures(owner->streams);
     uint64_t listed = f->source.appeared;
     if (stream_packet(pub->stream, packet, clock_mono_ms()) != ERR_OK) {
-        pub->closing = true;
-        publisher_close(pub->publisher, "NetStream.Publish.Failed", stream_why(pub->stream));
+        close_publisher(pub, "NetStream.Publish.Failed", stream_why(pub->stream));
         return;
     }
     if (f->source.appeared != listed) {
@@ -114,7 +145,13 @@ static void on_end(void *arg, void *publication, const char *reason, int orderly
     log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"",
              stream_id(pub->stream), orderly, reason);
     stream_end(pub->stream, clock_mono_ms());
+    admission_end(pub->pass, reason);
     mem_free(pub);
+}
+
+enum err publication_is_free(void *streams, const struct publish_name *name, const char **ret_why)
+{
+    return streams_check(streams, name->id, ret_why);
 }
 
 const struct ingest_handler publication_handler = {
