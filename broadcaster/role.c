@@ -272,275 +272,277 @@ static enum err open_admission(struct broadcaster *b, const struct config *c)
     }
     enum err e = admission_create(&a, &b->admission);
     b->api.admission = b->admission;
-    static enum err parse_trusted_proxies(struct broadcaster * b, const struct config *c,
-                                          struct ingest_config *i)
-    {
-        char why[CIDR_WHY_MAX];
-        enum err e = cidr_list_parse(c->rtmp_trusted_proxies, &b->trusted_proxies, why);
-        if (e != ERR_OK) {
-            log_error("broadcaster", "config", "-rtmpTrustedProxies: %s", why);
-        } else if (c->rtmp_proxy_protocol && b->trusted_proxies.count == 0) {
-            log_error(
-                "broadcaster", "config",
-                "-rtmpProxyProtocol trusts nobody: name the proxies with -rtmpTrustedProxies");
-            e = ERR_NOENT;
-        } else if (c->rtmp_proxy_protocol) {
-            i->trusted_proxies = &b->trusted_proxies;
-        }
-        return e;
+    return e;
+}
+
+static enum err parse_trusted_proxies(struct broadcaster *b, const struct config *c,
+                                      struct ingest_config *i)
+{
+    char why[CIDR_WHY_MAX];
+    enum err e = cidr_list_parse(c->rtmp_trusted_proxies, &b->trusted_proxies, why);
+    if (e != ERR_OK) {
+        log_error("broadcaster", "config", "-rtmpTrustedProxies: %s", why);
+    } else if (c->rtmp_proxy_protocol && b->trusted_proxies.count == 0) {
+        log_error("broadcaster", "config",
+                  "-rtmpProxyProtocol trusts nobody: name the proxies with -rtmpTrustedProxies");
+        e = ERR_NOENT;
+    } else if (c->rtmp_proxy_protocol) {
+        i->trusted_proxies = &b->trusted_proxies;
     }
+    return e;
+}
 
-    static enum err open_ingest(struct broadcaster * b, const struct config *c)
-    {
-        struct ingest_config i = {
-            .max_connections = b->capacity.ingest,
-            .max_per_address = (int)c->connections_per_address,
-            .setup_timeout_ms = (int)c->setup_timeout_ms,
-            .idle_timeout_ms = (int)c->idle_timeout_ms,
-        };
-        enum err e = parse_addr("-rtmpAddr", c->rtmp_addr, "127.0.0.1", RTMP_PORT, &i.addr);
-        if (e == ERR_OK) {
-            e = parse_trusted_proxies(b, c, &i);
-        }
-        if (e != ERR_OK) {
-            return e;
-        }
-        b->publications = (struct publications){b->admission, b->streams, b->daemon->loop};
-        char text[ADDR_MAX];
-        addr_format(&i.addr, text);
-        const char *why = "";
-        e = ingest_create(b->daemon->loop, &i, &publication_handler, &b->publications, &b->ingest,
-                          &why);
-        if (e != ERR_OK) {
-            log_error("broadcaster", "cannot_listen",
-                      "RTMP on %s: %s; choose another one with -rtmpAddr", text, why);
-        } else {
-            log_info("broadcaster", "ingest", "Video Ingest Endpoint - rtmp://%s", text);
-        }
-        return e;
-    }
-
-    static enum err open_viewers(struct broadcaster * b, const struct config *c)
-    {
-        struct viewers_config v = {
-            .threads = VIEWER_THREADS,
-            .max_connections = b->capacity.viewers,
-            .max_per_address = b->capacity.viewers,
-            .idle_timeout_s = VIEWER_IDLE_S,
-        };
-        enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
-        if (e != ERR_OK) {
-            return e;
-        }
-        char text[ADDR_MAX];
-        addr_format(&v.addr, text);
-        const char *why = "";
-        e = viewers_create(&v, b->board, &b->viewers, &why);
-        if (e != ERR_OK) {
-            log_error("broadcaster", "cannot_listen",
-                      "HTTP on %s: %s; choose another one with -httpAddr", text, why);
-        } else {
-            log_info("broadcaster", "viewers", "HLS at http://%s/stream/ID.m3u8", text);
-        }
-        return e;
-    }
-
-    static void destroy(void *role)
-    {
-        struct broadcaster *b = role;
-        loop_timer_destroy(b->tick);
-        ingest_destroy(b->ingest);
-        admission_destroy(b->admission);
-        viewers_destroy(b->viewers);
-        streams_destroy(b->streams);
-        uplink_destroy(b->uplink);
-        jobs_destroy(b->jobs);
-        numbers_close(b->numbers);
-        board_destroy(b->board);
-        cidr_list_fini(&b->trusted_proxies);
-        mem_free(b);
-    }
-
-    static enum err create(struct daemon * d, const void *config, void **ret_role)
-    {
-        const struct config *c = config;
-        struct broadcaster *b = mem_alloc(sizeof *b);
-        b->daemon = d;
-        avlog_install();
-        measure_capacity(b);
-        b->board = board_create();
-        enum err e = open_streams(b, c);
-        if (e == ERR_OK) {
-            e = open_viewers(b, c);
-        }
-        if (e == ERR_OK) {
-            e = open_admission(b, c);
-        }
-        if (e == ERR_OK) {
-            e = open_ingest(b, c);
-        }
-        if (e != ERR_OK) {
-            destroy(b);
-            return e;
-        }
-        b->tick = loop_timer_create(d->loop, on_tick, b);
-        loop_timer_start(b->tick, TICK_MS, TICK_MS);
-        *ret_role = b;
-        return ERR_OK;
-    }
-
-    static void ingest_closed(void *arg)
-    {
-        struct broadcaster *b = arg;
-        b->ingest = NULL;
-        b->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
-    }
-
-    static void stop(void *role)
-    {
-        struct broadcaster *b = role;
-        ingest_close(b->ingest, ingest_closed, b);
-    }
-
-    static void reload(void *role)
-    {
-        struct broadcaster *b = role;
-        admission_reload(b->admission);
-    }
-
-    static int command(const struct daemon *d, const void *config)
-    {
-        const struct config *c = config;
-        return c->hash_key ? command_hash_key() : -1;
-    }
-
-    /* --- reports --- */
-
-    static void status(void *role, struct json *object)
-    {
-        struct broadcaster *b = role;
-        api_status(&b->api, object);
-        streams_status(b->streams, clock_mono_ms(), object);
-        if (b->uplink != NULL) {
-            uplink_status(b->uplink, object);
-        }
-        admission_status(b->admission, clock_mono_ms(), object);
-        struct jobs_counters j = jobs_counters(b->jobs);
-        struct json *jobs = json_new_object();
-        json_set_int(jobs, "opened", (int64_t)j.opened);
-        json_set_int(jobs, "reopened", (int64_t)j.reopened);
-        json_set_int(jobs, "done", (int64_t)j.done);
-        json_set_int(jobs, "failed", (int64_t)j.failed);
-        json_set_int(jobs, "given_up", (int64_t)j.given_up);
-        json_set(object, "jobs", jobs);
-        struct viewers_counters v = viewers_counters(b->viewers);
-        struct json *viewers = json_new_object();
-        json_set_int(viewers, "requests", (int64_t)v.requests);
-        json_set_int(viewers, "sent_bytes", (int64_t)v.sent_bytes);
-        json_set(object, "viewers", viewers);
-        if (b->ingest != NULL) {
-            struct ingest_counters i = ingest_counters(b->ingest);
-            struct json *ingest = json_new_object();
-            json_set_int(ingest, "connections", (int64_t)i.connections);
-            json_set_int(ingest, "publishers", (int64_t)i.publishers);
-            json_set_int(ingest, "refused", (int64_t)i.refused);
-            json_set_int(ingest, "protocol_errors", (int64_t)i.protocol_errors);
-            json_set_int(ingest, "timeouts", (int64_t)i.timeouts);
-            json_set_int(ingest, "over_limit", (int64_t)i.over_limit);
-            json_set(object, "ingest", ingest);
-        }
-    }
-
-    static void sentence(void *role, char *text, size_t size)
-    {
-        const struct broadcaster *b = role;
-        const char *rungs = b->uplink == NULL             ? "no orchestrator, the source only"
-                            : uplink_connected(b->uplink) ? "orchestrator connected"
-                                                          : "orchestrator away, the source only";
-        snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
-    }
-
-    static void job_metrics(const struct jobs *jobs, struct metrics *m)
-    {
-        struct jobs_counters j = jobs_counters(jobs);
-        metrics_one(m, METRIC_COUNTER, "livepeer_segment_source_emerged_total",
-                    "Segments offered for transcoding.", (double)j.opened);
-        metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_total",
-                    "Segments whose rungs all came.", (double)j.done);
-        metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_all_appeared_total",
-                    "Segments whose rungs were all listed.", (double)j.done);
-        const char *name = "livepeer_segment_transcode_failed_total";
-        metrics_family(m, name, METRIC_COUNTER, "Segments with a rung that was lost.");
-        for (int i = 0; i < JOBS_FAILURES_; i++) {
-            const char *code = jobs_failure_code((enum jobs_failure)i);
-            metrics_sample(m, name, (const char *const[]){"error_code", code, NULL},
-                           (double)j.given_up_by[i]);
-        }
-        metrics_one(m, METRIC_GAUGE, "livepeer_success_rate",
-                    "Part of the last segments whose rungs all came, averaged over the streams.",
-                    jobs_success_rate(jobs));
-        metrics_one(m, METRIC_COUNTER, "sbe_jobs_reopened_total",
-                    "Segments offered again after a loss.", (double)j.reopened);
-        metrics_one(m, METRIC_COUNTER, "sbe_jobs_bad_answers_total",
-                    "Results that did not fit their segment.", (double)j.refused_units);
-    }
-
-    static void metrics(void *role, struct metrics *m)
-    {
-        struct broadcaster *b = role;
-        streams_metrics(b->streams, m);
-        if (b->uplink != NULL) {
-            uplink_metrics(b->uplink, m);
-        }
-        job_metrics(b->jobs, m);
-        admission_metrics(b->admission, clock_mono_ms(), m);
-        struct viewers_counters v = viewers_counters(b->viewers);
-        metrics_one(m, METRIC_COUNTER, "sbe_http_requests_total", "Requests of viewers.",
-                    (double)v.requests);
-        metrics_one(m, METRIC_COUNTER, "sbe_http_sent_bytes_total", "Bytes sent to viewers.",
-                    (double)v.sent_bytes);
-        metrics_one(m, METRIC_GAUGE, "sbe_http_connections", "Connections of viewers.",
-                    (double)v.connections);
-        if (b->ingest != NULL) {
-            struct ingest_counters i = ingest_counters(b->ingest);
-            metrics_one(m, METRIC_COUNTER, "sbe_ingest_bytes_total",
-                        "Bytes received from publishers.", (double)i.received_bytes);
-            metrics_one(m, METRIC_COUNTER, "sbe_ingest_refused_total", "Publishers refused.",
-                        (double)i.refused);
-            metrics_one(m, METRIC_COUNTER, "sbe_ingest_protocol_errors_total",
-                        "Connections that broke the protocol.", (double)i.protocol_errors);
-            metrics_one(m, METRIC_COUNTER, "sbe_ingest_timeouts_total",
-                        "Connections that took too long.", (double)i.timeouts);
-        }
-    }
-
-    /* The recipe of README.md. */
-    static const struct option_sample samples[] = {
-        {"rtmpAddr", "0.0.0.0:1935"},
-        {"httpAddr", "0.0.0.0:8935"},
-        {"orchAddr", "127.0.0.1:8936"},
-        {"transcodingOptions", "P144p30fps16x9"},
-        {"currentManifest", "true"},
-        {"cliAddr", "127.0.0.1:7935"},
-        {NULL, NULL},
+static enum err open_ingest(struct broadcaster *b, const struct config *c)
+{
+    struct ingest_config i = {
+        .max_connections = b->capacity.ingest,
+        .max_per_address = (int)c->connections_per_address,
+        .setup_timeout_ms = (int)c->setup_timeout_ms,
+        .idle_timeout_ms = (int)c->idle_timeout_ms,
     };
+    enum err e = parse_addr("-rtmpAddr", c->rtmp_addr, "127.0.0.1", RTMP_PORT, &i.addr);
+    if (e == ERR_OK) {
+        e = parse_trusted_proxies(b, c, &i);
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    b->publications = (struct publications){b->admission, b->streams, b->daemon->loop};
+    char text[ADDR_MAX];
+    addr_format(&i.addr, text);
+    const char *why = "";
+    e = ingest_create(b->daemon->loop, &i, &publication_handler, &b->publications, &b->ingest,
+                      &why);
+    if (e != ERR_OK) {
+        log_error("broadcaster", "cannot_listen",
+                  "RTMP on %s: %s; choose another one with -rtmpAddr", text, why);
+    } else {
+        log_info("broadcaster", "ingest", "Video Ingest Endpoint - rtmp://%s", text);
+    }
+    return e;
+}
 
-    const struct role broadcaster_role = {
-        .name = "broadcaster",
-        .node_type = "bctr",
-        .default_cli_addr_port = "7935",
-        .options = options,
-        .n_options = sizeof options / sizeof options[0],
-        .config_size = sizeof(struct config),
-        .samples = samples,
-        .command = command,
-        .create = create,
-        .stop = stop,
-        .destroy = destroy,
-        .reload = reload,
-        .status = status,
-        .metrics = metrics,
-        .routes = api_routes,
-        .n_routes = API_ROUTES,
-        .sentence = sentence,
+static enum err open_viewers(struct broadcaster *b, const struct config *c)
+{
+    struct viewers_config v = {
+        .threads = VIEWER_THREADS,
+        .max_connections = b->capacity.viewers,
+        .max_per_address = b->capacity.viewers,
+        .idle_timeout_s = VIEWER_IDLE_S,
     };
+    enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
+    if (e != ERR_OK) {
+        return e;
+    }
+    char text[ADDR_MAX];
+    addr_format(&v.addr, text);
+    const char *why = "";
+    e = viewers_create(&v, b->board, &b->viewers, &why);
+    if (e != ERR_OK) {
+        log_error("broadcaster", "cannot_listen",
+                  "HTTP on %s: %s; choose another one with -httpAddr", text, why);
+    } else {
+        log_info("broadcaster", "viewers", "HLS at http://%s/stream/ID.m3u8", text);
+    }
+    return e;
+}
+
+static void destroy(void *role)
+{
+    struct broadcaster *b = role;
+    loop_timer_destroy(b->tick);
+    ingest_destroy(b->ingest);
+    admission_destroy(b->admission);
+    viewers_destroy(b->viewers);
+    streams_destroy(b->streams);
+    uplink_destroy(b->uplink);
+    jobs_destroy(b->jobs);
+    numbers_close(b->numbers);
+    board_destroy(b->board);
+    cidr_list_fini(&b->trusted_proxies);
+    mem_free(b);
+}
+
+static enum err create(struct daemon *d, const void *config, void **ret_role)
+{
+    const struct config *c = config;
+    struct broadcaster *b = mem_alloc(sizeof *b);
+    b->daemon = d;
+    avlog_install();
+    measure_capacity(b);
+    b->board = board_create();
+    enum err e = open_streams(b, c);
+    if (e == ERR_OK) {
+        e = open_viewers(b, c);
+    }
+    if (e == ERR_OK) {
+        e = open_admission(b, c);
+    }
+    if (e == ERR_OK) {
+        e = open_ingest(b, c);
+    }
+    if (e != ERR_OK) {
+        destroy(b);
+        return e;
+    }
+    b->tick = loop_timer_create(d->loop, on_tick, b);
+    loop_timer_start(b->tick, TICK_MS, TICK_MS);
+    *ret_role = b;
+    return ERR_OK;
+}
+
+static void ingest_closed(void *arg)
+{
+    struct broadcaster *b = arg;
+    b->ingest = NULL;
+    b->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
+}
+
+static void stop(void *role)
+{
+    struct broadcaster *b = role;
+    ingest_close(b->ingest, ingest_closed, b);
+}
+
+static void reload(void *role)
+{
+    struct broadcaster *b = role;
+    admission_reload(b->admission);
+}
+
+static int command(const struct daemon *d, const void *config)
+{
+    const struct config *c = config;
+    return c->hash_key ? command_hash_key() : -1;
+}
+
+/* --- reports --- */
+
+static void status(void *role, struct json *object)
+{
+    struct broadcaster *b = role;
+    api_status(&b->api, object);
+    streams_status(b->streams, clock_mono_ms(), object);
+    if (b->uplink != NULL) {
+        uplink_status(b->uplink, object);
+    }
+    admission_status(b->admission, clock_mono_ms(), object);
+    struct jobs_counters j = jobs_counters(b->jobs);
+    struct json *jobs = json_new_object();
+    json_set_int(jobs, "opened", (int64_t)j.opened);
+    json_set_int(jobs, "reopened", (int64_t)j.reopened);
+    json_set_int(jobs, "done", (int64_t)j.done);
+    json_set_int(jobs, "failed", (int64_t)j.failed);
+    json_set_int(jobs, "given_up", (int64_t)j.given_up);
+    json_set(object, "jobs", jobs);
+    struct viewers_counters v = viewers_counters(b->viewers);
+    struct json *viewers = json_new_object();
+    json_set_int(viewers, "requests", (int64_t)v.requests);
+    json_set_int(viewers, "sent_bytes", (int64_t)v.sent_bytes);
+    json_set(object, "viewers", viewers);
+    if (b->ingest != NULL) {
+        struct ingest_counters i = ingest_counters(b->ingest);
+        struct json *ingest = json_new_object();
+        json_set_int(ingest, "connections", (int64_t)i.connections);
+        json_set_int(ingest, "publishers", (int64_t)i.publishers);
+        json_set_int(ingest, "refused", (int64_t)i.refused);
+        json_set_int(ingest, "protocol_errors", (int64_t)i.protocol_errors);
+        json_set_int(ingest, "timeouts", (int64_t)i.timeouts);
+        json_set_int(ingest, "over_limit", (int64_t)i.over_limit);
+        json_set(object, "ingest", ingest);
+    }
+}
+
+static void sentence(void *role, char *text, size_t size)
+{
+    const struct broadcaster *b = role;
+    const char *rungs = b->uplink == NULL             ? "no orchestrator, the source only"
+                        : uplink_connected(b->uplink) ? "orchestrator connected"
+                                                      : "orchestrator away, the source only";
+    snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
+}
+
+static void job_metrics(const struct jobs *jobs, struct metrics *m)
+{
+    struct jobs_counters j = jobs_counters(jobs);
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_source_emerged_total",
+                "Segments offered for transcoding.", (double)j.opened);
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_total",
+                "Segments whose rungs all came.", (double)j.done);
+    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_all_appeared_total",
+                "Segments whose rungs were all listed.", (double)j.done);
+    const char *name = "livepeer_segment_transcode_failed_total";
+    metrics_family(m, name, METRIC_COUNTER, "Segments with a rung that was lost.");
+    for (int i = 0; i < JOBS_FAILURES_; i++) {
+        const char *code = jobs_failure_code((enum jobs_failure)i);
+        metrics_sample(m, name, (const char *const[]){"error_code", code, NULL},
+                       (double)j.given_up_by[i]);
+    }
+    metrics_one(m, METRIC_GAUGE, "livepeer_success_rate",
+                "Part of the last segments whose rungs all came, averaged over the streams.",
+                jobs_success_rate(jobs));
+    metrics_one(m, METRIC_COUNTER, "sbe_jobs_reopened_total",
+                "Segments offered again after a loss.", (double)j.reopened);
+    metrics_one(m, METRIC_COUNTER, "sbe_jobs_bad_answers_total",
+                "Results that did not fit their segment.", (double)j.refused_units);
+}
+
+static void metrics(void *role, struct metrics *m)
+{
+    struct broadcaster *b = role;
+    streams_metrics(b->streams, m);
+    if (b->uplink != NULL) {
+        uplink_metrics(b->uplink, m);
+    }
+    job_metrics(b->jobs, m);
+    admission_metrics(b->admission, clock_mono_ms(), m);
+    struct viewers_counters v = viewers_counters(b->viewers);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_requests_total", "Requests of viewers.",
+                (double)v.requests);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_sent_bytes_total", "Bytes sent to viewers.",
+                (double)v.sent_bytes);
+    metrics_one(m, METRIC_GAUGE, "sbe_http_connections", "Connections of viewers.",
+                (double)v.connections);
+    if (b->ingest != NULL) {
+        struct ingest_counters i = ingest_counters(b->ingest);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_bytes_total", "Bytes received from publishers.",
+                    (double)i.received_bytes);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_refused_total", "Publishers refused.",
+                    (double)i.refused);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_protocol_errors_total",
+                    "Connections that broke the protocol.", (double)i.protocol_errors);
+        metrics_one(m, METRIC_COUNTER, "sbe_ingest_timeouts_total",
+                    "Connections that took too long.", (double)i.timeouts);
+    }
+}
+
+/* The recipe of README.md. */
+static const struct option_sample samples[] = {
+    {"rtmpAddr", "0.0.0.0:1935"},
+    {"httpAddr", "0.0.0.0:8935"},
+    {"orchAddr", "127.0.0.1:8936"},
+    {"transcodingOptions", "P144p30fps16x9"},
+    {"currentManifest", "true"},
+    {"cliAddr", "127.0.0.1:7935"},
+    {NULL, NULL},
+};
+
+const struct role broadcaster_role = {
+    .name = "broadcaster",
+    .node_type = "bctr",
+    .default_cli_addr_port = "7935",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .config_size = sizeof(struct config),
+    .samples = samples,
+    .command = command,
+    .create = create,
+    .stop = stop,
+    .destroy = destroy,
+    .reload = reload,
+    .status = status,
+    .metrics = metrics,
+    .routes = api_routes,
+    .n_routes = API_ROUTES,
+    .sentence = sentence,
+};
