@@ -1,5 +1,6 @@
 #include "run/config_tree.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,7 @@ static enum err add_node(struct walk *w, enum config_kind kind, struct config_no
 {
     struct config_node *parent = w->depth > 0 ? w->open[w->depth - 1] : NULL;
     if (parent != NULL && parent->kind == CONFIG_MAP) {
+        assert(parent->last != NULL); /* its key was there */
         *ret_node = parent->last;
         (*ret_node)->kind = kind;
         return ERR_OK;
@@ -181,12 +183,13 @@ static enum err take_key(struct walk *w)
                      config_shown(before->key, space), before->line);
     }
     map->kind = CONFIG_LIST; /* for add_node: a new node at its end */
-    struct config_node *n;
+    struct config_node *n = NULL;
     e = add_node(w, CONFIG_TEXT, &n);
     map->kind = CONFIG_MAP;
     if (e != ERR_OK) {
         return e;
     }
+    assert(n != NULL);
     n->key = copy_scalar(&w->event);
     return n->key != NULL ? next(w) : no_memory(w);
 }
@@ -207,6 +210,7 @@ static enum err take_value(struct walk *w, struct config_node **ret_node)
     if (e != ERR_OK) {
         return e;
     }
+    assert(*ret_node != NULL);
     if (kind != CONFIG_TEXT) {
         w->open[w->depth++] = *ret_node;
         return ERR_OK;
@@ -219,7 +223,7 @@ static enum err take_value(struct walk *w, struct config_node **ret_node)
 /* From the root's first event to its last. */
 static enum err take_root(struct walk *w, struct config_node **ret_root)
 {
-    struct config_node *n;
+    struct config_node *n = NULL;
     enum err e = take_value(w, ret_root);
     while (e == ERR_OK && w->depth > 0) {
         e = next(w);
