@@ -20,19 +20,21 @@ struct rung_figures {
 
 struct figures {
     uint64_t streams_created, streams_started, streams_ended, streams_refused;
+    uint64_t take_overs, fights;    /* feed.h */
     struct repair_counters repairs; /* of streams that are no more */
     struct histogram listed_delay;  /* from the packet that ends a segment to its listing */
     struct rung_figures source;
     struct rung_figures rungs[FIGURES_RUNGS_MAX]; /* in the order of profile_all */
+    struct rung_figures custom;                   /* all that have other names, together */
 };
 
 void figures_init(struct figures *f);
 
-/* The rung's own; p is one of profile_all. */
+/* The rung's own, by its name; what is not one of profile_all shares one. */
 struct rung_figures *figures_rung(struct figures *f, const struct profile *p);
 
 /* Writes them; the rungs that have been used, and those of this ladder. */
-void figures_metrics(const struct figures *f, const struct profile *const *ladder, size_t n,
+void figures_metrics(const struct figures *f, const struct profile *ladder, size_t n,
                      struct metrics *m);
 
 #endif

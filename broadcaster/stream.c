@@ -188,7 +188,31 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
     return e == ERR_OK ? ERR_OK : stream_no_memory(st);
 }
 
-/* Further tracks have no rendition yet; they are shown in the status. */
+/* Beside the first one of its kind. */
+static void add_other_track(struct stream *st, struct track *track)
+{
+    if (track_params(track)->kind == TRACK_VIDEO) {
+        sides_track(st->sides, track);
+    } else {
+        log_warn("stream", "sound_left_out",
+                 "stream=%s track=%u: one sound track is served; send what is to be heard as the "
+                 "first",
+                 st->id, track_params(track)->index);
+    }
+}
+
+static void add_other_packet(struct stream *st, const struct packet *p)
+{
+    size_t held = st->video_packets.bytes + st->audio_packets.bytes + sides_bytes(st->sides);
+    st->received_bytes += p->data.len;
+    if (p->kind == TRACK_VIDEO) {
+        sides_packet(st->sides, p, held < STREAM_SEGMENT_MAX ? STREAM_SEGMENT_MAX - held : 0);
+    } else {
+        st->further_dropped++;
+    }
+}
+
+/* What the publisher announces is shown in the status. */
 static void note_track(struct stream *st, struct track *track)
 {
     const struct track_params *t = track_params(track);
@@ -200,6 +224,7 @@ void stream_track(struct stream *st, struct track *track)
 {
     note_track(st, track);
     if (track_params(track)->index > 0) {
+        add_other_track(st, track);
         return;
     }
     bool audio = track_params(track)->kind == TRACK_AUDIO;
@@ -233,8 +258,8 @@ static void look(struct stream *st, int64_t now_ms)
 
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms)
 {
-    if (p->index > 0) {
-        st->further_dropped++;
+    if (p->index != 0) {
+        add_other_packet(st, p);
         return ERR_OK;
     }
     struct packet mended = *p;
@@ -250,6 +275,7 @@ enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms
         return v.drop ? ERR_OK : stream_on_sound(st, &mended, now_ms);
     }
     st->video_count++;
+    sides_follow(st->sides, p, &mended);
     if (v.jumped && st->begun && (p->flags & PACKET_KEY) != 0) {
         st->discontinuity = true; /* another encoder, or this one anew */
     }
@@ -288,6 +314,7 @@ void stream_end(struct stream *st, int64_t now_ms)
     if (st->open) {
         segment_end(st, final_duration(st), now_ms);
     }
+    sides_end(st->sides);
     cutter_init(&st->cutter);
     preroll_fini(&st->preroll);
     packets_fini(&st->pending);

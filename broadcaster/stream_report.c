@@ -109,12 +109,16 @@ static struct json *describe(const struct stream *st, int64_t now_ms)
     json_set_int(j, "received_bytes", (int64_t)st->received_bytes);
     json_set_int(j, "undecodable_dropped", (int64_t)st->undecodable_dropped);
     json_set_int(j, "sound_dropped", (int64_t)st->sound_dropped);
-    json_set_int(j, "further_tracks_dropped", (int64_t)st->further_dropped);
+    json_set_int(j, "further_tracks_dropped",
+                 (int64_t)(st->further_dropped + sides_dropped(st->sides)));
     json_set(j, "tracks", describe_all_tracks(st));
     json_set(j, "repairs", describe_repairs(&st->repair));
     json_set(j, "warnings", describe_warnings(&st->advice));
     struct json *rungs = json_new_array();
     json_append(rungs, describe_rendition(st, st->source));
+    for (size_t i = 0; sides_rendition(st->sides, i) != NULL; i++) {
+        json_append(rungs, describe_rendition(st, sides_rendition(st->sides, i)));
+    }
     for (size_t i = 0; i < st->ladder.n; i++) {
         json_append(rungs, describe_rendition(st, st->rungs[i]));
     }
@@ -261,6 +265,9 @@ void streams_metrics(const struct streams *s, struct metrics *m)
         const struct stream *st = LIST_ITEM(n, struct stream, node);
         repair_counters_add(&repairs, &st->repair.counters);
         bytes += rendition_bytes(st->source);
+        for (size_t i = 0; sides_rendition(st->sides, i) != NULL; i++) {
+            bytes += rendition_bytes(sides_rendition(st->sides, i));
+        }
         for (size_t i = 0; i < st->ladder.n; i++) {
             int64_t lag = lag_segments(st, st->rungs[i]);
             largest_lag = lag > largest_lag ? lag : largest_lag;

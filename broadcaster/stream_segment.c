@@ -18,7 +18,7 @@ enum err stream_no_memory(struct stream *st)
 bool segment_is_full(const struct stream *st, size_t bytes)
 {
     const struct packets *video = &st->video_packets, *audio = &st->audio_packets;
-    return video->bytes + audio->bytes + bytes > STREAM_SEGMENT_MAX ||
+    return video->bytes + audio->bytes + sides_bytes(st->sides) + bytes > STREAM_SEGMENT_MAX ||
            video->count + audio->count >= STREAM_SEGMENT_PACKETS_MAX;
 }
 
@@ -58,6 +58,7 @@ void segment_end(struct stream *st, int64_t duration, int64_t now_ms)
     st->begun = true;
     rendition_expect(st->source, st->info.msn);
     rendition_settle(st->source, seg);
+    sides_close(st->sides, seg);
     if (st->video != NULL) {
         jobs_segment_close(st->jobs, seg, now_ms);
     } else {
@@ -67,7 +68,7 @@ void segment_end(struct stream *st, int64_t duration, int64_t now_ms)
               st->info.msn, duration, segment_bytes(seg));
     segment_unref(seg);
     if (rendition_count(st->source) == 1) {
-        streams_update_current(st->owner);
+        streams_first_segment(st);
     }
 }
 
@@ -169,6 +170,8 @@ static enum err open_segment(struct stream *st, const struct begin *b)
     st->discontinuity = false;
     st->open = true;
     numbers_used(st->owner->config.numbers, st->info.msn);
+    streams_start_ladder(st);
+    sides_open(st->sides, st->info.msn, st->info.start);
     if (st->video != NULL) {
         jobs_segment_open(st->jobs, st->info.msn, st->video);
     }

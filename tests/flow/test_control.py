@@ -27,6 +27,7 @@ def ask(role, method, path, body=None, headers=None, **query):
 def setting(path):
     """Parameters with which a path that changes something can be asked."""
     return {"/setLogLevel": {"loglevel": 99}, "/setMaxSessions": {"maxSessions": 10},
+            "/clearBans": {"address": "192.0.2.1"},
             "/setBroadcastConfig": {"transcodingOptions": RUNG}}[path]
 
 
@@ -98,7 +99,7 @@ class Running(TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe(broadcaster_flags=["-reconnectGraceMs", 300, "-lingerMs", 300]).start()
+        cls.recipe = Recipe(broadcaster_flags=["-reconnectGrace", "300ms", "-lingerMs", 300]).start()
         cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"))
         cls.recipe.wait_playlist(f"/stream/hello_world/{RUNG}.m3u8", 1)
         cls.broadcaster = cls.recipe.broadcaster

@@ -40,7 +40,7 @@ def gop(start_ms, pictures=30, size=500):
 class Hostile(TestCase):
     """One broadcaster for all, which is still the same at the end."""
 
-    flags = ["-setupTimeoutMs", "2000", "-idleTimeoutMs", "4000", "-reconnectGraceMs", "1000",
+    flags = ["-setupTimeoutMs", "2000", "-idleTimeoutMs", "4000", "-reconnectGrace", "1s",
              "-lingerMs", "1000"]
 
     @classmethod
