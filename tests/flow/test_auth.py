@@ -272,7 +272,7 @@ class Keys(Auth):
         text = (f"keys:\n  - {{key: {KEY}, id: movie, ladder: [P240p30fps16x9]}}\n"
                 f"  - hash: \"{self.hash(OTHER_KEY)}\"\n    id: second\n    ladder:\n"
                 "      - {name: own, width: 320, height: 180, bitrate: 300000}\n")
-        self.start("-keysFile", self.write(text), "-reconnectGraceMs", "500")
+        self.start("-keysFile", self.write(text), "-reconnectGrace", "500ms")
         with ffmpeg_publish(self.recipe.rtmp(f"live/{KEY}")):
             self.recipe.wait_playlist("/stream/movie/source.m3u8")
             self.assertEqual(self.rungs("movie"), ["source", "P240p30fps16x9"])
