@@ -337,6 +337,13 @@ bool rtmp_session_ask_reconnect(struct rtmp_session *s, const char *tc_url, cons
     return s->writer.err == ERR_OK;
 }
 
+void rtmp_session_ping(struct rtmp_session *s, uint32_t time)
+{
+    if (handshake_done(&s->handshake) && s->failed == ERR_OK && s->state != SESSION_CLOSED) {
+        message_put_user_control(&s->writer, USER_CONTROL_PING_REQUEST, time);
+    }
+}
+
 struct buf *rtmp_session_output(struct rtmp_session *s)
 {
     return &s->out;
