@@ -55,6 +55,8 @@ struct job_stream {
     struct list jobs;
     size_t n_jobs;
     uint64_t lost_in_a_row;
+    jobs_settled_fn *settled; /* NULL: nobody is told */
+    void *settled_arg;
     uint32_t history; /* of the last segments, the newest in bit 0: 1 = all rungs came */
     unsigned n_history;
 };
@@ -263,6 +265,9 @@ static void settle_rung(struct job_stream *s, struct job *job, size_t i, bool ga
             : segment_create(&info, rung->track, &rung->packets, segment_sound(job->source));
     rung->settled = true;
     rendition_settle(s->renditions[i], seg);
+    if (s->settled != NULL) {
+        s->settled(s->settled_arg, i, seg, gap ? &job->failure : NULL);
+    }
     segment_unref(seg);
 }
 
@@ -504,6 +509,17 @@ void jobs_stream_destroy(struct job_stream *s)
     }
     list_remove(&s->node);
     mem_free(s);
+}
+
+void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg)
+{
+    s->settled = fn;
+    s->settled_arg = arg;
+}
+
+bool jobs_connected(const struct jobs *j)
+{
+    return j->connected;
 }
 
 static struct job *open_job(struct job_stream *s)

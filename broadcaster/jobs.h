@@ -78,6 +78,14 @@ void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video);
 void jobs_packet(struct job_stream *s, const struct packet *p);
 
+/* Tells of each rung of each segment once, when it is settled: s is borrowed, a gap when *why says
+ * why it was lost, else why is NULL. From inside of other calls: fn may call nothing here. */
+typedef void jobs_settled_fn(void *arg, size_t rung, struct segment *s,
+                             const enum jobs_failure *why);
+void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg); /* NULL: nobody */
+
+bool jobs_connected(const struct jobs *j);
+
 /* The open segment is complete; source gives times, flags and sound to the rungs' segments. */
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms);
 

@@ -26,6 +26,8 @@ struct rendition {
     size_t n_kept;
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
+    bool size_told; /* by rendition_set_size */
+    int target_s;
     uint64_t last, count, gaps;
     struct rung_figures *figures; /* may be NULL */
 };
@@ -35,6 +37,7 @@ struct rendition *rendition_create(struct board *board, const char *stream_id, c
     struct rendition *r = mem_alloc(sizeof *r);
     r->board = board;
     snprintf(r->stream_id, sizeof r->stream_id, "%s", stream_id);
+    r->target_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
     snprintf(r->variant.name, sizeof r->variant.name, "%s", name);
     return r;
 }
@@ -79,7 +82,7 @@ static void publish(struct rendition *r)
         return;
     }
     struct window *w = window_create(r->kept, r->n_kept, listed(r));
-    w->target_duration_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
+    w->target_duration_s = r->target_s;
     w->discontinuity_sequence = r->discontinuities_left;
     w->show_discontinuity_sequence = r->discontinuities_left > 0;
     w->ended = r->ended && r->n_expected == 0; /* nothing may follow EXT-X-ENDLIST */
@@ -92,7 +95,7 @@ static void measure(struct rendition *r, const struct segment *s)
 {
     const struct segment_info *info = segment_info(s);
     const struct track *video = segment_video(s);
-    if (video != NULL) {
+    if (video != NULL && !r->size_told) {
         r->variant.width = track_params(video)->width;
         r->variant.height = track_params(video)->height;
     }
@@ -190,6 +193,18 @@ void rendition_settle(struct rendition *r, struct segment *s)
         }
     }
     assert(!"a segment that was not expected, or twice");
+}
+
+void rendition_set_target(struct rendition *r, int seconds)
+{
+    r->target_s = seconds > r->target_s ? seconds : r->target_s;
+}
+
+void rendition_set_size(struct rendition *r, int width, int height)
+{
+    r->size_told = true;
+    r->variant.width = width;
+    r->variant.height = height;
 }
 
 void rendition_set_ended(struct rendition *r, bool ended)

@@ -12,7 +12,10 @@
 
 struct viewers;
 
+struct push_http;
+
 struct viewers_config {
+    struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
     struct addr addr;    /* port 0: the system chooses one; host "::" takes IPv4 too */
     int threads;         /* at least 1 */
     int max_connections; /* of all threads together; further ones wait in the listen queue */
