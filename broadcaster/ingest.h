@@ -12,6 +12,7 @@
 #include "run/addr.h"
 #include "run/loop.h"
 
+struct cidr_list;
 struct ingest;
 struct publisher; /* one publishing connection; valid from on_publish until on_end returns */
 
@@ -44,6 +45,9 @@ struct ingest_config {
     int max_per_address;  /* not yet publishing, per peer address */
     int setup_timeout_ms; /* connect to publish; default 10000 */
     int idle_timeout_ms;  /* publishing but silent */
+    /* Who must tell by a PROXY header whose connection it is; borrowed for the ingest's life. NULL:
+     * nobody. */
+    const struct cidr_list *trusted_proxies;
 };
 
 struct ingest_counters {

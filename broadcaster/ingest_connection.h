@@ -12,6 +12,8 @@
 
 #define INGEST_READ_BYTES 65536 /* of one read; one buffer serves all connections of a loop */
 
+struct proxy_header;
+
 struct ingest {
     struct loop *loop;
     struct ingest_config config;
@@ -42,6 +44,7 @@ struct publisher {
     struct ingest *ingest;
     uv_tcp_t tcp;
     enum connection_phase phase;
+    struct proxy_header *proxy_header; /* NULL: none is awaited */
     struct rtmp_session *session;
     char peer[INET6_ADDRSTRLEN + 16]; /* "127.0.0.1:40112", "[::1]:40112" */
     unsigned char address[16];        /* IPv4 in its mapped form */
@@ -49,7 +52,8 @@ struct publisher {
     int64_t last_read_ms;
     int64_t paused_until_ms; /* 0: it is read from */
     bool feeding;
-    bool asked; /* the handler has not answered yet */
+    bool asked;     /* the handler has not answered yet */
+    bool described; /* its metadata is in the log */
     bool refused;
     bool admitted;
     void *publication; /* the handler's, while asked or admitted */

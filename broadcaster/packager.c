@@ -10,15 +10,17 @@
 #include "broadcaster/annexb.h"
 #include "broadcaster/avc.h"
 
-#define IO_BYTES       32768
-#define TS_PACKET      188
-#define TS_PID_PAT     0x0000
-#define TS_PID_SDT     0x0011
-#define TS_PID_PMT     0x1000
-#define TS_PID_VIDEO   0x0100
-#define TS_PID_AUDIO   0x0101
-#define TS_CLOCK_TICKS (INT64_C(1) << 33) /* PTS, DTS and PCR base wrap here */
-#define TABLE_PERIOD_S "1000000"          /* longer than any segment: tables stand once */
+#define IO_BYTES            32768
+#define TS_PACKET           188
+#define TS_PID_PAT          0x0000
+#define TS_PID_SDT          0x0011
+#define TS_PID_PMT          0x1000
+#define TS_PID_VIDEO        0x0100
+#define TS_PID_AUDIO        0x0101
+#define TS_OVERHEAD_DIVISOR 44                 /* 4 bytes of header on 184 */
+#define TS_OVERHEAD_PACKET  256                /* the PES header, and the last packet's stuffing */
+#define TS_CLOCK_TICKS      (INT64_C(1) << 33) /* PTS, DTS and PCR base wrap here */
+#define TABLE_PERIOD_S      "1000000"          /* longer than any segment: tables stand once */
 
 /* Audio frames share a PES packet as long as they lie within half of this: light rungs would
  * otherwise double in size. */
@@ -303,9 +305,23 @@ static enum err add_streams(struct muxer *m, const struct segment *s, bool with_
     return e;
 }
 
+/* Room for all of it at once: what grows by doubling is cleared, and copied, twice over. A guess
+ * that is too small costs only that. */
+static enum err reserve_out(struct muxer *m, const struct segment *s)
+{
+    const struct packets *video = segment_packets(s);
+    const struct packets *audio = audio_of(s);
+    size_t payload = video->bytes + audio->bytes;
+    size_t packets = video->count + audio->count;
+    size_t room = payload + payload / TS_OVERHEAD_DIVISOR + packets * TS_OVERHEAD_PACKET + IO_BYTES;
+    room = room < PACKAGER_BYTES_MAX ? room : PACKAGER_BYTES_MAX;
+    return buf_reserve(&m->out, room) != NULL ? ERR_OK : ERR_NOMEM;
+}
+
 static enum err finish(struct muxer *m, const struct segment *s, struct blob **ret_blob)
 {
-    enum err e = write_packets(m, s);
+    enum err e = reserve_out(m, s);
+    e = e == ERR_OK ? write_packets(m, s) : e;
     int code = av_write_trailer(m->format);
     if (e == ERR_OK) {
         e = m->write_error != ERR_OK ? m->write_error : err_of_av(code);
