@@ -249,8 +249,8 @@ static bool has_room(const struct push_stream *ps, const struct push_job *job, i
 /* The body may come. */
 static void let_in(struct push_stream *ps, struct push_job *job)
 {
-    job->number = job->request.numbered ? job->request.number
-                                        : push_sequence_free_number(&ps->sequence);
+    job->number =
+        job->request.numbered ? job->request.number : push_sequence_free_number(&ps->sequence);
     if (!push_sequence_upload(&ps->sequence, job->number)) {
         give(ps->owner, job, 503, NO_SESSIONS);
         return;
@@ -383,8 +383,8 @@ static void on_second_verdict(void *arg, const struct admission_verdict *v)
     struct push_stream *ps = job->stream;
     char text[PUSH_TEXT_MAX];
     job->ask = NULL;
-    bool other = v->err == ERR_OK &&
-                 (ps->state != READY || strcmp(v->name.id, stream_id(ps->stream)) != 0);
+    bool other =
+        v->err == ERR_OK && (ps->state != READY || strcmp(v->name.id, stream_id(ps->stream)) != 0);
     if (v->err == ERR_OK && !other) {
         job->admitted = true;
         if (has_room(ps, job, clock_mono_ms())) {

@@ -17,7 +17,7 @@
 #include "run/metrics.h"
 
 #define PUSH_STREAMS_MAX 1024
-#define PUSH_AT_ONCE     8    /* requests of one stream that are not answered; further ones are held */
+#define PUSH_AT_ONCE     8 /* requests of one stream that are not answered; further ones are held */
 #define PUSH_HOLD_MS     2000 /* so long at most: the source does not wait for its rungs */
 #define PUSH_URL_MAX     2560
 
@@ -28,9 +28,9 @@ enum push_stage {
 };
 
 struct push_answer {
-    int status;                /* 0: send the body */
-    char text[PUSH_TEXT_MAX];  /* without a line end; "": no body */
-    bool parts;                /* multipart/mixed, of these: */
+    int status;               /* 0: send the body */
+    char text[PUSH_TEXT_MAX]; /* without a line end; "": no body */
+    bool parts;               /* multipart/mixed, of these: */
     size_t n;
     struct segment *segments[PROFILE_LADDER_MAX]; /* a reference each */
     char names[PROFILE_LADDER_MAX][RENDITION_NAME_MAX + 1];

@@ -201,10 +201,10 @@ static struct push_format format_of(const AVCodecParameters *p)
     const AVPixFmtDescriptor *desc = av_pix_fmt_desc_get(p->format);
     if (desc != NULL) {
         f.depth = desc->comp[0].depth;
-        f.chroma = desc->nb_components < 3  ? 0
-                   : !desc->log2_chroma_w   ? 3
-                   : !desc->log2_chroma_h   ? 2
-                                            : 1;
+        f.chroma = desc->nb_components < 3 ? 0
+                   : !desc->log2_chroma_w  ? 3
+                   : !desc->log2_chroma_h  ? 2
+                                           : 1;
     }
     return f;
 }
@@ -216,9 +216,14 @@ static enum err put_vp9_config(struct demuxer *d, const AVCodecParameters *p)
     uint8_t profile = p->profile > 0 && p->profile < 4 ? (uint8_t)p->profile : 0;
     uint8_t chroma = f.chroma == 3 ? 3 : f.chroma == 2 ? 2 : 1;
     const uint8_t record[] = {
-        profile, level,
+        profile,
+        level,
         (uint8_t)(f.depth << 4 | chroma << 1 | (p->color_range == AVCOL_RANGE_JPEG)),
-        (uint8_t)p->color_primaries, (uint8_t)p->color_trc, (uint8_t)p->color_space, 0, 0,
+        (uint8_t)p->color_primaries,
+        (uint8_t)p->color_trc,
+        (uint8_t)p->color_space,
+        0,
+        0,
     };
     return buf_put(&d->config, span_of(record, sizeof record));
 }
@@ -263,8 +268,8 @@ static enum err make_video(struct demuxer *d)
         p->height > AVC_SIDE_MAX) {
         return fail(d, ERR_PROTO, "its video cannot be decoded: parameter sets are missing");
     }
-    AVRational sar = st->sample_aspect_ratio.num > 0 ? st->sample_aspect_ratio
-                                                     : p->sample_aspect_ratio;
+    AVRational sar =
+        st->sample_aspect_ratio.num > 0 ? st->sample_aspect_ratio : p->sample_aspect_ratio;
     struct track_params t = {
         .kind = TRACK_VIDEO,
         .codec = d->video_codec,
@@ -303,8 +308,8 @@ static enum err open_audio(struct demuxer *d)
     if (d->adts) {
         return ERR_OK;
     }
-    bool needs = d->audio_codec == CODEC_AAC || d->audio_codec == CODEC_OPUS ||
-                 d->audio_codec == CODEC_FLAC;
+    bool needs =
+        d->audio_codec == CODEC_AAC || d->audio_codec == CODEC_OPUS || d->audio_codec == CODEC_FLAC;
     bool bad = (needs && extra.len == 0) || rate < 1 || channels < 1 || extra.len > CONFIG_MAX;
     if (!bad && d->audio_codec == CODEC_AAC) {
         bad = asc_parse(extra, &asc) != ERR_OK;
@@ -384,8 +389,7 @@ static enum err on_video(struct demuxer *d, struct span data)
     struct packet p = {.kind = TRACK_VIDEO};
     if (d->byte_stream) {
         buf_clear(&d->unit);
-        enum err e =
-            push_put_unit(&d->unit, data, d->video_codec == CODEC_HEVC, &d->sets);
+        enum err e = push_put_unit(&d->unit, data, d->video_codec == CODEC_HEVC, &d->sets);
         if (e == ERR_NOENT) {
             return ERR_OK;
         }
@@ -394,8 +398,7 @@ static enum err on_video(struct demuxer *d, struct span data)
         }
         data = buf_span(&d->unit);
     }
-    if (data.len == 0 ||
-        !set_times(&p, d->packet, d->format->streams[d->video]->time_base, to)) {
+    if (data.len == 0 || !set_times(&p, d->packet, d->format->streams[d->video]->time_base, to)) {
         return ERR_OK;
     }
     p.flags = is_key(d, data) ? PACKET_KEY : 0;
@@ -431,13 +434,12 @@ static enum err on_audio(struct demuxer *d, struct span data)
             return e == ERR_NOENT ? ERR_OK : e;
         }
     }
-    if (data.len == 0 ||
-        !set_times(&p, d->packet, d->format->streams[d->audio]->time_base, to)) {
+    if (data.len == 0 || !set_times(&p, d->packet, d->format->streams[d->audio]->time_base, to)) {
         return ERR_OK;
     }
     if (d->audio_codec == CODEC_AAC) {
-        p.duration = (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S /
-                     track_params(d->media->audio)->sample_rate;
+        p.duration =
+            (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S / track_params(d->media->audio)->sample_rate;
     }
     return add(d, to, &p, data);
 }

@@ -11,17 +11,17 @@
 #include "base/span.h"
 #include "broadcaster/push_media.h"
 
-#define PUSH_BODY_MAX         (64u * 1024 * 1024)  /* bytes of one pushed file */
-#define PUSH_PACKETS_MAX      40000                /* of both kinds */
-#define PUSH_DURATION_TICKS   (300 * TICKS_PER_S)  /* longest file */
-#define PUSH_DEMUX_MS         5000                 /* of wall clock */
-#define PUSH_LIBRARY_ALLOC    (256u * 1024 * 1024) /* one allocation of libavformat */
-#define PUSH_DEMUX_STREAMS    16
-#define PUSH_DEMUX_WHY_MAX    160
+#define PUSH_BODY_MAX       (64u * 1024 * 1024)  /* bytes of one pushed file */
+#define PUSH_PACKETS_MAX    40000                /* of both kinds */
+#define PUSH_DURATION_TICKS (300 * TICKS_PER_S)  /* longest file */
+#define PUSH_DEMUX_MS       5000                 /* of wall clock */
+#define PUSH_LIBRARY_ALLOC  (256u * 1024 * 1024) /* one allocation of libavformat */
+#define PUSH_DEMUX_STREAMS  16
+#define PUSH_DEMUX_WHY_MAX  160
 
 struct push_demux_options {
-    bool mp4;            /* or MPEG-TS: it must be what its name says */
-    int64_t told_ticks;  /* duration of a file that does not say its own */
+    bool mp4;                  /* or MPEG-TS: it must be what its name says */
+    int64_t told_ticks;        /* duration of a file that does not say its own */
     const atomic_bool *cancel; /* true: give up; may be NULL */
 };
 

@@ -19,11 +19,11 @@
 #define NOT_FOUND  "404 page not found"
 
 enum phase {
-    REFUSED,   /* the answer is known; what comes of the body is swallowed */
-    ASKED,     /* suspended: may it send the body? */
-    ADMITTED,  /* it may; the loop remembers it from here on */
+    REFUSED,  /* the answer is known; what comes of the body is swallowed */
+    ASKED,    /* suspended: may it send the body? */
+    ADMITTED, /* it may; the loop remembers it from here on */
     UPLOADING,
-    READING,   /* suspended: the body is read, or waits for its turn and its rungs */
+    READING, /* suspended: the body is read, or waits for its turn and its rungs */
 };
 
 struct push_http {
@@ -38,7 +38,7 @@ struct push_http {
 };
 
 struct held {
-    struct push_job job; /* first */
+    struct push_job job;   /* first */
     struct list suspended; /* of push_http.held */
     struct list work;
     struct push_http *http; /* NULL: push is switched off */
@@ -46,7 +46,7 @@ struct held {
     struct watched *watched;
     enum phase phase;
     char target[PUSH_TARGET_MAX]; /* with the query */
-    bool head; /* the library has not gone on behind the head yet */
+    bool head;                    /* the library has not gone on behind the head yet */
     struct buf body;
     size_t counted; /* of body, in http->body_bytes */
     size_t swallowed;
@@ -291,8 +291,7 @@ static void read_head(struct held *r, const struct push_call *call)
     push_request_parse(&h, &r->job.request);
     read_peer(r);
     const char *host = header(call, MHD_HTTP_HEADER_HOST);
-    snprintf(r->job.url, sizeof r->job.url, "http://%s%s", host != NULL ? host : "",
-             r->target);
+    snprintf(r->job.url, sizeof r->job.url, "http://%s%s", host != NULL ? host : "", r->target);
     if (r->job.request.status != 0) {
         refuse(r, r->job.request.status, r->job.request.text);
     } else if (too_large(call)) {
@@ -391,10 +390,13 @@ static enum MHD_Result begin(struct push_http *h, const struct push_call *call)
     *call->context = r;
     read_head(r, call);
     r->head = true;
-    if (r->phase != REFUSED && !hand_over(r, ASKED)) {
+    if (r->phase != REFUSED) {
+        if (hand_over(r, ASKED)) {
+            return MHD_YES; /* from here on it is the loop's */
+        }
         refuse(r, 503, STOPPING);
     }
-    return r->phase == REFUSED ? after_head(r, call) : MHD_YES;
+    return after_head(r, call);
 }
 
 static void collect(struct held *r, struct span bytes)
@@ -436,11 +438,13 @@ static enum MHD_Result go_on(struct held *r, const struct push_call *call)
         *call->upload_size = 0;
         return MHD_YES;
     }
-    if (!refused && !hand_over(r, READING)) {
+    if (!refused) {
+        if (hand_over(r, READING)) {
+            return MHD_YES;
+        }
         refuse(r, 503, STOPPING);
-        refused = true;
     }
-    return refused ? answer(r) : MHD_YES;
+    return answer(r);
 }
 
 int push_http_request(struct push_http *h, const struct push_call *call)

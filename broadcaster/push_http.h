@@ -11,7 +11,7 @@
 #include "broadcaster/viewers_watch.h"
 #include "run/loop.h"
 
-#define PUSH_REQUESTS_MAX     512 /* at once, of all streams */
+#define PUSH_REQUESTS_MAX     512                  /* at once, of all streams */
 #define PUSH_BODIES_MAX_BYTES (512u * 1024 * 1024) /* of all bodies under way */
 #define PUSH_SWALLOW_MAX      (1024 * 1024) /* bytes of a refused request that are still read */
 #define PUSH_WORKERS          2

@@ -4,13 +4,13 @@
 
 #include "broadcaster/avc.h"
 
-#define AVC_PPS     8
-#define AVC_FILLER  12
-#define HEVC_VPS    32
-#define HEVC_SPS    33
-#define HEVC_PPS    34
-#define HEVC_AUD    35
-#define HEVC_FILLER 38
+#define AVC_PPS         8
+#define AVC_FILLER      12
+#define HEVC_VPS        32
+#define HEVC_SPS        33
+#define HEVC_PPS        34
+#define HEVC_AUD        35
+#define HEVC_FILLER     38
 #define HEVC_IRAP_FIRST 16
 #define HEVC_IRAP_LAST  23
 
@@ -184,8 +184,8 @@ enum err push_put_hevc_config(struct buf *out, const struct push_sets *s,
     uint8_t nested = sps[0] & 1;
     uint8_t depth = (uint8_t)(0xf8 | ((f->depth - 8) & 7));
     const uint8_t tail[] = {
-        0xf0, 0, 0xfc, (uint8_t)(0xfc | (f->chroma & 3)), depth, depth, 0, 0,
-        (uint8_t)(layers << 3 | nested << 2 | 3), 3,
+        0xf0,  0, 0xfc, (uint8_t)(0xfc | (f->chroma & 3)),        depth,
+        depth, 0, 0,    (uint8_t)(layers << 3 | nested << 2 | 3), 3,
     };
     enum err e = buf_put_u8(out, 1);
     if (e == ERR_OK) {

@@ -25,18 +25,18 @@ struct push_headers {
 };
 
 struct push_request {
-    int status;                /* 0: a segment follows; else the answer to give, with text */
-    char text[PUSH_TEXT_MAX];  /* without a line end */
-    char name[ID_MAX + 1];     /* which stream, as the path says it */
+    int status;                    /* 0: a segment follows; else the answer to give, with text */
+    char text[PUSH_TEXT_MAX];      /* without a line end */
+    char name[ID_MAX + 1];         /* which stream, as the path says it */
     char key[PUBLISH_KEY_MAX + 1]; /* what stands between the name and the file; may be "" */
-    bool numbered;             /* the file's name ends in digits: */
-    uint64_t number;           /* these */
+    bool numbered;                 /* the file's name ends in digits: */
+    uint64_t number;               /* these */
     bool mp4;
-    bool wants_parts;          /* Accept: multipart/mixed */
-    int width, height;         /* Content-Resolution; 0: not told */
-    bool has_duration;         /* Content-Duration was a number of ms from 1 to PUSH_DURATION_TOLD_MAX */
+    bool wants_parts;  /* Accept: multipart/mixed */
+    int width, height; /* Content-Resolution; 0: not told */
+    bool has_duration; /* Content-Duration was a number of ms from 1 to PUSH_DURATION_TOLD_MAX */
     int64_t duration_ms;
-    const char *query;         /* of the target, borrowed from it; "" */
+    const char *query; /* of the target, borrowed from it; "" */
 };
 
 #define PUSH_DURATION_TOLD_MAX 300000

@@ -8,12 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PUSH_WINDOW          8  /* numbers: a step further than this is no hole to be waited for */
-#define PUSH_WAITING_MAX     32 /* segments and uploads of one stream at once */
-#define PUSH_RECENT_MAX      16 /* numbers whose repetition is known */
-#define PUSH_START_WAIT_MS   500  /* a first number other than 0 waits so long for lower ones */
-#define PUSH_HOLE_WAIT_MS    3000 /* for a number of which nothing was seen */
-#define PUSH_UPLOAD_WAIT_MS  10000 /* for one that is being uploaded */
+#define PUSH_WINDOW         8    /* numbers: a step further than this is no hole to be waited for */
+#define PUSH_WAITING_MAX    32   /* segments and uploads of one stream at once */
+#define PUSH_RECENT_MAX     16   /* numbers whose repetition is known */
+#define PUSH_START_WAIT_MS  500  /* a first number other than 0 waits so long for lower ones */
+#define PUSH_HOLE_WAIT_MS   3000 /* for a number of which nothing was seen */
+#define PUSH_UPLOAD_WAIT_MS 10000 /* for one that is being uploaded */
 
 struct push_item {
     uint64_t number;
@@ -25,9 +25,9 @@ struct push_item {
 
 struct push_sequence {
     bool started;
-    uint64_t next;       /* the number expected next, of `generation` */
-    unsigned generation; /* of what was given out last */
-    unsigned newest;     /* of what was added last */
+    uint64_t next;                            /* the number expected next, of `generation` */
+    unsigned generation;                      /* of what was given out last */
+    unsigned newest;                          /* of what was added last */
     struct push_item recent[PUSH_RECENT_MAX]; /* a ring of what was given out */
     size_t n_recent;
     struct push_item waiting[PUSH_WAITING_MAX]; /* in order */

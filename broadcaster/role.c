@@ -10,6 +10,8 @@
 #include "broadcaster/cidr.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publication.h"
+#include "broadcaster/push.h"
+#include "broadcaster/push_http.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
@@ -33,10 +35,10 @@
 struct config {
     struct daemon_config common;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
-    bool current_manifest;
+    bool current_manifest, http_ingest;
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
-    long connections_per_address;
+    long connections_per_address, push_idle_ms;
     bool rtmp_proxy_protocol;
     const char *rtmp_trusted_proxies;
 };
@@ -57,6 +59,12 @@ static const struct option options[] = {
      FIELD(transcoding_options), "RUNG[,...]", "The rungs that each stream is transcoded to."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
      "Serves the newest stream as /stream/current.m3u8 too."},
+    {"httpIngest", OPTION_BOOL, "true", 0, 0, false, FIELD(http_ingest), NULL,
+     "Takes segments by HTTP: PUT or POST /live/NAME/N.ts or .mp4 on -httpAddr. Unless it is "
+     "given, "
+     "off when others than this host can reach -httpAddr and nothing is asked who may publish."},
+    {"pushIdleTimeoutMs", OPTION_INT, "60000", 100, 3600000, false, FIELD(push_idle_ms), "MS",
+     "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
     {"reconnectGraceMs", OPTION_INT, "30000", 0, 3600000, false, FIELD(grace_ms), "MS",
@@ -90,6 +98,8 @@ struct broadcaster {
     struct publications publications;
     struct ingest *ingest;
     struct viewers *viewers;
+    struct push *push; /* NULL, both: switched off */
+    struct push_http *push_http;
     struct loop_timer *tick;
     struct capacity capacity;
     struct cidr_list trusted_proxies;
@@ -104,6 +114,9 @@ static void on_tick(void *arg)
     int64_t now = clock_mono_ms();
     jobs_tick(b->jobs, now);
     streams_tick(b->streams, now);
+    if (b->push != NULL) {
+        push_tick(b->push, now);
+    }
     if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || b->uplink == NULL || jobs_idle(b->jobs))) {
         b->stop_by_ms = 0;
         daemon_stopped(b->daemon);
@@ -240,7 +253,6 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     if (e != ERR_OK) {
         return e;
     }
-    b->admission = admission_create();
     b->publications = (struct publications){b->admission, b->streams, b->daemon->loop};
     char text[ADDR_MAX];
     addr_format(&i.addr, text);
@@ -256,6 +268,48 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     return e;
 }
 
+/* Whoever reaches -httpAddr could publish, which is not what the address of viewers is for. */
+static bool wants_push(const struct broadcaster *b, const struct config *c, const struct addr *http)
+{
+    if (!c->http_ingest || daemon_flag_given(b->daemon, "httpIngest") || addr_is_loopback(http)) {
+        return c->http_ingest;
+    }
+    log_warn("broadcaster", "http_ingest_off",
+             "HTTP push (/live/) is off: others than this host reach -httpAddr, and nothing says "
+             "who may publish; -httpIngest switches it on all the same");
+    return false;
+}
+
+static void take_push(void *arg, struct push_job *job)
+{
+    struct broadcaster *b = arg;
+    push_take(b->push, job, clock_mono_ms());
+}
+
+static enum err open_push(struct broadcaster *b, const struct config *c, const struct addr *http)
+{
+    if (!wants_push(b, c, http)) {
+        return ERR_OK;
+    }
+    b->push_http = push_http_create(b->daemon->loop, take_push, b);
+    if (b->push_http == NULL) {
+        log_error("broadcaster", "push", "the threads of -httpIngest could not be started");
+        return ERR_IO;
+    }
+    struct push_config p = {
+        .streams = b->streams,
+        .admission = b->admission,
+        .jobs = b->jobs,
+        .transcodes = b->uplink != NULL,
+        .idle_ms = c->push_idle_ms,
+        .answer = push_http_answer,
+        .forget = push_http_forget,
+        .arg = b->push_http,
+    };
+    b->push = push_create(&p);
+    return ERR_OK;
+}
+
 static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
@@ -265,9 +319,13 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
         .idle_timeout_s = VIEWER_IDLE_S,
     };
     enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
+    if (e == ERR_OK) {
+        e = open_push(b, c, &v.addr);
+    }
     if (e != ERR_OK) {
         return e;
     }
+    v.push = b->push_http;
     char text[ADDR_MAX];
     addr_format(&v.addr, text);
     const char *why = "";
@@ -286,8 +344,13 @@ static void destroy(void *role)
     struct broadcaster *b = role;
     loop_timer_destroy(b->tick);
     ingest_destroy(b->ingest);
+    push_destroy(b->push);
     admission_destroy(b->admission);
+    if (b->push_http != NULL) {
+        push_http_stop(b->push_http);
+    }
     viewers_destroy(b->viewers);
+    push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);
     jobs_destroy(b->jobs);
@@ -305,6 +368,7 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     avlog_install();
     measure_capacity(b);
     b->board = board_create();
+    b->admission = admission_create();
     enum err e = open_streams(b, c);
     if (e == ERR_OK) {
         e = open_viewers(b, c);
@@ -332,6 +396,9 @@ static void ingest_closed(void *arg)
 static void stop(void *role)
 {
     struct broadcaster *b = role;
+    if (b->push != NULL) {
+        push_shut(b->push, clock_mono_ms());
+    }
     ingest_close(b->ingest, ingest_closed, b);
 }
 
@@ -358,6 +425,9 @@ static void status(void *role, struct json *object)
     json_set_int(viewers, "requests", (int64_t)v.requests);
     json_set_int(viewers, "sent_bytes", (int64_t)v.sent_bytes);
     json_set(object, "viewers", viewers);
+    if (b->push != NULL) {
+        push_status(b->push, object);
+    }
     if (b->ingest != NULL) {
         struct ingest_counters i = ingest_counters(b->ingest);
         struct json *ingest = json_new_object();
@@ -420,6 +490,9 @@ static void metrics(void *role, struct metrics *m)
                 (double)v.sent_bytes);
     metrics_one(m, METRIC_GAUGE, "sbe_http_connections", "Connections of viewers.",
                 (double)v.connections);
+    if (b->push != NULL) {
+        push_metrics(b->push, m);
+    }
     if (b->ingest != NULL) {
         struct ingest_counters i = ingest_counters(b->ingest);
         metrics_one(m, METRIC_COUNTER, "sbe_ingest_bytes_total", "Bytes received from publishers.",

@@ -6,9 +6,9 @@
 #include "broadcaster/stream_internal.h"
 #include "run/log.h"
 
-#define CLOCK_TICKS      (INT64_C(1) << 33) /* of MPEG-TS: it wraps here */
-#define HOLE_LONGEST     3 /* of a missing segment, in durations of its neighbour */
-#define STEP_TICKS       (TICKS_PER_S / 30)
+#define CLOCK_TICKS  (INT64_C(1) << 33) /* of MPEG-TS: it wraps here */
+#define HOLE_LONGEST 3                  /* of a missing segment, in durations of its neighbour */
+#define STEP_TICKS   (TICKS_PER_S / 30)
 
 /* --- where a segment begins --- */
 

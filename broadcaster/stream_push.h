@@ -17,15 +17,15 @@
 /* Where the stream's timeline and the pusher's clock stand; zero at first. The pusher's. */
 struct stream_push {
     bool started;
-    int64_t next; /* on the pusher's clock: the end of the last segment */
-    int64_t end;  /* the same on the stream's timeline */
+    int64_t next;     /* on the pusher's clock: the end of the last segment */
+    int64_t end;      /* the same on the stream's timeline */
     int64_t duration; /* of the last segment */
     uint64_t jumps;   /* segments that did not follow on */
 };
 
 /* Adds a segment: takes the packets out of m, whose tracks stay. holes: numbers missing in front of
- * it, which become gaps. restarted: the pusher began anew. ret_msn: its number; *ret_rungs: how many
- * rungs will be settled (see stream_push_watch), perhaps from inside of this call. */
+ * it, which become gaps. restarted: the pusher began anew. ret_msn: its number; *ret_rungs: how
+ * many rungs will be settled (see stream_push_watch), perhaps from inside of this call. */
 void stream_push_segment(struct stream *st, struct stream_push *p, struct push_media *m,
                          unsigned holes, bool restarted, int64_t now_ms);
 
