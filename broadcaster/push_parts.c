@@ -5,6 +5,7 @@
 
 #include "base/id.h"
 #include "broadcaster/packager.h"
+#include "broadcaster/push_mp4.h"
 
 #define BOUNDARY_BYTES 10
 
@@ -12,19 +13,21 @@ static enum err put_part(struct buf *out, const struct push_answer *a, size_t i,
                          const char *boundary)
 {
     struct blob *blob = NULL;
-    enum err e = segment_container(a->segments[i], packager_mpegts, &blob);
+    enum err e = a->mp4 ? push_mp4(a->segments[i], &blob)
+                        : segment_container(a->segments[i], SEGMENT_TS, packager_mpegts, &blob);
     if (e != ERR_OK) {
         return e;
     }
     struct span bytes = blob_span(blob);
     e = buf_printf(out,
                    "%s--%s\r\n"
-                   "Content-Disposition: attachment; filename=\"%s_%" PRIu64 ".ts\"\r\n"
+                   "Content-Disposition: attachment; filename=\"%s_%" PRIu64 ".%s\"\r\n"
                    "Content-Length: %zu\r\n"
-                   "Content-Type: video/MP2T\r\n"
+                   "Content-Type: %s\r\n"
                    "Rendition-Name: %s\r\n"
                    "\r\n",
-                   i > 0 ? "\r\n" : "", boundary, a->names[i], a->number, bytes.len, a->names[i]);
+                   i > 0 ? "\r\n" : "", boundary, a->names[i], a->number, a->mp4 ? "mp4" : "ts",
+                   bytes.len, a->mp4 ? "video/mp4" : "video/MP2T", a->names[i]);
     if (e == ERR_OK) {
         e = buf_put(out, bytes);
     }

@@ -43,7 +43,8 @@ void rendition_settle(struct rendition *r, struct segment *s);
 /* EXT-X-TARGETDURATION is at least so much from now on: it never shrinks. */
 void rendition_set_target(struct rendition *r, int seconds);
 
-/* What the master playlist says of the picture's size, whatever the segments have; 0: nothing. */
+/* What the classic master playlist says of the picture's size, whatever the segments have; 0:
+ * nothing. */
 void rendition_set_size(struct rendition *r, int width, int height);
 
 /* Prints EXT-X-ENDLIST once all that is expected has been settled, or takes it back when the
