@@ -490,19 +490,18 @@ static int64_t video_duration(struct packets *video, int64_t told)
 
 static void drop_sound_outside(struct push_media *m)
 {
-    struct packets kept;
-    packets_init(&kept);
     struct packets *all = &m->audio_packets;
+    size_t kept = 0;
     for (size_t i = 0; i < all->count; i++) {
         int64_t at = all->items[i].dts - m->start;
-        bool inside = at >= -SOUND_SLACK_TICKS && at <= m->duration + SOUND_SLACK_TICKS;
-        if (!inside || packets_push(&kept, all->items[i]) != ERR_OK) {
+        if (at >= -SOUND_SLACK_TICKS && at <= m->duration + SOUND_SLACK_TICKS) {
+            all->items[kept++] = all->items[i];
+        } else {
+            all->bytes -= all->items[i].data.len;
             packet_unref(&all->items[i]);
         }
     }
-    all->count = 0;
-    packets_fini(all);
-    *all = kept;
+    all->count = kept;
 }
 
 static enum err conclude(struct demuxer *d)
