@@ -73,7 +73,7 @@ static void on_sweep(void *arg)
 {
     struct ingest *i = arg;
     int64_t now = (int64_t)uv_now(loop_uv(i->loop));
-    if (i->accept_again_ms != 0 && now >= i->accept_again_ms) {
+    if (i->accept_again_ms != 0 && now >= i->accept_again_ms && !i->draining) {
         listen_on(i);
     }
     LIST_EACH (&i->connections, node, next) {
@@ -122,6 +122,37 @@ enum err ingest_create(struct loop *l, const struct ingest_config *config,
     loop_timer_start(i->sweep, i->sweep_ms, i->sweep_ms);
     *ret_ingest = i;
     return ERR_OK;
+}
+
+size_t ingest_drain(struct ingest *i, const char *text)
+{
+    size_t asked = 0;
+    i->draining = true;
+    uv_poll_stop(&i->listener);
+    /* Closed by now: who comes meanwhile must be refused, not wait in the queue of nobody. */
+    shutdown(i->listener_fd, SHUT_RD);
+    LIST_EACH (&i->connections, node, next) {
+        struct publisher *p = LIST_ITEM(node, struct publisher, node);
+        asked += p->admitted && publisher_ask_reconnect(p, NULL, text);
+    }
+    return asked;
+}
+
+size_t ingest_leaving(const struct ingest *i)
+{
+    size_t n = 0;
+    LIST_EACH (&i->connections, node, next) {
+        const struct publisher *p = LIST_ITEM(node, struct publisher, node);
+        n += p->admitted && p->leaving;
+    }
+    return n;
+}
+
+const char *ingest_skip_name(enum rtmp_skip skip)
+{
+    static const char *const names[RTMP_SKIPS_] = {"codec",  "header",  "broken", "no_header",
+                                                   "tracks", "leading", "unknown"};
+    return names[skip];
 }
 
 void ingest_close(struct ingest *i, void (*done)(void *arg), void *arg)

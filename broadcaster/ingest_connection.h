@@ -24,6 +24,7 @@ struct ingest {
     int listener_fd;
     int port;
     int64_t accept_again_ms; /* 0: connections are taken */
+    bool draining;           /* no new connections */
     struct loop_timer *sweep;
     int64_t sweep_ms;
     struct list connections; /* struct publisher.node */
@@ -56,6 +57,7 @@ struct publisher {
     bool described; /* its metadata is in the log */
     bool refused;
     bool admitted;
+    bool leaving;      /* it was asked to connect anew */
     void *publication; /* the handler's, while asked or admitted */
     bool ending;       /* publisher_close was called: */
     char ending_text[256];

@@ -517,6 +517,16 @@ void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg)
     s->settled_arg = arg;
 }
 
+bool jobs_stream_has(const struct job_stream *s, uint64_t msn)
+{
+    LIST_EACH (&s->jobs, n, next) {
+        if (LIST_ITEM(n, const struct job, node)->msn == msn) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool jobs_connected(const struct jobs *j)
 {
     return j->connected;
@@ -531,10 +541,22 @@ static struct job *open_job(struct job_stream *s)
     return newest->source == NULL ? newest : NULL;
 }
 
+static bool has_rungs(const struct job_stream *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (rendition_count(s->renditions[i]) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
 {
-    if (s->n == 0) {
-        return; /* there is nothing to transcode to */
+    /* Transcoders take nothing else. Rungs that are there already must not stand still. */
+    bool transcodable = track_params(video)->codec == CODEC_H264;
+    if (s->n == 0 || (!transcodable && !has_rungs(s))) {
+        return; /* there is nothing to transcode, or nothing to transcode to */
     }
     if (s->n_jobs >= JOBS_PER_STREAM_MAX) {
         give_up(s, LIST_ITEM(s->jobs.next, struct job, node),
@@ -550,6 +572,9 @@ void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
     }
     list_push_back(&s->jobs, &job->node);
     s->n_jobs++;
+    if (!transcodable) {
+        give_up(s, job, JOBS_FAILED_INPUT, "only H.264 is transcoded");
+    }
 }
 
 static enum err add_input(struct job *job, const struct packet *p)

@@ -84,6 +84,9 @@ typedef void jobs_settled_fn(void *arg, size_t rung, struct segment *s,
                              const enum jobs_failure *why);
 void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg); /* NULL: nobody */
 
+/* True while rungs of that segment are still to be settled. */
+bool jobs_stream_has(const struct job_stream *s, uint64_t msn);
+
 bool jobs_connected(const struct jobs *j);
 
 /* The open segment is complete; source gives times, flags and sound to the rungs' segments. */

@@ -238,6 +238,8 @@ static void deliver(struct push_stream *ps, const struct push_turn *turn, int64_
         finish(job, 503, NO_SESSIONS);
     } else if (job->rungs_left == 0) {
         finish_rungs(job);
+    } else if (!stream_push_pending(ps->stream, job->msn)) {
+        finish(job, 500, EXHAUSTED); /* a codec that transcoders do not take */
     }
 }
 

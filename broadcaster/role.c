@@ -22,6 +22,7 @@
 #include "run/metrics.h"
 
 #define TICK_MS                100
+#define DRAIN_WAIT_MS          5000 /* for publishers that were asked to connect anew */
 #define STOP_WAIT_MS           3000 /* for rungs that are under way at the end */
 #define RTMP_PORT              1935
 #define HTTP_PORT              8935
@@ -103,10 +104,24 @@ struct broadcaster {
     struct loop_timer *tick;
     struct capacity capacity;
     struct cidr_list trusted_proxies;
-    int64_t stop_by_ms; /* 0 until the ingest has closed at the end */
+    int64_t drain_by_ms; /* 0 unless publishers were asked to leave */
+    int64_t stop_by_ms;  /* 0 until the ingest has closed at the end */
 };
 
 /* --- life --- */
+
+static void ingest_closed(void *arg)
+{
+    struct broadcaster *b = arg;
+    b->ingest = NULL;
+    b->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
+}
+
+static void close_ingest(struct broadcaster *b)
+{
+    b->drain_by_ms = 0;
+    ingest_close(b->ingest, ingest_closed, b);
+}
 
 static void on_tick(void *arg)
 {
@@ -116,6 +131,9 @@ static void on_tick(void *arg)
     streams_tick(b->streams, now);
     if (b->push != NULL) {
         push_tick(b->push, now);
+    }
+    if (b->drain_by_ms != 0 && (now >= b->drain_by_ms || ingest_leaving(b->ingest) == 0)) {
+        close_ingest(b);
     }
     if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || b->uplink == NULL || jobs_idle(b->jobs))) {
         b->stop_by_ms = 0;
@@ -386,20 +404,21 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     return ERR_OK;
 }
 
-static void ingest_closed(void *arg)
-{
-    struct broadcaster *b = arg;
-    b->ingest = NULL;
-    b->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
-}
-
+/* Publishers that know how are asked to go elsewhere, or to come again, and get time to do so at
+ * their next key frame. */
 static void stop(void *role)
 {
     struct broadcaster *b = role;
     if (b->push != NULL) {
         push_shut(b->push, clock_mono_ms());
     }
-    ingest_close(b->ingest, ingest_closed, b);
+    size_t asked = ingest_drain(b->ingest, "The server is going down: please connect again.");
+    if (asked == 0) {
+        close_ingest(b);
+        return;
+    }
+    log_info("broadcaster", "draining", "publishers=%zu wait_ms=%d", asked, DRAIN_WAIT_MS);
+    b->drain_by_ms = clock_mono_ms() + DRAIN_WAIT_MS;
 }
 
 /* --- reports --- */
@@ -437,6 +456,11 @@ static void status(void *role, struct json *object)
         json_set_int(ingest, "protocol_errors", (int64_t)i.protocol_errors);
         json_set_int(ingest, "timeouts", (int64_t)i.timeouts);
         json_set_int(ingest, "over_limit", (int64_t)i.over_limit);
+        struct json *skipped = json_new_object();
+        for (int k = 0; k < RTMP_SKIPS_; k++) {
+            json_set_int(skipped, ingest_skip_name((enum rtmp_skip)k), (int64_t)i.skipped[k]);
+        }
+        json_set(ingest, "skipped", skipped);
         json_set(object, "ingest", ingest);
     }
 }
@@ -503,6 +527,14 @@ static void metrics(void *role, struct metrics *m)
                     "Connections that broke the protocol.", (double)i.protocol_errors);
         metrics_one(m, METRIC_COUNTER, "sbe_ingest_timeouts_total",
                     "Connections that took too long.", (double)i.timeouts);
+        const char *name = "sbe_ingest_skipped_total";
+        metrics_family(m, name, METRIC_COUNTER,
+                       "Messages and frames of publishers that were left out.");
+        for (int k = 0; k < RTMP_SKIPS_; k++) {
+            const char *reason = ingest_skip_name((enum rtmp_skip)k);
+            metrics_sample(m, name, (const char *const[]){"reason", reason, NULL},
+                           (double)i.skipped[k]);
+        }
     }
 }
 

@@ -200,12 +200,26 @@ static enum err on_audio(struct stream *st, struct packet *p)
         return ERR_OK;
     }
     int rate = track_params(st->audio)->sample_rate;
-    p->duration = rate > 0 ? (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S / rate : 0;
+    if (p->duration == 0 && rate > 0) {
+        p->duration = (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S / rate;
+    }
     return add_packet(st, &st->audio_packets, p);
+}
+
+/* Further tracks have no rendition yet; they are shown in the status. */
+static void note_track(struct stream *st, struct track *track)
+{
+    const struct track_params *t = track_params(track);
+    track_unref(st->tracks[t->kind][t->index]);
+    st->tracks[t->kind][t->index] = track_ref(track);
 }
 
 void stream_track(struct stream *st, struct track *track)
 {
+    note_track(st, track);
+    if (track_params(track)->index > 0) {
+        return;
+    }
     bool audio = track_params(track)->kind == TRACK_AUDIO;
     const struct track *now = audio ? st->audio : st->video;
     struct track **next = audio ? &st->next_audio : &st->next_video;
@@ -216,6 +230,10 @@ void stream_track(struct stream *st, struct track *track)
 
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms)
 {
+    if (p->index > 0) {
+        st->further_dropped++;
+        return ERR_OK;
+    }
     struct packet mended = *p;
     repair_packet(&st->repair, &mended);
     st->received_bytes += p->data.len;

@@ -57,6 +57,9 @@ struct stream {
     struct rendition *rungs[PROFILE_LADDER_MAX];
     struct job_stream *jobs;
 
+    struct track *tracks[2][TRACKS_PER_KIND_MAX]; /* all that this publisher announced */
+    uint64_t further_dropped;                     /* packets of tracks above the first */
+
     uint64_t received_bytes, video_count, audio_count, undecodable_dropped, sound_dropped;
 };
 

@@ -230,6 +230,11 @@ void stream_push_watch(struct stream *st, jobs_settled_fn *fn, void *arg)
     jobs_stream_watch(st->jobs, fn, arg);
 }
 
+bool stream_push_pending(const struct stream *st, uint64_t msn)
+{
+    return jobs_stream_has(st->jobs, msn);
+}
+
 void stream_push_size(struct stream *st, int width, int height)
 {
     rendition_set_size(st->source, width, height);

@@ -39,6 +39,9 @@ const char *stream_push_rung(const struct stream *st, size_t rung);
 /* As jobs_stream_watch, for this stream. */
 void stream_push_watch(struct stream *st, jobs_settled_fn *fn, void *arg);
 
+/* True while rungs of that segment are still to be settled. */
+bool stream_push_pending(const struct stream *st, uint64_t msn);
+
 /* What the master playlist says of the source's size; 0: nothing. */
 void stream_push_size(struct stream *st, int width, int height);
 

@@ -50,6 +50,36 @@ static void describe_tracks(const struct stream *st, struct json *j)
     }
 }
 
+static struct json *describe_track(const struct track_params *t)
+{
+    struct json *j = json_new_object();
+    json_set_str(j, "kind", t->kind == TRACK_VIDEO ? "video" : "audio");
+    json_set_int(j, "index", t->index);
+    json_set_str(j, "codec", track_codec_name(t->codec));
+    if (t->kind == TRACK_VIDEO) {
+        json_set_int(j, "width", t->width);
+        json_set_int(j, "height", t->height);
+    } else {
+        json_set_int(j, "sample_rate", t->sample_rate);
+        json_set_int(j, "channels", t->channels);
+    }
+    return j;
+}
+
+/* All that the publisher sends, also what is not played. */
+static struct json *describe_all_tracks(const struct stream *st)
+{
+    struct json *list = json_new_array();
+    for (int kind = 0; kind < 2; kind++) {
+        for (int i = 0; i < TRACKS_PER_KIND_MAX; i++) {
+            if (st->tracks[kind][i] != NULL) {
+                json_append(list, describe_track(track_params(st->tracks[kind][i])));
+            }
+        }
+    }
+    return list;
+}
+
 static struct json *describe(const struct stream *st, int64_t now_ms)
 {
     struct json *j = json_new_object();
@@ -62,6 +92,8 @@ static struct json *describe(const struct stream *st, int64_t now_ms)
     json_set_int(j, "received_bytes", (int64_t)st->received_bytes);
     json_set_int(j, "undecodable_dropped", (int64_t)st->undecodable_dropped);
     json_set_int(j, "sound_dropped", (int64_t)st->sound_dropped);
+    json_set_int(j, "further_tracks_dropped", (int64_t)st->further_dropped);
+    json_set(j, "tracks", describe_all_tracks(st));
     json_set(j, "repairs", describe_repairs(&st->repair));
     struct json *rungs = json_new_array();
     json_append(rungs, describe_rendition(st, st->source));

@@ -89,6 +89,16 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
     return st;
 }
 
+static void forget_announced(struct stream *st)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        for (int i = 0; i < TRACKS_PER_KIND_MAX; i++) {
+            track_unref(st->tracks[kind][i]);
+            st->tracks[kind][i] = NULL;
+        }
+    }
+}
+
 void stream_destroy(struct stream *st)
 {
     struct streams *s = st->owner;
@@ -105,6 +115,7 @@ void stream_destroy(struct stream *st)
     track_unref(st->next_video);
     track_unref(st->audio);
     track_unref(st->next_audio);
+    forget_announced(st);
     list_remove(&st->node);
     s->count--;
     s->figures.streams_ended++;
@@ -172,6 +183,7 @@ static void resume(struct stream *st)
         set_ended(st, false);
     }
     repair_restart(&st->repair);
+    forget_announced(st);
     forget_tracks(st); /* who comes back may be another encoder */
     st->begun = false;
     st->discontinuity = rendition_count(st->source) > 0;

@@ -99,13 +99,17 @@ static enum err read_members(struct span *s, int depth, struct span *ret_members
 }
 
 /* Every element takes at least a byte, so the count needs no limit of its own. */
-static enum err skip_elements(struct span *s, int depth)
+static enum err read_elements(struct span *s, int depth, struct span *ret_elements)
 {
     uint32_t count;
     enum err e = span_read_be32(s, &count);
+    const uint8_t *start = s->data;
     for (uint32_t i = 0; e == ERR_OK && i < count && s->len > 0; i++) {
         struct amf0_value value;
         e = read_value(s, depth, &value);
+    }
+    if (e == ERR_OK) {
+        *ret_elements = span_of(start, (size_t)(s->data - start));
     }
     return e;
 }
@@ -180,7 +184,7 @@ static enum err read_value(struct span *s, int depth, struct amf0_value *ret_val
         break;
     case MARKER_STRICT_ARRAY:
         v.type = AMF0_ARRAY;
-        e = skip_elements(s, depth + 1);
+        e = read_elements(s, depth + 1, &v.bytes);
         break;
     case AMF3_MARKER:
         e = amf3_read(s, &v);
@@ -328,4 +332,12 @@ void amf0_put_end(struct amf0_writer *w)
 {
     amf0_put_key(w, "");
     put_marker(w, MARKER_OBJECT_END);
+}
+
+void amf0_put_array(struct amf0_writer *w, uint32_t count)
+{
+    put_marker(w, MARKER_STRICT_ARRAY);
+    if (w->err == ERR_OK) {
+        w->err = buf_put_be32(w->out, count);
+    }
 }

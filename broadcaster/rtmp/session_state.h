@@ -35,6 +35,8 @@ struct rtmp_session {
     char *app;    /* as sent, with its query */
     char *tc_url; /* as sent */
 
+    struct rtmp_caps caps; /* the client's */
+
     uint32_t stream_id; /* of the publish */
     struct media media;
 };
