@@ -216,6 +216,8 @@ static void deliver(struct push_stream *ps, const struct push_turn *turn, int64_
     struct push *p = ps->owner;
     struct push_job *job = turn->item.what;
     bool pictures = job->media.video != NULL;
+    stream_push_begin(ps->stream, &job->media);
+    stream_push_watch(ps->stream, on_settled, ps);
     size_t n = pictures ? stream_push_rungs(ps->stream) : 0;
     bool connected = jobs_connected(p->config.jobs);
     job->msn = stream_push_next(ps->stream) + turn->holes;
@@ -315,7 +317,6 @@ static void start_stream(struct push_stream *ps, const struct push_job *first,
     }
     ps->state = READY;
     ps->last_ms = now_ms;
-    stream_push_watch(ps->stream, on_settled, ps);
     stream_push_size(ps->stream, first->request.width, first->request.height);
     event_emit("stream_started", "stream", stream_id(ps->stream));
     log_info("broadcaster", "publish", "stream=%s peer=%s by=push", stream_id(ps->stream),

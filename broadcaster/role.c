@@ -32,6 +32,7 @@
 #define VIEWER_THREADS         2
 #define VIEWER_IDLE_S          30
 #define NUMBERS_FILE           "segment-numbers"
+#define LIVES_FILE             "streams-seen"
 
 struct config {
     struct daemon_config common;
@@ -68,10 +69,11 @@ static const struct option options[] = {
      "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
-    {"reconnectGraceMs", OPTION_INT, "30000", 0, 3600000, false, FIELD(grace_ms), "MS",
-     "How long a publisher may be away before its stream ends."},
-    {"lingerMs", OPTION_INT, "12000", 0, 3600000, false, FIELD(linger_ms), "MS",
-     "How long an ended stream can still be fetched."},
+    {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
+     "How long a publisher may be away before its stream ends; until then its key is the only one "
+     "that may go on."},
+    {"lingerMs", OPTION_INT, "-1", -1, 3600000, false, FIELD(linger_ms), "MS",
+     "How long an ended stream can still be fetched; -1: as long as its playlist is."},
     {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
      "How long after its end a segment's rungs may come, before they are given up as gaps."},
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
@@ -92,6 +94,7 @@ struct broadcaster {
     struct daemon *daemon;
     struct board *board;
     struct numbers *numbers;
+    struct lives *lives;
     struct uplink *uplink; /* NULL: source only */
     struct jobs *jobs;
     struct streams *streams;
@@ -215,6 +218,8 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     char path[sizeof b->daemon->data_dir + sizeof NUMBERS_FILE + 1];
     snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, NUMBERS_FILE);
     b->numbers = numbers_open(path);
+    snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, LIVES_FILE);
+    b->lives = lives_open(path);
     b->jobs =
         jobs_create(b->uplink != NULL ? uplink_send : no_uplink, b->uplink, c->rung_deadline_ms);
     if (b->uplink != NULL) {
@@ -223,6 +228,7 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     s.board = b->board;
     s.jobs = b->jobs;
     s.numbers = b->numbers;
+    s.lives = b->lives;
     b->streams = streams_create(&s);
     b->api = (struct api){b->streams, b->board, b->uplink};
     return ERR_OK;
@@ -373,6 +379,7 @@ static void destroy(void *role)
     uplink_destroy(b->uplink);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
+    lives_close(b->lives);
     board_destroy(b->board);
     cidr_list_fini(&b->trusted_proxies);
     mem_free(b);

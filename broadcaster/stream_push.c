@@ -87,12 +87,10 @@ static void move_times(struct packets *ps, int64_t offset)
 }
 
 /* What overlaps with the segment before is left out. */
-static void drop_overlap(struct stream *st, struct packets *audio)
+static void drop_overlap(struct stream *st, struct stream_push *p, struct packets *audio)
 {
-    const struct repair *r = &st->repair;
     size_t n = 0;
-    while (n < audio->count && r->has_last[TRACK_AUDIO] &&
-           audio->items[n].dts <= r->last_dts[TRACK_AUDIO]) {
+    while (n < audio->count && p->has_sound && audio->items[n].dts <= p->newest_sound) {
         audio->bytes -= audio->items[n].data.len;
         packet_unref(&audio->items[n]);
         n++;
@@ -102,13 +100,9 @@ static void drop_overlap(struct stream *st, struct packets *audio)
     }
     audio->count -= n;
     st->sound_dropped += n;
-}
-
-static void note_times(struct stream *st, const struct packets *ps, enum track_kind kind)
-{
-    if (ps->count > 0) {
-        st->repair.last_dts[kind] = ps->items[ps->count - 1].dts;
-        st->repair.has_last[kind] = true;
+    if (audio->count > 0) {
+        p->newest_sound = audio->items[audio->count - 1].dts;
+        p->has_sound = true;
     }
 }
 
@@ -163,12 +157,14 @@ static void finish(struct stream *st, struct segment_info *info, struct push_med
     rendition_settle(st->source, s);
     if (pictures) {
         jobs_segment_close(st->jobs, s, now_ms);
+    } else {
+        jobs_segment_without_picture(st->jobs, s);
     }
     log_debug("stream", "pushed", "stream=%s msn=%" PRIu64 " ticks=%" PRId64 " bytes=%zu", st->id,
               info->msn, info->duration, segment_bytes(s));
     segment_unref(s);
     if (rendition_count(st->source) == 1) {
-        streams_update_current(st->owner);
+        streams_first_segment(st);
     }
 }
 
@@ -186,7 +182,7 @@ void stream_push_segment(struct stream *st, struct stream_push *p, struct push_m
     changed = take_track(&st->audio, m->audio) || changed;
     move_times(&m->video_packets, start - m->start);
     move_times(&m->audio_packets, start - m->start);
-    drop_overlap(st, &m->audio_packets);
+    drop_overlap(st, p, &m->audio_packets);
     struct segment_info info = {
         .msn = st->next_msn++,
         .start = start,
@@ -200,14 +196,21 @@ void stream_push_segment(struct stream *st, struct stream_push *p, struct push_m
     st->begun = true;
     numbers_used(st->owner->config.numbers, info.msn);
     count(st, m);
-    note_times(st, &m->video_packets, TRACK_VIDEO);
-    note_times(st, &m->audio_packets, TRACK_AUDIO);
+    st->info = info;
     p->started = true;
     p->next = m->start + m->duration;
     p->end = start + m->duration;
     p->duration = m->duration;
     st->repair.newest = p->end > st->repair.newest ? p->end : st->repair.newest;
     finish(st, &info, m, now_ms);
+}
+
+void stream_push_begin(struct stream *st, const struct push_media *m)
+{
+    if (st->jobs == NULL) {
+        take_track(&st->video, m->video);
+        streams_start_ladder(st);
+    }
 }
 
 uint64_t stream_push_next(const struct stream *st)
@@ -227,7 +230,9 @@ const char *stream_push_rung(const struct stream *st, size_t rung)
 
 void stream_push_watch(struct stream *st, jobs_settled_fn *fn, void *arg)
 {
-    jobs_stream_watch(st->jobs, fn, arg);
+    if (st->jobs != NULL) {
+        jobs_stream_watch(st->jobs, fn, arg);
+    }
 }
 
 bool stream_push_pending(const struct stream *st, uint64_t msn)

@@ -20,7 +20,9 @@ struct stream_push {
     int64_t next;     /* on the pusher's clock: the end of the last segment */
     int64_t end;      /* the same on the stream's timeline */
     int64_t duration; /* of the last segment */
-    uint64_t jumps;   /* segments that did not follow on */
+    bool has_sound;
+    int64_t newest_sound; /* DTS on the stream's timeline */
+    uint64_t jumps;       /* segments that did not follow on */
 };
 
 /* Adds a segment: takes the packets out of m, whose tracks stay. holes: numbers missing in front of
@@ -32,11 +34,16 @@ void stream_push_segment(struct stream *st, struct stream_push *p, struct push_m
 /* The number that the next segment without holes gets. */
 uint64_t stream_push_next(const struct stream *st);
 
+/* Before the first segment, whose tracks are m's, and harmless later: the stream's rungs are
+ * settled.
+ */
+void stream_push_begin(struct stream *st, const struct push_media *m);
+
 /* The rungs that a segment with pictures is transcoded to, by index. */
 size_t stream_push_rungs(const struct stream *st);
 const char *stream_push_rung(const struct stream *st, size_t rung);
 
-/* As jobs_stream_watch, for this stream. */
+/* As jobs_stream_watch, for this stream, once it has begun: does nothing before. */
 void stream_push_watch(struct stream *st, jobs_settled_fn *fn, void *arg);
 
 /* True while rungs of that segment are still to be settled. */

@@ -49,9 +49,9 @@ def tracks(broadcaster, stream):
 
 class Enhanced(harness.TestCase):
     def setUp(self):
-        self.port = free_port()
+        self.port, self.http_port = free_port(), free_port()
         self.broadcaster = Role("broadcaster", ["-rtmpAddr", f"127.0.0.1:{self.port}",
-                                                "-httpAddr", f"127.0.0.1:{free_port()}",
+                                                "-httpAddr", f"127.0.0.1:{self.http_port}",
                                                 "-orchAddr", ""])
         self.addCleanup(self.broadcaster.kill)
 
@@ -88,6 +88,22 @@ class Enhanced(harness.TestCase):
         self.assertEqual(publisher.wait(60), 0, publisher.tail())
         stream = self.broadcaster.status()["streams"][0]
         self.assertEqual(stream["video_packets"], SECONDS * 30)
+        # The second picture is a rendition of the source, in step with it and with its sound.
+        source, second = stream["rungs"]
+        self.assertEqual((source["name"], second["name"]), ("source", "source1"))
+        for key in ("last", "segments", "gaps"):
+            self.assertEqual(source[key], second[key], stream)
+        base = f"http://127.0.0.1:{self.http_port}/stream/many"
+        listed = [harness.playlist(harness.http_get(f"{base}/{name}.m3u8").text).segments
+                  for name in ("source", "source1")]
+        self.assertEqual([(s.number, s.duration) for s in listed[0]],
+                         [(s.number, s.duration) for s in listed[1]])
+        path = temp_dir() / "second.ts"
+        path.write_bytes(harness.http_get(f"{base}/source1/{listed[1][0].number}.ts").body)
+        found = {s["codec_type"]: s for s in harness.ffprobe_streams(path)}
+        self.assertEqual((found["video"]["codec_name"], found["video"]["width"]), ("hevc", 160))
+        self.assertEqual(found["audio"]["codec_name"], "aac")
+        self.assertEqual(harness.decode_errors(path), "")
 
     def test_what_cannot_be_carried(self):
         """VP8 beside sound: one clear line, the sound goes on. VP8 alone: a clear refusal."""

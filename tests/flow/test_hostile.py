@@ -40,7 +40,7 @@ def gop(start_ms, pictures=30, size=500):
 class Hostile(TestCase):
     """One broadcaster for all, which is still the same at the end."""
 
-    flags = ["-setupTimeoutMs", "2000", "-idleTimeoutMs", "4000", "-reconnectGraceMs", "1000",
+    flags = ["-setupTimeoutMs", "2000", "-idleTimeoutMs", "4000", "-reconnectGrace", "1s",
              "-lingerMs", "1000"]
 
     @classmethod
@@ -81,6 +81,23 @@ class Hostile(TestCase):
             return
         self.fail(f"not closed after {n} rounds")
 
+    def flood(self, raw, make):
+        """Sends make(0), make(1), ... until the server stops reading; it is held up, not refused, and
+        others are not."""
+        raw.s.settimeout(2 * harness.TIME_SCALE)
+        deadline = time.monotonic() + 20 * harness.TIME_SCALE
+        n = 0
+        with self.assertRaises(socket.timeout, msg="it is never held up"):
+            while time.monotonic() < deadline:
+                raw.send(*make(n))
+                n += 1
+        self.check_publisher(f"beside{n}")
+        wait_for(lambda: self.role.status()["ingest"]["publishers"] == 1, 10, "it is there still")
+        # Reset: what it has sent is not worth reading any more.
+        raw.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.close()
+        wait_for(lambda: self.role.status()["ingest"]["publishers"] == 0, 30, "it has gone")
+
     def check_publisher(self, name):
         """An honest publisher gets through."""
         with self.publish(name) as p:
@@ -94,9 +111,8 @@ class Publishers(Hostile):
     def test_tiny_packets_without_end(self):
         p = self.publish("tiny")
         p.send(rtmp.video_config(), rtmp.picture(0, True))
-        tiny = rtmp.picture(0, size=1) * 1000
-        self.send_until_closed(p, lambda n: [tiny])
-        self.role.wait_log("more packets than the server can hold", since=self.mark)
+        self.flood(p, lambda n: [rtmp.picture(0, size=1) * 1000])
+        self.assertGreater(self.role.metrics()['sbe_repairs_total{kind="clock_stood"}'], 0)
 
     def test_small_sounds_in_large_aggregates(self):
         p = self.publish("aggregates")
@@ -114,18 +130,15 @@ class Publishers(Hostile):
 
     def test_a_new_header_with_every_picture(self):
         p = self.publish("headers")
-        self.send_until_closed(p, lambda n: [
+        self.flood(p, lambda n: [
             m for i in range(100) for m in (rtmp.video_config(640 + 16 * (i % 2)),
                                             rtmp.picture((n * 100 + i) * 33, True))])
-        self.role.wait_log("faster than the server can take", since=self.mark)
         self.assertLess(self.role.log_mark() - self.mark, MB)
 
     def test_a_clock_that_runs_away(self):
         p = self.publish("runaway")
         p.send(rtmp.video_config())
-        self.send_until_closed(
-            p, lambda n: [rtmp.picture((n * 100 + i) * 2900, True) for i in range(100)])
-        self.role.wait_log("faster than the server can take", since=self.mark)
+        self.flood(p, lambda n: [rtmp.picture((n * 100 + i) * 2900, True) for i in range(100)])
 
     def test_absurd_times_and_sizes(self):
         p = self.publish("absurd")
@@ -174,7 +187,8 @@ class Publishers(Hostile):
         self.assertFalse(found.segments[0].discontinuity)
         self.assertEqual(stream_of(self.role, "late_key")["undecodable_dropped"], 10)
         self.assertLess(self.role.status()["blob_bytes"], MB)
-        self.assertEqual(self.recipe.get("/stream/sound_only/source.m3u8").status, 404)
+        alone = self.recipe.wait_playlist("/stream/sound_only/source.m3u8", 5)
+        self.assertTrue(all(s.duration < 2.5 for s in alone.segments))
 
     def test_a_hundred_megabits_a_second(self):
         p = self.publish("heavy")

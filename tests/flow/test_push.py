@@ -204,7 +204,7 @@ class Push(TestCase):
         rtmp, http = free_port(), free_port()
         with Role("broadcaster", ["-rtmpAddr", f"127.0.0.1:{rtmp}", "-httpAddr",
                                   f"127.0.0.1:{http}", "-pushIdleTimeoutMs", "1500",
-                                  "-reconnectGraceMs", "500", "-lingerMs", "500"]) as b:
+                                  "-reconnectGrace", "500ms", "-lingerMs", "500"]) as b:
             base = f"http://127.0.0.1:{http}"
 
             def push(path, body):
@@ -286,7 +286,7 @@ class Push(TestCase):
                 http = free_port()
                 with Role("broadcaster", ["-rtmpAddr", f"127.0.0.1:{free_port()}", "-httpAddr",
                                           f"127.0.0.1:{http}", "-pushIdleTimeoutMs", "300",
-                                          "-reconnectGraceMs", "100", "-lingerMs", "60000"]):
+                                          "-reconnectGrace", "100ms", "-lingerMs", "60000"]):
                     base = f"http://127.0.0.1:{http}"
                     got = http_get(f"{base}/live/c/0{path.suffix}", "PUT", timeout=20,
                                    body=path.read_bytes())

@@ -59,7 +59,6 @@ static struct bench *bench_create(void)
                                .linger_ms = 1000};
     b->streams = streams_create(&c);
     ck_assert_int_eq(streams_publish(b->streams, "x", 0, WALL_MS, &b->st, &why), ERR_OK);
-    stream_push_watch(b->st, on_settled, b);
     b->video = clip_video(160, 90, 60, 30, 0, 0);
     b->audio = clip_audio(94, 64000, 0);
     return b;
@@ -103,6 +102,8 @@ static void push(struct bench *b, int64_t start, unsigned holes, bool restarted)
     m.duration = TWO_S;
     m.independent = true;
     m.wraps = true;
+    stream_push_begin(b->st, &m);
+    stream_push_watch(b->st, on_settled, b);
     stream_push_segment(b->st, &b->push, &m, holes, restarted, 0);
     ck_assert_uint_eq(m.video_packets.count, 0);
     push_media_fini(&m);
