@@ -13,6 +13,8 @@
 
 #define NO_SESSIONS "No sessions available"
 #define EXHAUSTED   "Hit max transcode attempts"
+#define STOPPING    "the server is stopping"
+#define REVOKED     "the stream key is not valid any more"
 #define NO_STREAM   "Could not create stream ID: "
 
 enum push_state { ASKING, READY, ENDED };
@@ -26,6 +28,10 @@ struct push_stream {
     char *query;           /* and the query */
     bool mp4;              /* the first segment's container, and that of all answers */
     struct admission_ask *ask;
+    struct admission_pass *pass;
+    bool revoked; /* its key is not valid any more */
+    struct limits limits;
+    struct rate_meter rate;
     struct stream *stream;
     struct stream_push push;
     struct push_sequence sequence;
@@ -106,6 +112,8 @@ static void end_stream(struct push_stream *ps, const char *reason, int64_t now_m
         log_info("broadcaster", "unpublish", "stream=%s orderly=1 reason=\"%s\"", id, reason);
         stream_push_watch(ps->stream, NULL, NULL);
         stream_end(ps->stream, now_ms);
+        admission_end(ps->pass, reason);
+        ps->pass = NULL;
         ps->stream = NULL;
     }
     ps->state = ENDED;
@@ -113,7 +121,9 @@ static void end_stream(struct push_stream *ps, const char *reason, int64_t now_m
 
 static void destroy_stream(struct push_stream *ps)
 {
-    admission_cancel(ps->ask);
+    if (ps->ask != NULL) {
+        admission_cancel(ps->ask);
+    }
     list_remove(&ps->node);
     ps->owner->counters.streams--;
     mem_free(ps->key);
@@ -144,17 +154,17 @@ static bool in_use(const struct push_stream *ps)
     return ps->n_held > 0 || ps->unanswered > 0;
 }
 
-static void end_and_answer(struct push_stream *ps, int64_t now_ms)
+static void end_and_answer(struct push_stream *ps, int status, const char *text, int64_t now_ms)
 {
     struct push_item item;
-    refuse_held(ps, 503, "the server is stopping");
+    refuse_held(ps, status, text);
     while (push_sequence_drop(&ps->sequence, &item)) {
-        finish(item.what, 503, "the server is stopping");
+        finish(item.what, status, text);
     }
     LIST_EACH (&ps->waiting, n, next) {
-        finish(LIST_ITEM(n, struct push_job, node), 503, "the server is stopping");
+        finish(LIST_ITEM(n, struct push_job, node), status, text);
     }
-    end_stream(ps, "the server is stopping", now_ms);
+    end_stream(ps, text, now_ms);
     if (!in_use(ps)) {
         destroy_stream(ps);
     }
@@ -166,7 +176,7 @@ void push_shut(struct push *p, int64_t now_ms)
     LIST_EACH (&p->streams, n, next) {
         struct push_stream *ps = LIST_ITEM(n, struct push_stream, node);
         if (ps->state != ENDED) {
-            end_and_answer(ps, now_ms);
+            end_and_answer(ps, 503, STOPPING, now_ms);
         }
     }
 }
@@ -181,7 +191,7 @@ void push_destroy(struct push *p)
         LIST_EACH (&ps->held, h, h_next) {
             cancel_ask(LIST_ITEM(h, struct push_job, node));
         }
-        end_stream(ps, "the server is stopping", clock_mono_ms());
+        end_stream(ps, STOPPING, clock_mono_ms());
         destroy_stream(ps);
     }
     mem_free(p);
@@ -209,6 +219,21 @@ static void on_settled(void *arg, size_t rung, struct segment *s, const enum job
         }
         return;
     }
+}
+
+/* What is over a limit has no place in the stream. */
+static bool within_limits(struct push_stream *ps, struct push_job *job, int64_t now_ms)
+{
+    char text[LIMITS_TEXT_MAX];
+    const struct push_media *m = &job->media;
+    const struct track_params *v = m->video != NULL ? track_params(m->video) : NULL;
+    if ((v != NULL && !limits_size_fits(&ps->limits, v->width, v->height, text)) ||
+        !rate_meter_add(&ps->rate, &ps->limits, m->video_packets.bytes + m->audio_packets.bytes,
+                        now_ms, text)) {
+        finish(job, 403, text);
+        return false;
+    }
+    return true;
 }
 
 static void deliver(struct push_stream *ps, const struct push_turn *turn, int64_t now_ms)
@@ -285,7 +310,9 @@ static void advance(struct push_stream *ps, int64_t now_ms)
 {
     struct push_turn turn;
     while (ps->state == READY && push_sequence_next(&ps->sequence, now_ms, &turn)) {
-        deliver(ps, &turn, now_ms);
+        if (within_limits(ps, turn.item.what, now_ms)) {
+            deliver(ps, &turn, now_ms);
+        }
         ps->last_ms = now_ms;
     }
     if (ps->state == READY) {
@@ -294,6 +321,14 @@ static void advance(struct push_stream *ps, int64_t now_ms)
 }
 
 /* --- who may --- */
+
+/* Acted upon at the next tick: the caller walks its passes. */
+static void on_revoked(void *arg, const char *code, const char *text)
+{
+    struct push_stream *ps = arg;
+    (void)code, (void)text;
+    ps->revoked = true;
+}
 
 static void start_stream(struct push_stream *ps, const struct push_job *first,
                          const struct admission_verdict *v, int64_t now_ms)
@@ -304,12 +339,13 @@ static void start_stream(struct push_stream *ps, const struct push_job *first,
     if (v->err != ERR_OK) {
         streams_figures(p->config.streams)->streams_refused++;
         snprintf(text, sizeof text, NO_STREAM "%s", v->text);
-        refuse_held(ps, v->err == ERR_LIMIT ? 500 : 403, text);
+        bool may = v->err == ERR_LIMIT || v->err == ERR_STATE;
+        refuse_held(ps, may ? 500 : 403, text);
         ps->state = ENDED;
         return;
     }
-    if (streams_publish(p->config.streams, v->name.id, now_ms, clock_wall_ms(), &ps->stream,
-                        &why) != ERR_OK) {
+    if (streams_publish(p->config.streams, v->name.id, v->ladder, now_ms, clock_wall_ms(),
+                        &ps->stream, &why) != ERR_OK) {
         snprintf(text, sizeof text, NO_STREAM "%s", why);
         refuse_held(ps, 500, text);
         ps->state = ENDED;
@@ -317,6 +353,9 @@ static void start_stream(struct push_stream *ps, const struct push_job *first,
     }
     ps->state = READY;
     ps->last_ms = now_ms;
+    ps->limits = v->limits;
+    rate_meter_init(&ps->rate, now_ms);
+    ps->pass = admission_begin(p->config.admission, v, on_revoked, ps);
     stream_push_size(ps->stream, first->request.width, first->request.height);
     event_emit("stream_started", "stream", stream_id(ps->stream));
     log_info("broadcaster", "publish", "stream=%s peer=%s by=push", stream_id(ps->stream),
@@ -452,7 +491,7 @@ static void take_ask(struct push *p, struct push_job *job, int64_t now_ms)
     list_init(&job->node);
     job->since_ms = now_ms;
     if (p->shut) {
-        give(p, job, 503, "the server is stopping");
+        give(p, job, 503, STOPPING);
     } else if (ps != NULL) {
         join(ps, job, now_ms);
     } else if (p->counters.streams >= PUSH_STREAMS_MAX) {
@@ -486,7 +525,7 @@ static void take_body(struct push *p, struct push_job *job, int64_t now_ms)
     list_remove(&job->node);
     push_sequence_upload_ends(&ps->sequence, job->number);
     if (ps->state != READY) {
-        finish(job, 503, "the server is stopping");
+        finish(job, 503, STOPPING);
         return;
     }
     if (job->result != ERR_OK) {
@@ -548,7 +587,11 @@ void push_tick(struct push *p, int64_t now_ms)
         if (ps->state == READY && now_ms - ps->last_ms >= p->config.idle_ms) {
             end_stream(ps, "nothing was pushed for the idle time-out", now_ms);
         }
-        settle(ps, now_ms);
+        if (ps->state == READY && ps->revoked) {
+            end_and_answer(ps, 403, REVOKED, now_ms);
+        } else {
+            settle(ps, now_ms);
+        }
     }
 }
 

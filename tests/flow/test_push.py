@@ -1,6 +1,7 @@
 """Segments pushed over HTTP: PUT or POST /live/NAME/N.ts or .mp4."""
 # time limit: 150 s
 import concurrent.futures
+import contextlib
 import email
 import re
 import socket
@@ -8,6 +9,7 @@ import socket
 from harness import (RUNG, Publisher, Recipe, Role, TestCase, decode_errors, ffmpeg_publish,
                      ffprobe_packets, ffprobe_streams, free_port, http_get, main, run, segments,
                      playlist, temp_dir, variants, wait_for)
+from test_auth import Webhook
 
 SECONDS = 12
 SEGMENT_S = 2
@@ -269,6 +271,31 @@ class Push(TestCase):
                     else:
                         self.assertEqual((got.status, got.text), (404, "404 page not found\n"))
                     self.assertEqual("http_ingest_off" in b.log(), addr == "0.0.0.0" and not flags)
+
+    def test_who_may(self):
+        with contextlib.closing(Webhook()) as hook:
+            http = free_port()
+            flags = ["-rtmpAddr", f"127.0.0.1:{free_port()}", "-httpAddr", f"0.0.0.0:{http}",
+                     "-authWebhookUrl", hook.url, "-maxBitrateKbps", "100000",
+                     "-maxResolution", "640x480"]
+            with Role("broadcaster", flags) as b:
+                base = f"http://127.0.0.1:{http}"
+
+                def push(path):
+                    return http_get(base + path, "PUT", {}, 20, body=self.body("0.ts"))
+
+                self.assertEqual(push("/live/fizz/17.ts?token=x").status, 503)
+                self.assertEqual(hook.posts[0]["url"], f"{base}/live/fizz/17.ts?token=x")
+                hook.answer = lambda body: (200, b'{"manifestID": "buzz"}')
+                self.assertEqual(push("/live/fuzz/0.ts").status, 503)
+                self.assertEqual(http_get(f"{base}/stream/buzz.m3u8").status, 200)
+                hook.answer = lambda body: (403, b"")
+                got = push("/live/no/0.ts")
+                self.assertEqual(got.status, 403)
+                self.assertTrue(got.text.startswith("Could not create stream ID: "), got.text)
+                self.assertNotIn("token=x", b.log())
+                got = push("/live/fizz/18.ts?token=y")
+                self.assertIn(got.status, (403, 500), got.text)
 
     def test_codecs(self):
         made = temp_dir()

@@ -52,13 +52,12 @@ static struct bench *bench_create(void)
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
-                               .ladder = {profile_find(span_cstr("P144p30fps16x9"))},
-                               .n_ladder = 1,
+                               .ladder = {{*profile_find(span_cstr("P144p30fps16x9"))}, 1},
                                .max_live = 10,
                                .grace_ms = 1000,
                                .linger_ms = 1000};
     b->streams = streams_create(&c);
-    ck_assert_int_eq(streams_publish(b->streams, "x", 0, WALL_MS, &b->st, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, "x", NULL, 0, WALL_MS, &b->st, &why), ERR_OK);
     b->video = clip_video(160, 90, 60, 30, 0, 0);
     b->audio = clip_audio(94, 64000, 0);
     return b;
