@@ -40,7 +40,8 @@ struct listener {
     struct buf lines;
     size_t skipped[RTMP_SKIPS_], first[RTMP_SKIPS_];
     struct track_color color; /* of the last video track */
-    int64_t duration;         /* of the last packet */
+    int64_t duration, dts;    /* of the last packet */
+    size_t kept;              /* bytes that the last packet keeps alive */
     bool live;
     const char *why;
 };
@@ -70,6 +71,8 @@ static void on_event(void *arg, const struct rtmp_event *e)
         }
         err = err == ERR_OK ? buf_put_u8(&l->lines, '\n') : err;
         l->duration = p->duration;
+        l->dts = p->dts;
+        l->kept = whole.len;
     } else {
         ck_assert_int_eq(e->type, RTMP_EVENT_SKIPPED);
         ck_assert(e->text[0] != '\0');
@@ -479,6 +482,54 @@ START_TEST(nanoseconds)
 }
 END_TEST
 
+/* A stream counts a packet's own bytes: its message may have a thousand times as many. */
+START_TEST(a_packet_keeps_its_own_bytes_alive)
+{
+    static uint8_t tracks[100000], modex[100000];
+    static const uint8_t two[] = {0x95, 0x11, 'm', 'p', '4', 'a', 0, 0, 0, 1, 0xaa, 9, 1, 0x86};
+    struct listener *l = open_media();
+    feed_hex(l, TRACK_AUDIO, 0, "af00", "1210");
+    memcpy(tracks, two, sizeof two);
+    tracks[14] = 0x91; /* 99985 bytes of the second track */
+    feed(l, TRACK_AUDIO, 10, span_of(tracks, 15 + 99985));
+    ck_assert_uint_eq(l->kept, 1);
+    memset(modex, 0, sizeof modex);
+    modex[0] = 0x97;
+    size_t at = 1;
+    for (; at + 300 < sizeof modex; at += 257) { /* 255 bytes that say nothing, and again */
+        modex[at] = 254;
+        modex[at + 256] = 0x17;
+    }
+    modex[at] = 0;
+    modex[at + 2] = 0x11;
+    memcpy(modex + at + 3, "mp4a\xbb", 5);
+    buf_clear(&l->lines);
+    feed(l, TRACK_AUDIO, 20, span_of(modex, at + 8));
+    check(l, "audio 0 1800+0 key bb\n");
+    ck_assert_uint_eq(l->kept, 1);
+    static uint8_t plain[3000] = {0xaf, 1};
+    feed(l, TRACK_AUDIO, 30, span_of(plain, sizeof plain));
+    ck_assert_uint_eq(l->kept, sizeof plain); /* no copy without a need */
+    close_media(l);
+}
+END_TEST
+
+/* Each step is as long as it can be, in the same direction: sums stay far from their ends. */
+START_TEST(a_clock_that_wanders_for_ever)
+{
+    for (uint32_t step = 0x7fff0000; step != 0; step = step == 0x7fff0000 ? 0x80010000 : 0) {
+        struct listener *l = open_media();
+        feed_hex(l, TRACK_AUDIO, 0, "af00", "1210");
+        for (uint32_t i = 0; i < 2000; i++) {
+            feed_hex(l, TRACK_AUDIO, i * step, "af01", "aa");
+            ck_assert(l->dts > -((int64_t)1 << 47) && l->dts < (int64_t)1 << 47);
+            buf_clear(&l->lines);
+        }
+        close_media(l);
+    }
+}
+END_TEST
+
 /* --- colours --- */
 
 static struct span color_message(const char *fourcc, bool told, struct buf *b)
@@ -673,5 +724,5 @@ UNIT_MAIN("media", hevc_in_the_old_form, declared_as_another_codec, codec_change
           leading_pictures_of_the_start, av1_units, av1_sequence_in_the_stream, av1_as_in_ts,
           vp9_sizes, opus, opus_without_a_header, sound_that_says_it_in_each_frame, flac_and_aac,
           tracks_beside_each_other, tracks_without_a_first_one, too_many_tracks, nanoseconds,
-          colors, one_bad_track_harms_no_other, nothing_to_go_on_with, before_it_is_live, no_memory,
+          a_packet_keeps_its_own_bytes_alive, a_clock_that_wanders_for_ever, colors, one_bad_track_harms_no_other, nothing_to_go_on_with, before_it_is_live, no_memory,
           cut_short)
