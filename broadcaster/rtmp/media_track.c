@@ -330,9 +330,14 @@ static enum err read_hevc_frame(struct media_track *t, struct media_frame *f)
     struct hevc_picture p = hevc_picture_of(f->data, t->nal_length_size);
     f->key = p.irap;
     if (p.irap) {
+        t->closed = t->cra ? !t->led : t->closed;
+        t->cra = !p.clean && !p.broken_link;
+        t->led = false;
         t->skips_leading = p.broken_link || (!p.clean && !t->started);
         t->started = true;
+        f->open = t->cra && !t->closed && !t->skips_leading;
     }
+    t->led = t->led || p.rasl;
     f->leading = p.rasl && t->skips_leading;
     return ERR_OK;
 }

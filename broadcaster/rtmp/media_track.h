@@ -32,6 +32,9 @@ struct media_track {
     struct track_color own;  /* in the codec header */
     bool started;            /* HEVC: there was a picture to start from */
     bool skips_leading;      /* HEVC: until the next such picture */
+    bool cra;                /* HEVC: the newest such picture may have leading ones */
+    bool led;                /* HEVC: and has */
+    bool closed;             /* HEVC: the last one that was past had none */
 };
 
 void media_track_init(struct media_track *t, enum track_kind kind, unsigned id, unsigned index);
@@ -58,6 +61,7 @@ void media_track_channels(struct media_track *t, int channels);
 
 struct media_frame {
     bool key;          /* as PACKET_KEY */
+    bool open;         /* as PACKET_OPEN */
     bool leading;      /* it cannot be decoded here: pictures before the start are missing */
     int64_t duration;  /* ticks; 0: not known */
     struct span data;  /* as in struct packet: inside the message, or inside */

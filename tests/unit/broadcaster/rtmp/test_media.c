@@ -62,9 +62,10 @@ static void on_event(void *arg, const struct rtmp_event *e)
         struct span whole = blob_span(p->blob);
         ck_assert(p->data.data >= whole.data &&
                   p->data.data + p->data.len <= whole.data + whole.len);
-        err = buf_printf(&l->lines, "%s %u %lld%+lld%s ",
+        err = buf_printf(&l->lines, "%s %u %lld%+lld%s%s ",
                          p->kind == TRACK_VIDEO ? "video" : "audio", p->index, (long long)p->dts,
-                         (long long)(p->pts - p->dts), (p->flags & PACKET_KEY) != 0 ? " key" : "");
+                         (long long)(p->pts - p->dts), (p->flags & PACKET_KEY) != 0 ? " key" : "",
+                         (p->flags & PACKET_OPEN) != 0 ? " open" : "");
         for (size_t i = 0; i < p->data.len && i < 24 && err == ERR_OK; i++) {
             err = buf_printf(&l->lines, "%02x", p->data.data[i]);
         }
@@ -206,7 +207,7 @@ START_TEST(leading_pictures_of_the_start)
     ck_assert_uint_eq(l->first[RTMP_SKIP_LEADING], 1);
     feed_hex(l, TRACK_VIDEO, 60, "93" HVC1, "000000032a01bb"); /* CRA: its leading ones are whole */
     feed_hex(l, TRACK_VIDEO, 80, "a3" HVC1, "000000031001bb");
-    check(l, "video 0 5400+0 key 000000032a01bb\nvideo 0 7200+0 000000031001bb\n");
+    check(l, "video 0 5400+0 key open 000000032a01bb\nvideo 0 7200+0 000000031001bb\n");
     feed_hex(l, TRACK_VIDEO, 100, "93" HVC1, "000000032001cc"); /* BLA: never */
     feed_hex(l, TRACK_VIDEO, 120, "a3" HVC1, "000000031001cc");
     feed_hex(l, TRACK_VIDEO, 140, "93" HVC1, "000000032601dd"); /* IDR */
@@ -214,6 +215,11 @@ START_TEST(leading_pictures_of_the_start)
     check(l, "video 0 9000+0 key 000000032001cc\nvideo 0 12600+0 key 000000032601dd\n"
              "video 0 14400+0 000000030201dd\n");
     ck_assert_uint_eq(l->skipped[RTMP_SKIP_LEADING], 3);
+    feed_hex(l, TRACK_VIDEO, 180, "93" HVC1, "000000032a01ee"); /* CRA: it has none */
+    feed_hex(l, TRACK_VIDEO, 200, "a3" HVC1, "000000030201ee");
+    feed_hex(l, TRACK_VIDEO, 220, "93" HVC1, "000000032a01ff"); /* nor will this one */
+    check(l, "video 0 16200+0 key open 000000032a01ee\nvideo 0 18000+0 000000030201ee\n"
+             "video 0 19800+0 key 000000032a01ff\n");
     close_media(l);
 }
 END_TEST
