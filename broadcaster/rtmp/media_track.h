@@ -23,6 +23,7 @@ struct media_track {
     bool ready;             /* frames can be read */
     struct track *track;    /* NULL until all is known of it */
     bool announced;         /* for the user */
+    struct blob *heard;     /* the last codec header as it came; NULL: none */
     int nal_length_size;    /* H.264, HEVC */
     bool has_record;        /* VP9: what the publisher sent */
     uint8_t record[VP9_RECORD_BYTES];
@@ -45,7 +46,8 @@ enum err media_track_move(struct media_track *t, unsigned index) CHECKED;
 
 /* A codec header. A new track->track that equals the last one is not made. codec: as declared;
  * H.264 and HEVC are told apart by the header itself, because some encoders declare the wrong one.
- * A header that says nothing changes nothing. ERR_PROTO, ERR_LIMIT: it cannot be read, *ret_why is
+ * A header that says nothing changes nothing, nor does the last one again: what the frames said
+ * since is newer. ERR_PROTO, ERR_LIMIT: it cannot be read, *ret_why is
  * a static sentence and all stays as it was; ERR_NOMEM. */
 enum err media_track_header(struct media_track *t, enum track_codec codec, struct span header,
                             const char **ret_why) CHECKED;
