@@ -599,7 +599,9 @@ static enum err add_input(struct job *job, const struct packet *p)
         job->inputs = inputs;
         job->cap_inputs = cap;
     }
-    job->inputs[job->n_inputs++] = packet_ref(p);
+    struct packet copy = packet_ref(p);
+    copy.flags &= ~(unsigned)PACKET_OPEN; /* what it needs comes before it, as the preroll */
+    job->inputs[job->n_inputs++] = copy;
     job->input_bytes += cost;
     return ERR_OK;
 }

@@ -208,7 +208,7 @@ static void give_packet(struct feeding *f, const struct media_track *t, const st
     int64_t dts = f->dts_ms * TICKS_PER_MS + offset;
     struct packet p = {.kind = t->kind,
                        .index = t->index,
-                       .flags = frame->key ? PACKET_KEY : 0,
+                       .flags = (frame->key ? PACKET_KEY : 0) | (frame->open ? PACKET_OPEN : 0),
                        .dts = dts,
                        .pts = dts + (int64_t)part->composition_ms * TICKS_PER_MS,
                        .duration = frame->duration,
