@@ -772,5 +772,6 @@ UNIT_MAIN("media", hevc_in_the_old_form, declared_as_another_codec, codec_change
           av1_units, av1_sequence_in_the_stream, av1_as_in_ts, vp9_sizes, opus,
           opus_without_a_header, sound_that_says_it_in_each_frame, flac_and_aac,
           tracks_beside_each_other, tracks_without_a_first_one, too_many_tracks, nanoseconds,
-          a_packet_keeps_its_own_bytes_alive, a_clock_that_wanders_for_ever, colors, one_bad_track_harms_no_other, nothing_to_go_on_with, before_it_is_live, no_memory,
+          a_packet_keeps_its_own_bytes_alive, a_clock_that_wanders_for_ever, colors,
+          one_bad_track_harms_no_other, nothing_to_go_on_with, before_it_is_live, no_memory,
           cut_short)
