@@ -289,6 +289,30 @@ class Chunks(Rtmp):
         p.send(rtmp.message(4, b"\0\6\1\2\3\4", stream=0, chunk_stream=2))
         self.read_until(p, b"\0\7\1\2\3\4")
 
+    def test_a_vod_track(self):
+        """Fact 22: OBS' second sound in data messages is a track, counted and left out."""
+        def vod(message):
+            body = message[12:]
+            media = b"\0\5media\x11\x0c" + bytes([0x80 | len(body) >> 6, (len(body) << 1 | 1) & 0x7F])
+            return rtmp.message(18, rtmp.text("additionalMedia") + b"\3\0\2id" + rtmp.text("stream0")
+                                + media + body + b"\0\0\x09", int.from_bytes(message[1:4], "big"),
+                                chunk_stream=4)
+
+        p = self.connect().publish("vod")
+        p.send(rtmp.video_config(), rtmp.audio_config(), vod(rtmp.audio_config(b"\x11\x90")))
+        for second in range(GOPS):
+            p.send(*gop(second * 1000))
+            p.send(*[vod(rtmp.sound(second * 1000 + i)) for i in range(10)])
+        found = self.recipe.wait_playlist("/stream/vod/source.m3u8", 2)
+        wait_for(lambda: self.stream_of("vod")["further_tracks_dropped"] == 10 * GOPS, 10, "counted")
+        self.assertEqual([(t["kind"], t["index"], t["codec"], t.get("sample_rate"))
+                          for t in self.stream_of("vod")["tracks"]][1:],
+                         [("audio", 0, "aac", 44100), ("audio", 1, "aac", 48000)])
+        path = temp_dir() / "one.ts"
+        path.write_bytes(self.recipe.get(found.segments[0].uri).body)
+        sounds = [s for s in harness.ffprobe_streams(path) if s["codec_type"] == "audio"]
+        self.assertEqual(len(sounds), 1)
+
     def test_metadata_is_read_and_not_believed(self):
         """Fact 16"""
         p = self.connect().publish("liar")
