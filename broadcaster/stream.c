@@ -89,6 +89,7 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
         rendition_set_figures(st->rungs[i], figures_rung(&s->figures, p));
     }
     st->jobs = jobs_stream_create(c->jobs, id, st->ladder.rungs, st->rungs, st->ladder.n);
+    stream_taps_open(st);
     list_init(&st->node);
     s->count++;
     s->figures.streams_created++;
@@ -98,6 +99,7 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
 static void stream_destroy(struct stream *st)
 {
     struct streams *s = st->owner;
+    stream_taps_end(st);
     jobs_stream_destroy(st->jobs);
     board_remove(s->config.board, st->id);
     rendition_destroy(st->source);
@@ -387,6 +389,9 @@ static enum err on_video(struct stream *st, const struct packet *p, int64_t now_
         jobs_packet(st->jobs, p);
         e = preroll_push(&st->preroll, p) == ERR_OK ? ERR_OK : no_memory(st);
     }
+    if (e == ERR_OK) {
+        stream_taps_packet(st, p);
+    }
     return e;
 }
 
@@ -407,7 +412,11 @@ static enum err on_audio(struct stream *st, struct packet *p)
     }
     int rate = track_params(st->audio)->sample_rate;
     p->duration = rate > 0 ? (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S / rate : 0;
-    return add_packet(st, &st->audio_packets, p);
+    enum err e = add_packet(st, &st->audio_packets, p);
+    if (e == ERR_OK) {
+        stream_taps_packet(st, p);
+    }
+    return e;
 }
 
 void stream_track(struct stream *st, struct track *track)
@@ -467,6 +476,7 @@ void streams_tick(struct streams *s, int64_t now_ms)
             st->state = STREAM_ENDED;
             st->ended_ms = now_ms;
             set_ended(st, true);
+            stream_taps_end(st);
             event_emit("stream_ended", "stream", st->id);
             log_info("stream", "ended", "stream=%s", st->id);
         } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= s->config.linger_ms) {

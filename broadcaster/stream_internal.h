@@ -9,6 +9,7 @@
 #include "broadcaster/preroll.h"
 #include "broadcaster/repair.h"
 #include "broadcaster/stream.h"
+#include "broadcaster/stream_tap.h"
 
 enum stream_state {
     STREAM_LIVE,
@@ -55,6 +56,7 @@ struct stream {
     struct ladder ladder; /* this stream's, as long as it lives */
     struct rendition *rungs[PROFILE_LADDER_MAX];
     struct job_stream *jobs;
+    struct tap_point taps[1 + PROFILE_LADDER_MAX]; /* the source's, then the rungs' */
 
     uint64_t received_bytes, video_count, audio_count, undecodable_dropped, sound_dropped;
 };

@@ -97,14 +97,16 @@ static enum err read_members(struct span *s, int depth, struct span *ret_members
 }
 
 /* Every element takes at least a byte, so the count needs no limit of its own. */
-static enum err skip_elements(struct span *s, int depth)
+static enum err read_elements(struct span *s, int depth, struct span *ret_elements)
 {
     uint32_t count;
     enum err e = span_read_be32(s, &count);
+    const uint8_t *start = s->data;
     for (uint32_t i = 0; e == ERR_OK && i < count && s->len > 0; i++) {
         struct amf0_value value;
         e = read_value(s, depth, &value);
     }
+    *ret_elements = span_of(start, (size_t)(s->data - start));
     return e;
 }
 
@@ -178,7 +180,7 @@ static enum err read_value(struct span *s, int depth, struct amf0_value *ret_val
         break;
     case MARKER_STRICT_ARRAY:
         v.type = AMF0_ARRAY;
-        e = skip_elements(s, depth + 1);
+        e = read_elements(s, depth + 1, &v.bytes);
         break;
     default:
         e = read_scalar(s, marker, &v);
@@ -302,6 +304,14 @@ void amf0_put_undefined(struct amf0_writer *w)
 void amf0_put_object(struct amf0_writer *w)
 {
     put_marker(w, MARKER_OBJECT);
+}
+
+void amf0_put_ecma_array(struct amf0_writer *w, uint32_t count)
+{
+    put_marker(w, MARKER_ECMA_ARRAY);
+    if (w->err == ERR_OK) {
+        w->err = buf_put_be32(w->out, count);
+    }
 }
 
 void amf0_put_key(struct amf0_writer *w, const char *key)

@@ -26,7 +26,7 @@ struct amf0_value {
     enum amf0_type type;
     double number; /* NUMBER; DATE: milliseconds since 1970 */
     bool boolean;
-    struct span bytes; /* STRING: its text; OBJECT: its members as on the wire */
+    struct span bytes; /* STRING: its text; OBJECT, ARRAY: its members as on the wire */
 };
 
 /* Takes one value, with all that it contains, from the front of *s. An object whose end marker is
@@ -58,5 +58,8 @@ void amf0_put_undefined(struct amf0_writer *w);
 void amf0_put_object(struct amf0_writer *w);
 void amf0_put_key(struct amf0_writer *w, const char *key);
 void amf0_put_end(struct amf0_writer *w);
+
+/* An object written as an ECMA array, as onMetaData is. */
+void amf0_put_ecma_array(struct amf0_writer *w, uint32_t count);
 
 #endif

@@ -19,12 +19,15 @@ enum rtmp_event_type {
                            later */
     RTMP_EVENT_TRACK,   /* a codec header came, or a changed one: `track` */
     RTMP_EVENT_PACKET,  /* one access unit: `packet` */
-    RTMP_EVENT_END,     /* the publish ended in order (FCUnpublish, deleteStream, closeStream) */
+    RTMP_EVENT_END,     /* what was accepted ended in order (FCUnpublish, deleteStream, closeStream)
+                         */
+    RTMP_EVENT_PLAY,    /* a client asks to play `path`; answer as for PUBLISH (play.h) */
+    RTMP_EVENT_PAUSE,   /* a client that plays wants nothing more, or to go on: `paused` */
 };
 
 struct rtmp_event {
     enum rtmp_event_type type;
-    /* PUBLISH: app and stream name joined by "/" without the query, e.g. "live/movie/key" or
+    /* PUBLISH, PLAY: app and stream name joined by "/" without the query, e.g. "live/movie/key" or
      * "hello_world"; query: what stood behind "?" in either (may be ""); tc_url as sent (may be "")
      */
     const char *path;
@@ -35,6 +38,7 @@ struct rtmp_event {
                                     the RTMP milliseconds, the 32-bit clock unrolled to 64 bits,
                                     otherwise as sent (repair is not done here). PACKET_KEY on
                                     video only when the access unit holds an IDR NAL unit. */
+    bool paused;                 /* PAUSE */
 };
 
 typedef void rtmp_event_fn(void *arg, const struct rtmp_event *e);

@@ -12,6 +12,8 @@ enum session_state {
     SESSION_IDLE,  /* nothing is published (yet, or any more) */
     SESSION_ASKED, /* PUBLISH was given and not answered yet */
     SESSION_PUBLISHING,
+    SESSION_PLAY_ASKED, /* PLAY was given and not answered yet */
+    SESSION_PLAYING,
     SESSION_CLOSED, /* refused: what still comes is thrown away */
 };
 
@@ -35,8 +37,11 @@ struct rtmp_session {
     char *app;    /* as sent, with its query */
     char *tc_url; /* as sent */
 
-    uint32_t stream_id; /* of the publish */
+    uint32_t stream_id; /* of the publish, or the play */
     struct media media;
+
+    unsigned play_codecs;         /* a bit for each that the client's connect named */
+    struct track *play_tracks[2]; /* put last, by enum track_kind */
 };
 
 /* Remembers the sentence and returns e. */
