@@ -1,65 +1,92 @@
-/* The RTMP door: listens, keeps each connection's session, deadlines and limits, and hands
- * publishers to the handler. On the loop's thread (libuv). */
+/* The RTMP door: listens, with and without TLS, keeps each connection's session, deadlines and
+ * limits, and hands publishers and players to the handler. On the loop's thread (libuv). */
 #ifndef BROADCASTER_INGEST_H
 #define BROADCASTER_INGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "broadcaster/player.h"
 #include "media/packet.h"
 #include "media/track.h"
 #include "run/addr.h"
 #include "run/loop.h"
 
 struct ingest;
-struct publisher; /* one publishing connection; valid from on_publish until on_end returns */
+struct publisher; /* one connection; valid from on_publish until on_end returns, or from on_play
+                     until it is answered */
 
+/* All borrowed for the call. */
 struct ingest_request {
     const char *path; /* as in struct rtmp_event */
     const char *query;
     const char *tc_url;
-    const char *peer; /* "127.0.0.1:40112" */
-};
-
-struct ingest_refusal {
-    const char *code; /* "NetStream.Publish.BadName" */
-    char text[256];
+    const char *peer;             /* "127.0.0.1:40112" */
+    const unsigned char *address; /* its 16 bytes, IPv4 in mapped form */
 };
 
 struct ingest_handler {
-    /* ERR_OK admits (ret_stream is then the handler's own pointer, given back below); anything else
-     * refuses, with refusal filled in. */
-    enum err (*on_publish)(void *arg, struct publisher *p, const struct ingest_request *r,
-                           void **ret_stream, struct ingest_refusal *refusal);
-    void (*on_track)(void *arg, void *stream, struct track *track);
-    void (*on_packet)(void *arg, void *stream, const struct packet *packet);
+    /* A client wants to publish. The answer is publisher_admit or publisher_refuse, from inside or
+     * later. Returns the handler's own pointer, which is given back in all that follows; NULL when
+     * it has refused. */
+    void *(*on_publish)(void *arg, struct publisher *p, const struct ingest_request *r);
+    /* The client has gone before it was answered; nothing follows. */
+    void (*on_cancel)(void *arg, void *publication);
+    void (*on_track)(void *arg, void *publication, struct track *track);
+    void (*on_packet)(void *arg, void *publication, const struct packet *packet);
     /* Once for each admitted publisher. reason: for the log and people. orderly: the client said
      * goodbye (FCUnpublish, deleteStream). */
-    void (*on_end)(void *arg, void *stream, const char *reason, int orderly);
+    void (*on_end)(void *arg, void *publication, const char *reason, int orderly);
+    /* A client wants to play. As on_publish; before publisher_admit, player's tap is connected.
+     * Nothing follows the answer: the player ends with its tap or its connection. */
+    void *(*on_play)(void *arg, struct publisher *p, struct player *player,
+                     const struct ingest_request *r);
 };
 
 struct ingest_config {
     struct addr addr;
+    bool tls; /* there is a door for RTMPS too, with the same limits: */
+    struct addr tls_addr;
+    const char *tls_cert; /* PEM files, borrowed for the ingest's life */
+    const char *tls_key;
     int max_connections;  /* all */
-    int max_per_address;  /* not yet publishing, per peer address */
-    int setup_timeout_ms; /* connect to publish; default 10000 */
+    int max_per_address;  /* that do not publish, per peer address */
+    int setup_timeout_ms; /* connect to publish or play; default 10000 */
     int idle_timeout_ms;  /* publishing but silent */
 };
 
 struct ingest_counters {
     uint64_t accepted, refused, protocol_errors, timeouts, over_limit;
-    uint64_t received_bytes;
-    size_t connections, publishers;
+    uint64_t received_bytes, sent_bytes;
+    uint64_t plays;        /* admitted so far */
+    uint64_t plays_stuck;  /* closed because they read nothing */
+    uint64_t tls_failures; /* handshakes and records */
+    struct player_counters players_sent;
+    size_t connections, publishers, players;
 };
 
-/* ERR_IO: cannot bind (ret_why: a sentence). arg and handler are borrowed for the ingest's life. */
+/* ERR_IO: cannot bind addr (ret_why: a sentence), or what TLS needs is not there, which has been
+ * logged (ret_why: NULL). arg and handler are borrowed for the ingest's life. */
 enum err ingest_create(struct loop *l, const struct ingest_config *config,
                        const struct ingest_handler *handler, void *arg, struct ingest **ret_ingest,
                        const char **ret_why) CHECKED;
 
-/* The port that it listens on: the configured one, or what the system chose for port 0. */
+/* The ports that it listens on: the configured ones, or what the system chose for port 0. */
 int ingest_port(const struct ingest *i);
+int ingest_tls_port(const struct ingest *i);
+
+/* Reads certificate and key again, for the connections that come from now on. What cannot be used
+ * is logged, and the old one stays. */
+void ingest_reload(struct ingest *i);
+
+/* The answers to on_publish and on_play. After a refusal with code ("NetStream.Publish.BadName") and text for
+ * people, nothing follows. */
+void publisher_admit(struct publisher *p);
+void publisher_refuse(struct publisher *p, const char *code, const char *text);
+
+const char *publisher_peer(const struct publisher *p); /* "127.0.0.1:40112" */
 
 /* Ends one publisher: RTMP error status with this text, then close; on_end follows, from the loop,
  * never from inside this call. May be called from within on_track and on_packet. */

@@ -8,13 +8,12 @@
 #include "broadcaster/api.h"
 #include "broadcaster/capacity.h"
 #include "broadcaster/ingest.h"
-#include "broadcaster/publish_name.h"
+#include "broadcaster/publication.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
 #include "run/addr.h"
 #include "run/avlog.h"
-#include "run/events.h"
 #include "run/files.h"
 #include "run/log.h"
 #include "run/metrics.h"
@@ -22,6 +21,7 @@
 #define TICK_MS                100
 #define STOP_WAIT_MS           3000 /* for rungs that are under way at the end */
 #define RTMP_PORT              1935
+#define RTMPS_PORT             1936
 #define HTTP_PORT              8935
 #define ORCH_PORT              8935
 #define INGEST_CONNECTIONS_MAX 1000
@@ -32,6 +32,7 @@
 
 struct config {
     struct daemon_config common;
+    const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
     bool current_manifest;
     long max_sessions;
@@ -43,7 +44,14 @@ struct config {
 
 static const struct option options[] = {
     {"rtmpAddr", OPTION_STRING, "127.0.0.1:1935", 0, 0, false, FIELD(rtmp_addr), "HOST:PORT",
-     "Where publishers connect."},
+     "Where publishers and RTMP players connect."},
+    {"rtmpsAddr", OPTION_STRING, "", 0, 0, false, FIELD(rtmps_addr), "HOST:PORT",
+     "Where publishers connect with TLS (rtmps://), default port 1936; empty: nowhere. Needs "
+     "-tlsCert and -tlsKey."},
+    {"tlsCert", OPTION_STRING, "", 0, 0, false, FIELD(tls_cert), "FILE",
+     "The certificate of -rtmpsAddr, and those that it hangs on (PEM); read again at SIGHUP."},
+    {"tlsKey", OPTION_STRING, "", 0, 0, false, FIELD(tls_key), "FILE",
+     "The private key of -tlsCert (PEM), readable by this user only; read again at SIGHUP."},
     {"httpAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(http_addr), "HOST:PORT",
      "Where viewers connect."},
     {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
@@ -64,11 +72,11 @@ static const struct option options[] = {
     {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
      "How long after its end a segment's rungs may come, before they are given up as gaps."},
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
-     "How long a connection may take until it publishes."},
+     "How long a connection may take until it publishes or plays."},
     {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
      "How long a publisher may send nothing."},
     {"connectionsPerAddress", OPTION_INT, "64", 1, 100000, false, FIELD(connections_per_address),
-     "N", "RTMP connections of one address that do not publish yet."},
+     "N", "RTMP connections of one address that do not publish: players, and those not yet known."},
 };
 
 struct broadcaster {
@@ -79,97 +87,14 @@ struct broadcaster {
     struct uplink *uplink; /* NULL: source only */
     struct jobs *jobs;
     struct streams *streams;
+    struct admission *admission;
+    struct publications publications;
     struct ingest *ingest;
     struct viewers *viewers;
     struct loop_timer *tick;
     struct capacity capacity;
     int64_t stop_by_ms; /* 0 until the ingest has closed at the end */
 };
-
-/* --- publishers --- */
-
-static enum err refuse(struct ingest_refusal *r, const char *code, const char *text, enum err e)
-{
-    r->code = code;
-    snprintf(r->text, sizeof r->text, "%s", text);
-    return e;
-}
-
-/* One publisher and what it publishes. */
-struct publication {
-    struct stream *stream;
-    struct publisher *publisher;
-    bool closing;
-};
-
-static enum err on_publish(void *arg, struct publisher *p, const struct ingest_request *r,
-                           void **ret_stream, struct ingest_refusal *refusal)
-{
-    struct broadcaster *b = arg;
-    struct publish_name name;
-    const char *why = "";
-    enum err e = publish_name_parse(r->path, &name);
-    if (e != ERR_OK) {
-        streams_figures(b->streams)->streams_refused++;
-        return refuse(refusal, "NetStream.Publish.BadName",
-                      "the stream's name may have letters, digits and . _ - ~, up to 128 bytes", e);
-    }
-    struct stream *st;
-    e = streams_publish(b->streams, name.id, clock_mono_ms(), clock_wall_ms(), &st, &why);
-    if (e != ERR_OK) {
-        const char *code =
-            e == ERR_STATE ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed";
-        return refuse(refusal, code, why, e);
-    }
-    event_emit("stream_started", "stream", stream_id(st));
-    log_info("broadcaster", "publish", "stream=%s peer=%s", stream_id(st), r->peer);
-    struct publication *pub = mem_alloc(sizeof *pub);
-    pub->stream = st;
-    pub->publisher = p;
-    *ret_stream = pub;
-    return ERR_OK;
-}
-
-static void on_track(void *arg, void *stream, struct track *track)
-{
-    struct publication *pub = stream;
-    stream_track(pub->stream, track);
-}
-
-static void on_packet(void *arg, void *stream, const struct packet *packet)
-{
-    struct broadcaster *b = arg;
-    struct publication *pub = stream;
-    if (pub->closing) {
-        return;
-    }
-    struct figures *f = streams_figures(b->streams);
-    uint64_t listed = f->source.appeared;
-    if (stream_packet(pub->stream, packet, clock_mono_ms()) != ERR_OK) {
-        pub->closing = true;
-        publisher_close(pub->publisher, "NetStream.Publish.Failed", stream_why(pub->stream));
-        return;
-    }
-    if (f->source.appeared != listed) {
-        histogram_observe(&f->listed_delay, clock_mono_us() - loop_now_ms(b->daemon->loop) * 1000);
-    }
-    int64_t wait_ms = stream_wait_ms(pub->stream);
-    if (wait_ms > 0) {
-        publisher_pause(pub->publisher, wait_ms);
-    }
-}
-
-static void on_end(void *arg, void *stream, const char *reason, int orderly)
-{
-    struct publication *pub = stream;
-    event_emit_reason("publisher_gone", "stream", stream_id(pub->stream), reason);
-    log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"",
-             stream_id(pub->stream), orderly, reason);
-    stream_end(pub->stream, clock_mono_ms());
-    mem_free(pub);
-}
-
-static const struct ingest_handler ingest_handler = {on_publish, on_track, on_packet, on_end};
 
 /* --- life --- */
 
@@ -283,6 +208,28 @@ static void measure_capacity(struct broadcaster *b)
     }
 }
 
+static enum err read_tls_flags(const struct config *c, struct ingest_config *i)
+{
+    i->tls_cert = c->tls_cert;
+    i->tls_key = c->tls_key;
+    if (c->rtmps_addr[0] == '\0') {
+        if (c->tls_cert[0] != '\0' || c->tls_key[0] != '\0') {
+            log_warn("broadcaster", "no_rtmps",
+                     "-tlsCert and -tlsKey are for -rtmpsAddr, which is not given: there is no "
+                     "RTMPS");
+        }
+        return ERR_OK;
+    }
+    if (c->tls_cert[0] == '\0' || c->tls_key[0] == '\0') {
+        log_error("broadcaster", "config",
+                  "-rtmpsAddr needs -tlsCert FILE and -tlsKey FILE: a certificate and its private "
+                  "key, both PEM");
+        return ERR_PROTO;
+    }
+    i->tls = true;
+    return parse_addr("-rtmpsAddr", c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &i->tls_addr);
+}
+
 static enum err open_ingest(struct broadcaster *b, const struct config *c)
 {
     struct ingest_config i = {
@@ -292,17 +239,23 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
         .idle_timeout_ms = (int)c->idle_timeout_ms,
     };
     enum err e = parse_addr("-rtmpAddr", c->rtmp_addr, "127.0.0.1", RTMP_PORT, &i.addr);
+    if (e == ERR_OK) {
+        e = read_tls_flags(c, &i);
+    }
     if (e != ERR_OK) {
         return e;
     }
+    b->admission = admission_create();
+    b->publications = (struct publications){b->admission, b->streams, b->daemon->loop};
     char text[ADDR_MAX];
     addr_format(&i.addr, text);
     const char *why = "";
-    e = ingest_create(b->daemon->loop, &i, &ingest_handler, b, &b->ingest, &why);
-    if (e != ERR_OK) {
+    e = ingest_create(b->daemon->loop, &i, &publication_handler, &b->publications, &b->ingest,
+                      &why);
+    if (e != ERR_OK && why != NULL) {
         log_error("broadcaster", "cannot_listen",
                   "RTMP on %s: %s; choose another one with -rtmpAddr", text, why);
-    } else {
+    } else if (e == ERR_OK) {
         log_info("broadcaster", "ingest", "Video Ingest Endpoint - rtmp://%s", text);
     }
     return e;
@@ -338,6 +291,7 @@ static void destroy(void *role)
     struct broadcaster *b = role;
     loop_timer_destroy(b->tick);
     ingest_destroy(b->ingest);
+    admission_destroy(b->admission);
     viewers_destroy(b->viewers);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);
@@ -385,6 +339,12 @@ static void stop(void *role)
     ingest_close(b->ingest, ingest_closed, b);
 }
 
+static void reload(void *role)
+{
+    struct broadcaster *b = role;
+    ingest_reload(b->ingest);
+}
+
 /* --- reports --- */
 
 static void status(void *role, struct json *object)
@@ -417,6 +377,13 @@ static void status(void *role, struct json *object)
         json_set_int(ingest, "protocol_errors", (int64_t)i.protocol_errors);
         json_set_int(ingest, "timeouts", (int64_t)i.timeouts);
         json_set_int(ingest, "over_limit", (int64_t)i.over_limit);
+        json_set_int(ingest, "tls_failures", (int64_t)i.tls_failures);
+        json_set_int(ingest, "players", (int64_t)i.players);
+        json_set_int(ingest, "plays", (int64_t)i.plays);
+        json_set_int(ingest, "plays_stuck", (int64_t)i.plays_stuck);
+        json_set_int(ingest, "play_packets", (int64_t)i.players_sent.packets);
+        json_set_int(ingest, "play_packets_dropped", (int64_t)i.players_sent.packets_dropped);
+        json_set_int(ingest, "sent_bytes", (int64_t)i.sent_bytes);
         json_set(object, "ingest", ingest);
     }
 }
@@ -455,6 +422,23 @@ static void job_metrics(const struct jobs *jobs, struct metrics *m)
                 "Results that did not fit their segment.", (double)j.refused_units);
 }
 
+static void play_metrics(const struct ingest_counters *i, struct metrics *m)
+{
+    metrics_one(m, METRIC_COUNTER, "sbe_ingest_tls_failures_total",
+                "RTMPS connections whose TLS failed.", (double)i->tls_failures);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_sent_bytes_total",
+                "Bytes sent over RTMP, nearly all of them to players.", (double)i->sent_bytes);
+    metrics_one(m, METRIC_GAUGE, "sbe_rtmp_players", "Players over RTMP.", (double)i->players);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_plays_total", "Players over RTMP, those gone too.",
+                (double)i->plays);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_plays_stuck_total",
+                "Players over RTMP that were closed because they read nothing.",
+                (double)i->plays_stuck);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_play_packets_dropped_total",
+                "Packets left out for players over RTMP that were too slow.",
+                (double)i->players_sent.packets_dropped);
+}
+
 static void metrics(void *role, struct metrics *m)
 {
     struct broadcaster *b = role;
@@ -480,6 +464,7 @@ static void metrics(void *role, struct metrics *m)
                     "Connections that broke the protocol.", (double)i.protocol_errors);
         metrics_one(m, METRIC_COUNTER, "sbe_ingest_timeouts_total",
                     "Connections that took too long.", (double)i.timeouts);
+        play_metrics(&i, m);
     }
 }
 
@@ -505,6 +490,7 @@ const struct role broadcaster_role = {
     .create = create,
     .stop = stop,
     .destroy = destroy,
+    .reload = reload,
     .status = status,
     .metrics = metrics,
     .routes = api_routes,

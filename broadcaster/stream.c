@@ -1,225 +1,17 @@
 #include "broadcaster/stream.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "broadcaster/stream_internal.h"
-#include "run/events.h"
 #include "run/log.h"
 
 #define AAC_FRAME_SAMPLES 1024
-
-struct streams *streams_create(const struct streams_config *config)
-{
-    struct streams *s = mem_alloc(sizeof *s);
-    s->config = *config;
-    memcpy(s->ladder.rungs, config->ladder, sizeof s->ladder.rungs);
-    s->ladder.n = config->n_ladder;
-    figures_init(&s->figures);
-    list_init(&s->list);
-    return s;
-}
-
-void streams_set_ladder(struct streams *s, const struct ladder *ladder)
-{
-    s->ladder = *ladder;
-}
-
-const struct ladder *streams_ladder(const struct streams *s)
-{
-    return &s->ladder;
-}
-
-void streams_set_max_live(struct streams *s, size_t max)
-{
-    s->config.max_live = max;
-}
-
-struct figures *streams_figures(struct streams *s)
-{
-    return &s->figures;
-}
-
-static struct stream *find(struct streams *s, const char *id)
-{
-    LIST_EACH (&s->list, n, next) {
-        struct stream *st = LIST_ITEM(n, struct stream, node);
-        if (strcmp(st->id, id) == 0) {
-            return st;
-        }
-    }
-    return NULL;
-}
-
-size_t streams_live(const struct streams *s)
-{
-    size_t live = 0;
-    LIST_EACH (&s->list, n, next) {
-        live += LIST_ITEM(n, struct stream, node)->state == STREAM_LIVE;
-    }
-    return live;
-}
-
-/* --- life of a stream --- */
-
-static struct stream *stream_create(struct streams *s, const char *id, int64_t now_ms,
-                                    int64_t wall_ms)
-{
-    const struct streams_config *c = &s->config;
-    struct stream *st = mem_alloc(sizeof *st);
-    st->owner = s;
-    snprintf(st->id, sizeof st->id, "%s", id);
-    repair_init(&st->repair);
-    cutter_init(&st->cutter);
-    pace_init(&st->pace, now_ms);
-    st->why = "";
-    packets_init(&st->video_packets);
-    packets_init(&st->audio_packets);
-    packets_init(&st->preroll);
-    st->next_msn = numbers_first(c->numbers, wall_ms);
-    st->source = rendition_create(c->board, id, "source");
-    rendition_set_figures(st->source, &s->figures.source);
-    st->ladder = s->ladder;
-    for (size_t i = 0; i < st->ladder.n; i++) {
-        const struct profile *p = st->ladder.rungs[i];
-        st->rungs[i] = rendition_create(c->board, id, p->name);
-        rendition_set_figures(st->rungs[i], figures_rung(&s->figures, p));
-    }
-    st->jobs = jobs_stream_create(c->jobs, id, st->ladder.rungs, st->rungs, st->ladder.n);
-    stream_taps_open(st);
-    list_init(&st->node);
-    s->count++;
-    s->figures.streams_created++;
-    return st;
-}
-
-static void stream_destroy(struct stream *st)
-{
-    struct streams *s = st->owner;
-    stream_taps_end(st);
-    jobs_stream_destroy(st->jobs);
-    board_remove(s->config.board, st->id);
-    rendition_destroy(st->source);
-    for (size_t i = 0; i < st->ladder.n; i++) {
-        rendition_destroy(st->rungs[i]);
-    }
-    packets_fini(&st->video_packets);
-    packets_fini(&st->audio_packets);
-    packets_fini(&st->preroll);
-    track_unref(st->video);
-    track_unref(st->next_video);
-    track_unref(st->audio);
-    track_unref(st->next_audio);
-    list_remove(&st->node);
-    s->count--;
-    s->figures.streams_ended++;
-    repair_counters_add(&s->figures.repairs, &st->repair.counters);
-    mem_free(st);
-}
-
-void streams_destroy(struct streams *s)
-{
-    if (s == NULL) {
-        return;
-    }
-    LIST_EACH (&s->list, n, next) {
-        stream_destroy(LIST_ITEM(n, struct stream, node));
-    }
-    mem_free(s);
-}
-
-static void set_ended(struct stream *st, bool ended)
-{
-    rendition_set_ended(st->source, ended);
-    for (size_t i = 0; i < st->ladder.n; i++) {
-        rendition_set_ended(st->rungs[i], ended);
-    }
-}
-
-static int currency(const struct stream *st)
-{
-    return st->state != STREAM_LIVE ? 0 : rendition_count(st->source) == 0 ? 1 : 2;
-}
-
-/* The newest live stream that can be watched, or else the newest live one, or else the newest. */
-const char *streams_newest(const struct streams *s)
-{
-    const struct stream *best = NULL;
-    LIST_EACH (&s->list, n, next) {
-        const struct stream *st = LIST_ITEM(n, const struct stream, node);
-        if (best == NULL || currency(st) >= currency(best)) {
-            best = st;
-        }
-    }
-    return best != NULL ? best->id : NULL;
-}
-
-static void update_current(struct streams *s)
-{
-    if (s->config.show_current) {
-        board_set_current(s->config.board, streams_newest(s));
-    }
-}
-
-static void forget_tracks(struct stream *st)
-{
-    struct track **slots[] = {&st->video, &st->next_video, &st->audio, &st->next_audio};
-    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
-        track_unref(*slots[i]);
-        *slots[i] = NULL;
-    }
-    st->sound_waits = false;
-}
-
-static void resume(struct stream *st)
-{
-    if (st->state == STREAM_ENDED) {
-        set_ended(st, false);
-    }
-    repair_restart(&st->repair);
-    forget_tracks(st); /* who comes back may be another encoder */
-    st->begun = false;
-    st->discontinuity = rendition_count(st->source) > 0;
-}
-
-enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
-                         struct stream **ret_stream, const char **ret_why)
-{
-    struct stream *st = find(s, id);
-    if (st != NULL && st->state == STREAM_LIVE) {
-        s->figures.streams_refused++;
-        *ret_why = "this stream is being published already";
-        return ERR_STATE;
-    }
-    if (streams_live(s) >= s->config.max_live || (st == NULL && s->count >= STREAM_NAMES_MAX)) {
-        s->figures.streams_refused++;
-        *ret_why = "too many streams are live: raise -maxSessions or end one";
-        return ERR_LIMIT;
-    }
-    if (st == NULL) {
-        st = stream_create(s, id, now_ms, wall_ms);
-    } else {
-        resume(st);
-    }
-    s->figures.streams_started++;
-    st->state = STREAM_LIVE;
-    st->since_ms = now_ms;
-    list_remove(&st->node);
-    list_push_back(&s->list, &st->node);
-    update_current(s);
-    *ret_stream = st;
-    return ERR_OK;
-}
 
 const char *stream_id(const struct stream *st)
 {
     return st->id;
 }
-
-/* --- segments --- */
 
 static void close_segment(struct stream *st, int64_t duration, int64_t now_ms)
 {
@@ -244,7 +36,7 @@ static void close_segment(struct stream *st, int64_t duration, int64_t now_ms)
               st->info.msn, duration, segment_bytes(seg));
     segment_unref(seg);
     if (rendition_count(st->source) == 1) {
-        update_current(st->owner);
+        streams_update_current(st->owner);
     }
 }
 
@@ -465,24 +257,5 @@ void stream_end(struct stream *st, int64_t now_ms)
     if (rendition_count(st->source) == 0) {
         stream_destroy(st);
     }
-    update_current(s);
-}
-
-void streams_tick(struct streams *s, int64_t now_ms)
-{
-    LIST_EACH (&s->list, n, next) {
-        struct stream *st = LIST_ITEM(n, struct stream, node);
-        if (st->state == STREAM_WAITING && now_ms - st->ended_ms >= s->config.grace_ms) {
-            st->state = STREAM_ENDED;
-            st->ended_ms = now_ms;
-            set_ended(st, true);
-            stream_taps_end(st);
-            event_emit("stream_ended", "stream", st->id);
-            log_info("stream", "ended", "stream=%s", st->id);
-        } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= s->config.linger_ms) {
-            log_info("stream", "removed", "stream=%s", st->id);
-            stream_destroy(st);
-            update_current(s);
-        }
-    }
+    streams_update_current(s);
 }

@@ -1,4 +1,5 @@
-/* What stream.c and stream_report.c share; nobody else includes it. */
+/* What streams.c (the registry and the lives in it), stream.c (from packets to segments) and
+ * stream_report.c share; nobody else includes it. */
 #ifndef BROADCASTER_STREAM_INTERNAL_H
 #define BROADCASTER_STREAM_INTERNAL_H
 
@@ -60,5 +61,11 @@ struct stream {
 
     uint64_t received_bytes, video_count, audio_count, undecodable_dropped, sound_dropped;
 };
+
+/* Takes the stream out of the registry and off the board. */
+void stream_destroy(struct stream *st);
+
+/* The newest stream may be another one now. */
+void streams_update_current(struct streams *s);
 
 #endif

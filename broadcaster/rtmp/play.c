@@ -134,8 +134,8 @@ bool rtmp_stop_play(struct rtmp_session *s)
     if (playing) {
         message_put_status(&s->writer, s->stream_id, "status", "NetStream.Play.Stop",
                            "The play has ended.");
-        s->fn(s->arg, &(struct rtmp_event){.type = RTMP_EVENT_END});
     }
+    s->fn(s->arg, &(struct rtmp_event){.type = RTMP_EVENT_END});
     return true;
 }
 

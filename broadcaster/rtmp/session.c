@@ -54,16 +54,13 @@ enum err rtmp_fail(struct rtmp_session *s, enum err e, const char *why)
 
 void rtmp_unpublish(struct rtmp_session *s)
 {
-    bool accepted = s->state == SESSION_PUBLISHING;
-    if (!accepted && s->state != SESSION_ASKED) {
+    if (s->state != SESSION_PUBLISHING && s->state != SESSION_ASKED) {
         return;
     }
     s->state = SESSION_IDLE;
     chunk_reader_set_limits(s->reader, &setup_limits);
     media_fini(&s->media);
-    if (accepted) {
-        s->fn(s->arg, &(struct rtmp_event){.type = RTMP_EVENT_END});
-    }
+    s->fn(s->arg, &(struct rtmp_event){.type = RTMP_EVENT_END});
 }
 
 static enum err read_number(struct rtmp_session *s, struct span body, uint32_t *ret_v)

@@ -19,8 +19,8 @@ enum rtmp_event_type {
                            later */
     RTMP_EVENT_TRACK,   /* a codec header came, or a changed one: `track` */
     RTMP_EVENT_PACKET,  /* one access unit: `packet` */
-    RTMP_EVENT_END,     /* what was accepted ended in order (FCUnpublish, deleteStream, closeStream)
-                         */
+    RTMP_EVENT_END,     /* the publish or play ended in order (FCUnpublish, deleteStream,
+                           closeStream), maybe before it was answered */
     RTMP_EVENT_PLAY,    /* a client asks to play `path`; answer as for PUBLISH (play.h) */
     RTMP_EVENT_PAUSE,   /* a client that plays wants nothing more, or to go on: `paused` */
 };

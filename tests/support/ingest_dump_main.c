@@ -34,23 +34,26 @@ struct counted {
     size_t backwards;
 };
 
-static enum err on_publish(void *arg, struct publisher *p, const struct ingest_request *r,
-                           void **ret_stream, struct ingest_refusal *refusal)
+static void *on_publish(void *arg, struct publisher *p, const struct ingest_request *r)
 {
     struct dump *d = arg;
-    (void)p;
     printf("publish number=%d path=\"%s\" query=\"%s\" tc_url=\"%s\" peer=%s\n", ++d->publishes,
            r->path, r->query, r->tc_url, r->peer);
     if (d->refuse) {
-        refusal->code = "NetStream.Publish.BadName";
-        snprintf(refusal->text, sizeof refusal->text, "Every publisher is refused here.");
-        return ERR_AUTH;
+        publisher_refuse(p, "NetStream.Publish.BadName", "Every publisher is refused here.");
+        return NULL;
     }
     struct counted *c = mem_alloc(sizeof *c);
     c->number = d->publishes;
     c->last_dts[0] = c->last_dts[1] = INT64_MIN;
-    *ret_stream = c;
-    return ERR_OK;
+    publisher_admit(p);
+    return c;
+}
+
+static void on_cancel(void *arg, void *stream)
+{
+    (void)arg;
+    mem_free(stream);
 }
 
 static void on_track(void *arg, void *stream, struct track *track)
@@ -112,7 +115,17 @@ static void on_signal(void *arg, int signum)
 
 int main(int argc, char **argv)
 {
-    static const struct ingest_handler handler = {on_publish, on_track, on_packet, on_end};
+    static void *on_play(void *arg, struct publisher *p, struct player *player,
+                     const struct ingest_request *r)
+{
+    (void)player;
+    printf("play path=%s\n", r->path);
+    publisher_refuse(p, "NetStream.Play.StreamNotFound", "There is nothing to play here.");
+    return NULL;
+}
+
+static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
+                                                  on_end, on_play};
     struct ingest_config config = {.max_connections = CONNECTIONS_MAX,
                                    .max_per_address = PER_ADDRESS_MAX,
                                    .setup_timeout_ms = SETUP_MS,

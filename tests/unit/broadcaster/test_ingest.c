@@ -24,31 +24,40 @@ struct fixture {
     struct ingest *ingest;
     struct publisher *publisher; /* the last one */
     bool refuse;
+    bool later; /* the test answers */
     bool close_at_packet;
     int64_t pause_ms; /* at each packet */
-    int publishes, tracks, packets, ends, orderly;
+    int publishes, cancels, tracks, packets, ends, orderly;
     int streams; /* admitted and not ended */
     char reason[300];
     char peer[100];
     bool closed;
 };
 
-static enum err on_publish(void *arg, struct publisher *p, const struct ingest_request *r,
-                           void **ret_stream, struct ingest_refusal *refusal)
+static void *on_publish(void *arg, struct publisher *p, const struct ingest_request *r)
 {
     struct fixture *f = arg;
     f->publishes++;
     f->publisher = p;
     snprintf(f->peer, sizeof f->peer, "%s", r->peer);
     ck_assert_str_eq(r->path, "live/movie");
+    if (f->later) {
+        return f;
+    }
     if (f->refuse) {
-        refusal->code = "NetStream.Publish.BadName";
-        snprintf(refusal->text, sizeof refusal->text, "It is taken.");
-        return ERR_STATE;
+        publisher_refuse(p, "NetStream.Publish.BadName", "It is taken.");
+        return NULL;
     }
     f->streams++;
-    *ret_stream = f;
-    return ERR_OK;
+    publisher_admit(p);
+    return f;
+}
+
+static void on_cancel(void *arg, void *stream)
+{
+    struct fixture *f = arg;
+    ck_assert_ptr_eq(stream, f);
+    f->cancels++;
 }
 
 static void on_track(void *arg, void *stream, struct track *track)
@@ -91,7 +100,7 @@ static void on_end(void *arg, void *stream, const char *reason, int orderly)
     snprintf(f->reason, sizeof f->reason, "%s", reason);
 }
 
-static const struct ingest_handler handler = {on_publish, on_track, on_packet, on_end};
+static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet, on_end};
 
 static struct ingest_config default_config(void)
 {
@@ -370,6 +379,53 @@ START_TEST(a_refusal_reaches_the_client)
     ck_assert_uint_eq(counters(f).refused, 1);
     client_close(&c);
     RUN_UNTIL(f, counters(f).connections == 0);
+    ck_assert_int_eq(f->ends, 0);
+    close_ingest(f);
+}
+END_TEST
+
+START_TEST(an_answer_may_come_later)
+{
+    struct ingest_config config = default_config();
+    struct fixture *f = open_ingest(&config);
+    f->later = true;
+    struct client c = connect_client(f, 0);
+    client_begin(&c);
+    client_media(&c, 3);
+    ck_assert(!client_has(&c, "NetStream.Publish.Start"));
+    f->streams++;
+    publisher_admit(f->publisher);
+    RUN_UNTIL(f, client_has(&c, "NetStream.Publish.Start"));
+    client_media(&c, 3);
+    RUN_UNTIL(f, f->packets >= 3);
+    ck_assert_uint_eq(counters(f).publishers, 1);
+    struct client d = connect_client(f, 0);
+    client_begin(&d);
+    publisher_refuse(f->publisher, "NetStream.Publish.BadName", "It is taken.");
+    RUN_UNTIL(f, client_closed(&d));
+    ck_assert(client_has(&d, "It is taken."));
+    client_close(&d);
+    client_close(&c);
+    RUN_UNTIL(f, f->ends == 1);
+    ck_assert_int_eq(f->cancels, 0);
+    close_ingest(f);
+}
+END_TEST
+
+START_TEST(who_goes_before_the_answer_is_told_of)
+{
+    struct ingest_config config = default_config();
+    struct fixture *f = open_ingest(&config);
+    f->later = true;
+    struct client c = connect_client(f, 0);
+    client_begin(&c);
+    client_close(&c);
+    RUN_UNTIL(f, f->cancels == 1);
+    struct client d = connect_client(f, 0);
+    client_begin(&d);
+    client_command(&d, "deleteStream");
+    RUN_UNTIL(f, f->cancels == 2);
+    client_close(&d);
     ck_assert_int_eq(f->ends, 0);
     close_ingest(f);
 }
@@ -667,6 +723,7 @@ END_TEST
 
 UNIT_MAIN("ingest", a_publish, a_paused_publisher_is_held_back_and_goes_on,
           destroyed_while_it_closes, an_orderly_end_and_once_more, a_refusal_reaches_the_client,
+          an_answer_may_come_later, who_goes_before_the_answer_is_told_of,
           garbage_harms_nobody_else, a_broken_publish_is_told_why, a_slow_handshake_is_closed,
           a_client_that_never_publishes_is_closed, a_silent_publisher_is_closed, limits,
           closed_by_the_handler, closed_while_the_client_sends_on, a_client_that_never_reads,

@@ -1,0 +1,20 @@
+/* Between the RTMP door and the streams: asks whether a publisher may, gives it its stream, hands
+ * on what it sends. Loop's thread. */
+#ifndef BROADCASTER_PUBLICATION_H
+#define BROADCASTER_PUBLICATION_H
+
+#include "broadcaster/admission.h"
+#include "broadcaster/ingest.h"
+#include "broadcaster/stream.h"
+#include "run/loop.h"
+
+/* All borrowed; the arg of the handler. */
+struct publications {
+    struct admission *admission;
+    struct streams *streams;
+    struct loop *loop;
+};
+
+extern const struct ingest_handler publication_handler;
+
+#endif
