@@ -81,8 +81,8 @@ int ingest_tls_port(const struct ingest *i);
  * is logged, and the old one stays. */
 void ingest_reload(struct ingest *i);
 
-/* The answers to on_publish and on_play. After a refusal with code ("NetStream.Publish.BadName") and text for
- * people, nothing follows. */
+/* The answers to on_publish and on_play. After a refusal with code ("NetStream.Publish.BadName")
+ * and text for people, nothing follows. */
 void publisher_admit(struct publisher *p);
 void publisher_refuse(struct publisher *p, const char *code, const char *text);
 

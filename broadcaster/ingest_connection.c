@@ -450,8 +450,9 @@ static void sweep_waiting(struct publisher *p, int64_t now)
     if (now >= p->deadline_ms) {
         p->ingest->counters.timeouts++;
         log_warn("ingest", "timeout", "peer=%s reason=\"%s\"", p->peer,
-                 rtmp_session_connected(p->session) ? "it connected but did not publish or play in time"
-                                                    : "its handshake took too long");
+                 rtmp_session_connected(p->session)
+                     ? "it connected but did not publish or play in time"
+                     : "its handshake took too long");
         close_now(p, "it took too long");
     }
 }

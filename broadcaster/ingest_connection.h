@@ -13,7 +13,7 @@
 
 #define INGEST_READ_BYTES 65536 /* of one read; one buffer serves all connections of a loop */
 
-#define INGEST_LISTENERS  2     /* without and with TLS */
+#define INGEST_LISTENERS 2 /* without and with TLS */
 
 struct ingest_listener {
     struct ingest *ingest;
@@ -75,7 +75,7 @@ struct publisher {
     struct list woken;
     size_t unsent_bytes; /* players: what the network had not taken when it last took some, */
     int64_t taken_ms;    /* which was then */
-    bool shut; /* our side of the connection has been closed */
+    bool shut;           /* our side of the connection has been closed */
     bool writing;
     uv_write_t write;
     uv_shutdown_t shutdown;

@@ -4,8 +4,8 @@
 #include "run/events.h"
 #include "run/log.h"
 
-#define STUCK_MS     10000 /* that a player may take nothing of what waits for it */
-#define KEEPALIVE_S  30    /* while nothing is sent, a player that is gone is noticed by this */
+#define STUCK_MS    10000 /* that a player may take nothing of what waits for it */
+#define KEEPALIVE_S 30    /* while nothing is sent, a player that is gone is noticed by this */
 
 static int64_t now_ms(const struct ingest *i)
 {

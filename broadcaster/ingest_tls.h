@@ -11,10 +11,11 @@
 #include "base/err.h"
 #include "base/span.h"
 
-#define TLS_FILE_MAX   (1024 * 1024)     /* a certificate chain or a key */
-#define TLS_OUTPUT_MAX (4 * 1024 * 1024) /* encrypted, not yet taken: over any session's answers   \
-                                          */
-#define TLS_PLAIN_BYTES 16384            /* of one record (RFC 8446, 5.1) */
+#define TLS_FILE_MAX (1024 * 1024) /* a certificate chain or a key */
+#define TLS_OUTPUT_MAX                                                                             \
+    (4 * 1024 * 1024)         /* encrypted, not yet taken: over any session's answers              \
+                               */
+#define TLS_PLAIN_BYTES 16384 /* of one record (RFC 8446, 5.1) */
 #define TLS_WHY_MAX     512
 #define TLS_FINGERPRINT 96 /* SHA-256 of the certificate, "AB:CD:...", with the NUL */
 

@@ -12,8 +12,8 @@ struct play_name {
 };
 
 /* path: "movie", "movie/P240p30fps16x9", "live/movie", "stream/movie/source.flv": as publish_name
- * takes them, but that behind the id is a rung, not a key. ERR_PROTO: it names no stream; ERR_LIMIT:
- * too long. */
+ * takes them, but that behind the id is a rung, not a key. ERR_PROTO: it names no stream;
+ * ERR_LIMIT: too long. */
 enum err play_name_parse(const char *path, struct play_name *ret_name) CHECKED;
 
 #endif

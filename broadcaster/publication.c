@@ -17,7 +17,7 @@ struct publication {
     struct admission_ask *ask; /* while it is open */
     struct stream *stream;     /* once admitted */
     bool closing;
-    bool refused; /* from inside of on_publish */
+    bool refused;  /* from inside of on_publish */
     bool answered; /* on_play's question */
     struct player *player;
     char rung[RENDITION_NAME_MAX + 1];
@@ -153,9 +153,9 @@ static void on_play_verdict(void *arg, const struct admission_verdict *v)
     pub->ask = NULL;
     pub->answered = true;
     if (v->err != ERR_OK) {
-        refuse_play(pub, strncmp(v->code, "NetStream.Publish", 17) == 0 ? "NetStream.Play.Failed"
-                                                                        : v->code,
-                    v->text);
+        refuse_play(
+            pub, strncmp(v->code, "NetStream.Publish", 17) == 0 ? "NetStream.Play.Failed" : v->code,
+            v->text);
     } else {
         connect_player(pub, v->name.id);
     }

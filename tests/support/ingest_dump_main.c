@@ -113,9 +113,7 @@ static void on_signal(void *arg, int signum)
     }
 }
 
-int main(int argc, char **argv)
-{
-    static void *on_play(void *arg, struct publisher *p, struct player *player,
+static void *on_play(void *arg, struct publisher *p, struct player *player,
                      const struct ingest_request *r)
 {
     (void)player;
@@ -124,8 +122,10 @@ int main(int argc, char **argv)
     return NULL;
 }
 
-static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
-                                                  on_end, on_play};
+int main(int argc, char **argv)
+{
+    static const struct ingest_handler handler = {on_publish, on_cancel, on_track,
+                                                  on_packet,  on_end,    on_play};
     struct ingest_config config = {.max_connections = CONNECTIONS_MAX,
                                    .max_per_address = PER_ADDRESS_MAX,
                                    .setup_timeout_ms = SETUP_MS,
