@@ -9,8 +9,8 @@
 
 #include "base/err.h"
 #include "broadcaster/segment.h"
+#include "broadcaster/variant.h"
 
-#define RENDITION_NAME_MAX   64
 #define BOARD_RENDITIONS_MAX 16
 
 /* One rendition's window at one moment. Immutable, reference-counted. Segments in rising msn; the
@@ -32,13 +32,6 @@ struct window *window_create(struct segment *const *segments, size_t count, size
 struct window *window_ref(struct window *w);
 void window_unref(struct window *w);                               /* takes NULL */
 struct segment *window_find(const struct window *w, uint64_t msn); /* borrowed; NULL */
-
-/* What the master playlist says of a rendition. */
-struct variant {
-    char name[RENDITION_NAME_MAX + 1]; /* "source", "P144p30fps16x9" */
-    int width, height;                 /* 0: not known, no RESOLUTION */
-    int64_t bandwidth_bps;
-};
 
 struct board;
 

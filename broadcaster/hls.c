@@ -8,6 +8,10 @@
 #define MSN_DIGITS   20  /* of 2^64 - 1 */
 #define PLAYLIST_EXT ".m3u8"
 #define SEGMENT_EXT  ".ts"
+#define FRAGMENT_EXT ".m4s"
+#define INIT_EXT     ".mp4"
+#define HASH_DIGITS  16
+#define LIVE_FILE    HLS_LIVE PLAYLIST_EXT
 
 struct part {
     uint8_t bytes[PART_MAX];
@@ -132,6 +136,41 @@ static bool take_msn(const struct part *p, uint64_t *ret_msn)
     return true;
 }
 
+/* 16 hex digits, in the one form that is printed. */
+static bool take_hash(const struct part *p, uint64_t *ret_hash)
+{
+    uint64_t v = 0;
+    size_t before = strlen(HLS_INIT_PREFIX);
+    if (p->len != before + HASH_DIGITS || memcmp(p->bytes, HLS_INIT_PREFIX, before) != 0) {
+        return false;
+    }
+    for (size_t i = before; i < p->len; i++) {
+        int digit = hex_value(p->bytes[i]);
+        if (digit < 0 || (p->bytes[i] >= 'A' && p->bytes[i] <= 'F')) {
+            return false;
+        }
+        v = v << 4 | (uint64_t)digit;
+    }
+    *ret_hash = v;
+    return v != 0;
+}
+
+bool hls_is_audio(const char *rendition)
+{
+    size_t n = strlen(HLS_AUDIO);
+    if (strncmp(rendition, HLS_AUDIO, n) != 0) {
+        return false;
+    }
+    const char *number = rendition + n;
+    return number[0] == '\0' ||
+           (number[0] > '0' && number[0] < '0' + TRACKS_PER_KIND_MAX && number[1] == '\0');
+}
+
+bool hls_is_reserved(const char *rendition)
+{
+    return hls_is_audio(rendition) || strcmp(rendition, HLS_LIVE) == 0;
+}
+
 static struct hls_ask ask_stream(struct part *name)
 {
     struct hls_ask a = answer(HLS_REDIRECT, NULL);
@@ -151,6 +190,11 @@ static struct hls_ask ask_rendition(struct part *id, struct part *name)
     if (!take_name(id, a.id, ID_MAX)) {
         return answer(HLS_UNKNOWN, "There is no stream of that name: it cannot be a stream's id.");
     }
+    if (span_equal(part_span(name), span_cstr(LIVE_FILE))) {
+        a.what = HLS_LIVE_MASTER;
+        a.current = strcasecmp(a.id, "current") == 0;
+        return a;
+    }
     if (!cut_extension(name, PLAYLIST_EXT)) {
         return answer(HLS_UNKNOWN, "There is nothing here: a rendition's playlist is at "
                                    "/stream/ID/RENDITION.m3u8.");
@@ -161,7 +205,10 @@ static struct hls_ask ask_rendition(struct part *id, struct part *name)
     return a;
 }
 
-static struct hls_ask ask_segment(struct part *id, struct part *rendition, struct part *file)
+static const char no_segment[] =
+    "There is nothing here: a segment is at /stream/ID/RENDITION/NUMBER.ts or NUMBER.m4s.";
+
+static struct hls_ask ask_file(struct part *id, struct part *rendition, struct part *file)
 {
     struct hls_ask a = answer(HLS_SEGMENT, NULL);
     if (!take_name(id, a.id, ID_MAX)) {
@@ -170,11 +217,20 @@ static struct hls_ask ask_segment(struct part *id, struct part *rendition, struc
     if (!take_name(rendition, a.rendition, RENDITION_NAME_MAX)) {
         return answer(HLS_UNKNOWN, "There is no rendition of that name.");
     }
-    if (!cut_extension(file, SEGMENT_EXT) || !take_msn(file, &a.msn)) {
-        return answer(HLS_UNKNOWN, "There is nothing here: a segment is at "
-                                   "/stream/ID/RENDITION/NUMBER.ts.");
+    if (span_equal(part_span(file), span_cstr(LIVE_FILE))) {
+        a.what = HLS_LIVE_MEDIA;
+        return a;
     }
-    return a;
+    if (cut_extension(file, INIT_EXT)) {
+        a.what = HLS_LIVE_INIT;
+        return take_hash(file, &a.hash) ? a : answer(HLS_UNKNOWN, no_segment);
+    }
+    if (cut_extension(file, FRAGMENT_EXT)) {
+        a.what = HLS_LIVE_SEGMENT;
+    } else if (!cut_extension(file, SEGMENT_EXT)) {
+        return answer(HLS_UNKNOWN, no_segment);
+    }
+    return take_msn(file, &a.msn) ? a : answer(HLS_UNKNOWN, no_segment);
 }
 
 static struct hls_ask ask_below_stream(struct span rest)
@@ -198,7 +254,7 @@ static struct hls_ask ask_below_stream(struct span rest)
         return ask_rendition(&parts[0], &parts[1]);
     }
     if (n == 3) {
-        return ask_segment(&parts[0], &parts[1], &parts[2]);
+        return ask_file(&parts[0], &parts[1], &parts[2]);
     }
     return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
 }

@@ -11,25 +11,42 @@
 
 #define HLS_TARGET_MAX 2048 /* bytes of a request target, with the query */
 
+/* Names that no rung may have: in fMP4 the sound is a rendition of its own, "audio", and further
+ * tracks are "audio1", "audio2" ...; "live" is the master playlist beside the renditions'. */
+#define HLS_AUDIO       "audio"
+#define HLS_LIVE        "live"
+#define HLS_INIT_PREFIX "init-" /* before 16 hex digits, small letters */
+
 enum hls_what {
-    HLS_FRONT,    /* "/": what this server is */
-    HLS_HEALTH,   /* "/healthz" */
-    HLS_MASTER,   /* "/stream/ID.m3u8" */
-    HLS_REDIRECT, /* "/stream/ID": to the master, when the stream is there */
-    HLS_MEDIA,    /* "/stream/ID/RENDITION.m3u8" */
-    HLS_SEGMENT,  /* "/stream/ID/RENDITION/N.ts" */
-    HLS_UNKNOWN,  /* nothing is or can be there (404): why */
-    HLS_BAD,      /* not a path (400): why */
+    HLS_FRONT,        /* "/": what this server is */
+    HLS_HEALTH,       /* "/healthz" */
+    HLS_MASTER,       /* "/stream/ID.m3u8" */
+    HLS_REDIRECT,     /* "/stream/ID": to the master, when the stream is there */
+    HLS_MEDIA,        /* "/stream/ID/RENDITION.m3u8" */
+    HLS_SEGMENT,      /* "/stream/ID/RENDITION/N.ts" */
+    HLS_LIVE_MASTER,  /* "/stream/ID/live.m3u8" */
+    HLS_LIVE_MEDIA,   /* "/stream/ID/RENDITION/live.m3u8" */
+    HLS_LIVE_SEGMENT, /* "/stream/ID/RENDITION/N.m4s" */
+    HLS_LIVE_INIT,    /* "/stream/ID/RENDITION/init-HASH.mp4" */
+    HLS_UNKNOWN,      /* nothing is or can be there (404): why */
+    HLS_BAD,          /* not a path (400): why */
 };
 
 struct hls_ask {
     enum hls_what what;
-    bool current;                           /* MASTER, REDIRECT: "current" in any case */
-    char id[ID_MAX + 1];                    /* MASTER, REDIRECT, MEDIA, SEGMENT */
-    char rendition[RENDITION_NAME_MAX + 1]; /* MEDIA, SEGMENT */
-    uint64_t msn;                           /* SEGMENT */
+    bool current;                           /* both MASTER, REDIRECT: "current" in any case */
+    char id[ID_MAX + 1];                    /* all but FRONT, HEALTH, UNKNOWN, BAD */
+    char rendition[RENDITION_NAME_MAX + 1]; /* both MEDIA, both SEGMENT, INIT */
+    uint64_t msn;                           /* both SEGMENT */
+    uint64_t hash;                          /* INIT */
     const char *why;                        /* UNKNOWN, BAD: a sentence; static storage */
 };
+
+/* Whether this rendition is a track of sound by its name: "audio", "audio1" ... "audio7". */
+bool hls_is_audio(const char *rendition);
+
+/* Whether a rung may not have this name: see above. */
+bool hls_is_reserved(const char *rendition);
 
 /* Reads a request target in origin form or absolute form (RFC 9112, 3.2.1 and 3.2.2), as it was
  * sent. Percent signs are decoded once, after the path was cut at its slashes (RFC 3986, 2.4). The

@@ -14,6 +14,7 @@
 #include "run/addr.h"
 #include "run/loop.h"
 
+struct cidr_list;
 struct ingest;
 struct publisher; /* one connection; valid from on_publish until on_end returns, or from on_play
                      until it is answered */
@@ -55,6 +56,9 @@ struct ingest_config {
     int max_per_address;  /* that do not publish, per peer address */
     int setup_timeout_ms; /* connect to publish or play; default 10000 */
     int idle_timeout_ms;  /* publishing but silent */
+    /* Who must tell by a PROXY header whose connection it is; borrowed for the ingest's life. NULL:
+     * nobody. */
+    const struct cidr_list *trusted_proxies;
 };
 
 struct ingest_counters {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "broadcaster/ingest_proxy.h"
 #include "run/events.h"
 #include "run/log.h"
 
@@ -32,6 +33,7 @@ static void closed(uv_handle_t *h)
     struct ingest *i = p->ingest;
     rtmp_session_destroy(p->session);
     tls_session_destroy(p->tls);
+    mem_free(p->proxy_header);
     mem_free(p);
     ingest_handle_closed(i);
 }
@@ -178,6 +180,7 @@ static void ask_handler(struct publisher *p, const struct rtmp_event *e)
     struct ingest *i = p->ingest;
     struct ingest_request request = {e->path, e->query, e->tc_url, p->peer, p->address};
     p->asked = true;
+    p->described = false;
     void *publication = i->handler->on_publish(i->arg, p, &request);
     if (p->asked || p->admitted) {
         p->publication = publication;
@@ -228,21 +231,36 @@ const char *publisher_peer(const struct publisher *p)
     return p->peer;
 }
 
+/* Once for each publish: it may be repeated with every picture. */
+static void log_metadata(struct publisher *p, const struct rtmp_metadata *m)
+{
+    p->described = true;
+    log_info("ingest", "metadata",
+             "peer=%s encoder=\"%s\" declares width=%d height=%d fps=%d.%03d video_kbps=%d "
+             "audio_kbps=%d",
+             p->peer, m->encoder, m->width, m->height, m->fps_milli / 1000, m->fps_milli % 1000,
+             m->video_kbps, m->audio_kbps);
+}
+
 static void on_session_event(void *arg, const struct rtmp_event *e)
 {
     struct publisher *p = arg;
     struct ingest *i = p->ingest;
     if (e->type == RTMP_EVENT_PUBLISH) {
         ask_handler(p, e);
-    } else if (play_on_event(p, e) || !p->admitted || p->ending) {
+    } else if (play_on_event(p, e)) {
+        return;
+    } else if (e->type == RTMP_EVENT_END) {
+        end_publish(p, "the publisher said goodbye", 1);
+        p->deadline_ms = now_ms(i) + i->config.setup_timeout_ms;
+    } else if (!p->admitted || p->ending) {
         return;
     } else if (e->type == RTMP_EVENT_TRACK) {
         i->handler->on_track(i->arg, p->publication, e->track);
     } else if (e->type == RTMP_EVENT_PACKET) {
         i->handler->on_packet(i->arg, p->publication, e->packet);
-    } else if (e->type == RTMP_EVENT_END) {
-        end_publish(p, "the publisher said goodbye", 1);
-        p->deadline_ms = now_ms(i) + i->config.setup_timeout_ms;
+    } else if (!p->described) {
+        log_metadata(p, e->metadata);
     }
 }
 
@@ -252,7 +270,7 @@ static void feed(struct publisher *p, struct span bytes)
     enum err e = rtmp_session_feed(p->session, bytes);
     p->feeding = false;
     if (e != ERR_OK) {
-        const char *why = rtmp_session_why(p->session);
+        const char *why = ingest_proxy_hint(p, bytes, rtmp_session_why(p->session));
         p->ingest->counters.protocol_errors++;
         log_warn("ingest", "protocol_error", "peer=%s reason=\"%s\"", p->peer, why);
         connection_drain(p, why);
@@ -263,6 +281,41 @@ static void feed(struct publisher *p, struct span bytes)
     } else {
         connection_flush(p);
     }
+}
+
+/* --- limits --- */
+
+static bool same_address(const struct publisher *a, const struct publisher *b)
+{
+    bool v4 = memcmp(a->address, ipv4_mapped, sizeof ipv4_mapped) == 0;
+    size_t n = v4 ? sizeof a->address : IPV6_SUBNET_BYTES;
+    return memcmp(a->address, b->address, n) == 0;
+}
+
+static bool too_many(const struct ingest *i)
+{
+    return i->config.max_connections > 0 &&
+           i->counters.connections > (size_t)i->config.max_connections;
+}
+
+/* To be asked once the address is known: behind a proxy, after its header. */
+static bool too_many_of_address(const struct publisher *p)
+{
+    const struct ingest *i = p->ingest;
+    int waiting = 0;
+    LIST_EACH (&i->connections, node, next) {
+        const struct publisher *other = LIST_ITEM(node, struct publisher, node);
+        bool counts = !other->admitted && other->proxy_header == NULL;
+        waiting += counts && same_address(p, other);
+    }
+    return i->config.max_per_address > 0 && waiting > i->config.max_per_address;
+}
+
+static void close_over_limit(struct publisher *p)
+{
+    p->ingest->counters.over_limit++;
+    log_debug("ingest", "over_limit", "peer=%s", p->peer);
+    close_now(p, "");
 }
 
 /* --- reading --- */
@@ -299,6 +352,26 @@ static void give_buffer(uv_handle_t *h, size_t suggested, uv_buf_t *ret_buf)
     *ret_buf = uv_buf_init(p->ingest->read_bytes, sizeof p->ingest->read_bytes);
 }
 
+/* True when what is left of the bytes is the publisher's own. */
+static bool take_proxy_header(struct publisher *p, struct span *bytes)
+{
+    const char *why;
+    if (p->proxy_header == NULL) {
+        return true;
+    }
+    enum err e = ingest_proxy_take(p, bytes, &why);
+    if (e == ERR_OK && too_many_of_address(p)) {
+        close_over_limit(p);
+        return false;
+    }
+    if (e != ERR_OK && e != ERR_AGAIN) {
+        p->ingest->counters.protocol_errors++;
+        log_warn("ingest", "protocol_error", "peer=%s reason=\"%s\"", p->peer, why);
+        close_now(p, why);
+    }
+    return e == ERR_OK && bytes->len > 0;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 {
     struct publisher *p = stream->data;
@@ -307,8 +380,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     } else if (n > 0) {
         p->ingest->counters.received_bytes += (uint64_t)n;
         p->last_read_ms = now_ms(p->ingest);
-        if (p->phase == CONNECTION_OPEN) {
-            struct span bytes = span_of(b->base, (size_t)n);
+        struct span bytes = span_of(b->base, (size_t)n);
+        if (p->phase == CONNECTION_OPEN && take_proxy_header(p, &bytes)) {
             p->tls != NULL ? feed_tls(p, bytes) : feed(p, bytes);
         }
     }
@@ -358,28 +431,6 @@ static bool read_peer(struct publisher *p)
     return true;
 }
 
-static bool same_address(const struct publisher *a, const struct publisher *b)
-{
-    bool v4 = memcmp(a->address, ipv4_mapped, sizeof ipv4_mapped) == 0;
-    size_t n = v4 ? sizeof a->address : IPV6_SUBNET_BYTES;
-    return memcmp(a->address, b->address, n) == 0;
-}
-
-static bool over_limit(const struct publisher *p)
-{
-    const struct ingest *i = p->ingest;
-    int waiting = 0;
-    if (i->config.max_connections > 0 &&
-        i->counters.connections > (size_t)i->config.max_connections) {
-        return true;
-    }
-    LIST_EACH (&i->connections, node, next) {
-        const struct publisher *other = LIST_ITEM(node, struct publisher, node);
-        waiting += !other->admitted && same_address(p, other);
-    }
-    return i->config.max_per_address > 0 && waiting > i->config.max_per_address;
-}
-
 static void set_socket_options(struct publisher *p)
 {
     int fd, timeout_ms = USER_TIMEOUT_MS;
@@ -411,10 +462,12 @@ void connection_accept(struct ingest_listener *l, int fd)
         close_now(p, "");
         return;
     }
-    if (over_limit(p)) {
-        i->counters.over_limit++;
-        log_debug("ingest", "over_limit", "peer=%s", p->peer);
-        close_now(p, "");
+    if (too_many(i)) {
+        close_over_limit(p);
+        return;
+    }
+    if (!ingest_proxy_begin(p) && too_many_of_address(p)) {
+        close_over_limit(p);
         return;
     }
     p->tls = l->tls ? tls_session_create(i->credentials) : NULL;

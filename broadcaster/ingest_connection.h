@@ -15,6 +15,8 @@
 
 #define INGEST_LISTENERS 2 /* without and with TLS */
 
+struct proxy_header;
+
 struct ingest_listener {
     struct ingest *ingest;
     uv_poll_t poll;
@@ -56,7 +58,8 @@ struct publisher {
     struct ingest *ingest;
     uv_tcp_t tcp;
     enum connection_phase phase;
-    struct tls_session *tls; /* NULL: what is read and written is RTMP itself */
+    struct proxy_header *proxy_header; /* NULL: none is awaited */
+    struct tls_session *tls;           /* NULL: what is read and written is RTMP itself */
     struct rtmp_session *session;
     char peer[INET6_ADDRSTRLEN + 16]; /* "127.0.0.1:40112", "[::1]:40112" */
     unsigned char address[16];        /* IPv4 in its mapped form */
@@ -64,7 +67,8 @@ struct publisher {
     int64_t last_read_ms;
     int64_t paused_until_ms; /* 0: it is read from */
     bool feeding;
-    bool asked; /* the handler has not answered yet */
+    bool asked;     /* the handler has not answered yet */
+    bool described; /* its metadata is in the log */
     bool refused;
     bool admitted;
     void *publication; /* the handler's, while asked or admitted */

@@ -44,7 +44,7 @@ static enum err put_variant(struct buf *out, const char *id, const struct varian
 {
     enum err e =
         buf_printf(out, "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=%" PRId64, v->bandwidth_bps);
-    if (e == ERR_OK && v->width > 0 && v->height > 0) {
+    if (e == ERR_OK && v->width > 0 && v->height > 0 && v->ts == VARIANT_TS_WHOLE) {
         e = buf_printf(out, ",RESOLUTION=%dx%d", v->width, v->height);
     }
     if (e == ERR_OK) {
@@ -59,9 +59,18 @@ static enum err put_variant(struct buf *out, const char *id, const struct varian
 enum err playlist_master(struct buf *out, const char *id, const struct variant *list, size_t n)
 {
     size_t before = out->len;
+    bool any = false;
     enum err e = buf_printf(out, "#EXTM3U\n#EXT-X-VERSION:3\n");
-    for (size_t i = 0; i < n && e == ERR_OK; i++) {
-        e = put_variant(out, id, &list[i]);
+    /* A player may begin with the first one: those without their picture go to the end. */
+    for (size_t i = 0; i < 2 * n && e == ERR_OK; i++) {
+        enum variant_ts form = i < n ? VARIANT_TS_WHOLE : VARIANT_TS_SOUND;
+        if (list[i % n].ts == form) {
+            e = put_variant(out, id, &list[i % n]);
+            any = true;
+        }
+    }
+    if (e == ERR_OK && !any) {
+        e = ERR_NOENT;
     }
     if (e != ERR_OK) {
         out->len = before;
@@ -76,6 +85,14 @@ static int64_t nearest_ms(int64_t ticks)
     return t >= 0 ? t / TICKS_PER_MS : -((-t + TICKS_PER_MS - 1) / TICKS_PER_MS);
 }
 
+enum err playlist_put_extinf(struct buf *out, const struct segment_info *info)
+{
+    /* Rounding both ends and not the length: the sum of neighbours is exact. */
+    int64_t ms = nearest_ms(info->start + info->duration) - nearest_ms(info->start);
+    ms = ms > 0 ? ms : 0;
+    return buf_printf(out, "#EXTINF:%" PRId64 ".%03d,\n", ms / 1000, (int)(ms % 1000));
+}
+
 static enum err put_segment(struct buf *out, const char *id, const char *rendition,
                             const struct segment_info *info)
 {
@@ -86,11 +103,11 @@ static enum err put_segment(struct buf *out, const char *id, const char *renditi
     if (e == ERR_OK && info->gap) {
         e = buf_printf(out, "#EXT-X-GAP\n");
     }
-    /* Rounding both ends and not the length: the sum of neighbours is exact. */
-    int64_t ms = nearest_ms(info->start + info->duration) - nearest_ms(info->start);
-    ms = ms > 0 ? ms : 0;
     if (e == ERR_OK) {
-        e = buf_printf(out, "#EXTINF:%" PRId64 ".%03d,\n/stream/", ms / 1000, (int)(ms % 1000));
+        e = playlist_put_extinf(out, info);
+    }
+    if (e == ERR_OK) {
+        e = buf_printf(out, "/stream/");
     }
     if (e == ERR_OK) {
         e = put_names(out, id, rendition);

@@ -16,13 +16,18 @@ enum err playlist_put_escaped(struct buf *out, const char *text) CHECKED;
 enum err playlist_put_master_path(struct buf *out, const char *id) CHECKED;
 
 /* Adds the master playlist: one variant per item, in their order, with URIs relative to /stream/.
- * ERR_LIMIT, ERR_NOMEM: out keeps what it had. */
+ * Left out is that of which MPEG-TS can carry nothing; that of which it can carry the sound alone
+ * stands behind the others. ERR_NOENT: none is left; ERR_LIMIT, ERR_NOMEM. out keeps what it had
+ * then. */
 enum err playlist_master(struct buf *out, const char *id, const struct variant *list,
                          size_t n) CHECKED;
 
-/* Adds the media playlist of the window's listed segments, with URIs from the root. EXTINF are
- * milliseconds, cut on one grid from the segments' start times, so that their sum does not drift.
- * ERR_LIMIT, ERR_NOMEM: out keeps what it had. */
+/* Adds the EXTINF line of a segment: milliseconds, cut on one grid from the segments' start times,
+ * so that their sum does not drift. */
+enum err playlist_put_extinf(struct buf *out, const struct segment_info *info) CHECKED;
+
+/* Adds the media playlist of the window's listed segments, with URIs from the root. ERR_LIMIT,
+ * ERR_NOMEM: out keeps what it had. */
 enum err playlist_media(struct buf *out, const char *id, const char *rendition,
                         const struct window *w) CHECKED;
 

@@ -8,8 +8,11 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "broadcaster/cutter.h"
+#include "broadcaster/packager.h"
+#include "run/log.h"
 
 #define EXPECTED_MAX 64
+#define SOURCE_NAME  "source"
 
 struct expected {
     uint64_t msn;
@@ -27,6 +30,7 @@ struct rendition {
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
     uint64_t last, count, gaps;
+    bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
     rendition_tap_fn *tap;
     void *tap_arg;
@@ -89,20 +93,42 @@ static void publish(struct rendition *r)
     window_unref(w);
 }
 
-/* What the master playlist says follows what was seen: the output's size, the highest rate. */
-static void measure(struct rendition *r, const struct segment *s)
+/* What the classic master playlist says follows what was seen: the highest rate. */
+static void measure_peak(struct rendition *r, const struct segment *s)
 {
-    const struct segment_info *info = segment_info(s);
-    const struct track *video = segment_video(s);
-    if (video != NULL) {
-        r->variant.width = track_params(video)->width;
-        r->variant.height = track_params(video)->height;
-    }
-    if (info->duration > 0) {
-        int64_t bps = (int64_t)segment_bytes(s) * 8 * TICKS_PER_S / info->duration;
+    int64_t duration = segment_info(s)->duration;
+    if (duration > 0) {
+        int64_t bps = (int64_t)segment_bytes(s) * 8 * TICKS_PER_S / duration;
         if (bps > r->variant.bandwidth_bps) {
             r->variant.bandwidth_bps = bps;
         }
+    }
+}
+
+static void tell_left_out(struct rendition *r, const struct track *track)
+{
+    if (track == NULL || packager_ts_carries(track_params(track))) {
+        return;
+    }
+    const struct track_params *t = track_params(track);
+    if (!r->told[t->codec]) {
+        r->told[t->codec] = true;
+        log_info("rendition", "left_out",
+                 "stream=%s rendition=%s track=%s codec=%s why=\"MPEG-TS, which the classic HLS "
+                 "addresses give, cannot carry it: it plays at /stream/%s/live.m3u8\"",
+                 r->stream_id, r->variant.name, t->kind == TRACK_VIDEO ? "video" : "audio",
+                 track_codec_name(t->codec), r->stream_id);
+    }
+}
+
+/* The sound is the same on all renditions of a stream: it is named with the one that it came
+ * with. */
+static void tell(struct rendition *r, const struct segment *s)
+{
+    tell_left_out(r, segment_video(s));
+    bool own = segment_video(s) == NULL || strcmp(r->variant.name, SOURCE_NAME) == 0;
+    if (own && segment_sound(s) != NULL) {
+        tell_left_out(r, sound_track(segment_sound(s)));
     }
 }
 
@@ -161,8 +187,10 @@ static void add(struct rendition *r, struct segment *s)
     }
     r->count++;
     count(r->figures, info);
-    measure(r, s);
+    measure_peak(r, s);
+    tell(r, s);
     keep(r, s);
+    variant_measure(&r->variant, r->kept, r->n_kept);
 }
 
 static void publish_settled(struct rendition *r)

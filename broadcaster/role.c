@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "broadcaster/api.h"
 #include "broadcaster/capacity.h"
+#include "broadcaster/cidr.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publication.h"
 #include "broadcaster/stream.h"
@@ -38,6 +39,8 @@ struct config {
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
     long connections_per_address;
+    bool rtmp_proxy_protocol;
+    const char *rtmp_trusted_proxies;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -75,6 +78,11 @@ static const struct option options[] = {
      "How long a connection may take until it publishes or plays."},
     {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
      "How long a publisher may send nothing."},
+    {"rtmpProxyProtocol", OPTION_BOOL, NULL, 0, 0, false, FIELD(rtmp_proxy_protocol), NULL,
+     "Takes the publishers' addresses from the PROXY header (version 1 or 2) of trusted proxies."},
+    {"rtmpTrustedProxies", OPTION_LIST, "127.0.0.0/8,::1", 0, 0, false, FIELD(rtmp_trusted_proxies),
+     "CIDR[,...]",
+     "With -rtmpProxyProtocol: the addresses that must send the header; others may not."},
     {"connectionsPerAddress", OPTION_INT, "64", 1, 100000, false, FIELD(connections_per_address),
      "N", "RTMP connections of one address that do not publish: players, and those not yet known."},
 };
@@ -93,6 +101,7 @@ struct broadcaster {
     struct viewers *viewers;
     struct loop_timer *tick;
     struct capacity capacity;
+    struct cidr_list trusted_proxies;
     int64_t stop_by_ms; /* 0 until the ingest has closed at the end */
 };
 
@@ -230,6 +239,23 @@ static enum err read_tls_flags(const struct config *c, struct ingest_config *i)
     return parse_addr("-rtmpsAddr", c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &i->tls_addr);
 }
 
+static enum err parse_trusted_proxies(struct broadcaster *b, const struct config *c,
+                                      struct ingest_config *i)
+{
+    char why[CIDR_WHY_MAX];
+    enum err e = cidr_list_parse(c->rtmp_trusted_proxies, &b->trusted_proxies, why);
+    if (e != ERR_OK) {
+        log_error("broadcaster", "config", "-rtmpTrustedProxies: %s", why);
+    } else if (c->rtmp_proxy_protocol && b->trusted_proxies.count == 0) {
+        log_error("broadcaster", "config",
+                  "-rtmpProxyProtocol trusts nobody: name the proxies with -rtmpTrustedProxies");
+        e = ERR_NOENT;
+    } else if (c->rtmp_proxy_protocol) {
+        i->trusted_proxies = &b->trusted_proxies;
+    }
+    return e;
+}
+
 static enum err open_ingest(struct broadcaster *b, const struct config *c)
 {
     struct ingest_config i = {
@@ -241,6 +267,9 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     enum err e = parse_addr("-rtmpAddr", c->rtmp_addr, "127.0.0.1", RTMP_PORT, &i.addr);
     if (e == ERR_OK) {
         e = read_tls_flags(c, &i);
+    }
+    if (e == ERR_OK) {
+        e = parse_trusted_proxies(b, c, &i);
     }
     if (e != ERR_OK) {
         return e;
@@ -298,6 +327,7 @@ static void destroy(void *role)
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     board_destroy(b->board);
+    cidr_list_fini(&b->trusted_proxies);
     mem_free(b);
 }
 

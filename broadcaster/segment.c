@@ -17,9 +17,9 @@ struct segment {
     struct track *video;
     struct packets packets;
     struct sound *sound;
-    pthread_mutex_t lock; /* of container, and held while it is made */
-    struct blob *container;
-    atomic_size_t container_bytes;
+    pthread_mutex_t lock; /* of the containers, and held while one is made */
+    struct blob *containers[SEGMENT_FORMS_];
+    atomic_size_t container_bytes; /* of all of them */
 };
 
 static struct packets move_packets(struct packets *from)
@@ -92,7 +92,9 @@ void segment_unref(struct segment *s)
     if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) {
         return;
     }
-    blob_unref(s->container);
+    for (int i = 0; i < SEGMENT_FORMS_; i++) {
+        blob_unref(s->containers[i]);
+    }
     pthread_mutex_destroy(&s->lock);
     sound_unref(s->sound);
     packets_fini(&s->packets);
@@ -127,20 +129,23 @@ size_t segment_bytes(const struct segment *s)
            atomic_load_explicit(&s->container_bytes, memory_order_relaxed);
 }
 
-enum err segment_container(struct segment *s, segment_make_fn *make, struct blob **ret_blob)
+enum err segment_container(struct segment *s, enum segment_form form, segment_make_fn *make,
+                           struct blob **ret_blob)
 {
     enum err e = ERR_OK;
     pthread_mutex_lock(&s->lock);
-    if (s->container == NULL) {
+    struct blob **container = &s->containers[form];
+    if (*container == NULL) {
         struct blob *made = NULL;
         e = make(s, &made);
         if (e == ERR_OK) {
-            s->container = made;
-            atomic_store_explicit(&s->container_bytes, blob_span(made).len, memory_order_relaxed);
+            *container = made;
+            atomic_fetch_add_explicit(&s->container_bytes, blob_span(made).len,
+                                      memory_order_relaxed);
         }
     }
     if (e == ERR_OK) {
-        *ret_blob = blob_ref(s->container);
+        *ret_blob = blob_ref(*container);
     }
     pthread_mutex_unlock(&s->lock);
     return e;

@@ -1,5 +1,5 @@
-/* A complete segment of one rendition: numbered packets and, made on first demand, their container.
- * Immutable (but for that cache) and reference-counted. Any thread. */
+/* A complete segment of one rendition: numbered packets and, made on first demand, their
+ * containers. Immutable (but for that cache) and reference-counted. Any thread. */
 #ifndef BROADCASTER_SEGMENT_H
 #define BROADCASTER_SEGMENT_H
 
@@ -46,13 +46,24 @@ const struct packets *segment_packets(const struct segment *s);
 struct sound *segment_sound(const struct segment *s); /* borrowed; may be NULL */
 
 /* Bytes of all packets, audio included (counted with each rung that shares it), and of the cached
- * container. */
+ * containers. */
 size_t segment_bytes(const struct segment *s);
 
-/* The container, made by `make` on the first call and kept; later callers, on any thread, wait for
- * the first. Gives a reference. Errors are make's, and are tried again at the next call. */
+/* What can be made of a segment, and is kept. */
+enum segment_form {
+    SEGMENT_TS,         /* picture and sound */
+    SEGMENT_VIDEO,      /* the picture alone, in fMP4 */
+    SEGMENT_VIDEO_INIT, /* what a player needs before it */
+    SEGMENT_AUDIO,      /* the sound alone, in fMP4 */
+    SEGMENT_AUDIO_INIT,
+    SEGMENT_FORMS_
+};
+
+/* This form of it, made by `make` on the first call and kept; later callers, on any thread, wait
+ * for the first. A form has always the same `make`. Gives a reference. Errors are make's, and are
+ * tried again at the next call. */
 typedef enum err segment_make_fn(const struct segment *s, struct blob **ret_blob);
-enum err segment_container(struct segment *s, segment_make_fn *make,
+enum err segment_container(struct segment *s, enum segment_form form, segment_make_fn *make,
                            struct blob **ret_blob) CHECKED;
 
 #endif

@@ -3,13 +3,16 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "broadcaster/hls.h"
 #include "broadcaster/packager.h"
 #include "broadcaster/playlist.h"
+#include "broadcaster/playlist_live.h"
 #include "run/log.h"
 
 #define PLAIN_TEXT   "text/plain; charset=utf-8"
 #define SEGMENT_TYPE "video/mp2t" /* RFC 3555 */
+#define SOURCE       "source"     /* whose sound is that of the stream */
 
 /* A playlist may be kept for half a target duration; what is not here may be here soon; a number
  * never gets other bytes. */
@@ -25,6 +28,7 @@ static const char front_text[] =
     "/stream/ID.m3u8               a stream in all its renditions\n"
     "/stream/current.m3u8          the newest stream, where that is switched on\n"
     "/stream/ID/RENDITION.m3u8     one rendition: source, P360p30fps16x9, ...\n"
+    "/stream/ID/live.m3u8          the stream in fMP4, picture and sound apart\n"
     "/healthz                      says ok\n"
     "\n"
     "Give such an address to a player (hls.js, Safari, VLC, ffplay).\n";
@@ -82,28 +86,60 @@ static void say_no_stream(struct answer *a, const struct hls_ask *ask)
     }
 }
 
+/* "... play /stream/ID/live.m3u8", for what MPEG-TS cannot carry. */
+static void say_live_only(struct answer *a, const struct hls_ask *ask)
+{
+    struct buf path;
+    buf_init(&path, LOCATION_MAX);
+    if (playlist_put_live_path(&path, ask->id) != ERR_OK || buf_put_u8(&path, 0) != ERR_OK) {
+        say_no_memory(a);
+    } else {
+        say(a, 404, "%s cannot be carried by MPEG-TS: play %s instead.",
+            ask->rendition[0] != '\0' ? "This rendition's codec" : "This stream's codecs",
+            (const char *)path.data);
+    }
+    buf_fini(&path);
+}
+
 static void give_master(struct answer *a, struct board *board, struct hls_ask *ask)
 {
     struct variant list[BOARD_RENDITIONS_MAX];
     resolve(board, ask);
     size_t n = board_variants(board, ask->id, list, BOARD_RENDITIONS_MAX);
+    enum err e = n > 0 ? playlist_master(&a->text, ask->id, list, n) : ERR_OK;
     if (n == 0) {
         say_no_stream(a, ask);
+    } else if (e == ERR_NOENT) {
+        say_live_only(a, ask);
     } else {
-        give_text(a, playlist_master(&a->text, ask->id, list, n));
+        give_text(a, e);
     }
+}
+
+static bool any_in_ts(const struct variant *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].ts != VARIANT_TS_NOTHING) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void give_redirect(struct answer *a, struct board *board, struct hls_ask *ask)
 {
-    struct variant any;
+    struct variant list[BOARD_RENDITIONS_MAX];
     const char *to = ask->current ? "current" : ask->id;
     struct hls_ask meant = *ask;
     resolve(board, &meant);
-    if (board_variants(board, meant.id, &any, 1) == 0) {
+    size_t n = board_variants(board, meant.id, list, BOARD_RENDITIONS_MAX);
+    if (n == 0) {
         say_no_stream(a, ask);
-    } else if (playlist_put_master_path(&a->location, to) != ERR_OK ||
-               buf_put_u8(&a->location, '\0') != ERR_OK) {
+        return;
+    }
+    enum err e = any_in_ts(list, n) ? playlist_put_master_path(&a->location, to)
+                                    : playlist_put_live_path(&a->location, to);
+    if (e != ERR_OK || buf_put_u8(&a->location, '\0') != ERR_OK) {
         say_no_memory(a);
     } else {
         say(a, 302, "The stream is at %s.", (const char *)a->location.data, "");
@@ -123,12 +159,26 @@ static struct window *find_window(struct answer *a, struct board *board, const s
     return w;
 }
 
+static bool in_ts(struct board *board, const struct hls_ask *ask)
+{
+    struct variant list[BOARD_RENDITIONS_MAX];
+    size_t n = board_variants(board, ask->id, list, BOARD_RENDITIONS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i].name, ask->rendition) == 0) {
+            return list[i].ts != VARIANT_TS_NOTHING;
+        }
+    }
+    return true;
+}
+
 static void give_media(struct answer *a, struct board *board, const struct hls_ask *ask)
 {
     struct window *w = find_window(a, board, ask);
     if (w != NULL && w->listed == 0) {
         say(a, 404, "Rendition \"%s\" of stream \"%s\" has no segment yet.", ask->rendition,
             ask->id);
+    } else if (w != NULL && !in_ts(board, ask)) {
+        say_live_only(a, ask);
     } else if (w != NULL) {
         give_text(a, playlist_media(&a->text, ask->id, ask->rendition, w));
     }
@@ -146,30 +196,72 @@ static void say_no_segment(struct answer *a, const struct window *w, const struc
         ask->rendition, ask->id);
 }
 
+/* --- what there is of a segment --- */
+
+struct form {
+    enum segment_form form;
+    segment_make_fn *make;
+    const char *type;
+};
+
+static const struct form form_ts = {SEGMENT_TS, packager_mpegts, SEGMENT_TYPE};
+static const struct form forms_video[] = {
+    {SEGMENT_VIDEO, packager_cmaf_video, "video/iso.segment"},
+    {SEGMENT_VIDEO_INIT, packager_cmaf_video_init, "video/mp4"},
+};
+static const struct form forms_audio[] = {
+    {SEGMENT_AUDIO, packager_cmaf_audio, "audio/mp4"},
+    {SEGMENT_AUDIO_INIT, packager_cmaf_audio_init, "audio/mp4"},
+};
+
+static const struct form *form_of(const struct hls_ask *ask)
+{
+    if (ask->what == HLS_SEGMENT) {
+        return &form_ts;
+    }
+    bool init = ask->what == HLS_LIVE_INIT || ask->what == HLS_LIVE_MEDIA;
+    return hls_is_audio(ask->rendition) ? &forms_audio[init] : &forms_video[init];
+}
+
 static void give_container(struct answer *a, struct segment *s, const struct hls_ask *ask)
 {
-    enum err e = segment_container(s, packager_mpegts, &a->blob);
+    const struct form *form = form_of(ask);
+    enum err e = segment_container(s, form->form, form->make, &a->blob);
     if (e == ERR_OK) {
-        a->kind = ANSWER_SEGMENT;
+        a->kind = ask->what == HLS_LIVE_INIT ? ANSWER_OTHER : ANSWER_SEGMENT;
         a->status = 200;
-        a->content_type = SEGMENT_TYPE;
+        a->content_type = form->type;
         a->cache_control = CACHE_SEGMENT;
     } else if (e == ERR_NOENT) {
         say(a, 404, "That segment of rendition \"%s\" of stream \"%s\" is missing: a gap.",
             ask->rendition, ask->id);
+    } else if (e == ERR_UNSUPPORTED) {
+        say_live_only(a, ask);
     } else if (e == ERR_NOMEM) {
         say_no_memory(a);
     } else {
         log_warn("viewers", "packaging_failed", "stream=%s rendition=%s msn=%" PRIu64 " why=\"%s\"",
-                 ask->id, ask->rendition, ask->msn, err_text(e));
+                 ask->id, ask->rendition, segment_info(s)->msn, err_text(e));
         say(a, 500, "That segment of rendition \"%s\" of stream \"%s\" cannot be packaged.",
             ask->rendition, ask->id);
     }
 }
 
+/* The sound of all renditions is the source's. */
+static struct window *find_live_window(struct answer *a, struct board *board,
+                                       const struct hls_ask *ask)
+{
+    struct hls_ask meant = *ask;
+    if (strcmp(ask->rendition, HLS_AUDIO) == 0) {
+        memcpy(meant.rendition, SOURCE, sizeof SOURCE);
+    }
+    return find_window(a, board, &meant);
+}
+
 static void give_segment(struct answer *a, struct board *board, const struct hls_ask *ask)
 {
-    struct window *w = find_window(a, board, ask);
+    struct window *w =
+        ask->what == HLS_SEGMENT ? find_window(a, board, ask) : find_live_window(a, board, ask);
     if (w == NULL) {
         return;
     }
@@ -178,6 +270,96 @@ static void give_segment(struct answer *a, struct board *board, const struct hls
         give_container(a, s, ask);
     } else {
         say_no_segment(a, w, ask);
+    }
+    window_unref(w);
+}
+
+/* --- fMP4 --- */
+
+static void give_live_master(struct answer *a, struct board *board, struct hls_ask *ask)
+{
+    struct variant list[BOARD_RENDITIONS_MAX];
+    resolve(board, ask);
+    size_t n = board_variants(board, ask->id, list, BOARD_RENDITIONS_MAX);
+    enum err e =
+        n > 0 ? playlist_live_master(&a->text, ask->current ? ask->id : NULL, list, n) : ERR_OK;
+    if (n == 0) {
+        say_no_stream(a, ask);
+    } else if (e == ERR_NOENT) {
+        say(a, 404, "Stream \"%s\" has neither picture nor sound yet.", ask->id, "");
+    } else {
+        give_text(a, e);
+    }
+}
+
+/* The hash of a segment's initialisation section; 0: there is nothing of this kind in it. */
+static enum err init_hash(struct segment *s, const struct hls_ask *ask, uint64_t *ret_hash)
+{
+    const struct form *form = form_of(ask);
+    struct blob *init = NULL;
+    enum err e = segment_container(s, form->form, form->make, &init);
+    if (e == ERR_NOMEM) {
+        return e;
+    }
+    *ret_hash = e == ERR_OK ? packager_hash(blob_span(init)) : 0;
+    blob_unref(init);
+    return ERR_OK;
+}
+
+static enum err put_live_media(struct answer *a, const struct window *w, const struct hls_ask *ask)
+{
+    uint64_t *inits = mem_alloc((w->listed + 1) * sizeof *inits);
+    bool any = false;
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < w->listed && e == ERR_OK; i++) {
+        e = init_hash(w->segments[w->count - w->listed + i], ask, &inits[i]);
+        any = any || inits[i] != 0;
+    }
+    if (e == ERR_OK) {
+        e = any ? playlist_live_media(&a->text, w, inits, hls_is_audio(ask->rendition)) : ERR_NOENT;
+    }
+    mem_free(inits);
+    return e;
+}
+
+static void give_live_media(struct answer *a, struct board *board, const struct hls_ask *ask)
+{
+    struct window *w = find_live_window(a, board, ask);
+    if (w == NULL) {
+        return;
+    }
+    enum err e = put_live_media(a, w, ask);
+    if (e == ERR_NOENT) {
+        say(a, 404,
+            hls_is_audio(ask->rendition)
+                ? "There is no sound in rendition \"%s\" of stream \"%s\" now."
+                : "There is no picture in rendition \"%s\" of stream \"%s\" now: its sound is in "
+                  "rendition \"" HLS_AUDIO "\".",
+            ask->rendition, ask->id);
+    } else {
+        give_text(a, e);
+    }
+    window_unref(w);
+}
+
+static void give_init(struct answer *a, struct board *board, const struct hls_ask *ask)
+{
+    struct window *w = find_live_window(a, board, ask);
+    if (w == NULL) {
+        return;
+    }
+    enum err e = ERR_NOENT;
+    for (size_t i = w->count; i > 0 && e == ERR_NOENT; i--) {
+        uint64_t hash = 0;
+        if (init_hash(w->segments[i - 1], ask, &hash) == ERR_OK && hash == ask->hash) {
+            give_container(a, w->segments[i - 1], ask);
+            e = ERR_OK;
+        }
+    }
+    if (e != ERR_OK) {
+        say(a, 404,
+            "No segment of rendition \"%s\" of stream \"%s\" that is still here begins with that.",
+            ask->rendition, ask->id);
     }
     window_unref(w);
 }
@@ -202,7 +384,17 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
         give_media(a, board, ask);
         break;
     case HLS_SEGMENT:
+    case HLS_LIVE_SEGMENT:
         give_segment(a, board, ask);
+        break;
+    case HLS_LIVE_MASTER:
+        give_live_master(a, board, ask);
+        break;
+    case HLS_LIVE_MEDIA:
+        give_live_media(a, board, ask);
+        break;
+    case HLS_LIVE_INIT:
+        give_init(a, board, ask);
         break;
     case HLS_UNKNOWN:
         say(a, 404, "%s", ask->why, "");

@@ -18,7 +18,8 @@ struct reader {
     struct pending next;
     struct span map_uri;
     unsigned line;
-    size_t cap;
+    size_t cap; /* of segments or variants */
+    size_t cap_renditions;
     bool is_media; /* a tag of media playlists has been seen */
     const char *why;
 };
@@ -180,6 +181,42 @@ static enum err on_media_sequence(struct reader *r, struct span value)
                     &r->p->media_sequence);
 }
 
+/* Makes room for one more item of an array. */
+static enum err grow(struct reader *r, void **items, size_t count, size_t item_size, size_t *cap_of)
+{
+    if (count == HLS_ENTRIES_MAX) {
+        r->why = "too many entries";
+        return ERR_LIMIT;
+    }
+    if (count == *cap_of) {
+        size_t cap = *cap_of > 0 ? *cap_of * 2 : FIRST_CAP;
+        void *bigger = mem_try_realloc(*items, cap * item_size);
+        if (bigger == NULL) {
+            return ERR_NOMEM;
+        }
+        *items = bigger;
+        *cap_of = cap;
+    }
+    return ERR_OK;
+}
+
+/* Other renditions than those with a playlist of their own are part of a variant. */
+static enum err on_media(struct reader *r, struct span list)
+{
+    struct hls_playlist *p = r->p;
+    struct span uri;
+    r->p->is_master = true;
+    if (!find_attribute(list, "URI", &uri)) {
+        return ERR_OK;
+    }
+    enum err e = grow(r, (void **)&p->renditions, p->n_renditions, sizeof *p->renditions,
+                      &r->cap_renditions);
+    if (e == ERR_OK) {
+        p->renditions[p->n_renditions++] = (struct hls_rendition){.uri = uri, .line = r->line};
+    }
+    return e;
+}
+
 static enum err on_tag(struct reader *r, struct span tag)
 {
     uint64_t n;
@@ -192,6 +229,9 @@ static enum err on_tag(struct reader *r, struct span tag)
     }
     if (take_prefix(&tag, "STREAM-INF:")) {
         return on_stream_inf(r, tag);
+    }
+    if (take_prefix(&tag, "MEDIA:")) {
+        return on_media(r, tag);
     }
     if (take_prefix(&tag, "TARGETDURATION:")) {
         return on_target_duration(r, tag);
@@ -222,29 +262,10 @@ static enum err on_tag(struct reader *r, struct span tag)
     return ERR_OK;
 }
 
-/* Makes room for one more item of an array; both arrays share the counting. */
-static enum err grow(struct reader *r, void **items, size_t count, size_t item_size)
-{
-    if (count == HLS_ENTRIES_MAX) {
-        r->why = "too many entries";
-        return ERR_LIMIT;
-    }
-    if (count == r->cap) {
-        size_t cap = r->cap > 0 ? r->cap * 2 : FIRST_CAP;
-        void *bigger = mem_try_realloc(*items, cap * item_size);
-        if (bigger == NULL) {
-            return ERR_NOMEM;
-        }
-        *items = bigger;
-        r->cap = cap;
-    }
-    return ERR_OK;
-}
-
 static enum err add_segment(struct reader *r, struct span uri)
 {
     struct hls_playlist *p = r->p;
-    enum err e = grow(r, (void **)&p->segments, p->n_segments, sizeof *p->segments);
+    enum err e = grow(r, (void **)&p->segments, p->n_segments, sizeof *p->segments, &r->cap);
     if (e == ERR_OK) {
         p->segments[p->n_segments] = (struct hls_segment){
             .number = p->media_sequence + p->n_segments,
@@ -263,7 +284,7 @@ static enum err add_segment(struct reader *r, struct span uri)
 static enum err add_variant(struct reader *r, struct span uri)
 {
     struct hls_playlist *p = r->p;
-    enum err e = grow(r, (void **)&p->variants, p->n_variants, sizeof *p->variants);
+    enum err e = grow(r, (void **)&p->variants, p->n_variants, sizeof *p->variants, &r->cap);
     if (e == ERR_OK) {
         r->next.variant.uri = uri;
         r->next.variant.line = r->line;
@@ -381,6 +402,7 @@ void hls_playlist_destroy(struct hls_playlist *p)
     if (p != NULL) {
         mem_free(p->segments);
         mem_free(p->variants);
+        mem_free(p->renditions);
         mem_free(p->text);
         mem_free(p);
     }

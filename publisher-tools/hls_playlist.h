@@ -10,7 +10,7 @@
 #include "base/span.h"
 
 #define HLS_PLAYLIST_MAX_BYTES (4 * 1024 * 1024)
-#define HLS_ENTRIES_MAX        20000 /* segments or variants of one playlist */
+#define HLS_ENTRIES_MAX        20000 /* segments, variants or renditions of one playlist */
 
 struct hls_segment {
     uint64_t number;     /* MEDIA-SEQUENCE and its place */
@@ -29,6 +29,12 @@ struct hls_variant {
     unsigned line;
 };
 
+/* EXT-X-MEDIA with a playlist of its own. */
+struct hls_rendition {
+    struct span uri;
+    unsigned line;
+};
+
 /* Spans point into text, the playlist's own copy. */
 struct hls_playlist {
     bool is_master;
@@ -42,6 +48,8 @@ struct hls_playlist {
     size_t n_segments;
     struct hls_variant *variants;
     size_t n_variants;
+    struct hls_rendition *renditions;
+    size_t n_renditions;
     uint8_t *text;
 };
 

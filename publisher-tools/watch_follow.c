@@ -281,27 +281,50 @@ size_t watch_follow(const char *url, const struct watch_settings *settings,
 
 /* --- from a master playlist to its variants --- */
 
+static void free_urls(char **urls, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        mem_free(urls[i]);
+    }
+    mem_free(urls);
+}
+
+static bool is_listed(char *const *urls, size_t n, const char *url)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(urls[i], url) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Variants first, then the renditions that have a playlist of their own; each address once. */
 static enum err list_urls(const struct hls_playlist *p, const char *base, bool all,
                           char ***ret_urls, size_t *ret_n, char *ret_why)
 {
-    size_t n = !p->is_master ? 1 : all ? p->n_variants : p->n_variants > 0;
-    if (n == 0) {
+    size_t most = !p->is_master ? 1 : all ? p->n_variants + p->n_renditions : p->n_variants > 0;
+    if (most == 0 || (p->is_master && p->n_variants == 0)) {
         snprintf(ret_why, HLS_FAULT_WORDS_MAX, "%.200s: a master playlist without variants", base);
         return ERR_NOENT;
     }
-    char **urls = mem_alloc(n * sizeof *urls);
-    for (size_t i = 0; i < n; i++) {
+    char **urls = mem_alloc(most * sizeof *urls);
+    size_t n = 0;
+    for (size_t i = 0; i < most; i++) {
         char url[HLS_URL_MAX];
-        if (p->is_master && hls_url_resolve(base, p->variants[i].uri, url) != ERR_OK) {
+        bool variant = !p->is_master || i < p->n_variants;
+        const struct hls_rendition *other = variant ? NULL : &p->renditions[i - p->n_variants];
+        if (p->is_master &&
+            hls_url_resolve(base, variant ? p->variants[i].uri : other->uri, url) != ERR_OK) {
             snprintf(ret_why, HLS_FAULT_WORDS_MAX, "%.200s: line %u: no good URI", base,
-                     p->variants[i].line);
-            while (i > 0) {
-                mem_free(urls[--i]);
-            }
-            mem_free(urls);
+                     variant ? p->variants[i].line : other->line);
+            free_urls(urls, n);
             return ERR_PROTO;
         }
-        urls[i] = mem_strdup(p->is_master ? url : base);
+        const char *found = p->is_master ? url : base;
+        if (!is_listed(urls, n, found)) {
+            urls[n++] = mem_strdup(found);
+        }
     }
     *ret_urls = urls;
     *ret_n = n;

@@ -29,7 +29,7 @@ static const struct option table[] = {
     {"timeout", OPTION_INT, "10", 1, 1000, false, FIELD(timeout), "N",
      "Seconds that one request may take."},
     {"all", OPTION_BOOL, NULL, 0, 0, false, FIELD(all), NULL,
-     "Of a master playlist: follows every variant, not only the first."},
+     "Of a master playlist: follows every variant and audio rendition, not only the first."},
     {"allowGaps", OPTION_BOOL, NULL, 0, 0, false, FIELD(allow_gaps), NULL,
      "Segments marked EXT-X-GAP are named and counted, but no faults."},
     {"json", OPTION_BOOL, NULL, 0, 0, false, FIELD(json), NULL,

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "broadcaster/rtmp/amf3.h"
+
 enum marker {
     MARKER_NUMBER = 0,
     MARKER_BOOLEAN = 1,
@@ -182,6 +184,9 @@ static enum err read_value(struct span *s, int depth, struct amf0_value *ret_val
         v.type = AMF0_ARRAY;
         e = read_elements(s, depth + 1, &v.bytes);
         break;
+    case AMF3_MARKER:
+        e = amf3_read(s, &v);
+        break;
     default:
         e = read_scalar(s, marker, &v);
         break;
@@ -238,6 +243,9 @@ enum err amf0_read_string(struct span *s, struct span *ret_text)
 enum err amf0_find(const struct amf0_value *object, const char *key, struct amf0_value *ret_value)
 {
     size_t key_len = strlen(key);
+    if (object->type == AMF0_OBJECT && object->in_amf3) {
+        return amf3_find(object->bytes, key, ret_value);
+    }
     struct span rest = object->type == AMF0_OBJECT ? object->bytes : span_of(NULL, 0);
     for (;;) {
         struct span name;

@@ -27,11 +27,12 @@ struct amf0_value {
     double number; /* NUMBER; DATE: milliseconds since 1970 */
     bool boolean;
     struct span bytes; /* STRING: its text; OBJECT, ARRAY: its members as on the wire */
+    bool in_amf3;      /* OBJECT: and that in AMF3 */
 };
 
 /* Takes one value, with all that it contains, from the front of *s. An object whose end marker is
- * missing ends with the input. ERR_PROTO: cut short or an unknown type; ERR_LIMIT: nested too deep.
- * Nothing is moved on failure. */
+ * missing ends with the input. AMF3 values behind their marker are read as amf3.h says. ERR_PROTO:
+ * cut short or an unknown type; ERR_LIMIT: nested too deep. Nothing is moved on failure. */
 enum err amf0_read(struct span *s, struct amf0_value *ret_value) CHECKED;
 
 /* Reads a value that must be of that type; ERR_PROTO when it is another. */

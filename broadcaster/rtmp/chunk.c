@@ -125,12 +125,17 @@ static void end_message(struct chunk_reader *r, struct stream *s)
     s->filled = 0;
 }
 
+static void drop_message(struct chunk_reader *r, struct stream *s)
+{
+    blob_unref(s->blob);
+    end_message(r, s);
+}
+
 void chunk_reader_abort(struct chunk_reader *r, uint32_t chunk_stream_id)
 {
     struct stream *s = find_stream(r, chunk_stream_id);
     if (s != NULL && s->busy) {
-        blob_unref(s->blob);
-        end_message(r, s);
+        drop_message(r, s);
     }
 }
 
@@ -266,6 +271,13 @@ static enum err begin_message(struct chunk_reader *r, struct stream *s, const st
     return ERR_OK;
 }
 
+/* In the middle of a message only type 3 is foreseen. Another header that says the same once more
+ * goes on with it; one that says something else begins anew. */
+static bool continues(const struct stream *s, const struct header *h)
+{
+    return h->format >= 2 || (h->length == s->length && h->type == s->type);
+}
+
 static enum err begin_chunk(struct chunk_reader *r, const struct header *h)
 {
     struct stream *s = find_stream(r, h->id);
@@ -274,8 +286,8 @@ static enum err begin_chunk(struct chunk_reader *r, const struct header *h)
         /* librtmp sends type 1 on a new chunk stream; a type 2 would lack the length. */
         e = h->format <= 1 ? add_stream(r, h->id, &s) : ERR_PROTO;
     }
-    if (e == ERR_OK && s->busy && h->format != 3) {
-        e = ERR_PROTO;
+    if (e == ERR_OK && s->busy && !continues(s, h)) {
+        drop_message(r, s);
     }
     if (e == ERR_OK && !s->busy) {
         e = begin_message(r, s, h);

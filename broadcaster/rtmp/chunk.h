@@ -41,7 +41,9 @@ void chunk_reader_set_limits(struct chunk_reader *r, const struct chunk_limits *
 /* Takes bytes from the front of *in until a message is complete (ERR_OK; gives its blob) or there
  * are no more (ERR_AGAIN; call again with the next ones). ERR_PROTO, ERR_LIMIT and ERR_NOMEM are
  * final. Tolerated: every form of header; type 1 as the first of a chunk stream; type 3 as the
- * start of a message; extended timestamps that type 3 chunks repeat or do not. */
+ * start of a message; extended timestamps that type 3 chunks repeat or do not; whole headers in the
+ * middle of a message, which go on with it when length and type are its own and drop it when not.
+ */
 enum err chunk_reader_feed(struct chunk_reader *r, struct span *in,
                            struct chunk_message *ret_message) CHECKED;
 

@@ -10,6 +10,7 @@
 #define OUT_CHUNK_SIZE    65536
 #define CONNECT_TEXT_MAX  8192 /* app and tcUrl, tokens in them included */
 #define CREATED_STREAM_ID 1    /* one publish for each connection */
+#define NOTICE_TEXT_MAX   256
 
 struct command {
     double transaction;
@@ -28,12 +29,8 @@ static struct span text_member(const struct amf0_value *object, const char *key)
 static enum err keep_connect(struct rtmp_session *s, const struct amf0_value *object)
 {
     struct span url = text_member(object, "tcUrl");
-    struct span app = text_member(object, "app");
-    enum err e = target_copy_text(url, CONNECT_TEXT_MAX, &s->tc_url);
-    if (e == ERR_OK) {
-        e = target_copy_text(app.len > 0 ? app : target_app_of_url(url), CONNECT_TEXT_MAX, &s->app);
-    }
-    return e;
+    enum err e = target_copy_text(target_unquote(url), CONNECT_TEXT_MAX, &s->tc_url);
+    return e == ERR_OK ? target_app(text_member(object, "app"), url, CONNECT_TEXT_MAX, &s->app) : e;
 }
 
 static enum err on_connect(struct rtmp_session *s, const struct command *c)
@@ -76,6 +73,7 @@ static enum err ask(struct rtmp_session *s, const struct command *c, struct span
         return rtmp_fail(s, e, "the name to publish cannot be used");
     }
     s->state = SESSION_ASKED;
+    rtmp_limit(s, &rtmp_limits_asked);
     s->stream_id = c->stream_id;
     s->fn(s->arg,
           &(struct rtmp_event){
@@ -137,6 +135,42 @@ static enum err on_unpublish(struct rtmp_session *s, const struct command *c)
     return ERR_OK;
 }
 
+/* The name that a command is about, for a notice about it; out holds NOTICE_TEXT_MAX. */
+static void name_of(const struct command *c, char *out)
+{
+    struct span rest = c->arguments, name = span_of(NULL, 0);
+    struct amf0_value object;
+    enum err e = amf0_read(&rest, &object);
+    if (e == ERR_OK && amf0_read_string(&rest, &name) != ERR_OK) {
+        name = span_of(NULL, 0);
+    }
+    size_t n = name.len < NOTICE_TEXT_MAX ? name.len : NOTICE_TEXT_MAX - 1;
+    if (n > 0) {
+        memcpy(out, name.data, n);
+    }
+    out[n] = '\0';
+}
+
+/* FMLE and its kin wait for a notice besides the answer. */
+static enum err on_fc_publish(struct rtmp_session *s, const struct command *c)
+{
+    char name[NOTICE_TEXT_MAX];
+    name_of(c, name);
+    if (c->transaction > 0) {
+        message_put_empty_result(&s->writer, c->transaction);
+    }
+    message_put_notice(&s->writer, "onFCPublish", "NetStream.Publish.Start", name);
+    return ERR_OK;
+}
+
+static enum err on_fc_unpublish(struct rtmp_session *s, const struct command *c)
+{
+    char name[NOTICE_TEXT_MAX];
+    name_of(c, name);
+    message_put_notice(&s->writer, "onFCUnpublish", "NetStream.Unpublish.Success", name);
+    return on_unpublish(s, c);
+}
+
 /* Encoders ask for these out of habit; some wait for the answer. */
 static enum err on_courtesy(struct rtmp_session *s, const struct command *c)
 {
@@ -178,9 +212,9 @@ static command_fn *find_command(struct span name)
         {"play2", on_play},
         {"deleteStream", on_unpublish},
         {"closeStream", on_unpublish},
-        {"FCUnpublish", on_unpublish},
+        {"FCUnpublish", on_fc_unpublish},
         {"releaseStream", on_courtesy},
-        {"FCPublish", on_courtesy},
+        {"FCPublish", on_fc_publish},
         {"FCSubscribe", on_courtesy},
         {"pause", on_pause},
         {"pauseRaw", on_pause},

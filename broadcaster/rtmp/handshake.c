@@ -2,10 +2,18 @@
 
 #include <string.h>
 
+#include "broadcaster/rtmp/digest.h"
+
 #define VERSION_PLAIN           3
 #define VERSION_ENCRYPTED_FIRST 6 /* RTMPE and its successors */
 #define VERSION_ENCRYPTED_LAST  9
-#define S1_HEADER_BYTES         8 /* time and version; version 0 tells clients "no digest" */
+#define S1_HEADER_BYTES         8 /* time and version */
+#define VERSION_AT              4
+#define VERSION_BYTES           4
+
+/* What S1 says that we are, when it has a digest: clients look for one from version 3 on. Version 0
+ * says that there is none. */
+static const uint8_t digest_version[VERSION_BYTES] = {4, 5, 0, 1};
 
 void handshake_init(struct handshake *h)
 {
@@ -45,16 +53,31 @@ static void fill(uint8_t *out, size_t len, const uint8_t *c1)
     }
 }
 
-/* S2 repeats all of C1, its second time field too: some clients compare the whole. */
+/* A client of version 0 has no digest; one of another version may have. */
+static bool find_digest(const uint8_t *c1, enum digest_schema *ret_schema,
+                        const uint8_t **ret_digest)
+{
+    static const uint8_t none[VERSION_BYTES] = {0};
+    return memcmp(c1 + VERSION_AT, none, sizeof none) != 0 &&
+           digest_find(c1, DIGEST_CLIENT, ret_schema, ret_digest) == ERR_OK;
+}
+
+/* Without digests S2 repeats all of C1, its second time field too: some clients compare the whole.
+ */
 static enum err answer(const struct handshake *h, struct buf *out)
 {
-    uint8_t s1[HANDSHAKE_BLOCK_BYTES] = {0};
-    fill(s1 + S1_HEADER_BYTES, sizeof s1 - S1_HEADER_BYTES, h->c1);
-    enum err e = buf_put_u8(out, VERSION_PLAIN);
-    if (e == ERR_OK) {
-        e = buf_put(out, span_of(s1, sizeof s1));
+    uint8_t blocks[2 * HANDSHAKE_BLOCK_BYTES] = {0}, *s1 = blocks, *s2 = s1 + HANDSHAKE_BLOCK_BYTES;
+    enum digest_schema schema;
+    const uint8_t *digest;
+    fill(s1 + S1_HEADER_BYTES, HANDSHAKE_BLOCK_BYTES - S1_HEADER_BYTES, h->c1);
+    memcpy(s2, h->c1, HANDSHAKE_BLOCK_BYTES);
+    if (find_digest(h->c1, &schema, &digest)) {
+        memcpy(s1 + VERSION_AT, digest_version, sizeof digest_version);
+        digest_sign(s1, DIGEST_SERVER, schema);
+        digest_sign_answer(s2, DIGEST_SERVER, digest);
     }
-    return e == ERR_OK ? buf_put(out, span_of(h->c1, sizeof h->c1)) : e;
+    enum err e = buf_put_u8(out, VERSION_PLAIN);
+    return e == ERR_OK ? buf_put(out, span_of(blocks, sizeof blocks)) : e;
 }
 
 enum err handshake_feed(struct handshake *h, struct span *in, struct buf *out)

@@ -155,6 +155,17 @@ void message_put_error(struct message_writer *w, double transaction, const char 
     command_end(&c, w, CHUNK_STREAM_COMMAND, 0);
 }
 
+void message_put_notice(struct message_writer *w, const char *name, const char *code,
+                        const char *text)
+{
+    struct command c;
+    command_begin(&c, name, 0);
+    amf0_put_null(&c.amf);
+    put_info(&c.amf, "status", code, text);
+    amf0_put_end(&c.amf);
+    command_end(&c, w, CHUNK_STREAM_COMMAND, 0);
+}
+
 void message_put_status(struct message_writer *w, uint32_t stream_id, const char *level,
                         const char *code, const char *text)
 {

@@ -55,6 +55,10 @@ void message_put_empty_result(struct message_writer *w, double transaction);
 void message_put_error(struct message_writer *w, double transaction, const char *code,
                        const char *text);
 
+/* onFCPublish or onFCUnpublish. */
+void message_put_notice(struct message_writer *w, const char *name, const char *code,
+                        const char *text);
+
 /* onStatus on a message stream. level: "status" or "error". */
 void message_put_status(struct message_writer *w, uint32_t stream_id, const char *level,
                         const char *code, const char *text);

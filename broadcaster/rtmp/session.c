@@ -4,8 +4,9 @@
 #include "broadcaster/rtmp/flv.h"
 #include "broadcaster/rtmp/session_state.h"
 
-#define OUTPUT_MAX         (256 * 1024) /* for a peer that does not read */
-#define SETUP_BYTES_MAX    (64 * 1024)  /* per message and in all, before a publish is accepted */
+#define OUTPUT_MAX         (256 * 1024)  /* for a peer that does not read */
+#define SETUP_BYTES_MAX    (64 * 1024)   /* per message and in all, before a publish is asked for */
+#define ASKED_BYTES_MAX    (1024 * 1024) /* until it is accepted; some do not wait for that */
 #define COMMAND_BYTES_MAX  (64 * 1024)
 #define MEDIA_BYTES_MAX    (8 * 1024 * 1024)
 #define PARTIAL_BYTES_MAX  (12 * 1024 * 1024) /* of messages that are not complete */
@@ -13,6 +14,7 @@
 #define CODE_REJECTED      "NetStream.Publish.Rejected"
 
 static const struct chunk_limits setup_limits = {SETUP_BYTES_MAX, SETUP_BYTES_MAX, SETUP_BYTES_MAX};
+const struct chunk_limits rtmp_limits_asked = {COMMAND_BYTES_MAX, ASKED_BYTES_MAX, ASKED_BYTES_MAX};
 static const struct chunk_limits publish_limits = {COMMAND_BYTES_MAX, MEDIA_BYTES_MAX,
                                                    PARTIAL_BYTES_MAX};
 
@@ -52,6 +54,11 @@ enum err rtmp_fail(struct rtmp_session *s, enum err e, const char *why)
     return e;
 }
 
+void rtmp_limit(struct rtmp_session *s, const struct chunk_limits *limits)
+{
+    chunk_reader_set_limits(s->reader, limits);
+}
+
 void rtmp_unpublish(struct rtmp_session *s)
 {
     if (s->state != SESSION_PUBLISHING && s->state != SESSION_ASKED) {
@@ -84,7 +91,8 @@ static enum err on_control(struct rtmp_session *s, uint8_t type, struct span bod
     if (type == MESSAGE_ABORT) {
         chunk_reader_abort(s->reader, value);
     } else if (type == MESSAGE_WINDOW_ACK_SIZE && value > 0) {
-        s->ack_window = value;
+        /* Who would be content with fewer loses nothing by more. */
+        s->ack_window = value < ACK_WINDOW_DEFAULT ? value : ACK_WINDOW_DEFAULT;
     }
     return ERR_OK;
 }
@@ -159,6 +167,24 @@ static enum err on_aggregate(struct rtmp_session *s, const struct chunk_message 
     return e;
 }
 
+/* Messages of the AMF3 types: one zero byte, then AMF0, in which AMF3 values have a marker. */
+static struct span without_lead(struct span body)
+{
+    bool lead = body.len > 0 && body.data[0] == 0;
+    return lead ? span_of(body.data + 1, body.len - 1) : body;
+}
+
+/* 7.1.2: of data only the stream's description is read; clients send all sorts, not even all AMF.
+ */
+static enum err on_data(struct rtmp_session *s, struct span body)
+{
+    struct rtmp_metadata metadata;
+    if (s->state == SESSION_PUBLISHING && metadata_parse(body, &metadata) == ERR_OK) {
+        s->fn(s->arg, &(struct rtmp_event){.type = RTMP_EVENT_METADATA, .metadata = &metadata});
+    }
+    return ERR_OK;
+}
+
 static enum err on_message(struct rtmp_session *s, const struct chunk_message *m)
 {
     struct span body = blob_span(m->blob);
@@ -175,13 +201,13 @@ static enum err on_message(struct rtmp_session *s, const struct chunk_message *m
     case MESSAGE_AGGREGATE:
         return on_aggregate(s, m);
     case MESSAGE_COMMAND_AMF3:
-        /* One zero byte, then AMF0. */
-        if (body.len > 0 && body.data[0] == 0) {
-            body = span_of(body.data + 1, body.len - 1);
-        }
-        return rtmp_command(s, m->stream_id, body);
+        return rtmp_command(s, m->stream_id, without_lead(body));
     case MESSAGE_COMMAND_AMF0:
         return rtmp_command(s, m->stream_id, body);
+    case MESSAGE_DATA_AMF3:
+        return on_data(s, without_lead(body));
+    case MESSAGE_DATA_AMF0:
+        return on_data(s, body);
     default:
         return ERR_OK;
     }

@@ -9,20 +9,22 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "broadcaster/rtmp/metadata.h"
 #include "media/packet.h"
 #include "media/track.h"
 
 struct rtmp_session;
 
 enum rtmp_event_type {
-    RTMP_EVENT_PUBLISH, /* a client asks to publish `path`; answer with accept or refuse, now or
-                           later */
-    RTMP_EVENT_TRACK,   /* a codec header came, or a changed one: `track` */
-    RTMP_EVENT_PACKET,  /* one access unit: `packet` */
-    RTMP_EVENT_END,     /* the publish or play ended in order (FCUnpublish, deleteStream,
-                           closeStream), maybe before it was answered */
-    RTMP_EVENT_PLAY,    /* a client asks to play `path`; answer as for PUBLISH (play.h) */
-    RTMP_EVENT_PAUSE,   /* a client that plays wants nothing more, or to go on: `paused` */
+    RTMP_EVENT_PUBLISH,  /* a client asks to publish `path`; answer with accept or refuse, now or
+                            later */
+    RTMP_EVENT_TRACK,    /* a codec header came, or a changed one: `track` */
+    RTMP_EVENT_PACKET,   /* one access unit: `packet` */
+    RTMP_EVENT_METADATA, /* what the client says of its stream, true or not: `metadata` */
+    RTMP_EVENT_END,      /* the publish or play ended in order (FCUnpublish, deleteStream,
+                            closeStream), maybe before it was answered */
+    RTMP_EVENT_PLAY,     /* a client asks to play `path`; answer as for PUBLISH (play.h) */
+    RTMP_EVENT_PAUSE,    /* a client that plays wants nothing more, or to go on: `paused` */
 };
 
 struct rtmp_event {
@@ -33,7 +35,8 @@ struct rtmp_event {
     const char *path;
     const char *query;
     const char *tc_url;
-    struct track *track;         /* TRACK; borrowed */
+    struct track *track;                  /* TRACK; borrowed */
+    const struct rtmp_metadata *metadata; /* METADATA; borrowed */
     const struct packet *packet; /* PACKET; borrowed: take a reference. Times: ticks of 90 kHz from
                                     the RTMP milliseconds, the 32-bit clock unrolled to 64 bits,
                                     otherwise as sent (repair is not done here). PACKET_KEY on

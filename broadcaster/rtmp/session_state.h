@@ -47,6 +47,10 @@ struct rtmp_session {
 /* Remembers the sentence and returns e. */
 enum err rtmp_fail(struct rtmp_session *s, enum err e, const char *why) CHECKED;
 
+/* How much a client that has asked to publish, and was not answered yet, may have under way. */
+extern const struct chunk_limits rtmp_limits_asked;
+void rtmp_limit(struct rtmp_session *s, const struct chunk_limits *limits);
+
 /* Ends the publish, with its event if it was accepted. */
 void rtmp_unpublish(struct rtmp_session *s);
 

@@ -1,5 +1,6 @@
 #include "broadcaster/rtmp/target.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -109,6 +110,35 @@ struct span target_app_of_url(struct span url)
         return span_of(NULL, 0);
     }
     return span_of(slash + 1, url.len - (size_t)(slash - url.data) - 1);
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct span target_unquote(struct span text)
+{
+    while (text.len > 0 && is_blank(text.data[0])) {
+        text = span_of(text.data + 1, text.len - 1);
+    }
+    while (text.len > 0 && is_blank(text.data[text.len - 1])) {
+        text.len--;
+    }
+    bool quoted = text.len >= 2 && (text.data[0] == '\'' || text.data[0] == '"') &&
+                  text.data[text.len - 1] == text.data[0];
+    return quoted ? span_of(text.data + 1, text.len - 2) : text;
+}
+
+enum err target_app(struct span app, struct span url, size_t max, char **ret_app)
+{
+    app = target_unquote(app);
+    struct span of_url = target_app_of_url(target_unquote(url));
+    if (app.len == 0) {
+        return target_copy_text(of_url, max, ret_app);
+    }
+    struct span query = split(app).query.len == 0 ? split(of_url).query : span_of(NULL, 0);
+    return join(app, query, '?', max, ret_app);
 }
 
 enum err target_copy_text(struct span text, size_t max, char **ret_text)

@@ -61,6 +61,10 @@ def median(values):
     return statistics.median(values)
 
 
+def mean(values):
+    return statistics.fmean(values)
+
+
 def percentile(values, p):
     """The smallest value that at least p per cent of the values do not exceed."""
     ordered = sorted(values)

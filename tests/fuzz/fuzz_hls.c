@@ -16,11 +16,14 @@ static void must(int ok)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct hls_ask a = hls_parse(span_of(data, size));
-    int named = a.what >= HLS_MASTER && a.what <= HLS_SEGMENT;
+    int named = a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT;
+    int file = a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || a.what == HLS_LIVE_INIT;
+    int media = a.what == HLS_MEDIA || a.what == HLS_LIVE_MEDIA;
     must((a.id[0] != '\0') == named);
     must(!named || id_valid(span_cstr(a.id)));
-    must((a.rendition[0] != '\0') == (a.what == HLS_MEDIA || a.what == HLS_SEGMENT));
+    must((a.rendition[0] != '\0') == (media || file));
     must((a.why != NULL) == (a.what == HLS_UNKNOWN || a.what == HLS_BAD));
-    must(a.what == HLS_SEGMENT || a.msn == 0);
+    must(a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || a.msn == 0);
+    must((a.what == HLS_LIVE_INIT) == (a.hash != 0));
     return 0;
 }

@@ -6,93 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broadcaster/play_name.h"
-#include "broadcaster/rtmp/play.h"
 #include "broadcaster/rtmp/session.h"
+#include "tests/fuzz/rtmp_listener.h"
 
-#define HANDSHAKE_BYTES  3073
-#define VERSION          3
-#define FLAG_REFUSE      0x80
-#define FLAG_LATER       0x40
-#define FLAG_CLOSE_EARLY 0x20
-#define CUT_MASK         0x1f
-#define OUTPUT_MAX       (256 * 1024)
+#define HANDSHAKE_BYTES 3073
+#define VERSION         3
+#define CUT_MASK        0x1f
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct listener {
-    struct rtmp_session *session;
-    uint8_t flags;
-    unsigned sum;
-};
-
-static void check(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
-/* Every byte given is read, so that a sanitizer sees what lies outside. */
-static void read_span(struct listener *l, struct span s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        l->sum += s.data[i];
-    }
-}
-
-static void on_event(void *arg, const struct rtmp_event *e)
-{
-    struct listener *l = arg;
-    if (e->type == RTMP_EVENT_PUBLISH) {
-        l->sum += (unsigned)(strlen(e->path) + strlen(e->query) + strlen(e->tc_url));
-        if ((l->flags & FLAG_REFUSE) != 0) {
-            rtmp_session_refuse(l->session, "NetStream.Publish.BadName", "no");
-        } else if ((l->flags & FLAG_LATER) == 0) {
-            rtmp_session_accept(l->session);
-        }
-        return;
-    }
-    if (e->type == RTMP_EVENT_PLAY) {
-        struct play_name name;
-        check(play_name_parse(e->path, &name) != ERR_OK ||
-              (name.id[0] != '\0' && strlen(name.rung) <= RENDITION_NAME_MAX));
-        if ((l->flags & FLAG_REFUSE) != 0) {
-            rtmp_session_refuse(l->session, "NetStream.Play.StreamNotFound", "no");
-        } else if ((l->flags & FLAG_LATER) == 0) {
-            rtmp_session_accept_play(l->session);
-            check(rtmp_session_playing(l->session));
-        }
-        return;
-    }
-    if (e->type == RTMP_EVENT_TRACK) {
-        const struct track_params *t = track_params(e->track);
-        check(t->kind == TRACK_VIDEO ? t->width > 0 && t->height > 0
-                                     : t->sample_rate > 0 && t->channels > 0);
-        read_span(l, t->config);
-    } else if (e->type == RTMP_EVENT_PACKET) {
-        read_span(l, e->packet->data);
-        if ((l->flags & FLAG_CLOSE_EARLY) != 0) {
-            rtmp_session_refuse(l->session, "NetStream.Publish.Failed", "no");
-        }
-    }
-}
-
-static void feed(struct listener *l, const uint8_t *data, size_t size, size_t cut)
-{
-    enum err e = ERR_OK;
-    while (size > 0 && e == ERR_OK) {
-        size_t n = cut > 0 && cut < size ? cut : size;
-        e = rtmp_session_feed(l->session, span_of(data, n));
-        check((e == ERR_OK) == (rtmp_session_why(l->session)[0] == '\0'));
-        check(rtmp_session_output(l->session)->len <= OUTPUT_MAX);
-        if ((l->flags & FLAG_LATER) != 0) {
-            rtmp_session_accept(l->session);
-        }
-        data += n;
-        size -= n;
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

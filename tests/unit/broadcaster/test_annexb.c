@@ -26,12 +26,13 @@ START_TEST(config)
     struct buf b;
     int size = 0;
     buf_init(&b, 1000);
-    ck_assert_int_eq(annexb_put_config(&b, span_of(record, sizeof record), &size), ERR_OK);
+    ck_assert_int_eq(annexb_put_config(&b, CODEC_H264, span_of(record, sizeof record), &size),
+                     ERR_OK);
     ck_assert_int_eq(size, 4);
     expect(&b, sets_want, sizeof sets_want);
     for (size_t n = 0; n < sizeof record; n++) {
         size = -1;
-        ck_assert_int_eq(annexb_put_config(&b, span_of(record, n), &size), ERR_PROTO);
+        ck_assert_int_eq(annexb_put_config(&b, CODEC_H264, span_of(record, n), &size), ERR_PROTO);
         ck_assert_int_eq(size, -1);
         ck_assert_uint_eq(b.len, 0);
     }
@@ -47,10 +48,10 @@ START_TEST(config_that_is_none)
     buf_init(&b, 1000);
     memcpy(bad, record, sizeof bad);
     bad[0] = 0;
-    ck_assert_int_eq(annexb_put_config(&b, span_of(bad, sizeof bad), &size), ERR_PROTO);
+    ck_assert_int_eq(annexb_put_config(&b, CODEC_H264, span_of(bad, sizeof bad), &size), ERR_PROTO);
     bad[0] = 1;
     bad[4] = 0xfe; /* lengths of three bytes do not exist */
-    ck_assert_int_eq(annexb_put_config(&b, span_of(bad, sizeof bad), &size), ERR_PROTO);
+    ck_assert_int_eq(annexb_put_config(&b, CODEC_H264, span_of(bad, sizeof bad), &size), ERR_PROTO);
     buf_fini(&b);
 }
 END_TEST
@@ -61,7 +62,8 @@ START_TEST(unit)
     static const uint8_t want[] = {0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1, 0x41, 0x11, 0, 0, 0, 1, 0x41};
     struct buf b;
     buf_init(&b, 1000);
-    ck_assert_int_eq(annexb_put_unit(&b, span_of(in, sizeof in), 4, span_of(NULL, 0)), ERR_OK);
+    ck_assert_int_eq(annexb_put_unit(&b, CODEC_H264, span_of(in, sizeof in), 4, span_of(NULL, 0)),
+                     ERR_OK);
     expect(&b, want, sizeof want);
     buf_fini(&b);
 }
@@ -76,9 +78,10 @@ START_TEST(sets_go_behind_the_delimiter)
     struct buf b;
     buf_init(&b, 1000);
     struct span s = span_of(sets, sizeof sets);
-    ck_assert_int_eq(annexb_put_unit(&b, span_of(in, sizeof in), 2, s), ERR_OK);
+    ck_assert_int_eq(annexb_put_unit(&b, CODEC_H264, span_of(in, sizeof in), 2, s), ERR_OK);
     expect(&b, want, sizeof want);
-    ck_assert_int_eq(annexb_put_unit(&b, span_of(own_sps, sizeof own_sps), 2, s), ERR_OK);
+    ck_assert_int_eq(annexb_put_unit(&b, CODEC_H264, span_of(own_sps, sizeof own_sps), 2, s),
+                     ERR_OK);
     expect(&b, want, sizeof want);
     buf_fini(&b);
 }
@@ -90,10 +93,12 @@ START_TEST(cut_short_gives_what_is_whole)
     static const uint8_t want[] = {0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1, 0x41, 0x11};
     struct buf b;
     buf_init(&b, 1000);
-    ck_assert_int_eq(annexb_put_unit(&b, span_of(in, sizeof in), 1, span_of(NULL, 0)), ERR_OK);
+    ck_assert_int_eq(annexb_put_unit(&b, CODEC_H264, span_of(in, sizeof in), 1, span_of(NULL, 0)),
+                     ERR_OK);
     expect(&b, want, sizeof want);
     for (size_t n = 0; n < 3; n++) {
-        ck_assert_int_eq(annexb_put_unit(&b, span_of(in, n), 1, span_of(NULL, 0)), ERR_PROTO);
+        ck_assert_int_eq(annexb_put_unit(&b, CODEC_H264, span_of(in, n), 1, span_of(NULL, 0)),
+                         ERR_PROTO);
         ck_assert_uint_eq(b.len, 0);
     }
     buf_fini(&b);
@@ -114,13 +119,13 @@ START_TEST(random_bytes)
         int size = 1 << rand() % 3;
         struct buf b;
         buf_init(&b, 4096);
-        enum err e = annexb_put_unit(&b, span_of(in, n), size, span_of(delimiter, 4));
+        enum err e = annexb_put_unit(&b, CODEC_H264, span_of(in, n), size, span_of(delimiter, 4));
         ck_assert(e == ERR_OK || e == ERR_PROTO);
         ck_assert(e == ERR_OK ? b.len > sizeof delimiter : b.len == 0);
         ck_assert_uint_le(b.len, sizeof delimiter + 4 + 4 * n);
         buf_clear(&b);
         int length_size;
-        e = annexb_put_config(&b, span_of(in, n), &length_size);
+        e = annexb_put_config(&b, CODEC_H264, span_of(in, n), &length_size);
         ck_assert(e == ERR_OK || b.len == 0);
         buf_fini(&b);
         free(in);
@@ -134,16 +139,20 @@ START_TEST(limits_and_memory)
     struct buf b;
     buf_init(&b, 8);
     int size;
-    ck_assert_int_eq(annexb_put_unit(&b, span_of(in, sizeof in), 4, span_of(NULL, 0)), ERR_LIMIT);
+    ck_assert_int_eq(annexb_put_unit(&b, CODEC_H264, span_of(in, sizeof in), 4, span_of(NULL, 0)),
+                     ERR_LIMIT);
     ck_assert_uint_eq(b.len, 0);
-    ck_assert_int_eq(annexb_put_config(&b, span_of(record, sizeof record), &size), ERR_LIMIT);
+    ck_assert_int_eq(annexb_put_config(&b, CODEC_H264, span_of(record, sizeof record), &size),
+                     ERR_LIMIT);
     ck_assert_uint_eq(b.len, 0);
     buf_fini(&b);
     buf_init(&b, 1000);
     mem_fail_nth(1);
-    ck_assert_int_eq(annexb_put_unit(&b, span_of(in, sizeof in), 4, span_of(NULL, 0)), ERR_NOMEM);
+    ck_assert_int_eq(annexb_put_unit(&b, CODEC_H264, span_of(in, sizeof in), 4, span_of(NULL, 0)),
+                     ERR_NOMEM);
     mem_fail_nth(1);
-    ck_assert_int_eq(annexb_put_config(&b, span_of(record, sizeof record), &size), ERR_NOMEM);
+    ck_assert_int_eq(annexb_put_config(&b, CODEC_H264, span_of(record, sizeof record), &size),
+                     ERR_NOMEM);
     ck_assert_uint_eq(b.len, 0);
     buf_fini(&b);
 }

@@ -57,6 +57,33 @@ static const struct {
     {"/stream/a/source/1.mp4", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/1.ts/", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/1.ts/x", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/live.m3u8", HLS_LIVE_MASTER, "a", "", 0},
+    {"/stream/a/live.m3u8?t=1", HLS_LIVE_MASTER, "a", "", 0},
+    {"/stream/live.m3u8", HLS_MASTER, "live", "", 0},
+    {"/stream/live", HLS_REDIRECT, "live", "", 0},
+    {"/stream/live/live.m3u8", HLS_LIVE_MASTER, "live", "", 0},
+    {"/stream/live/live/live.m3u8", HLS_LIVE_MEDIA, "live", "live", 0},
+    {"/stream/audio/audio/live.m3u8", HLS_LIVE_MEDIA, "audio", "audio", 0},
+    {"/stream/a/source/live.m3u8", HLS_LIVE_MEDIA, "a", "source", 0},
+    {"/stream/a/audio/live.m3u8", HLS_LIVE_MEDIA, "a", "audio", 0},
+    {"/stream/a/audio1/live.m3u8", HLS_LIVE_MEDIA, "a", "audio1", 0},
+    {"/stream/a/audio.m3u8", HLS_MEDIA, "a", "audio", 0},
+    {"/stream/a/source/LIVE.m3u8", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/xlive.m3u8", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/119802.m4s", HLS_LIVE_SEGMENT, "a", "source", 119802},
+    {"/stream/a/source/01.m4s", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/1.m4s/", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/1.M4S", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/init-00000000000000ff.mp4", HLS_LIVE_INIT, "a", "source", 0},
+    {"/stream/a/audio/init-fedcba9876543210.mp4", HLS_LIVE_INIT, "a", "audio", 0},
+    {"/stream/a/source/init-FEDCBA9876543210.mp4", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/init-0000000000000000.mp4", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/init-fedcba987654321.mp4", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/init-fedcba98765432100.mp4", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/init-fedcba987654321g.mp4", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/unit-fedcba9876543210.mp4", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/init-.mp4", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/.mp4", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/.m3u8", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/", HLS_UNKNOWN, "", "", 0},
@@ -100,8 +127,34 @@ START_TEST(targets)
 }
 END_TEST
 
+START_TEST(the_hash_of_an_init)
+{
+    struct hls_ask a = ask("/stream/a/source/init-fedcba9876543210.mp4");
+    ck_assert_uint_eq(a.hash, UINT64_C(0xfedcba9876543210));
+}
+END_TEST
+
+START_TEST(names_that_a_rung_may_not_have)
+{
+    ck_assert(hls_is_audio("audio"));
+    ck_assert(hls_is_audio("audio1"));
+    ck_assert(hls_is_audio("audio7"));
+    ck_assert(!hls_is_audio("audio0"));
+    ck_assert(!hls_is_audio("audio8"));
+    ck_assert(!hls_is_audio("audio11"));
+    ck_assert(!hls_is_audio("audi"));
+    ck_assert(!hls_is_audio("live"));
+    ck_assert(hls_is_reserved("live"));
+    ck_assert(hls_is_reserved("audio2"));
+    ck_assert(!hls_is_reserved("source"));
+    ck_assert(!hls_is_reserved("live1"));
+}
+END_TEST
+
 START_TEST(current)
 {
+    ck_assert(ask("/stream/current/live.m3u8").current);
+    ck_assert(!ask("/stream/current/source/live.m3u8").current);
     ck_assert(ask("/stream/current.m3u8").current);
     ck_assert(ask("/stream/CuRRent.m3u8").current);
     ck_assert(ask("/stream/current").current);
@@ -147,10 +200,13 @@ END_TEST
  * it promises. */
 static void check_promises(struct hls_ask a)
 {
-    bool named = a.what >= HLS_MASTER && a.what <= HLS_SEGMENT;
+    bool named = a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT;
+    bool file = a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || a.what == HLS_LIVE_INIT;
+    bool media = a.what == HLS_MEDIA || a.what == HLS_LIVE_MEDIA;
     ck_assert_int_eq(named, a.id[0] != '\0');
     ck_assert(!named || id_valid(span_cstr(a.id)));
-    ck_assert_int_eq(a.what == HLS_MEDIA || a.what == HLS_SEGMENT, a.rendition[0] != '\0');
+    ck_assert_int_eq(media || file, a.rendition[0] != '\0');
+    ck_assert_int_eq(a.what == HLS_LIVE_INIT, a.hash != 0);
     ck_assert_int_eq(a.why != NULL, a.what == HLS_UNKNOWN || a.what == HLS_BAD);
 }
 
@@ -177,6 +233,8 @@ int main(void)
     TCase *t = tcase_create("hls");
     tcase_set_timeout(t, 20);
     tcase_add_loop_test(t, targets, 0, sizeof table / sizeof table[0]);
+    tcase_add_test(t, the_hash_of_an_init);
+    tcase_add_test(t, names_that_a_rung_may_not_have);
     tcase_add_test(t, current);
     tcase_add_test(t, lengths);
     tcase_add_test(t, prefixes_and_noise);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broadcaster/cidr.h"
 #include "run/log.h"
 #include "tests/support/unit.h"
 #include "tests/unit/broadcaster/rtmp/script.h"
@@ -409,10 +410,10 @@ START_TEST(an_answer_may_come_later)
     struct client c = connect_client(f, 0);
     client_begin(&c);
     client_media(&c, 3);
-    ck_assert(!client_has(&c, "NetStream.Publish.Start"));
+    ck_assert(!client_has(&c, "The publish has begun."));
     f->streams++;
     publisher_admit(f->publisher);
-    RUN_UNTIL(f, client_has(&c, "NetStream.Publish.Start"));
+    RUN_UNTIL(f, client_has(&c, "The publish has begun."));
     client_media(&c, 3);
     RUN_UNTIL(f, f->packets >= 3);
     ck_assert_uint_eq(counters(f).publishers, 1);
@@ -425,6 +426,29 @@ START_TEST(an_answer_may_come_later)
     client_close(&c);
     RUN_UNTIL(f, f->ends == 1);
     ck_assert_int_eq(f->cancels, 0);
+    close_ingest(f);
+}
+END_TEST
+
+START_TEST(who_says_goodbye_before_the_answer_is_told_of)
+{
+    struct ingest_config config = default_config();
+    struct fixture *f = open_ingest(&config);
+    f->later = true;
+    struct client c = connect_client(f, 0);
+    client_begin(&c);
+    client_command(&c, "deleteStream");
+    RUN_UNTIL(f, f->cancels == 1);
+    f->later = false;
+    struct buf b;
+    buf_init(&b, 4096);
+    script_command(&b, "publish", 0, "movie");
+    ck_assert_uint_eq(client_send(&c, buf_span(&b)), 0);
+    RUN_UNTIL(f, counters(f).publishers == 1);
+    ck_assert_int_eq(f->ends, 0);
+    buf_fini(&b);
+    client_close(&c);
+    RUN_UNTIL(f, f->ends == 1);
     close_ingest(f);
 }
 END_TEST
@@ -738,9 +762,72 @@ START_TEST(both_families)
 }
 END_TEST
 
-UNIT_MAIN("ingest", a_publish, a_paused_publisher_is_held_back_and_goes_on,
-          destroyed_while_it_closes, an_orderly_end_and_once_more, a_refusal_reaches_the_client,
-          an_answer_may_come_later, who_goes_before_the_answer_is_told_of,
+/* Fact 30: the address that the header tells is the one for limits and logs. */
+START_TEST(behind_a_proxy)
+{
+    struct ingest_config config = default_config();
+    struct cidr_list trusted;
+    char why[CIDR_WHY_MAX];
+    ck_assert_int_eq(cidr_list_parse("127.0.0.1", &trusted, why), ERR_OK);
+    config.trusted_proxies = &trusted;
+    config.max_per_address = 2;
+    struct fixture *f = open_ingest(&config);
+    static const char other[] = "PROXY TCP4 203.0.113.9 127.0.0.1 7 1935\r\n";
+    struct client others[4], c = connect_client(f, 0), d = connect_client(f, 0);
+    for (size_t i = 0; i < 4; i++) { /* the third and fourth are too many */
+        others[i] = connect_client(f, 0);
+        ck_assert_uint_eq(client_send(&others[i], span_cstr(other)), 0);
+    }
+    RUN_UNTIL(f, counters(f).over_limit == 2);
+    ck_assert_uint_eq(client_send(&c, span_cstr("PROXY TCP6 2001:db8::7 ::1 401")), 0);
+    ck_assert_uint_eq(client_send(&c, span_cstr("12 1935\r\n")), 0);
+    client_begin(&c);
+    ck_assert_str_eq(f->peer, "[2001:db8::7]:40112");
+    ck_assert_uint_eq(client_send(&d, span_cstr("PROXY UNKNOWN\r\n")), 0);
+    client_begin(&d);
+    ck_assert_int_eq(strncmp(f->peer, "127.0.0.1:", 10), 0);
+    struct client plain = connect_client(f, 0);
+    client_send(&plain, span_cstr("\3"));
+    RUN_UNTIL(f, client_closed(&plain));
+    ck_assert_uint_eq(counters(f).protocol_errors, 1);
+    for (size_t i = 0; i < 4; i++) {
+        client_close(&others[i]);
+    }
+    client_close(&plain);
+    client_close(&c);
+    client_close(&d);
+    RUN_UNTIL(f, f->ends == 2);
+    close_ingest(f);
+    cidr_list_fini(&trusted);
+}
+END_TEST
+
+/* Nobody else may say who he is. */
+START_TEST(not_a_trusted_proxy)
+{
+    struct ingest_config config = default_config();
+    struct cidr_list trusted;
+    char why[CIDR_WHY_MAX];
+    ck_assert_int_eq(cidr_list_parse("192.0.2.0/24", &trusted, why), ERR_OK);
+    config.trusted_proxies = &trusted;
+    struct fixture *f = open_ingest(&config);
+    struct client liar = connect_client(f, 0), plain = connect_client(f, 0);
+    client_send(&liar, span_cstr("PROXY TCP4 203.0.113.9 127.0.0.1 7 1935\r\n"));
+    RUN_UNTIL(f, client_closed(&liar));
+    ck_assert_uint_eq(counters(f).protocol_errors, 1);
+    client_begin(&plain);
+    client_close(&liar);
+    client_close(&plain);
+    RUN_UNTIL(f, f->ends == 1);
+    close_ingest(f);
+    cidr_list_fini(&trusted);
+}
+END_TEST
+
+UNIT_MAIN("ingest", behind_a_proxy, not_a_trusted_proxy, a_publish,
+          a_paused_publisher_is_held_back_and_goes_on, destroyed_while_it_closes,
+          an_orderly_end_and_once_more, a_refusal_reaches_the_client, an_answer_may_come_later,
+          who_says_goodbye_before_the_answer_is_told_of, who_goes_before_the_answer_is_told_of,
           garbage_harms_nobody_else, a_broken_publish_is_told_why, a_slow_handshake_is_closed,
           a_client_that_never_publishes_is_closed, a_silent_publisher_is_closed, limits,
           closed_by_the_handler, closed_while_the_client_sends_on, a_client_that_never_reads,

@@ -130,9 +130,10 @@ END_TEST
 
 START_TEST(master)
 {
-    struct variant list[] = {{"source", 640, 360, 4000000},
-                             {"P144p30fps16x9", 256, 144, 400000},
-                             {"sound", 0, 0, 64000}};
+    struct variant list[] = {
+        {.name = "source", .width = 640, .height = 360, .bandwidth_bps = 4000000},
+        {.name = "P144p30fps16x9", .width = 256, .height = 144, .bandwidth_bps = 400000},
+        {.name = "sound", .width = 0, .height = 0, .bandwidth_bps = 64000}};
     struct buf b;
     buf_init(&b, 10000);
     ck_assert_int_eq(playlist_master(&b, "streamkey", list, 3), ERR_OK);
@@ -153,10 +154,34 @@ START_TEST(master)
 }
 END_TEST
 
+START_TEST(master_without_what_mpeg_ts_cannot_carry)
+{
+    struct variant list[] = {
+        {.name = "source", .width = 640, .height = 360, .bandwidth_bps = 3, .ts = VARIANT_TS_SOUND},
+        {.name = "a", .width = 64, .height = 36, .bandwidth_bps = 2},
+        {.name = "b", .width = 32, .height = 18, .bandwidth_bps = 1, .ts = VARIANT_TS_NOTHING}};
+    struct buf b;
+    buf_init(&b, 10000);
+    ck_assert_int_eq(playlist_master(&b, "x", list, 3), ERR_OK);
+    ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
+    ck_assert_str_eq((char *)b.data, "#EXTM3U\n"
+                                     "#EXT-X-VERSION:3\n"
+                                     "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=2,RESOLUTION=64x36\n"
+                                     "x/a.m3u8\n"
+                                     "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=3\n"
+                                     "x/source.m3u8\n");
+    buf_clear(&b);
+    ck_assert_int_eq(playlist_master(&b, "x", list + 2, 1), ERR_NOENT);
+    ck_assert_uint_eq(b.len, 0);
+    buf_fini(&b);
+}
+END_TEST
+
 /* Every size of buffer up to enough, and every allocation: all or nothing. */
 START_TEST(limits_and_memory)
 {
-    struct variant list[] = {{"source", 640, 360, 4000000}};
+    struct variant list[] = {
+        {.name = "source", .width = 640, .height = 360, .bandwidth_bps = 4000000}};
     struct window *w = window(5, 3, 3, 0, 180000);
     w->ended = true;
     w->show_discontinuity_sequence = true;
@@ -193,6 +218,7 @@ int main(void)
     tcase_add_test(t, media_with_everything);
     tcase_add_test(t, extinf_does_not_drift);
     tcase_add_test(t, master);
+    tcase_add_test(t, master_without_what_mpeg_ts_cannot_carry);
     tcase_add_test(t, limits_and_memory);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

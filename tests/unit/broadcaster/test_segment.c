@@ -92,8 +92,8 @@ START_TEST(container_is_made_once)
     struct blob *one = NULL;
     struct blob *two = NULL;
     ck_assert_uint_eq(segment_bytes(s), 123);
-    ck_assert_int_eq(segment_container(s, make, &one), ERR_OK);
-    ck_assert_int_eq(segment_container(s, make, &two), ERR_OK);
+    ck_assert_int_eq(segment_container(s, SEGMENT_TS, make, &one), ERR_OK);
+    ck_assert_int_eq(segment_container(s, SEGMENT_TS, make, &two), ERR_OK);
     ck_assert_ptr_eq(one, two);
     ck_assert_uint_eq(atomic_load(&made), 1);
     ck_assert_uint_eq(segment_bytes(s), 1123);
@@ -110,11 +110,11 @@ START_TEST(an_error_is_tried_again)
     struct segment *s = segment(NULL);
     struct blob *b = NULL;
     atomic_store(&fail_next, 2);
-    ck_assert_int_eq(segment_container(s, make, &b), ERR_NOMEM);
-    ck_assert_int_eq(segment_container(s, make, &b), ERR_NOMEM);
+    ck_assert_int_eq(segment_container(s, SEGMENT_TS, make, &b), ERR_NOMEM);
+    ck_assert_int_eq(segment_container(s, SEGMENT_TS, make, &b), ERR_NOMEM);
     ck_assert_ptr_null(b);
     ck_assert_uint_eq(segment_bytes(s), 123);
-    ck_assert_int_eq(segment_container(s, make, &b), ERR_OK);
+    ck_assert_int_eq(segment_container(s, SEGMENT_TS, make, &b), ERR_OK);
     blob_unref(b);
     segment_unref(s);
 }
@@ -130,7 +130,7 @@ static void *ask(void *arg)
     struct shared *shared = arg;
     struct blob *b = NULL;
     pthread_barrier_wait(&shared->barrier);
-    if (segment_container(shared->segment, make, &b) != ERR_OK) {
+    if (segment_container(shared->segment, SEGMENT_TS, make, &b) != ERR_OK) {
         return NULL;
     }
     segment_bytes(shared->segment);

@@ -159,7 +159,7 @@ START_TEST(hostile_counts)
 {
     static const uint8_t array[] = {10, 0xff, 0xff, 0xff, 0xff, 5, 5};
     static const uint8_t text[] = {12, 0xff, 0xff, 0xff, 0xff, 'a'};
-    static const uint8_t unknown[] = {17, 1};
+    static const uint8_t unknown[] = {18, 1};
     struct amf0_value v;
     struct span s = span_of(array, sizeof array);
     ck_assert_int_eq(amf0_read(&s, &v), ERR_OK); /* ends with the input */

@@ -1,6 +1,7 @@
 #include "broadcaster/rtmp/chunk.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "broadcaster/rtmp/message.h"
@@ -89,6 +90,32 @@ START_TEST(written_and_read)
 }
 END_TEST
 
+/* Fact 4: every id from 2 to 65599, by as many connections as it takes. */
+START_TEST(every_chunk_stream_id)
+{
+    for (uint32_t id = 2; id < 65600;) {
+        struct buf b, text;
+        int streams = 0;
+        buf_init(&b, 1 << 16);
+        buf_init(&text, 1 << 16);
+        for (; streams < CHUNK_STREAMS_MAX && id < 65600; streams++, id++) {
+            uint8_t one[] = {1, (uint8_t)(id - 64), (uint8_t)((id - 64) >> 8)};
+            uint8_t two[] = {0, (uint8_t)(id - 64)};
+            uint8_t short_form = (uint8_t)id;
+            struct span basic = id < 64    ? span_of(&short_form, 1)
+                                : id < 320 ? span_of(two, 2)
+                                           : span_of(one, 3);
+            ck_assert_int_eq(buf_put(&b, basic), ERR_OK);
+            ck_assert_int_eq(buf_put(&b, BYTES(0, 0, 0, 0, 0, 1, 8, 1, 0, 0, 0, 'a')), ERR_OK);
+        }
+        ck_assert_int_eq(read_all(buf_span(&b), 7, &wide, 128, &text), ERR_AGAIN);
+        ck_assert_uint_eq(text.len, (size_t)streams * strlen("8@0 #1 1:97\n"));
+        buf_fini(&b);
+        buf_fini(&text);
+    }
+}
+END_TEST
+
 START_TEST(basic_header_forms)
 {
     /* ids 3, 64 + 0, 64 + 255 and 64 + 1 + 256 * 255 */
@@ -104,6 +131,7 @@ START_TEST(basic_header_forms)
 }
 END_TEST
 
+/* Fact 5: type 3 starts messages too, with the last delta. */
 START_TEST(header_types)
 {
     check_read(BYTES(0x04, 0, 0, 10, 0, 0, 1, 8, 1, 0, 0, 0, 'a', /* absolute: 10 */
@@ -118,6 +146,7 @@ START_TEST(header_types)
 }
 END_TEST
 
+/* Fact 5 */
 START_TEST(first_headers_of_a_stream)
 {
     /* librtmp starts a chunk stream with type 1 */
@@ -137,14 +166,23 @@ START_TEST(interleaved)
 }
 END_TEST
 
+/* Some say the header again with each chunk; some leave a message and begin another. */
 START_TEST(new_header_in_a_message)
 {
     check_read(BYTES(0x04, 0, 0, 1, 0, 0, 5, 8, 1, 0, 0, 0, 'a', 'b', /**/
-                     0x04, 0, 0, 1, 0, 0, 5, 8, 1, 0, 0, 0, 'a', 'b'),
-               2, ERR_PROTO, "");
+                     0x04, 0, 0, 1, 0, 0, 5, 8, 1, 0, 0, 0, 'c', 'd', /**/
+                     0x84, 0, 0, 9, 'e', 0xc4, 'a', 'b', 0xc4, 'c', 'd', 0x44, 0, 0, 1, 0, 0, 5, 8,
+                     'e'),
+               2, ERR_AGAIN, "8@1 #1 5:92599395\n8@2 #1 5:92599395\n");
+    check_read(BYTES(0x04, 0, 0, 1, 0, 0, 5, 8, 1, 0, 0, 0, 'a', 'b', /**/
+                     0x04, 0, 0, 4, 0, 0, 1, 8, 1, 0, 0, 0, 'x',      /**/
+                     0x44, 0, 0, 2, 0, 0, 5, 9, 'a', 'b',             /**/
+                     0x44, 0, 0, 3, 0, 0, 1, 8, 'y'),
+               2, ERR_AGAIN, "8@4 #1 1:120\n8@9 #1 1:121\n");
 }
 END_TEST
 
+/* Fact 6 */
 START_TEST(extended_time_repeated_or_not)
 {
     /* 0x01000000, five bytes in chunks of two */
@@ -193,6 +231,7 @@ START_TEST(time_wraps)
 }
 END_TEST
 
+/* Fact 3: from 1 up; what is more than any message has is as good as that. */
 START_TEST(chunk_sizes)
 {
     struct chunk_reader *r = chunk_reader_create(&wide);
@@ -308,7 +347,8 @@ START_TEST(random_bytes)
 }
 END_TEST
 
-UNIT_MAIN("chunk", written_and_read, basic_header_forms, header_types, first_headers_of_a_stream,
-          interleaved, new_header_in_a_message, extended_time_repeated_or_not,
-          payload_that_begins_like_the_extended_time, extended_time_then_a_new_message, time_wraps,
-          chunk_sizes, aborted, message_limits, stream_limit, no_memory, random_bytes)
+UNIT_MAIN("chunk", written_and_read, every_chunk_stream_id, basic_header_forms, header_types,
+          first_headers_of_a_stream, interleaved, new_header_in_a_message,
+          extended_time_repeated_or_not, payload_that_begins_like_the_extended_time,
+          extended_time_then_a_new_message, time_wraps, chunk_sizes, aborted, message_limits,
+          stream_limit, no_memory, random_bytes)

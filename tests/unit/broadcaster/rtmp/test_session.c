@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "broadcaster/rtmp/session_state.h"
 #include "tests/support/unit.h"
 #include "tests/unit/broadcaster/rtmp/script.h"
 
@@ -68,6 +69,11 @@ static void on_event(void *arg, const struct rtmp_event *e)
         if (l->answer == CLOSE_AT_PACKET) {
             rtmp_session_refuse(l->session, "NetStream.Publish.Failed", "Enough.");
         }
+        break;
+    case RTMP_EVENT_METADATA:
+        snprintf(line, sizeof line, "metadata %dx%d %d/1000 %s\n", e->metadata->width,
+                 e->metadata->height, e->metadata->fps_milli, e->metadata->encoder);
+        say(l, line);
         break;
     case RTMP_EVENT_END:
         say(l, "end\n");
@@ -193,7 +199,7 @@ static void check_answers(struct listener *l, bool handshake, const char *expect
 #define CONNECT_LINES                                                                              \
     "control 5 2500000\ncontrol 6 2500000\ncontrol 1 65536\n"                                      \
     "_result 1 NetConnection.Connect.Success #0\n"
-#define STREAM_LINES "_result 2\n_result 3\n_result 4 1\n"
+#define STREAM_LINES "_result 2\n_result 3\nonFCPublish 0 NetStream.Publish.Start #0\n_result 4 1\n"
 
 START_TEST(a_whole_publish)
 {
@@ -215,6 +221,7 @@ START_TEST(a_whole_publish)
     ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), ERR_OK);
     check_answers(l, true,
                   CONNECT_LINES STREAM_LINES "control 4 0\nonStatus 0 NetStream.Publish.Start #1\n"
+                                             "onFCUnpublish 0 NetStream.Unpublish.Success #0\n"
                                              "onStatus 0 NetStream.Unpublish.Success #1\n"
                                              "_result 6\n_result 7\n");
     close_session(l);
@@ -708,6 +715,251 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* --- more of what is known from the field --- */
+
+/* Fact 12: any order, and steps left out or said twice; every transaction is answered. */
+START_TEST(any_order_of_commands)
+{
+    static const char *const orders[][6] = {
+        {"publish"},
+        {"createStream", "publish"},
+        {"publish", "createStream", "FCPublish", "releaseStream"},
+        {"createStream", "createStream", "releaseStream", "publish"},
+        {"FCPublish", "_checkbw", "createStream", "getStreamLength", "publish"},
+        {"deleteStream", "FCUnpublish", "releaseStream", "createStream", "publish"},
+        {"closeStream", "FCSubscribe", "publish", "setPeerInfo", "_checkbw"},
+    };
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        struct buf b;
+        buf_init(&b, 1 << 20);
+        script_handshake(&b);
+        script_connect(&b, "live", "rtmp://host/app");
+        for (size_t k = 0; k < 6 && orders[i][k] != NULL; k++) {
+            script_command(&b, orders[i][k], (double)k + 2, "movie");
+        }
+        script_headers(&b);
+        script_sound(&b, 0);
+        check_events(&b, ACCEPT, ERR_OK,
+                     PUBLISH_LINE TRACK_LINES "audio dts=0 pts=0 bytes=3 sum=32213 key\n");
+        buf_fini(&b);
+    }
+}
+END_TEST
+
+/* Fact 13: the message stream that createStream gave is not insisted on. */
+START_TEST(any_message_stream)
+{
+    static const uint32_t ids[][2] = {{0, 0}, {0, 1}, {1, 0}, {7, 7}, {0x01020304, 9}};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        static const uint8_t sound[] = {0xaf, 1, 0x21, 0x10, 0x04};
+        static const uint8_t publish[] = {2, 0, 7, 'p', 'u', 'b', 'l', 'i', 's', 'h',
+                                          0, 0, 0, 0,   0,   0,   0,   0,   0,   5,
+                                          2, 0, 5, 'm', 'o', 'v', 'i', 'e'};
+        struct buf b;
+        buf_init(&b, 1 << 20);
+        script_handshake(&b);
+        script_connect(&b, "live", "rtmp://host/app");
+        script_message(&b, MESSAGE_COMMAND_AMF0, ids[i][0], 0, span_of(publish, sizeof publish));
+        script_message(&b, MESSAGE_AUDIO, ids[i][1], 0,
+                       span_of(script_aac_config, sizeof script_aac_config));
+        script_message(&b, MESSAGE_AUDIO, ids[i][1], 0, span_of(sound, sizeof sound));
+        check_events(&b, ACCEPT, ERR_OK,
+                     PUBLISH_LINE "track 1 0x0 0/1 44100 Hz 2\n"
+                                  "audio dts=0 pts=0 bytes=3 sum=32213 key\n");
+        buf_fini(&b);
+    }
+}
+END_TEST
+
+/* Fact 15: a client that says everything in AMF3, connect's object too. */
+START_TEST(amf3_commands)
+{
+    static const uint8_t connect[] = {
+        0,   2,   0,   7,   'c', 'o',  'n', 'n',  'e', 'c', 't', 0,   0x3f, 0xf0, 0,
+        0,   0,   0,   0,   0,   0x11, 10,  0x0b, 1,   7,   'a', 'p', 'p',  6,    9,
+        'l', 'i', 'v', 'e', 11,  't',  'c', 'U',  'r', 'l', 6,   31,  'r',  't',  'm',
+        'p', ':', '/', '/', 'h', 'o',  's', 't',  '/', 'a', 'p', 'p', 1};
+    static const uint8_t publish[] = {0,    2, 0,    7, 'p', 'u', 'b', 'l', 'i', 's',
+                                      'h',  0, 0,    0, 0,   0,   0,   0,   0,   0,
+                                      0x11, 1, 0x11, 6, 11,  'm', 'o', 'v', 'i', 'e'};
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    script_handshake(&b);
+    script_message(&b, MESSAGE_COMMAND_AMF3, 0, 0, span_of(connect, sizeof connect));
+    script_message(&b, MESSAGE_COMMAND_AMF3, 1, 0, span_of(publish, sizeof publish));
+    script_headers(&b);
+    script_sound(&b, 0);
+    check_events(&b, ACCEPT, ERR_OK,
+                 PUBLISH_LINE TRACK_LINES "audio dts=0 pts=0 bytes=3 sum=32213 key\n");
+    buf_fini(&b);
+}
+END_TEST
+
+static void put_metadata(struct buf *b, uint8_t type, const char *first, const char *second)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    struct amf0_writer w = {.out = &body};
+    if (type == MESSAGE_DATA_AMF3) {
+        ck_assert_int_eq(buf_put_u8(&body, 0), ERR_OK);
+    }
+    amf0_put_string(&w, first);
+    if (second != NULL) {
+        amf0_put_string(&w, second);
+    }
+    amf0_put_object(&w);
+    amf0_put_key(&w, "width");
+    amf0_put_number(&w, 1920);
+    amf0_put_key(&w, "height");
+    amf0_put_number(&w, 1080);
+    amf0_put_key(&w, "framerate");
+    amf0_put_number(&w, 29.97);
+    amf0_put_key(&w, "encoder");
+    amf0_put_string(&w, "A \"b\"\n");
+    amf0_put_end(&w);
+    script_message(b, type, 1, 0, buf_span(&body));
+    buf_fini(&body);
+}
+
+/* Facts 15 and 16: both spellings of metadata, in both types; other data and shared objects are
+ * passed over. */
+START_TEST(data_messages)
+{
+    static const char line[] = "metadata 1920x1080 29970/1000 A ?b??\n";
+    static const uint8_t junk[] = {0x47, 0x40, 0x11, 0x10, 0, 2, 0xff};
+    static const uint8_t types[] = {MESSAGE_DATA_AMF0, MESSAGE_DATA_AMF3, 16, 19};
+    struct buf b;
+    char expected[500];
+    buf_init(&b, 1 << 20);
+    script_begin(&b, "live", "movie");
+    put_metadata(&b, MESSAGE_DATA_AMF0, "@setDataFrame", "onMetaData");
+    put_metadata(&b, MESSAGE_DATA_AMF0, "onMetaData", NULL);
+    put_metadata(&b, MESSAGE_DATA_AMF3, "@setDataFrame", "onMetaData");
+    put_metadata(&b, MESSAGE_DATA_AMF0, "@setDataFrame", NULL);
+    put_metadata(&b, MESSAGE_DATA_AMF0, "onTextData", NULL);
+    for (size_t i = 0; i < sizeof types; i++) {
+        script_message(&b, types[i], 1, 0, span_of(junk, sizeof junk));
+        script_message(&b, types[i], 1, 0, span_of(NULL, 0));
+    }
+    snprintf(expected, sizeof expected, PUBLISH_LINE "%s%s%s", line, line, line);
+    check_events(&b, ACCEPT, ERR_OK, expected);
+    buf_fini(&b);
+}
+END_TEST
+
+/* Fact 24: a small window, none, and one without end; the number that goes round; what the client
+ * acknowledges. */
+START_TEST(acknowledgement_windows)
+{
+    static const uint8_t none[] = {0, 0, 0, 0}, endless[] = {0xff, 0xff, 0xff, 0xff};
+    static uint8_t media[1 << 20];
+    struct buf b;
+    struct listener *l = open_session(ACCEPT);
+    buf_init(&b, 8 << 20);
+    script_begin(&b, "live", "movie");
+    script_message(&b, MESSAGE_WINDOW_ACK_SIZE, 0, 0, span_of(endless, sizeof endless));
+    script_message(&b, MESSAGE_WINDOW_ACK_SIZE, 0, 0, span_of(none, sizeof none));
+    script_message(&b, MESSAGE_ACKNOWLEDGEMENT, 0, 0, span_of(endless, sizeof endless));
+    script_message(&b, MESSAGE_ACKNOWLEDGEMENT, 0, 0, span_of(none, 1));
+    script_message(&b, MESSAGE_SET_PEER_BANDWIDTH, 0, 0, span_of(endless, sizeof endless));
+    ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), ERR_OK);
+    buf_clear(rtmp_session_output(l->session));
+    /* as if four gigabytes had come */
+    uint64_t before = l->session->received;
+    l->session->received = l->session->acknowledged = 0xfffffff0;
+    buf_clear(&b);
+    for (int i = 0; i < 3; i++) {
+        script_message(&b, MESSAGE_DATA_AMF0, 1, 0, span_of(media, sizeof media));
+    }
+    ck_assert_int_eq(feed(l, span_of(b.data, 2499999), SIZE_MAX), ERR_OK);
+    check_answers(l, false, "");
+    ck_assert_int_eq(feed(l, span_of(b.data + 2499999, 1), SIZE_MAX), ERR_OK);
+    check_answers(l, false, "control 3 2499984\n");
+    ck_assert_uint_gt(before, 0);
+    close_session(l);
+    buf_fini(&b);
+}
+END_TEST
+
+/* Fact 26: a ping is answered, in any state; a player's buffer length is no matter. */
+START_TEST(user_control)
+{
+    static const uint8_t ping[] = {0, 6, 0x12, 0x34, 0x56, 0x78};
+    static const uint8_t buffer[] = {0, 3, 0, 0, 0, 1, 0, 0, 11, 0xb8};
+    static const uint8_t pong[] = {0, 7, 0, 0, 0, 0}, begin[] = {0, 0, 0, 0, 0, 1};
+    static const uint8_t unknown[] = {0xff, 0xff, 1};
+    struct buf b;
+    struct listener *l = open_session(ACCEPT);
+    buf_init(&b, 1 << 20);
+    script_begin(&b, "live", "movie");
+    ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), ERR_OK);
+    buf_clear(rtmp_session_output(l->session));
+    buf_clear(&b);
+    script_message(&b, MESSAGE_USER_CONTROL, 0, 0, span_of(buffer, sizeof buffer));
+    script_message(&b, MESSAGE_USER_CONTROL, 0, 0, span_of(pong, sizeof pong));
+    script_message(&b, MESSAGE_USER_CONTROL, 0, 0, span_of(begin, sizeof begin));
+    script_message(&b, MESSAGE_USER_CONTROL, 0, 0, span_of(unknown, sizeof unknown));
+    script_message(&b, MESSAGE_USER_CONTROL, 0, 0, span_of(ping, sizeof ping));
+    ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), ERR_OK);
+    static const uint8_t expected[] = {2, 0, 0, 0, 0, 0,    6,    4,    0,
+                                       0, 0, 0, 0, 7, 0x12, 0x34, 0x56, 0x78};
+    struct buf *out = rtmp_session_output(l->session);
+    ck_assert_uint_eq(out->len, sizeof expected);
+    ck_assert_mem_eq(out->data, expected, sizeof expected);
+    close_session(l);
+    buf_fini(&b);
+}
+END_TEST
+
+/* Facts 3 and 6: a new chunk size between the chunks of another chunk stream's message; times past
+ * the 24 bits of a chunk header on all of it. */
+START_TEST(chunk_size_in_the_middle)
+{
+    static const uint8_t bytes[] = {
+        0x04, 0,    0,    7,   0, 0, 5, 8, 1, 0, 0, 0, 0xaf, 1, /* half of a sound, in chunks of 2
+                                                                 */
+        0x02, 0,    0,    0,   0, 0, 4, 1, 0, 0, 0, 0, 0,    0, 0xc2,
+        0,    3, /* set chunk size, in two: 3 */
+        0xc4, 0x21, 0x10, 0x04};
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    script_begin(&b, "live", "movie");
+    script_headers(&b);
+    static const uint8_t two[] = {0, 0, 0, 2};
+    script_message(&b, MESSAGE_SET_CHUNK_SIZE, 0, 0, span_of(two, sizeof two));
+    ck_assert_int_eq(buf_put(&b, span_of(bytes, sizeof bytes)), ERR_OK);
+    check_events(&b, ACCEPT, ERR_OK,
+                 PUBLISH_LINE TRACK_LINES "audio dts=630 pts=630 bytes=3 sum=32213 key\n");
+    buf_fini(&b);
+}
+END_TEST
+
+/* Who does not wait for the answer may send a large picture meanwhile. */
+START_TEST(a_large_picture_before_the_answer)
+{
+    struct buf b;
+    buf_init(&b, 4 << 20);
+    script_begin(&b, "live", "movie");
+    script_headers(&b);
+    script_frame(&b, 0, 0, 5, 500000);
+    struct listener *l = open_session(LATER);
+    ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), ERR_OK);
+    rtmp_session_accept(l->session);
+    buf_clear(&b);
+    script_frame(&b, 33, 0, 5, 500);
+    ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), ERR_OK);
+    ck_assert_uint_eq(l->packets[TRACK_VIDEO], 1);
+    close_session(l);
+    buf_clear(&b);
+    script_begin(&b, "live", "movie");
+    script_frame(&b, 0, 0, 5, 1 << 20);
+    l = open_session(LATER);
+    ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), ERR_LIMIT);
+    close_session(l);
+    buf_fini(&b);
+}
+END_TEST
+
 /* --- what real clients sent --- */
 
 static struct span read_capture(const char *name, uint8_t *bytes)
@@ -782,6 +1034,8 @@ UNIT_MAIN("session", a_whole_publish, states, publishes_one_after_another, refus
           closed_from_inside_an_event, answered_later, headers_again_and_changed, key_only_with_idr,
           clock, clock_of_31_bits, aggregates, aggregates_are_taken_apart,
           commands_that_do_not_matter, a_second_publish, where_the_name_comes_from,
-          media_that_cannot_go_on, header_without_parameter_sets, not_rtmp,
+          media_that_cannot_go_on, header_without_parameter_sets, not_rtmp, any_order_of_commands,
+          any_message_stream, amf3_commands, data_messages, acknowledgement_windows, user_control,
+          chunk_size_in_the_middle, a_large_picture_before_the_answer,
           limits_before_and_after_accept, a_client_that_never_reads, acknowledgements, no_memory,
           ffmpeg_capture, ffmpeg_extended_time_capture, gstreamer_capture, librtmp_captures)

@@ -82,4 +82,41 @@ START_TEST(app_of_url)
 }
 END_TEST
 
-UNIT_MAIN("target", joined, bad_texts, no_memory, app_of_url)
+static void check_connect(const char *app, const char *url, const char *expected)
+{
+    char *text = NULL;
+    ck_assert_int_eq(target_app(span_cstr(app), span_cstr(url), 100, &text), ERR_OK);
+    ck_assert_str_eq(text, expected);
+    mem_free(text);
+}
+
+/* Fact 14 */
+START_TEST(app_of_a_connect)
+{
+    check_connect("live", "rtmp://host/live", "live");
+    check_connect("live/eu", "", "live/eu");
+    check_connect("", "rtmp://host/live/eu?a=1", "live/eu?a=1");
+    check_connect("", "'rtmp://host/live'", "live");
+    check_connect("", "\"rtmp://host:1935/live?a=1\"", "live?a=1");
+    check_connect("'live'", "", "live");
+    check_connect(" live ", "", "live");
+    check_connect("live", "rtmp://host/live?vhost=a.b&t=%2F", "live?vhost=a.b&t=%2F");
+    check_connect("live?a=1", "rtmp://host/live?a=1", "live?a=1");
+    check_connect("live?a=1", "rtmp://host/live?b=2", "live?a=1");
+    check_connect("", "", "");
+    check_connect("'", "rtmp://host", "'");
+    char *text = NULL;
+    ck_assert_int_eq(target_app(span_cstr("live"), span_cstr("rtmp://h/a?123"), 8, &text), ERR_OK);
+    mem_free(text);
+    text = NULL;
+    ck_assert_int_eq(target_app(span_cstr("live"), span_cstr("rtmp://h/a?1234"), 8, &text),
+                     ERR_LIMIT);
+    ck_assert_int_eq(target_app(span_of("a\0b", 3), span_cstr(""), 8, &text), ERR_PROTO);
+    mem_fail_nth(1);
+    ck_assert_int_eq(target_app(span_cstr("live"), span_cstr(""), 8, &text), ERR_NOMEM);
+    mem_fail_nth(0);
+    ck_assert_ptr_null(text);
+}
+END_TEST
+
+UNIT_MAIN("target", app_of_a_connect, joined, bad_texts, no_memory, app_of_url)

@@ -1,33 +1,37 @@
-#include "broadcaster/packager.h"
-
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/opt.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/mem.h"
 #include "broadcaster/annexb.h"
 #include "broadcaster/avc.h"
+#include "broadcaster/packager.h"
 
-#define IO_BYTES       32768
-#define TS_PACKET      188
-#define TS_PID_PAT     0x0000
-#define TS_PID_SDT     0x0011
-#define TS_PID_PMT     0x1000
-#define TS_PID_VIDEO   0x0100
-#define TS_PID_AUDIO   0x0101
-#define TS_CLOCK_TICKS (INT64_C(1) << 33) /* PTS, DTS and PCR base wrap here */
-#define TABLE_PERIOD_S "1000000"          /* longer than any segment: tables stand once */
+#define IO_BYTES            32768
+#define TS_PACKET           188
+#define TS_PID_PAT          0x0000
+#define TS_PID_SDT          0x0011
+#define TS_PID_PMT          0x1000
+#define TS_PID_VIDEO        0x0100
+#define TS_PID_AUDIO        0x0101
+#define TS_OVERHEAD_DIVISOR 44                 /* 4 bytes of header on 184 */
+#define TS_OVERHEAD_PACKET  256                /* the PES header, and the last packet's stuffing */
+#define TS_CLOCK_TICKS      (INT64_C(1) << 33) /* PTS, DTS and PCR base wrap here */
+#define TABLE_PERIOD_S      "1000000"          /* longer than any segment: tables stand once */
 
 /* Audio frames share a PES packet as long as they lie within half of this: light rungs would
  * otherwise double in size. */
 #define MAX_DELAY_US 700000
 
-#define AAC_FRAME_SAMPLES 1024
 #define ADTS_HEADER_BYTES 7
 #define ADTS_FRAME_MAX    0x1fff /* 13 bits of aac_frame_length */
-#define AAC_FRAME_MIN     2      /* libavformat refuses shorter ones */
+#define PES_FRAME_MAX     60000  /* 16 bits of PES_packet_length, less its head */
+#define AUDIO_FRAME_MIN   2      /* libavformat refuses shorter ones */
+#define ASC_RATE_ESCAPE   15
+#define ADTS_OBJECT_MAX   4
+#define OBJECT_SBR        5
+#define OBJECT_PS         29
 
 struct muxer {
     AVFormatContext *format;
@@ -39,8 +43,10 @@ struct muxer {
     struct buf sets;      /* the video's parameter sets as a byte stream */
     struct buf unit;      /* scratch: one access unit as a byte stream */
     int length_size;
-    int64_t offset;      /* added to every time */
-    int64_t last_dts[2]; /* by track_kind, so that they rise strictly */
+    enum track_codec codec; /* of the video */
+    size_t audio_max;       /* bytes of a frame of the audio */
+    int64_t offset;         /* added to every time */
+    int64_t last_dts[2];    /* by track_kind, so that they rise strictly */
     bool any[2];
 };
 
@@ -74,10 +80,10 @@ static enum err set_extradata(AVCodecParameters *p, struct span bytes)
 static enum err add_video(struct muxer *m, const struct track *track)
 {
     const struct track_params *t = track_params(track);
-    if (t->kind != TRACK_VIDEO || t->codec != CODEC_H264) {
+    if (!packager_ts_carries(t) || t->kind != TRACK_VIDEO) {
         return ERR_UNSUPPORTED;
     }
-    enum err e = annexb_put_config(&m->sets, t->config, &m->length_size);
+    enum err e = annexb_put_config(&m->sets, t->codec, t->config, &m->length_size);
     if (e != ERR_OK) {
         return e;
     }
@@ -85,32 +91,44 @@ static enum err add_video(struct muxer *m, const struct track *track)
     if (m->video == NULL) {
         return ERR_NOMEM;
     }
+    m->codec = t->codec;
     m->video->id = TS_PID_VIDEO;
     m->video->codecpar->codec_type = AVMEDIA_TYPE_VIDEO;
-    m->video->codecpar->codec_id = AV_CODEC_ID_H264;
+    m->video->codecpar->codec_id = t->codec == CODEC_HEVC ? AV_CODEC_ID_HEVC : AV_CODEC_ID_H264;
     m->video->codecpar->width = t->width;
     m->video->codecpar->height = t->height;
     return ERR_OK;
 }
 
+static const struct {
+    enum AVCodecID id;
+    int frame_samples;
+    size_t frame_max; /* bytes */
+} audio_forms[CODECS_] = {
+    [CODEC_AAC] = {AV_CODEC_ID_AAC, 1024, ADTS_FRAME_MAX - ADTS_HEADER_BYTES},
+    [CODEC_MP3] = {AV_CODEC_ID_MP3, 1152, PES_FRAME_MAX},
+    [CODEC_AC3] = {AV_CODEC_ID_AC3, 1536, PES_FRAME_MAX},
+    [CODEC_EAC3] = {AV_CODEC_ID_EAC3, 1536, PES_FRAME_MAX},
+};
+
 static enum err add_audio(struct muxer *m, const struct track *track)
 {
     const struct track_params *t = track_params(track);
-    if (t->kind != TRACK_AUDIO || t->codec != CODEC_AAC || t->sample_rate <= 0 ||
-        t->config.len == 0) {
+    if (!packager_ts_carries(t) || t->kind != TRACK_AUDIO) {
         return ERR_UNSUPPORTED;
     }
     m->audio = avformat_new_stream(m->format, NULL);
     if (m->audio == NULL) {
         return ERR_NOMEM;
     }
+    m->audio_max = audio_forms[t->codec].frame_max;
     m->audio->id = TS_PID_AUDIO;
     AVCodecParameters *p = m->audio->codecpar;
     p->codec_type = AVMEDIA_TYPE_AUDIO;
-    p->codec_id = AV_CODEC_ID_AAC;
+    p->codec_id = audio_forms[t->codec].id;
     p->sample_rate = t->sample_rate;
-    p->frame_size = AAC_FRAME_SAMPLES;
-    return set_extradata(p, t->config);
+    p->frame_size = audio_forms[t->codec].frame_samples;
+    return t->config.len > 0 ? set_extradata(p, t->config) : ERR_OK;
 }
 
 static enum err open_output(struct muxer *m)
@@ -201,13 +219,19 @@ static enum err write_packet(struct muxer *m, AVStream *stream, const struct pac
     return m->write_error != ERR_OK ? m->write_error : e;
 }
 
+static bool starts_anew(const struct muxer *m, const struct packet *p)
+{
+    return m->codec == CODEC_H264 ? avc_has_idr(p->data, m->length_size)
+                                  : (p->flags & PACKET_KEY) != 0;
+}
+
 static enum err write_video(struct muxer *m, const struct packet *p)
 {
     static const uint8_t padding[AV_INPUT_BUFFER_PADDING_SIZE];
-    bool join = !m->any[TRACK_VIDEO] || avc_has_idr(p->data, m->length_size);
+    bool join = !m->any[TRACK_VIDEO] || starts_anew(m, p);
     struct span sets = join ? buf_span(&m->sets) : span_of(NULL, 0);
     buf_clear(&m->unit);
-    enum err e = annexb_put_unit(&m->unit, p->data, m->length_size, sets);
+    enum err e = annexb_put_unit(&m->unit, m->codec, p->data, m->length_size, sets);
     if (e == ERR_PROTO) {
         return ERR_OK;
     }
@@ -221,7 +245,7 @@ static enum err write_video(struct muxer *m, const struct packet *p)
 
 static enum err write_audio(struct muxer *m, const struct packet *p)
 {
-    if (p->data.len < AAC_FRAME_MIN || p->data.len > ADTS_FRAME_MAX - ADTS_HEADER_BYTES) {
+    if (p->data.len < AUDIO_FRAME_MIN || p->data.len > m->audio_max) {
         return ERR_OK;
     }
     return write_packet(m, m->audio, p, p->data);
@@ -275,37 +299,51 @@ static void count_tables(struct buf *out, uint64_t msn)
     }
 }
 
-static enum err out_to_blob(struct buf *out, struct blob **ret_blob)
+/* Sound of a codec that MPEG-TS does not have is left out from the start. */
+static const struct track *audio_for_ts(const struct segment *s)
 {
-    uint8_t *bytes = mem_try_realloc(out->data, out->len);
-    if (bytes == NULL) {
-        return ERR_NOMEM;
-    }
-    out->data = bytes;
-    struct blob *b = blob_wrap(bytes, out->len, mem_free, bytes);
-    if (b == NULL) {
-        return ERR_NOMEM;
-    }
-    *out = (struct buf){.max = out->max};
-    *ret_blob = b;
-    return ERR_OK;
+    const struct sound *sound = segment_sound(s);
+    const struct track *t = sound != NULL ? sound_track(sound) : NULL;
+    return t != NULL && packager_ts_carries(track_params(t)) ? t : NULL;
+}
+
+static const struct track *video_for_ts(const struct segment *s)
+{
+    const struct track *t = segment_packets(s)->count > 0 ? segment_video(s) : NULL;
+    return t != NULL && packager_ts_carries(track_params(t)) ? t : NULL;
 }
 
 static enum err add_streams(struct muxer *m, const struct segment *s, bool with_audio)
 {
-    enum err e = ERR_OK;
-    if (segment_packets(s)->count > 0) {
-        e = segment_video(s) != NULL ? add_video(m, segment_video(s)) : ERR_STATE;
+    const struct track *video = video_for_ts(s);
+    const struct track *audio = with_audio ? audio_for_ts(s) : NULL;
+    enum err e = video == NULL && audio == NULL ? ERR_UNSUPPORTED : ERR_OK;
+    if (e == ERR_OK && video != NULL) {
+        e = add_video(m, video);
     }
-    if (e == ERR_OK && with_audio) {
-        e = add_audio(m, sound_track(segment_sound(s)));
+    if (e == ERR_OK && audio != NULL) {
+        e = add_audio(m, audio);
     }
     return e;
 }
 
+/* Room for all of it at once: what grows by doubling is cleared, and copied, twice over. A guess
+ * that is too small costs only that. */
+static enum err reserve_out(struct muxer *m, const struct segment *s)
+{
+    const struct packets *video = segment_packets(s);
+    const struct packets *audio = audio_of(s);
+    size_t payload = video->bytes + audio->bytes;
+    size_t packets = video->count + audio->count;
+    size_t room = payload + payload / TS_OVERHEAD_DIVISOR + packets * TS_OVERHEAD_PACKET + IO_BYTES;
+    room = room < PACKAGER_BYTES_MAX ? room : PACKAGER_BYTES_MAX;
+    return buf_reserve(&m->out, room) != NULL ? ERR_OK : ERR_NOMEM;
+}
+
 static enum err finish(struct muxer *m, const struct segment *s, struct blob **ret_blob)
 {
-    enum err e = write_packets(m, s);
+    enum err e = reserve_out(m, s);
+    e = e == ERR_OK ? write_packets(m, s) : e;
     int code = av_write_trailer(m->format);
     if (e == ERR_OK) {
         e = m->write_error != ERR_OK ? m->write_error : err_of_av(code);
@@ -315,7 +353,7 @@ static enum err finish(struct muxer *m, const struct segment *s, struct blob **r
     }
     if (e == ERR_OK) {
         count_tables(&m->out, segment_info(s)->msn);
-        e = out_to_blob(&m->out, ret_blob);
+        e = packager_give(&m->out, ret_blob);
     }
     return e;
 }
@@ -349,10 +387,42 @@ enum err packager_mpegts(const struct segment *s, struct blob **ret_blob)
     if (segment_info(s)->gap || (!video && !audio)) {
         return ERR_NOENT;
     }
+    if (video && segment_video(s) == NULL) {
+        return ERR_STATE;
+    }
     bool refused = false;
-    enum err e = mux(s, segment_sound(s) != NULL, ret_blob, &refused);
-    if (refused && video && segment_sound(s) != NULL) {
+    enum err e = mux(s, true, ret_blob, &refused);
+    if (refused && video_for_ts(s) != NULL && audio_for_ts(s) != NULL) {
         e = mux(s, false, ret_blob, &refused);
     }
     return e;
+}
+
+/* What an ADTS header can say of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1 and 1.A.2.2). */
+static bool adts_carries(struct span config)
+{
+    if (config.len < 2) {
+        return false;
+    }
+    unsigned object = config.data[0] >> 3;
+    unsigned rate = (config.data[0] & 7u) << 1 | config.data[1] >> 7;
+    bool extended = object == OBJECT_SBR || object == OBJECT_PS;
+    return rate != ASC_RATE_ESCAPE && object > 0 && (object <= ADTS_OBJECT_MAX || extended);
+}
+
+bool packager_ts_carries(const struct track_params *t)
+{
+    switch (t->codec) {
+    case CODEC_H264:
+    case CODEC_HEVC:
+        return t->kind == TRACK_VIDEO;
+    case CODEC_AAC:
+        return t->kind == TRACK_AUDIO && t->sample_rate > 0 && adts_carries(t->config);
+    case CODEC_MP3:
+    case CODEC_AC3:
+    case CODEC_EAC3:
+        return t->kind == TRACK_AUDIO;
+    default:
+        return false;
+    }
 }

@@ -1,0 +1,247 @@
+#include "broadcaster/playlist_live.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "broadcaster/hls.h"
+#include "broadcaster/playlist.h"
+
+#define VERSION_OF_MAP 7 /* RFC 8216, 7 */
+#define VERSION_OF_GAP 8 /* its second edition */
+#define GROUP          "audio"
+
+enum err playlist_put_live_path(struct buf *out, const char *id)
+{
+    enum err e = buf_printf(out, "/stream/");
+    if (e == ERR_OK) {
+        e = playlist_put_escaped(out, id);
+    }
+    return e == ERR_OK ? buf_printf(out, "/live.m3u8") : e;
+}
+
+/* --- the master ------------------------------------------------------------------------------- */
+
+struct master {
+    struct buf *out;
+    const char *from;
+    const struct variant_track *sound; /* NULL: there is none */
+};
+
+/* "NAME/live.m3u8", seen from where the playlist is. */
+static enum err put_uri(const struct master *m, const char *name)
+{
+    enum err e = ERR_OK;
+    if (m->from != NULL) {
+        e = buf_printf(m->out, "../");
+        if (e == ERR_OK) {
+            e = playlist_put_escaped(m->out, m->from);
+        }
+        if (e == ERR_OK) {
+            e = buf_put_u8(m->out, '/');
+        }
+    }
+    if (e == ERR_OK) {
+        e = playlist_put_escaped(m->out, name);
+    }
+    return e == ERR_OK ? buf_printf(m->out, "/live.m3u8") : e;
+}
+
+static enum err put_media(const struct master *m, const char *name, unsigned number, int channels)
+{
+    enum err e = buf_printf(m->out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"" GROUP "\",NAME=\"Audio");
+    if (e == ERR_OK && number > 1) {
+        e = buf_printf(m->out, " %u", number);
+    }
+    if (e == ERR_OK) {
+        e = buf_printf(m->out, "\",DEFAULT=%s,AUTOSELECT=YES", number > 1 ? "NO" : "YES");
+    }
+    if (e == ERR_OK && channels > 0) {
+        e = buf_printf(m->out, ",CHANNELS=\"%d\"", channels);
+    }
+    if (e == ERR_OK) {
+        e = buf_printf(m->out, ",URI=\"");
+    }
+    if (e == ERR_OK) {
+        e = put_uri(m, name);
+    }
+    return e == ERR_OK ? buf_printf(m->out, "\"\n") : e;
+}
+
+static enum err put_rates(const struct master *m, const struct variant_track *picture)
+{
+    int64_t peak = picture != NULL ? picture->peak_bps : 0;
+    int64_t mean = picture != NULL ? picture->mean_bps : 0;
+    if (m->sound != NULL) {
+        peak += m->sound->peak_bps;
+        mean += m->sound->mean_bps;
+    }
+    return buf_printf(m->out, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
+                      peak, mean);
+}
+
+/* Only when all of it is known: a player takes what is not named for not there. */
+static enum err put_codecs(const struct master *m, const struct variant_track *picture)
+{
+    const char *video = picture != NULL ? picture->codec : "";
+    const char *audio = m->sound != NULL ? m->sound->codec : "";
+    if ((picture != NULL && video[0] == '\0') || (m->sound != NULL && audio[0] == '\0')) {
+        return ERR_OK;
+    }
+    bool both = picture != NULL && m->sound != NULL;
+    return buf_printf(m->out, ",CODECS=\"%s%s%s\"", video, both ? "," : "", audio);
+}
+
+static enum err put_picture(const struct master *m, const struct variant *v)
+{
+    enum err e = ERR_OK;
+    if (v->width > 0 && v->height > 0) {
+        e = buf_printf(m->out, ",RESOLUTION=%dx%d", v->width, v->height);
+    }
+    if (e == ERR_OK && v->fps_milli > 0) {
+        e = buf_printf(m->out, ",FRAME-RATE=%d.%03d", v->fps_milli / 1000, v->fps_milli % 1000);
+    }
+    return e == ERR_OK && v->video_range != NULL
+               ? buf_printf(m->out, ",VIDEO-RANGE=%s", v->video_range)
+               : e;
+}
+
+/* v NULL: the sound alone. */
+static enum err put_variant(const struct master *m, const struct variant *v)
+{
+    const struct variant_track *picture = v != NULL ? &v->video : NULL;
+    enum err e = put_rates(m, picture);
+    if (e == ERR_OK) {
+        e = put_codecs(m, picture);
+    }
+    if (e == ERR_OK && v != NULL) {
+        e = put_picture(m, v);
+    }
+    if (e == ERR_OK && m->sound != NULL) {
+        e = buf_printf(m->out, ",AUDIO=\"" GROUP "\"");
+    }
+    if (e == ERR_OK && v != NULL) {
+        e = buf_printf(m->out, ",CLOSED-CAPTIONS=NONE");
+    }
+    if (e == ERR_OK) {
+        e = buf_put_u8(m->out, '\n');
+    }
+    if (e == ERR_OK) {
+        e = put_uri(m, v != NULL ? v->name : HLS_AUDIO);
+    }
+    return e == ERR_OK ? buf_put_u8(m->out, '\n') : e;
+}
+
+static enum err put_group(const struct master *m, const struct variant *list, size_t n)
+{
+    unsigned number = 1;
+    enum err e = put_media(m, HLS_AUDIO, number, list[0].channels);
+    for (size_t i = 0; i < n && e == ERR_OK; i++) {
+        if (hls_is_audio(list[i].name) && list[i].audio.peak_bps > 0) {
+            e = put_media(m, list[i].name, ++number, list[i].channels);
+        }
+    }
+    return e;
+}
+
+static bool has_picture(const struct variant *v)
+{
+    return v->video.peak_bps > 0 && !hls_is_audio(v->name);
+}
+
+static enum err put_master(const struct master *m, const struct variant *list, size_t n)
+{
+    bool dependent = false;
+    for (size_t i = 0; i < n; i++) {
+        dependent = dependent || (has_picture(&list[i]) && list[i].dependent);
+    }
+    enum err e = buf_printf(m->out, "#EXTM3U\n#EXT-X-VERSION:%d\n%s", VERSION_OF_MAP,
+                            dependent ? "" : "#EXT-X-INDEPENDENT-SEGMENTS\n");
+    if (e == ERR_OK && m->sound != NULL) {
+        e = put_group(m, list, n);
+    }
+    for (size_t i = 0; i < n && e == ERR_OK; i++) {
+        e = has_picture(&list[i]) ? put_variant(m, &list[i]) : ERR_OK;
+    }
+    return e == ERR_OK && m->sound != NULL ? put_variant(m, NULL) : e;
+}
+
+enum err playlist_live_master(struct buf *out, const char *from, const struct variant *list,
+                              size_t n)
+{
+    size_t before = out->len;
+    bool sound = n > 0 && list[0].audio.peak_bps > 0;
+    bool any = sound;
+    struct master m = {.out = out, .from = from, .sound = sound ? &list[0].audio : NULL};
+    for (size_t i = 0; i < n; i++) {
+        any = any || has_picture(&list[i]);
+    }
+    enum err e = any ? put_master(&m, list, n) : ERR_NOENT;
+    if (e != ERR_OK) {
+        out->len = before;
+    }
+    return e;
+}
+
+/* --- media playlists -------------------------------------------------------------------------- */
+
+static enum err put_segment(struct buf *out, const struct segment_info *info, uint64_t init,
+                            uint64_t *map)
+{
+    enum err e = ERR_OK;
+    if (info->discontinuity) {
+        e = buf_printf(out, "#EXT-X-DISCONTINUITY\n");
+        *map = 0;
+    }
+    if (e == ERR_OK && init != 0 && init != *map) {
+        e = buf_printf(out, "#EXT-X-MAP:URI=\"" HLS_INIT_PREFIX "%016" PRIx64 ".mp4\"\n", init);
+        *map = init;
+    }
+    if (e == ERR_OK && init == 0) {
+        e = buf_printf(out, "#EXT-X-GAP\n");
+    }
+    if (e == ERR_OK) {
+        e = playlist_put_extinf(out, info);
+    }
+    return e == ERR_OK ? buf_printf(out, "%" PRIu64 ".m4s\n", info->msn) : e;
+}
+
+static enum err put_head(struct buf *out, const struct window *w, const uint64_t *inits, bool audio)
+{
+    size_t first = w->count - w->listed;
+    bool gap = false;
+    bool independent = true;
+    for (size_t i = 0; i < w->listed; i++) {
+        gap = gap || inits[i] == 0;
+        independent = independent &&
+                      (audio || inits[i] == 0 || segment_info(w->segments[first + i])->independent);
+    }
+    enum err e = buf_printf(out,
+                            "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-TARGETDURATION:%d\n"
+                            "#EXT-X-MEDIA-SEQUENCE:%" PRIu64 "\n",
+                            gap ? VERSION_OF_GAP : VERSION_OF_MAP, w->target_duration_s,
+                            w->listed > 0 ? segment_info(w->segments[first])->msn : 0);
+    if (e == ERR_OK && w->show_discontinuity_sequence) {
+        e = buf_printf(out, "#EXT-X-DISCONTINUITY-SEQUENCE:%" PRIu64 "\n",
+                       w->discontinuity_sequence);
+    }
+    return e == ERR_OK && independent ? buf_printf(out, "#EXT-X-INDEPENDENT-SEGMENTS\n") : e;
+}
+
+enum err playlist_live_media(struct buf *out, const struct window *w, const uint64_t *inits,
+                             bool audio)
+{
+    size_t before = out->len;
+    size_t first = w->count - w->listed;
+    uint64_t map = 0;
+    enum err e = put_head(out, w, inits, audio);
+    for (size_t i = 0; i < w->listed && e == ERR_OK; i++) {
+        e = put_segment(out, segment_info(w->segments[first + i]), inits[i], &map);
+    }
+    if (e == ERR_OK && w->ended) {
+        e = buf_printf(out, "#EXT-X-ENDLIST\n");
+    }
+    if (e != ERR_OK) {
+        out->len = before;
+    }
+    return e;
+}

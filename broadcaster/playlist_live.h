@@ -1,0 +1,30 @@
+/* Writing the playlists of fMP4 (RFC 8216; EXT-X-GAP of its second edition): /stream/ID/live.m3u8
+ * and those below it. Picture and sound apart: each rendition's picture, and the sound as a group
+ * of its own that all of them share. Pure. */
+#ifndef BROADCASTER_PLAYLIST_LIVE_H
+#define BROADCASTER_PLAYLIST_LIVE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "broadcaster/board.h"
+
+/* Adds "/stream/ID/live.m3u8" with the id percent-encoded. */
+enum err playlist_put_live_path(struct buf *out, const char *id) CHECKED;
+
+/* Adds the master playlist: a variant for each rendition that has a picture, in their order, the
+ * audio group, and the sound alone as the last variant. The sound is that of the first rendition;
+ * renditions that are audio tracks themselves (hls_is_audio) are further members of the group.
+ * from: the id of the stream when the playlist is read at another one's place ("current"), or NULL;
+ * URIs are relative. ERR_NOENT: there is neither a picture nor sound; ERR_LIMIT, ERR_NOMEM: out
+ * keeps what it had. */
+enum err playlist_live_master(struct buf *out, const char *from, const struct variant *list,
+                              size_t n) CHECKED;
+
+/* Adds the media playlist of the window's listed segments, with relative URIs. inits: for each of
+ * them the hash in its initialisation section's address; 0: there is nothing of this kind in it,
+ * which is a gap. audio: of the sound, whose segments are all independent. ERR_LIMIT, ERR_NOMEM:
+ * out keeps what it had. */
+enum err playlist_live_media(struct buf *out, const struct window *w, const uint64_t *inits,
+                             bool audio) CHECKED;
+
+#endif

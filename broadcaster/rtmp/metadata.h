@@ -1,0 +1,25 @@
+/* What a publisher says of its stream in the data message onMetaData (FLV 10.1, E.5), with or
+ * without @setDataFrame in front. Hints for people: encoders declare what they do not send, so that
+ * nothing may be built on it. Pure. */
+#ifndef RTMP_METADATA_H
+#define RTMP_METADATA_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/span.h"
+
+#define METADATA_ENCODER_MAX 64 /* bytes with the NUL */
+
+/* 0 and "": not said, or nonsense. */
+struct rtmp_metadata {
+    int width, height;
+    int fps_milli; /* frames in 1000 s */
+    int video_kbps, audio_kbps;
+    char encoder[METADATA_ENCODER_MAX]; /* printable ASCII without quotes */
+};
+
+/* body: a whole data message. ERR_NOENT: it is no onMetaData that could be read. */
+enum err metadata_parse(struct span body, struct rtmp_metadata *ret_metadata) CHECKED;
+
+#endif

@@ -1,0 +1,133 @@
+#include "broadcaster/variant.h"
+
+#include "broadcaster/cutter.h"
+#include "broadcaster/fmp4.h"
+#include "broadcaster/packager.h"
+
+#define FPS_TOLERANCE 1500 /* a rate is a usual one when it is off by less than its 1500th part */
+
+static const struct packets *packets_of(const struct segment *s, enum track_kind kind)
+{
+    static const struct packets none;
+    const struct sound *sound = segment_sound(s);
+    return kind == TRACK_VIDEO ? segment_packets(s) : sound != NULL ? sound_packets(sound) : &none;
+}
+
+static const struct track *track_of(const struct segment *s, enum track_kind kind)
+{
+    const struct sound *sound = segment_sound(s);
+    return kind == TRACK_VIDEO ? segment_video(s) : sound != NULL ? sound_track(sound) : NULL;
+}
+
+/* The newest track of a kind that has packets; NULL: there is none. */
+static const struct track *newest(struct segment *const *kept, size_t n, enum track_kind kind)
+{
+    for (size_t i = n; i > 0; i--) {
+        const struct track *t = track_of(kept[i - 1], kind);
+        if (t != NULL && packets_of(kept[i - 1], kind)->count > 0) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+static int64_t rate(uint64_t bytes, int64_t ticks)
+{
+    return ticks > 0 ? (int64_t)(bytes * 8 * TICKS_PER_S / (uint64_t)ticks) : 0;
+}
+
+/* RFC 8216, 4.3.4.2: the peak is that of any run of segments between half and one and a half
+ * target durations. */
+static void measure_rates(struct variant_track *t, struct segment *const *kept, size_t n,
+                          enum track_kind kind)
+{
+    uint64_t all_bytes = 0, run_bytes = 0;
+    int64_t all_ticks = 0, run_ticks = 0;
+    t->peak_bps = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct packets *ps = packets_of(kept[i], kind);
+        int64_t ticks = segment_info(kept[i])->duration;
+        if (ps->count == 0 || ticks <= 0) {
+            run_bytes = 0;
+            run_ticks = 0;
+            continue;
+        }
+        uint64_t bytes = ps->bytes + fmp4_overhead(kind, ps->count);
+        all_bytes += bytes;
+        all_ticks += ticks;
+        run_bytes += bytes;
+        run_ticks += ticks;
+        if (run_ticks >= CUTTER_TARGET_TICKS / 2) {
+            int64_t bps = rate(run_bytes, run_ticks);
+            t->peak_bps = bps > t->peak_bps ? bps : t->peak_bps;
+            run_bytes = 0;
+            run_ticks = 0;
+        }
+    }
+    t->mean_bps = rate(all_bytes, all_ticks);
+    t->peak_bps = t->peak_bps > 0 ? t->peak_bps : t->mean_bps;
+}
+
+/* RTMP's times are whole milliseconds: what is that near to a usual rate is that. */
+static int usual_rate(int64_t milli)
+{
+    static const int usual[] = {23976, 24000, 25000, 29970,  30000, 48000,
+                                50000, 59940, 60000, 119880, 120000};
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        int64_t off = milli > usual[i] ? milli - usual[i] : usual[i] - milli;
+        if (off * FPS_TOLERANCE < usual[i]) {
+            return usual[i];
+        }
+    }
+    return milli < INT32_MAX ? (int)milli : 0;
+}
+
+static void measure_pictures(struct variant *v, struct segment *const *kept, size_t n)
+{
+    int64_t frames = 0;
+    int64_t ticks = 0;
+    v->dependent = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct segment_info *info = segment_info(kept[i]);
+        size_t count = segment_packets(kept[i])->count;
+        if (count > 0 && info->duration > 0) {
+            frames += (int64_t)count;
+            ticks += info->duration;
+            v->dependent |= !info->independent;
+        }
+    }
+    v->fps_milli = ticks > 0 ? usual_rate((frames * 1000 * TICKS_PER_S + ticks / 2) / ticks) : 0;
+}
+
+static enum variant_ts form_in_ts(const struct track *video, const struct track *audio)
+{
+    bool picture = video != NULL && packager_ts_carries(track_params(video));
+    bool sound = audio != NULL && packager_ts_carries(track_params(audio));
+    if (video == NULL && audio == NULL) {
+        return VARIANT_TS_WHOLE;
+    }
+    return picture || (video == NULL && sound) ? VARIANT_TS_WHOLE
+           : sound                             ? VARIANT_TS_SOUND
+                                               : VARIANT_TS_NOTHING;
+}
+
+void variant_measure(struct variant *v, struct segment *const *kept, size_t n)
+{
+    const struct track *video = newest(kept, n, TRACK_VIDEO);
+    const struct track *audio = newest(kept, n, TRACK_AUDIO);
+    v->width = video != NULL ? track_params(video)->width : 0;
+    v->height = video != NULL ? track_params(video)->height : 0;
+    v->channels = audio != NULL ? track_params(audio)->channels : 0;
+    v->video_range = video != NULL ? codec_video_range(track_params(video)) : NULL;
+    v->ts = form_in_ts(video, audio);
+    v->video.codec[0] = v->audio.codec[0] = '\0';
+    if (video != NULL) {
+        (void)codec_string(track_params(video), v->video.codec);
+    }
+    if (audio != NULL) {
+        (void)codec_string(track_params(audio), v->audio.codec);
+    }
+    measure_rates(&v->video, kept, n, TRACK_VIDEO);
+    measure_rates(&v->audio, kept, n, TRACK_AUDIO);
+    measure_pictures(v, kept, n);
+}

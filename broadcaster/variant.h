@@ -1,0 +1,40 @@
+/* What the master playlists say of a rendition, measured from its segments. Pure. */
+#ifndef BROADCASTER_VARIANT_H
+#define BROADCASTER_VARIANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broadcaster/codec_string.h"
+#include "broadcaster/segment.h"
+
+#define RENDITION_NAME_MAX 64
+
+/* What of a rendition is left in MPEG-TS. */
+enum variant_ts { VARIANT_TS_WHOLE, VARIANT_TS_SOUND, VARIANT_TS_NOTHING };
+
+/* One kind of track in fMP4; a peak of 0: there is none. */
+struct variant_track {
+    char codec[CODEC_STRING_MAX]; /* "": not known */
+    int64_t peak_bps;             /* of a run of segments of half a target duration at least */
+    int64_t mean_bps;
+};
+
+struct variant {
+    char name[RENDITION_NAME_MAX + 1]; /* "source", "P144p30fps16x9" */
+    int width, height;                 /* 0: not known, no RESOLUTION */
+    int64_t bandwidth_bps;             /* the highest so far, picture and sound */
+    enum variant_ts ts;
+    struct variant_track video, audio;
+    int fps_milli;           /* frames per 1000 s; 0: not known */
+    int channels;            /* 0: not known */
+    const char *video_range; /* "PQ", "HLG" or NULL; static storage */
+    bool dependent;          /* a segment does not start with an IDR */
+};
+
+/* Looks at all kept segments (the newest last, at least one) and sets everything but the name and
+ * bandwidth_bps. */
+void variant_measure(struct variant *v, struct segment *const *kept, size_t n);
+
+#endif

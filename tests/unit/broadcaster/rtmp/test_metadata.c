@@ -1,0 +1,96 @@
+#include "broadcaster/rtmp/metadata.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "broadcaster/rtmp/amf0.h"
+#include "tests/support/unit.h"
+
+static void put_member(struct amf0_writer *w, const char *key, double v)
+{
+    amf0_put_key(w, key);
+    amf0_put_number(w, v);
+}
+
+static struct buf said(double width, double fps, const char *fps_key, const char *encoder)
+{
+    struct buf b;
+    buf_init(&b, 4096);
+    struct amf0_writer w = {.out = &b};
+    amf0_put_string(&w, "@setDataFrame");
+    amf0_put_string(&w, "onMetaData");
+    amf0_put_object(&w);
+    put_member(&w, "width", width);
+    put_member(&w, "height", 720);
+    put_member(&w, "videodatarate", 2500.4);
+    put_member(&w, "audiodatarate", 128);
+    put_member(&w, fps_key, fps);
+    amf0_put_key(&w, "encoder");
+    amf0_put_string(&w, encoder);
+    amf0_put_end(&w);
+    ck_assert_int_eq(w.err, ERR_OK);
+    return b;
+}
+
+START_TEST(all_that_is_read)
+{
+    struct rtmp_metadata m;
+    struct buf b = said(1280, 59.94, "framerate", "Lavf59.27.100");
+    ck_assert_int_eq(metadata_parse(buf_span(&b), &m), ERR_OK);
+    ck_assert_int_eq(m.width, 1280);
+    ck_assert_int_eq(m.height, 720);
+    ck_assert_int_eq(m.fps_milli, 59940);
+    ck_assert_int_eq(m.video_kbps, 2500);
+    ck_assert_int_eq(m.audio_kbps, 128);
+    ck_assert_str_eq(m.encoder, "Lavf59.27.100");
+    buf_fini(&b);
+    b = said(1, 30, "fps", "");
+    ck_assert_int_eq(metadata_parse(buf_span(&b), &m), ERR_OK);
+    ck_assert_int_eq(m.fps_milli, 30000);
+    buf_fini(&b);
+}
+END_TEST
+
+START_TEST(nonsense_is_not_said)
+{
+    const double values[] = {-1, 0, NAN, INFINITY, -INFINITY, 1e300, 1000001};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct rtmp_metadata m;
+        struct buf b = said(values[i], values[i], "framerate",
+                            "a\"b\n\x80"
+                            "c");
+        ck_assert_int_eq(metadata_parse(buf_span(&b), &m), ERR_OK);
+        ck_assert_int_eq(m.width, 0);
+        ck_assert_int_eq(m.fps_milli, 0);
+        ck_assert_int_eq(m.height, 720);
+        ck_assert_str_eq(m.encoder, "a?b??c");
+        buf_fini(&b);
+    }
+    char long_text[500];
+    struct rtmp_metadata m;
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    struct buf b = said(1, 1, "fps", long_text);
+    ck_assert_int_eq(metadata_parse(buf_span(&b), &m), ERR_OK);
+    ck_assert_uint_eq(strlen(m.encoder), METADATA_ENCODER_MAX - 1);
+    buf_fini(&b);
+}
+END_TEST
+
+START_TEST(anything_else)
+{
+    struct rtmp_metadata m;
+    struct buf b = said(1280, 30, "fps", "x");
+    /* Cut in the object: what is there is read; cut before it: nothing. */
+    for (size_t n = 0; n < 29; n++) {
+        ck_assert_int_eq(metadata_parse(span_of(b.data, n), &m), ERR_NOENT);
+    }
+    b.data[5] = 'x';
+    ck_assert_int_eq(metadata_parse(buf_span(&b), &m), ERR_NOENT);
+    ck_assert_int_eq(metadata_parse(span_cstr("timecode"), &m), ERR_NOENT);
+    buf_fini(&b);
+}
+END_TEST
+
+UNIT_MAIN("metadata", all_that_is_read, nonsense_is_not_said, anything_else)
