@@ -1,11 +1,17 @@
 /* A connection that plays. */
+#include <sys/socket.h>
+
 #include "broadcaster/ingest_connection.h"
 #include "broadcaster/rtmp/play.h"
 #include "run/events.h"
 #include "run/log.h"
 
-#define STUCK_MS    10000 /* that a player may take nothing of what waits for it */
-#define KEEPALIVE_S 30    /* while nothing is sent, a player that is gone is noticed by this */
+#define STUCK_MS 8000  /* that a player may take nothing of what waits for it; before TCP gives up \
+                        */
+#define KEEPALIVE_S 30 /* while nothing is sent, a player that is gone is noticed by this */
+
+/* What the kernel holds for one that does not read; the system would let it grow to megabytes. */
+#define SEND_BUFFER_BYTES (512 * 1024)
 
 static int64_t now_ms(const struct ingest *i)
 {
@@ -67,7 +73,11 @@ void play_admit(struct publisher *p)
     p->taken_ms = now_ms(i);
     i->counters.players++;
     i->counters.plays++;
+    int send_buffer = SEND_BUFFER_BYTES, fd;
     uv_tcp_keepalive(&p->tcp, 1, KEEPALIVE_S);
+    if (uv_fileno((uv_handle_t *)&p->tcp, &fd) == 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    }
     rtmp_session_accept_play(p->session);
     if (!p->feeding) {
         wake(p);
