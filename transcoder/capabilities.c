@@ -79,12 +79,9 @@ static const char *bad_parameter(const struct link_rung *r)
 
 enum err capabilities_check(const struct link_job_open *open, struct fault *f)
 {
-    if (open->track.kind != TRACK_VIDEO || open->track.codec != CODEC_H264) {
-        return fault_set(f, true, ERR_UNSUPPORTED, "only H.264 video is transcoded");
-    }
-    if (avcc_check_config(open->track.config) != ERR_OK) {
-        return fault_set(f, true, ERR_PROTO,
-                         "the track's config is not an AVCDecoderConfigurationRecord");
+    enum err e = decoder_check(&open->track, f);
+    if (e != ERR_OK) {
+        return e;
     }
     if (open->n_ladder == 0 || open->n_ladder > PROFILE_LADDER_MAX) {
         return fault_set(f, true, ERR_UNSUPPORTED, "a job has 1 to %d rungs", PROFILE_LADDER_MAX);

@@ -9,6 +9,7 @@
 #define REORDER_MAX 16 /* ITU-T H.264, A.3.1: max_dec_frame_buffering */
 
 struct decoder {
+    enum track_codec codec;
     AVCodecContext *ctx;
     AVPacket *packet;
     uint64_t errors;
@@ -17,29 +18,52 @@ struct decoder {
     int64_t first_delay; /* pts - dts of the first packet */
 };
 
-static enum err set_config(AVCodecContext *ctx, const struct track_params *track)
+static const struct {
+    enum AVCodecID id;
+    bool config; /* its decoder reads the record */
+} decoders[CODECS_] = {
+    [CODEC_H264] = {AV_CODEC_ID_H264, true},
+    [CODEC_HEVC] = {AV_CODEC_ID_HEVC, true},
+    [CODEC_AV1] = {AV_CODEC_ID_AV1, true},
+    [CODEC_VP9] = {AV_CODEC_ID_VP9, false},
+};
+
+static enum err set_extradata(AVCodecContext *ctx, struct span config)
 {
-    size_t len = track->config.len;
-    ctx->extradata = av_mallocz(len + AV_INPUT_BUFFER_PADDING_SIZE);
+    ctx->extradata = av_mallocz(config.len + AV_INPUT_BUFFER_PADDING_SIZE);
     if (ctx->extradata == NULL) {
         return ERR_NOMEM;
     }
-    memcpy(ctx->extradata, track->config.data, len);
-    ctx->extradata_size = (int)len;
+    memcpy(ctx->extradata, config.data, config.len);
+    ctx->extradata_size = (int)config.len;
+    return ERR_OK;
+}
+
+static enum err set_config(AVCodecContext *ctx, const struct track_params *track)
+{
+    if (decoders[track->codec].config && set_extradata(ctx, track->config) != ERR_OK) {
+        return ERR_NOMEM;
+    }
     ctx->pkt_timebase = (AVRational){1, TICKS_PER_S};
     ctx->thread_count = 1;
     ctx->max_pixels = DECODE_PIXELS_MAX;
     /* A picture with concealed errors is better than a repeated one. */
     ctx->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
+    if (track->codec == CODEC_AV1) {
+        /* libdav1d holds pictures back for its threads otherwise. For H.264 and HEVC the flag means
+         * that no picture is shown out of order. */
+        ctx->flags |= AV_CODEC_FLAG_LOW_DELAY;
+    }
     ctx->flags2 |= AV_CODEC_FLAG2_SHOW_ALL;
     return ERR_OK;
 }
 
 static enum err decoder_open(struct decoder *d, const struct track_params *track, struct fault *f)
 {
-    const AVCodec *codec = avcodec_find_decoder(AV_CODEC_ID_H264);
+    const AVCodec *codec = avcodec_find_decoder(decoders[track->codec].id);
     if (codec == NULL) {
-        return fault_set(f, false, ERR_UNSUPPORTED, "this host's libavcodec has no H.264 decoder");
+        return fault_set(f, false, ERR_UNSUPPORTED, "this host's libavcodec has no %s decoder",
+                         track_codec_name(track->codec));
     }
     d->ctx = avcodec_alloc_context3(codec);
     d->packet = av_packet_alloc();
@@ -50,18 +74,28 @@ static enum err decoder_open(struct decoder *d, const struct track_params *track
     return r < 0 ? fault_set_av(f, true, "the decoder cannot be opened", r) : ERR_OK;
 }
 
-enum err decoder_create(const struct track_params *track, struct fault *f,
-                        struct decoder **ret_decoder)
+enum err decoder_check(const struct track_params *track, struct fault *f)
 {
-    if (track->kind != TRACK_VIDEO || track->codec != CODEC_H264) {
-        return fault_set(f, true, ERR_UNSUPPORTED, "only H.264 video is transcoded");
+    if (track->kind != TRACK_VIDEO || !track_codec_is_video(track->codec)) {
+        return fault_set(f, true, ERR_UNSUPPORTED, "only video is transcoded");
     }
-    if (avcc_check_config(track->config) != ERR_OK) {
+    if (track->codec == CODEC_H264 && avcc_check_config(track->config) != ERR_OK) {
         return fault_set(f, true, ERR_PROTO,
                          "the track's config is not an AVCDecoderConfigurationRecord");
     }
+    return ERR_OK;
+}
+
+enum err decoder_create(const struct track_params *track, struct fault *f,
+                        struct decoder **ret_decoder)
+{
+    enum err e = decoder_check(track, f);
+    if (e != ERR_OK) {
+        return e;
+    }
     struct decoder *d = mem_alloc(sizeof *d);
-    enum err e = decoder_open(d, track, f);
+    d->codec = track->codec;
+    e = decoder_open(d, track, f);
     if (e != ERR_OK) {
         decoder_destroy(d);
         return e;
@@ -80,8 +114,9 @@ void decoder_destroy(struct decoder *d)
     mem_free(d);
 }
 
-/* A source with B-frames whose parameter sets do not tell its reorder depth would lose pictures
- * until libavcodec has guessed it. The first two packets tell: PTS - DTS over the DTS step. */
+/* An H.264 source with B-frames whose parameter sets do not tell its reorder depth would lose
+ * pictures until libavcodec has guessed it. The first two packets tell: PTS - DTS over the DTS
+ * step. */
 static void learn_reorder(struct decoder *d, const struct packet *p)
 {
     if (d->packets == 0) {
@@ -137,7 +172,9 @@ enum err decoder_push(struct decoder *d, const struct packet *p, struct fault *f
         d->errors++;
         return ERR_OK;
     }
-    learn_reorder(d, p);
+    if (d->codec == CODEC_H264) {
+        learn_reorder(d, p);
+    }
     if (fill_packet(d, p) != ERR_OK) {
         return fault_set(f, false, ERR_NOMEM, "no memory for a packet of %zu bytes", p->data.len);
     }

@@ -1,4 +1,5 @@
-/* One H.264 decoder of one job, fed packet by packet (libavcodec). One thread. */
+/* One decoder of one job: H.264, HEVC, AV1 or VP9, fed packet by packet (libavcodec). One thread.
+ */
 #ifndef TRANSCODER_DECODE_H
 #define TRANSCODER_DECODE_H
 
@@ -13,8 +14,11 @@
 
 struct decoder;
 
-/* Reads the track's config. ERR_PROTO: it is not one; ERR_UNSUPPORTED: no H.264 track;
- * ERR_NOMEM. The words are in f. Gives. */
+/* Whether the track can be decoded, as far as its description tells: as decoder_create. */
+enum err decoder_check(const struct track_params *track, struct fault *f) CHECKED;
+
+/* Reads the track's config. ERR_PROTO: it is not one; ERR_UNSUPPORTED: no video, or no decoder
+ * here; ERR_NOMEM. The words are in f. Gives. */
 enum err decoder_create(const struct track_params *track, struct fault *f,
                         struct decoder **ret_decoder) CHECKED;
 void decoder_destroy(struct decoder *d); /* takes NULL */

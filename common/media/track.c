@@ -81,6 +81,11 @@ const char *track_codec_name(enum track_codec codec)
     return codec_names[codec];
 }
 
+bool track_codec_is_video(enum track_codec codec)
+{
+    return codec < CODEC_AAC;
+}
+
 enum err track_codec_find(const char *name, enum track_codec *ret_codec)
 {
     for (int i = 0; i < CODECS_; i++) {

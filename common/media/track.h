@@ -10,18 +10,18 @@
 #include "base/span.h"
 
 enum track_kind { TRACK_VIDEO, TRACK_AUDIO };
-enum track_codec {
-    CODEC_H264,
-    CODEC_HEVC,
-    CODEC_AV1,
-    CODEC_VP9,
-    CODEC_AAC,
-    CODEC_MP3,
-    CODEC_OPUS,
-    CODEC_FLAC,
-    CODEC_AC3,
-    CODEC_EAC3,
-    CODECS_
+enum track_codec { /* video first */
+                   CODEC_H264,
+                   CODEC_HEVC,
+                   CODEC_AV1,
+                   CODEC_VP9,
+                   CODEC_AAC,
+                   CODEC_MP3,
+                   CODEC_OPUS,
+                   CODEC_FLAC,
+                   CODEC_AC3,
+                   CODEC_EAC3,
+                   CODECS_
 };
 
 /* Tracks of one kind that a publisher may send beside each other (Enhanced RTMP multitrack). */
@@ -82,6 +82,8 @@ bool track_equal(const struct track *a, const struct track *b);
 
 /* "h264", "opus": for logs, status and the link. Static. */
 const char *track_codec_name(enum track_codec codec);
+
+bool track_codec_is_video(enum track_codec codec);
 
 /* The codec of that name; ERR_NOENT. */
 enum err track_codec_find(const char *name, enum track_codec *ret_codec) CHECKED;

@@ -113,7 +113,7 @@ static struct fault check_welcome(const struct link_welcome *w)
 
 static struct fault check_track(const struct track_params *t)
 {
-    if (t->kind != TRACK_VIDEO || t->codec != CODEC_H264) {
+    if (t->kind != TRACK_VIDEO || !track_codec_is_video(t->codec)) {
         return malformed("job: the track's codec is not known");
     }
     if (t->config.len == 0) {

@@ -105,16 +105,20 @@ static bool read_rung(const Link__Rung *p, struct link_rung *r)
 static bool read_track(const Link__Track *p, struct track_params *t)
 {
     bool sar_told = p->sar_num != 0 || p->sar_den != 0;
+    enum track_codec codec;
+    if (has_nul(p->codec) || track_codec_find(p->codec, &codec) != ERR_OK) {
+        return false;
+    }
     *t = (struct track_params){
         .kind = TRACK_VIDEO,
-        .codec = CODEC_H264,
+        .codec = codec,
         .config = as_span(p->config),
         .width = as_int(p->width),
         .height = as_int(p->height),
         .sar_num = as_int(p->sar_num),
         .sar_den = sar_told ? as_int(p->sar_den) : 1,
     };
-    return strcmp(p->codec, "h264") == 0 && !has_nul(p->codec);
+    return true;
 }
 
 static bool read_open(const Link__JobOpen *p, struct link_msg *m)

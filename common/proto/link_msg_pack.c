@@ -56,7 +56,7 @@ static void write_welcome(const struct link_welcome *w, Link__Welcome *p)
 static void write_track(const struct track_params *t, Link__Track *p)
 {
     link__track__init(p);
-    p->codec = "h264";
+    p->codec = text(track_codec_name(t->codec));
     p->config = bytes(t->config);
     p->width = (uint32_t)t->width;
     p->height = (uint32_t)t->height;

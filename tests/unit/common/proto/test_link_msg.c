@@ -61,7 +61,7 @@ static void random_open(struct link_job_open *o)
     o->msn = rnd() >> 11;
     o->track = (struct track_params){
         .kind = TRACK_VIDEO,
-        .codec = CODEC_H264,
+        .codec = (enum track_codec)between(CODEC_H264, CODEC_VP9),
         .config = span_of(config, between(1, LINK_CONFIG_MAX)),
         .width = (int)between(1, LINK_SIDE_MAX),
         .height = (int)between(1, LINK_SIDE_MAX),
@@ -525,6 +525,10 @@ START_TEST(nothing_outside_the_limits_is_packed)
     b = link_msg_pack(&m);
     ck_assert_ptr_nonnull(b);
     blob_unref(b);
+    m = (struct link_msg){.type = LINK_JOB_OPEN, .job = 1};
+    random_open(&m.open);
+    m.open.track.codec = CODEC_AAC; /* sound is not transcoded */
+    ck_assert_ptr_null(link_msg_pack(&m));
 }
 END_TEST
 
