@@ -246,10 +246,11 @@ static void on_session_event(void *arg, const struct rtmp_event *e)
 {
     struct publisher *p = arg;
     struct ingest *i = p->ingest;
+    if (play_on_event(p, e)) {
+        return;
+    }
     if (e->type == RTMP_EVENT_PUBLISH) {
         ask_handler(p, e);
-    } else if (play_on_event(p, e)) {
-        return;
     } else if (e->type == RTMP_EVENT_END) {
         end_publish(p, "the publisher said goodbye", 1);
         p->deadline_ms = now_ms(i) + i->config.setup_timeout_ms;

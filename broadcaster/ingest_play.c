@@ -6,7 +6,8 @@
 #include "run/events.h"
 #include "run/log.h"
 
-#define STUCK_MS 8000  /* that a player may take nothing of what waits for it; before TCP gives up \
+#define STUCK_MS                                                                                   \
+    8000               /* that a player may take nothing of what waits for it; before TCP gives up \
                         */
 #define KEEPALIVE_S 30 /* while nothing is sent, a player that is gone is noticed by this */
 
