@@ -11,7 +11,7 @@
 #include "broadcaster/segment.h"
 #include "broadcaster/variant.h"
 
-#define BOARD_RENDITIONS_MAX 16
+#define BOARD_RENDITIONS_MAX 32 /* the source, its further tracks, the ladder, and to spare */
 
 /* One rendition's window at one moment. Immutable, reference-counted. Segments in rising msn; the
  * last `listed` of them stand in the playlist, the older ones can still be fetched. */

@@ -57,7 +57,7 @@ struct cut cutter_push(struct cutter *c, const struct packet *p, bool force)
 {
     struct cut cut = {0};
     bool idr = (p->flags & PACKET_KEY) != 0;
-    if (!c->open && !idr) {
+    if (!c->open && !idr && !force) {
         cut.drop = true;
         return cut;
     }
@@ -84,6 +84,17 @@ struct cut cutter_push(struct cutter *c, const struct packet *p, bool force)
     c->last_dts = p->dts;
     c->newest_pts = cut.begins || p->pts > c->newest_pts ? p->pts : c->newest_pts;
     return cut;
+}
+
+int64_t cutter_begin(struct cutter *c, int64_t at, bool independent)
+{
+    int64_t duration = c->open ? at - c->start : 0;
+    c->open = true;
+    c->independent = independent;
+    c->start = at;
+    c->last_dts = c->last_dts > at ? c->last_dts : at;
+    c->newest_pts = at;
+    return duration;
 }
 
 int64_t cutter_close(struct cutter *c)

@@ -52,8 +52,13 @@ struct cut {
 void cutter_init(struct cutter *c);
 
 /* For every video packet in decoding order. force: begin a segment with this packet in any case
- * (changed parameters, broken timeline); it must be an IDR. */
+ * (changed parameters, broken timeline, a first picture that is no IDR). */
 struct cut cutter_push(struct cutter *c, const struct packet *p, bool force);
+
+/* A segment begins at this time without a picture that would say so: the sound does. independent:
+ * it starts with an IDR all the same, which is shown again. Returns the duration of the segment
+ * that ends there, 0 when there was none. */
+int64_t cutter_begin(struct cutter *c, int64_t at, bool independent);
 
 /* The stream pauses or ends: the duration of the open segment (0 when none is open), which is
  * closed by this; the next packet must be an IDR. */

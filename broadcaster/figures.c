@@ -77,6 +77,11 @@ void figures_metrics(const struct figures *f, const struct profile *const *ladde
                 (double)f->streams_ended);
     metrics_one(m, METRIC_COUNTER, "livepeer_stream_create_failed_total",
                 "Publishers that were refused.", (double)f->streams_refused);
+    metrics_one(m, METRIC_COUNTER, "sbe_publisher_take_overs_total",
+                "Publishers that took over from their own older connection.",
+                (double)f->take_overs);
+    metrics_one(m, METRIC_COUNTER, "sbe_publisher_fights_total",
+                "Take-overs between two publishers that are both alive.", (double)f->fights);
     const char *name = "livepeer_segment_source_appeared_total";
     metrics_family(m, name, METRIC_COUNTER, "Segments of sources listed.");
     metrics_sample(m, name, (const char *const[]){"profile", "source", NULL},

@@ -20,6 +20,7 @@ struct rung_figures {
 
 struct figures {
     uint64_t streams_created, streams_started, streams_ended, streams_refused;
+    uint64_t take_overs, fights;    /* feed.h */
     struct repair_counters repairs; /* of streams that are no more */
     struct histogram listed_delay;  /* from the packet that ends a segment to its listing */
     struct rung_figures source;

@@ -93,7 +93,7 @@ static void on_sweep(void *arg)
     int64_t now = (int64_t)uv_now(loop_uv(i->loop));
     for (size_t n = 0; n < i->n_listeners; n++) {
         struct ingest_listener *l = &i->listeners[n];
-        if (l->accept_again_ms != 0 && now >= l->accept_again_ms) {
+        if (l->accept_again_ms != 0 && now >= l->accept_again_ms && !i->draining) {
             listen_on(l);
         }
     }
@@ -246,6 +246,39 @@ enum err ingest_create(struct loop *l, const struct ingest_config *config,
     open_handles(i);
     *ret_ingest = i;
     return ERR_OK;
+}
+
+size_t ingest_drain(struct ingest *i, const char *text)
+{
+    size_t asked = 0;
+    i->draining = true;
+    for (size_t n = 0; n < i->n_listeners; n++) {
+        uv_poll_stop(&i->listeners[n].poll);
+        /* Closed by now: who comes meanwhile must be refused, not wait in the queue of nobody. */
+        shutdown(i->listeners[n].fd, SHUT_RD);
+    }
+    LIST_EACH (&i->connections, node, next) {
+        struct publisher *p = LIST_ITEM(node, struct publisher, node);
+        asked += p->admitted && publisher_ask_reconnect(p, NULL, text);
+    }
+    return asked;
+}
+
+size_t ingest_leaving(const struct ingest *i)
+{
+    size_t n = 0;
+    LIST_EACH (&i->connections, node, next) {
+        const struct publisher *p = LIST_ITEM(node, struct publisher, node);
+        n += p->admitted && p->leaving;
+    }
+    return n;
+}
+
+const char *ingest_skip_name(enum rtmp_skip skip)
+{
+    static const char *const names[RTMP_SKIPS_] = {"codec",  "header",  "broken", "no_header",
+                                                   "tracks", "leading", "unknown"};
+    return names[skip];
 }
 
 void ingest_close(struct ingest *i, void (*done)(void *arg), void *arg)

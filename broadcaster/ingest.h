@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "broadcaster/player.h"
+#include "broadcaster/rtmp/session.h"
 #include "media/packet.h"
 #include "media/track.h"
 #include "run/addr.h"
@@ -64,9 +65,10 @@ struct ingest_config {
 struct ingest_counters {
     uint64_t accepted, refused, protocol_errors, timeouts, over_limit;
     uint64_t received_bytes, sent_bytes;
-    uint64_t plays;        /* admitted so far */
-    uint64_t plays_stuck;  /* closed because they read nothing */
-    uint64_t tls_failures; /* handshakes and records */
+    uint64_t skipped[RTMP_SKIPS_]; /* messages and frames that were left out, by reason */
+    uint64_t plays;                /* admitted so far */
+    uint64_t plays_stuck;          /* closed because they read nothing */
+    uint64_t tls_failures;         /* handshakes and records */
     struct player_counters players_sent;
     size_t connections, publishers, players;
 };
@@ -99,6 +101,19 @@ void publisher_close(struct publisher *p, const char *code, const char *text);
 /* Reads nothing from a publisher for so long: the network then holds it back. What was read before
  * still comes. A longer pause that is under way stands. */
 void publisher_pause(struct publisher *p, int64_t for_ms);
+
+/* Asks a publisher to connect anew, as rtmp_session_ask_reconnect; false: it cannot be asked. */
+bool publisher_ask_reconnect(struct publisher *p, const char *tc_url, const char *text);
+
+/* Stops listening and asks all publishers to connect anew; returns how many could be asked. They go
+ * on until they have left, or until ingest_close. */
+size_t ingest_drain(struct ingest *i, const char *text);
+
+/* How many publishers of those that were asked are still there. */
+size_t ingest_leaving(const struct ingest *i);
+
+/* "codec", "header", ...: for status and metrics. Static. */
+const char *ingest_skip_name(enum rtmp_skip skip);
 
 /* Stops listening, closes all (on_end for each, before this returns), then calls done(arg) on the
  * loop; the ingest is gone by then. */

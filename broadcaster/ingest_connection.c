@@ -260,6 +260,11 @@ static void on_session_event(void *arg, const struct rtmp_event *e)
         i->handler->on_track(i->arg, p->publication, e->track);
     } else if (e->type == RTMP_EVENT_PACKET) {
         i->handler->on_packet(i->arg, p->publication, e->packet);
+    } else if (e->type == RTMP_EVENT_SKIPPED) {
+        i->counters.skipped[e->skip]++;
+        if (e->first) {
+            log_warn("ingest", "media_skipped", "peer=%s reason=\"%s\"", p->peer, e->text);
+        }
     } else if (!p->described) {
         log_metadata(p, e->metadata);
     }
@@ -543,6 +548,19 @@ void publisher_close(struct publisher *p, const char *code, const char *text)
     if (!p->feeding) {
         loop_timer_start(p->ingest->sweep, 0, p->ingest->sweep_ms);
     }
+}
+
+bool publisher_ask_reconnect(struct publisher *p, const char *tc_url, const char *text)
+{
+    if (p->phase != CONNECTION_OPEN || p->ending ||
+        !rtmp_session_ask_reconnect(p->session, tc_url, text)) {
+        return false;
+    }
+    p->leaving = true;
+    if (!p->feeding) {
+        connection_flush(p);
+    }
+    return true;
 }
 
 void connection_stop(struct publisher *p)

@@ -35,6 +35,7 @@ struct ingest {
     struct ingest_listener listeners[INGEST_LISTENERS];
     size_t n_listeners;
     struct tls_credentials *credentials; /* of new connections; NULL: no TLS */
+    bool draining;                       /* no new connections */
     struct loop_timer *sweep;
     int64_t sweep_ms;
     struct list connections; /* struct publisher.node */
@@ -71,6 +72,7 @@ struct publisher {
     bool described; /* its metadata is in the log */
     bool refused;
     bool admitted;
+    bool leaving;      /* it was asked to connect anew */
     void *publication; /* the handler's, while asked or admitted */
     bool ending;       /* publisher_close was called: */
     char ending_text[256];

@@ -17,6 +17,9 @@
  * stalls included. The orchestrator's deadline counts from the opening, ours from the end. */
 #define SEGMENT_SPAN_MS 15000
 
+/* Segments that may wait behind an unfinished one on a rung. */
+#define WAITING_MAX 32
+
 /* Encoder settings of a rung; they travel in every JOB_OPEN, no host adds any of its own. */
 #define RUNG_PRESET      "veryfast"
 #define RUNG_CRF         23
@@ -558,6 +561,25 @@ void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
     }
     list_push_back(&s->jobs, &job->node);
     s->n_jobs++;
+}
+
+void jobs_segment_without_picture(struct job_stream *s, struct segment *source)
+{
+    while (s->n_jobs > 0 && rendition_waiting(s->renditions[0]) >= WAITING_MAX) {
+        give_up(s, LIST_ITEM(s->jobs.next, struct job, node), JOBS_FAILED_LATE,
+                "transcoding is too far behind the source");
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        struct segment_info info = *segment_info(source);
+        info.gap = rendition_count(s->renditions[i]) == 0;
+        struct packets none;
+        packets_init(&none);
+        struct segment *seg =
+            segment_create(&info, NULL, &none, info.gap ? NULL : segment_sound(source));
+        rendition_expect(s->renditions[i], info.msn);
+        rendition_settle(s->renditions[i], seg);
+        segment_unref(seg);
+    }
 }
 
 static enum err add_input(struct job *job, const struct packet *p)

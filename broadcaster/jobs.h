@@ -78,6 +78,10 @@ void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video);
 void jobs_packet(struct job_stream *s, const struct packet *p);
 
+/* A segment of sound alone, for which none was opened: there is nothing to transcode, and the rungs
+ * have the same sound; those that have shown nothing yet stay away. */
+void jobs_segment_without_picture(struct job_stream *s, struct segment *source);
+
 /* The open segment is complete; source gives times, flags and sound to the rungs' segments. */
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms);
 

@@ -18,8 +18,12 @@ struct pace {
 
 void pace_init(struct pace *p, int64_t now_ms);
 
-/* Counts a segment that begins. False: the debt is too large, the publisher must be closed. */
+/* Counts a segment that begins. False: the debt is as large as it may become, and it is not
+ * counted. */
 bool pace_take(struct pace *p, int64_t now_ms);
+
+/* Whether pace_take would succeed; if not, packets are to be left out. */
+bool pace_may(const struct pace *p, int64_t now_ms);
 
 /* How long nothing should be taken from the publisher; 0: it may go on. */
 int64_t pace_wait_ms(const struct pace *p);

@@ -23,7 +23,9 @@ struct player {
     struct queued *queue; /* a ring */
     size_t first, count, cap, bytes;
     bool has_video;
-    bool needs_key; /* until then nothing can be decoded */
+    bool needs_key;      /* until then nothing can be decoded */
+    bool waits;          /* for one, and there are pictures, */
+    int64_t waits_since; /* DTS */
     bool paused;
     bool ended;
     bool behind; /* has been told in the log */
@@ -125,12 +127,24 @@ static void keep_up(struct player *p, const struct packet *next)
 
 /* --- from the tap --- */
 
+static void look_for_key(struct player *p, const struct packet *picture)
+{
+    bool key = (picture->flags & PACKET_KEY) != 0;
+    if (!p->waits) {
+        p->waits = true;
+        p->waits_since = picture->dts;
+    }
+    if (key || picture->dts - p->waits_since > PLAYER_KEY_TICKS) {
+        p->needs_key = p->waits = false;
+    }
+}
+
 static bool can_start(struct player *p, const struct packet *packet)
 {
     bool video = packet->kind == TRACK_VIDEO;
     p->has_video = p->has_video || video;
-    if (video && (packet->flags & PACKET_KEY) != 0) {
-        p->needs_key = false;
+    if (video && p->needs_key) {
+        look_for_key(p, packet);
     }
     return !p->needs_key || (!video && !p->has_video);
 }
@@ -203,6 +217,7 @@ void player_set_paused(struct player *p, bool paused)
 {
     p->paused = paused;
     p->needs_key = true;
+    p->waits = false;
     while (p->count > 0) {
         drop_first(p);
     }

@@ -16,6 +16,7 @@
 #define PLAYER_BYTES_MAX    (16 * 1024 * 1024) /* that wait for the connection */
 #define PLAYER_PACKETS_MAX  8192
 #define PLAYER_BEHIND_TICKS (10 * TICKS_PER_S) /* then a later key frame is sought */
+#define PLAYER_KEY_TICKS    (30 * TICKS_PER_S) /* without a key frame any picture must do */
 #define PLAYER_OUTPUT_BYTES (256 * 1024)       /* given to the session at once, and one packet */
 
 struct player;

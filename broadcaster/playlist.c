@@ -56,18 +56,30 @@ static enum err put_variant(struct buf *out, const char *id, const struct varian
     return e == ERR_OK ? buf_printf(out, ".m3u8\n") : e;
 }
 
+static enum err put_variants(struct buf *out, const char *id, const struct variant *list, size_t n,
+                             enum variant_ts form, bool *any)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < n && e == ERR_OK; i++) {
+        if (list[i].ts == form) {
+            e = put_variant(out, id, &list[i]);
+            *any = true;
+        }
+    }
+    return e;
+}
+
 enum err playlist_master(struct buf *out, const char *id, const struct variant *list, size_t n)
 {
     size_t before = out->len;
     bool any = false;
     enum err e = buf_printf(out, "#EXTM3U\n#EXT-X-VERSION:3\n");
     /* A player may begin with the first one: those without their picture go to the end. */
-    for (size_t i = 0; i < 2 * n && e == ERR_OK; i++) {
-        enum variant_ts form = i < n ? VARIANT_TS_WHOLE : VARIANT_TS_SOUND;
-        if (list[i % n].ts == form) {
-            e = put_variant(out, id, &list[i % n]);
-            any = true;
-        }
+    if (e == ERR_OK) {
+        e = put_variants(out, id, list, n, VARIANT_TS_WHOLE, &any);
+    }
+    if (e == ERR_OK) {
+        e = put_variants(out, id, list, n, VARIANT_TS_SOUND, &any);
     }
     if (e == ERR_OK && !any) {
         e = ERR_NOENT;

@@ -10,10 +10,8 @@
 #include "base/err.h"
 #include "base/span.h"
 
-#define PROXY_LINE_MAX 107 /* bytes of version 1, its end included (2.1) */
-#define PROXY_EXTRA_MAX                                                                            \
-    4096 /* bytes of version 2 behind the first 16: addresses and extensions                       \
-          */
+#define PROXY_LINE_MAX  107  /* bytes of version 1, its end included (2.1) */
+#define PROXY_EXTRA_MAX 4096 /* bytes of version 2 behind the first 16, extensions included */
 
 struct proxy_source {
     bool known;          /* false: the proxy speaks for itself (a health check), or does not know */

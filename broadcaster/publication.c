@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broadcaster/feed.h"
 #include "broadcaster/play_name.h"
 #include "broadcaster/stream_tap.h"
 #include "run/events.h"
@@ -15,42 +16,55 @@ struct publication {
     struct publications *owner;
     struct publisher *publisher;
     struct admission_ask *ask; /* while it is open */
-    struct stream *stream;     /* once admitted */
-    bool closing;
-    bool refused;  /* from inside of on_publish */
-    bool answered; /* on_play's question */
+    struct feed *feed;         /* once admitted */
+    bool closing;              /* what still comes is thrown away */
+    bool refused;              /* from inside of on_publish */
+    bool answered;             /* on_play's question */
     struct player *player;
     char rung[RENDITION_NAME_MAX + 1];
 };
 
 static void refuse(struct publication *pub, const char *code, const char *text)
 {
-    streams_figures(pub->owner->streams)->streams_refused++;
     publisher_refuse(pub->publisher, code, text);
     pub->refused = true;
+}
+
+static void close_publisher(void *arg, const char *code, const char *text)
+{
+    struct publication *pub = arg;
+    pub->closing = true;
+    publisher_close(pub->publisher, code, text);
+}
+
+static void begin(struct publication *pub, const struct publish_name *name)
+{
+    struct feed_claim claim = {
+        .id = name->id, .key = name->key, .on_lost = close_publisher, .arg = pub};
+    const char *why = "";
+    enum err e =
+        feed_open(pub->owner->streams, &claim, clock_mono_ms(), clock_wall_ms(), &pub->feed, &why);
+    if (e != ERR_OK) {
+        bool taken = e == ERR_STATE || e == ERR_AUTH;
+        refuse(pub, taken ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed", why);
+        return;
+    }
+    event_emit("stream_started", "stream", name->id);
+    log_info("broadcaster", "publish", "stream=%s peer=%s", name->id,
+             publisher_peer(pub->publisher));
+    publisher_admit(pub->publisher);
 }
 
 static void on_verdict(void *arg, const struct admission_verdict *v)
 {
     struct publication *pub = arg;
-    struct streams *streams = pub->owner->streams;
-    const char *why = "";
     bool later = pub->ask != NULL;
     pub->ask = NULL;
     if (v->err != ERR_OK) {
+        streams_figures(pub->owner->streams)->streams_refused++;
         refuse(pub, v->code, v->text);
     } else {
-        enum err e = streams_publish(streams, v->name.id, clock_mono_ms(), clock_wall_ms(),
-                                     &pub->stream, &why);
-        if (e != ERR_OK) {
-            refuse(pub, e == ERR_STATE ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed",
-                   why);
-        } else {
-            event_emit("stream_started", "stream", stream_id(pub->stream));
-            log_info("broadcaster", "publish", "stream=%s peer=%s", stream_id(pub->stream),
-                     publisher_peer(pub->publisher));
-            publisher_admit(pub->publisher);
-        }
+        begin(pub, &v->name);
     }
     if (pub->refused && later) {
         mem_free(pub);
@@ -89,7 +103,7 @@ static void on_cancel(void *arg, void *publication)
 static void on_track(void *arg, void *publication, struct track *track)
 {
     struct publication *pub = publication;
-    stream_track(pub->stream, track);
+    feed_track(pub->feed, track);
 }
 
 static void on_packet(void *arg, void *publication, const struct packet *packet)
@@ -101,15 +115,19 @@ static void on_packet(void *arg, void *publication, const struct packet *packet)
     }
     struct figures *f = streams_figures(owner->streams);
     uint64_t listed = f->source.appeared;
-    if (stream_packet(pub->stream, packet, clock_mono_ms()) != ERR_OK) {
-        pub->closing = true;
-        publisher_close(pub->publisher, "NetStream.Publish.Failed", stream_why(pub->stream));
+    enum err e = feed_packet(pub->feed, packet, clock_mono_ms());
+    const struct stream *st = feed_stream(pub->feed);
+    if (st == NULL) {
+        return; /* it still waits for its turn */
+    }
+    if (e != ERR_OK) {
+        close_publisher(pub, "NetStream.Publish.Failed", stream_why(st));
         return;
     }
     if (f->source.appeared != listed) {
         histogram_observe(&f->listed_delay, clock_mono_us() - loop_now_ms(owner->loop) * 1000);
     }
-    int64_t wait_ms = stream_wait_ms(pub->stream);
+    int64_t wait_ms = stream_wait_ms(st);
     if (wait_ms > 0) {
         publisher_pause(pub->publisher, wait_ms);
     }
@@ -118,10 +136,10 @@ static void on_packet(void *arg, void *publication, const struct packet *packet)
 static void on_end(void *arg, void *publication, const char *reason, int orderly)
 {
     struct publication *pub = publication;
-    event_emit_reason("publisher_gone", "stream", stream_id(pub->stream), reason);
-    log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"",
-             stream_id(pub->stream), orderly, reason);
-    stream_end(pub->stream, clock_mono_ms());
+    event_emit_reason("publisher_gone", "stream", feed_id(pub->feed), reason);
+    log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"", feed_id(pub->feed),
+             orderly, reason);
+    feed_close(pub->feed, clock_mono_ms());
     mem_free(pub);
 }
 

@@ -5,8 +5,7 @@
 
 #include "base/span.h"
 
-#define RANDOM_ID_BYTES  4
-#define RANDOM_KEY_BYTES 6
+#define RANDOM_ID_BYTES 4
 
 /* The last element loses what stands behind its last dot, the dot included. */
 static struct span without_extension(struct span path)
@@ -74,9 +73,6 @@ enum err publish_name_parse(const char *path, struct publish_name *ret_name)
     copy_text(name.key, key);
     if (id.len == 0) {
         id_random_hex(name.id, RANDOM_ID_BYTES);
-    }
-    if (key.len == 0) {
-        id_random_hex(name.key, RANDOM_KEY_BYTES);
     }
     *ret_name = name;
     return ERR_OK;

@@ -1,4 +1,4 @@
-/* From the path of a publish URL to the stream's public id and its key. Pure, but for random names.
+/* From the path of a publish URL to the stream's public id and its key. Pure, but for random ids.
  */
 #ifndef BROADCASTER_PUBLISH_NAME_H
 #define BROADCASTER_PUBLISH_NAME_H
@@ -10,11 +10,11 @@
 
 struct publish_name {
     char id[ID_MAX + 1];
-    char key[PUBLISH_KEY_MAX + 1];
+    char key[PUBLISH_KEY_MAX + 1]; /* "": none was given */
 };
 
-/* path: "hello_world", "/stream/movie", "live/movie/Secret/Key", "abc.m3u8", ... An empty id or key
- * is filled with random hex (8 and 12 digits). ERR_PROTO: the id has characters that cannot stand
+/* path: "hello_world", "/stream/movie", "live/movie/Secret/Key", "abc.m3u8", ... An empty id is
+ * filled with random hex (8 digits). ERR_PROTO: the id has characters that cannot stand
  * in an id; ERR_LIMIT: too long. */
 enum err publish_name_parse(const char *path, struct publish_name *ret_name) CHECKED;
 

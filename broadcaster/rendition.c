@@ -64,6 +64,11 @@ void rendition_set_figures(struct rendition *r, struct rung_figures *figures)
     r->figures = figures;
 }
 
+void rendition_set_first_discontinuity(struct rendition *r, uint64_t number)
+{
+    r->discontinuities_left = number;
+}
+
 const char *rendition_name(const struct rendition *r)
 {
     return r->variant.name;
@@ -72,6 +77,11 @@ const char *rendition_name(const struct rendition *r)
 uint64_t rendition_next(const struct rendition *r)
 {
     return r->n_expected > 0 ? r->expected[0].msn : 0;
+}
+
+size_t rendition_waiting(const struct rendition *r)
+{
+    return r->n_expected;
 }
 
 static size_t listed(const struct rendition *r)
@@ -251,6 +261,15 @@ size_t rendition_bytes(const struct rendition *r)
         sum += segment_bytes(r->kept[i]);
     }
     return sum;
+}
+
+int64_t rendition_listed_ms(const struct rendition *r)
+{
+    int64_t ticks = 0;
+    for (size_t i = r->n_kept - listed(r); i < r->n_kept; i++) {
+        ticks += segment_info(r->kept[i])->duration;
+    }
+    return ticks / TICKS_PER_MS;
 }
 
 uint64_t rendition_count(const struct rendition *r)

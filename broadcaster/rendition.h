@@ -27,10 +27,17 @@ void rendition_destroy(struct rendition *r); /* takes NULL; the board keeps its 
 /* Counts there what is published from now on; borrowed. NULL, as at first: nowhere. */
 void rendition_set_figures(struct rendition *r, struct rung_figures *figures);
 
+/* The discontinuity number of the first segment, 0 unless this is called before it comes. Above 0
+ * it is printed from the beginning. */
+void rendition_set_first_discontinuity(struct rendition *r, uint64_t number);
+
 const char *rendition_name(const struct rendition *r);
 
 /* The number that must be settled next; 0 before the first. Later expects may only be higher. */
 uint64_t rendition_next(const struct rendition *r);
+
+/* Announced numbers that are not published yet. */
+size_t rendition_waiting(const struct rendition *r);
 
 /* Announces that msn will be settled; numbers are announced in rising order, and those left out are
  * not part of this rendition. */
@@ -54,6 +61,9 @@ uint64_t rendition_last(const struct rendition *r);
 
 /* Sum of segment_bytes over what is kept. */
 size_t rendition_bytes(const struct rendition *r);
+
+/* How long the playlist is. */
+int64_t rendition_listed_ms(const struct rendition *r);
 
 /* Published so far. */
 uint64_t rendition_count(const struct rendition *r);

@@ -20,6 +20,7 @@
 #include "run/metrics.h"
 
 #define TICK_MS                100
+#define DRAIN_WAIT_MS          5000 /* for publishers that were asked to connect anew */
 #define STOP_WAIT_MS           3000 /* for rungs that are under way at the end */
 #define RTMP_PORT              1935
 #define RTMPS_PORT             1936
@@ -30,6 +31,7 @@
 #define VIEWER_THREADS         2
 #define VIEWER_IDLE_S          30
 #define NUMBERS_FILE           "segment-numbers"
+#define LIVES_FILE             "streams-seen"
 
 struct config {
     struct daemon_config common;
@@ -68,10 +70,11 @@ static const struct option options[] = {
      "Serves the newest stream as /stream/current.m3u8 too."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
-    {"reconnectGraceMs", OPTION_INT, "30000", 0, 3600000, false, FIELD(grace_ms), "MS",
-     "How long a publisher may be away before its stream ends."},
-    {"lingerMs", OPTION_INT, "12000", 0, 3600000, false, FIELD(linger_ms), "MS",
-     "How long an ended stream can still be fetched."},
+    {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
+     "How long a publisher may be away before its stream ends; until then its key is the only one "
+     "that may go on."},
+    {"lingerMs", OPTION_INT, "-1", -1, 3600000, false, FIELD(linger_ms), "MS",
+     "How long an ended stream can still be fetched; -1: as long as its playlist is."},
     {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
      "How long after its end a segment's rungs may come, before they are given up as gaps."},
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
@@ -92,6 +95,7 @@ struct broadcaster {
     struct daemon *daemon;
     struct board *board;
     struct numbers *numbers;
+    struct lives *lives;
     struct uplink *uplink; /* NULL: source only */
     struct jobs *jobs;
     struct streams *streams;
@@ -102,10 +106,24 @@ struct broadcaster {
     struct loop_timer *tick;
     struct capacity capacity;
     struct cidr_list trusted_proxies;
-    int64_t stop_by_ms; /* 0 until the ingest has closed at the end */
+    int64_t drain_by_ms; /* 0 unless publishers were asked to leave */
+    int64_t stop_by_ms;  /* 0 until the ingest has closed at the end */
 };
 
 /* --- life --- */
+
+static void ingest_closed(void *arg)
+{
+    struct broadcaster *b = arg;
+    b->ingest = NULL;
+    b->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
+}
+
+static void close_ingest(struct broadcaster *b)
+{
+    b->drain_by_ms = 0;
+    ingest_close(b->ingest, ingest_closed, b);
+}
 
 static void on_tick(void *arg)
 {
@@ -113,6 +131,9 @@ static void on_tick(void *arg)
     int64_t now = clock_mono_ms();
     jobs_tick(b->jobs, now);
     streams_tick(b->streams, now);
+    if (b->drain_by_ms != 0 && (now >= b->drain_by_ms || ingest_leaving(b->ingest) == 0)) {
+        close_ingest(b);
+    }
     if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || b->uplink == NULL || jobs_idle(b->jobs))) {
         b->stop_by_ms = 0;
         daemon_stopped(b->daemon);
@@ -193,6 +214,8 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     char path[sizeof b->daemon->data_dir + sizeof NUMBERS_FILE + 1];
     snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, NUMBERS_FILE);
     b->numbers = numbers_open(path);
+    snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, LIVES_FILE);
+    b->lives = lives_open(path);
     b->jobs =
         jobs_create(b->uplink != NULL ? uplink_send : no_uplink, b->uplink, c->rung_deadline_ms);
     if (b->uplink != NULL) {
@@ -201,6 +224,7 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     s.board = b->board;
     s.jobs = b->jobs;
     s.numbers = b->numbers;
+    s.lives = b->lives;
     b->streams = streams_create(&s);
     b->api = (struct api){b->streams, b->board, b->uplink};
     return ERR_OK;
@@ -326,6 +350,7 @@ static void destroy(void *role)
     uplink_destroy(b->uplink);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
+    lives_close(b->lives);
     board_destroy(b->board);
     cidr_list_fini(&b->trusted_proxies);
     mem_free(b);
@@ -356,17 +381,18 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     return ERR_OK;
 }
 
-static void ingest_closed(void *arg)
-{
-    struct broadcaster *b = arg;
-    b->ingest = NULL;
-    b->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
-}
-
+/* Publishers that know how are asked to go elsewhere, or to come again, and get time to do so at
+ * their next key frame. */
 static void stop(void *role)
 {
     struct broadcaster *b = role;
-    ingest_close(b->ingest, ingest_closed, b);
+    size_t asked = ingest_drain(b->ingest, "The server is going down: please connect again.");
+    if (asked == 0) {
+        close_ingest(b);
+        return;
+    }
+    log_info("broadcaster", "draining", "publishers=%zu wait_ms=%d", asked, DRAIN_WAIT_MS);
+    b->drain_by_ms = clock_mono_ms() + DRAIN_WAIT_MS;
 }
 
 static void reload(void *role)
@@ -407,6 +433,11 @@ static void status(void *role, struct json *object)
         json_set_int(ingest, "protocol_errors", (int64_t)i.protocol_errors);
         json_set_int(ingest, "timeouts", (int64_t)i.timeouts);
         json_set_int(ingest, "over_limit", (int64_t)i.over_limit);
+        struct json *skipped = json_new_object();
+        for (int k = 0; k < RTMP_SKIPS_; k++) {
+            json_set_int(skipped, ingest_skip_name((enum rtmp_skip)k), (int64_t)i.skipped[k]);
+        }
+        json_set(ingest, "skipped", skipped);
         json_set_int(ingest, "tls_failures", (int64_t)i.tls_failures);
         json_set_int(ingest, "players", (int64_t)i.players);
         json_set_int(ingest, "plays", (int64_t)i.plays);
@@ -494,6 +525,14 @@ static void metrics(void *role, struct metrics *m)
                     "Connections that broke the protocol.", (double)i.protocol_errors);
         metrics_one(m, METRIC_COUNTER, "sbe_ingest_timeouts_total",
                     "Connections that took too long.", (double)i.timeouts);
+        const char *name = "sbe_ingest_skipped_total";
+        metrics_family(m, name, METRIC_COUNTER,
+                       "Messages and frames of publishers that were left out.");
+        for (int k = 0; k < RTMP_SKIPS_; k++) {
+            const char *reason = ingest_skip_name((enum rtmp_skip)k);
+            metrics_sample(m, name, (const char *const[]){"reason", reason, NULL},
+                           (double)i.skipped[k]);
+        }
         play_metrics(&i, m);
     }
 }

@@ -1,218 +1,219 @@
 #include "broadcaster/stream.h"
 
-#include <inttypes.h>
-
 #include "base/clock.h"
+#include "broadcaster/hold.h"
 #include "broadcaster/stream_internal.h"
 #include "run/log.h"
 
-#define AAC_FRAME_SAMPLES 1024
+/* A first picture joins a segment of sound that is no older; another one would be too short. */
+#define ADOPT_TICKS (TICKS_PER_S / 5)
+
+/* From here on a GOP is searched for recovery points, which would make its preroll shorter. */
+#define RECOVERY_TICKS (2 * TICKS_PER_S)
+
+#define LEAD_TICKS_MAX (8 * TICKS_PER_S)
+
+/* Pictures so far apart are shown still between them; fewer at a time leave a hole. */
+#define SLOW_STEP_TICKS TICKS_PER_S
+#define SLOW_FILL_MAX   16
 
 const char *stream_id(const struct stream *st)
 {
     return st->id;
 }
 
-static void close_segment(struct stream *st, int64_t duration, int64_t now_ms)
+static void leave_out(struct stream *st, enum repair_kind why)
 {
-    struct packets *video = &st->video_packets;
+    st->undecodable_dropped++;
+    st->repair.counters.n[why]++;
+}
+
+/* --- where a picture goes --- */
+
+static struct track *coming_video(const struct stream *st)
+{
+    return st->next_video != NULL ? st->next_video : st->video;
+}
+
+/* False: nothing can be decoded from here on. */
+static bool may_begin(struct stream *st, const struct packet *p)
+{
+    bool key = (p->flags & PACKET_KEY) != 0;
+    if (!join_here(&st->join, coming_video(st), p)) {
+        return false;
+    }
+    st->repair.counters.n[REPAIR_BEGUN_NO_KEY] += !key;
+    return true;
+}
+
+/* Sound may have begun segments where this picture would have been: it is shown as soon as it can.
+ */
+static void push_behind(const struct stream *st, struct packet *p)
+{
+    const struct packets *video = &st->video_packets;
+    int64_t floor = st->open ? st->info.start : p->dts;
     if (video->count > 0) {
-        struct packet *last = &video->items[video->count - 1];
-        last->duration = st->info.start + duration - last->dts;
+        int64_t next = video->items[video->count - 1].dts + 1;
+        floor = next > floor ? next : floor;
     }
-    /* Also without a packet: a pause must not change which tracks a segment has. */
-    struct sound *sound = st->audio != NULL ? sound_create(st->audio, &st->audio_packets) : NULL;
-    st->info.duration = duration;
-    st->info.made_at_ms = clock_wall_ms();
-    st->info.closed_ms = now_ms;
-    struct segment *seg = segment_create(&st->info, st->video, video, sound);
-    sound_unref(sound);
-    st->open = false;
-    st->begun = true;
-    rendition_expect(st->source, st->info.msn);
-    rendition_settle(st->source, seg);
-    jobs_segment_close(st->jobs, seg, now_ms);
-    log_debug("stream", "segment", "stream=%s msn=%" PRIu64 " ticks=%" PRId64 " bytes=%zu", st->id,
-              st->info.msn, duration, segment_bytes(seg));
-    segment_unref(seg);
-    if (rendition_count(st->source) == 1) {
-        streams_update_current(st->owner);
-    }
+    p->dts = p->dts > floor ? p->dts : floor;
+    p->pts = p->pts > p->dts ? p->pts : p->dts;
 }
 
-/* Nothing was seen for so long that the segment does not reach to here: what was heard meanwhile
- * has no place in it. */
-static void cut_off_sound(struct stream *st, int64_t duration)
+/* Pictures that come further apart than a segment may last: each is shown until the next. */
+static enum err fill_slow(struct stream *st, const struct packet *p, int64_t now_ms)
 {
-    struct packets *audio = &st->audio_packets;
-    while (audio->count > 0 && audio->items[audio->count - 1].dts >= st->info.start + duration) {
-        struct packet *last = &audio->items[--audio->count];
-        audio->bytes -= last->data.len;
-        packet_unref(last);
-        st->sound_dropped++;
+    int64_t step = p->dts - st->cutter.last_dts;
+    bool slow = st->cutter.last_step >= SLOW_STEP_TICKS && st->cutter.last_step >= step / 4;
+    enum err e = ERR_OK;
+    int n = 0;
+    size_t shown = st->preroll.packets.count;
+    while (e == ERR_OK && slow && st->open && shown > 0 && shown <= HOLD_PACKETS_MAX &&
+           n++ < SLOW_FILL_MAX && p->dts - st->info.start > CUTTER_LIMIT_TICKS) {
+        int64_t last = st->cutter.last_dts, last_step = st->cutter.last_step;
+        struct begin b = {
+            .at = st->info.start + CUTTER_TARGET_TICKS,
+            .independent = (st->preroll.packets.items[0].flags & PACKET_KEY) != 0,
+        };
+        if (last >= b.at) {
+            break;
+        }
+        b.closed = cutter_begin(&st->cutter, b.at, b.independent);
+        st->cutter.last_dts = last;
+        st->cutter.last_step = last_step;
+        e = segment_begin(st, &b, now_ms);
     }
-}
-
-static void send_preroll(struct stream *st)
-{
-    for (size_t i = 0; i < st->preroll.count; i++) {
-        struct packet p = st->preroll.items[i];
-        p.flags |= PACKET_PREROLL;
-        jobs_packet(st->jobs, &p);
-    }
-}
-
-static void take_over(struct stream *st, struct track **slot, struct track **next)
-{
-    if (*slot != NULL) {
-        log_info("stream", "track_changed", "stream=%s kind=%s", st->id,
-                 track_params(*next)->kind == TRACK_AUDIO ? "audio" : "video");
-    }
-    track_unref(*slot);
-    *slot = *next;
-    *next = NULL;
-}
-
-/* True when other tracks than before are in the next segment. */
-static bool take_next_tracks(struct stream *st)
-{
-    bool changed = st->begun && (st->next_video != NULL || st->sound_waits);
-    if (st->next_video != NULL) {
-        take_over(st, &st->video, &st->next_video);
-    }
-    if (st->sound_waits) {
-        take_over(st, &st->audio, &st->next_audio);
-        st->sound_waits = false;
-    }
-    return changed;
-}
-
-static void open_segment(struct stream *st, const struct packet *p, bool independent)
-{
-    bool changed = take_next_tracks(st);
-    st->info = (struct segment_info){
-        .msn = st->next_msn++,
-        .start = p->dts,
-        .independent = independent,
-        .discontinuity = st->discontinuity || changed,
-    };
-    st->discontinuity = false;
-    st->open = true;
-    numbers_used(st->owner->config.numbers, st->info.msn);
-    jobs_segment_open(st->jobs, st->info.msn, st->video);
-    if (!independent) {
-        send_preroll(st);
-    }
-}
-
-static enum err refuse(struct stream *st, enum err e, const char *why)
-{
-    st->why = why;
     return e;
 }
 
-static enum err no_memory(struct stream *st)
+static enum preroll_start start_of(const struct stream *st, const struct packet *p, bool joined)
 {
-    return refuse(st, ERR_NOMEM, "the server is short of memory: try again later");
+    const struct packets *ps = &st->preroll.packets;
+    if (joined || (p->flags & PACKET_KEY) != 0) {
+        return PREROLL_ANEW;
+    }
+    bool far = ps->count > 0 && p->dts - ps->items[0].dts > RECOVERY_TICKS;
+    return far && join_is_recovery_point(track_params(st->video), p->data) ? PREROLL_RECOVERY
+                                                                           : PREROLL_NOT_HERE;
 }
 
-static enum err add_packet(struct stream *st, struct packets *to, const struct packet *p)
+static enum err place(struct stream *st, struct packet *p, bool joined, int64_t now_ms)
 {
-    const struct packets *video = &st->video_packets, *audio = &st->audio_packets;
-    if (video->bytes + audio->bytes + p->data.len > STREAM_SEGMENT_MAX) {
-        return refuse(st, ERR_LIMIT,
-                      "a segment of this stream is larger than the server can hold: lower the "
-                      "bitrate, and see that the timestamps rise");
-    }
-    if (video->count + audio->count >= STREAM_SEGMENT_PACKETS_MAX) {
-        return refuse(st, ERR_LIMIT,
-                      "a segment of this stream has more packets than the server can hold: see "
-                      "that the timestamps rise");
-    }
-    if (to->count > 0 && p->kind == TRACK_VIDEO) {
-        struct packet *before = &to->items[to->count - 1];
-        before->duration = p->dts - before->dts;
-    }
-    struct packet copy = packet_ref(p);
-    if (packets_push(to, copy) != ERR_OK) {
-        packet_unref(&copy);
-        return no_memory(st);
-    }
-    return ERR_OK;
-}
-
-static enum err begin_segment(struct stream *st, const struct packet *p, const struct cut *cut,
-                              int64_t now_ms)
-{
-    if (st->open) {
-        if (cut->hole) {
-            cut_off_sound(st, cut->closed_duration);
-        }
-        close_segment(st, cut->closed_duration, now_ms);
-    }
-    if (!pace_take(&st->pace, now_ms)) {
-        return refuse(st, ERR_LIMIT,
-                      "segments are begun faster than the server can take them: publish in real "
-                      "time, and with one codec header");
-    }
-    st->discontinuity = st->discontinuity || cut->hole;
-    open_segment(st, p, cut->independent);
-    return ERR_OK;
-}
-
-static enum err on_video(struct stream *st, const struct packet *p, int64_t now_ms)
-{
+    bool changes = st->next_video != NULL || st->discontinuity || st->video == NULL;
+    bool adopts = joined && st->open && st->video == NULL && p->dts - st->info.start < ADOPT_TICKS;
+    bool full = st->open && segment_is_full(st, p->data.len);
     bool key = (p->flags & PACKET_KEY) != 0;
+    push_behind(st, p);
+    enum err e = fill_slow(st, p, now_ms);
+    if (e != ERR_OK) {
+        return e;
+    }
+    st->repair.counters.n[REPAIR_CUT_EARLY] += full;
+    bool force = (joined && (changes || !st->open)) || (key && st->sound_waits) || full;
+    if (adopts) {
+        segment_adopt_picture(st, key);
+        force = false;
+    }
+    struct cut cut = cutter_push(&st->cutter, p, force);
+    if (!cut.begins) {
+        return ERR_OK;
+    }
+    struct begin b = {.at = p->dts,
+                      .closed = cut.closed_duration,
+                      .independent = cut.independent,
+                      .hole = cut.hole,
+                      .picture = true};
+    return segment_begin(st, &b, now_ms);
+}
+
+static void note_lead(struct stream *st, const struct packet *p)
+{
+    int64_t lead = st->newest_sound - p->dts;
+    lead = lead < LEAD_TICKS_MAX ? lead : LEAD_TICKS_MAX;
+    st->sound_lead = lead > st->sound_lead ? lead : st->sound_lead - st->sound_lead / 64;
+}
+
+static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
+{
     bool changes = st->next_video != NULL || st->discontinuity;
-    if ((st->video == NULL && st->next_video == NULL) || (changes && !key)) {
-        st->undecodable_dropped++;
+    bool begins = changes || st->join.waiting || st->starved || !st->open || st->video == NULL;
+    if (coming_video(st) == NULL) {
+        leave_out(st, REPAIR_NO_KEY);
         return ERR_OK;
     }
-    struct cut cut = cutter_push(&st->cutter, p, key && (changes || st->sound_waits));
-    if (cut.drop) {
-        st->undecodable_dropped++;
+    if (!pace_may(&st->pace, now_ms)) {
+        st->starved = true;
+        leave_out(st, REPAIR_TOO_FAST);
         return ERR_OK;
     }
-    enum err e = cut.begins ? begin_segment(st, p, &cut, now_ms) : ERR_OK;
+    if (begins && !may_begin(st, p)) {
+        leave_out(st, REPAIR_NO_KEY);
+        bool goes_on = st->next_video == NULL && !st->starved && st->video != NULL;
+        return !goes_on || preroll_push(&st->preroll, p, PREROLL_NOT_HERE) == ERR_OK
+                   ? ERR_OK
+                   : stream_no_memory(st);
+    }
+    if (st->starved || st->next_video != NULL) {
+        preroll_fini(&st->preroll); /* what was before is of no use to what follows */
+    }
+    st->discontinuity = st->discontinuity || st->starved;
+    st->starved = false;
+    note_lead(st, p);
+    st->picture_ms = now_ms;
+    enum err e = place(st, p, begins, now_ms);
     if (e == ERR_OK) {
-        e = add_packet(st, &st->video_packets, p);
+        e = segment_add(st, &st->video_packets, p);
     }
     if (e == ERR_OK) {
         jobs_packet(st->jobs, p);
-        e = preroll_push(&st->preroll, p) == ERR_OK ? ERR_OK : no_memory(st);
+        bool anew = begins && st->preroll.packets.count == 0;
+        e = preroll_push(&st->preroll, p, start_of(st, p, anew));
     }
     if (e == ERR_OK) {
         stream_taps_packet(st, p);
     }
-    return e;
+    return e == ERR_OK ? ERR_OK : stream_no_memory(st);
 }
 
-/* Sound starts with the first picture. What a segment has was settled when it began, but for a
- * publisher's first one, which nobody has seen yet. */
-static enum err on_audio(struct stream *st, struct packet *p)
+/* Beside the first one of its kind. */
+static void add_other_track(struct stream *st, struct track *track)
 {
-    if (!st->open) {
-        return ERR_OK;
+    if (track_params(track)->kind == TRACK_VIDEO) {
+        sides_track(st->sides, track);
+    } else {
+        log_warn("stream", "sound_left_out",
+                 "stream=%s track=%u: one sound track is served; send what is to be heard as the "
+                 "first",
+                 st->id, track_params(track)->index);
     }
-    if (st->next_audio != NULL && st->audio == NULL && !st->begun) {
-        take_over(st, &st->audio, &st->next_audio);
+}
+
+static void add_other_packet(struct stream *st, const struct packet *p)
+{
+    size_t held = st->video_packets.bytes + st->audio_packets.bytes + sides_bytes(st->sides);
+    st->received_bytes += p->data.len;
+    if (p->kind == TRACK_VIDEO) {
+        sides_packet(st->sides, p, held < STREAM_SEGMENT_MAX ? STREAM_SEGMENT_MAX - held : 0);
+    } else {
+        st->further_dropped++;
     }
-    st->sound_waits = st->next_audio != NULL;
-    if (st->audio == NULL || st->sound_waits) {
-        st->sound_dropped++;
-        return ERR_OK;
-    }
-    int rate = track_params(st->audio)->sample_rate;
-    p->duration = rate > 0 ? (int64_t)AAC_FRAME_SAMPLES * TICKS_PER_S / rate : 0;
-    enum err e = add_packet(st, &st->audio_packets, p);
-    if (e == ERR_OK) {
-        stream_taps_packet(st, p);
-    }
-    return e;
+}
+
+/* What the publisher announces is shown in the status. */
+static void note_track(struct stream *st, struct track *track)
+{
+    const struct track_params *t = track_params(track);
+    track_unref(st->tracks[t->kind][t->index]);
+    st->tracks[t->kind][t->index] = track_ref(track);
 }
 
 void stream_track(struct stream *st, struct track *track)
 {
+    note_track(st, track);
+    if (track_params(track)->index > 0) {
+        add_other_track(st, track);
+        return;
+    }
     bool audio = track_params(track)->kind == TRACK_AUDIO;
     const struct track *now = audio ? st->audio : st->video;
     struct track **next = audio ? &st->next_audio : &st->next_video;
@@ -221,16 +222,50 @@ void stream_track(struct stream *st, struct track *track)
     st->sound_waits = st->sound_waits && st->next_audio != NULL;
 }
 
+/* --- packets --- */
+
+static struct sound_frame frame_of(const struct stream *st, const struct packet *p)
+{
+    const struct track *t = st->next_audio != NULL ? st->next_audio : st->audio;
+    return p->kind == TRACK_AUDIO && t != NULL ? sound_frame_of(track_params(t), p->data)
+                                               : (struct sound_frame){0};
+}
+
+static void look(struct stream *st, int64_t now_ms)
+{
+    unsigned tell =
+        advice_look(&st->advice, &st->repair.counters, st->repair.newest, now_ms, clock_wall_ms());
+    for (int i = 0; tell != 0 && i < ADVICES_; i++) {
+        if ((tell >> i & 1) != 0) {
+            log_warn("stream", "advice", "stream=%s kind=%s text=\"%s\"", st->id, advice_name(i),
+                     st->advice.warnings[i].text);
+        }
+    }
+}
+
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms)
 {
+    if (p->index != 0) {
+        add_other_packet(st, p);
+        return ERR_OK;
+    }
     struct packet mended = *p;
-    repair_packet(&st->repair, &mended);
+    struct sound_frame frame = frame_of(st, p);
+    struct repair_verdict v = repair_packet(&st->repair, &mended, frame, now_ms);
     st->received_bytes += p->data.len;
+    advice_packet(&st->advice, &mended, now_ms);
+    look(st, now_ms);
     if (p->kind == TRACK_AUDIO) {
         st->audio_count++;
-        return on_audio(st, &mended);
+        st->sound_dropped += v.drop;
+        mended.duration = sound_frame_ticks(frame);
+        return v.drop ? ERR_OK : stream_on_sound(st, &mended, now_ms);
     }
     st->video_count++;
+    sides_follow(st->sides, p, &mended);
+    if (v.jumped && st->begun && (p->flags & PACKET_KEY) != 0) {
+        st->discontinuity = true; /* another encoder, or this one anew */
+    }
     return on_video(st, &mended, now_ms);
 }
 
@@ -244,14 +279,32 @@ int64_t stream_wait_ms(const struct stream *st)
     return pace_wait_ms(&st->pace);
 }
 
+/* How long the open segment has become: by its pictures, or where they stand still by its sound. */
+static int64_t final_duration(struct stream *st)
+{
+    const struct packets *audio = &st->audio_packets;
+    bool still = st->video == NULL || st->cutter.last_dts <= st->info.start;
+    int64_t duration = cutter_close(&st->cutter);
+    if (still && audio->count > 0) {
+        const struct packet *last = &audio->items[audio->count - 1];
+        duration = last->dts + last->duration - st->info.start;
+        duration = duration < CUTTER_LONGEST_TICKS ? duration : CUTTER_LONGEST_TICKS;
+    }
+    return duration > 0 ? duration : 1;
+}
+
 void stream_end(struct stream *st, int64_t now_ms)
 {
     struct streams *s = st->owner;
-    int64_t duration = cutter_close(&st->cutter);
     if (st->open) {
-        close_segment(st, duration, now_ms);
+        segment_end(st, final_duration(st), now_ms);
     }
-    packets_fini(&st->preroll);
+    sides_end(st->sides);
+    cutter_init(&st->cutter);
+    preroll_fini(&st->preroll);
+    packets_fini(&st->pending);
+    st->join = (struct join){0};
+    st->starved = false;
     st->state = STREAM_WAITING;
     st->ended_ms = now_ms;
     if (rendition_count(st->source) == 0) {

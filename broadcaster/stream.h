@@ -13,12 +13,14 @@
 #include "broadcaster/figures.h"
 #include "broadcaster/jobs.h"
 #include "broadcaster/ladder.h"
+#include "broadcaster/lives.h"
 #include "broadcaster/numbers.h"
 #include "media/packet.h"
 #include "media/profile.h"
 #include "run/json.h"
 
-#define STREAM_SEGMENT_MAX         (32 * 1024 * 1024) /* bytes of one segment being received */
+/* Of one segment being received; what would become larger is ended early. */
+#define STREAM_SEGMENT_MAX         (32 * 1024 * 1024) /* bytes */
 #define STREAM_SEGMENT_PACKETS_MAX 8192 /* its packets: each costs more than its bytes */
 #define STREAM_NAMES_MAX           1024 /* streams, those in their grace included */
 
@@ -29,11 +31,12 @@ struct streams_config {
     struct board *board; /* borrowed, all four */
     struct jobs *jobs;
     struct numbers *numbers;
+    struct lives *lives;                              /* NULL: no stream has been here before */
     const struct profile *ladder[PROFILE_LADDER_MAX]; /* until streams_set_ladder */
     size_t n_ladder;
     size_t max_live;
     int64_t grace_ms;  /* between the publisher's end and EXT-X-ENDLIST */
-    int64_t linger_ms; /* between EXT-X-ENDLIST and 404 */
+    int64_t linger_ms; /* between EXT-X-ENDLIST and 404; -1: the length of the playlist */
     bool show_current; /* -currentManifest */
 };
 
@@ -49,11 +52,13 @@ const char *stream_id(const struct stream *st);
 
 void stream_track(struct stream *st, struct track *track);
 
-/* Borrows p. ERR_LIMIT, ERR_NOMEM: the publisher must be closed; stream_why says to people why. */
+/* Borrows p. ERR_NOMEM: the publisher must be closed; stream_why says to people why. Whatever else
+ * is wrong with a packet is mended and counted, or the packet left out and counted. */
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms) CHECKED;
 const char *stream_why(const struct stream *st);
 
-/* How long nothing should be read from the publisher, which begins segments too fast; 0: go on. */
+/* How long nothing should be read from the publisher, which begins segments too fast; 0: go on. Who
+ * is read from all the same loses packets. */
 int64_t stream_wait_ms(const struct stream *st);
 
 /* The publisher has gone: its last segment is closed. st may still be there, but not for the

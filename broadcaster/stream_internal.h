@@ -1,14 +1,19 @@
-/* What streams.c (the registry and the lives in it), stream.c (from packets to segments) and
- * stream_report.c share; nobody else includes it. */
+/* What streams.c (the registry and the lives in it), feed.c (who publishes), stream.c (pictures),
+ * stream_sound.c (sound), stream_segment.c (the open segment) and stream_report.c share; nobody
+ * else includes it. */
 #ifndef BROADCASTER_STREAM_INTERNAL_H
 #define BROADCASTER_STREAM_INTERNAL_H
 
 #include "base/id.h"
 #include "base/list.h"
+#include "broadcaster/advice.h"
 #include "broadcaster/cutter.h"
+#include "broadcaster/join.h"
 #include "broadcaster/pace.h"
 #include "broadcaster/preroll.h"
+#include "broadcaster/publish_key.h"
 #include "broadcaster/repair.h"
+#include "broadcaster/sides.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/stream_tap.h"
 
@@ -34,36 +39,108 @@ struct stream {
     int64_t since_ms; /* of this publisher */
     int64_t ended_ms; /* of the state STREAM_WAITING or STREAM_ENDED */
 
+    struct feed *feed;     /* in force; NULL while nobody publishes through one */
+    struct feed *claimant; /* waits to take over */
+    struct publish_key key;
+    int64_t heard_ms; /* the last packet of the feed in force */
+    bool was_taken;
+    int64_t taken_ms; /* the last take-over, when was_taken */
+
     struct repair repair;
+    struct advice advice;
     struct cutter cutter;
-    struct track *video;      /* of the open segment, or the newest */
-    struct track *next_video; /* takes over at its first IDR */
-    struct track *audio;      /* of the open segment; NULL until sound is heard */
-    struct track *next_audio; /* takes over with the next segment, once it is heard */
-    bool sound_waits;         /* next_audio has been heard */
-    bool begun;               /* this publisher has completed a segment */
-    bool discontinuity;       /* before the next segment, which must start with an IDR */
+    struct join join;             /* the picture waits for a place to begin at */
+    struct track *video;          /* of the open segment, or the newest */
+    struct track *next_video;     /* takes over at its first IDR */
+    struct track *audio;          /* of the open segment; NULL until sound is heard */
+    struct track *next_audio;     /* takes over with the next segment, once it is heard */
+    bool sound_waits;             /* next_audio has been heard */
+    int64_t sound_waits_since;    /* DTS */
+    uint64_t first_discontinuity; /* of each of its renditions */
+    bool begun;                   /* this publisher has completed a segment */
+    bool discontinuity;           /* before the next segment, which must start with an IDR */
 
     uint64_t next_msn;
     bool open; /* a segment is being received */
     struct segment_info info;
     struct packets video_packets;
     struct packets audio_packets;
-    struct packets preroll;
+    struct packets pending; /* sound before anything is open */
+    struct preroll preroll;
     struct pace pace;
     const char *why; /* the last packet was refused */
 
+    bool starved;         /* packets were left out: the picture must begin anew */
+    int64_t picture_ms;   /* when the last one came; monotonic */
+    int64_t sound_lead;   /* how far the sound usually is ahead of the picture, ticks */
+    int64_t newest_sound; /* DTS */
+
     struct rendition *source;
+    struct sides *sides;  /* the publisher's further picture tracks */
+    struct ladder wanted; /* until the first segment begins: */
     struct ladder ladder; /* this stream's, as long as it lives */
     struct rendition *rungs[PROFILE_LADDER_MAX];
     struct job_stream *jobs;
     struct tap_point taps[1 + PROFILE_LADDER_MAX]; /* the source's, then the rungs' */
 
+    struct track *tracks[2][TRACKS_PER_KIND_MAX]; /* all that this publisher announced */
+    uint64_t further_dropped;                     /* packets of sound tracks beside the first */
+
     uint64_t received_bytes, video_count, audio_count, undecodable_dropped, sound_dropped;
 };
 
+/* --- stream_segment.c --- */
+
+/* Where and how a segment begins. */
+struct begin {
+    int64_t at;     /* ticks */
+    int64_t closed; /* duration of the open segment, which this one ends */
+    bool independent;
+    bool hole;    /* between both */
+    bool picture; /* it begins with one of the publisher's */
+};
+
+/* Ends the open segment, if there is one, and begins another. ERR_NOMEM. */
+enum err segment_begin(struct stream *st, const struct begin *b, int64_t now_ms) CHECKED;
+void segment_end(struct stream *st, int64_t duration, int64_t now_ms);
+
+/* Whether so many bytes more are too many for one segment. */
+bool segment_is_full(const struct stream *st, size_t bytes);
+
+/* To the open segment's pictures or sound. ERR_NOMEM. */
+enum err segment_add(struct stream *st, struct packets *to, const struct packet *p) CHECKED;
+
+/* The first picture comes to a segment that began with sound alone a moment ago. */
+void segment_adopt_picture(struct stream *st, bool independent);
+
+enum err stream_no_memory(struct stream *st);
+
+/* --- stream_sound.c --- */
+
+/* A sound packet on the mended timeline. ERR_NOMEM. */
+enum err stream_on_sound(struct stream *st, struct packet *p, int64_t now_ms) CHECKED;
+
+/* What waited for the first segment goes there, as far as it is not older. */
+enum err stream_take_pending(struct stream *st, int64_t from) CHECKED;
+
+/* --- streams.c --- */
+/* NULL: there is none. */
+struct stream *streams_find(struct streams *s, const char *id);
+
+/* The two halves of streams_publish. The second one begins the stream, or goes on with it, whatever
+ * the limits say; it must not be live. */
+enum err streams_admit(struct streams *s, const char *id, const char **ret_why) CHECKED;
+struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms);
+
 /* Takes the stream out of the registry and off the board. */
 void stream_destroy(struct stream *st);
+
+/* The first segment begins, and the publisher's tracks are known: makes the rungs, but those of
+ * which the publisher brings one of about the same height. Later calls do nothing. */
+void streams_start_ladder(struct stream *st);
+
+/* The stream can be watched from now on. */
+void streams_first_segment(struct stream *st);
 
 /* The newest stream may be another one now. */
 void streams_update_current(struct streams *s);

@@ -32,10 +32,27 @@ static struct json *describe_rendition(const struct stream *st, const struct ren
 static struct json *describe_repairs(const struct repair *r)
 {
     struct json *j = json_new_object();
-    json_set_int(j, "dts_not_rising", (int64_t)r->counters.dts_not_rising);
-    json_set_int(j, "pts_below_dts", (int64_t)r->counters.pts_below_dts);
-    json_set_int(j, "jumps", (int64_t)r->counters.jumps);
+    for (int i = 0; i < REPAIRS_; i++) {
+        json_set_int(j, repair_name(i), (int64_t)r->counters.n[i]);
+    }
     return j;
+}
+
+static struct json *describe_warnings(const struct advice *a)
+{
+    struct json *list = json_new_array();
+    for (int i = 0; i < ADVICES_; i++) {
+        const struct advice_warning *w = &a->warnings[i];
+        if (w->active) {
+            struct json *j = json_new_object();
+            json_set_str(j, "kind", advice_name(i));
+            json_set_str(j, "text", w->text);
+            json_set_int(j, "since", w->since_ms / 1000);
+            json_set_int(j, "count", (int64_t)w->count);
+            json_append(list, j);
+        }
+    }
+    return list;
 }
 
 static void describe_tracks(const struct stream *st, struct json *j)
@@ -50,6 +67,36 @@ static void describe_tracks(const struct stream *st, struct json *j)
     }
 }
 
+static struct json *describe_track(const struct track_params *t)
+{
+    struct json *j = json_new_object();
+    json_set_str(j, "kind", t->kind == TRACK_VIDEO ? "video" : "audio");
+    json_set_int(j, "index", t->index);
+    json_set_str(j, "codec", track_codec_name(t->codec));
+    if (t->kind == TRACK_VIDEO) {
+        json_set_int(j, "width", t->width);
+        json_set_int(j, "height", t->height);
+    } else {
+        json_set_int(j, "sample_rate", t->sample_rate);
+        json_set_int(j, "channels", t->channels);
+    }
+    return j;
+}
+
+/* All that the publisher sends, also what is not played. */
+static struct json *describe_all_tracks(const struct stream *st)
+{
+    struct json *list = json_new_array();
+    for (int kind = 0; kind < 2; kind++) {
+        for (int i = 0; i < TRACKS_PER_KIND_MAX; i++) {
+            if (st->tracks[kind][i] != NULL) {
+                json_append(list, describe_track(track_params(st->tracks[kind][i])));
+            }
+        }
+    }
+    return list;
+}
+
 static struct json *describe(const struct stream *st, int64_t now_ms)
 {
     struct json *j = json_new_object();
@@ -62,9 +109,16 @@ static struct json *describe(const struct stream *st, int64_t now_ms)
     json_set_int(j, "received_bytes", (int64_t)st->received_bytes);
     json_set_int(j, "undecodable_dropped", (int64_t)st->undecodable_dropped);
     json_set_int(j, "sound_dropped", (int64_t)st->sound_dropped);
+    json_set_int(j, "further_tracks_dropped",
+                 (int64_t)(st->further_dropped + sides_dropped(st->sides)));
+    json_set(j, "tracks", describe_all_tracks(st));
     json_set(j, "repairs", describe_repairs(&st->repair));
+    json_set(j, "warnings", describe_warnings(&st->advice));
     struct json *rungs = json_new_array();
     json_append(rungs, describe_rendition(st, st->source));
+    for (size_t i = 0; sides_rendition(st->sides, i) != NULL; i++) {
+        json_append(rungs, describe_rendition(st, sides_rendition(st->sides, i)));
+    }
     for (size_t i = 0; i < st->ladder.n; i++) {
         json_append(rungs, describe_rendition(st, st->rungs[i]));
     }
@@ -177,16 +231,28 @@ static void per_stream_metrics(const struct streams *s, struct metrics *m)
 
 static void write_repairs(const struct repair_counters *c, struct metrics *m)
 {
-    const struct {
-        const char *kind;
-        uint64_t value;
-    } rows[] = {{"dts_not_rising", c->dts_not_rising},
-                {"pts_below_dts", c->pts_below_dts},
-                {"jump", c->jumps}};
-    metrics_family(m, "sbe_repairs_total", METRIC_COUNTER, "Packets whose times were mended.");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        metrics_sample(m, "sbe_repairs_total", (const char *const[]){"kind", rows[i].kind, NULL},
-                       (double)rows[i].value);
+    const char *name = "sbe_repairs_total";
+    metrics_family(m, name, METRIC_COUNTER, "What was mended in publishers' streams.");
+    for (int i = 0; i < REPAIRS_; i++) {
+        metrics_sample(m, name, (const char *const[]){"kind", repair_name(i), NULL},
+                       (double)c->n[i]);
+    }
+}
+
+static void write_warnings(const struct streams *s, struct metrics *m)
+{
+    size_t active[ADVICES_] = {0};
+    LIST_EACH (&s->list, n, next) {
+        const struct stream *st = LIST_ITEM(n, struct stream, node);
+        for (int i = 0; i < ADVICES_; i++) {
+            active[i] += st->state == STREAM_LIVE && st->advice.warnings[i].active;
+        }
+    }
+    const char *name = "sbe_stream_warnings";
+    metrics_family(m, name, METRIC_GAUGE, "Live streams whose publisher could do better.");
+    for (int i = 0; i < ADVICES_; i++) {
+        metrics_sample(m, name, (const char *const[]){"kind", advice_name(i), NULL},
+                       (double)active[i]);
     }
 }
 
@@ -199,6 +265,9 @@ void streams_metrics(const struct streams *s, struct metrics *m)
         const struct stream *st = LIST_ITEM(n, struct stream, node);
         repair_counters_add(&repairs, &st->repair.counters);
         bytes += rendition_bytes(st->source);
+        for (size_t i = 0; sides_rendition(st->sides, i) != NULL; i++) {
+            bytes += rendition_bytes(sides_rendition(st->sides, i));
+        }
         for (size_t i = 0; i < st->ladder.n; i++) {
             int64_t lag = lag_segments(st, st->rungs[i]);
             largest_lag = lag > largest_lag ? lag : largest_lag;
@@ -215,6 +284,7 @@ void streams_metrics(const struct streams *s, struct metrics *m)
                 "Segments that the slowest rung is behind its source.", (double)largest_lag);
     metrics_one(m, METRIC_GAUGE, "sbe_kept_bytes", "Media bytes kept for viewers.", (double)bytes);
     write_repairs(&repairs, m);
+    write_warnings(s, m);
     figures_metrics(&s->figures, s->ladder.rungs, s->ladder.n, m);
     if (m->per_stream) {
         per_stream_metrics(s, m);

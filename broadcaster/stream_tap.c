@@ -148,16 +148,19 @@ static void hold_sound_since(struct stream *st, struct tap *t, int64_t from)
 
 static void begin_source(struct stream *st, struct tap *t)
 {
+    const struct packets *ps = &st->preroll.packets;
     if (!st->open) {
         return;
     }
     set_track(&t->audio, sound_of(st));
     if (st->video == NULL) {
         hold_all(t, st->audio, &st->audio_packets, INT64_MIN);
-    } else if (st->preroll.count > 0) {
-        hold_sound_since(st, t, st->preroll.items[0].dts);
-        for (size_t i = 0; i < st->preroll.count; i++) {
-            give_picture(t, st->video, &st->preroll.items[i]);
+    } else if (ps->count > 0) {
+        hold_sound_since(st, t, ps->items[0].dts);
+        for (size_t i = 0; i < ps->count; i++) {
+            struct packet p = ps->items[i];
+            p.flags |= i == 0 ? PACKET_KEY : 0; /* or a recovery point, which is as good here */
+            give_picture(t, st->video, &p);
         }
     }
     release(t, INT64_MAX);
@@ -304,6 +307,10 @@ enum err streams_tap(struct streams *s, const char *id, const char *rung, struct
 void stream_taps_open(struct stream *st)
 {
     list_init(&st->taps[0].taps);
+}
+
+void stream_taps_open_rungs(struct stream *st)
+{
     for (size_t i = 0; i < st->ladder.n; i++) {
         list_init(&st->taps[1 + i].taps);
         rendition_set_tap(st->rungs[i], on_segment, &st->taps[1 + i]);

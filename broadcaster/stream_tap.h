@@ -63,8 +63,9 @@ void tap_remove(struct tap *t);
 
 /* --- for stream.c --- */
 
-/* The points of a stream that begins, and the end of them all. */
+/* The points of a stream that begins, of its rungs once they are known, and the end of them all. */
 void stream_taps_open(struct stream *st);
+void stream_taps_open_rungs(struct stream *st);
 void stream_taps_end(struct stream *st);
 
 /* A packet of the source was taken. */

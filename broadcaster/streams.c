@@ -37,7 +37,7 @@ struct figures *streams_figures(struct streams *s)
     return &s->figures;
 }
 
-static struct stream *find(struct streams *s, const char *id)
+struct stream *streams_find(struct streams *s, const char *id)
 {
     LIST_EACH (&s->list, n, next) {
         struct stream *st = LIST_ITEM(n, struct stream, node);
@@ -59,6 +59,26 @@ size_t streams_live(const struct streams *s)
 
 /* --- life of a stream --- */
 
+static struct rendition *create_rendition(struct stream *st, const char *name,
+                                          struct rung_figures *figures)
+{
+    struct rendition *r = rendition_create(st->owner->config.board, st->id, name);
+    rendition_set_figures(r, figures);
+    rendition_set_first_discontinuity(r, st->first_discontinuity);
+    return r;
+}
+
+/* A player may hold a playlist of the stream's earlier life. What comes now has another timeline,
+ * and no number of its may be below those that the player has seen. */
+static void continue_earlier_life(struct stream *st)
+{
+    struct lives *lives = st->owner->config.lives;
+    if (lives != NULL && lives_known(lives, st->id)) {
+        st->discontinuity = true;
+        st->first_discontinuity = st->next_msn;
+    }
+}
+
 static struct stream *stream_create(struct streams *s, const char *id, int64_t now_ms,
                                     int64_t wall_ms)
 {
@@ -72,22 +92,56 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
     st->why = "";
     packets_init(&st->video_packets);
     packets_init(&st->audio_packets);
-    packets_init(&st->preroll);
+    packets_init(&st->pending);
+    preroll_init(&st->preroll);
+    advice_init(&st->advice);
     st->next_msn = numbers_first(c->numbers, wall_ms);
-    st->source = rendition_create(c->board, id, "source");
-    rendition_set_figures(st->source, &s->figures.source);
-    st->ladder = s->ladder;
-    for (size_t i = 0; i < st->ladder.n; i++) {
-        const struct profile *p = st->ladder.rungs[i];
-        st->rungs[i] = rendition_create(c->board, id, p->name);
-        rendition_set_figures(st->rungs[i], figures_rung(&s->figures, p));
-    }
-    st->jobs = jobs_stream_create(c->jobs, id, st->ladder.rungs, st->rungs, st->ladder.n);
+    continue_earlier_life(st);
+    st->source = create_rendition(st, "source", &s->figures.source);
+    st->sides = sides_create(c->board, id, st->first_discontinuity);
+    st->wanted = s->ladder;
     stream_taps_open(st);
     list_init(&st->node);
     s->count++;
     s->figures.streams_created++;
     return st;
+}
+
+void streams_start_ladder(struct stream *st)
+{
+    if (st->jobs != NULL) {
+        return;
+    }
+    const struct track_params *in = st->video != NULL ? track_params(st->video) : NULL;
+    for (size_t i = 0; i < st->wanted.n; i++) {
+        const struct profile *p = st->wanted.rungs[i];
+        int width, height = p->height;
+        if (in != NULL && in->width > 0 && in->height > 0) {
+            profile_output_size(p, in->width, in->height, &width, &height);
+        }
+        if (sides_has_height(st->sides, height)) {
+            log_info("stream", "rung_left_out",
+                     "stream=%s rung=%s: the publisher brings a picture of this height", st->id,
+                     p->name);
+            continue;
+        }
+        st->rungs[st->ladder.n] =
+            create_rendition(st, p->name, figures_rung(&st->owner->figures, p));
+        st->ladder.rungs[st->ladder.n++] = p;
+    }
+    st->jobs = jobs_stream_create(st->owner->config.jobs, st->id, st->ladder.rungs, st->rungs,
+                                  st->ladder.n);
+    stream_taps_open_rungs(st);
+}
+
+static void forget_announced(struct stream *st)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        for (int i = 0; i < TRACKS_PER_KIND_MAX; i++) {
+            track_unref(st->tracks[kind][i]);
+            st->tracks[kind][i] = NULL;
+        }
+    }
 }
 
 void stream_destroy(struct stream *st)
@@ -97,16 +151,19 @@ void stream_destroy(struct stream *st)
     jobs_stream_destroy(st->jobs);
     board_remove(s->config.board, st->id);
     rendition_destroy(st->source);
+    sides_destroy(st->sides);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_destroy(st->rungs[i]);
     }
     packets_fini(&st->video_packets);
     packets_fini(&st->audio_packets);
-    packets_fini(&st->preroll);
+    packets_fini(&st->pending);
+    preroll_fini(&st->preroll);
     track_unref(st->video);
     track_unref(st->next_video);
     track_unref(st->audio);
     track_unref(st->next_audio);
+    forget_announced(st);
     list_remove(&st->node);
     s->count--;
     s->figures.streams_ended++;
@@ -128,6 +185,7 @@ void streams_destroy(struct streams *s)
 static void set_ended(struct stream *st, bool ended)
 {
     rendition_set_ended(st->source, ended);
+    sides_set_ended(st->sides, ended);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_set_ended(st->rungs[i], ended);
     }
@@ -158,6 +216,15 @@ void streams_update_current(struct streams *s)
     }
 }
 
+void streams_first_segment(struct stream *st)
+{
+    struct lives *lives = st->owner->config.lives;
+    if (lives != NULL) {
+        lives_note(lives, st->id);
+    }
+    streams_update_current(st->owner);
+}
+
 static void forget_tracks(struct stream *st)
 {
     struct track **slots[] = {&st->video, &st->next_video, &st->audio, &st->next_audio};
@@ -174,25 +241,33 @@ static void resume(struct stream *st)
         set_ended(st, false);
     }
     repair_restart(&st->repair);
+    int64_t end = st->info.start + st->info.duration;
+    st->repair.origin = st->repair.origin > end ? st->repair.origin : end;
+    forget_announced(st);
     forget_tracks(st); /* who comes back may be another encoder */
     st->begun = false;
     st->discontinuity = rendition_count(st->source) > 0;
 }
 
-enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
-                         struct stream **ret_stream, const char **ret_why)
+enum err streams_admit(struct streams *s, const char *id, const char **ret_why)
 {
-    struct stream *st = find(s, id);
+    const struct stream *st = streams_find(s, id);
+    enum err e = ERR_OK;
     if (st != NULL && st->state == STREAM_LIVE) {
-        s->figures.streams_refused++;
         *ret_why = "this stream is being published already";
-        return ERR_STATE;
-    }
-    if (streams_live(s) >= s->config.max_live || (st == NULL && s->count >= STREAM_NAMES_MAX)) {
-        s->figures.streams_refused++;
+        e = ERR_STATE;
+    } else if (streams_live(s) >= s->config.max_live ||
+               (st == NULL && s->count >= STREAM_NAMES_MAX)) {
         *ret_why = "too many streams are live: raise -maxSessions or end one";
-        return ERR_LIMIT;
+        e = ERR_LIMIT;
     }
+    s->figures.streams_refused += e != ERR_OK;
+    return e;
+}
+
+struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms)
+{
+    struct stream *st = streams_find(s, id);
     if (st == NULL) {
         st = stream_create(s, id, now_ms, wall_ms);
     } else {
@@ -201,14 +276,31 @@ enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int6
     s->figures.streams_started++;
     st->state = STREAM_LIVE;
     st->since_ms = now_ms;
+    advice_restart(&st->advice, now_ms);
     list_remove(&st->node);
     list_push_back(&s->list, &st->node);
     streams_update_current(s);
-    *ret_stream = st;
-    return ERR_OK;
+    return st;
+}
+
+enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
+                         struct stream **ret_stream, const char **ret_why)
+{
+    enum err e = streams_admit(s, id, ret_why);
+    if (e == ERR_OK) {
+        *ret_stream = streams_begin(s, id, now_ms, wall_ms);
+    }
+    return e;
 }
 
 /* --- time --- */
+
+/* A player may be a whole playlist behind its end. */
+static int64_t linger_ms(const struct stream *st)
+{
+    int64_t fixed = st->owner->config.linger_ms;
+    return fixed >= 0 ? fixed : rendition_listed_ms(st->source);
+}
 
 void streams_tick(struct streams *s, int64_t now_ms)
 {
@@ -221,7 +313,7 @@ void streams_tick(struct streams *s, int64_t now_ms)
             stream_taps_end(st);
             event_emit("stream_ended", "stream", st->id);
             log_info("stream", "ended", "stream=%s", st->id);
-        } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= s->config.linger_ms) {
+        } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= linger_ms(st)) {
             log_info("stream", "removed", "stream=%s", st->id);
             stream_destroy(st);
             streams_update_current(s);

@@ -73,13 +73,16 @@ static int usual_rate(int64_t milli)
 {
     static const int usual[] = {23976, 24000, 25000, 29970,  30000, 48000,
                                 50000, 59940, 60000, 119880, 120000};
+    int64_t nearest = milli;
+    int64_t off_most = milli;
     for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
         int64_t off = milli > usual[i] ? milli - usual[i] : usual[i] - milli;
-        if (off * FPS_TOLERANCE < usual[i]) {
-            return usual[i];
+        if (off * FPS_TOLERANCE < usual[i] && off <= off_most) {
+            nearest = usual[i];
+            off_most = off;
         }
     }
-    return milli < INT32_MAX ? (int)milli : 0;
+    return nearest < INT32_MAX ? (int)nearest : 0;
 }
 
 static void measure_pictures(struct variant *v, struct segment *const *kept, size_t n)

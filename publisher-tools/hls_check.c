@@ -73,7 +73,7 @@ static void check_sequence(struct hls_check *c, const struct hls_playlist *p)
 
 void hls_check_time(struct hls_check *c, int64_t now_ms)
 {
-    int64_t limit_ms = STALL_TARGETS * c->target_duration_s * 1000;
+    int64_t limit_ms = STALL_TARGETS * c->target_duration_s * 1000 + c->away_ms;
     if (!c->has_playlist || c->ended || c->stalled || now_ms - c->advanced_ms <= limit_ms) {
         return;
     }
@@ -110,7 +110,11 @@ bool hls_check_takes(struct hls_check *c, const struct hls_segment *s)
     if (c->has_next && s->number < c->next_number) {
         return false;
     }
-    if (c->has_next && s->number > c->next_number) {
+    bool jump = c->has_next && s->number > c->next_number;
+    if (jump && c->away_ms > 0 && (s->discontinuity || s->timeline > c->timeline)) {
+        c->jumps++;
+        c->has_last = false;
+    } else if (jump) {
         hls_check_fault(c, "number-gap",
                         "from %" PRIu64 " to %" PRIu64 ": what lies between was never listed",
                         c->next_number - 1, s->number);
@@ -118,6 +122,7 @@ bool hls_check_takes(struct hls_check *c, const struct hls_segment *s)
     }
     c->has_next = true;
     c->next_number = s->number + 1;
+    c->timeline = s->timeline;
     if (s->gap) {
         c->gaps++;
         c->has_last = false;

@@ -20,8 +20,11 @@ struct hls_check {
     hls_fault_fn *on_fault;
     void *arg;
     bool allow_gaps;
+    int64_t away_ms; /* how long nothing new may come beyond what is usual; above 0 a number may
+                        also be jumped over where a discontinuity says that something was lost */
     size_t faults;
-    size_t gaps; /* segments marked EXT-X-GAP */
+    size_t gaps;  /* segments marked EXT-X-GAP */
+    size_t jumps; /* over numbers, where they were allowed */
 
     bool has_playlist; /* of the last playlist: */
     int64_t target_duration_s;
@@ -32,12 +35,13 @@ struct hls_check {
     bool ended;
     bool has_next;
     uint64_t next_number; /* the first one not looked at yet */
+    uint64_t timeline;    /* of the one before it */
 
     bool has_last; /* of the last segment with media: */
     struct segment_facts last;
 };
 
-/* on_fault is called from within the functions below. */
+/* on_fault is called from within the functions below. away_ms may be set afterwards. */
 void hls_check_init(struct hls_check *c, hls_fault_fn *on_fault, void *arg, bool allow_gaps);
 
 /* A fault found elsewhere (fetching); format as printf. */

@@ -275,6 +275,9 @@ static enum err add_segment(struct reader *r, struct span uri)
             .line = r->line,
             .gap = r->next.gap,
             .discontinuity = r->next.discontinuity,
+            .timeline = (p->n_segments > 0 ? p->segments[p->n_segments - 1].timeline
+                                           : p->discontinuity_sequence) +
+                        r->next.discontinuity,
         };
         p->n_segments++;
     }

@@ -20,6 +20,7 @@ struct hls_segment {
     unsigned line;       /* of the URI, from 1 */
     bool gap;            /* EXT-X-GAP */
     bool discontinuity;  /* EXT-X-DISCONTINUITY in front of it */
+    uint64_t timeline;   /* its discontinuity number: DISCONTINUITY-SEQUENCE and those up to it */
 };
 
 struct hls_variant {

@@ -136,6 +136,30 @@ static enum err write_stream(struct buf *out, const json_t *stream)
     return e;
 }
 
+/* What a publisher can do better, below all streams: the texts are long. */
+static enum err write_warnings(const struct status_table *t, struct buf *out)
+{
+    enum err e = ERR_OK;
+    size_t i, k, n, shown = 0;
+    json_t *role, *stream, *warning;
+    json_array_foreach(t->roles, i, role)
+    {
+        json_array_foreach(json_object_get(role, "streams"), k, stream)
+        {
+            json_array_foreach(json_object_get(stream, "warnings"), n, warning)
+            {
+                if (e == ERR_OK && shown++ == 0) {
+                    e = buf_printf(out, "\n%-24s WARNING\n", "STREAM");
+                }
+                if (e == ERR_OK) {
+                    e = buf_printf(out, "%-24s %s\n", text(stream, "id"), text(warning, "text"));
+                }
+            }
+        }
+    }
+    return e;
+}
+
 static enum err write_streams(const struct status_table *t, struct buf *out)
 {
     enum err e = ERR_OK;
@@ -187,6 +211,9 @@ enum err status_table_write(const struct status_table *t, struct buf *out)
     enum err e = write_roles(t, out);
     if (e == ERR_OK) {
         e = write_streams(t, out);
+    }
+    if (e == ERR_OK) {
+        e = write_warnings(t, out);
     }
     return e == ERR_OK ? write_transcoders(t, out) : e;
 }

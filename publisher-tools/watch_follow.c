@@ -68,7 +68,7 @@ static bool segment_type_ok(const char *type)
     return is_one_of(type, types);
 }
 
-/* Fetches with a status of 200, or a fault in words. */
+/* Fetches with a status of 200, or a fault in words. ERR_CLOSED: there was no answer at all. */
 static enum err get(struct fetcher *fetcher, const char *url, struct fetched *ret_answer,
                     char *ret_why)
 {
@@ -76,7 +76,7 @@ static enum err get(struct fetcher *fetcher, const char *url, struct fetched *re
     enum err e = fetch(fetcher, url, ret_answer, why);
     if (e != ERR_OK) {
         snprintf(ret_why, HLS_FAULT_WORDS_MAX, "%.200s: %.200s", url, why);
-        return e;
+        return ERR_CLOSED;
     }
     if (ret_answer->status != 200) {
         snprintf(ret_why, HLS_FAULT_WORDS_MAX, "%.200s: status %d", url, ret_answer->status);
@@ -138,7 +138,12 @@ static bool look_into(struct follow *f, const struct hls_segment *s, const char 
     if (!load_map(f, s)) {
         return false;
     }
-    if (get(f->fetcher, url, &a, why) != ERR_OK) {
+    enum err e = get(f->fetcher, url, &a, why);
+    if (e == ERR_CLOSED && f->settings->away_seconds > 0) {
+        f->totals.missed++; /* it went with its server */
+        return false;
+    }
+    if (e != ERR_OK) {
         hls_check_fault(&f->check, "fetch", "segment %" PRIu64 ": %s", s->number, why);
         return false;
     }
@@ -146,7 +151,7 @@ static bool look_into(struct follow *f, const struct hls_segment *s, const char 
         hls_check_fault(&f->check, "content-type", "segment %" PRIu64 ": Content-Type \"%s\"",
                         s->number, a.content_type);
     }
-    enum err e = media_prober_read(f->prober, buf_span(&f->map), buf_span(&a.body), &facts, why);
+    e = media_prober_read(f->prober, buf_span(&f->map), buf_span(&a.body), &facts, why);
     if (e != ERR_OK) {
         hls_check_fault(&f->check, "decode", "segment %" PRIu64 ": %s", s->number, why);
     } else {
@@ -167,7 +172,7 @@ static void on_segment(struct follow *f, const struct hls_segment *s)
     }
     f->totals.segments++;
     f->totals.duration_us += s->duration_us;
-    if (s->discontinuity || s->gap) {
+    if (s->discontinuity || s->gap || !f->check.has_last) {
         media_prober_forget(f->prober);
     }
     if (hls_url_resolve(f->base, s->uri, url) != ERR_OK) {
@@ -188,7 +193,7 @@ static void on_segment(struct follow *f, const struct hls_segment *s)
 
 static void on_unreachable(struct follow *f, const char *rule, const char *why)
 {
-    if (!f->unreachable) {
+    if (!f->unreachable && f->settings->away_seconds == 0) {
         hls_check_fault(&f->check, rule, "%s", why);
     }
     f->unreachable = true;
@@ -252,6 +257,7 @@ size_t watch_follow(const char *url, const struct watch_settings *settings,
     f->prober = media_prober_create();
     buf_init(&f->map, FETCH_MAX_BYTES);
     hls_check_init(&f->check, on_fault, f, settings->allow_gaps);
+    f->check.away_ms = settings->away_seconds * 1000;
     int64_t deadline = clock_mono_ms() + settings->seconds * 1000;
     if (f->fetcher == NULL) {
         hls_check_fault(&f->check, "fetch", "libcurl refuses to start");
@@ -269,6 +275,7 @@ size_t watch_follow(const char *url, const struct watch_settings *settings,
         hls_check_fault(&f->check, "advance", "not one segment was seen");
     }
     f->totals.gaps = f->check.gaps;
+    f->totals.jumps = f->check.jumps;
     f->totals.faults = f->check.faults;
     watch_report_summary(report, url, &f->totals);
     size_t faults = f->check.faults;

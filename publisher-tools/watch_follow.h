@@ -12,6 +12,7 @@ struct watch_settings {
     long seconds;      /* how long */
     long wait_seconds; /* for the first good playlist */
     int timeout_ms;    /* of each request */
+    long away_seconds; /* what the server or the publisher may be away for; 0: nothing */
     bool allow_gaps;
     const volatile int *stop; /* not 0: end now */
 };

@@ -15,7 +15,7 @@
 #define VARIANTS_MAX 32 /* followed at once */
 
 struct flags {
-    long seconds, wait, timeout;
+    long seconds, wait, timeout, away;
     bool all, allow_gaps, json, version, help;
 };
 
@@ -26,6 +26,9 @@ static const struct option table[] = {
      "How long to follow; less when the playlist ends."},
     {"wait", OPTION_INT, "0", 0, 1000000, false, FIELD(wait), "N",
      "How long to wait for the first good playlist."},
+    {"away", OPTION_INT, "0", 0, 1000000, false, FIELD(away), "N",
+     "Goes on, and finds no fault, while the server or its publisher is away for up to N seconds; "
+     "numbers may then jump upwards behind an EXT-X-DISCONTINUITY."},
     {"timeout", OPTION_INT, "10", 1, 1000, false, FIELD(timeout), "N",
      "Seconds that one request may take."},
     {"all", OPTION_BOOL, NULL, 0, 0, false, FIELD(all), NULL,
@@ -95,6 +98,7 @@ static int watch(const char *url, const struct flags *f)
 {
     struct watch_settings settings = {.seconds = f->seconds,
                                       .wait_seconds = f->wait,
+                                      .away_seconds = f->away,
                                       .timeout_ms = (int)f->timeout * 1000,
                                       .allow_gaps = f->allow_gaps,
                                       .stop = &stop_asked};

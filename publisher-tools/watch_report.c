@@ -134,6 +134,8 @@ void watch_report_summary(struct watch_report *r, const char *playlist,
         json_set_int(j, "frames", (int64_t)t->frames);
         json_set_int(j, "bytes", (int64_t)t->bytes);
         json_set_int(j, "gaps", (int64_t)t->gaps);
+        json_set_int(j, "jumps", (int64_t)t->jumps);
+        json_set_int(j, "missed", (int64_t)t->missed);
         json_set_int(j, "faults", (int64_t)t->faults);
         print_json(r, j);
         return;

@@ -17,6 +17,8 @@ void watch_report_destroy(struct watch_report *r);
 
 struct watch_totals {
     size_t segments, frames, bytes, gaps, faults;
+    size_t jumps;        /* over numbers, where they were allowed */
+    size_t missed;       /* segments that went with their server, where it may be away */
     int64_t duration_us; /* of EXTINF */
 };
 

@@ -108,7 +108,9 @@ static enum err read_elements(struct span *s, int depth, struct span *ret_elemen
         struct amf0_value value;
         e = read_value(s, depth, &value);
     }
-    *ret_elements = span_of(start, (size_t)(s->data - start));
+    if (e == ERR_OK) {
+        *ret_elements = span_of(start, (size_t)(s->data - start));
+    }
     return e;
 }
 
@@ -338,4 +340,12 @@ void amf0_put_end(struct amf0_writer *w)
 {
     amf0_put_key(w, "");
     put_marker(w, MARKER_OBJECT_END);
+}
+
+void amf0_put_array(struct amf0_writer *w, uint32_t count)
+{
+    put_marker(w, MARKER_STRICT_ARRAY);
+    if (w->err == ERR_OK) {
+        w->err = buf_put_be32(w->out, count);
+    }
 }

@@ -26,7 +26,8 @@ struct amf0_value {
     enum amf0_type type;
     double number; /* NUMBER; DATE: milliseconds since 1970 */
     bool boolean;
-    struct span bytes; /* STRING: its text; OBJECT, ARRAY: its members as on the wire */
+    struct span bytes; /* STRING: its text; OBJECT: its members, ARRAY: its elements, as on the
+                          wire */
     bool in_amf3;      /* OBJECT: and that in AMF3 */
 };
 
@@ -62,5 +63,7 @@ void amf0_put_end(struct amf0_writer *w);
 
 /* An object written as an ECMA array, as onMetaData is. */
 void amf0_put_ecma_array(struct amf0_writer *w, uint32_t count);
+/* A strict array of that many values, which come next. */
+void amf0_put_array(struct amf0_writer *w, uint32_t count);
 
 #endif

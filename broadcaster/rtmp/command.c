@@ -50,8 +50,8 @@ static enum err on_connect(struct rtmp_session *s, const struct command *c)
     if (e != ERR_OK) {
         return rtmp_fail(s, e, "the connect command's texts cannot be used");
     }
+    caps_read(&object, &s->caps);
     s->has_app = true;
-    s->play_codecs = rtmp_play_codecs(&object);
     message_put_control(&s->writer, MESSAGE_WINDOW_ACK_SIZE, WINDOW_ACK_BYTES);
     message_put_peer_bandwidth(&s->writer, WINDOW_ACK_BYTES);
     message_put_control(&s->writer, MESSAGE_SET_CHUNK_SIZE, OUT_CHUNK_SIZE);

@@ -1,5 +1,6 @@
 /* The bodies of audio and video messages are those of FLV tags (FLV specification 10.1, E.4.2.1 and
- * E.4.3.1); aggregate messages are runs of whole tags (RTMP 1.0, 7.1.6). Pure; borrows its input.
+ * E.4.3.1, and Enhanced RTMP v2); aggregate messages are runs of whole tags (RTMP 1.0, 7.1.6).
+ * Pure; borrows its input.
  */
 #ifndef RTMP_FLV_H
 #define RTMP_FLV_H
@@ -9,22 +10,22 @@
 
 #include "base/err.h"
 #include "base/span.h"
+#include "broadcaster/rtmp/exheader.h"
 
-enum flv_payload {
-    FLV_CONFIG, /* a decoder configuration record, or an AudioSpecificConfig */
-    FLV_CODED,  /* one access unit */
-    FLV_NOTHING /* end of sequence, seek commands, empty tags: to be passed over */
-};
-
+/* Walks over the parts of a body: one for each track in it. */
 struct flv_body {
-    enum flv_payload payload;
-    int32_t composition_ms; /* H.264: PTS - DTS, signed */
-    struct span data;
+    enum track_kind kind;
+    struct span body;
+    bool opened, extended;
+    struct exheader ex;
 };
 
-/* ERR_UNSUPPORTED: a codec other than H.264 (video) or AAC (audio). ERR_PROTO: cut short. */
-enum err flv_video_parse(struct span body, struct flv_body *ret_body) CHECKED;
-enum err flv_audio_parse(struct span body, struct flv_body *ret_body) CHECKED;
+void flv_body_init(struct flv_body *b, enum track_kind kind, struct span body);
+
+/* The next part. ERR_NOENT: there are no more; ERR_PROTO: it is cut short, and is the last. Of the
+ * form without an extended header these codecs are known: H.264 (7), and by custom HEVC (12) and
+ * AV1 (13); AAC (10) and MP3 (2, 14). */
+enum err flv_body_next(struct flv_body *b, struct av_part *ret_part) CHECKED;
 
 struct flv_tag {
     uint8_t type; /* as RTMP's message types */

@@ -1,6 +1,7 @@
 #include "broadcaster/rtmp/message.h"
 
 #include "broadcaster/rtmp/amf0.h"
+#include "broadcaster/rtmp/caps.h"
 #include "broadcaster/rtmp/chunk.h"
 
 #define CHUNK_STREAM_CONTROL   2 /* 5.4 */
@@ -118,6 +119,7 @@ void message_put_connect_result(struct message_writer *w, double transaction)
     put_text_member(&c.amf, "fmsVer", CONNECT_SERVER_VERSION);
     amf0_put_key(&c.amf, "capabilities");
     amf0_put_number(&c.amf, CONNECT_CAPABILITIES);
+    caps_put(&c.amf);
     amf0_put_end(&c.amf);
     put_info(&c.amf, "status", "NetConnection.Connect.Success", "Connection succeeded.");
     amf0_put_key(&c.amf, "objectEncoding");
@@ -175,4 +177,17 @@ void message_put_status(struct message_writer *w, uint32_t stream_id, const char
     put_info(&c.amf, level, code, text);
     amf0_put_end(&c.amf);
     command_end(&c, w, CHUNK_STREAM_STATUS, stream_id);
+}
+
+void message_put_reconnect(struct message_writer *w, const char *tc_url, const char *text)
+{
+    struct command c;
+    command_begin(&c, "onStatus", 0);
+    amf0_put_null(&c.amf);
+    put_info(&c.amf, "status", "NetConnection.Connect.ReconnectRequest", text);
+    if (tc_url != NULL) {
+        put_text_member(&c.amf, "tcUrl", tc_url);
+    }
+    amf0_put_end(&c.amf);
+    command_end(&c, w, CHUNK_STREAM_COMMAND, 0);
 }

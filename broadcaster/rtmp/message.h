@@ -48,7 +48,8 @@ void message_put_control(struct message_writer *w, enum message_type type, uint3
 void message_put_peer_bandwidth(struct message_writer *w, uint32_t window_bytes);
 void message_put_user_control(struct message_writer *w, enum user_control event, uint32_t value);
 
-/* Answers to commands (7.2), by transaction id. */
+/* Answers to commands (7.2), by transaction id. That to connect tells also what is known here of
+ * Enhanced RTMP (v2, "Enhancing NetConnection connect Command"). */
 void message_put_connect_result(struct message_writer *w, double transaction);
 void message_put_number_result(struct message_writer *w, double transaction, double number);
 void message_put_empty_result(struct message_writer *w, double transaction);
@@ -62,5 +63,8 @@ void message_put_notice(struct message_writer *w, const char *name, const char *
 /* onStatus on a message stream. level: "status" or "error". */
 void message_put_status(struct message_writer *w, uint32_t stream_id, const char *level,
                         const char *code, const char *text);
+
+/* onStatus of the connection: NetConnection.Connect.ReconnectRequest. tc_url may be NULL. */
+void message_put_reconnect(struct message_writer *w, const char *tc_url, const char *text);
 
 #endif

@@ -9,70 +9,13 @@
 #define CHUNK_STREAM_VIDEO 6
 #define METADATA_MAX       4096
 #define CONFIG_MESSAGE_MAX 70000 /* a codec header (MEDIA_CONFIG_MAX) in its message */
-#define CAN_DECODE         1     /* "FourCcInfoMask" of Enhanced RTMP v2 */
-#define CAN_FORWARD        4
-#define FOURCC_LIST_MAX    64 /* elements looked at */
 
 /* --- what the client can play --- */
 
-static unsigned codecs_named(struct span name)
-{
-    unsigned codecs = 0;
-    bool all = span_equal(name, span_cstr("*"));
-    for (int c = 0; c < CODECS_; c++) {
-        if (all || span_equal(name, span_cstr(flv_write_fourcc((enum track_codec)c)))) {
-            codecs |= 1u << c;
-        }
-    }
-    return codecs;
-}
-
-static unsigned list_codecs(const struct amf0_value *connect)
-{
-    struct amf0_value list;
-    struct span rest, name;
-    unsigned codecs = 0;
-    if (amf0_find(connect, "fourCcList", &list) != ERR_OK || list.type != AMF0_ARRAY) {
-        return 0;
-    }
-    rest = list.bytes;
-    for (int i = 0; i < FOURCC_LIST_MAX && amf0_read_string(&rest, &name) == ERR_OK; i++) {
-        codecs |= codecs_named(name);
-    }
-    return codecs;
-}
-
-static bool can(const struct amf0_value *map, const char *key)
-{
-    struct amf0_value v;
-    return amf0_find(map, key, &v) == ERR_OK && v.type == AMF0_NUMBER && v.number >= 0 &&
-           v.number < 256 && ((unsigned)v.number & (CAN_DECODE | CAN_FORWARD)) != 0;
-}
-
-static unsigned map_codecs(const struct amf0_value *connect, const char *name, int first, int end)
-{
-    struct amf0_value map;
-    unsigned codecs = 0;
-    if (amf0_find(connect, name, &map) != ERR_OK || map.type != AMF0_OBJECT) {
-        return 0;
-    }
-    for (int c = first; c < end; c++) {
-        if (can(&map, "*") || can(&map, flv_write_fourcc((enum track_codec)c))) {
-            codecs |= 1u << c;
-        }
-    }
-    return codecs;
-}
-
-unsigned rtmp_play_codecs(const struct amf0_value *connect)
-{
-    return list_codecs(connect) | map_codecs(connect, "videoFourCcInfoMap", CODEC_H264, CODEC_AAC) |
-           map_codecs(connect, "audioFourCcInfoMap", CODEC_AAC, CODECS_);
-}
-
 bool rtmp_session_can_play(const struct rtmp_session *s, enum track_codec codec)
 {
-    return flv_write_is_old_form(codec) || (s->play_codecs & 1u << codec) != 0;
+    return flv_write_is_old_form(codec) ||
+           (s->caps.codecs[codec] & (CAPS_CAN_DECODE | CAPS_CAN_FORWARD)) != 0;
 }
 
 /* --- commands --- */

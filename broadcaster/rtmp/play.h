@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "broadcaster/rtmp/amf0.h"
 #include "broadcaster/rtmp/session.h"
 #include "media/packet.h"
 #include "media/track.h"
@@ -42,11 +41,9 @@ enum err rtmp_session_put_packet(struct rtmp_session *s, const struct packet *p,
 /* The stream is over: says so; the shell flushes and closes. text: for people. */
 void rtmp_session_end_play(struct rtmp_session *s, const char *text);
 
-/* For command.c: the commands, and what a connect says of codecs (a bit for each enum
- * track_codec). */
+/* For command.c: the commands. */
 enum err rtmp_play(struct rtmp_session *s, uint32_t stream_id, struct span arguments) CHECKED;
 enum err rtmp_pause(struct rtmp_session *s, struct span arguments) CHECKED;
 bool rtmp_stop_play(struct rtmp_session *s); /* false: nothing is being played */
-unsigned rtmp_play_codecs(const struct amf0_value *connect);
 
 #endif

@@ -311,6 +311,21 @@ void rtmp_session_refuse(struct rtmp_session *s, const char *code, const char *t
     s->state = SESSION_CLOSED;
 }
 
+const struct rtmp_caps *rtmp_session_caps(const struct rtmp_session *s)
+{
+    return &s->caps;
+}
+
+bool rtmp_session_ask_reconnect(struct rtmp_session *s, const char *tc_url, const char *text)
+{
+    if ((s->caps.ex & CAPS_EX_RECONNECT) == 0 || s->failed != ERR_OK ||
+        s->state == SESSION_CLOSED) {
+        return false;
+    }
+    message_put_reconnect(&s->writer, tc_url, text);
+    return s->writer.err == ERR_OK;
+}
+
 struct buf *rtmp_session_output(struct rtmp_session *s)
 {
     return &s->out;

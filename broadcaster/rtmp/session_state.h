@@ -37,10 +37,11 @@ struct rtmp_session {
     char *app;    /* as sent, with its query */
     char *tc_url; /* as sent */
 
+    struct rtmp_caps caps; /* the client's */
+
     uint32_t stream_id; /* of the publish, or the play */
     struct media media;
 
-    unsigned play_codecs;         /* a bit for each that the client's connect named */
     struct track *play_tracks[2]; /* put last, by enum track_kind */
 };
 

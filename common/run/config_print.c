@@ -104,6 +104,11 @@ static enum err put_field(struct buf *out, const struct option *o, const void *c
         return buf_printf(out, "%s", *(const bool *)field ? "true" : "false");
     case OPTION_INT:
         return buf_printf(out, "%ld", *(const long *)field);
+    case OPTION_DURATION: {
+        char text[OPTION_DURATION_MAX];
+        option_duration_text(*(const long *)field, text);
+        return buf_put(out, span_cstr(text));
+    }
     case OPTION_STRING:
     case OPTION_LIST:
     case OPTION_COMMAND_TEXT:
@@ -221,6 +226,11 @@ static enum err put_takes(struct buf *out, const struct option *o)
         e = buf_printf(out, "#   %s: a number from %ld to %ld", what, o->min, o->max);
     } else if (o->type == OPTION_INT) {
         e = buf_printf(out, "#   %s: a number up to %ld", what, o->max);
+    } else if (o->type == OPTION_DURATION) {
+        char min[OPTION_DURATION_MAX], max[OPTION_DURATION_MAX];
+        option_duration_text(o->min, min);
+        option_duration_text(o->max, max);
+        e = buf_printf(out, "#   %s: a duration like 30s or 500ms, from %s to %s", what, min, max);
     } else if (o->type == OPTION_LIST) {
         e = buf_printf(out, "#   %s, or a sequence: [A, B]", what);
     } else {

@@ -1,5 +1,6 @@
 #include "run/options.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -35,6 +36,49 @@ static enum err set_int(const struct option *o, void *config, const char *text)
     return ERR_OK;
 }
 
+static const struct duration_unit {
+    const char *name;
+    long ms;
+} duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"", 1000}};
+#define N_DURATION_UNITS (sizeof duration_units / sizeof duration_units[0])
+
+static enum err set_duration(const struct option *o, void *config, const char *text)
+{
+    char *end;
+    errno = 0;
+    long v = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno != 0) {
+        return ERR_PROTO;
+    }
+    for (size_t i = 0; i < N_DURATION_UNITS; i++) {
+        const struct duration_unit *u = &duration_units[i];
+        if (strcmp(end, u->name) == 0) {
+            if (v > o->max / u->ms || v * u->ms < o->min) {
+                return ERR_PROTO;
+            }
+            *(long *)field(config, o) = v * u->ms;
+            return ERR_OK;
+        }
+    }
+    return ERR_PROTO;
+}
+
+void option_duration_text(long ms, char *ret_text)
+{
+    bool whole = ms % 1000 == 0;
+    snprintf(ret_text, OPTION_DURATION_MAX, "%ld%s", whole ? ms / 1000 : ms, whole ? "s" : "ms");
+}
+
+static void say_duration(const struct option *o, char *ret_why)
+{
+    char min[OPTION_DURATION_MAX], max[OPTION_DURATION_MAX];
+    option_duration_text(o->min, min);
+    option_duration_text(o->max, max);
+    snprintf(ret_why, OPTIONS_WHY_MAX,
+             "takes a duration like 30s, 500ms or 2m, from %s to %s (a number alone is seconds)",
+             min, max);
+}
+
 enum err options_set(const struct option *o, void *config, const char *text, char *ret_why)
 {
     enum err e = ERR_OK;
@@ -50,6 +94,12 @@ enum err options_set(const struct option *o, void *config, const char *text, cha
         e = set_int(o, config, text);
         if (e != ERR_OK) {
             snprintf(ret_why, OPTIONS_WHY_MAX, "takes a number from %ld to %ld", o->min, o->max);
+        }
+        break;
+    case OPTION_DURATION:
+        e = set_duration(o, config, text);
+        if (e != ERR_OK) {
+            say_duration(o, ret_why);
         }
         break;
     case OPTION_STRING:
@@ -86,6 +136,11 @@ static void set_defaults(const struct option *table, size_t n, void *config)
                 o->default_text != NULL && strcmp(o->default_text, "true") == 0;
         } else if (o->type == OPTION_INT) {
             *(long *)field(config, o) = o->default_text != NULL ? atol(o->default_text) : 0;
+        } else if (o->type == OPTION_DURATION) {
+            *(long *)field(config, o) = 0;
+            if (o->default_text != NULL && set_duration(o, config, o->default_text) != ERR_OK) {
+                assert(!"the default is a good duration");
+            }
         } else {
             *(const char **)field(config, o) = o->default_text != NULL ? o->default_text : "";
         }

@@ -12,11 +12,12 @@
 #include "base/err.h"
 
 enum option_type {
-    OPTION_BOOL,    /* bool */
-    OPTION_INT,     /* long, min..max */
-    OPTION_STRING,  /* const char *, borrowed from argv, from a file or from the default */
-    OPTION_LIST,    /* const char *, names with commas between; a file may give a sequence too */
-    OPTION_COMMAND, /* bool that asks for something else than a run (-help): never in a file */
+    OPTION_BOOL,     /* bool */
+    OPTION_INT,      /* long, min..max */
+    OPTION_DURATION, /* long, milliseconds, min..max: "30s", "500ms", "2m", "1h"; "30" is seconds */
+    OPTION_STRING,   /* const char *, borrowed from argv, from a file or from the default */
+    OPTION_LIST,     /* const char *, names with commas between; a file may give a sequence too */
+    OPTION_COMMAND,  /* bool that asks for something else than a run (-help): never in a file */
     OPTION_COMMAND_TEXT, /* const char * that only the command line can give: never in a file */
     /* The same, and once the text flag that stands before it in the table has a value, its own may
      * stand without a flag: "-mint ROLE NAME" is "-mint ROLE -mintName NAME". Without defaults. */
@@ -27,11 +28,12 @@ struct option {
     const char *name; /* without dashes */
     enum option_type type;
     const char *default_text; /* NULL: false, 0, "" */
-    long min, max;            /* OPTION_INT; of a text, min 1: it may not be given empty */
-    bool secret;              /* never printed; OPTION_STRING */
-    size_t offset;            /* of the field in the role's config struct */
-    const char *placeholder;  /* for usage: "ADDR"; NULL for booleans */
-    const char *help;         /* one sentence */
+    long min,
+        max;     /* OPTION_INT, OPTION_DURATION (ms); of a text, min 1: it may not be given empty */
+    bool secret; /* never printed; OPTION_STRING */
+    size_t offset;           /* of the field in the role's config struct */
+    const char *placeholder; /* for usage: "ADDR"; NULL for booleans */
+    const char *help;        /* one sentence */
 };
 
 /* What a sample file says in earnest; an array of them ends with a NULL name. */
@@ -70,6 +72,10 @@ const struct option *options_find(const struct option *table, size_t n, const ch
  * with up to two letters wrong. NULL: no idea. */
 const struct option *options_guess(const struct option *table, size_t n, const char *name,
                                    size_t len);
+
+/* A duration as a person would write it: "30s", "1500ms", "0s". */
+#define OPTION_DURATION_MAX 32
+void option_duration_text(long ms, char *ret_text);
 
 /* True for flags that only the command line can give. */
 bool option_is_command(const struct option *o);

@@ -102,20 +102,21 @@ class Raw:
             data += got
         return data
 
-    def connect(self, app=""):
+    def connect(self, app="", more=b""):
+        """more: further members of connect's object, as they go over the wire."""
         self.send(handshake_bytes())
         answer = self.receive(1 + 2 * 1536)
         self.send(answer[1:1 + 1536])
         self.send(message(1, struct.pack(">I", CHUNK_SIZE), stream=0, chunk_stream=2))
         members = b"".join(struct.pack(">H", len(k)) + k.encode() + text(v)
                            for k, v in (("app", app), ("tcUrl", "rtmp://127.0.0.1/" + app)))
-        self.send(message(20, text("connect") + number(1) + b"\3" + members + b"\0\0\x09",
+        self.send(message(20, text("connect") + number(1) + b"\3" + members + more + b"\0\0\x09",
                           stream=0, chunk_stream=3))
         return self
 
-    def publish(self, name):
+    def publish(self, name, more=b""):
         """The whole way to NetStream.Publish.Start."""
-        self.connect()
+        self.connect(more=more)
         self.send(message(20, text("createStream") + number(2) + b"\5", stream=0, chunk_stream=3))
         self.send(message(20, text("publish") + number(3) + b"\5" + text(name) + text("live"),
                           chunk_stream=8))

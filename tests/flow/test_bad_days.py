@@ -236,11 +236,11 @@ class Strangers(TestCase):
                 second = harness.run(
                     ["ffmpeg", "-nostdin", "-loglevel", "debug", "-re", "-f", "lavfi", "-i",
                      "testsrc=size=320x240:rate=30", "-t", "5", "-c:v", "libx264", "-f", "flv",
-                     r.rtmp(STREAM)], timeout=30)
+                     r.rtmp(STREAM + "/another_key")], timeout=30)
                 self.assertNotEqual(second.returncode, 0)
                 self.assertIn("published already", second.stderr)
                 self.assertEqual(stream_of(r.broadcaster)["state"], "live")
-            # Free again at once when the first has gone.
+            # The first one's key, none, is taken again at once when it has gone.
             with ffmpeg_publish(r.rtmp(STREAM)) as third:
                 newest = r.wait_playlist(SOURCE_PATH).segments[-1].number
                 wait_for(lambda: r.wait_playlist(SOURCE_PATH).segments[-1].number > newest, 10,
@@ -267,7 +267,7 @@ class PublisherComesAndGoes(TestCase):
 
     def test_the_end_is_told_and_then_the_stream_is_gone(self):
         with Recipe(order="OTB",
-                    broadcaster_flags=["-reconnectGraceMs", "1000", "-lingerMs", "2000"]) as r:
+                    broadcaster_flags=["-reconnectGrace", "1s", "-lingerMs", "2000"]) as r:
             with ffmpeg_publish(r.rtmp(STREAM), seconds=5) as publisher:
                 r.wait_playlist(SOURCE_PATH)
                 publisher.wait()

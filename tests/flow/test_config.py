@@ -128,7 +128,7 @@ class Printed(harness.TestCase):
 
     def test_what_is_printed_is_a_file(self):
         first = write("transcodingOptions:\n- P144p30fps16x9\n- P240p30fps16x9\n"
-                      "currentManifest: true\nreconnectGraceMs: 0\nname: \"Z\\u00fcrich \\\"1\\\"\"\n")
+                      "currentManifest: true\nreconnectGrace: 0\nname: \"Z\\u00fcrich \\\"1\\\"\"\n")
         done = run([BIN / "broadcaster", "-config", first, "-lingerMs=5", "-printConfig"])
         again = write(done.stdout)
         back = run([BIN / "broadcaster", "-config", again, "-printConfig"])

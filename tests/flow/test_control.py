@@ -98,7 +98,7 @@ class Running(TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe(broadcaster_flags=["-reconnectGraceMs", 300, "-lingerMs", 300]).start()
+        cls.recipe = Recipe(broadcaster_flags=["-reconnectGrace", "300ms", "-lingerMs", 300]).start()
         cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"))
         cls.recipe.wait_playlist(f"/stream/hello_world/{RUNG}.m3u8", 1)
         cls.broadcaster = cls.recipe.broadcaster

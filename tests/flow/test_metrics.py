@@ -60,7 +60,7 @@ def value(text, name, **labels):
 class Scrapes(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe(broadcaster_flags=["-reconnectGraceMs", 200, "-lingerMs", 200,
+        cls.recipe = Recipe(broadcaster_flags=["-reconnectGrace", "200ms", "-lingerMs", 200,
                                                "-name", 'a "quoted" name']).start()
         cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"))
         cls.recipe.wait_playlist(f"/stream/hello_world/{RUNG}.m3u8", 3)
@@ -187,7 +187,7 @@ class Series(TestCase):
 
     def test_streams_have_series_only_when_asked_for_and_leave_none(self):
         for asked in (False, True):
-            flags = ["-reconnectGraceMs", 100, "-lingerMs", 100]
+            flags = ["-reconnectGrace", "100ms", "-lingerMs", 100]
             recipe = Recipe(order="B", broadcaster_flags=flags
                             + (["-metricsPerStream"] if asked else []))
             with recipe as r:

@@ -120,7 +120,8 @@ class Form(harness.TestCase):
             return playlist(self.recipe.get(RUNG_PATH).text).segments[-1].number
 
         before = last()
-        done = run([BIN / "publish", "-test", "-seconds", 20, self.recipe.rtmp("hello_world")])
+        done = run([BIN / "publish", "-test", "-seconds", 20,
+                    self.recipe.rtmp("hello_world/another_key")])
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertTrue(self.publisher.alive())
         harness.wait_for(lambda: last() > before + 1, 10, "the first publisher's stream goes on")
@@ -249,7 +250,8 @@ class StartAndStop(harness.TestCase):
             self.assertLess(sum(path.stat().st_size for path in files), 10000, files)
             for role in r.roles():
                 self.assertLessEqual(self.files_open(role),
-                                     {role.log_path, r.data_dir / "segment-numbers"}, role.role)
+                                     {role.log_path, r.data_dir / "segment-numbers",
+                                      r.data_dir / "streams-seen"}, role.role)
 
     def files_open(self, role):
         """The regular files that a role has open for writing."""

@@ -30,7 +30,7 @@ class Status(TestCase):
                 f.wait_log(r'"event":"stream_started","stream":"hello_world"')
                 f.wait_log(r'"event":"job_assigned","stream":"hello_world"')
                 second = run(["ffmpeg", "-nostdin", "-f", "lavfi", "-i", "testsrc", "-t", "1",
-                              "-c:v", "libx264", "-f", "flv", r.rtmp(STREAM)])
+                              "-c:v", "libx264", "-f", "flv", r.rtmp(STREAM + "/other")])
                 self.assertNotEqual(second.returncode, 0)
                 f.wait_log(r'"event":"publisher_refused".*published already')
                 self.check_survey(r)

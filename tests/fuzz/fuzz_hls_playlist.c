@@ -41,6 +41,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < p->n_variants; i++) {
         use_uri(p, size, p->variants[i].uri);
     }
+    for (size_t i = 0; i < p->n_renditions; i++) {
+        use_uri(p, size, p->renditions[i].uri);
+    }
     hls_playlist_destroy(p);
     return 0;
 }

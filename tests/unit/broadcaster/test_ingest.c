@@ -495,18 +495,20 @@ END_TEST
 
 START_TEST(a_broken_publish_is_told_why)
 {
-    static const uint8_t hevc[] = {0x1c, 0, 0, 0, 0, 1};
+    static const uint8_t vp8[] = {0x91, 'v', 'p', '0', '8', 1};
     struct ingest_config config = default_config();
     struct fixture *f = open_ingest(&config);
     struct client c = connect_client(f, 0);
     struct buf b;
     client_begin(&c);
     buf_init(&b, 4096);
-    script_message(&b, MESSAGE_VIDEO, 1, 0, span_of(hevc, sizeof hevc));
+    script_message(&b, MESSAGE_VIDEO, 1, 0, span_of(vp8, sizeof vp8));
+    script_message(&b, MESSAGE_VIDEO, 1, 2000, span_of(vp8, sizeof vp8));
     ck_assert_uint_eq(client_send(&c, buf_span(&b)), 0);
     RUN_UNTIL(f, client_closed(&c));
     ck_assert(client_has(&c, "NetStream.Publish.Rejected"));
     ck_assert_int_eq(f->ends, 1);
+    ck_assert_uint_eq(counters(f).skipped[RTMP_SKIP_CODEC], 2);
     ck_assert_msg(strstr(f->reason, "H.264") != NULL, "%s", f->reason);
     buf_fini(&b);
     client_close(&c);

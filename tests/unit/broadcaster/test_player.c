@@ -226,6 +226,22 @@ START_TEST(pause_and_the_end)
 }
 END_TEST
 
+/* Intra refresh: no key frame ever. */
+START_TEST(without_key_frames_any_picture_does_in_the_end)
+{
+    struct fixture *f = open_fixture();
+    for (int i = 0; i < 40; i++) {
+        give(f, TRACK_VIDEO, i * 1000, false, 10);
+        ck_assert(player_waiting(f->player) == (i > 30));
+    }
+    player_set_paused(f->player, true);
+    player_set_paused(f->player, false);
+    give(f, TRACK_VIDEO, 90000, false, 10);
+    ck_assert(!player_waiting(f->player));
+    close_fixture(f);
+}
+END_TEST
+
 START_TEST(no_memory)
 {
     for (size_t nth = 1; nth < 8; nth++) {
@@ -242,4 +258,4 @@ END_TEST
 
 UNIT_MAIN("player", it_begins_with_a_key_frame_at_nought, the_session_is_filled_little_by_little,
           who_does_not_read_is_bounded_and_goes_on_with_a_key_frame, a_low_rate_is_bounded_in_time,
-          pause_and_the_end, no_memory)
+          pause_and_the_end, without_key_frames_any_picture_does_in_the_end, no_memory)

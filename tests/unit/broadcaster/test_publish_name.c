@@ -14,12 +14,7 @@ static void check_name(const char *path, const char *id, const char *key)
         ck_assert_msg(strlen(n.id) == 8, "%s gave %s", path, n.id);
         ck_assert_uint_eq(strspn(n.id, "0123456789abcdef"), 8);
     }
-    if (key != NULL) {
-        ck_assert_str_eq(n.key, key);
-    } else {
-        ck_assert_uint_eq(strlen(n.key), 12);
-        ck_assert_uint_eq(strspn(n.key, "0123456789abcdef"), 12);
-    }
+    ck_assert_str_eq(n.key, key != NULL ? key : "");
 }
 
 START_TEST(known_urls)
@@ -105,7 +100,6 @@ START_TEST(random_names_differ)
     ck_assert_int_eq(publish_name_parse("", &a), ERR_OK);
     ck_assert_int_eq(publish_name_parse("", &b), ERR_OK);
     ck_assert_str_ne(a.id, b.id);
-    ck_assert_str_ne(a.key, b.key);
 }
 END_TEST
 

@@ -1,5 +1,9 @@
 #include "broadcaster/rendition.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "tests/support/unit.h"
 
 static struct segment *make(uint64_t msn, bool gap, bool discontinuity)
@@ -200,8 +204,58 @@ START_TEST(heavy_segments_leave_when_they_leave_the_playlist)
 }
 END_TEST
 
-UNIT_MAIN("rendition", window_slides, late_segments_are_published_in_order,
-          gaps_are_kept_but_not_at_the_start, discontinuities_are_counted_when_they_leave,
-          the_end_can_be_taken_back,
+static size_t count_lines(FILE *f, const char *words)
+{
+    char line[1000];
+    size_t n = 0;
+    rewind(f);
+    while (fgets(line, sizeof line, f) != NULL) {
+        n += strstr(line, words) != NULL;
+    }
+    return n;
+}
+
+START_TEST(what_mpeg_ts_cannot_carry_is_said_once)
+{
+    FILE *log = tmpfile();
+    ck_assert_int_ge(dup2(fileno(log), STDERR_FILENO), 0);
+    struct board *b = board_create();
+    struct rendition *source = rendition_create(b, "x", "source");
+    struct rendition *rung = rendition_create(b, "x", "rung");
+    struct track *av1 = track_create(&(struct track_params){.codec = CODEC_AV1});
+    struct track *avc = track_create(&(struct track_params){.codec = CODEC_H264});
+    struct track *opus =
+        track_create(&(struct track_params){.kind = TRACK_AUDIO, .codec = CODEC_OPUS});
+    for (uint64_t msn = 1; msn <= 20; msn++) {
+        struct packets none = {0};
+        struct sound *sound = sound_create(opus, &none);
+        struct segment_info info = {.msn = msn, .duration = 180000};
+        struct segment *s = segment_create(&info, av1, &none, sound);
+        rendition_expect(source, msn);
+        rendition_settle(source, s);
+        segment_unref(s);
+        s = segment_create(&info, avc, &none, sound);
+        rendition_expect(rung, msn);
+        rendition_settle(rung, s);
+        segment_unref(s);
+        sound_unref(sound);
+    }
+    ck_assert_uint_eq(count_lines(log, "left_out"), 2);
+    ck_assert_uint_eq(count_lines(log, "stream=x rendition=source track=video codec=av1"), 1);
+    ck_assert_uint_eq(count_lines(log, "stream=x rendition=source track=audio codec=opus"), 1);
+    ck_assert_uint_eq(count_lines(log, "/stream/x/live.m3u8"), 2);
+    track_unref(av1);
+    track_unref(avc);
+    track_unref(opus);
+    rendition_destroy(source);
+    rendition_destroy(rung);
+    board_destroy(b);
+    fclose(log);
+}
+END_TEST
+
+UNIT_MAIN("rendition", window_slides, what_mpeg_ts_cannot_carry_is_said_once,
+          late_segments_are_published_in_order, gaps_are_kept_but_not_at_the_start,
+          discontinuities_are_counted_when_they_leave, the_end_can_be_taken_back,
           a_rung_that_starts_late_counts_discontinuities_as_the_source_does,
           the_end_waits_for_what_is_expected, heavy_segments_leave_when_they_leave_the_playlist)

@@ -12,6 +12,12 @@
 #define WALL_MS   1795000000000
 #define GRACE_MS  1000
 #define LINGER_MS 500
+#define SLOW_FILL 16 /* more than one packet may begin at most */
+
+/* So that a frame of 1024 samples lasts 20 ms. */
+#define SAMPLE_RATE 51200
+
+static void change(struct stream *st, enum track_kind kind, const char *config);
 
 struct bench {
     struct board *board;
@@ -74,7 +80,7 @@ static struct stream *publish(struct bench *b, const char *id, int64_t now)
         .kind = TRACK_VIDEO, .width = 640, .height = 480, .config = span_cstr("avc"), .sar_den = 1};
     struct track_params a = {.kind = TRACK_AUDIO,
                              .codec = CODEC_AAC,
-                             .sample_rate = 48000,
+                             .sample_rate = SAMPLE_RATE,
                              .channels = 2,
                              .config = span_cstr("asc")};
     struct track *video = track_create(&v);
@@ -341,7 +347,7 @@ START_TEST(what_is_counted_outlives_the_streams)
     ck_assert_uint_eq(f->streams_refused, 2);
     ck_assert_uint_eq(f->streams_ended, 2);
     ck_assert_uint_eq(f->source.appeared, 3);
-    ck_assert_uint_gt(f->repairs.dts_not_rising, 0);
+    ck_assert_uint_gt(f->repairs.n[REPAIR_DTS_NOT_RISING], 0);
     bench_destroy(b);
 }
 END_TEST
@@ -352,7 +358,7 @@ static void change(struct stream *st, enum track_kind kind, const char *config)
                              .codec = kind == TRACK_AUDIO ? CODEC_AAC : CODEC_H264,
                              .width = 640,
                              .height = 480,
-                             .sample_rate = 48000,
+                             .sample_rate = SAMPLE_RATE,
                              .channels = 2,
                              .config = span_cstr(config),
                              .sar_den = 1};
@@ -496,26 +502,240 @@ START_TEST(who_comes_back_without_sound_has_none)
 }
 END_TEST
 
-START_TEST(a_picture_that_pauses_leaves_the_target_duration)
+/* Eleven seconds with sound alone: it goes on, with the last picture. */
+START_TEST(a_picture_that_stands_still_is_held_and_the_sound_goes_on)
+{
+    for (int64_t gop = 1000; gop <= 100000; gop *= 100) {
+        struct bench *b = bench_create(10);
+        struct stream *st = publish(b, "x", 0);
+        play(st, 0, 1000, 1000);
+        for (int64_t t = 1000; t < 12000; t += 20) {
+            push(st, TRACK_AUDIO, t, true);
+        }
+        play(st, 12000, 2000, gop);
+        stream_end(st, 14000);
+        struct window *w = board_window(b->board, "x", "source");
+        ck_assert_int_eq(w->target_duration_s, 2);
+        ck_assert_uint_ge(w->count, 6);
+        size_t sounds = 0;
+        for (size_t i = 0; i < w->count; i++) {
+            const struct segment_info *info = segment_info(w->segments[i]);
+            const struct packets *video = segment_packets(w->segments[i]);
+            ck_assert_int_le(info->duration, CUTTER_LONGEST_TICKS);
+            ck_assert(!info->discontinuity);
+            ck_assert(info->independent);
+            ck_assert(video->items[0].flags & PACKET_KEY);
+            for (size_t n = 1; n < video->count; n++) {
+                ck_assert_int_gt(video->items[n].dts, video->items[n - 1].dts);
+            }
+            sounds += sound_packets(segment_sound(w->segments[i]))->count;
+            if (i > 0) {
+                const struct segment_info *last = segment_info(w->segments[i - 1]);
+                ck_assert_int_eq(info->start, last->start + last->duration);
+            }
+        }
+        ck_assert_uint_eq(sounds, 700);
+        window_unref(w);
+        bench_destroy(b);
+    }
+}
+END_TEST
+
+/* A network's pause, in which both clocks went on: a hole, told by a discontinuity. */
+START_TEST(a_pause_of_both_leaves_a_hole)
 {
     struct bench *b = bench_create(10);
     struct stream *st = publish(b, "x", 0);
     play(st, 0, 1000, 1000);
-    for (int64_t t = 1000; t < 12000; t += 20) {
-        push(st, TRACK_AUDIO, t, true);
-    }
     play(st, 12000, 2000, 100000);
     stream_end(st, 14000);
     struct window *w = board_window(b->board, "x", "source");
-    ck_assert_int_eq(w->target_duration_s, 2);
     ck_assert_uint_eq(w->count, 2);
-    const struct segment_info *first = segment_info(w->segments[0]);
-    ck_assert_int_le(first->duration, CUTTER_LONGEST_TICKS);
+    ck_assert_int_le(segment_info(w->segments[0])->duration, CUTTER_LONGEST_TICKS);
     ck_assert(segment_info(w->segments[1])->discontinuity);
-    const struct packets *sound = sound_packets(segment_sound(w->segments[0]));
-    ck_assert_int_lt(sound->items[sound->count - 1].dts, first->start + first->duration);
-    ck_assert_int_ge(sound->items[sound->count - 1].dts,
-                     first->start + first->duration - 20 * TICKS_PER_MS);
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+static void audio_header(struct stream *st)
+{
+    struct track_params a = {.kind = TRACK_AUDIO,
+                             .codec = CODEC_AAC,
+                             .sample_rate = SAMPLE_RATE,
+                             .channels = 2,
+                             .config = span_cstr("asc")};
+    struct track *t = track_create(&a);
+    stream_track(st, t);
+    track_unref(t);
+}
+
+static struct stream *publish_bare(struct bench *b, int64_t now)
+{
+    struct stream *st;
+    const char *why;
+    ck_assert_int_eq(streams_publish(b->streams, "x", now, WALL_MS, &st, &why), ERR_OK);
+    return st;
+}
+
+START_TEST(sound_alone_is_cut_by_its_own_time)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish_bare(b, 0);
+    audio_header(st);
+    for (int64_t t = 0; t < 20000; t += 20) {
+        push(st, TRACK_AUDIO, t, true);
+    }
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_uint_ge(w->count, 8);
+    for (size_t i = 0; i < w->count; i++) {
+        ck_assert_ptr_null(segment_video(w->segments[i]));
+        ck_assert_int_eq(segment_info(w->segments[i])->duration, CUTTER_TARGET_TICKS);
+        ck_assert_uint_eq(sound_packets(segment_sound(w->segments[i]))->count, 100);
+    }
+    window_unref(w);
+    ck_assert_uint_eq(b->opened, 0);
+    ck_assert_ptr_null(board_window(b->board, "x", "P144p30fps16x9"));
+    /* Then a picture comes as well. */
+    change(st, TRACK_VIDEO, "avc");
+    play(st, 20000, 4000, 1000);
+    stream_end(st, 24000);
+    w = board_window(b->board, "x", "source");
+    ck_assert_uint_eq(b->opened, 2);
+    size_t sounds = 0, breaks = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        const struct segment_info *info = segment_info(w->segments[i]);
+        sounds += sound_packets(segment_sound(w->segments[i]))->count;
+        breaks += info->discontinuity;
+        ck_assert_int_eq(segment_video(w->segments[i]) != NULL, breaks == 1);
+        ck_assert_int_gt(info->duration, TICKS_PER_S / 10);
+    }
+    ck_assert_uint_eq(breaks, 1);
+    ck_assert_uint_eq(sounds, 1149); /* what was older than two seconds was given up */
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+/* Who came with a picture comes back with sound alone: those who watch a rung hear it. */
+START_TEST(rungs_go_on_with_sound_alone)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    play(st, 0, 4000, 1000);
+    stream_end(st, 4000);
+    st = publish_bare(b, 4100);
+    audio_header(st);
+    for (int64_t t = 0; t < 200000; t += 20) {
+        push(st, TRACK_AUDIO, t, true);
+    }
+    stream_end(st, 200000);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_ptr_null(segment_video(w->segments[w->count - 1]));
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+/* H.264 with lengths of 4 bytes. */
+static void video_header(struct stream *st)
+{
+    struct track_params v = {.kind = TRACK_VIDEO,
+                             .width = 640,
+                             .height = 480,
+                             .config = span_of("\1\100\0\36\377\341", 6),
+                             .sar_den = 1};
+    struct track *t = track_create(&v);
+    stream_track(st, t);
+    track_unref(t);
+}
+
+static void push_bytes(struct stream *st, int64_t ms, const char *bytes, size_t len)
+{
+    struct blob *blob = blob_copy(span_of(bytes, len));
+    struct packet p = {.kind = TRACK_VIDEO,
+                       .dts = ms * TICKS_PER_MS,
+                       .pts = ms * TICKS_PER_MS,
+                       .blob = blob,
+                       .data = blob_span(blob)};
+    ck_assert_int_eq(stream_packet(st, &p, ms), ERR_OK);
+    blob_unref(blob);
+}
+
+/* No IDR ever: begins at the first recovery point, or after a while anywhere. */
+START_TEST(a_picture_without_any_idr_begins_all_the_same)
+{
+    for (int marked = 0; marked < 2; marked++) {
+        struct bench *b = bench_create(10);
+        struct stream *st = publish_bare(b, 0);
+        video_header(st);
+        for (int64_t t = 0; t < 30000; t += 40) {
+            bool mark = marked && t % 2000 == 1000;
+            push_bytes(st, t, mark ? "\0\0\0\4\6\6\1\200\0\0\0\2\101\1" : "\0\0\0\2\101\1",
+                       mark ? 14 : 6);
+        }
+        stream_end(st, 30000);
+        struct window *w = board_window(b->board, "x", "source");
+        ck_assert_uint_ge(w->count, marked ? 11 : 8);
+        for (size_t i = 0; i < w->count; i++) {
+            ck_assert(!segment_info(w->segments[i])->independent);
+        }
+        ck_assert_uint_gt(b->preroll, 0);
+        window_unref(w);
+        struct json *status = json_new_object();
+        streams_status(b->streams, 30000, status);
+        char *text = json_text(status);
+        ck_assert_ptr_nonnull(strstr(text, "\"begun_without_key\": 1"));
+        mem_free(text);
+        json_destroy(status);
+        bench_destroy(b);
+    }
+}
+END_TEST
+
+/* A picture every five seconds, and nothing else. */
+START_TEST(very_low_frame_rates_are_held)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    for (int64_t t = 0; t < 100000; t += 5000) {
+        push(st, TRACK_VIDEO, t, t % 20000 == 0);
+    }
+    stream_end(st, 100000);
+    struct window *w = board_window(b->board, "x", "source");
+    for (size_t i = 1; i < w->count; i++) {
+        const struct segment_info *last = segment_info(w->segments[i - 1]);
+        const struct segment_info *info = segment_info(w->segments[i]);
+        ck_assert(!info->discontinuity);
+        ck_assert_int_eq(info->start, last->start + last->duration);
+        ck_assert_uint_ge(segment_packets(w->segments[i])->count, 1);
+    }
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
+/* Sound that runs ahead of the picture stays with its own segment. */
+START_TEST(sound_goes_where_its_time_is)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    for (int64_t t = 0; t < 10000; t += 20) {
+        if (t % 40 == 0 && t >= 800) {
+            push(st, TRACK_VIDEO, t - 800, (t - 800) % 1000 == 0);
+        }
+        push(st, TRACK_AUDIO, t, true);
+    }
+    stream_end(st, 10000);
+    struct window *w = board_window(b->board, "x", "source");
+    for (size_t i = 0; i < w->count; i++) {
+        const struct packets *sound = sound_packets(segment_sound(w->segments[i]));
+        const struct segment_info *info = segment_info(w->segments[i]);
+        ck_assert_int_eq(sound->items[0].dts, info->start);
+        ck_assert_uint_ge(sound->count, 60);
+        ck_assert(!info->discontinuity);
+        ck_assert(i + 1 == w->count || sound->count == 100);
+    }
     window_unref(w);
     bench_destroy(b);
 }
@@ -547,32 +767,43 @@ static size_t push_until_refused(struct stream *st, size_t bytes, int64_t step_m
     return most;
 }
 
-START_TEST(a_clock_that_stands_still_is_refused_in_the_end)
+START_TEST(a_clock_that_stands_still_refuses_nobody)
 {
     struct bench *b = bench_create(10);
     struct stream *small = publish(b, "x", 0);
-    ck_assert_uint_eq(push_until_refused(small, 1, 0, false, false, 100000),
-                      STREAM_SEGMENT_PACKETS_MAX);
+    ck_assert_uint_eq(push_until_refused(small, 1, 0, false, false, 100000), 100000);
+    ck_assert_int_gt(stream_wait_ms(small), 0);
     struct stream *large = publish(b, "y", 0);
-    ck_assert_uint_le(push_until_refused(large, 1 << 20, 0, false, false, 1000),
-                      STREAM_SEGMENT_MAX >> 20);
+    ck_assert_uint_eq(push_until_refused(large, 1 << 20, 0, false, false, 1000), 1000);
+    struct window *w = board_window(b->board, "y", "source");
+    for (size_t i = 0; i < w->count; i++) {
+        ck_assert_uint_le(segment_packets(w->segments[i])->bytes, STREAM_SEGMENT_MAX);
+        ck_assert_uint_le(segment_packets(w->segments[i])->count, STREAM_SEGMENT_PACKETS_MAX);
+    }
+    window_unref(w);
     stream_end(small, 1);
     stream_end(large, 1);
     bench_destroy(b);
 }
 END_TEST
 
+/* They lose what is too much, and go on. */
 START_TEST(segments_are_not_begun_faster_than_they_can_be_taken)
 {
     struct bench *b = bench_create(10);
     struct stream *st = publish(b, "x", 0);
     ck_assert_int_eq(stream_wait_ms(st), 0);
-    ck_assert_uint_eq(push_until_refused(st, 10, 33, true, true, 100000),
-                      PACE_BURST + PACE_DEBT_MAX);
+    ck_assert_uint_eq(push_until_refused(st, 10, 33, true, true, 10000), 10000);
     ck_assert_int_gt(stream_wait_ms(st), 0);
+    ck_assert_uint_le(streams_figures(b->streams)->source.appeared,
+                      PACE_BURST + PACE_DEBT_MAX + SLOW_FILL);
+    play(st, 400000, 4000, 1000); /* later */
+    ck_assert_uint_ge(streams_figures(b->streams)->source.appeared, PACE_BURST + PACE_DEBT_MAX + 1);
+    stream_end(st, 500000);
     st = publish(b, "y", 0);
-    ck_assert_uint_le(push_until_refused(st, 10, 2900, true, false, 100000),
-                      PACE_BURST + PACE_DEBT_MAX);
+    ck_assert_uint_eq(push_until_refused(st, 10, 2900, true, false, 10000), 10000);
+    ck_assert_uint_le(streams_figures(b->streams)->source.appeared,
+                      2 * (PACE_BURST + PACE_DEBT_MAX + SLOW_FILL) + 10);
     bench_destroy(b);
 }
 END_TEST
@@ -615,9 +846,9 @@ START_TEST(a_very_long_stream)
     const struct segment_info *last = segment_info(w->segments[w->count - 1]);
     ck_assert_int_ge(last->start, (5 * day_ms - 2800) * TICKS_PER_MS);
     for (size_t i = 1; i < w->count; i++) {
-        ck_assert_int_eq(segment_info(w->segments[i])->start -
-                             segment_info(w->segments[i - 1])->start,
-                         2800 * TICKS_PER_MS);
+        const struct segment_info *before = segment_info(w->segments[i - 1]);
+        ck_assert_int_eq(segment_info(w->segments[i])->start, before->start + before->duration);
+        ck_assert(!segment_info(w->segments[i])->discontinuity);
     }
     window_unref(w);
     bench_destroy(b);
@@ -632,7 +863,10 @@ UNIT_MAIN("stream", a_new_ladder_is_for_new_streams, what_is_counted_outlives_th
           a_publisher_without_media_leaves_nothing, a_header_that_is_taken_back_changes_nothing,
           a_changed_sound_begins_a_new_piece_and_costs_no_picture,
           sound_that_comes_later_is_told_by_a_discontinuity, sound_that_pauses_keeps_its_track,
-          who_comes_back_without_sound_has_none, a_picture_that_pauses_leaves_the_target_duration,
-          a_clock_that_stands_still_is_refused_in_the_end,
+          who_comes_back_without_sound_has_none,
+          a_picture_that_stands_still_is_held_and_the_sound_goes_on, a_pause_of_both_leaves_a_hole,
+          sound_alone_is_cut_by_its_own_time, rungs_go_on_with_sound_alone,
+          a_picture_without_any_idr_begins_all_the_same, very_low_frame_rates_are_held,
+          sound_goes_where_its_time_is, a_clock_that_stands_still_refuses_nobody,
           segments_are_not_begun_faster_than_they_can_be_taken, current_is_one_that_can_be_watched,
           a_very_long_stream)

@@ -76,7 +76,7 @@ static struct stream *publish(struct bench *b, int64_t now)
         .kind = TRACK_VIDEO, .width = 640, .height = 480, .config = span_cstr("avc"), .sar_den = 1};
     struct track_params a = {.kind = TRACK_AUDIO,
                              .codec = CODEC_AAC,
-                             .sample_rate = 48000,
+                             .sample_rate = 51200, /* a frame lasts 20 ms */
                              .channels = 2,
                              .config = span_cstr("asc")};
     struct track *video = track_create(&v), *audio = track_create(&a);

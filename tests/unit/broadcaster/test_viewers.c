@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,7 +15,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/packager.h"
+#include "broadcaster/rendition.h"
 #include "tests/support/clip.h"
+#include "tests/support/clip_codec.h"
 #include "tests/support/raw_http.h"
 
 #define WAIT_MS       10000
@@ -156,6 +159,146 @@ START_TEST(a_segment_is_its_container)
     ck_assert_uint_eq(viewers_counters(viewers).segments, 4);
     blob_unref(want);
     window_unref(w);
+    stop();
+}
+END_TEST
+
+static struct segment *of_codecs(uint64_t msn, const struct clip *v, const struct clip *a)
+{
+    struct packets pictures = v != NULL ? clip_cut(v, 0, 15) : (struct packets){0};
+    struct packets sounds = a != NULL ? clip_cut(a, 0, 15) : (struct packets){0};
+    struct sound *sound = a != NULL ? sound_create(a->track, &sounds) : NULL;
+    struct segment_info info = {.msn = msn, .duration = 45000, .independent = true};
+    struct segment *s = segment_create(&info, v != NULL ? v->track : NULL, &pictures, sound);
+    sound_unref(sound);
+    return s;
+}
+
+/* Two segments by way of a rendition, which measures them. */
+static void publish_codecs(const char *id, const char *name, enum track_codec video,
+                           enum track_codec audio)
+{
+    struct clip v = {0}, a = {0};
+    if (video != CODECS_) {
+        v = clip_codec(video, 15, 900000);
+    }
+    if (audio != CODECS_) {
+        a = clip_codec(audio, 15, 900000);
+    }
+    struct rendition *r = rendition_create(board, id, name);
+    for (uint64_t msn = 100; msn < 102; msn++) {
+        struct segment *s =
+            of_codecs(msn, video != CODECS_ ? &v : NULL, audio != CODECS_ ? &a : NULL);
+        rendition_expect(r, msn);
+        rendition_settle(r, s);
+        segment_unref(s);
+    }
+    rendition_destroy(r);
+    clip_free(&v);
+    clip_free(&a);
+}
+
+static void expect_bytes(const char *path, const char *type, struct span want)
+{
+    struct raw_reply r = raw_get(port, path);
+    ck_assert_int_eq(r.status, 200);
+    has_cors(&r);
+    ck_assert_msg(raw_has(&r, type), "%s: %s", path, r.head);
+    ck_assert(raw_has(&r, "Cache-Control: public, max-age=3600, immutable"));
+    ck_assert_uint_eq(r.len, want.len);
+    ck_assert_int_eq(memcmp(r.body, want.data, r.len), 0);
+    raw_free(&r);
+}
+
+START_TEST(in_fmp4)
+{
+    start(&plain);
+    publish_codecs("a", "source", CODEC_H264, CODEC_AAC);
+    struct window *w = board_window(board, "a", "source");
+    struct segment *s = window_find(w, 101);
+    struct blob *init = NULL, *media = NULL;
+    char path[200], map[100];
+    for (int audio = 0; audio < 2; audio++) {
+        const char *name = audio ? "audio" : "source";
+        ck_assert_int_eq((audio ? packager_cmaf_audio_init : packager_cmaf_video_init)(s, &init),
+                         ERR_OK);
+        ck_assert_int_eq((audio ? packager_cmaf_audio : packager_cmaf_video)(s, &media), ERR_OK);
+        snprintf(map, sizeof map, "init-%016" PRIx64 ".mp4", packager_hash(blob_span(init)));
+        snprintf(path, sizeof path, "/stream/a/%s/live.m3u8", name);
+        expect(path, 200, PLAYLIST, map);
+        snprintf(path, sizeof path, "/stream/a/%s/%s", name, map);
+        expect_bytes(path, audio ? "Content-Type: audio/mp4" : "Content-Type: video/mp4",
+                     blob_span(init));
+        snprintf(path, sizeof path, "/stream/a/%s/101.m4s", name);
+        expect_bytes(path, audio ? "Content-Type: audio/mp4" : "Content-Type: video/iso.segment",
+                     blob_span(media));
+        blob_unref(init);
+        blob_unref(media);
+    }
+    /* What was made is kept, and counted. */
+    size_t bytes = segment_bytes(s);
+    expect("/stream/a/source/101.m4s", 200, "Content-Type: video/iso.segment", "");
+    ck_assert_uint_eq(segment_bytes(s), bytes);
+    expect("/stream/a/live.m3u8", 200, PLAYLIST, "\naudio/live.m3u8\n");
+    expect("/stream/a/source/99.m4s", 404, TEXT, "too old");
+    expect("/stream/a/source/102.m4s", 404, TEXT, "not there yet");
+    expect("/stream/a/source/init-0123456789abcdef.mp4", 404, TEXT, "still here begins with that");
+    expect("/stream/b/live.m3u8", 404, TEXT, "There is no stream \"b\"");
+    expect("/stream/b/audio/live.m3u8", 404, TEXT, "There is no stream \"b\"");
+    window_unref(w);
+    stop();
+}
+END_TEST
+
+START_TEST(what_mpeg_ts_cannot_carry)
+{
+    start(&plain);
+    publish_codecs("a", "source", CODEC_AV1, CODEC_OPUS);
+    expect("/stream/a.m3u8", 404, TEXT, "play /stream/a/live.m3u8 instead");
+    expect("/stream/a/source.m3u8", 404, TEXT, "play /stream/a/live.m3u8 instead");
+    expect("/stream/a/source/100.ts", 404, TEXT, "play /stream/a/live.m3u8 instead");
+    expect("/stream/a", 302, "Location: /stream/a/live.m3u8", "The stream is at");
+    expect("/stream/a/live.m3u8", 200, PLAYLIST, "CODECS=\"av01.");
+    expect("/stream/a/source/live.m3u8", 200, PLAYLIST, "100.m4s");
+    publish_codecs("a", "P144p30fps16x9", CODEC_H264, CODEC_OPUS);
+    expect("/stream/a.m3u8", 200, PLAYLIST, "\na/P144p30fps16x9.m3u8\n");
+    struct raw_reply r = raw_get(port, "/stream/a.m3u8");
+    ck_assert_ptr_null(strstr(r.body, "source"));
+    raw_free(&r);
+    expect("/stream/a/P144p30fps16x9/100.ts", 200, "Content-Type: video/mp2t", "G");
+    expect("/stream/a", 302, "Location: /stream/a.m3u8", "The stream is at");
+    stop();
+}
+END_TEST
+
+START_TEST(sound_alone)
+{
+    start(&plain);
+    publish_codecs("a", "source", CODECS_, CODEC_AAC);
+    expect("/stream/a.m3u8", 200, PLAYLIST, "\na/source.m3u8\n");
+    expect("/stream/a/source/100.ts", 200, "Content-Type: video/mp2t", "G");
+    expect("/stream/a/live.m3u8", 200, PLAYLIST,
+           ",CODECS=\"mp4a.40.2\",AUDIO=\"audio\"\naudio/live.m3u8\n");
+    expect("/stream/a/audio/live.m3u8", 200, PLAYLIST, "101.m4s");
+    expect("/stream/a/source/live.m3u8", 404, TEXT, "its sound is in rendition \"audio\"");
+    publish_codecs("a", "audio1", CODECS_, CODEC_OPUS);
+    expect("/stream/a/live.m3u8", 200, PLAYLIST, "URI=\"audio1/live.m3u8\"");
+    expect("/stream/a/audio1/live.m3u8", 200, PLAYLIST, "101.m4s");
+    expect("/stream/a/audio1/101.m4s", 200, "Content-Type: audio/mp4", "");
+    stop();
+}
+END_TEST
+
+START_TEST(a_stream_called_live)
+{
+    start(&plain);
+    publish_codecs("live", "source", CODEC_H264, CODEC_AAC);
+    expect("/stream/live.m3u8", 200, PLAYLIST, "\nlive/source.m3u8\n");
+    expect("/stream/live/live.m3u8", 200, PLAYLIST, "\nsource/live.m3u8\n");
+    expect("/stream/live/source.m3u8", 200, PLAYLIST, "/stream/live/source/100.ts\n");
+    expect("/stream/current/live.m3u8", 404, TEXT, "no current stream");
+    board_set_current(board, "live");
+    expect("/stream/current/live.m3u8", 200, PLAYLIST, "\n../live/source/live.m3u8\n");
     stop();
 }
 END_TEST
@@ -538,6 +681,10 @@ int main(void)
     tcase_set_timeout(t, 30);
     tcase_add_test(t, what_is_there);
     tcase_add_test(t, a_segment_is_its_container);
+    tcase_add_test(t, in_fmp4);
+    tcase_add_test(t, what_mpeg_ts_cannot_carry);
+    tcase_add_test(t, sound_alone);
+    tcase_add_test(t, a_stream_called_live);
     tcase_add_test(t, what_is_not_there);
     tcase_add_test(t, bad_paths);
     tcase_add_test(t, garbage);

@@ -265,8 +265,43 @@ START_TEST(extinf_against_content)
 }
 END_TEST
 
-UNIT_MAIN("hls_check", a_moving_window_is_clean, a_window_that_stands_still_is_told_once,
-          numbers_never_fall_and_leave_none_out, target_durations,
-          an_ended_playlist_need_not_advance, gaps_are_counted, numbers_in_urls,
+static bool take(uint64_t number, bool discontinuity)
+{
+    struct hls_segment s = {.number = number, .discontinuity = discontinuity};
+    return hls_check_takes(&c, &s);
+}
+
+START_TEST(who_may_be_away_may_come_back_with_higher_numbers)
+{
+    begin();
+    c.away_ms = 20000;
+    see(100, 6, 0);
+    hls_check_time(&c, 26000);
+    assert_found("");
+    ck_assert(take(500, true));
+    ck_assert_uint_eq(c.jumps, 1);
+    assert_found("");
+    ck_assert(take(501, false));
+    ck_assert(!take(501, true));
+    struct hls_segment other = {.number = 510, .timeline = 7}; /* its discontinuity was a gap */
+    ck_assert(hls_check_takes(&c, &other));
+    ck_assert_uint_eq(c.jumps, 2);
+    assert_found("");
+    other.number++;
+    ck_assert(hls_check_takes(&c, &other));
+    ck_assert(take(513, false)); /* nothing says that something was lost */
+    assert_found("number-gap ");
+    hls_check_time(&c, 26001);
+    assert_found("advance ");
+    begin();
+    see(100, 6, 0);
+    ck_assert(take(500, true));
+    assert_found("number-gap ");
+}
+END_TEST
+
+UNIT_MAIN("hls_check", who_may_be_away_may_come_back_with_higher_numbers, a_moving_window_is_clean,
+          a_window_that_stands_still_is_told_once, numbers_never_fall_and_leave_none_out,
+          target_durations, an_ended_playlist_need_not_advance, gaps_are_counted, numbers_in_urls,
           good_media_is_clean_over_the_wrap_of_33_bits, faults_inside_a_segment, faults_at_joins,
           extinf_against_content)

@@ -212,5 +212,27 @@ START_TEST(each_refused_allocation_is_survived)
 }
 END_TEST
 
-UNIT_MAIN("hls_playlist", a_media_playlist, a_master_playlist, faults_are_found_with_their_line,
-          limits_hold, every_cut_and_many_changes_are_survived, each_refused_allocation_is_survived)
+START_TEST(renditions_with_a_playlist_of_their_own)
+{
+    static const char text[] =
+        "#EXTM3U\n"
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x,URI=y\",URI=\"a.m3u8\"\n"
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"inside\"\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"\nv.m3u8\n"
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"z\",URI=\"b.m3u8\"\n";
+    struct hls_playlist *p = NULL;
+    struct hls_refusal r;
+    ck_assert_int_eq(hls_playlist_read(span_cstr(text), &p, &r), ERR_OK);
+    ck_assert(p->is_master);
+    ck_assert_uint_eq(p->n_variants, 1);
+    ck_assert_uint_eq(p->n_renditions, 2);
+    ck_assert(span_equal(p->renditions[0].uri, span_cstr("a.m3u8")));
+    ck_assert(span_equal(p->renditions[1].uri, span_cstr("b.m3u8")));
+    ck_assert_uint_eq(p->renditions[1].line, 6);
+    hls_playlist_destroy(p);
+}
+END_TEST
+
+UNIT_MAIN("hls_playlist", a_media_playlist, renditions_with_a_playlist_of_their_own,
+          a_master_playlist, faults_are_found_with_their_line, limits_hold,
+          every_cut_and_many_changes_are_survived, each_refused_allocation_is_survived)

@@ -79,6 +79,7 @@ static const uint8_t others[] = {
     0,  0x40, 0, 0,   0, 0,   0,   0,   0,
 };
 
+/* Fact 15: strict arrays, dates, undefined, long texts */
 START_TEST(every_type)
 {
     static const enum amf0_type types[] = {AMF0_OBJECT, AMF0_ARRAY,  AMF0_DATE,
@@ -121,6 +122,7 @@ START_TEST(cut_short)
 }
 END_TEST
 
+/* Fact 15 */
 START_TEST(missing_object_end)
 {
     static const uint8_t object[] = {3, 0, 3, 'a', 'p', 'p', 2, 0, 2, 'h', 'i'};

@@ -1,64 +1,93 @@
 #include "broadcaster/rtmp/flv.h"
 
+#include <string.h>
+
 #include "broadcaster/rtmp/asc.h"
 #include "tests/support/unit.h"
 
 #define BYTES(...) span_of((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
-static struct flv_body video(struct span s)
+static enum err read_one(enum track_kind kind, struct span s, struct av_part *ret_part)
 {
     struct flv_body b;
-    ck_assert_int_eq(flv_video_parse(s, &b), ERR_OK);
-    return b;
+    struct av_part further;
+    flv_body_init(&b, kind, s);
+    enum err e = flv_body_next(&b, ret_part);
+    if (e == ERR_OK) {
+        ck_assert_int_eq(flv_body_next(&b, &further), ERR_NOENT);
+    }
+    return e;
 }
 
-static struct flv_body audio(struct span s)
+static struct av_part video(struct span s)
 {
-    struct flv_body b;
-    ck_assert_int_eq(flv_audio_parse(s, &b), ERR_OK);
-    return b;
+    struct av_part p;
+    ck_assert_int_eq(read_one(TRACK_VIDEO, s, &p), ERR_OK);
+    return p;
+}
+
+static struct av_part audio(struct span s)
+{
+    struct av_part p;
+    ck_assert_int_eq(read_one(TRACK_AUDIO, s, &p), ERR_OK);
+    return p;
 }
 
 START_TEST(video_bodies)
 {
-    struct flv_body b = video(BYTES(0x17, 1, 0, 0, 80, 9, 9));
-    ck_assert_int_eq(b.payload, FLV_CODED);
-    ck_assert_int_eq(b.composition_ms, 80);
-    ck_assert_uint_eq(b.data.len, 2);
+    struct av_part p = video(BYTES(0x17, 1, 0, 0, 80, 9, 9));
+    ck_assert_int_eq(p.payload, AV_CODED);
+    ck_assert(p.carried && p.codec == CODEC_H264);
+    ck_assert_int_eq(p.composition_ms, 80);
+    ck_assert_uint_eq(p.data.len, 2);
     ck_assert_int_eq(video(BYTES(0x27, 1, 0xff, 0xff, 0xfe, 9)).composition_ms, -2);
     ck_assert_int_eq(video(BYTES(0x27, 1, 0x80, 0, 0, 9)).composition_ms, -8388608);
     ck_assert_int_eq(video(BYTES(0x27, 1, 0x7f, 0xff, 0xff, 9)).composition_ms, 8388607);
-    ck_assert_int_eq(video(BYTES(0x17, 0, 0, 0, 0, 1)).payload, FLV_CONFIG);
-    ck_assert_int_eq(video(BYTES(0x17, 2, 0, 0, 0)).payload, FLV_NOTHING);
-    ck_assert_int_eq(video(BYTES(0x17, 1, 0, 0, 0)).payload, FLV_NOTHING);
-    ck_assert_int_eq(video(BYTES(0x57, 0)).payload, FLV_NOTHING);
-    ck_assert_int_eq(video(span_of(NULL, 0)).payload, FLV_NOTHING);
+    ck_assert_int_eq(video(BYTES(0x17, 0, 0, 0, 0, 1)).payload, AV_CONFIG);
+    ck_assert_int_eq(video(BYTES(0x17, 2, 0, 0, 0)).payload, AV_NOTHING);
+    ck_assert_int_eq(video(BYTES(0x17, 1, 0, 0, 0)).payload, AV_NOTHING);
+    ck_assert_int_eq(video(BYTES(0x57, 0)).payload, AV_NOTHING);
+    ck_assert_int_eq(video(span_of(NULL, 0)).payload, AV_NOTHING);
+}
+END_TEST
+
+START_TEST(codecs_by_custom)
+{
+    struct av_part p = video(BYTES(0x1c, 1, 0, 0, 40, 9, 9)); /* HEVC */
+    ck_assert(p.carried && p.codec == CODEC_HEVC && p.payload == AV_CODED);
+    ck_assert_int_eq(p.composition_ms, 40);
+    p = video(BYTES(0x1d, 0, 0, 0, 0, 9)); /* AV1 */
+    ck_assert(p.carried && p.codec == CODEC_AV1 && p.payload == AV_CONFIG);
+    p = video(BYTES(0x12, 0)); /* Sorenson H.263 */
+    ck_assert(!p.carried && p.payload == AV_CODED);
+    ck_assert_ptr_nonnull(strstr(p.why, "publish H.264"));
 }
 END_TEST
 
 START_TEST(bad_video)
 {
-    struct flv_body b = {.composition_ms = 5};
-    ck_assert_int_eq(flv_video_parse(BYTES(0x12, 0), &b), ERR_UNSUPPORTED); /* Sorenson H.263 */
-    ck_assert_int_eq(flv_video_parse(BYTES(0x1c, 0, 0, 0, 0), &b), ERR_UNSUPPORTED); /* HEVC */
-    ck_assert_int_eq(flv_video_parse(BYTES(0x90, 'a', 'v', '0', '1'), &b), ERR_UNSUPPORTED);
-    ck_assert_int_eq(flv_video_parse(BYTES(0x17), &b), ERR_PROTO);
-    ck_assert_int_eq(flv_video_parse(BYTES(0x17, 1, 0, 0), &b), ERR_PROTO);
-    ck_assert_int_eq(b.composition_ms, 5);
+    struct av_part p = {.composition_ms = 5};
+    ck_assert_int_eq(read_one(TRACK_VIDEO, BYTES(0x17), &p), ERR_PROTO);
+    ck_assert_int_eq(read_one(TRACK_VIDEO, BYTES(0x17, 1, 0, 0), &p), ERR_PROTO);
+    ck_assert_int_eq(read_one(TRACK_VIDEO, BYTES(0x90, 'a', 'v', '0'), &p), ERR_PROTO);
+    ck_assert_int_eq(p.composition_ms, 5);
 }
 END_TEST
 
 START_TEST(audio_bodies)
 {
-    struct flv_body b = audio(BYTES(0xaf, 1, 1, 2, 3));
-    ck_assert_int_eq(b.payload, FLV_CODED);
-    ck_assert_int_eq(b.composition_ms, 0);
-    ck_assert_uint_eq(b.data.len, 3);
-    ck_assert_int_eq(audio(BYTES(0xaf, 0, 0x12, 0x10)).payload, FLV_CONFIG);
-    ck_assert_int_eq(audio(BYTES(0xaf, 1)).payload, FLV_NOTHING);
-    ck_assert_int_eq(audio(span_of(NULL, 0)).payload, FLV_NOTHING);
-    ck_assert_int_eq(flv_audio_parse(BYTES(0x2f, 1), &b), ERR_UNSUPPORTED); /* MP3 */
-    ck_assert_int_eq(flv_audio_parse(BYTES(0xaf), &b), ERR_PROTO);
+    struct av_part p = audio(BYTES(0xaf, 1, 1, 2, 3));
+    ck_assert(p.payload == AV_CODED && p.carried && p.codec == CODEC_AAC);
+    ck_assert_int_eq(p.composition_ms, 0);
+    ck_assert_uint_eq(p.data.len, 3);
+    ck_assert_int_eq(audio(BYTES(0xaf, 0, 0x12, 0x10)).payload, AV_CONFIG);
+    ck_assert_int_eq(audio(BYTES(0xaf, 1)).payload, AV_NOTHING);
+    ck_assert_int_eq(audio(span_of(NULL, 0)).payload, AV_NOTHING);
+    p = audio(BYTES(0x2f, 0xff, 0xfb)); /* MP3, and at 8 kHz */
+    ck_assert(p.payload == AV_CODED && p.carried && p.codec == CODEC_MP3 && p.data.len == 2);
+    ck_assert_int_eq(audio(BYTES(0xe2, 0xff, 0xfb)).codec, CODEC_MP3);
+    ck_assert(!audio(BYTES(0xb2, 1)).carried); /* Speex */
+    ck_assert_int_eq(read_one(TRACK_AUDIO, BYTES(0xaf), &p), ERR_PROTO);
 }
 END_TEST
 
@@ -130,5 +159,5 @@ START_TEST(bad_audio_configs)
 }
 END_TEST
 
-UNIT_MAIN("flv", video_bodies, bad_video, audio_bodies, tags, audio_configs,
+UNIT_MAIN("flv", video_bodies, codecs_by_custom, bad_video, audio_bodies, tags, audio_configs,
           audio_config_with_program, bad_audio_configs)

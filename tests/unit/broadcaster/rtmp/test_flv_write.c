@@ -134,20 +134,48 @@ START_TEST(a_header_that_is_none_is_refused)
 }
 END_TEST
 
-/* What is written is read as what it was. */
+/* The one part of a body, and nothing behind it. */
+static struct av_part read_back(enum track_kind kind, struct span body)
+{
+    struct flv_body b;
+    struct av_part part, none;
+    flv_body_init(&b, kind, body);
+    ck_assert_int_eq(flv_body_next(&b, &part), ERR_OK);
+    ck_assert_int_eq(flv_body_next(&b, &none), ERR_NOENT);
+    return part;
+}
+
+/* What is written is read as what it was, of every codec. */
 START_TEST(there_and_back)
 {
-    for (int composition = -300; composition <= 300; composition += 100) {
-        struct track_params t = track(CODEC_H264, "avcC");
-        struct flv_head h = flv_write_head(&t, PACKET_KEY, composition);
-        struct flv_body body;
-        uint8_t bytes[FLV_HEAD_MAX + 3];
-        memcpy(bytes, h.bytes, h.len);
-        memcpy(bytes + h.len, "abc", 3);
-        ck_assert_int_eq(flv_video_parse(span_of(bytes, h.len + 3), &body), ERR_OK);
-        ck_assert_int_eq(body.payload, FLV_CODED);
-        ck_assert_int_eq(body.composition_ms, composition);
-        ck_assert(span_equal(body.data, span_cstr("abc")));
+    for (int c = 0; c < CODECS_; c++) {
+        enum track_codec codec = (enum track_codec)c;
+        bool timed = codec == CODEC_H264 || codec == CODEC_HEVC;
+        struct track_params t = track(codec, "config");
+        for (int composition = timed ? -300 : 0; composition <= (timed ? 300 : 0);
+             composition += 100) {
+            struct flv_head h = flv_write_head(&t, PACKET_KEY, composition);
+            uint8_t bytes[FLV_HEAD_MAX + 3];
+            memcpy(bytes, h.bytes, h.len);
+            memcpy(bytes + h.len, "abc", 3);
+            struct av_part part = read_back(t.kind, span_of(bytes, h.len + 3));
+            ck_assert_int_eq(part.payload, AV_CODED);
+            ck_assert(part.carried);
+            ck_assert_int_eq(part.codec, codec);
+            ck_assert_int_eq(part.composition_ms, composition);
+            ck_assert(span_equal(part.data, span_cstr("abc")));
+        }
+        struct buf out;
+        buf_init(&out, 1000);
+        t.config = codec == CODEC_FLAC ? span_cstr("0123456789012345678901234567890123") : t.config;
+        ck_assert_int_eq(flv_write_config(&out, &t), ERR_OK);
+        if (codec != CODEC_MP3) { /* which has no header */
+            struct av_part part = read_back(t.kind, buf_span(&out));
+            ck_assert_int_eq(part.payload, AV_CONFIG);
+            ck_assert(part.carried);
+            ck_assert_int_eq(part.codec, codec);
+        }
+        buf_fini(&out);
     }
 }
 END_TEST

@@ -20,6 +20,7 @@ struct listener {
     enum answer answer;
     struct buf text; /* a line for each event */
     size_t packets[2];
+    size_t skipped[RTMP_SKIPS_];
 };
 
 static void say(struct listener *l, const char *line)
@@ -69,6 +70,10 @@ static void on_event(void *arg, const struct rtmp_event *e)
         if (l->answer == CLOSE_AT_PACKET) {
             rtmp_session_refuse(l->session, "NetStream.Publish.Failed", "Enough.");
         }
+        break;
+    case RTMP_EVENT_SKIPPED:
+        l->skipped[e->skip]++;
+        ck_assert(e->text[0] != '\0');
         break;
     case RTMP_EVENT_METADATA:
         snprintf(line, sizeof line, "metadata %dx%d %d/1000 %s\n", e->metadata->width,
@@ -554,12 +559,17 @@ START_TEST(where_the_name_comes_from)
 }
 END_TEST
 
+/* Media gets some time, in which something else may come. */
 static void check_rejected(struct span body, uint8_t type, enum err expected)
 {
     struct buf b;
     buf_init(&b, 1 << 20);
     script_begin(&b, "live", "movie");
     script_message(&b, type, 1, 0, body);
+    if (type == MESSAGE_VIDEO || type == MESSAGE_AUDIO) {
+        check_events(&b, ACCEPT, ERR_OK, PUBLISH_LINE);
+        script_message(&b, type, 1, 2000, body);
+    }
     check_events(&b, ACCEPT, expected, PUBLISH_LINE);
     struct listener *l = open_session(ACCEPT);
     ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), expected);
@@ -575,11 +585,12 @@ static void check_rejected(struct span body, uint8_t type, enum err expected)
 
 START_TEST(media_that_cannot_go_on)
 {
-    check_rejected(BYTES(0x1c, 0, 0, 0, 0, 1), MESSAGE_VIDEO, ERR_UNSUPPORTED);
-    check_rejected(BYTES(0x2f, 0xff, 0xfb), MESSAGE_AUDIO, ERR_UNSUPPORTED);
-    check_rejected(BYTES(0x17, 0, 0, 0, 0, 9, 9, 9), MESSAGE_VIDEO, ERR_PROTO);
-    check_rejected(BYTES(0xaf, 0, 0xff), MESSAGE_AUDIO, ERR_PROTO);
-    check_rejected(BYTES(0x17, 0, 0), MESSAGE_VIDEO, ERR_PROTO);
+    check_rejected(BYTES(0x12, 0, 0, 0, 0, 1), MESSAGE_VIDEO, ERR_UNSUPPORTED);
+    check_rejected(BYTES(0x91, 'v', 'p', '0', '8', 1), MESSAGE_VIDEO, ERR_UNSUPPORTED);
+    check_rejected(BYTES(0xb2, 0xff, 0xfb), MESSAGE_AUDIO, ERR_UNSUPPORTED);
+    check_rejected(BYTES(0x17, 0, 0, 0, 0, 9, 9, 9), MESSAGE_VIDEO, ERR_UNSUPPORTED);
+    check_rejected(BYTES(0xaf, 0, 0xff), MESSAGE_AUDIO, ERR_UNSUPPORTED);
+    check_rejected(BYTES(0x17, 0, 0), MESSAGE_VIDEO, ERR_UNSUPPORTED);
     check_rejected(BYTES(0, 0, 0, 0), MESSAGE_SET_CHUNK_SIZE, ERR_PROTO);
     check_rejected(BYTES(0x80, 0, 0, 1), MESSAGE_SET_CHUNK_SIZE, ERR_PROTO);
     check_rejected(BYTES(0, 0), MESSAGE_ABORT, ERR_PROTO);

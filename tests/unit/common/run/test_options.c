@@ -194,6 +194,52 @@ START_TEST(names_are_guessed)
 }
 END_TEST
 
+START_TEST(durations_have_units)
+{
+    static const struct option o = {"grace", OPTION_DURATION, "30s",      500, 3600000, false,
+                                    0,       "TIME",          "How long."};
+    static const struct {
+        const char *text;
+        long ms; /* -1: refused */
+    } rows[] = {{"30s", 30000},
+                {"500ms", 500},
+                {"30", 30000},
+                {"2m", 120000},
+                {"1h", 3600000},
+                {"499ms", -1},
+                {"0", -1},
+                {"2h", -1},
+                {"61m", -1},
+                {"", -1},
+                {"s", -1},
+                {"-1s", -1},
+                {" 5s", -1},
+                {"5 s", -1},
+                {"5S", -1},
+                {"1.5s", -1},
+                {"5sec", -1},
+                {"9999999999999999999999s", -1},
+                {"9223372036854775807h", -1}};
+    char why[OPTIONS_WHY_MAX], text[OPTION_DURATION_MAX];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        long ms = 7;
+        enum err e = options_set(&o, &ms, rows[i].text, why);
+        ck_assert_msg((e == ERR_OK) == (rows[i].ms >= 0), "\"%s\"", rows[i].text);
+        ck_assert_int_eq(ms, rows[i].ms >= 0 ? rows[i].ms : 7);
+        ck_assert(e == ERR_OK || strstr(why, "from 500ms to 3600s") != NULL);
+        if (e == ERR_OK) {
+            long again = 0;
+            option_duration_text(ms, text);
+            ck_assert_int_eq(options_set(&o, &again, text, why), ERR_OK);
+            ck_assert_int_eq(again, ms);
+        }
+    }
+    long ms = 0;
+    ck_assert_int_eq(options_parse(&o, 1, 1, (char *[]){"program", NULL}, &ms, why), ERR_OK);
+    ck_assert_int_eq(ms, 30000);
+}
+END_TEST
+
 UNIT_MAIN("options", defaults_stand, all_forms_are_read, wrong_ones_are_named,
           an_argument_stands_where_a_flag_takes_it, usage_shows_defaults_but_no_secret,
-          origins_are_noted, names_are_guessed)
+          origins_are_noted, names_are_guessed, durations_have_units)

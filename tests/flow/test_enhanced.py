@@ -1,0 +1,158 @@
+"""Enhanced RTMP: FFmpeg 8 (tests/node) publishes what older clients cannot, and a client of our own is
+asked to connect anew when the broadcaster goes down."""
+import struct
+import time
+
+import harness
+import raw_rtmp
+from harness import ROOT, Process, Role, free_port, run, temp_dir, wait_for
+from raw_rtmp import Raw
+
+SECONDS = 6
+VIDEO = {
+    "hevc": ["libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=30"],
+    "av1": ["libaom-av1", "-usage", "realtime", "-cpu-used", "8"],
+    "vp9": ["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"],
+    "h264": ["libx264", "-preset", "ultrafast"],
+}
+AUDIO = {"opus": ["libopus"], "flac": ["flac"], "ac3": ["ac3"], "eac3": ["eac3"],
+         "mp3": ["libmp3lame"], "aac": ["aac"]}
+RECONNECT = b"NetConnection.Connect.ReconnectRequest"
+
+
+def make(path, videos, audios):
+    """An .mkv with these tracks, of 320x240 and half of that for each further one."""
+    inputs, maps, codecs = [], [], []
+    for i, name in enumerate(videos):
+        size = f"{320 >> i}x{240 >> i}"
+        inputs += ["-f", "lavfi", "-i", f"testsrc=size={size}:rate=30,format=yuv420p"]
+        codecs += [f"-c:v:{i}", *VIDEO[name]]
+    for i, name in enumerate(audios):
+        inputs += ["-f", "lavfi", "-i", f"sine=frequency={440 * (i + 1)}:sample_rate=48000"]
+        codecs += [f"-c:a:{i}", *AUDIO[name]]
+    for i in range(len(videos) + len(audios)):
+        maps += ["-map", i]
+    done = run(["ffmpeg", "-nostdin", "-v", "error", "-y", *inputs, *maps, *codecs, "-g", 30, "-ac",
+                2, "-t", SECONDS, path], timeout=60)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return path
+
+
+def tracks(broadcaster, stream):
+    """(kind, index, codec, width or sample rate, height or channels) of what is published."""
+    found = {s["id"]: s for s in broadcaster.status()["streams"]}[stream]["tracks"]
+    return [(t["kind"], t["index"], t["codec"],
+             t.get("width", t.get("sample_rate")), t.get("height", t.get("channels")))
+            for t in found]
+
+
+class Enhanced(harness.TestCase):
+    def setUp(self):
+        self.port, self.http_port = free_port(), free_port()
+        self.broadcaster = Role("broadcaster", ["-rtmpAddr", f"127.0.0.1:{self.port}",
+                                                "-httpAddr", f"127.0.0.1:{self.http_port}",
+                                                "-orchAddr", ""])
+        self.addCleanup(self.broadcaster.kill)
+
+    def publish(self, name, videos, audios):
+        file = make(temp_dir() / f"{name}.mkv", videos, audios)
+        return Process(["node", ROOT / "tests/node/publish.mjs", file,
+                        f"rtmp://127.0.0.1:{self.port}/{name}"], temp_dir() / f"{name}.log")
+
+    def test_codecs(self):
+        """Each codec comes in, with the size and rate that its own header says, and is cut."""
+        pairs = [("hevc", "opus"), ("av1", "flac"), ("vp9", "ac3"), ("h264", "eac3"),
+                 ("h264", "mp3")]
+        publishers = {f"{v}_{a}": self.publish(f"{v}_{a}", [v], [a]) for v, a in pairs}
+        for video, audio in pairs:
+            name = f"{video}_{audio}"
+            expected = [("video", 0, video, 320, 240), ("audio", 0, audio, 48000, 2)]
+            wait_for(lambda: tracks(self.broadcaster, name) == expected, 30,
+                     f"{name}: {expected}\n{publishers[name].tail()}")
+        for name, publisher in publishers.items():
+            self.assertEqual(publisher.wait(60), 0, publisher.tail())
+        status = self.broadcaster.status()
+        for stream in status["streams"]:
+            self.assertEqual(stream["video_packets"], SECONDS * 30, stream)
+            self.assertGreaterEqual(stream["rungs"][0]["segments"], 2, stream)
+            self.assertEqual(stream["undecodable_dropped"], 0, stream)
+            self.assertGreater(stream["audio_packets"], SECONDS * 10, stream)
+        self.assertEqual(set(status["ingest"]["skipped"].values()), {0}, status["ingest"])
+
+    def test_several_tracks(self):
+        publisher = self.publish("many", ["h264", "hevc"], ["aac", "opus"])
+        expected = [("video", 0, "h264", 320, 240), ("video", 1, "hevc", 160, 120),
+                    ("audio", 0, "aac", 48000, 2), ("audio", 1, "opus", 48000, 2)]
+        wait_for(lambda: tracks(self.broadcaster, "many") == expected, 20, str(expected))
+        self.assertEqual(publisher.wait(60), 0, publisher.tail())
+        stream = self.broadcaster.status()["streams"][0]
+        self.assertEqual(stream["video_packets"], SECONDS * 30)
+        # The second picture is a rendition of the source, in step with it and with its sound.
+        source, second = stream["rungs"]
+        self.assertEqual((source["name"], second["name"]), ("source", "source1"))
+        for key in ("last", "segments", "gaps"):
+            self.assertEqual(source[key], second[key], stream)
+        base = f"http://127.0.0.1:{self.http_port}/stream/many"
+        listed = [harness.playlist(harness.http_get(f"{base}/{name}.m3u8").text).segments
+                  for name in ("source", "source1")]
+        self.assertEqual([(s.number, s.duration) for s in listed[0]],
+                         [(s.number, s.duration) for s in listed[1]])
+        path = temp_dir() / "second.ts"
+        path.write_bytes(harness.http_get(f"{base}/source1/{listed[1][0].number}.ts").body)
+        found = {s["codec_type"]: s for s in harness.ffprobe_streams(path)}
+        self.assertEqual((found["video"]["codec_name"], found["video"]["width"]), ("hevc", 160))
+        self.assertEqual(found["audio"]["codec_name"], "aac")
+        self.assertEqual(harness.decode_errors(path), "")
+
+    def test_what_cannot_be_carried(self):
+        """VP8 beside sound: one clear line, the sound goes on. VP8 alone: a clear refusal."""
+        vp8 = raw_rtmp.message(raw_rtmp.VIDEO, b"\x91vp08" + bytes(100))
+        with Raw(self.port) as p:
+            p.publish("sound")
+            p.send(raw_rtmp.audio_config())
+            for ms in range(0, 5000, 40):
+                p.send(vp8, raw_rtmp.sound(ms))
+            wait_for(lambda: tracks(self.broadcaster, "sound")[0][2] == "aac", 10, "the sound")
+            self.broadcaster.wait_log("VP8 cannot be carried by HLS: publish H.264")
+            skipped = self.broadcaster.status()["ingest"]["skipped"]
+            wait_for(lambda: self.broadcaster.status()["ingest"]["skipped"]["codec"] == 125, 10,
+                     f"125 messages left out, not {skipped}")
+            self.assertEqual(self.broadcaster.status()["ingest"]["publishers"], 1)
+        self.assertEqual(self.broadcaster.log().count("VP8 cannot be carried"), 1)
+        with Raw(self.port) as p:
+            p.publish("alone")
+            for ms in range(0, 3000, 40):
+                p.send(raw_rtmp.message(raw_rtmp.VIDEO, b"\x91vp08" + bytes(100), ms))
+            said = p.wait_closed()
+        self.assertIn(b"NetStream.Publish.Rejected", said)
+        self.assertIn(b"VP8 cannot be carried by HLS: publish H.264, HEVC, AV1 or VP9", said)
+
+    def caps(self, bits):
+        return struct.pack(">H", 6) + b"capsEx" + raw_rtmp.number(bits)
+
+    def test_asked_to_connect_anew(self):
+        """Who knows how is asked, may go on meanwhile, and the broadcaster ends when it has left."""
+        with Raw(self.port) as knows, Raw(self.port) as knows_not:
+            knows.publish("knows", more=self.caps(1))
+            knows_not.publish("knows_not", more=self.caps(2))
+            knows.send(raw_rtmp.video_config(), raw_rtmp.picture(0, key=True))
+            knows_not.send(raw_rtmp.video_config(), raw_rtmp.picture(0, key=True))
+            wait_for(lambda: len(self.broadcaster.status()["streams"]) == 2, 10, "both publish")
+            self.broadcaster.popen.terminate()
+            said = b""
+            while RECONNECT not in said:
+                said += knows.receive(1)
+            self.broadcaster.wait_log("draining publishers=1")
+            knows.send(raw_rtmp.picture(40))
+            with self.assertRaises(ConnectionError):
+                Raw(self.port)
+            left = time.monotonic()
+            knows.close()
+            self.assertNotIn(RECONNECT, knows_not.wait_closed(15))
+        self.assertEqual(self.broadcaster.wait(15), 0)
+        self.assertLess(time.monotonic() - left, 20 * harness.TIME_SCALE)
+
+
+if __name__ == "__main__":
+    harness.main()

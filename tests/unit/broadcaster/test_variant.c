@@ -1,0 +1,182 @@
+#include "broadcaster/variant.h"
+
+#include <string.h>
+
+#include "tests/support/unit.h"
+
+#define FRAMES 60
+
+static const uint8_t avcc[] = {1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 0, 0};
+static const uint8_t asc[] = {0x11, 0x88};
+
+static struct track *track(enum track_codec codec)
+{
+    bool video = codec <= CODEC_VP9;
+    struct track_params p = {.kind = video ? TRACK_VIDEO : TRACK_AUDIO,
+                             .codec = codec,
+                             .config = video ? span_of(avcc, sizeof avcc) : span_of(asc, 2),
+                             .width = video ? 640 : 0,
+                             .height = video ? 360 : 0,
+                             .sample_rate = video ? 0 : 48000,
+                             .channels = video ? 0 : 2};
+    return track_create(&p);
+}
+
+static struct packets packets(enum track_kind kind, size_t n, size_t bytes)
+{
+    struct packets ps;
+    packets_init(&ps);
+    for (size_t i = 0; i < n; i++) {
+        struct blob *b = blob_create(bytes);
+        struct packet p = {.kind = kind, .blob = b, .data = blob_span(b)};
+        ck_assert_int_eq(packets_push(&ps, p), ERR_OK);
+    }
+    return ps;
+}
+
+struct form {
+    enum track_codec video, audio; /* CODECS_: none */
+    size_t frames, frame_bytes;
+    int64_t duration;
+    bool dependent;
+};
+
+static struct segment *segment(struct form f)
+{
+    struct track *v = f.video != CODECS_ ? track(f.video) : NULL;
+    struct track *a = f.audio != CODECS_ ? track(f.audio) : NULL;
+    struct packets vs = packets(TRACK_VIDEO, v != NULL ? f.frames : 0, f.frame_bytes);
+    struct packets as = packets(TRACK_AUDIO, a != NULL ? 10 : 0, 100);
+    struct sound *sound = a != NULL ? sound_create(a, &as) : NULL;
+    struct segment_info info = {.duration = f.duration, .independent = !f.dependent};
+    struct segment *s = segment_create(&info, v, &vs, sound);
+    sound_unref(sound);
+    track_unref(v);
+    track_unref(a);
+    return s;
+}
+
+static struct variant measure(const struct form *forms, size_t n)
+{
+    struct segment *kept[8];
+    struct variant v = {.name = "source"};
+    for (size_t i = 0; i < n; i++) {
+        kept[i] = segment(forms[i]);
+    }
+    variant_measure(&v, kept, n);
+    for (size_t i = 0; i < n; i++) {
+        segment_unref(kept[i]);
+    }
+    return v;
+}
+
+static const struct form plain = {CODEC_H264, CODEC_AAC, FRAMES, 5000, 180000, false};
+
+static void near(int64_t seen, int64_t meant)
+{
+    ck_assert_int_ge(seen, meant);
+    ck_assert_int_le(seen, meant + meant / 50);
+}
+
+START_TEST(a_stream)
+{
+    struct form forms[] = {plain, plain, plain};
+    forms[1].frame_bytes = 10000;
+    struct variant v = measure(forms, 3);
+    ck_assert_int_eq(v.width, 640);
+    ck_assert_int_eq(v.height, 360);
+    ck_assert_int_eq(v.channels, 2);
+    ck_assert_int_eq(v.fps_milli, 30000);
+    ck_assert_str_eq(v.video.codec, "avc1.64001f");
+    ck_assert_str_eq(v.audio.codec, "mp4a.40.2");
+    near(v.video.peak_bps, 10000 * 8 * 30);
+    near(v.video.mean_bps, 20000 * 8 * 30 / 3);
+    ck_assert_int_gt(v.audio.mean_bps, 4000);
+    ck_assert_int_lt(v.audio.mean_bps, 6000); /* with the fragment's own bytes */
+    ck_assert_int_eq(v.ts, VARIANT_TS_WHOLE);
+    ck_assert(!v.dependent);
+    forms[2].dependent = true;
+    ck_assert(measure(forms, 3).dependent);
+}
+END_TEST
+
+/* A last segment of two frames is no peak. */
+START_TEST(short_segments_are_no_peak)
+{
+    struct form forms[] = {plain, plain};
+    forms[1].frames = 2;
+    forms[1].duration = 3000;
+    near(measure(forms, 2).video.peak_bps, 5000 * 8 * 30);
+    /* But when there is nothing else. */
+    near(measure(forms + 1, 1).video.peak_bps, 5000 * 8 * 60);
+}
+END_TEST
+
+static const struct {
+    size_t frames;
+    int64_t duration;
+    int milli;
+} rates[] = {{60, 180000, 30000}, {60, 180090, 30000},   {60, 180180, 29970},  {48, 180180, 23976},
+             {50, 180000, 25000}, {120, 180000, 60000},  {120, 180180, 59940}, {16, 180000, 8000},
+             {37, 180000, 18500}, {240, 180000, 120000}, {2, 180000, 1000},    {25, 180000, 12500}};
+
+START_TEST(frame_rates)
+{
+    struct form f = plain;
+    f.frames = rates[_i].frames;
+    f.duration = rates[_i].duration;
+    ck_assert_int_eq(measure(&f, 1).fps_milli, rates[_i].milli);
+}
+END_TEST
+
+static const struct {
+    enum track_codec video, audio;
+    enum variant_ts ts;
+} forms_in_ts[] = {
+    {CODEC_H264, CODEC_AAC, VARIANT_TS_WHOLE},   {CODEC_HEVC, CODEC_OPUS, VARIANT_TS_WHOLE},
+    {CODEC_H264, CODECS_, VARIANT_TS_WHOLE},     {CODECS_, CODEC_AAC, VARIANT_TS_WHOLE},
+    {CODEC_AV1, CODEC_AAC, VARIANT_TS_SOUND},    {CODEC_VP9, CODEC_AC3, VARIANT_TS_SOUND},
+    {CODEC_AV1, CODEC_OPUS, VARIANT_TS_NOTHING}, {CODEC_VP9, CODECS_, VARIANT_TS_NOTHING},
+    {CODECS_, CODEC_FLAC, VARIANT_TS_NOTHING},   {CODECS_, CODECS_, VARIANT_TS_WHOLE},
+};
+
+START_TEST(what_is_left_in_mpeg_ts)
+{
+    struct form f = plain;
+    f.video = forms_in_ts[_i].video;
+    f.audio = forms_in_ts[_i].audio;
+    ck_assert_int_eq(measure(&f, 1).ts, forms_in_ts[_i].ts);
+}
+END_TEST
+
+START_TEST(sound_alone)
+{
+    struct form forms[] = {plain, plain};
+    forms[0].video = forms[1].video = CODECS_;
+    struct variant v = measure(forms, 2);
+    ck_assert_int_eq(v.width, 0);
+    ck_assert_int_eq(v.height, 0);
+    ck_assert_int_eq(v.video.peak_bps, 0);
+    ck_assert_str_eq(v.video.codec, "");
+    ck_assert_int_eq(v.fps_milli, 0);
+    ck_assert_int_gt(v.audio.peak_bps, 0);
+    ck_assert(!v.dependent);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("variant");
+    TCase *t = tcase_create("variant");
+    tcase_add_test(t, a_stream);
+    tcase_add_test(t, short_segments_are_no_peak);
+    tcase_add_loop_test(t, frame_rates, 0, sizeof rates / sizeof rates[0]);
+    tcase_add_loop_test(t, what_is_left_in_mpeg_ts, 0, sizeof forms_in_ts / sizeof forms_in_ts[0]);
+    tcase_add_test(t, sound_alone);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? 0 : 1;
+}
