@@ -98,7 +98,7 @@ class Playing(harness.TestCase):
 
 class End(harness.TestCase):
     def test_the_stream_ends(self):
-        with Recipe(broadcaster_flags=["-reconnectGraceMs", "500"]) as r:
+        with Recipe(broadcaster_flags=["-reconnectGrace", "1s"]) as r:
             with ffmpeg_publish(r.rtmp("short")) as publisher:
                 r.wait_playlist("/stream/short/source.m3u8", 1, 20)
                 path = temp_dir() / "short.flv"
