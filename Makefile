@@ -11,8 +11,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # Packages by component: nobody links what it does not use.
 PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson yaml-0.1 libsystemd gnutls
 PKG_MEDIA := libavformat libavcodec libswscale libavutil
-PKG_TOOLS := libcurl
-ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_TOOLS)
+PKG_HTTP := libcurl
+ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_HTTP)
 
 WARN := -Wall -Wextra -Werror -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 CPPFLAGS += -D_GNU_SOURCE -Icommon -I. -I$(BUILD)/gen
@@ -25,7 +25,7 @@ ifneq ($(shell command -v pkg-config 2>/dev/null),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(ALL_PKGS) 2>/dev/null)
 LIBS_COMMON := $(shell pkg-config --libs $(PKG_COMMON) 2>/dev/null)
 LIBS_MEDIA := $(shell pkg-config --libs $(PKG_MEDIA) 2>/dev/null)
-LIBS_TOOLS := $(shell pkg-config --libs $(PKG_TOOLS) 2>/dev/null)
+LIBS_HTTP := $(shell pkg-config --libs $(PKG_HTTP) 2>/dev/null)
 LIBS_TEST := $(shell pkg-config --libs check 2>/dev/null)
 endif
 
@@ -99,16 +99,16 @@ $(BIN)/orchestrator: $(BUILD)/obj/orchestrator/main.o $(LIB)/liborchestrator.a $
 $(BIN)/transcoder: $(BUILD)/obj/transcoder/main.o $(LIB)/libtranscoder.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
 $(BIN)/broadcaster: $(BUILD)/obj/broadcaster/main.o $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
 $(BIN)/livepeer: $(BUILD)/obj/deploy/livepeer_main.o $(ALL_LIBS)
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
 $(BIN)/publish $(BIN)/watch $(BIN)/status: $(BIN)/%: $(BUILD)/obj/publisher-tools/%_main.o $(LIB)/libtools.a $(LIB)/libcommon.a
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_TOOLS))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
 
 # A unit test links the library of its own folder (tests/unit/broadcaster -> libbroadcaster.a).
 define unit_rule
 $(BUILD)/unit/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(2) $(LIB)/libsupport.a $(LIB)/libcommon.a
-	$$(call link_exe,$$(LIBS_TEST) $$(LIBS_COMMON) $$(LIBS_MEDIA) -lm)
+	$$(call link_exe,$$(LIBS_TEST) $$(LIBS_COMMON) $$(LIBS_MEDIA) $$(LIBS_HTTP) -lm)
 endef
 $(eval $(call unit_rule,common,))
 $(eval $(call unit_rule,orchestrator,$(LIB)/liborchestrator.a))
@@ -116,15 +116,15 @@ $(eval $(call unit_rule,transcoder,$(LIB)/libtranscoder.a))
 $(eval $(call unit_rule,broadcaster,$(LIB)/libbroadcaster.a))
 $(eval $(call unit_rule,publisher-tools,$(LIB)/libtools.a))
 $(BUILD)/support/ingest_dump: $(BUILD)/obj/tests/support/ingest_dump_main.o $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) -lm)
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 $(BUILD)/support/%: $(BUILD)/obj/tests/support/%_main.o $(LIB)/libsupport.a $(LIB)/libcommon.a
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) -lm)
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 
 # Fuzz targets: with a plain main that replays files, and with libFuzzer (make fuzz, clang).
 $(BUILD)/fuzz_replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(ALL_LIBS)
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(ALL_LIBS)
-	$(call link_exe,-fsanitize=fuzzer $(LIBS_COMMON) $(LIBS_MEDIA))
+	$(call link_exe,-fsanitize=fuzzer $(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
 
 # --- people ------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "broadcaster/playlist.h"
 #include "run/log.h"
@@ -131,6 +132,20 @@ static void on_debug(void *arg, const struct http_value *values, struct http_ans
     window_unref(w);
 }
 
+/* --- who may publish --- */
+
+static void on_bans(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    const struct api *api = arg;
+    admission_answer_bans(api->admission, clock_mono_ms(), a);
+}
+
+static void on_clear_bans(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    const struct api *api = arg;
+    admission_clear_bans(api->admission, values[0].text, clock_mono_ms(), a);
+}
+
 /* --- the orchestrator --- */
 
 static void on_orchestrators(void *arg, const struct http_value *values, struct http_answer *a)
@@ -185,6 +200,8 @@ const struct http_route api_routes[API_ROUTES] = {
     {"GET", "/streamID", on_stream_id, {{0}}},
     {"GET", "/localStreams", on_local_streams, {{0}}},
     {"GET", "/debug", on_debug, {{0}}},
+    {"GET", "/bans", on_bans, {{0}}},
+    {"POST", "/clearBans", on_clear_bans, {{"address", HTTP_PARAM_TEXT, 0, 0, false}}},
     {"GET", "/registeredOrchestrators", on_orchestrators, {{0}}},
     {"GET", "/orchestratorInfo", on_orchestrator, {{0}}},
 };

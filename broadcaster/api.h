@@ -3,6 +3,7 @@
 #ifndef BROADCASTER_API_H
 #define BROADCASTER_API_H
 
+#include "broadcaster/admission.h"
 #include "broadcaster/board.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplink.h"
@@ -15,9 +16,10 @@ struct api {
     struct streams *streams;
     struct board *board;
     struct uplink *uplink; /* NULL: source only */
+    struct admission *admission;
 };
 
-#define API_ROUTES 10
+#define API_ROUTES 12
 extern const struct http_route api_routes[API_ROUTES];
 
 /* "OrchestratorPool" and the other keys of /status by which the known system's tools go. */

@@ -14,6 +14,8 @@ struct feed {
     struct feed_claim claim; /* its texts are not kept */
     char id[ID_MAX + 1];
     struct publish_key key;
+    struct ladder ladder;
+    bool own_ladder;
     int64_t wall_offset_ms;                       /* wall clock minus monotonic */
     struct stream *stream;                        /* NULL: another feed has taken over */
     struct track *tracks[2][TRACKS_PER_KIND_MAX]; /* while it waits */
@@ -51,7 +53,8 @@ static void forget_tracks(struct feed *f)
 /* The stream has no feed; f is in force from now on, with the tracks that it told of meanwhile. */
 static void put_in_force(struct feed *f, int64_t now_ms)
 {
-    struct stream *st = streams_begin(f->streams, f->id, now_ms, now_ms + f->wall_offset_ms);
+    struct stream *st = streams_begin(f->streams, f->id, f->own_ladder ? &f->ladder : NULL, now_ms,
+                                      now_ms + f->wall_offset_ms);
     f->stream = st;
     st->feed = f;
     st->key = f->key;
@@ -93,34 +96,57 @@ static const char *refuse_key(const struct stream *st)
                  "wait until the stream has ended";
 }
 
-enum err feed_open(struct streams *s, const struct feed_claim *claim, int64_t now_ms,
-                   int64_t wall_ms, struct feed **ret_feed, const char **ret_why)
+static enum err check(struct streams *s, const char *id, const struct publish_key *key,
+                      const char **ret_why)
 {
-    struct stream *st = streams_find(s, claim->id);
-    struct publish_key key = publish_key_of(claim->key);
-    bool known = st != NULL && publish_key_equal(&st->key, &key);
+    const struct stream *st = streams_find(s, id);
+    bool known = st != NULL && publish_key_equal(&st->key, key);
     if (st != NULL && st->state != STREAM_ENDED && !known) {
         *ret_why = refuse_key(st);
-        s->figures.streams_refused++;
         return ERR_AUTH;
     }
-    bool waits = st != NULL && st->feed != NULL;
-    enum err e = waits ? ERR_OK : streams_admit(s, claim->id, ret_why);
-    if (e != ERR_OK) {
-        return e;
-    }
-    if (st != NULL && !known) {
-        stream_destroy(st); /* ended: another's media have no place behind it */
-    }
+    return st != NULL && st->feed != NULL ? ERR_OK : streams_check(s, id, ret_why);
+}
+
+enum err feed_check(struct streams *s, const char *id, const char *key, const char **ret_why)
+{
+    struct publish_key mark = publish_key_of(key);
+    return check(s, id, &mark, ret_why);
+}
+
+static struct feed *feed_create(struct streams *s, const struct feed_claim *claim,
+                                const struct publish_key *key, int64_t wall_offset_ms)
+{
     struct feed *f = mem_alloc(sizeof *f);
     f->streams = s;
     f->claim = *claim;
     snprintf(f->id, sizeof f->id, "%s", claim->id);
-    f->key = key;
-    f->wall_offset_ms = wall_ms - now_ms;
-    if (waits) {
+    f->key = *key;
+    f->own_ladder = claim->ladder != NULL;
+    if (f->own_ladder) {
+        f->ladder = *claim->ladder;
+    }
+    f->wall_offset_ms = wall_offset_ms;
+    return f;
+}
+
+enum err feed_open(struct streams *s, const struct feed_claim *claim, int64_t now_ms,
+                   int64_t wall_ms, struct feed **ret_feed, const char **ret_why)
+{
+    struct publish_key key = publish_key_of(claim->key);
+    enum err e = check(s, claim->id, &key, ret_why);
+    if (e != ERR_OK) {
+        s->figures.streams_refused++;
+        return e;
+    }
+    struct stream *st = streams_find(s, claim->id);
+    struct feed *f = feed_create(s, claim, &key, wall_ms - now_ms);
+    if (st != NULL && st->feed != NULL) {
         wait_for_stream(f, st);
     } else {
+        if (st != NULL && !publish_key_equal(&st->key, &key)) {
+            stream_destroy(st); /* ended: another's media have no place behind it */
+        }
         put_in_force(f, now_ms);
     }
     *ret_feed = f;

@@ -22,8 +22,9 @@
 struct feed;
 
 struct feed_claim {
-    const char *id;  /* copied */
-    const char *key; /* "": none given; not kept */
+    const char *id;              /* copied */
+    const char *key;             /* "": none given; not kept */
+    const struct ladder *ladder; /* of a stream that is new; NULL: as all others; copied */
 
     /* The stream is another publisher's from now on; code and text are the RTMP status. From inside
      * of another feed's calls. feed_close is still due; all else that is sent is thrown away. */
@@ -35,6 +36,10 @@ struct feed_claim {
  * ERR_LIMIT: too many live streams (ret_why: a sentence, static). Gives. */
 enum err feed_open(struct streams *s, const struct feed_claim *claim, int64_t now_ms,
                    int64_t wall_ms, struct feed **ret_feed, const char **ret_why) CHECKED;
+
+/* Whether feed_open would admit that publisher now; errors as there. Nothing is counted. */
+enum err feed_check(struct streams *s, const char *id, const char *key,
+                    const char **ret_why) CHECKED;
 
 /* The publisher has gone. Who waits for the stream has it now. */
 void feed_close(struct feed *f, int64_t now_ms);

@@ -11,28 +11,38 @@ void figures_init(struct figures *f)
     for (size_t i = 0; i < FIGURES_RUNGS_MAX; i++) {
         histogram_init(&f->rungs[i].latency, HISTOGRAM_LONG);
     }
+    histogram_init(&f->custom.latency, HISTOGRAM_LONG);
+}
+
+/* Its place in profile_all, or the number of those. */
+static size_t place_of(const char *name)
+{
+    size_t n;
+    const struct profile *all = profile_all(&n);
+    const struct profile *p = profile_find(span_cstr(name));
+    assert(n <= FIGURES_RUNGS_MAX);
+    return p != NULL ? (size_t)(p - all) : n;
 }
 
 struct rung_figures *figures_rung(struct figures *f, const struct profile *p)
 {
-    size_t n;
-    const struct profile *all = profile_all(&n);
-    assert(p >= all && p < all + n && n <= FIGURES_RUNGS_MAX);
-    return &f->rungs[p - all];
+    size_t n, place = place_of(p->name);
+    (void)profile_all(&n);
+    return place < n ? &f->rungs[place] : &f->custom;
 }
 
-static bool is_told(const struct figures *f, const struct profile *p, size_t place,
-                    const struct profile *const *ladder, size_t n)
+static bool is_told(const struct rung_figures *r, size_t place, const struct profile *ladder,
+                    size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (ladder[i] == p) {
+        if (place_of(ladder[i].name) == place) {
             return true;
         }
     }
-    return f->rungs[place].appeared > 0 || f->rungs[place].gaps > 0;
+    return r->appeared > 0 || r->gaps > 0;
 }
 
-static void rung_metrics(const struct figures *f, const struct profile *const *ladder, size_t n,
+static void rung_metrics(const struct figures *f, const struct profile *ladder, size_t n,
                          struct metrics *m)
 {
     static const struct {
@@ -50,10 +60,10 @@ static void rung_metrics(const struct figures *f, const struct profile *const *l
     for (size_t k = 0; k < sizeof families / sizeof families[0]; k++) {
         const char *name = families[k].name;
         metrics_family(m, name, families[k].type, families[k].help);
-        for (size_t i = 0; i < n_all; i++) {
-            const struct rung_figures *r = &f->rungs[i];
-            const char *labels[] = {"profile", all[i].name, NULL};
-            if (!is_told(f, &all[i], i, ladder, n)) {
+        for (size_t i = 0; i <= n_all; i++) {
+            const struct rung_figures *r = i < n_all ? &f->rungs[i] : &f->custom;
+            const char *labels[] = {"profile", i < n_all ? all[i].name : "custom", NULL};
+            if (!is_told(r, i, ladder, n)) {
                 continue;
             }
             if (families[k].type == METRIC_HISTOGRAM) {
@@ -65,7 +75,7 @@ static void rung_metrics(const struct figures *f, const struct profile *const *l
     }
 }
 
-void figures_metrics(const struct figures *f, const struct profile *const *ladder, size_t n,
+void figures_metrics(const struct figures *f, const struct profile *ladder, size_t n,
                      struct metrics *m)
 {
     metrics_one(m, METRIC_COUNTER, "livepeer_stream_created_total", "Streams that were new.",

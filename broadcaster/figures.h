@@ -25,15 +25,16 @@ struct figures {
     struct histogram listed_delay;  /* from the packet that ends a segment to its listing */
     struct rung_figures source;
     struct rung_figures rungs[FIGURES_RUNGS_MAX]; /* in the order of profile_all */
+    struct rung_figures custom;                   /* all that have other names, together */
 };
 
 void figures_init(struct figures *f);
 
-/* The rung's own; p is one of profile_all. */
+/* The rung's own, by its name; what is not one of profile_all shares one. */
 struct rung_figures *figures_rung(struct figures *f, const struct profile *p);
 
 /* Writes them; the rungs that have been used, and those of this ladder. */
-void figures_metrics(const struct figures *f, const struct profile *const *ladder, size_t n,
+void figures_metrics(const struct figures *f, const struct profile *ladder, size_t n,
                      struct metrics *m);
 
 #endif

@@ -26,6 +26,7 @@
 #define RUNG_BFRAMES     2
 #define RUNG_DTS_DELAY   1
 #define RUNG_PARTS_PER_S 3
+#define RUNG_FPS_USUAL   30 /* of a rung with the source's own rate, which nobody tells */
 
 struct job {
     struct list node; /* of its stream, rising msn */
@@ -51,7 +52,7 @@ struct job_stream {
     struct list node;
     struct jobs *owner;
     char id[ID_MAX + 1];
-    const struct profile *ladder[PROFILE_LADDER_MAX];
+    struct profile ladder[PROFILE_LADDER_MAX];
     struct rendition *renditions[PROFILE_LADDER_MAX];
     struct jobs_rate rates[PROFILE_LADDER_MAX];
     size_t n;
@@ -142,12 +143,12 @@ static void job_destroy(struct job_stream *s, struct job *job)
 
 static struct link_rung describe_rung(const struct job_stream *s, const struct job *job, size_t i)
 {
-    const struct profile *p = s->ladder[i];
+    const struct profile *p = &s->ladder[i];
     const struct track_params *in = track_params(job->video);
     int w, h;
     profile_output_size(p, in->width, in->height, &w, &h);
-    uint32_t parts =
-        (uint32_t)((p->fps_num / p->fps_den + RUNG_PARTS_PER_S / 2) / RUNG_PARTS_PER_S);
+    int fps = p->fps_num > 0 ? p->fps_num / p->fps_den : RUNG_FPS_USUAL;
+    uint32_t parts = (uint32_t)((fps + RUNG_PARTS_PER_S / 2) / RUNG_PARTS_PER_S);
     return (struct link_rung){
         .name = p->name,
         .width = (uint32_t)w,
@@ -482,8 +483,7 @@ bool jobs_idle(const struct jobs *j)
 
 /* --- streams --- */
 
-struct job_stream *jobs_stream_create(struct jobs *j, const char *id,
-                                      const struct profile *const *ladder,
+struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const struct profile *ladder,
                                       struct rendition *const *rungs, size_t n)
 {
     struct job_stream *s = mem_alloc(sizeof *s);
@@ -493,7 +493,7 @@ struct job_stream *jobs_stream_create(struct jobs *j, const char *id,
     for (size_t i = 0; i < n; i++) {
         s->ladder[i] = ladder[i];
         s->renditions[i] = rungs[i];
-        jobs_rate_init(&s->rates[i], ladder[i]->bitrate_bps);
+        jobs_rate_init(&s->rates[i], ladder[i].bitrate_bps);
     }
     list_init(&s->jobs);
     list_push_back(&j->streams, &s->node);

@@ -67,9 +67,9 @@ struct jobs_counters jobs_counters(const struct jobs *j);
 #define JOBS_HISTORY 30
 double jobs_success_rate(const struct jobs *j);
 
-/* rungs[i] is the rendition of ladder[i]; both borrowed for the stream's life; id copied. */
-struct job_stream *jobs_stream_create(struct jobs *j, const char *id,
-                                      const struct profile *const *ladder,
+/* rungs[i] is the rendition of ladder[i]; the renditions are borrowed for the stream's life, the
+ * rest is copied. */
+struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const struct profile *ladder,
                                       struct rendition *const *rungs, size_t n);
 void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
 

@@ -18,9 +18,13 @@ enum err ladder_parse(const char *text, struct ladder *ret_ladder, char *ret_why
 {
     struct ladder l = {.n = 0};
     struct span bad = {0};
-    enum err e = profile_parse_list(span_cstr(text), l.rungs, &l.n, &bad);
+    const struct profile *found[PROFILE_LADDER_MAX];
+    enum err e = profile_parse_list(span_cstr(text), found, &l.n, &bad);
     int shown = bad.len < SHOWN_MAX ? (int)bad.len : SHOWN_MAX;
     if (e == ERR_OK) {
+        for (size_t i = 0; i < l.n; i++) {
+            l.rungs[i] = *found[i];
+        }
         *ret_ladder = l;
     } else if (e == ERR_LIMIT) {
         snprintf(ret_why, LADDER_WHY_MAX, "more than %d rungs", PROFILE_LADDER_MAX);
@@ -36,12 +40,26 @@ enum err ladder_parse(const char *text, struct ladder *ret_ladder, char *ret_why
     return e;
 }
 
+enum err ladder_add(struct ladder *l, const struct profile *p)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (strcmp(l->rungs[i].name, p->name) == 0) {
+            return ERR_STATE;
+        }
+    }
+    if (l->n == PROFILE_LADDER_MAX) {
+        return ERR_LIMIT;
+    }
+    l->rungs[l->n++] = *p;
+    return ERR_OK;
+}
+
 void ladder_format(const struct ladder *l, char *out)
 {
     size_t used = 0;
     out[0] = '\0';
     for (size_t i = 0; i < l->n && used < LADDER_TEXT_MAX; i++) {
         used += (size_t)snprintf(out + used, LADDER_TEXT_MAX - used, "%s%s", i > 0 ? "," : "",
-                                 l->rungs[i]->name);
+                                 l->rungs[i].name);
     }
 }

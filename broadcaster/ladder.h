@@ -9,7 +9,7 @@
 #define LADDER_WHY_MAX 1024
 
 struct ladder {
-    const struct profile *rungs[PROFILE_LADDER_MAX];
+    struct profile rungs[PROFILE_LADDER_MAX];
     size_t n;
 };
 
@@ -17,8 +17,11 @@ struct ladder {
  * names what is wrong, and the known rungs. An empty text is no rung. */
 enum err ladder_parse(const char *text, struct ladder *ret_ladder, char *ret_why) CHECKED;
 
+/* Adds a rung at the end. ERR_STATE: there is one of that name; ERR_LIMIT: it is full. */
+enum err ladder_add(struct ladder *l, const struct profile *p) CHECKED;
+
 /* The names, with commas; out holds LADDER_TEXT_MAX bytes. */
-#define LADDER_TEXT_MAX 512
+#define LADDER_TEXT_MAX 1024
 void ladder_format(const struct ladder *l, char *out);
 
 #endif

@@ -11,15 +11,20 @@
 #include "run/events.h"
 #include "run/log.h"
 
+#define CODE_REJECTED "NetStream.Publish.Rejected"
+
 /* One publisher and what it publishes, or one who asks to play. */
 struct publication {
     struct publications *owner;
     struct publisher *publisher;
     struct admission_ask *ask; /* while it is open */
     struct feed *feed;         /* once admitted */
-    bool closing;              /* what still comes is thrown away */
-    bool refused;              /* from inside of on_publish */
-    bool answered;             /* on_play's question */
+    struct admission_pass *pass;
+    struct limits limits;
+    struct rate_meter rate;
+    bool closing;  /* what still comes is thrown away */
+    bool refused;  /* from inside of on_publish */
+    bool answered; /* on_play's question */
     struct player *player;
     char rung[RENDITION_NAME_MAX + 1];
 };
@@ -37,10 +42,15 @@ static void close_publisher(void *arg, const char *code, const char *text)
     publisher_close(pub->publisher, code, text);
 }
 
-static void begin(struct publication *pub, const struct publish_name *name)
+static void begin(struct publication *pub, const struct admission_verdict *v)
 {
     struct feed_claim claim = {
-        .id = name->id, .key = name->key, .on_lost = close_publisher, .arg = pub};
+        .id = v->name.id,
+        .key = v->name.key,
+        .ladder = v->ladder,
+        .on_lost = close_publisher,
+        .arg = pub,
+    };
     const char *why = "";
     enum err e =
         feed_open(pub->owner->streams, &claim, clock_mono_ms(), clock_wall_ms(), &pub->feed, &why);
@@ -49,8 +59,11 @@ static void begin(struct publication *pub, const struct publish_name *name)
         refuse(pub, taken ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed", why);
         return;
     }
-    event_emit("stream_started", "stream", name->id);
-    log_info("broadcaster", "publish", "stream=%s peer=%s", name->id,
+    pub->limits = v->limits;
+    rate_meter_init(&pub->rate, loop_now_ms(pub->owner->loop));
+    pub->pass = admission_begin(pub->owner->admission, v, close_publisher, pub);
+    event_emit("stream_started", "stream", v->name.id);
+    log_info("broadcaster", "publish", "stream=%s peer=%s", v->name.id,
              publisher_peer(pub->publisher));
     publisher_admit(pub->publisher);
 }
@@ -64,7 +77,7 @@ static void on_verdict(void *arg, const struct admission_verdict *v)
         streams_figures(pub->owner->streams)->streams_refused++;
         refuse(pub, v->code, v->text);
     } else {
-        begin(pub, &v->name);
+        begin(pub, v);
     }
     if (pub->refused && later) {
         mem_free(pub);
@@ -103,7 +116,13 @@ static void on_cancel(void *arg, void *publication)
 static void on_track(void *arg, void *publication, struct track *track)
 {
     struct publication *pub = publication;
-    feed_track(pub->feed, track);
+    char text[LIMITS_TEXT_MAX];
+    const struct track_params *p = track_params(track);
+    if (p->kind == TRACK_VIDEO && !limits_size_fits(&pub->limits, p->width, p->height, text)) {
+        close_publisher(pub, CODE_REJECTED, text);
+    } else {
+        feed_track(pub->feed, track);
+    }
 }
 
 static void on_packet(void *arg, void *publication, const struct packet *packet)
@@ -111,6 +130,12 @@ static void on_packet(void *arg, void *publication, const struct packet *packet)
     struct publications *owner = arg;
     struct publication *pub = publication;
     if (pub->closing) {
+        return;
+    }
+    char text[LIMITS_TEXT_MAX];
+    if (!rate_meter_add(&pub->rate, &pub->limits, packet->data.len, loop_now_ms(owner->loop),
+                        text)) {
+        close_publisher(pub, CODE_REJECTED, text);
         return;
     }
     struct figures *f = streams_figures(owner->streams);
@@ -140,6 +165,7 @@ static void on_end(void *arg, void *publication, const char *reason, int orderly
     log_info("broadcaster", "unpublish", "stream=%s orderly=%d reason=\"%s\"", feed_id(pub->feed),
              orderly, reason);
     feed_close(pub->feed, clock_mono_ms());
+    admission_end(pub->pass, reason);
     mem_free(pub);
 }
 
@@ -210,6 +236,11 @@ static void *on_play(void *arg, struct publisher *p, struct player *player,
         return NULL;
     }
     return pub;
+}
+
+enum err publication_is_free(void *streams, const struct publish_name *name, const char **ret_why)
+{
+    return feed_check(streams, name->id, name->key, ret_why);
 }
 
 const struct ingest_handler publication_handler = {

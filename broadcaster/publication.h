@@ -15,6 +15,10 @@ struct publications {
     struct loop *loop;
 };
 
+/* For struct admission_config; its argument is the struct streams. */
+enum err publication_is_free(void *streams, const struct publish_name *name,
+                             const char **ret_why) CHECKED;
+
 extern const struct ingest_handler publication_handler;
 
 #endif

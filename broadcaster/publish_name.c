@@ -45,6 +45,11 @@ static struct span without_application(struct span path)
     return path;
 }
 
+struct span publish_name_rest(const char *path)
+{
+    return without_application(span_cstr(path));
+}
+
 static void copy_text(char *out, struct span s)
 {
     if (s.len > 0) {

@@ -18,4 +18,8 @@ struct publish_name {
  * in an id; ERR_LIMIT: too long. */
 enum err publish_name_parse(const char *path, struct publish_name *ret_name) CHECKED;
 
+/* The path without the application in front ("live/", "stream/"), borrowed; "" when nothing else is
+ * there. Nothing is taken from its end. */
+struct span publish_name_rest(const char *path);
+
 #endif

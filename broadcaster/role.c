@@ -8,6 +8,7 @@
 #include "broadcaster/api.h"
 #include "broadcaster/capacity.h"
 #include "broadcaster/cidr.h"
+#include "broadcaster/commands.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publication.h"
 #include "broadcaster/stream.h"
@@ -41,6 +42,11 @@ struct config {
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
     long connections_per_address;
+    const char *publish_allow, *publish_deny, *play_allow, *play_deny;
+    const char *keys_file, *auth_webhook_url, *max_resolution;
+    long auth_webhook_timeout_ms, ban_after, ban_window_ms, ban_ms;
+    long max_bitrate_kbps, streams_per_address;
+    bool auth_webhook_play, ban_loopback, hash_key;
     bool rtmp_proxy_protocol;
     const char *rtmp_trusted_proxies;
 };
@@ -88,6 +94,39 @@ static const struct option options[] = {
      "With -rtmpProxyProtocol: the addresses that must send the header; others may not."},
     {"connectionsPerAddress", OPTION_INT, "64", 1, 100000, false, FIELD(connections_per_address),
      "N", "RTMP connections of one address that do not publish: players, and those not yet known."},
+    {"authWebhookUrl", OPTION_STRING, "", 0, 0, true, FIELD(auth_webhook_url), "URL",
+     "Asks there, by POST, whether a publisher may; tells it of each end too."},
+    {"authWebhookTimeoutMs", OPTION_INT, "5000", 10, 600000, false, FIELD(auth_webhook_timeout_ms),
+     "MS", "How long the webhook may take; a publisher that waits longer is refused."},
+    {"authWebhookPlay", OPTION_BOOL, NULL, 0, 0, false, FIELD(auth_webhook_play), NULL,
+     "Asks the webhook about RTMP players too."},
+    {"keysFile", OPTION_STRING, "", 0, 0, false, FIELD(keys_file), "FILE",
+     "YAML file of the keys that may publish, each with its stream's public name; read again on "
+     "SIGHUP. Who publishes with another key is refused."},
+    {"hashKey", OPTION_COMMAND, NULL, 0, 0, false, FIELD(hash_key), NULL,
+     "Command: reads a key from standard input and prints its hash for the keys file."},
+    {"publishAllow", OPTION_LIST, "", 0, 0, false, FIELD(publish_allow), "NETWORK[,...]",
+     "Only from these networks may be published (10.0.0.0/8, 2001:db8::/32, an address)."},
+    {"publishDeny", OPTION_LIST, "", 0, 0, false, FIELD(publish_deny), "NETWORK[,...]",
+     "From these networks may not be published."},
+    {"playAllow", OPTION_LIST, "", 0, 0, false, FIELD(play_allow), "NETWORK[,...]",
+     "Only from these networks may be played over RTMP."},
+    {"playDeny", OPTION_LIST, "", 0, 0, false, FIELD(play_deny), "NETWORK[,...]",
+     "From these networks may not be played over RTMP."},
+    {"banAfter", OPTION_INT, "10", 0, 1000000, false, FIELD(ban_after), "N",
+     "Refused keys or names within -banWindowMs after which an address is banned; 0: never."},
+    {"banWindowMs", OPTION_INT, "60000", 100, 86400000, false, FIELD(ban_window_ms), "MS",
+     "The time in which refusals count for a ban."},
+    {"banMs", OPTION_INT, "60000", 100, 86400000, false, FIELD(ban_ms), "MS",
+     "How long an address's first ban is; each further one is twice as long, up to a day."},
+    {"banLoopback", OPTION_BOOL, NULL, 0, 0, false, FIELD(ban_loopback), NULL,
+     "Bans addresses of this host too."},
+    {"maxBitrateKbps", OPTION_INT, "0", 0, LIMITS_BITRATE_MAX_KBPS, false, FIELD(max_bitrate_kbps),
+     "KBPS", "Bitrate of one publisher, over ten seconds; who sends more is closed. 0: no limit."},
+    {"maxResolution", OPTION_STRING, "", 0, 0, false, FIELD(max_resolution), "WxH",
+     "Largest picture that may be published, upright or on its side; default: no limit."},
+    {"streamsPerAddress", OPTION_INT, "0", 0, 1000000, false, FIELD(streams_per_address), "N",
+     "Streams that one address may publish at once. 0: no limit."},
 };
 
 struct broadcaster {
@@ -134,7 +173,8 @@ static void on_tick(void *arg)
     if (b->drain_by_ms != 0 && (now >= b->drain_by_ms || ingest_leaving(b->ingest) == 0)) {
         close_ingest(b);
     }
-    if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || b->uplink == NULL || jobs_idle(b->jobs))) {
+    bool done = (b->uplink == NULL || jobs_idle(b->jobs)) && admission_idle(b->admission);
+    if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || done)) {
         b->stop_by_ms = 0;
         daemon_stopped(b->daemon);
     }
@@ -181,8 +221,7 @@ static enum err parse_ladder(const struct config *c, struct streams_config *s)
     struct ladder l;
     enum err e = ladder_parse(c->transcoding_options, &l, why);
     if (e == ERR_OK) {
-        memcpy(s->ladder, l.rungs, sizeof s->ladder);
-        s->n_ladder = l.n;
+        s->ladder = l;
     } else {
         log_error("broadcaster", "config", "-transcodingOptions: %s", why);
     }
@@ -208,8 +247,9 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     if (e != ERR_OK) {
         return e;
     }
-    if (b->uplink == NULL) {
-        s.n_ladder = 0;
+    s.source_only = b->uplink == NULL;
+    if (s.source_only) {
+        s.ladder.n = 0;
     }
     char path[sizeof b->daemon->data_dir + sizeof NUMBERS_FILE + 1];
     snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, NUMBERS_FILE);
@@ -226,7 +266,7 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     s.numbers = b->numbers;
     s.lives = b->lives;
     b->streams = streams_create(&s);
-    b->api = (struct api){b->streams, b->board, b->uplink};
+    b->api = (struct api){b->streams, b->board, b->uplink, NULL};
     return ERR_OK;
 }
 
@@ -261,6 +301,33 @@ static enum err read_tls_flags(const struct config *c, struct ingest_config *i)
     }
     i->tls = true;
     return parse_addr("-rtmpsAddr", c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &i->tls_addr);
+}
+
+static enum err open_admission(struct broadcaster *b, const struct config *c)
+{
+    struct admission_config a = {
+        .loop = b->daemon->loop,
+        .publish_allow = c->publish_allow,
+        .publish_deny = c->publish_deny,
+        .play_allow = c->play_allow,
+        .play_deny = c->play_deny,
+        .keys_file = c->keys_file,
+        .webhook_url = c->auth_webhook_url,
+        .webhook_timeout_ms = c->auth_webhook_timeout_ms,
+        .webhook_play = c->auth_webhook_play,
+        .bans = {(int)c->ban_after, c->ban_window_ms, c->ban_ms, c->ban_loopback},
+        .limits = {.bitrate_kbps = c->max_bitrate_kbps},
+        .streams_per_address = c->streams_per_address,
+        .is_free = publication_is_free,
+        .is_free_arg = b->streams,
+    };
+    if (!limits_parse_size(c->max_resolution, &a.limits)) {
+        log_error("broadcaster", "config", "-maxResolution takes a size such as 1920x1080");
+        return ERR_PROTO;
+    }
+    enum err e = admission_create(&a, &b->admission);
+    b->api.admission = b->admission;
+    return e;
 }
 
 static enum err parse_trusted_proxies(struct broadcaster *b, const struct config *c,
@@ -298,7 +365,6 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     if (e != ERR_OK) {
         return e;
     }
-    b->admission = admission_create();
     b->publications = (struct publications){b->admission, b->streams, b->daemon->loop};
     char text[ADDR_MAX];
     addr_format(&i.addr, text);
@@ -369,6 +435,9 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
         e = open_viewers(b, c);
     }
     if (e == ERR_OK) {
+        e = open_admission(b, c);
+    }
+    if (e == ERR_OK) {
         e = open_ingest(b, c);
     }
     if (e != ERR_OK) {
@@ -399,6 +468,13 @@ static void reload(void *role)
 {
     struct broadcaster *b = role;
     ingest_reload(b->ingest);
+    admission_reload(b->admission);
+}
+
+static int command(const struct daemon *d, const void *config)
+{
+    const struct config *c = config;
+    return c->hash_key ? command_hash_key() : -1;
 }
 
 /* --- reports --- */
@@ -411,6 +487,7 @@ static void status(void *role, struct json *object)
     if (b->uplink != NULL) {
         uplink_status(b->uplink, object);
     }
+    admission_status(b->admission, clock_mono_ms(), object);
     struct jobs_counters j = jobs_counters(b->jobs);
     struct json *jobs = json_new_object();
     json_set_int(jobs, "opened", (int64_t)j.opened);
@@ -508,6 +585,7 @@ static void metrics(void *role, struct metrics *m)
         uplink_metrics(b->uplink, m);
     }
     job_metrics(b->jobs, m);
+    admission_metrics(b->admission, clock_mono_ms(), m);
     struct viewers_counters v = viewers_counters(b->viewers);
     metrics_one(m, METRIC_COUNTER, "sbe_http_requests_total", "Requests of viewers.",
                 (double)v.requests);
@@ -556,6 +634,7 @@ const struct role broadcaster_role = {
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
     .samples = samples,
+    .command = command,
     .create = create,
     .stop = stop,
     .destroy = destroy,

@@ -17,6 +17,8 @@
 #define SLOW_STEP_TICKS TICKS_PER_S
 #define SLOW_FILL_MAX   16
 
+#define STARVED_WAIT_MS 200
+
 const char *stream_id(const struct stream *st)
 {
     return st->id;
@@ -60,16 +62,29 @@ static void push_behind(const struct stream *st, struct packet *p)
     p->pts = p->pts > p->dts ? p->pts : p->dts;
 }
 
-/* Pictures that come further apart than a segment may last: each is shown until the next. */
-static enum err fill_slow(struct stream *st, const struct packet *p, int64_t now_ms)
+/* Whether the time up to this picture is no hole: they always come far apart, or there was sound.
+ */
+static bool is_filled(const struct stream *st, const struct packet *p)
 {
+    const struct packets *audio = &st->audio_packets;
+    size_t shown = st->preroll.packets.count;
+    if (!st->open || st->video == NULL || shown == 0 || shown > HOLD_PACKETS_MAX) {
+        return false;
+    }
     int64_t step = p->dts - st->cutter.last_dts;
     bool slow = st->cutter.last_step >= SLOW_STEP_TICKS && st->cutter.last_step >= step / 4;
+    return slow || (audio->count > 0 &&
+                    audio->items[audio->count - 1].dts >= st->info.start + CUTTER_TARGET_TICKS);
+}
+
+/* Pictures that come further apart than a segment may last: each is shown until the next. */
+static enum err fill_up(struct stream *st, const struct packet *p, int64_t now_ms)
+{
     enum err e = ERR_OK;
+    bool filled = is_filled(st, p);
     int n = 0;
-    size_t shown = st->preroll.packets.count;
-    while (e == ERR_OK && slow && st->open && shown > 0 && shown <= HOLD_PACKETS_MAX &&
-           n++ < SLOW_FILL_MAX && p->dts - st->info.start > CUTTER_LIMIT_TICKS) {
+    while (e == ERR_OK && filled && n++ < SLOW_FILL_MAX &&
+           p->dts - st->info.start > CUTTER_LIMIT_TICKS) {
         int64_t last = st->cutter.last_dts, last_step = st->cutter.last_step;
         struct begin b = {
             .at = st->info.start + CUTTER_TARGET_TICKS,
@@ -104,7 +119,7 @@ static enum err place(struct stream *st, struct packet *p, bool joined, int64_t 
     bool full = st->open && segment_is_full(st, p->data.len);
     bool key = (p->flags & PACKET_KEY) != 0;
     push_behind(st, p);
-    enum err e = fill_slow(st, p, now_ms);
+    enum err e = fill_up(st, p, now_ms);
     if (e != ERR_OK) {
         return e;
     }
@@ -142,7 +157,7 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
         return ERR_OK;
     }
     if (!pace_may(&st->pace, now_ms)) {
-        st->starved = true;
+        st->starved = st->flooded = true;
         leave_out(st, REPAIR_TOO_FAST);
         return ERR_OK;
     }
@@ -158,6 +173,7 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
     }
     st->discontinuity = st->discontinuity || st->starved;
     st->starved = false;
+    st->flooded = st->flooded && pace_wait_ms(&st->pace) > 0;
     note_lead(st, p);
     st->picture_ms = now_ms;
     enum err e = place(st, p, begins, now_ms);
@@ -258,7 +274,7 @@ enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms
     if (p->kind == TRACK_AUDIO) {
         st->audio_count++;
         st->sound_dropped += v.drop;
-        mended.duration = sound_frame_ticks(frame);
+        mended.duration = frame.rate > 0 ? sound_frame_ticks(frame) : p->duration;
         return v.drop ? ERR_OK : stream_on_sound(st, &mended, now_ms);
     }
     st->video_count++;
@@ -276,7 +292,9 @@ const char *stream_why(const struct stream *st)
 
 int64_t stream_wait_ms(const struct stream *st)
 {
-    return pace_wait_ms(&st->pace);
+    /* What is left out anyway costs little, and its publisher's end should be seen soon. */
+    int64_t wait_ms = pace_wait_ms(&st->pace);
+    return st->flooded && wait_ms > STARVED_WAIT_MS ? STARVED_WAIT_MS : wait_ms;
 }
 
 /* How long the open segment has become: by its pictures, or where they stand still by its sound. */

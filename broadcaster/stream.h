@@ -4,6 +4,7 @@
 #ifndef BROADCASTER_STREAM_H
 #define BROADCASTER_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,9 +32,9 @@ struct streams_config {
     struct board *board; /* borrowed, all four */
     struct jobs *jobs;
     struct numbers *numbers;
-    struct lives *lives;                              /* NULL: no stream has been here before */
-    const struct profile *ladder[PROFILE_LADDER_MAX]; /* until streams_set_ladder */
-    size_t n_ladder;
+    struct lives *lives;  /* NULL: no stream has been here before */
+    struct ladder ladder; /* until streams_set_ladder */
+    bool source_only;     /* there is nobody to transcode: no stream gets rungs */
     size_t max_live;
     int64_t grace_ms;  /* between the publisher's end and EXT-X-ENDLIST */
     int64_t linger_ms; /* between EXT-X-ENDLIST and 404; -1: the length of the playlist */
@@ -43,10 +44,15 @@ struct streams_config {
 struct streams *streams_create(const struct streams_config *config);
 void streams_destroy(struct streams *s); /* takes NULL; no publisher may be left */
 
-/* A publisher begins. ERR_STATE: the id is live; ERR_LIMIT: too many live streams (ret_why: a
- * sentence, static). The stream is valid until stream_end. */
-enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
-                         struct stream **ret_stream, const char **ret_why) CHECKED;
+/* A publisher begins. ladder: of a stream that is new; NULL: the streams' own. ERR_STATE: the id is
+ * live; ERR_LIMIT: too many live streams (ret_why: a sentence, static). The stream is valid until
+ * stream_end. */
+enum err streams_publish(struct streams *s, const char *id, const struct ladder *ladder,
+                         int64_t now_ms, int64_t wall_ms, struct stream **ret_stream,
+                         const char **ret_why) CHECKED;
+
+/* Whether streams_publish would admit it now; errors as there. Nothing is counted. */
+enum err streams_check(struct streams *s, const char *id, const char **ret_why) CHECKED;
 
 const char *stream_id(const struct stream *st);
 

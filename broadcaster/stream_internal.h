@@ -71,6 +71,7 @@ struct stream {
     const char *why; /* the last packet was refused */
 
     bool starved;         /* packets were left out: the picture must begin anew */
+    bool flooded;         /* that has happened, and the publisher is still too fast */
     int64_t picture_ms;   /* when the last one came; monotonic */
     int64_t sound_lead;   /* how far the sound usually is ahead of the picture, ticks */
     int64_t newest_sound; /* DTS */
@@ -129,8 +130,8 @@ struct stream *streams_find(struct streams *s, const char *id);
 
 /* The two halves of streams_publish. The second one begins the stream, or goes on with it, whatever
  * the limits say; it must not be live. */
-enum err streams_admit(struct streams *s, const char *id, const char **ret_why) CHECKED;
-struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms);
+struct stream *streams_begin(struct streams *s, const char *id, const struct ladder *ladder,
+                             int64_t now_ms, int64_t wall_ms);
 
 /* Takes the stream out of the registry and off the board. */
 void stream_destroy(struct stream *st);

@@ -29,6 +29,19 @@ static struct json *describe_rendition(const struct stream *st, const struct ren
     return j;
 }
 
+/* A rung that is made when the first segment tells what the publisher brings by itself. */
+static struct json *describe_wanted(const struct profile *p)
+{
+    static const char *const counts[] = {"last", "segments", "gaps", "bytes"};
+    struct json *j = json_new_object();
+    json_set_str(j, "name", p->name);
+    json_set_int(j, "lag_segments", -1);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        json_set_int(j, counts[i], 0);
+    }
+    return j;
+}
+
 static struct json *describe_repairs(const struct repair *r)
 {
     struct json *j = json_new_object();
@@ -121,6 +134,9 @@ static struct json *describe(const struct stream *st, int64_t now_ms)
     }
     for (size_t i = 0; i < st->ladder.n; i++) {
         json_append(rungs, describe_rendition(st, st->rungs[i]));
+    }
+    for (size_t i = 0; st->jobs == NULL && i < st->wanted.n; i++) {
+        json_append(rungs, describe_wanted(&st->wanted.rungs[i]));
     }
     json_set(j, "rungs", rungs);
     return j;
@@ -248,7 +264,7 @@ static void write_warnings(const struct streams *s, struct metrics *m)
             active[i] += st->state == STREAM_LIVE && st->advice.warnings[i].active;
         }
     }
-    const char *name = "sbe_stream_warnings";
+    const char *name = "sbe_publisher_warnings";
     metrics_family(m, name, METRIC_GAUGE, "Live streams whose publisher could do better.");
     for (int i = 0; i < ADVICES_; i++) {
         metrics_sample(m, name, (const char *const[]){"kind", advice_name(i), NULL},

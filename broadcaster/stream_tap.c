@@ -243,7 +243,7 @@ static void begin_rung(struct stream *st, size_t rung, struct tap *t)
         give_all(st, t, track, parts);
         return;
     }
-    struct window *w = board_window(st->owner->config.board, st->id, st->ladder.rungs[rung]->name);
+    struct window *w = board_window(st->owner->config.board, st->id, st->ladder.rungs[rung].name);
     struct segment *s = last_of(w);
     if (s != NULL) {
         give_all(st, t, (struct track *)segment_video(s), segment_packets(s));
@@ -273,7 +273,7 @@ static size_t find_point(const struct stream *st, const char *rung)
         return 0;
     }
     for (size_t i = 0; i < st->ladder.n; i++) {
-        if (strcmp(st->ladder.rungs[i]->name, rung) == 0) {
+        if (strcmp(st->ladder.rungs[i].name, rung) == 0) {
             return 1 + i;
         }
     }

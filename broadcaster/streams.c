@@ -10,8 +10,7 @@ struct streams *streams_create(const struct streams_config *config)
 {
     struct streams *s = mem_alloc(sizeof *s);
     s->config = *config;
-    memcpy(s->ladder.rungs, config->ladder, sizeof s->ladder.rungs);
-    s->ladder.n = config->n_ladder;
+    s->ladder = config->ladder;
     figures_init(&s->figures);
     list_init(&s->list);
     return s;
@@ -79,8 +78,8 @@ static void continue_earlier_life(struct stream *st)
     }
 }
 
-static struct stream *stream_create(struct streams *s, const char *id, int64_t now_ms,
-                                    int64_t wall_ms)
+static struct stream *stream_create(struct streams *s, const char *id, const struct ladder *ladder,
+                                    int64_t now_ms, int64_t wall_ms)
 {
     const struct streams_config *c = &s->config;
     struct stream *st = mem_alloc(sizeof *st);
@@ -99,7 +98,9 @@ static struct stream *stream_create(struct streams *s, const char *id, int64_t n
     continue_earlier_life(st);
     st->source = create_rendition(st, "source", &s->figures.source);
     st->sides = sides_create(c->board, id, st->first_discontinuity);
-    st->wanted = s->ladder;
+    if (!c->source_only) {
+        st->wanted = ladder != NULL ? *ladder : s->ladder;
+    }
     stream_taps_open(st);
     list_init(&st->node);
     s->count++;
@@ -114,7 +115,7 @@ void streams_start_ladder(struct stream *st)
     }
     const struct track_params *in = st->video != NULL ? track_params(st->video) : NULL;
     for (size_t i = 0; i < st->wanted.n; i++) {
-        const struct profile *p = st->wanted.rungs[i];
+        const struct profile *p = &st->wanted.rungs[i];
         int width, height = p->height;
         if (in != NULL && in->width > 0 && in->height > 0) {
             profile_output_size(p, in->width, in->height, &width, &height);
@@ -127,7 +128,7 @@ void streams_start_ladder(struct stream *st)
         }
         st->rungs[st->ladder.n] =
             create_rendition(st, p->name, figures_rung(&st->owner->figures, p));
-        st->ladder.rungs[st->ladder.n++] = p;
+        st->ladder.rungs[st->ladder.n++] = *p;
     }
     st->jobs = jobs_stream_create(st->owner->config.jobs, st->id, st->ladder.rungs, st->rungs,
                                   st->ladder.n);
@@ -249,27 +250,26 @@ static void resume(struct stream *st)
     st->discontinuity = rendition_count(st->source) > 0;
 }
 
-enum err streams_admit(struct streams *s, const char *id, const char **ret_why)
+enum err streams_check(struct streams *s, const char *id, const char **ret_why)
 {
     const struct stream *st = streams_find(s, id);
-    enum err e = ERR_OK;
     if (st != NULL && st->state == STREAM_LIVE) {
         *ret_why = "this stream is being published already";
-        e = ERR_STATE;
-    } else if (streams_live(s) >= s->config.max_live ||
-               (st == NULL && s->count >= STREAM_NAMES_MAX)) {
-        *ret_why = "too many streams are live: raise -maxSessions or end one";
-        e = ERR_LIMIT;
+        return ERR_STATE;
     }
-    s->figures.streams_refused += e != ERR_OK;
-    return e;
+    if (streams_live(s) >= s->config.max_live || (st == NULL && s->count >= STREAM_NAMES_MAX)) {
+        *ret_why = "too many streams are live: raise -maxSessions or end one";
+        return ERR_LIMIT;
+    }
+    return ERR_OK;
 }
 
-struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms)
+struct stream *streams_begin(struct streams *s, const char *id, const struct ladder *ladder,
+                             int64_t now_ms, int64_t wall_ms)
 {
     struct stream *st = streams_find(s, id);
     if (st == NULL) {
-        st = stream_create(s, id, now_ms, wall_ms);
+        st = stream_create(s, id, ladder, now_ms, wall_ms);
     } else {
         resume(st);
     }
@@ -283,12 +283,15 @@ struct stream *streams_begin(struct streams *s, const char *id, int64_t now_ms, 
     return st;
 }
 
-enum err streams_publish(struct streams *s, const char *id, int64_t now_ms, int64_t wall_ms,
-                         struct stream **ret_stream, const char **ret_why)
+enum err streams_publish(struct streams *s, const char *id, const struct ladder *ladder,
+                         int64_t now_ms, int64_t wall_ms, struct stream **ret_stream,
+                         const char **ret_why)
 {
-    enum err e = streams_admit(s, id, ret_why);
+    enum err e = streams_check(s, id, ret_why);
     if (e == ERR_OK) {
-        *ret_stream = streams_begin(s, id, now_ms, wall_ms);
+        *ret_stream = streams_begin(s, id, ladder, now_ms, wall_ms);
+    } else {
+        s->figures.streams_refused++;
     }
     return e;
 }

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/id.h"
+
 static const struct profile profiles[] = {
     {"P1080p60fps16x9", 1920, 1080, 60, 1, 9000000},
     {"P1080p30fps16x9", 1920, 1080, 30, 1, 6000000},
@@ -90,6 +92,36 @@ enum err profile_parse_list(struct span list, const struct profile **ret_list, s
     }
     memcpy(ret_list, found, n * sizeof found[0]);
     *ret_count = n;
+    return ERR_OK;
+}
+
+enum err profile_check(struct profile *p, const char **ret_why)
+{
+    p->width -= p->width % 2;
+    p->height -= p->height % 2;
+    if (strlen(p->name) > PROFILE_NAME_MAX || !id_valid(span_cstr(p->name))) {
+        *ret_why = "a rung's name may have letters, digits and . _ - ~, up to 64 bytes";
+        return ERR_PROTO;
+    }
+    if (strcmp(p->name, "source") == 0) {
+        *ret_why = "a rung cannot be called \"source\"";
+        return ERR_PROTO;
+    }
+    if (p->width < PROFILE_SIDE_MIN || p->width > PROFILE_SIDE_MAX ||
+        p->height < PROFILE_SIDE_MIN || p->height > PROFILE_SIDE_MAX) {
+        *ret_why = "a rung's width and height go from 16 to 8192";
+        return ERR_LIMIT;
+    }
+    if (p->fps_den < 1 || p->fps_den > PROFILE_FPS_DEN_MAX || p->fps_num < 0 ||
+        (p->fps_num != 0 && p->fps_num < p->fps_den) || p->fps_num / p->fps_den > PROFILE_FPS_MAX ||
+        (p->fps_num / p->fps_den == PROFILE_FPS_MAX && p->fps_num % p->fps_den != 0)) {
+        *ret_why = "a rung's frame rate goes from 1 to 240, or is 0 for the source's own";
+        return ERR_LIMIT;
+    }
+    if (p->bitrate_bps < PROFILE_BITRATE_MIN || p->bitrate_bps > PROFILE_BITRATE_MAX) {
+        *ret_why = "a rung's bitrate goes from 10000 to 100000000 bits per second";
+        return ERR_LIMIT;
+    }
     return ERR_OK;
 }
 

@@ -7,16 +7,31 @@
 #include "base/err.h"
 #include "base/span.h"
 
+#define PROFILE_NAME_MAX   64 /* bytes without the NUL */
+#define PROFILE_LADDER_MAX 10 /* rungs of one stream */
+
+/* A named one, or one that somebody defined for a stream. */
 struct profile {
-    const char *name; /* "P240p30fps16x9": height, frames per second, aspect */
+    char name[PROFILE_NAME_MAX + 1]; /* "P240p30fps16x9": height, frames per second, aspect */
     int width;
     int height;
-    int fps_num;
+    int fps_num; /* 0: the source's own rate */
     int fps_den;
     int bitrate_bps; /* cap */
 };
 
-#define PROFILE_LADDER_MAX 10 /* rungs of one stream */
+/* What a rung that is not one of the named ones may be. */
+#define PROFILE_SIDE_MIN    16
+#define PROFILE_SIDE_MAX    8192
+#define PROFILE_FPS_MAX     240
+#define PROFILE_FPS_DEN_MAX 1000000
+#define PROFILE_BITRATE_MIN 10000
+#define PROFILE_BITRATE_MAX 100000000
+
+/* Whether a rung can be made: its name can stand in a URL (base/id.h) and is not "source"; its
+ * numbers are within the limits above, with sides made even. On ERR_PROTO or ERR_LIMIT *ret_why is
+ * a static sentence. */
+enum err profile_check(struct profile *p, const char **ret_why) CHECKED;
 
 /* The profile of that name (case-sensitive), or NULL. Static storage. */
 const struct profile *profile_find(struct span name);

@@ -138,8 +138,10 @@ static bool side_ok(uint32_t side)
 
 static bool fps_ok(const struct link_rung *r)
 {
+    /* 0: the source's own rate. */
     return within(r->fps_den, 1, FPS_DEN_MAX) &&
-           within(r->fps_num, (uint64_t)r->fps_den * FPS_MIN, (uint64_t)r->fps_den * FPS_MAX);
+           (r->fps_num == 0 ||
+            within(r->fps_num, (uint64_t)r->fps_den * FPS_MIN, (uint64_t)r->fps_den * FPS_MAX));
 }
 
 static struct fault check_rate(const struct link_rung *r)

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "run/config.h"
+#include "run/config_tree.h"
 
 /* Up to size bytes; a pipe may give them in pieces. */
 static enum err read_whole(int fd, uint8_t *bytes, size_t size, size_t *ret_len)
@@ -28,8 +29,7 @@ static enum err read_whole(int fd, uint8_t *bytes, size_t size, size_t *ret_len)
     return ERR_OK;
 }
 
-/* "PATH:LINE: text" in one line, whatever the path is made of. */
-static void say(char *ret_why, const char *path, const struct config_fault *fault)
+void config_fault_format(const char *path, const struct config_fault *fault, char *ret_why)
 {
     if (fault->line > 0) {
         snprintf(ret_why, CONFIG_WHY_MAX, "%.400s:%u: %.600s", path, fault->line, fault->text);
@@ -41,19 +41,23 @@ static void say(char *ret_why, const char *path, const struct config_fault *faul
     }
 }
 
-static enum err cannot_read(struct config_fault *fault)
+static enum err cannot_read(struct config_fault *fault, const char *flag)
 {
     fault->line = 0;
-    snprintf(fault->text, sizeof fault->text,
-             "cannot be read: %s; give the name of a file with -config", strerror(errno));
+    snprintf(fault->text, sizeof fault->text, "cannot be read: %s; give the name of a file with %s",
+             strerror(errno), flag);
     return ERR_IO;
 }
 
-enum err config_load(const char *path, const struct option *table, size_t n,
-                     struct config_file **ret_file, char *ret_why)
+/* What becomes of a file's bytes. */
+typedef enum err read_fn(void *arg, struct span bytes, struct config_fault *ret_fault);
+
+/* max: of the bytes that are wanted. */
+static enum err load(const char *path, const char *flag, size_t max, read_fn *read_bytes, void *arg,
+                     char *ret_why)
 {
     struct config_fault fault;
-    size_t size = CONFIG_BYTES_MAX + 1; /* one more than allowed, to see that there is more */
+    size_t size = max + 1; /* one more than allowed, to see that there is more */
     size_t len = 0;
     uint8_t *bytes = mem_try_alloc(size);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -62,9 +66,9 @@ enum err config_load(const char *path, const struct option *table, size_t n,
         fault = (struct config_fault){.text = "there is not enough memory to read it"};
         e = ERR_NOMEM;
     } else if (fd < 0 || read_whole(fd, bytes, size, &len) != ERR_OK) {
-        e = cannot_read(&fault);
+        e = cannot_read(&fault, flag);
     } else {
-        e = config_read(span_of(bytes, len), table, n, ret_file, &fault);
+        e = read_bytes(arg, span_of(bytes, len), &fault);
     }
     if (fd >= 0) {
         close(fd);
@@ -74,9 +78,39 @@ enum err config_load(const char *path, const struct option *table, size_t n,
     }
     mem_free(bytes);
     if (e != ERR_OK) {
-        say(ret_why, path, &fault);
+        config_fault_format(path, &fault, ret_why);
     }
     return e;
+}
+
+struct settings_wanted {
+    const struct option *table;
+    size_t n;
+    struct config_file **ret_file;
+};
+
+static enum err read_settings(void *arg, struct span bytes, struct config_fault *ret_fault)
+{
+    struct settings_wanted *w = arg;
+    return config_read(bytes, w->table, w->n, w->ret_file, ret_fault);
+}
+
+enum err config_load(const char *path, const struct option *table, size_t n,
+                     struct config_file **ret_file, char *ret_why)
+{
+    struct settings_wanted w = {table, n, ret_file};
+    return load(path, "-config", CONFIG_BYTES_MAX, read_settings, &w, ret_why);
+}
+
+static enum err read_tree(void *arg, struct span bytes, struct config_fault *ret_fault)
+{
+    return config_tree_read(bytes, arg, ret_fault);
+}
+
+enum err config_tree_load(const char *path, const char *flag, struct config_node **ret_root,
+                          char *ret_why)
+{
+    return load(path, flag, CONFIG_TREE_BYTES_MAX, read_tree, ret_root, ret_why);
 }
 
 /* As secret_read sees it: an existing file's name is no secret. */
@@ -104,7 +138,7 @@ bool config_exposed(const char *path, const struct config_file *file, const stru
                  "%s: others on this host can read this secret (mode %04o); chmod 600 the file, or "
                  "write the secret into a file of its own and its name here",
                  table[i].name, (unsigned)st.st_mode & 07777);
-        say(ret_why, path, &fault);
+        config_fault_format(path, &fault, ret_why);
         return true;
     }
     return false;

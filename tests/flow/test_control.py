@@ -27,6 +27,7 @@ def ask(role, method, path, body=None, headers=None, **query):
 def setting(path):
     """Parameters with which a path that changes something can be asked."""
     return {"/setLogLevel": {"loglevel": 99}, "/setMaxSessions": {"maxSessions": 10},
+            "/clearBans": {"address": "192.0.2.1"},
             "/setBroadcastConfig": {"transcodingOptions": RUNG}}[path]
 
 

@@ -154,7 +154,9 @@ class Mended(TestCase):
     @classmethod
     def setUpClass(cls):
         made = {name: how(*clip(name, **options)) for name, (options, how) in STREAMS.items()}
-        cls.recipe = Recipe(transcoders=2, broadcaster_flags=["-idleTimeoutMs", "200000", "-maxSessions", "20"]).start()
+        cls.recipe = Recipe(
+            transcoders=2, orchestrator_flags=["-maxSessions", "20"],
+            broadcaster_flags=["-idleTimeoutMs", "200000", "-maxSessions", "20"]).start()
         cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
         for name, tags in made.items():
             cls.addClassCleanup(Paced(cls.recipe.rtmp(name), tags).stop)

@@ -91,6 +91,12 @@ def _read_value(data, at):
         return _read_members(data, at + (4 if kind == 8 else 0))
     if kind in (5, 6):
         return None, at
+    if kind == 10:
+        count, at, found = struct.unpack_from(">I", data, at)[0], at + 4, []
+        for _ in range(count):
+            value, at = _read_value(data, at)
+            found.append(value)
+        return found, at
     raise RtmpError(f"AMF0 type {kind} is not read here")
 
 

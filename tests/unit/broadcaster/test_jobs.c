@@ -71,10 +71,10 @@ static struct bench *bench_create(void)
     b->wire.room = SIZE_MAX;
     b->board = board_create();
     b->jobs = jobs_create(on_send, &b->wire, 1000);
-    const struct profile *ladder[2] = {profile_find(span_cstr("P144p30fps16x9")),
-                                       profile_find(span_cstr("P240p30fps16x9"))};
-    b->rungs[0] = rendition_create(b->board, "x", ladder[0]->name);
-    b->rungs[1] = rendition_create(b->board, "x", ladder[1]->name);
+    const struct profile ladder[2] = {*profile_find(span_cstr("P144p30fps16x9")),
+                                      *profile_find(span_cstr("P240p30fps16x9"))};
+    b->rungs[0] = rendition_create(b->board, "x", ladder[0].name);
+    b->rungs[1] = rendition_create(b->board, "x", ladder[1].name);
     b->stream = jobs_stream_create(b->jobs, "x", ladder, b->rungs, 2);
     struct track_params p = {
         .width = 640, .height = 480, .config = span_cstr("avcC"), .sar_den = 1};

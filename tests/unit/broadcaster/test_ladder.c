@@ -27,7 +27,7 @@ START_TEST(the_longest_fits)
     size_t n, want = 0;
     const struct profile *all = profile_all(&n);
     for (; l.n < PROFILE_LADDER_MAX; l.n++) {
-        l.rungs[l.n] = &all[l.n];
+        l.rungs[l.n] = all[l.n];
         want += strlen(all[l.n].name) + (l.n > 0);
     }
     ladder_format(&l, text);

@@ -34,9 +34,9 @@ static void bench_init(struct bench *b)
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
-                               .ladder = {profile_find(span_cstr("P360p30fps16x9")),
-                                          profile_find(span_cstr("P144p30fps16x9"))},
-                               .n_ladder = 2,
+                               .ladder = {{*profile_find(span_cstr("P360p30fps16x9")),
+                                           *profile_find(span_cstr("P144p30fps16x9"))},
+                                          2},
                                .max_live = 10,
                                .grace_ms = 1000,
                                .linger_ms = 500};
@@ -72,7 +72,8 @@ static void track(struct bench *b, enum track_kind kind, unsigned index, int hei
 static void publish(struct bench *b, int64_t now)
 {
     const char *why;
-    ck_assert_int_eq(streams_publish(b->streams, "x", now, WALL_MS, &b->stream, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, "x", NULL, now, WALL_MS, &b->stream, &why),
+                     ERR_OK);
     track(b, TRACK_VIDEO, 0, 720);
     track(b, TRACK_AUDIO, 0, 0);
 }

@@ -50,8 +50,7 @@ static struct bench *bench_create(size_t max_live)
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
-                               .ladder = {profile_find(span_cstr("P144p30fps16x9"))},
-                               .n_ladder = 1,
+                               .ladder = {{*profile_find(span_cstr("P144p30fps16x9"))}, 1},
                                .max_live = max_live,
                                .grace_ms = GRACE_MS,
                                .linger_ms = LINGER_MS,
@@ -71,11 +70,12 @@ static void bench_destroy(struct bench *b)
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
 
-static struct stream *publish(struct bench *b, const char *id, int64_t now)
+static struct stream *publish_with(struct bench *b, const char *id, const struct ladder *ladder,
+                                   int64_t now)
 {
     struct stream *st;
     const char *why;
-    ck_assert_int_eq(streams_publish(b->streams, id, now, WALL_MS, &st, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, id, ladder, now, WALL_MS, &st, &why), ERR_OK);
     struct track_params v = {
         .kind = TRACK_VIDEO, .width = 640, .height = 480, .config = span_cstr("avc"), .sar_den = 1};
     struct track_params a = {.kind = TRACK_AUDIO,
@@ -90,6 +90,11 @@ static struct stream *publish(struct bench *b, const char *id, int64_t now)
     track_unref(video);
     track_unref(audio);
     return st;
+}
+
+static struct stream *publish(struct bench *b, const char *id, int64_t now)
+{
+    return publish_with(b, id, NULL, now);
 }
 
 static void push(struct stream *st, enum track_kind kind, int64_t ms, bool key)
@@ -148,9 +153,9 @@ START_TEST(a_live_id_is_taken_and_the_number_of_streams_bounded)
     struct stream *st = publish(b, "x", 0);
     struct stream *other;
     const char *why;
-    ck_assert_int_eq(streams_publish(b->streams, "x", 0, WALL_MS, &other, &why), ERR_STATE);
+    ck_assert_int_eq(streams_publish(b->streams, "x", NULL, 0, WALL_MS, &other, &why), ERR_STATE);
     publish(b, "y", 0);
-    ck_assert_int_eq(streams_publish(b->streams, "z", 0, WALL_MS, &other, &why), ERR_LIMIT);
+    ck_assert_int_eq(streams_publish(b->streams, "z", NULL, 0, WALL_MS, &other, &why), ERR_LIMIT);
     stream_end(st, 1);
     publish(b, "z", 2);
     ck_assert_uint_eq(streams_live(b->streams), 2);
@@ -297,7 +302,8 @@ START_TEST(a_new_ladder_is_for_new_streams)
     struct stream *first = publish(b, "x", 0);
     play(first, 0, 3000, 1000);
     struct ladder other = {
-        {profile_find(span_cstr("P240p30fps16x9")), profile_find(span_cstr("P360p30fps16x9"))}, 2};
+        {*profile_find(span_cstr("P240p30fps16x9")), *profile_find(span_cstr("P360p30fps16x9"))},
+        2};
     streams_set_ladder(b->streams, &other);
     ck_assert_uint_eq(streams_ladder(b->streams)->n, 2);
     struct stream *second = publish(b, "y", 0);
@@ -322,6 +328,37 @@ START_TEST(a_new_ladder_is_for_new_streams)
 }
 END_TEST
 
+/* A publisher's own rungs, which it keeps when it comes back; together they have one figure. */
+START_TEST(a_stream_has_a_ladder_of_its_own)
+{
+    struct bench *b = bench_create(10);
+    struct ladder own = {.n = 0};
+    struct profile mine = {"mine", 320, 180, 0, 1, 300000};
+    const char *why = "";
+    ck_assert_int_eq(ladder_add(&own, &mine), ERR_OK);
+    ck_assert_int_eq(ladder_add(&own, &mine), ERR_STATE);
+    ck_assert_int_eq(streams_check(b->streams, "x", &why), ERR_OK);
+    struct stream *st = publish_with(b, "x", &own, 0);
+    ck_assert_int_eq(streams_check(b->streams, "x", &why), ERR_STATE);
+    memset(&own, 0, sizeof own);
+    play(st, 0, 3000, 1000);
+    stream_end(st, 3000);
+    st = publish(b, "x", 3100);
+    struct json *status = json_new_object();
+    streams_status(b->streams, 6000, status);
+    char *text = json_text(status);
+    ck_assert_ptr_nonnull(strstr(text, "\"mine\""));
+    ck_assert_ptr_null(strstr(text, "P144p30fps16x9"));
+    mem_free(text);
+    json_destroy(status);
+    mine.name[0] = 'y';
+    ck_assert_ptr_eq(figures_rung(streams_figures(b->streams), &mine),
+                     &streams_figures(b->streams)->custom);
+    stream_end(st, 6100);
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(what_is_counted_outlives_the_streams)
 {
     struct bench *b = bench_create(1);
@@ -333,10 +370,10 @@ START_TEST(what_is_counted_outlives_the_streams)
     push(st, TRACK_AUDIO, 4900, true); /* in the past: mended */
     struct stream *more;
     const char *why;
-    ck_assert_int_eq(streams_publish(b->streams, "y", 0, WALL_MS, &more, &why), ERR_LIMIT);
+    ck_assert_int_eq(streams_publish(b->streams, "y", NULL, 0, WALL_MS, &more, &why), ERR_LIMIT);
     streams_set_max_live(b->streams, 2);
-    ck_assert_int_eq(streams_publish(b->streams, "y", 0, WALL_MS, &more, &why), ERR_OK);
-    ck_assert_int_eq(streams_publish(b->streams, "x", 0, WALL_MS, &st, &why), ERR_STATE);
+    ck_assert_int_eq(streams_publish(b->streams, "y", NULL, 0, WALL_MS, &more, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, "x", NULL, 0, WALL_MS, &st, &why), ERR_STATE);
     stream_end(more, 10); /* had nothing, so it is no more */
     stream_end(st, 5000);
     streams_tick(b->streams, 5000 + GRACE_MS);
@@ -429,7 +466,7 @@ START_TEST(sound_that_comes_later_is_told_by_a_discontinuity)
     struct bench *b = bench_create(10);
     struct stream *st;
     const char *why;
-    ck_assert_int_eq(streams_publish(b->streams, "x", 0, WALL_MS, &st, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, "x", NULL, 0, WALL_MS, &st, &why), ERR_OK);
     change(st, TRACK_VIDEO, "avc");
     for (int64_t t = 0; t < 2000; t += 40) {
         push(st, TRACK_VIDEO, t, t % 1000 == 0);
@@ -487,7 +524,7 @@ START_TEST(who_comes_back_without_sound_has_none)
     play(st, 0, 2000, 1000);
     stream_end(st, 2000);
     const char *why;
-    ck_assert_int_eq(streams_publish(b->streams, "x", 2100, WALL_MS, &st, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, "x", NULL, 2100, WALL_MS, &st, &why), ERR_OK);
     push(st, TRACK_VIDEO, 0, true); /* no header yet */
     change(st, TRACK_VIDEO, "avc2");
     push(st, TRACK_VIDEO, 40, true);
@@ -574,7 +611,7 @@ static struct stream *publish_bare(struct bench *b, int64_t now)
 {
     struct stream *st;
     const char *why;
-    ck_assert_int_eq(streams_publish(b->streams, "x", now, WALL_MS, &st, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, "x", NULL, now, WALL_MS, &st, &why), ERR_OK);
     return st;
 }
 
@@ -855,8 +892,9 @@ START_TEST(a_very_long_stream)
 }
 END_TEST
 
-UNIT_MAIN("stream", a_new_ladder_is_for_new_streams, what_is_counted_outlives_the_streams,
-          segments_carry_all_packets_once, a_live_id_is_taken_and_the_number_of_streams_bounded,
+UNIT_MAIN("stream", a_stream_has_a_ladder_of_its_own, a_new_ladder_is_for_new_streams,
+          what_is_counted_outlives_the_streams, segments_carry_all_packets_once,
+          a_live_id_is_taken_and_the_number_of_streams_bounded,
           a_publisher_that_returns_continues_behind_a_discontinuity, the_end_comes_after_the_grace,
           current_is_the_newest, a_cut_without_idr_sends_the_preroll,
           a_changed_track_begins_a_new_piece_at_its_idr, memory_is_bounded_by_the_window,

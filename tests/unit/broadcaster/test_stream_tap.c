@@ -47,8 +47,7 @@ static struct bench *bench_create(void)
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
-                               .ladder = {profile_find(span_cstr(RUNG))},
-                               .n_ladder = 1,
+                               .ladder = {{*profile_find(span_cstr(RUNG))}, 1},
                                .max_live = 10,
                                .grace_ms = GRACE_MS,
                                .linger_ms = 500};
@@ -71,7 +70,7 @@ static struct stream *publish(struct bench *b, int64_t now)
 {
     struct stream *st;
     const char *why;
-    ck_assert_int_eq(streams_publish(b->streams, "x", now, WALL_MS, &st, &why), ERR_OK);
+    ck_assert_int_eq(streams_publish(b->streams, "x", NULL, now, WALL_MS, &st, &why), ERR_OK);
     struct track_params v = {
         .kind = TRACK_VIDEO, .width = 640, .height = 480, .config = span_cstr("avc"), .sar_den = 1};
     struct track_params a = {.kind = TRACK_AUDIO,

@@ -173,6 +173,51 @@ START_TEST(every_size_is_even_and_in_proportion)
 }
 END_TEST
 
-UNIT_MAIN("profile", all_known_rungs_are_there, the_list_falls_in_size, names_are_exact, lists,
-          bad_lists_name_what_is_wrong, a_ladder_has_a_limit,
+START_TEST(own_rungs_have_limits)
+{
+    static const struct {
+        struct profile p;
+        enum err e;
+        const char *word;
+    } cases[] = {
+        {{"mine", 640, 360, 30, 1, 1000000}, ERR_OK, ""},
+        {{"mine", 640, 360, 0, 1, 1000000}, ERR_OK, ""},
+        {{"mine", 16, 8192, 240, 1, 10000}, ERR_OK, ""},
+        {{"mine", 641, 361, 30000, 1001, 100000000}, ERR_OK, ""},
+        {{"", 640, 360, 30, 1, 1000000}, ERR_PROTO, "name"},
+        {{"a/b", 640, 360, 30, 1, 1000000}, ERR_PROTO, "name"},
+        {{"..", 640, 360, 30, 1, 1000000}, ERR_PROTO, "name"},
+        {{"source", 640, 360, 30, 1, 1000000}, ERR_PROTO, "source"},
+        {{"mine", 15, 360, 30, 1, 1000000}, ERR_LIMIT, "width"},
+        {{"mine", 640, 8194, 30, 1, 1000000}, ERR_LIMIT, "width"},
+        {{"mine", -640, 360, 30, 1, 1000000}, ERR_LIMIT, "width"},
+        {{"mine", 640, 360, 241, 1, 1000000}, ERR_LIMIT, "rate"},
+        {{"mine", 640, 360, 481, 2, 1000000}, ERR_LIMIT, "rate"},
+        {{"mine", 640, 360, 1, 2, 1000000}, ERR_LIMIT, "rate"},
+        {{"mine", 640, 360, 30, 0, 1000000}, ERR_LIMIT, "rate"},
+        {{"mine", 640, 360, -30, 1, 1000000}, ERR_LIMIT, "rate"},
+        {{"mine", 640, 360, 30, 1, 9999}, ERR_LIMIT, "bitrate"},
+        {{"mine", 640, 360, 30, 1, 100000001}, ERR_LIMIT, "bitrate"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct profile p = cases[i].p;
+        const char *why = "";
+        ck_assert_msg(profile_check(&p, &why) == cases[i].e, "case %zu: %s", i, why);
+        ck_assert_msg(strstr(why, cases[i].word) != NULL, "case %zu: %s", i, why);
+        ck_assert_int_eq(p.width % 2, 0);
+        ck_assert_int_eq(p.height % 2, 0);
+    }
+    size_t n;
+    const struct profile *all = profile_all(&n);
+    for (size_t i = 0; i < n; i++) {
+        struct profile p = all[i];
+        const char *why = "";
+        ck_assert_int_eq(profile_check(&p, &why), ERR_OK);
+        ck_assert_mem_eq(&p, &all[i], sizeof p);
+    }
+}
+END_TEST
+
+UNIT_MAIN("profile", own_rungs_have_limits, all_known_rungs_are_there, the_list_falls_in_size,
+          names_are_exact, lists, bad_lists_name_what_is_wrong, a_ladder_has_a_limit,
           the_larger_side_gets_the_profiles_side, every_size_is_even_and_in_proportion)

@@ -1,0 +1,443 @@
+"""Who may publish: the auth webhook, the keys file, address lists, bans and limits."""
+import http.server
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import harness
+import raw_rtmp as rtmp
+from harness import BIN, RUNG, Recipe, TestCase, ffmpeg_publish, run, temp_dir, wait_for
+
+KEY = "a-secret-key-of-its-own-1"
+OTHER_KEY = "another-secret-key-0002"
+
+
+class Client(rtmp.Raw):
+    """Publishes at any address, and hears why not."""
+
+    def __init__(self, port, host="127.0.0.1"):
+        self.s = socket.create_connection((host, port), 10 * harness.TIME_SCALE)
+
+    def ask(self, name, app="live"):
+        """What the server answers to publish: its code and text."""
+        self.connect(app)
+        self.send(rtmp.message(20, rtmp.text("createStream") + rtmp.number(2) + b"\5", stream=0,
+                               chunk_stream=3))
+        self.send(rtmp.message(20, rtmp.text("publish") + rtmp.number(3) + b"\5"
+                               + rtmp.text(name) + rtmp.text("live"), chunk_stream=8))
+        seen = b""
+        while not re.search(rb"NetStream\.Publish\.\w+.*\0\0\x09", seen, re.S):
+            seen += self.receive(1)
+        code = re.search(rb"NetStream\.Publish\.\w+", seen).group().decode()
+        return code + " " + seen.decode("utf-8", "replace")
+
+    def play(self, from_s, to_s, size=500):
+        for s in range(from_s, to_s):
+            for i in range(30):
+                ms = s * 1000 + i * 33
+                self.send(rtmp.picture(ms, i == 0, size), rtmp.sound(ms))
+
+
+class Webhook:
+    """A stub that answers as it is told; .posts are the bodies that came."""
+
+    def __init__(self, answer=lambda body: (200, b"")):
+        self.answer = answer
+        self.posts = []
+        self.paths = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body["type"] = self.headers["Content-Type"]
+                outer.paths.append(self.path)
+                outer.posts.append(body)
+                status, answer = outer.answer(body)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://user:pass-word@127.0.0.1:{self.server.server_port}/auth?token=hush-hush"
+
+    def starts(self):
+        return [p for p in self.posts if p["event"] == "start"]
+
+    def ends(self):
+        return [p for p in self.posts if p["event"] == "end"]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Auth(TestCase):
+    """One broadcaster; its flags are the class's."""
+
+    flags = []
+
+    def start(self, *flags, **more):
+        self.recipe = Recipe(order="B", broadcaster_flags=[*self.flags, *flags], **more).start()
+        self.role = self.recipe.broadcaster
+        self.addCleanup(self.role.kill)
+        return self.role
+
+    def webhook(self, answer=lambda body: (200, b"")):
+        hook = Webhook(answer)
+        self.addCleanup(hook.close)
+        return hook
+
+    def client(self, **more):
+        c = Client(self.recipe.rtmp_port, **more)
+        self.addCleanup(c.close)
+        return c
+
+    def publish(self, name, app="live", **more):
+        """A client that was admitted."""
+        c = self.client(**more)
+        said = c.ask(name, app)
+        self.assertIn("Publish.Start", said)
+        return c
+
+    def refused(self, name, app="live", **more):
+        """What was said; the connection is closed behind it."""
+        c = self.client(**more)
+        said = c.ask(name, app)
+        self.assertNotIn("Publish.Start", said)
+        c.wait_closed()
+        return said
+
+    def stream(self, name):
+        return next((s for s in self.role.status()["streams"] if s["id"] == name), None)
+
+    def rungs(self, name):
+        return [r["name"] for r in wait_for(lambda: self.stream(name), 10, name)["rungs"]]
+
+    def check_silence(self, *secrets):
+        for secret in secrets:
+            self.assertNotIn(secret, self.role.log())
+
+
+class Webhooks(Auth):
+    def test_answers(self):
+        """The known system's cases, and what is said to whom."""
+        hook = self.webhook()
+        self.start("-authWebhookUrl", hook.url, "-banAfter", "0", "-currentManifest")
+        good = {"manifestID": "buzz", "streamKey": "k", "more": [1, {"x": None}]}
+        ladder = {"manifestID": "rungs", "presets": ["P240p30fps16x9", "P999p1fps"],
+                  "profiles": [{"name": "mine", "width": 320, "height": 180, "bitrate": 300000,
+                                "fps": 30, "fpsDen": 1, "gop": "2.0"},
+                               {"width": 160, "height": 90, "bitrate": 100000}]}
+        cases = [
+            ("fizz", 200, b"", "fizz", [RUNG]),
+            ("fizz2", 200, json.dumps(good).encode(), "buzz", [RUNG]),
+            ("fizz3", 200, json.dumps(ladder).encode(), "rungs",
+             ["P240p30fps16x9", "mine", "webhook_160x90_100000"]),
+            ("no", 403, b"", None, "Authentication denied"),
+            ("no", 404, b"", None, "Authentication denied"),
+            ("no", 500, b"", None, "Authentication denied"),
+            ("no", 204, b"", None, "Authentication denied"),
+            ("no", 200, b'{"manifestID":""}', None, "Authentication denied"),
+            ("no", 200, b"{}", None, "Authentication denied"),
+            ("no", 200, b"not json", None, "no answer that can be understood"),
+            ("no", 200, b'{"manifestID":"a/b"}', None, "no answer that can be understood"),
+            ("no", 200, b'{"manifestID":"x","profiles":[{"width":1}]}', None, "understood"),
+            ("no", 200, b" " * 300000, None, "no answer that can be understood"),
+        ]
+        for name, status, body, stream, want in cases:
+            with self.subTest(status=status, body=body[:60]):
+                hook.answer = lambda _, a=(status, body): a
+                if stream is None:
+                    said = self.refused(name + "?pass=hush-query")
+                    self.assertIn(want, said)
+                else:
+                    c = self.publish(name + "/hush-key", app="stream")
+                    self.assertEqual(self.rungs(stream), ["source", *want])
+                    c.close()
+        self.role.wait_log(r'the preset "P999p1fps" is not known')
+        asked = hook.starts()
+        self.assertEqual(asked[0]["url"], "rtmp://127.0.0.1/stream/fizz/hush-key")
+        self.assertEqual(asked[3]["url"], "rtmp://127.0.0.1/live/no?pass=hush-query")
+        self.assertEqual((asked[0]["type"], asked[0]["ip"], asked[0]["kind"]),
+                         ("application/json", "127.0.0.1", "publish"))
+        self.assertEqual(set(hook.paths), {"/auth?token=hush-hush"})
+        wait_for(lambda: len(hook.ends()) == 3, 10, "three ends were told")
+        self.assertEqual([e["manifestID"] for e in hook.ends()], ["fizz", "buzz", "rungs"])
+        self.assertEqual([e["sessionID"] for e in hook.ends()],
+                         [s["sessionID"] for s in asked[:3]])
+        self.assertEqual(len(hook.posts), len(cases) + 3)
+        admission = self.role.status()["admission"]
+        self.assertEqual((admission["admitted"], admission["refused"]["webhook"],
+                          admission["refused"]["no_verdict"]), (3, 6, 4))
+        self.check_silence("hush", "pass-word")
+
+    def test_silence_ends(self):
+        """A time-out and a dead webhook are refusals in words; others are not held up."""
+        free = threading.Event()
+        hook = self.webhook(lambda body: (free.wait(60), (200, b""))[1])
+        self.addCleanup(free.set)
+        self.start("-authWebhookUrl", hook.url, "-authWebhookTimeoutMs", "500", "-keysFile", "")
+        self.assertIn("has not answered in time", self.refused("slow"))
+        self.role.wait_log("gave no verdict")
+        # Who leaves while it is asked leaves nothing behind.
+        c = self.client()
+        c.connect("live")
+        c.send(rtmp.message(20, rtmp.text("publish") + rtmp.number(3) + b"\5" + rtmp.text("gone")
+                            + rtmp.text("live"), chunk_stream=8))
+        wait_for(lambda: len(hook.posts) == 2, 10, "the webhook was asked")
+        c.close()
+        wait_for(lambda: self.role.status()["admission"]["webhook"]["asking"] == 0, 10, "cancelled")
+        hook.close()
+        self.assertIn("no answer that can be understood", self.refused("dead"))
+        self.assertEqual(self.role.status()["streams"], [])
+
+    def test_taken_names_are_not_asked_about(self):
+        hook = self.webhook()
+        self.start("-authWebhookUrl", hook.url)
+        self.publish("one")
+        self.assertIn("BadName", self.refused("one/another-key", app="stream"))
+        self.assertEqual(len(hook.posts), 1)
+
+    def test_ends_have_reasons(self):
+        answers = []
+
+        def answer(body):
+            answers.append(body)
+            return (500 if body["event"] == "end" and len(answers) == 2 else 200, b"")
+
+        hook = self.webhook(answer)
+        self.start("-authWebhookUrl", hook.url, "-idleTimeoutMs", "1000")
+        c = self.publish("one")
+        wait_for(lambda: len(hook.ends()) == 2, 20, "told again after a failure")
+        c.close()
+        end = hook.ends()[1]
+        self.assertEqual(end["manifestID"], "one")
+        self.assertIn("nothing for too long", end["reason"])
+        self.assertNotIn("url", end)
+        self.publish("two")
+        self.assertEqual(self.role.stop(), 0)
+        self.assertEqual((hook.ends()[-1]["manifestID"], hook.ends()[-1]["reason"]),
+                         ("two", "the server is stopping"))
+        self.assertEqual(len(hook.ends()), 3)
+
+    def test_bad_urls_are_start_errors(self):
+        for url in ("tcp://host/", "nonsense", "http://", "http://h:port/hush"):
+            done = run([BIN / "livepeer", "-broadcaster", "-authWebhookUrl", url, "-datadir",
+                        temp_dir(), "-rtmpAddr", "127.0.0.1:0", "-httpAddr", "127.0.0.1:0",
+                        "-cliAddr", f"127.0.0.1:{harness.free_port()}"])
+            self.assertNotEqual(done.returncode, 0, url)
+            self.assertIn("-authWebhookUrl", done.stderr)
+            self.assertNotIn("hush", done.stderr)
+
+    def test_own_profiles_are_transcoded(self):
+        """A rung of the webhook's, with the source's own frame rate."""
+        answer = {"manifestID": "movie", "profiles": [
+            {"name": "low", "width": 160, "height": 120, "bitrate": 200000, "fps": 0}]}
+        hook = self.webhook(lambda body: (200, json.dumps(answer).encode()))
+        with Recipe(broadcaster_flags=["-authWebhookUrl", hook.url]) as r:
+            with ffmpeg_publish(r.rtmp("anything"), rate=25, keyint=25, bitrate="500k"):
+                found = r.wait_playlist("/stream/movie/low.m3u8", timeout=20)
+                path = temp_dir() / "low.ts"
+                path.write_bytes(r.get(found.segments[0].uri).body)
+        video = next(s for s in harness.ffprobe_streams(path) if s["codec_type"] == "video")
+        self.assertEqual((video["width"], video["height"]), (160, 120))
+        self.assertEqual(len(harness.ffprobe_packets(path, "video")), 50)
+
+
+class Keys(Auth):
+    def write(self, text):
+        self.path = temp_dir() / "keys.yaml"
+        self.path.write_text(text)
+        return str(self.path)
+
+    def hash(self, key):
+        done = subprocess.run([BIN / "broadcaster", "-hashKey", "-datadir", temp_dir()],
+                              input=key + "\n", capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.strip()
+
+    def test_keys_are_not_names(self):
+        text = (f"keys:\n  - {{key: {KEY}, id: movie, ladder: [P240p30fps16x9]}}\n"
+                f"  - hash: \"{self.hash(OTHER_KEY)}\"\n    id: second\n    ladder:\n"
+                "      - {name: own, width: 320, height: 180, bitrate: 300000}\n")
+        self.start("-keysFile", self.write(text), "-reconnectGrace", "500ms")
+        with ffmpeg_publish(self.recipe.rtmp(f"live/{KEY}")):
+            self.recipe.wait_playlist("/stream/movie/source.m3u8")
+            self.assertEqual(self.rungs("movie"), ["source", "P240p30fps16x9"])
+            self.assertEqual(self.recipe.get(f"/stream/{KEY}.m3u8").status, 404)
+        self.publish(OTHER_KEY, app="second").close()
+        wait_for(lambda: self.stream("second") is None, 10, "gone")
+        self.publish("second?key=" + OTHER_KEY)
+        self.assertEqual(self.rungs("second"), ["source", "own"])
+        for name, app in (("movie", "live"), (KEY, "second"), ("", "live"), (KEY + "x", "live"),
+                          (KEY[:-1], "movie"), ("movie?key=" + OTHER_KEY, "live"),
+                          ("x" * 600, "live")):
+            self.assertIn("key is not known", self.refused(name, app), name[:30])
+        self.check_silence(KEY, OTHER_KEY)
+
+    def test_reload(self):
+        first = f"keys:\n  - {{key: {KEY}, id: one}}\n  - {{key: {OTHER_KEY}, id: two}}\n"
+        self.start("-keysFile", self.write(first))
+        one, two = self.publish(KEY), self.publish(OTHER_KEY)
+        self.path.write_text("keys:\n  - {key: x, id: /}\n")
+        self.role.popen.send_signal(signal.SIGHUP)
+        self.role.wait_log(r"keys.yaml:2: id: .*the keys that were read before stay in force")
+        self.assertEqual(len(self.role.status()["streams"]), 2)
+        mark = self.role.log_mark()
+        self.path.write_text(f"keys:\n  - {{key: {KEY}, id: one}}\n  - {{key: new, id: two}}\n")
+        self.role.popen.send_signal(signal.SIGHUP)
+        self.assertIn(b"not valid any more", two.wait_closed())
+        self.role.wait_log("revoked stream=two", since=mark)
+        self.role.wait_log("weak_keys", since=mark)
+        one.send(rtmp.video_config())
+        one.play(0, 6)
+        self.recipe.wait_playlist("/stream/one/source.m3u8")
+        self.assertIn("not known", self.refused(OTHER_KEY))
+        self.assertEqual(self.role.status()["admission"]["revoked"], 1)
+        self.check_silence(KEY, OTHER_KEY)
+
+    def test_webhook_and_keys_must_both_agree(self):
+        hook = self.webhook(lambda body: (200, json.dumps({"manifestID": "hooked"}).encode()))
+        self.start("-keysFile", self.write(f"keys: [{{key: {KEY}, id: one}}]\n"),
+                   "-authWebhookUrl", hook.url)
+        self.refused("unknown")
+        self.assertEqual(hook.posts, [])
+        self.publish(KEY)
+        self.assertEqual(self.rungs("hooked")[0], "source")
+
+    def test_bad_files_are_start_errors(self):
+        for text, word in ((f"keys: [{{key: {KEY}}}]\n", "id: is missing"),
+                           ("nonsense: 1\n", "keys:"), (None, "cannot be read")):
+            path = self.write(text or "")
+            if text is None:
+                os.unlink(path)
+            done = run([BIN / "broadcaster", "-keysFile", path, "-datadir", temp_dir(),
+                        "-rtmpAddr", "127.0.0.1:0", "-httpAddr", "127.0.0.1:0",
+                        "-cliAddr", f"127.0.0.1:{harness.free_port()}"])
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(word, done.stderr)
+            self.assertNotIn(KEY, done.stderr)
+        done = subprocess.run([BIN / "broadcaster", "-hashKey", "-datadir", temp_dir()],
+                              input="two words\n", capture_output=True, text=True, timeout=30)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+
+
+class Addresses(Auth):
+    def test_lists(self):
+        self.start("-publishAllow", "127.0.0.0/8,::1", "-publishDeny", "127.0.0.1/32", host="::")
+        said = self.refused("one")
+        self.assertIn("not allowed from this address", said)
+        self.assertIn("Publish.Rejected", said)
+        if not harness.has_ipv6():
+            self.skipTest("there is no IPv6 here")
+        self.publish("one", host="::1")
+        self.assertEqual(self.role.status()["admission"]["refused"]["address"], 1)
+        self.role.kill()
+        self.start("-publishAllow", "2001:db8::/32,127.0.0.0/8", host="::")
+        self.assertIn("not allowed", self.refused("one", host="::1"))
+        self.publish("one")
+
+    def test_bad_lists_are_start_errors(self):
+        for flag in ("-publishAllow", "-publishDeny", "-playAllow", "-playDeny"):
+            done = run([BIN / "broadcaster", flag, "10.0.0.0/33", "-datadir", temp_dir(),
+                        "-rtmpAddr", "127.0.0.1:0", "-httpAddr", "127.0.0.1:0",
+                        "-cliAddr", f"127.0.0.1:{harness.free_port()}"])
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(flag, done.stderr)
+
+    def test_bans(self):
+        hook = self.webhook(lambda body: (403 if "bad" in body.get("url", "") else 200, b""))
+        self.start("-authWebhookUrl", hook.url, "-banAfter", "3", "-banMs", "1500", "-banLoopback")
+        self.publish("stays")
+        for _ in range(3):
+            self.assertIn("Authentication denied", self.refused("bad"))
+        self.assertIn("try again in", self.refused("good"))
+        asked = len(hook.posts)
+        self.role.wait_log("banned peer=127.0.0.1:")
+        self.assertIsNotNone(self.stream("stays"))
+        bans = json.loads(self.role.control("/bans").text)
+        self.assertEqual((bans["banned"], bans["bans"][0]["address"], bans["bans"][0]["times"]),
+                         (1, "127.0.0.1", 1))
+        self.assertEqual(self.role.status()["admission"]["banned"], 1)
+        self.assertEqual(self.role.metrics()["sbe_banned_addresses"], 1)
+        wait_for(lambda: self.role.status()["admission"]["banned"] == 0, 10, "the ban is over")
+        self.publish("good")
+        self.assertEqual(len(hook.posts), asked + 1)
+        for _ in range(3):
+            self.refused("bad")
+        bans = json.loads(self.role.control("/bans").text)
+        self.assertEqual(bans["bans"][0]["times"], 2)
+        self.assertEqual(self.role.control("/clearBans?address=nonsense", method="POST").status, 400)
+        answer = self.role.control("/clearBans?address=127.0.0.1", method="POST")
+        self.assertEqual(json.loads(answer.text), {"cleared": 1})
+        self.publish("again")
+
+    def test_loopback_is_not_banned(self):
+        hook = self.webhook(lambda body: (403, b""))
+        self.start("-authWebhookUrl", hook.url, "-banAfter", "2")
+        for _ in range(5):
+            self.assertIn("Authentication denied", self.refused("bad"))
+
+
+class Limits(Auth):
+    def test_resolution(self):
+        self.start("-maxResolution", "640x480")
+        fits = self.publish("fits")
+        fits.send(rtmp.video_config(480, 640))
+        fits.play(0, 5)
+        self.recipe.wait_playlist("/stream/fits/source.m3u8")
+        large = self.publish("large")
+        large.send(rtmp.video_config(1280, 720))
+        said = large.wait_closed()
+        self.assertIn(b"NetStream.Publish.Rejected", said)
+        self.assertIn(b"the picture is 1280x720, this server takes up to 640x480", said)
+        self.assertIsNone(self.stream("large"))
+
+    def test_streams_of_an_address(self):
+        self.start("-streamsPerAddress", "2")
+        one = self.publish("one")
+        self.publish("two")
+        self.assertIn("publishes 2 streams already", self.refused("three"))
+        one.close()
+        wait_for(lambda: self.role.status()["ingest"]["publishers"] == 1, 10, "one has gone")
+        self.publish("three")
+
+    def test_ten_times_the_bitrate(self):
+        """It is closed with both numbers, and the others lose nothing."""
+        key_limits = f"keys:\n  - {{key: k, id: small, limits: {{bitrateKbps: 400}}}}\n" \
+                     f"  - {{key: l, id: other}}\n"
+        path = temp_dir() / "keys.yaml"
+        path.write_text(key_limits)
+        self.start("-maxBitrateKbps", "4000", "-keysFile", str(path))
+        with ffmpeg_publish(self.recipe.rtmp("live/l"), bitrate="500k"):
+            self.recipe.wait_playlist("/stream/other/source.m3u8")
+            follower = harness.Follower(self.recipe.url("/stream/other/source.m3u8"))
+            follower.poll()
+            p = ffmpeg_publish(self.recipe.rtmp("live/k"), bitrate="4000k", size="640x480",
+                               source="testsrc2=size=640x480:rate=30,noise=alls=40:allf=t")
+            self.role.wait_log(r"stream=small.*reason=\"the stream has \d+ kb/s, this server takes "
+                               r"up to 400: lower the encoder's bitrate\"", 30)
+            self.assertNotEqual(p.wait(20), 0)
+            self.assertIsNotNone(self.stream("other"))
+            before = follower.seconds(follower.urls[0])
+            follower.follow(lambda: follower.seconds(follower.urls[0]) >= before + 4, 20)
+            numbers = follower.numbers(follower.urls[0])
+            self.assert_rising(numbers, "segment numbers", step=1)
+            self.assertFalse(any(s.discontinuity or s.gap
+                                 for s in follower.segments[follower.urls[0]]))
+
+
+if __name__ == "__main__":
+    harness.main()
