@@ -1,5 +1,5 @@
 /* Who may publish, push and play. One question has one answer, now or later. In this order, where
- * the first no is the answer: the address lists, bans, the streams of an address, the keys file,
+ * the first no is the answer: the address lists, bans, the keys file, the streams of an address,
  * whether the name is free, the auth webhook. The name is the webhook's when it gives one, else
  * that of the keys file, else the URL's. Loop's thread. */
 #ifndef BROADCASTER_ADMISSION_H
@@ -48,6 +48,7 @@ struct admission_verdict {
     enum admission_kind kind;
     unsigned char address[16];
     bool by_key, by_webhook;
+    bool key_given;             /* name's key is the webhook's */
     struct publish_name listed; /* by_key: the keys file's id, and the key as it came */
     char session[ADMISSION_SESSION_MAX + 1];
 };
@@ -72,8 +73,8 @@ struct admission_config {
     struct limits limits;
     long streams_per_address; /* published and pushed at once; 0: no limit */
 
-    /* Whether that stream could be published now, else ERR_STATE (somebody does) or ERR_LIMIT and
-     * *ret_why, a static sentence. NULL: always. */
+    /* Whether that stream could be published now, else ERR_STATE (somebody does), ERR_AUTH (it is
+     * another key's) or ERR_LIMIT and *ret_why, a static sentence. NULL: always. */
     enum err (*is_free)(void *arg, const struct publish_name *name, const char **ret_why);
     void *is_free_arg;
 };

@@ -47,6 +47,7 @@ static void begin(struct publication *pub, const struct admission_verdict *v)
     struct feed_claim claim = {
         .id = v->name.id,
         .key = v->name.key,
+        .key_given = v->key_given,
         .ladder = v->ladder,
         .on_lost = close_publisher,
         .arg = pub,

@@ -210,6 +210,20 @@ class Webhooks(Auth):
         self.assertIn("BadName", self.refused("one/another-key", app="stream"))
         self.assertEqual(len(hook.posts), 1)
 
+    def test_its_key_is_the_stream_s(self):
+        """Who comes back with the URL of before is given the same key, and takes over."""
+        def answer(body):
+            key = "backup" if "backup" in body.get("url", "") else "of-the-webhook"
+            return 200, json.dumps({"manifestID": "one", "streamKey": key}).encode()
+
+        self.start("-authWebhookUrl", self.webhook(answer).url)
+        old = self.publish("one/own-key", app="live")
+        old.send(rtmp.video_config(), rtmp.picture(0, True))
+        new = self.publish("one/own-key", app="live")
+        self.assertIn("BadName", self.refused("one/backup", app="live"))
+        new.send(rtmp.video_config(), rtmp.picture(0, True))
+        self.assertIn(b"Publish.Replaced", old.wait_closed())
+
     def test_ends_have_reasons(self):
         answers = []
 
@@ -317,6 +331,27 @@ class Keys(Auth):
         self.publish(KEY)
         self.assertEqual(self.rungs("hooked")[0], "source")
 
+    def test_a_key_that_goes_while_the_webhook_thinks(self):
+        free = threading.Event()
+        hook = self.webhook(lambda body: (free.wait(60), (200, b""))[1])
+        self.addCleanup(free.set)
+        self.start("-keysFile", self.write(f"keys: [{{key: {KEY}, id: one}}]\n"),
+                   "-authWebhookUrl", hook.url, "-authWebhookTimeoutMs", "60000",
+                   "-setupTimeoutMs", "60000")
+        said = []
+        asker = threading.Thread(target=lambda: said.append(self.refused(KEY)))
+        asker.start()
+        wait_for(hook.starts, 10, "the webhook was asked")
+        self.path.write_text(f"keys: [{{key: {OTHER_KEY}, id: one}}]\n")
+        mark = self.role.log_mark()
+        self.role.popen.send_signal(signal.SIGHUP)
+        self.role.wait_log("keys n=1", since=mark)
+        free.set()
+        asker.join(30)
+        self.assertIn("not valid any more", said[0])
+        wait_for(hook.ends, 10, "the webhook is told that its yes came to nothing")
+        self.assertEqual(self.role.status()["streams"], [])
+
     def test_bad_files_are_start_errors(self):
         for text, word in ((f"keys: [{{key: {KEY}}}]\n", "id: is missing"),
                            ("nonsense: 1\n", "keys:"), (None, "cannot be read")):
@@ -413,6 +448,26 @@ class Limits(Auth):
         one.close()
         wait_for(lambda: self.role.status()["ingest"]["publishers"] == 1, 10, "one has gone")
         self.publish("three")
+
+    def test_streams_of_an_address_that_ask_at_once(self):
+        """Each of them is the first one while the webhook thinks."""
+        free = threading.Event()
+        hook = self.webhook(lambda body: (free.wait(60), (200, b""))[1])
+        self.addCleanup(free.set)
+        self.start("-streamsPerAddress", "1", "-authWebhookUrl", hook.url,
+                   "-authWebhookTimeoutMs", "60000", "-setupTimeoutMs", "60000")
+        said = []
+        clients = [self.client() for _ in range(4)]
+        askers = [threading.Thread(target=lambda i=i, c=c: said.append(c.ask(f"s{i}")))
+                  for i, c in enumerate(clients)]
+        for a in askers:
+            a.start()
+        wait_for(lambda: len(hook.starts()) == 4, 10, "all are asked about")
+        free.set()
+        for a in askers:
+            a.join(30)
+        self.assertEqual(sum("Publish.Start" in t for t in said), 1, said)
+        self.assertEqual(sum("publishes 1 streams already" in t for t in said), 3, said)
 
     def test_ten_times_the_bitrate(self):
         """It is closed with both numbers, and the others lose nothing."""
