@@ -85,7 +85,7 @@ static const struct option options[] = {
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
      "How long a connection may take until it publishes."},
     {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
-     "How long a publisher may send nothing."},
+     "How long a publisher may send nothing, not even the answer to a ping."},
     {"rtmpProxyProtocol", OPTION_BOOL, NULL, 0, 0, false, FIELD(rtmp_proxy_protocol), NULL,
      "Takes the publishers' addresses from the PROXY header (version 1 or 2) of trusted proxies."},
     {"rtmpTrustedProxies", OPTION_LIST, "127.0.0.0/8,::1", 0, 0, false, FIELD(rtmp_trusted_proxies),

@@ -290,7 +290,8 @@ static enum err on_part(struct feeding *f, const struct av_part *part)
     if (!part->carried) {
         return lose(f, RTMP_SKIP_CODEC, part->why);
     }
-    struct media_track *t = find_track(f->m, f->message->kind, part->track_id);
+    unsigned id = part->track_id != 0 ? part->track_id : f->message->track_id;
+    struct media_track *t = find_track(f->m, f->message->kind, id);
     if (t == NULL) {
         skipped(f, RTMP_SKIP_TRACK, "there are too many tracks of a kind: the others are left out");
         return ERR_OK;

@@ -107,7 +107,7 @@ static enum err try_feed(struct listener *l, enum track_kind kind, uint32_t ms, 
     if (blob == NULL) {
         return ERR_NOMEM;
     }
-    struct media_message m = {kind, ms, blob, blob_span(blob)};
+    struct media_message m = {kind, ms, blob, blob_span(blob), 0};
     enum err e = media_feed(&l->media, &m, l->live, on_event, l, &l->why);
     blob_unref(blob);
     return e;
