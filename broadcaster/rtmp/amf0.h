@@ -27,8 +27,8 @@ struct amf0_value {
     enum amf0_type type;
     double number; /* NUMBER; DATE: milliseconds since 1970 */
     bool boolean;
-    struct span bytes; /* STRING: its text; BYTES: they; OBJECT: its members, ARRAY: its elements, as
-                          on the wire */
+    struct span bytes; /* STRING: its text; BYTES: they; OBJECT: its members, ARRAY: its elements,
+                          as on the wire */
     bool in_amf3;      /* OBJECT: and that in AMF3 */
 };
 

@@ -185,10 +185,8 @@ static struct span without_lead(struct span body)
 static enum err on_data(struct rtmp_session *s, const struct chunk_message *m, struct span body)
 {
     struct rtmp_metadata metadata;
-    struct media_message sound = {.kind = TRACK_AUDIO,
-                                  .timestamp = m->timestamp,
-                                  .blob = m->blob,
-                                  .track_id = VOD_TRACK_ID};
+    struct media_message sound = {
+        .kind = TRACK_AUDIO, .timestamp = m->timestamp, .blob = m->blob, .track_id = VOD_TRACK_ID};
     if (metadata_additional_sound(body, &sound.body) == ERR_OK) {
         return feed_media(s, &sound);
     }

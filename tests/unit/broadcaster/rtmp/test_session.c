@@ -43,8 +43,8 @@ static void say_packet(struct listener *l, const struct packet *p)
         snprintf(index, sizeof index, "/%u", p->index);
     }
     snprintf(line, sizeof line, "%s%s dts=%lld pts=%lld bytes=%zu sum=%u%s\n",
-             p->kind == TRACK_VIDEO ? "video" : "audio", index, (long long)p->dts, (long long)p->pts,
-             p->data.len, sum, (p->flags & PACKET_KEY) != 0 ? " key" : "");
+             p->kind == TRACK_VIDEO ? "video" : "audio", index, (long long)p->dts,
+             (long long)p->pts, p->data.len, sum, (p->flags & PACKET_KEY) != 0 ? " key" : "");
     say(l, line);
 }
 
@@ -781,6 +781,14 @@ START_TEST(any_message_stream)
         check_events(&b, ACCEPT, ERR_OK,
                      PUBLISH_LINE "track 1 0x0 0/1 44100 Hz 2\n"
                                   "audio dts=0 pts=0 bytes=3 sum=32213 key\n");
+        struct listener *l = open_session(ACCEPT);
+        char answers[300]; /* go to the stream that the client asked on */
+        snprintf(answers, sizeof answers,
+                 CONNECT_LINES "control 4 %u\nonStatus 0 NetStream.Publish.Start #%u\n",
+                 ids[i][0] >> 8, ids[i][0]);
+        ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), ERR_OK);
+        check_answers(l, true, answers);
+        close_session(l);
         buf_fini(&b);
     }
 }
