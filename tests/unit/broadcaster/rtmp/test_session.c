@@ -945,6 +945,10 @@ START_TEST(acknowledgement_windows)
     check_answers(l, false, "");
     ck_assert_int_eq(feed(l, span_of(b.data + 2499999, 1), SIZE_MAX), ERR_OK);
     check_answers(l, false, "control 3 2499984\n");
+    l->session->received = 0x90000000; /* all 32 bits */
+    l->session->acknowledged = 0x90000000 - 2499999;
+    ck_assert_int_eq(feed(l, span_of(b.data + 2500000, 1), SIZE_MAX), ERR_OK);
+    check_answers(l, false, "control 3 2415919105\n");
     ck_assert_uint_gt(before, 0);
     close_session(l);
     buf_fini(&b);
