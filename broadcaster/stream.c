@@ -189,11 +189,11 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
 }
 
 /* Beside the first one of its kind. */
-static void add_other_track(struct stream *st, struct track *track)
+static void add_other_track(struct stream *st, struct track *track, bool first)
 {
     if (track_params(track)->kind == TRACK_VIDEO) {
         sides_track(st->sides, track);
-    } else {
+    } else if (first) {
         log_warn("stream", "sound_left_out",
                  "stream=%s track=%u: one sound track is served; send what is to be heard as the "
                  "first",
@@ -212,19 +212,21 @@ static void add_other_packet(struct stream *st, const struct packet *p)
     }
 }
 
-/* What the publisher announces is shown in the status. */
-static void note_track(struct stream *st, struct track *track)
+/* What the publisher announces is shown in the status. True: for the first time. */
+static bool note_track(struct stream *st, struct track *track)
 {
     const struct track_params *t = track_params(track);
+    bool first = st->tracks[t->kind][t->index] == NULL;
     track_unref(st->tracks[t->kind][t->index]);
     st->tracks[t->kind][t->index] = track_ref(track);
+    return first;
 }
 
 void stream_track(struct stream *st, struct track *track)
 {
-    note_track(st, track);
+    bool first = note_track(st, track);
     if (track_params(track)->index > 0) {
-        add_other_track(st, track);
+        add_other_track(st, track, first);
         return;
     }
     bool audio = track_params(track)->kind == TRACK_AUDIO;
@@ -271,7 +273,8 @@ enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms
     if (p->kind == TRACK_AUDIO) {
         st->audio_count++;
         st->sound_dropped += v.drop;
-        mended.duration = frame.rate > 0 ? sound_frame_ticks(frame) : p->duration;
+        bool sane = p->duration <= SOUND_FRAME_MAX_S * TICKS_PER_S;
+        mended.duration = frame.rate > 0 ? sound_frame_ticks(frame) : sane ? p->duration : 0;
         return v.drop ? ERR_OK : stream_on_sound(st, &mended, now_ms);
     }
     st->video_count++;
