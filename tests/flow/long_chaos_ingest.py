@@ -38,6 +38,10 @@ VP9_KEY = bytes.fromhex("824983424013f00ef00000")
 OPUS = b"OpusHead\1\2\0\0\x80\xbb\0\0\0\0\0"
 
 
+def message(kind, body, ms=0, **more):
+    return rtmp.message(kind, body, ms & 0xFFFFFFFF, **more)
+
+
 def rss_mb(pid):
     with open(f"/proc/{pid}/status") as f:
         return int(re.search(r"^VmRSS:\s+(\d+) kB", f.read(), re.M)[1]) / 1024
@@ -130,9 +134,9 @@ class Enemy(threading.Thread):
             p.send(frame[:c.randrange(1, len(frame))])
             self.cut(p)
         elif how == 1:
-            p.send(rtmp.message(20, rtmp.text("deleteStream") + rtmp.number(4) + b"\5"
+            p.send(message(20, rtmp.text("deleteStream") + rtmp.number(4) + b"\5"
                                 + rtmp.number(1), chunk_stream=3))
-            p.send(rtmp.message(20, rtmp.text("publish") + rtmp.number(5) + b"\5"
+            p.send(message(20, rtmp.text("publish") + rtmp.number(5) + b"\5"
                                 + rtmp.text(self.name()) + rtmp.text("live"), chunk_stream=8))
             self.over.wait(c.random())
         elif how == 2:
@@ -161,13 +165,13 @@ class Enemy(threading.Thread):
     def other_codec(self):
         ms = self.clock
         return self.chance.choice([
-            rtmp.message(9, b"\x90hvc1" + HEVC, ms) +
-            rtmp.message(9, b"\x91hvc1\0\0\0\0\0\0\x03\x26\x01\xaa", ms),
-            rtmp.message(9, b"\x90av01" + AV1, ms) +
-            rtmp.message(9, b"\x91av01\x12\0" + AV1[4:] + b"\x32\x01\x10", ms),
-            rtmp.message(9, b"\x91vp09" + VP9_KEY, ms),
-            rtmp.message(8, b"\x90Opus" + OPUS, ms) + rtmp.message(8, b"\x91Opus\xfc\xff\xfe", ms),
-            rtmp.message(8, b"\x91ac-3\x0b\x77" + os.urandom(60), ms),
+            message(9, b"\x90hvc1" + HEVC, ms) +
+            message(9, b"\x91hvc1\0\0\0\0\0\0\x03\x26\x01\xaa", ms),
+            message(9, b"\x90av01" + AV1, ms) +
+            message(9, b"\x91av01\x12\0" + AV1[4:] + b"\x32\x01\x10", ms),
+            message(9, b"\x91vp09" + VP9_KEY, ms),
+            message(8, b"\x90Opus" + OPUS, ms) + message(8, b"\x91Opus\xfc\xff\xfe", ms),
+            message(8, b"\x91ac-3\x0b\x77" + os.urandom(60), ms),
             rtmp.audio_config(self.chance.choice([b"\x11\x90", b"\x17\x80\0\0\x88", b"\x12\x10"])),
         ])
 
@@ -177,28 +181,28 @@ class Enemy(threading.Thread):
         out = b""
         for i in range(8):
             if self.chance.random() < 0.3:
-                out += rtmp.message(9, b"\x96\x00avc1" + bytes([i]) + record, self.clock)
+                out += message(9, b"\x96\x00avc1" + bytes([i]) + record, self.clock)
         parts = b""
         for i in range(8):
             nal = b"\x65" + os.urandom(self.chance.choice([1, 50, 3000]))
             unit = b"\0\0\0" + struct.pack(">I", len(nal)) + nal
             parts += bytes([i]) + struct.pack(">I", len(unit))[1:] + unit
         far = self.chance.choice([self.clock, self.clock, 0, 2**31])
-        return out + rtmp.message(9, b"\x96\x11avc1" + parts, far & 0xFFFFFFFF)
+        return out + message(9, b"\x96\x11avc1" + parts, far & 0xFFFFFFFF)
 
     def more_sound(self):
-        return b"".join(rtmp.message(8, b"\x95\x00mp4a\1" + asc, self.clock)
+        return b"".join(message(8, b"\x95\x00mp4a\1" + asc, self.clock)
                         for asc in (b"\x12\x10", b"\x11\x90"))
 
     def lies(self):
         text = "a\nb\x1b[2J\"quoted\" \x7f" + "x" * self.chance.choice([1, 300])
-        return rtmp.message(18, rtmp.text("@setDataFrame") + rtmp.text("onMetaData") + b"\3"
+        return message(18, rtmp.text("@setDataFrame") + rtmp.text("onMetaData") + b"\3"
                             + b"\0\7encoder" + rtmp.text(text) + b"\0\5width"
                             + rtmp.number(self.chance.choice([-1, 1e308, float("nan"), 640]))
                             + b"\0\0\x09")
 
     def garbage(self):
-        return rtmp.message(self.chance.choice([4, 8, 9, 9, 15, 18, 20, 22]),
+        return message(self.chance.choice([4, 8, 9, 9, 15, 18, 20, 22]),
                             os.urandom(self.chance.choice([0, 1, 5, 200])), self.clock)
 
     def large(self):
@@ -220,6 +224,7 @@ class Chaos(TestCase):
                     else (500, b"x" * 100000) if dice < 0.12 else (200, b""))
 
         hook = Webhook(answer)
+        hook.server.handle_error = lambda *_: None  # who asked has gone
         self.addCleanup(hook.close)
         return hook
 
@@ -237,7 +242,7 @@ class Chaos(TestCase):
         thread = threading.Thread(target=go, daemon=True)
         thread.start()
         stack.callback(thread.join, 30)
-        return thread
+        stack.callback(over.set)
 
     def storm(self, r, path, chance, sizes, watchers, until):
         """The operator's part: keys come and go, and the memory is looked at."""
@@ -268,7 +273,6 @@ class Chaos(TestCase):
         flags = ["-keysFile", path, "-authWebhookUrl", hook.url, "-reconnectGrace", f"{GRACE_S}s",
                  "-maxSessions", "30"]
         with Recipe(broadcaster_flags=flags) as r, contextlib.ExitStack() as stack:
-            stack.callback(over.set)
             stack.enter_context(tool_publish(r.rtmp(f"live/{HONEST}"), "-test", "-size", "320x240"))
             watchers = []
             for name in ("source.m3u8", f"{RUNG}.m3u8", "source/live.m3u8"):
@@ -289,7 +293,8 @@ class Chaos(TestCase):
             for w in watchers:
                 w.judge(self, discontinuities=0)
             half = len(sizes) // 2
-            self.assertLess(max(sizes[half:]), max(sizes[:half]) + GROWTH_MB, sizes)
+            if harness.TIME_SCALE <= 1:  # sanitizers keep what was freed
+                self.assertLess(max(sizes[half:]), max(sizes[:half]) + GROWTH_MB, sizes)
             status = r.broadcaster.status()
             json.dumps(status)
             self.assertEqual(r.broadcaster.stop(timeout=30), 0)  # in the middle of it all
