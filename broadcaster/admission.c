@@ -421,9 +421,19 @@ struct admission_ask *admission_ask(struct admission *a, const struct admission_
     return NULL;
 }
 
+/* seconds: that it went on. */
+static void tell_end(struct admission *a, const struct admission_verdict *v, int64_t seconds,
+                     const char *reason)
+{
+    struct auth_session s;
+    describe_session(v, &s);
+    auth_client_tell_end(a->auth, &s, v->name.id, seconds, reason);
+}
+
 void admission_cancel(struct admission_ask *ask)
 {
     auth_client_cancel(ask->call);
+    tell_end(ask->owner, &ask->verdict, 0, "it left before it was answered");
     ask->owner->asks--;
     mem_free(ask);
 }
@@ -451,14 +461,18 @@ void admission_end(struct admission_pass *p, const char *reason)
     }
     struct admission *a = p->owner;
     if (p->verdict.by_webhook) {
-        struct auth_session s;
-        describe_session(&p->verdict, &s);
-        auth_client_tell_end(a->auth, &s, p->verdict.name.id,
-                             (clock_mono_ms() - p->begun_ms) / 1000, reason);
+        tell_end(a, &p->verdict, (clock_mono_ms() - p->begun_ms) / 1000, reason);
     }
     list_remove(&p->node);
     explicit_bzero(&p->verdict, sizeof p->verdict); /* keys */
     mem_free(p);
+}
+
+void admission_unused(struct admission *a, const struct admission_verdict *v, const char *reason)
+{
+    if (v->by_webhook) {
+        tell_end(a, v, 0, reason);
+    }
 }
 
 bool admission_idle(const struct admission *a)

@@ -59,8 +59,12 @@ struct job_stream {
     struct list jobs;
     size_t n_jobs;
     uint64_t lost_in_a_row;
+    jobs_settled_fn *settled; /* NULL: nobody is told */
+    void *settled_arg;
     uint32_t history; /* of the last segments, the newest in bit 0: 1 = all rungs came */
     unsigned n_history;
+    jobs_tap_fn *tap;
+    void *tap_arg;
 };
 
 struct jobs {
@@ -267,6 +271,9 @@ static void settle_rung(struct job_stream *s, struct job *job, size_t i, bool ga
             : segment_create(&info, rung->track, &rung->packets, segment_sound(job->source));
     rung->settled = true;
     rendition_settle(s->renditions[i], seg);
+    if (s->settled != NULL) {
+        s->settled(s->settled_arg, i, seg, gap ? &job->failure : NULL);
+    }
     segment_unref(seg);
 }
 
@@ -417,6 +424,9 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
         return;
     }
     jobs_rate_spend(&s->rates[i], u);
+    if (s->tap != NULL) {
+        s->tap(s->tap_arg, i, job->msn, job->rungs[i].track, &job->rungs[i].packets);
+    }
     if (job->rungs[i].complete) {
         settle_rung(s, job, i, false);
     }
@@ -509,6 +519,46 @@ void jobs_stream_destroy(struct job_stream *s)
     mem_free(s);
 }
 
+void jobs_stream_set_tap(struct job_stream *s, jobs_tap_fn *fn, void *arg)
+{
+    s->tap = fn;
+    s->tap_arg = arg;
+}
+
+const struct packets *jobs_stream_parts(const struct job_stream *s, size_t rung, uint64_t msn,
+                                        struct track **ret_track)
+{
+    LIST_EACH (&s->jobs, jn, jn_next) {
+        const struct job *job = LIST_ITEM(jn, const struct job, node);
+        if (job->msn == msn && job->rungs[rung].track != NULL && !job->rungs[rung].settled) {
+            *ret_track = job->rungs[rung].track;
+            return &job->rungs[rung].packets;
+        }
+    }
+    return NULL;
+}
+
+void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg)
+{
+    s->settled = fn;
+    s->settled_arg = arg;
+}
+
+bool jobs_stream_has(const struct job_stream *s, uint64_t msn)
+{
+    LIST_EACH (&s->jobs, n, next) {
+        if (LIST_ITEM(n, const struct job, node)->msn == msn) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool jobs_connected(const struct jobs *j)
+{
+    return j->connected;
+}
+
 static struct job *open_job(struct job_stream *s)
 {
     if (list_empty(&s->jobs)) {
@@ -573,7 +623,9 @@ static enum err add_input(struct job *job, const struct packet *p)
         job->inputs = inputs;
         job->cap_inputs = cap;
     }
-    job->inputs[job->n_inputs++] = packet_ref(p);
+    struct packet copy = packet_ref(p);
+    copy.flags &= ~(unsigned)PACKET_OPEN; /* what it needs comes before it, as the preroll */
+    job->inputs[job->n_inputs++] = copy;
     job->input_bytes += cost;
     return ERR_OK;
 }

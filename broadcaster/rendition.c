@@ -29,9 +29,12 @@ struct rendition {
     size_t n_kept;
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
+    int target_s;
     uint64_t last, count, gaps;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
+    rendition_tap_fn *tap;
+    void *tap_arg;
 };
 
 struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name)
@@ -39,6 +42,7 @@ struct rendition *rendition_create(struct board *board, const char *stream_id, c
     struct rendition *r = mem_alloc(sizeof *r);
     r->board = board;
     snprintf(r->stream_id, sizeof r->stream_id, "%s", stream_id);
+    r->target_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
     snprintf(r->variant.name, sizeof r->variant.name, "%s", name);
     return r;
 }
@@ -93,7 +97,7 @@ static void publish(struct rendition *r)
         return;
     }
     struct window *w = window_create(r->kept, r->n_kept, listed(r));
-    w->target_duration_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
+    w->target_duration_s = r->target_s;
     w->discontinuity_sequence = r->discontinuities_left;
     w->show_discontinuity_sequence = r->discontinuities_left > 0;
     w->ended = r->ended && r->n_expected == 0; /* nothing may follow EXT-X-ENDLIST */
@@ -178,6 +182,9 @@ static void count(struct rung_figures *f, const struct segment_info *info)
 static void add(struct rendition *r, struct segment *s)
 {
     const struct segment_info *info = segment_info(s);
+    if (r->tap != NULL) {
+        r->tap(r->tap_arg, s);
+    }
     if (info->gap && r->count == 0) {
         /* Left out, but counted: the same content has the same number on all renditions (RFC 8216,
          * 6.2.4). */
@@ -230,12 +237,30 @@ void rendition_settle(struct rendition *r, struct segment *s)
     assert(!"a segment that was not expected, or twice");
 }
 
+void rendition_set_target(struct rendition *r, int seconds)
+{
+    r->target_s = seconds > r->target_s ? seconds : r->target_s;
+}
+
+void rendition_set_size(struct rendition *r, int width, int height)
+{
+    r->variant.size_told = true;
+    r->variant.told_width = width;
+    r->variant.told_height = height;
+}
+
 void rendition_set_ended(struct rendition *r, bool ended)
 {
     if (r->ended != ended) {
         r->ended = ended;
         publish(r);
     }
+}
+
+void rendition_set_tap(struct rendition *r, rendition_tap_fn *fn, void *arg)
+{
+    r->tap = fn;
+    r->tap_arg = arg;
 }
 
 uint64_t rendition_last(const struct rendition *r)

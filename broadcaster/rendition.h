@@ -47,9 +47,21 @@ void rendition_expect(struct rendition *r, uint64_t msn);
  * Publishes what is complete in order. A gap before the first content is left out. */
 void rendition_settle(struct rendition *r, struct segment *s);
 
+/* EXT-X-TARGETDURATION is at least so much from now on: it never shrinks. */
+void rendition_set_target(struct rendition *r, int seconds);
+
+/* What the classic master playlist says of the picture's size, whatever the segments have; 0:
+ * nothing. */
+void rendition_set_size(struct rendition *r, int width, int height);
+
 /* Prints EXT-X-ENDLIST once all that is expected has been settled, or takes it back when the
  * publisher returned. */
 void rendition_set_ended(struct rendition *r, bool ended);
+
+/* fn(arg, segment) gets each settled segment, gaps too, in rising numbers, when none is missing
+ * before it. NULL, as at first: nobody. arg is borrowed. */
+typedef void rendition_tap_fn(void *arg, struct segment *s);
+void rendition_set_tap(struct rendition *r, rendition_tap_fn *fn, void *arg);
 
 /* Highest published number with content; 0 when none. */
 uint64_t rendition_last(const struct rendition *r);

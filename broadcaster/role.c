@@ -11,6 +11,8 @@
 #include "broadcaster/commands.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publication.h"
+#include "broadcaster/push.h"
+#include "broadcaster/push_http.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
@@ -24,6 +26,7 @@
 #define DRAIN_WAIT_MS          5000 /* for publishers that were asked to connect anew */
 #define STOP_WAIT_MS           3000 /* for rungs that are under way at the end */
 #define RTMP_PORT              1935
+#define RTMPS_PORT             1936
 #define HTTP_PORT              8935
 #define ORCH_PORT              8935
 #define INGEST_CONNECTIONS_MAX 1000
@@ -35,11 +38,12 @@
 
 struct config {
     struct daemon_config common;
+    const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
-    bool current_manifest;
+    bool current_manifest, http_ingest;
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
-    long connections_per_address;
+    long connections_per_address, push_idle_ms;
     const char *publish_allow, *publish_deny, *play_allow, *play_deny;
     const char *keys_file, *auth_webhook_url, *max_resolution;
     long auth_webhook_timeout_ms, ban_after, ban_window_ms, ban_ms;
@@ -53,7 +57,14 @@ struct config {
 
 static const struct option options[] = {
     {"rtmpAddr", OPTION_STRING, "127.0.0.1:1935", 0, 0, false, FIELD(rtmp_addr), "HOST:PORT",
-     "Where publishers connect."},
+     "Where publishers and RTMP players connect."},
+    {"rtmpsAddr", OPTION_STRING, "", 0, 0, false, FIELD(rtmps_addr), "HOST:PORT",
+     "Where publishers connect with TLS (rtmps://), default port 1936; empty: nowhere. Needs "
+     "-tlsCert and -tlsKey."},
+    {"tlsCert", OPTION_STRING, "", 0, 0, false, FIELD(tls_cert), "FILE",
+     "The certificate of -rtmpsAddr, and those that it hangs on (PEM); read again at SIGHUP."},
+    {"tlsKey", OPTION_STRING, "", 0, 0, false, FIELD(tls_key), "FILE",
+     "The private key of -tlsCert (PEM), readable by this user only; read again at SIGHUP."},
     {"httpAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(http_addr), "HOST:PORT",
      "Where viewers connect."},
     {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
@@ -65,6 +76,12 @@ static const struct option options[] = {
      FIELD(transcoding_options), "RUNG[,...]", "The rungs that each stream is transcoded to."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
      "Serves the newest stream as /stream/current.m3u8 too."},
+    {"httpIngest", OPTION_BOOL, "true", 0, 0, false, FIELD(http_ingest), NULL,
+     "Takes segments by HTTP: PUT or POST /live/NAME/N.ts or .mp4 on -httpAddr. Unless it is "
+     "given, "
+     "off when others than this host can reach -httpAddr and nothing is asked who may publish."},
+    {"pushIdleTimeoutMs", OPTION_INT, "60000", 100, 3600000, false, FIELD(push_idle_ms), "MS",
+     "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
     {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
@@ -75,16 +92,16 @@ static const struct option options[] = {
     {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
      "How long after its end a segment's rungs may come, before they are given up as gaps."},
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
-     "How long a connection may take until it publishes."},
+     "How long a connection may take until it publishes or plays."},
     {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
-     "How long a publisher may send nothing."},
+     "How long a publisher may send nothing, not even the answer to a ping."},
     {"rtmpProxyProtocol", OPTION_BOOL, NULL, 0, 0, false, FIELD(rtmp_proxy_protocol), NULL,
      "Takes the publishers' addresses from the PROXY header (version 1 or 2) of trusted proxies."},
     {"rtmpTrustedProxies", OPTION_LIST, "127.0.0.0/8,::1", 0, 0, false, FIELD(rtmp_trusted_proxies),
      "CIDR[,...]",
      "With -rtmpProxyProtocol: the addresses that must send the header; others may not."},
     {"connectionsPerAddress", OPTION_INT, "64", 1, 100000, false, FIELD(connections_per_address),
-     "N", "RTMP connections of one address that do not publish yet."},
+     "N", "RTMP connections of one address that do not publish: players, and those not yet known."},
     {"authWebhookUrl", OPTION_STRING, "", 0, 0, true, FIELD(auth_webhook_url), "URL",
      "Asks there, by POST, whether a publisher may; tells it of each end too."},
     {"authWebhookTimeoutMs", OPTION_INT, "5000", 10, 600000, false, FIELD(auth_webhook_timeout_ms),
@@ -133,6 +150,8 @@ struct broadcaster {
     struct publications publications;
     struct ingest *ingest;
     struct viewers *viewers;
+    struct push *push; /* NULL, both: switched off */
+    struct push_http *push_http;
     struct loop_timer *tick;
     struct capacity capacity;
     struct cidr_list trusted_proxies;
@@ -161,6 +180,9 @@ static void on_tick(void *arg)
     int64_t now = clock_mono_ms();
     jobs_tick(b->jobs, now);
     streams_tick(b->streams, now);
+    if (b->push != NULL) {
+        push_tick(b->push, now);
+    }
     if (b->drain_by_ms != 0 && (now >= b->drain_by_ms || ingest_leaving(b->ingest) == 0)) {
         close_ingest(b);
     }
@@ -272,6 +294,28 @@ static void measure_capacity(struct broadcaster *b)
     }
 }
 
+static enum err read_tls_flags(const struct config *c, struct ingest_config *i)
+{
+    i->tls_cert = c->tls_cert;
+    i->tls_key = c->tls_key;
+    if (c->rtmps_addr[0] == '\0') {
+        if (c->tls_cert[0] != '\0' || c->tls_key[0] != '\0') {
+            log_warn("broadcaster", "no_rtmps",
+                     "-tlsCert and -tlsKey are for -rtmpsAddr, which is not given: there is no "
+                     "RTMPS");
+        }
+        return ERR_OK;
+    }
+    if (c->tls_cert[0] == '\0' || c->tls_key[0] == '\0') {
+        log_error("broadcaster", "config",
+                  "-rtmpsAddr needs -tlsCert FILE and -tlsKey FILE: a certificate and its private "
+                  "key, both PEM");
+        return ERR_PROTO;
+    }
+    i->tls = true;
+    return parse_addr("-rtmpsAddr", c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &i->tls_addr);
+}
+
 static enum err open_admission(struct broadcaster *b, const struct config *c)
 {
     struct admission_config a = {
@@ -326,6 +370,9 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     };
     enum err e = parse_addr("-rtmpAddr", c->rtmp_addr, "127.0.0.1", RTMP_PORT, &i.addr);
     if (e == ERR_OK) {
+        e = read_tls_flags(c, &i);
+    }
+    if (e == ERR_OK) {
         e = parse_trusted_proxies(b, c, &i);
     }
     if (e != ERR_OK) {
@@ -337,13 +384,57 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     const char *why = "";
     e = ingest_create(b->daemon->loop, &i, &publication_handler, &b->publications, &b->ingest,
                       &why);
-    if (e != ERR_OK) {
+    if (e != ERR_OK && why != NULL) {
         log_error("broadcaster", "cannot_listen",
                   "RTMP on %s: %s; choose another one with -rtmpAddr", text, why);
-    } else {
+    } else if (e == ERR_OK) {
         log_info("broadcaster", "ingest", "Video Ingest Endpoint - rtmp://%s", text);
     }
     return e;
+}
+
+/* Whoever reaches -httpAddr could publish, which is not what the address of viewers is for. */
+static bool wants_push(const struct broadcaster *b, const struct config *c, const struct addr *http)
+{
+    bool guarded = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0';
+    if (!c->http_ingest || guarded || daemon_flag_given(b->daemon, "httpIngest") ||
+        addr_is_loopback(http)) {
+        return c->http_ingest;
+    }
+    log_warn("broadcaster", "http_ingest_off",
+             "HTTP push (/live/) is off: others than this host reach -httpAddr, and nothing says "
+             "who may publish; -httpIngest switches it on all the same");
+    return false;
+}
+
+static void take_push(void *arg, struct push_job *job)
+{
+    struct broadcaster *b = arg;
+    push_take(b->push, job, clock_mono_ms());
+}
+
+static enum err open_push(struct broadcaster *b, const struct config *c, const struct addr *http)
+{
+    if (!wants_push(b, c, http)) {
+        return ERR_OK;
+    }
+    b->push_http = push_http_create(b->daemon->loop, take_push, b);
+    if (b->push_http == NULL) {
+        log_error("broadcaster", "push", "the threads of -httpIngest could not be started");
+        return ERR_IO;
+    }
+    struct push_config p = {
+        .streams = b->streams,
+        .admission = b->admission,
+        .jobs = b->jobs,
+        .transcodes = b->uplink != NULL,
+        .idle_ms = c->push_idle_ms,
+        .answer = push_http_answer,
+        .forget = push_http_forget,
+        .arg = b->push_http,
+    };
+    b->push = push_create(&p);
+    return ERR_OK;
 }
 
 static enum err open_viewers(struct broadcaster *b, const struct config *c)
@@ -355,9 +446,13 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
         .idle_timeout_s = VIEWER_IDLE_S,
     };
     enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
+    if (e == ERR_OK) {
+        e = open_push(b, c, &v.addr);
+    }
     if (e != ERR_OK) {
         return e;
     }
+    v.push = b->push_http;
     char text[ADDR_MAX];
     addr_format(&v.addr, text);
     const char *why = "";
@@ -376,8 +471,13 @@ static void destroy(void *role)
     struct broadcaster *b = role;
     loop_timer_destroy(b->tick);
     ingest_destroy(b->ingest);
+    push_destroy(b->push);
     admission_destroy(b->admission);
+    if (b->push_http != NULL) {
+        push_http_stop(b->push_http);
+    }
     viewers_destroy(b->viewers);
+    push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);
     jobs_destroy(b->jobs);
@@ -398,10 +498,10 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     b->board = board_create();
     enum err e = open_streams(b, c);
     if (e == ERR_OK) {
-        e = open_viewers(b, c);
+        e = open_admission(b, c);
     }
     if (e == ERR_OK) {
-        e = open_admission(b, c);
+        e = open_viewers(b, c);
     }
     if (e == ERR_OK) {
         e = open_ingest(b, c);
@@ -421,6 +521,9 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
 static void stop(void *role)
 {
     struct broadcaster *b = role;
+    if (b->push != NULL) {
+        push_shut(b->push, clock_mono_ms());
+    }
     size_t asked = ingest_drain(b->ingest, "The server is going down: please connect again.");
     if (asked == 0) {
         close_ingest(b);
@@ -433,6 +536,7 @@ static void stop(void *role)
 static void reload(void *role)
 {
     struct broadcaster *b = role;
+    ingest_reload(b->ingest);
     admission_reload(b->admission);
 }
 
@@ -466,6 +570,9 @@ static void status(void *role, struct json *object)
     json_set_int(viewers, "requests", (int64_t)v.requests);
     json_set_int(viewers, "sent_bytes", (int64_t)v.sent_bytes);
     json_set(object, "viewers", viewers);
+    if (b->push != NULL) {
+        push_status(b->push, object);
+    }
     if (b->ingest != NULL) {
         struct ingest_counters i = ingest_counters(b->ingest);
         struct json *ingest = json_new_object();
@@ -480,6 +587,13 @@ static void status(void *role, struct json *object)
             json_set_int(skipped, ingest_skip_name((enum rtmp_skip)k), (int64_t)i.skipped[k]);
         }
         json_set(ingest, "skipped", skipped);
+        json_set_int(ingest, "tls_failures", (int64_t)i.tls_failures);
+        json_set_int(ingest, "players", (int64_t)i.players);
+        json_set_int(ingest, "plays", (int64_t)i.plays);
+        json_set_int(ingest, "plays_stuck", (int64_t)i.plays_stuck);
+        json_set_int(ingest, "play_packets", (int64_t)i.players_sent.packets);
+        json_set_int(ingest, "play_packets_dropped", (int64_t)i.players_sent.packets_dropped);
+        json_set_int(ingest, "sent_bytes", (int64_t)i.sent_bytes);
         json_set(object, "ingest", ingest);
     }
 }
@@ -518,6 +632,23 @@ static void job_metrics(const struct jobs *jobs, struct metrics *m)
                 "Results that did not fit their segment.", (double)j.refused_units);
 }
 
+static void play_metrics(const struct ingest_counters *i, struct metrics *m)
+{
+    metrics_one(m, METRIC_COUNTER, "sbe_ingest_tls_failures_total",
+                "RTMPS connections whose TLS failed.", (double)i->tls_failures);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_sent_bytes_total",
+                "Bytes sent over RTMP, nearly all of them to players.", (double)i->sent_bytes);
+    metrics_one(m, METRIC_GAUGE, "sbe_rtmp_players", "Players over RTMP.", (double)i->players);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_plays_total", "Players over RTMP, those gone too.",
+                (double)i->plays);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_plays_stuck_total",
+                "Players over RTMP that were closed because they read nothing.",
+                (double)i->plays_stuck);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_play_packets_dropped_total",
+                "Packets left out for players over RTMP that were too slow.",
+                (double)i->players_sent.packets_dropped);
+}
+
 static void metrics(void *role, struct metrics *m)
 {
     struct broadcaster *b = role;
@@ -534,6 +665,9 @@ static void metrics(void *role, struct metrics *m)
                 (double)v.sent_bytes);
     metrics_one(m, METRIC_GAUGE, "sbe_http_connections", "Connections of viewers.",
                 (double)v.connections);
+    if (b->push != NULL) {
+        push_metrics(b->push, m);
+    }
     if (b->ingest != NULL) {
         struct ingest_counters i = ingest_counters(b->ingest);
         metrics_one(m, METRIC_COUNTER, "sbe_ingest_bytes_total", "Bytes received from publishers.",
@@ -552,6 +686,7 @@ static void metrics(void *role, struct metrics *m)
             metrics_sample(m, name, (const char *const[]){"reason", reason, NULL},
                            (double)i.skipped[k]);
         }
+        play_metrics(&i, m);
     }
 }
 

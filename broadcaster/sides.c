@@ -111,10 +111,12 @@ static void settle(struct sides *s, struct side *d, size_t n)
     memmove(d->runs, d->runs + 1, --d->n_runs * sizeof d->runs[0]);
     if (run.source != NULL) {
         struct segment_info info = *segment_info(run.source);
-        info.independent = taken.count > 0 && (taken.items[0].flags & PACKET_KEY) != 0;
+        unsigned flags = taken.count > 0 ? taken.items[0].flags : 0;
+        bool key = (flags & PACKET_KEY) != 0;
+        info.independent = key && (flags & PACKET_OPEN) == 0;
         bool late = taken.count > 0 && taken.items[0].pts > run.pts + SIDES_LATE_TICKS;
         info.gap = !good || d->broken || d->track == NULL || taken.count == 0 ||
-                   (!d->decodable && (late || !info.independent));
+                   (!d->decodable && (late || !key));
         d->decodable = !info.gap;
         d->broken = false;
         if (info.gap) {

@@ -135,7 +135,7 @@ static enum err place(struct stream *st, struct packet *p, bool joined, int64_t 
     }
     struct begin b = {.at = p->dts,
                       .closed = cut.closed_duration,
-                      .independent = cut.independent,
+                      .independent = cut.independent && (p->flags & PACKET_OPEN) == 0,
                       .hole = cut.hole,
                       .picture = true};
     return segment_begin(st, &b, now_ms);
@@ -184,6 +184,9 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
         jobs_packet(st->jobs, p);
         bool anew = begins && st->preroll.packets.count == 0;
         e = preroll_push(&st->preroll, p, start_of(st, p, anew));
+    }
+    if (e == ERR_OK) {
+        stream_taps_packet(st, p);
     }
     return e == ERR_OK ? ERR_OK : stream_no_memory(st);
 }

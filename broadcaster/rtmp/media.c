@@ -208,7 +208,7 @@ static void give_packet(struct feeding *f, const struct media_track *t, const st
     int64_t dts = f->dts_ms * TICKS_PER_MS + offset;
     struct packet p = {.kind = t->kind,
                        .index = t->index,
-                       .flags = frame->key ? PACKET_KEY : 0,
+                       .flags = (frame->key ? PACKET_KEY : 0) | (frame->open ? PACKET_OPEN : 0),
                        .dts = dts,
                        .pts = dts + (int64_t)part->composition_ms * TICKS_PER_MS,
                        .duration = frame->duration,
@@ -290,7 +290,8 @@ static enum err on_part(struct feeding *f, const struct av_part *part)
     if (!part->carried) {
         return lose(f, RTMP_SKIP_CODEC, part->why);
     }
-    struct media_track *t = find_track(f->m, f->message->kind, part->track_id);
+    unsigned id = part->track_id != 0 ? part->track_id : f->message->track_id;
+    struct media_track *t = find_track(f->m, f->message->kind, id);
     if (t == NULL) {
         skipped(f, RTMP_SKIP_TRACK, "there are too many tracks of a kind: the others are left out");
         return ERR_OK;

@@ -1,4 +1,5 @@
 """Who may publish: the auth webhook, the keys file, address lists, bans and limits."""
+import contextlib
 import http.server
 import json
 import os
@@ -30,11 +31,16 @@ class Client(rtmp.Raw):
                                chunk_stream=3))
         self.send(rtmp.message(20, rtmp.text("publish") + rtmp.number(3) + b"\5"
                                + rtmp.text(name) + rtmp.text("live"), chunk_stream=8))
+        seen = self.read_status()
+        code = re.search(rb"NetStream\.Publish\.\w+", seen).group().decode()
+        return code + " " + seen.decode("utf-8", "replace")
+
+    def read_status(self):
+        """All up to the end of the first status about a publish."""
         seen = b""
         while not re.search(rb"NetStream\.Publish\.\w+.*\0\0\x09", seen, re.S):
             seen += self.receive(1)
-        code = re.search(rb"NetStream\.Publish\.\w+", seen).group().decode()
-        return code + " " + seen.decode("utf-8", "replace")
+        return seen
 
     def play(self, from_s, to_s, size=500):
         for s in range(from_s, to_s):
@@ -59,10 +65,11 @@ class Webhook:
                 outer.paths.append(self.path)
                 outer.posts.append(body)
                 status, answer = outer.answer(body)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
+                with contextlib.suppress(ConnectionError):  # who asked has gone
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
 
             def log_message(self, *_):
                 pass
@@ -223,6 +230,46 @@ class Webhooks(Auth):
         self.assertIn("BadName", self.refused("one/backup", app="live"))
         new.send(rtmp.video_config(), rtmp.picture(0, True))
         self.assertIn(b"Publish.Replaced", old.wait_closed())
+
+    def test_each_start_has_one_end(self):
+        """Fact 28: who is refused before the webhook is asked is not told of at all; whoever it said
+        yes to has an end, also one whose name was taken meanwhile, or that left meanwhile."""
+        free = threading.Event()
+        self.addCleanup(free.set)
+        hook = self.webhook(lambda body: (body["event"] == "end" or free.wait(60), (200, b""))[1])
+        self.start("-authWebhookUrl", hook.url)
+
+        def ask(name):
+            c = self.client()
+            c.connect("stream")
+            c.send(rtmp.message(20, rtmp.text("publish") + rtmp.number(3) + b"\5" + rtmp.text(name)
+                                + rtmp.text("live"), chunk_stream=8))
+            return c
+
+        first = ask("one/a")
+        wait_for(lambda: len(hook.starts()) == 1, 10, "the first is asked about")
+        second = ask("one/b")  # nobody publishes it yet
+        wait_for(lambda: len(hook.starts()) == 2, 10, "the second is asked about")
+        left = ask("two/c")
+        wait_for(lambda: len(hook.starts()) == 3, 10, "the third is asked about")
+        left.close()
+        sessions = [p["sessionID"] for p in hook.starts()]
+        wait_for(lambda: len(hook.ends()) == 1, 10, "it left")
+        self.assertEqual((hook.ends()[0]["sessionID"], hook.ends()[0]["reason"]),
+                         (sessions[2], "it left before it was answered"))
+        free.set()
+        both = {c: c.read_status() for c in (first, second)}
+        started = next(c for c in both if b"Publish.Start" in both[c])
+        refused = second if started is first else first
+        self.assertIn(b"Publish.BadName", both[refused])
+        loser = sessions[1] if refused is second else sessions[0]
+        wait_for(lambda: len(hook.ends()) == 2, 10, "the end of the one that came too late")
+        self.assertEqual(hook.ends()[1]["sessionID"], loser)
+        self.assertIn("BadName", self.refused("one/c", app="stream"))  # taken: not asked about
+        started.close()
+        wait_for(lambda: len(hook.ends()) == 3, 10, "the end of the one that published")
+        self.assertEqual(sorted(p["sessionID"] for p in hook.ends()), sorted(sessions))
+        self.assertEqual(len(hook.starts()), 3)
 
     def test_ends_have_reasons(self):
         answers = []
