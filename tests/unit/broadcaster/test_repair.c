@@ -478,3 +478,26 @@ START_TEST(forged_times_and_lengths)
             if (p.dts != INT64_MIN) {
                 ck_assert_int_ge(p.dts, 0);
                 ck_assert_int_lt(p.pts - p.dts, (int64_t)1 << 31);
+                ck_assert_int_le(p.dts - before, REPAIR_STEP_TICKS_MAX);
+            }
+            run.now_ms += r / 100 % 50;
+            if (r / 3000 % 100 == 0) {
+                repair_restart(&run.r);
+            } else if (r / 3000 % 100 < 5) {
+                repair_sound_changed(&run.r);
+            }
+        }
+    }
+}
+END_TEST
+
+UNIT_MAIN("repair", starts_at_the_origin_and_keeps_distances, a_good_stream_is_not_touched,
+          equal_times_are_spread_and_caught_up, a_clock_that_stands_still_is_told_by_the_sound,
+          no_clock_at_all, negative_composition_offsets_move_all_showing,
+          composition_offsets_that_cannot_be, jumps_do_not_move_the_timeline, a_pause_is_no_jump,
+          low_frame_rates_do_not_jump, sound_far_from_the_picture_is_brought_together_once,
+          a_burst_of_one_kind_is_not_apart, sound_is_counted_to_the_sample,
+          a_drift_is_mended_little_by_little, frames_that_share_a_time_are_spread,
+          a_pause_in_the_sound_stays_one, frames_that_lie_are_believed_no_longer,
+          a_publisher_that_returns_goes_on, a_publisher_that_returns_does_not_reach_back,
+          whatever_comes_the_times_rise, forged_times_and_lengths)
