@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "broadcaster/cutter.h"
+#include "broadcaster/hls.h"
 #include "broadcaster/packager.h"
 #include "run/log.h"
 
@@ -138,7 +139,8 @@ static void tell_left_out(struct rendition *r, const struct track *track)
 static void tell(struct rendition *r, const struct segment *s)
 {
     tell_left_out(r, segment_video(s));
-    bool own = segment_video(s) == NULL || strcmp(r->variant.name, SOURCE_NAME) == 0;
+    bool own = !hls_is_audio(r->variant.name) &&
+               (segment_video(s) == NULL || strcmp(r->variant.name, SOURCE_NAME) == 0);
     if (own && segment_sound(s) != NULL) {
         tell_left_out(r, sound_track(segment_sound(s)));
     }

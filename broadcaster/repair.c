@@ -381,3 +381,20 @@ struct repair_verdict repair_packet(struct repair *r, struct packet *p, struct s
     }
     return v;
 }
+
+bool repair_follow(struct repair *r, const struct repair *first)
+{
+    const struct repair_lane *sound = &first->lanes[TRACK_AUDIO];
+    const struct repair_lane *picture = &first->lanes[TRACK_VIDEO];
+    bool silent = !sound->started ||
+                  (picture->started && picture->last_out - sound->last_out > REPAIR_JUMP_TICKS);
+    const struct repair_lane *o = silent ? picture : sound;
+    struct repair_lane *seen = &r->lanes[TRACK_VIDEO];
+    if (!seen->started || distance(o->offset, seen->offset) > REPAIR_BACK_TICKS) {
+        r->lanes[TRACK_AUDIO].started = false;
+    }
+    *seen = *o;
+    r->newest = first->newest;
+    r->delay = first->delay;
+    return o->started;
+}

@@ -108,6 +108,11 @@ void repair_restart(struct repair *r);
 /* The sound's track changed: nothing is known of its frames any more. */
 void repair_sound_changed(struct repair *r);
 
+/* r is of one further sound track of the same publisher. Tells it where the first tracks are, to
+ * whose clock it belongs; before each of its packets. Where theirs has jumped, it begins anew, so
+ * that its times may go back. False: they have not begun. */
+bool repair_follow(struct repair *r, const struct repair *first);
+
 /* Sets dts and pts of p on the stream's timeline: per kind strictly rising DTS, PTS not below DTS.
  * frame: how long a sound packet lasts (rate 0: not known), which its times are counted from; of
  * pictures ignored. now_ms: monotonic, when it came. */

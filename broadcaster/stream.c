@@ -192,44 +192,40 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
 }
 
 /* Beside the first one of its kind. */
-static void add_other_track(struct stream *st, struct track *track, bool first)
+static void add_other_track(struct stream *st, struct track *track)
 {
     if (track_params(track)->kind == TRACK_VIDEO) {
         sides_track(st->sides, track);
-    } else if (first) {
-        log_warn("stream", "sound_left_out",
-                 "stream=%s track=%u: one sound track is served; send what is to be heard as the "
-                 "first",
-                 st->id, track_params(track)->index);
+    } else {
+        side_sounds_track(st->side_sounds, track);
     }
 }
 
-static void add_other_packet(struct stream *st, const struct packet *p)
+static void add_other_packet(struct stream *st, const struct packet *p, int64_t now_ms)
 {
-    size_t held = st->video_packets.bytes + st->audio_packets.bytes + sides_bytes(st->sides);
+    size_t held = segment_held(st);
+    size_t room = held < STREAM_SEGMENT_MAX ? STREAM_SEGMENT_MAX - held : 0;
     st->received_bytes += p->data.len;
     if (p->kind == TRACK_VIDEO) {
-        sides_packet(st->sides, p, held < STREAM_SEGMENT_MAX ? STREAM_SEGMENT_MAX - held : 0);
+        sides_packet(st->sides, p, room);
     } else {
-        st->further_dropped++;
+        side_sounds_packet(st->side_sounds, p, &st->repair, room, now_ms);
     }
 }
 
-/* What the publisher announces is shown in the status. True: for the first time. */
-static bool note_track(struct stream *st, struct track *track)
+/* What the publisher announces is shown in the status. */
+static void note_track(struct stream *st, struct track *track)
 {
     const struct track_params *t = track_params(track);
-    bool first = st->tracks[t->kind][t->index] == NULL;
     track_unref(st->tracks[t->kind][t->index]);
     st->tracks[t->kind][t->index] = track_ref(track);
-    return first;
 }
 
 void stream_track(struct stream *st, struct track *track)
 {
-    bool first = note_track(st, track);
+    note_track(st, track);
     if (track_params(track)->index > 0) {
-        add_other_track(st, track, first);
+        add_other_track(st, track);
         return;
     }
     bool audio = track_params(track)->kind == TRACK_AUDIO;
@@ -264,20 +260,20 @@ static void look(struct stream *st, int64_t now_ms)
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms)
 {
     if (p->index != 0) {
-        add_other_packet(st, p);
+        add_other_packet(st, p, now_ms);
         return ERR_OK;
     }
     struct packet mended = *p;
     struct sound_frame frame = frame_of(st, p);
     struct repair_verdict v = repair_packet(&st->repair, &mended, frame, now_ms);
     st->received_bytes += p->data.len;
+    side_sounds_reach(st->side_sounds, st->repair.newest);
     advice_packet(&st->advice, &mended, now_ms);
     look(st, now_ms);
     if (p->kind == TRACK_AUDIO) {
         st->audio_count++;
         st->sound_dropped += v.drop;
-        bool sane = p->duration <= SOUND_FRAME_MAX_S * TICKS_PER_S;
-        mended.duration = frame.rate > 0 ? sound_frame_ticks(frame) : sane ? p->duration : 0;
+        mended.duration = frame.rate > 0 ? sound_frame_ticks(frame) : p->duration;
         return v.drop ? ERR_OK : stream_on_sound(st, &mended, now_ms);
     }
     st->video_count++;
@@ -321,6 +317,7 @@ void stream_end(struct stream *st, int64_t now_ms)
         segment_end(st, final_duration(st), now_ms);
     }
     sides_end(st->sides);
+    side_sounds_end(st->side_sounds);
     cutter_init(&st->cutter);
     preroll_fini(&st->preroll);
     packets_fini(&st->pending);

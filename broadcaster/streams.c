@@ -98,6 +98,7 @@ static struct stream *stream_create(struct streams *s, const char *id, const str
     continue_earlier_life(st);
     st->source = create_rendition(st, "source", &s->figures.source);
     st->sides = sides_create(c->board, id, st->first_discontinuity);
+    st->side_sounds = side_sounds_create(c->board, id, st->first_discontinuity);
     if (!c->source_only) {
         st->wanted = ladder != NULL ? *ladder : s->ladder;
     }
@@ -153,6 +154,7 @@ void stream_destroy(struct stream *st)
     board_remove(s->config.board, st->id);
     rendition_destroy(st->source);
     sides_destroy(st->sides);
+    side_sounds_destroy(st->side_sounds);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_destroy(st->rungs[i]);
     }
@@ -187,6 +189,7 @@ static void set_ended(struct stream *st, bool ended)
 {
     rendition_set_ended(st->source, ended);
     sides_set_ended(st->sides, ended);
+    side_sounds_set_ended(st->side_sounds, ended);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_set_ended(st->rungs[i], ended);
     }

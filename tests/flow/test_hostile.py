@@ -108,16 +108,6 @@ class Hostile(TestCase):
 
 
 class Publishers(Hostile):
-    def test_headers_of_more_sound_again_and_again(self):
-        """They are told once: a log is not a publisher's to fill."""
-        raw = self.publish("sounds")
-        more = [rtmp.message(rtmp.AUDIO, b"\x95\x00mp4a\1" + asc)
-                for asc in (b"\x12\x10", b"\x11\x90")]
-        raw.send(rtmp.video_config(), rtmp.audio_config(), *(more * 500), *gop(0))
-        wait_for(lambda: (stream_of(self.role, "sounds") or {}).get("video_packets"), 10,
-                 "all has come")
-        self.assertEqual(self.role.log()[self.mark:].count("sound_left_out"), 1)
-
     def test_tiny_packets_without_end(self):
         p = self.publish("tiny")
         p.send(rtmp.video_config(), rtmp.picture(0, True))
