@@ -2,7 +2,6 @@
 that loses nothing by it. CHAOS_SECONDS and CHAOS_SEED make it shorter, or another one."""
 # time limit: 600 s
 import contextlib
-import json
 import os
 import random
 import re
@@ -27,7 +26,7 @@ GRACE_S = 2
 
 # A stream holds 32 MB of the open segment and 64 MB of closed ones at most; what is seen here is far
 # less, and must not grow once all of them have been there.
-GROWTH_MB = 120
+GROWTH_MB = 60
 
 AV1 = bytes.fromhex("81000c000a0b000000043cffbcdaf90040")
 HEVC = bytes.fromhex(
@@ -296,7 +295,7 @@ class Chaos(TestCase):
             if harness.TIME_SCALE <= 1:  # sanitizers keep what was freed
                 self.assertLess(max(sizes[half:]), max(sizes[:half]) + GROWTH_MB, sizes)
             status = r.broadcaster.status()
-            json.dumps(status)
+            self.assertGreater(status["admission"]["revoked"], 0)
             self.assertEqual(r.broadcaster.stop(timeout=30), 0)  # in the middle of it all
             over.set()
             self.check_log(r.broadcaster.log())
