@@ -82,6 +82,7 @@ struct repair_lane {
 
 struct repair {
     bool started;
+    bool restarted; /* there was a publisher before: nothing may come before the origin */
     int64_t origin; /* where the next timeline piece starts */
     int64_t newest; /* highest DTS given out */
     int64_t
