@@ -24,6 +24,10 @@ enum advice_kind {
     ADVICE_TOO_FAST,
     ADVICE_TOO_LARGE,
     ADVICE_HEADERS,
+    ADVICE_NO_HEADER,
+    ADVICE_NOT_CARRIED,
+    ADVICE_BROKEN,
+    ADVICE_SOUND_HOLES,
     ADVICES_
 };
 
@@ -46,6 +50,8 @@ struct advice_warning {
 struct advice_lane {
     bool seen;
     int64_t arrival_ms;
+    bool missed;       /* only the other kind has come since, */
+    int64_t missed_ms; /* and did so first at this time */
 };
 
 struct advice {
@@ -74,6 +80,9 @@ void advice_restart(struct advice *a, int64_t now_ms);
 
 /* A packet on the mended timeline. */
 void advice_packet(struct advice *a, const struct packet *p, int64_t now_ms);
+
+/* Something came that is no packet. */
+void advice_left_out(struct advice *a, int64_t now_ms);
 
 /* Judges what was seen, every few seconds; cheap when it is not time yet. repairs: the stream's
  * counters; newest_dts: the end of its timeline. Returns a bit for each kind that should be told to
