@@ -58,6 +58,7 @@ static void see_picture(struct advice *a, const struct packet *p)
         a->gop_ticks = a->key_seen ? p->dts - a->key_dts : 0;
         a->key_dts = p->dts;
         a->key_seen = true;
+        a->recovers = false;
     }
 }
 
@@ -71,6 +72,11 @@ static void see_bytes(struct advice *a, size_t bytes, int64_t now_ms)
         a->slice_ms = now_ms;
     }
     a->slice_bytes += (int64_t)bytes;
+}
+
+void advice_recovery_point(struct advice *a)
+{
+    a->recovers = true;
 }
 
 void advice_left_out(struct advice *a, int64_t now_ms)
@@ -143,7 +149,12 @@ static void look_at_keys(struct look *k)
     bool pictures = a->lanes[TRACK_VIDEO].seen;
     int64_t since = a->last_dts - a->key_dts;
     int64_t gop = since > a->gop_ticks ? since : a->gop_ticks;
-    if (pictures && a->key_seen && gop >= GOP_LONG) {
+    if (pictures && a->key_seen && gop >= GOP_LONG && a->recovers) {
+        warn(k, ADVICE_KEY_INTERVAL, 1,
+             "no whole keyframe (IDR) for %d s: switch off open GOPs and intra refresh, so that "
+             "players can join at every keyframe",
+             (int)((gop + TICKS_PER_S / 2) / TICKS_PER_S));
+    } else if (pictures && a->key_seen && gop >= GOP_LONG) {
         warn(k, ADVICE_KEY_INTERVAL, 1,
              "keyframe interval %d s: set it to 1-2 s for shorter delay and for seams that every "
              "player can join at",

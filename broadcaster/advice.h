@@ -63,6 +63,7 @@ struct advice {
     /* pictures */
     int64_t key_dts, gop_ticks, last_dts;
     bool key_seen;
+    bool recovers; /* one can begin without a key picture, since the last one of those */
     /* of this look */
     int64_t step_sum, step_max;
     unsigned steps, long_steps;
@@ -80,6 +81,9 @@ void advice_restart(struct advice *a, int64_t now_ms);
 
 /* A packet on the mended timeline. */
 void advice_packet(struct advice *a, const struct packet *p, int64_t now_ms);
+
+/* The last picture was a recovery point. */
+void advice_recovery_point(struct advice *a);
 
 /* Something came that is no packet. */
 void advice_left_out(struct advice *a, int64_t now_ms);

@@ -183,7 +183,11 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
     if (e == ERR_OK) {
         jobs_packet(st->jobs, p);
         bool anew = begins && st->preroll.packets.count == 0;
-        e = preroll_push(&st->preroll, p, start_of(st, p, anew));
+        enum preroll_start start = start_of(st, p, anew);
+        e = preroll_push(&st->preroll, p, start);
+        if (start == PREROLL_RECOVERY) {
+            advice_recovery_point(&st->advice);
+        }
     }
     return e == ERR_OK ? ERR_OK : stream_no_memory(st);
 }

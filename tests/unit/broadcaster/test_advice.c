@@ -86,6 +86,16 @@ START_TEST(keys_far_apart)
     ck_assert_int_ge(w->since_ms, WALL_MS);
     ck_assert_uint_ge(w->count, 2);
     ck_assert_uint_eq(b.tellings, 1);
+    advice_recovery_point(&b.a);
+    play(&b, (struct play){.ms = 6000, .step_ms = 40, .gop_ms = 6000});
+    ck_assert_ptr_nonnull(strstr(w->text, "keyframe interval 10 s"));
+    for (int i = 0; i < 250; i++) {
+        push(&b, TRACK_VIDEO, false, 100);
+        advice_recovery_point(&b.a);
+        b.now_ms += 40;
+        b.dts += 40 * TICKS_PER_MS;
+    }
+    ck_assert_ptr_nonnull(strstr(w->text, "switch off open GOPs"));
     play(&b, (struct play){.ms = 10000, .step_ms = 40, .gop_ms = 1000});
     ck_assert(!active(&b, ADVICE_KEY_INTERVAL));
 }
