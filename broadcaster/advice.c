@@ -5,6 +5,7 @@
 
 #define LOOK_MS       5000
 #define ABSENT_MS     10000 /* a track that was not seen for so long is missing */
+#define SILENT_MS     3000  /* sound that was there before */
 #define GOP_LONG      (4 * TICKS_PER_S)
 #define CLOCK_MS      20000 /* both clocks are compared over at least this */
 #define CLOCK_PERCENT 5
@@ -18,7 +19,8 @@ static const char *const names[ADVICES_] = {
     "keyframe_interval",    "no_keyframe", "no_sound",    "no_picture",
     "timestamps",           "clock_jumps", "sound_apart", "frame_rate_varies",
     "bitrate_swings",       "clock_speed", "too_fast",    "bitrate_too_high",
-    "codec_headers_change",
+    "codec_headers_change", "no_header",   "not_carried", "broken_frames",
+    "sound_holes",
 };
 
 const char *advice_name(enum advice_kind kind)
@@ -56,6 +58,7 @@ static void see_picture(struct advice *a, const struct packet *p)
         a->gop_ticks = a->key_seen ? p->dts - a->key_dts : 0;
         a->key_dts = p->dts;
         a->key_seen = true;
+        a->recovers = false;
     }
 }
 
@@ -71,11 +74,23 @@ static void see_bytes(struct advice *a, size_t bytes, int64_t now_ms)
     a->slice_bytes += (int64_t)bytes;
 }
 
-void advice_packet(struct advice *a, const struct packet *p, int64_t now_ms)
+void advice_recovery_point(struct advice *a)
+{
+    a->recovers = true;
+}
+
+void advice_left_out(struct advice *a, int64_t now_ms)
 {
     if (!a->started) {
         advice_restart(a, now_ms);
     }
+}
+
+void advice_packet(struct advice *a, const struct packet *p, int64_t now_ms)
+{
+    struct advice_lane *own = &a->lanes[p->kind];
+    struct advice_lane *other = &a->lanes[p->kind == TRACK_VIDEO ? TRACK_AUDIO : TRACK_VIDEO];
+    advice_left_out(a, now_ms);
     if (p->kind == TRACK_VIDEO) {
         see_picture(a, p);
     }
@@ -84,8 +99,11 @@ void advice_packet(struct advice *a, const struct packet *p, int64_t now_ms)
         a->clock_ms = now_ms;
         a->clock_dts = p->dts;
     }
-    a->lanes[p->kind].seen = true;
-    a->lanes[p->kind].arrival_ms = now_ms;
+    *own = (struct advice_lane){.seen = true, .arrival_ms = now_ms};
+    if (!other->missed) {
+        other->missed = true;
+        other->missed_ms = now_ms;
+    }
 }
 
 /* --- looks --- */
@@ -131,7 +149,12 @@ static void look_at_keys(struct look *k)
     bool pictures = a->lanes[TRACK_VIDEO].seen;
     int64_t since = a->last_dts - a->key_dts;
     int64_t gop = since > a->gop_ticks ? since : a->gop_ticks;
-    if (pictures && a->key_seen && gop >= GOP_LONG) {
+    if (pictures && a->key_seen && gop >= GOP_LONG && a->recovers) {
+        warn(k, ADVICE_KEY_INTERVAL, 1,
+             "no whole keyframe (IDR) for %d s: switch off open GOPs and intra refresh, so that "
+             "players can join at every keyframe",
+             (int)((gop + TICKS_PER_S / 2) / TICKS_PER_S));
+    } else if (pictures && a->key_seen && gop >= GOP_LONG) {
         warn(k, ADVICE_KEY_INTERVAL, 1,
              "keyframe interval %d s: set it to 1-2 s for shorter delay and for seams that every "
              "player can join at",
@@ -141,20 +164,24 @@ static void look_at_keys(struct look *k)
     }
 }
 
+/* When both stop it is the network, which is none of theirs. */
 static void look_for_tracks(struct look *k)
 {
-    static const char *const texts[2] = {
-        "no picture comes: the last one is shown, or the sound alone; check the camera and the "
-        "encoder",
-        "no sound comes: check the encoder's audio source if there should be some"};
+    static const char *const names_of[2] = {"picture", "sound"};
+    static const char *const hints[2] = {
+        "the last one is shown, or the sound alone; check the camera and the encoder",
+        "check the encoder's audio source if there should be some"};
     static const enum advice_kind kinds[2] = {ADVICE_NO_PICTURE, ADVICE_NO_SOUND};
     for (int i = 0; i < 2; i++) {
         const struct advice_lane *l = &k->a->lanes[i];
-        int64_t since = l->seen ? l->arrival_ms : k->a->begun_ms;
-        if (k->now_ms - since >= ABSENT_MS) {
-            warn(k, kinds[i], 1, "%s", texts[i]);
-        } else {
+        int64_t limit_ms = l->seen && i == TRACK_AUDIO ? SILENT_MS : ABSENT_MS;
+        if (!l->missed || k->now_ms - l->missed_ms < limit_ms) {
             settle(k, kinds[i]);
+        } else if (l->seen) {
+            warn(k, kinds[i], 1, "no %s since %d s: %s", names_of[i],
+                 (int)((k->now_ms - l->arrival_ms) / 1000), hints[i]);
+        } else {
+            warn(k, kinds[i], 1, "no %s comes: %s", names_of[i], hints[i]);
         }
     }
 }
@@ -193,6 +220,17 @@ static void look_at_repairs(struct look *k, const struct repair_counters *now)
          "segments become larger than the server can hold and are cut early: lower the bitrate"},
         {REPAIR_TRACK_CHANGED, ADVICE_HEADERS, 2,
          "the codec settings change again and again: each time players must begin anew"},
+        {REPAIR_NO_HEADER, ADVICE_NO_HEADER, 3,
+         "no codec header: pictures or sound come without one and are left out; restart the "
+         "encoder"},
+        {REPAIR_NOT_CARRIED, ADVICE_NOT_CARRIED, 1,
+         "some of what comes is left out, because it is of a codec or kind that is not known here: "
+         "send H.264 and AAC, or what the server's manual lists"},
+        {REPAIR_BROKEN, ADVICE_BROKEN, 1,
+         "frames come broken and are left out: check the encoder, and update it"},
+        {REPAIR_SOUND_MISSING, ADVICE_SOUND_HOLES, 1,
+         "the sound has holes while the picture goes on: check the audio source, and that the "
+         "encoder's machine keeps up"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t times = now->n[rows[i].repair] - k->a->repairs.n[rows[i].repair];

@@ -24,6 +24,10 @@ enum advice_kind {
     ADVICE_TOO_FAST,
     ADVICE_TOO_LARGE,
     ADVICE_HEADERS,
+    ADVICE_NO_HEADER,
+    ADVICE_NOT_CARRIED,
+    ADVICE_BROKEN,
+    ADVICE_SOUND_HOLES,
     ADVICES_
 };
 
@@ -46,6 +50,8 @@ struct advice_warning {
 struct advice_lane {
     bool seen;
     int64_t arrival_ms;
+    bool missed;       /* only the other kind has come since, */
+    int64_t missed_ms; /* and did so first at this time */
 };
 
 struct advice {
@@ -57,6 +63,7 @@ struct advice {
     /* pictures */
     int64_t key_dts, gop_ticks, last_dts;
     bool key_seen;
+    bool recovers; /* one can begin without a key picture, since the last one of those */
     /* of this look */
     int64_t step_sum, step_max;
     unsigned steps, long_steps;
@@ -74,6 +81,12 @@ void advice_restart(struct advice *a, int64_t now_ms);
 
 /* A packet on the mended timeline. */
 void advice_packet(struct advice *a, const struct packet *p, int64_t now_ms);
+
+/* The last picture was a recovery point. */
+void advice_recovery_point(struct advice *a);
+
+/* Something came that is no packet. */
+void advice_left_out(struct advice *a, int64_t now_ms);
 
 /* Judges what was seen, every few seconds; cheap when it is not time yet. repairs: the stream's
  * counters; newest_dts: the end of its timeline. Returns a bit for each kind that should be told to

@@ -246,6 +246,13 @@ void feed_track(struct feed *f, struct track *track)
     }
 }
 
+void feed_left_out(struct feed *f, enum repair_kind why, int64_t now_ms)
+{
+    if (in_force(f)) {
+        stream_left_out(f->stream, why, now_ms);
+    }
+}
+
 enum err feed_packet(struct feed *f, const struct packet *p, int64_t now_ms)
 {
     if (f->stream == NULL) {

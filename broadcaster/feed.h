@@ -56,4 +56,7 @@ void feed_track(struct feed *f, struct track *track);
 /* Borrows p. Errors as stream_packet. */
 enum err feed_packet(struct feed *f, const struct packet *p, int64_t now_ms) CHECKED;
 
+/* As stream_left_out; nothing while the feed is not in force. */
+void feed_left_out(struct feed *f, enum repair_kind why, int64_t now_ms);
+
 #endif

@@ -38,6 +38,8 @@ struct ingest_handler {
     void (*on_cancel)(void *arg, void *publication);
     void (*on_track)(void *arg, void *publication, struct track *track);
     void (*on_packet)(void *arg, void *publication, const struct packet *packet);
+    /* Something of the media was left out; all else goes on. */
+    void (*on_skipped)(void *arg, void *publication, enum rtmp_skip skip);
     /* Once for each admitted publisher. reason: for the log and people. orderly: the client said
      * goodbye (FCUnpublish, deleteStream). */
     void (*on_end)(void *arg, void *publication, const char *reason, int orderly);

@@ -266,6 +266,7 @@ static void on_session_event(void *arg, const struct rtmp_event *e)
         if (e->first) {
             log_warn("ingest", "media_skipped", "peer=%s reason=\"%s\"", p->peer, e->text);
         }
+        i->handler->on_skipped(i->arg, p->publication, e->skip);
     } else if (!p->described) {
         log_metadata(p, e->metadata);
     }

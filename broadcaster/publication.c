@@ -161,6 +161,22 @@ static void on_packet(void *arg, void *publication, const struct packet *packet)
     }
 }
 
+/* In the stream's words. */
+static void on_skipped(void *arg, void *publication, enum rtmp_skip skip)
+{
+    static const enum repair_kind kinds[RTMP_SKIPS_] = {
+        [RTMP_SKIP_CODEC] = REPAIR_NOT_CARRIED,   [RTMP_SKIP_HEADER] = REPAIR_NOT_CARRIED,
+        [RTMP_SKIP_BROKEN] = REPAIR_BROKEN,       [RTMP_SKIP_NO_HEADER] = REPAIR_NO_HEADER,
+        [RTMP_SKIP_TRACK] = REPAIR_NOT_CARRIED,   [RTMP_SKIP_LEADING] = REPAIRS_,
+        [RTMP_SKIP_UNKNOWN] = REPAIR_NOT_CARRIED,
+    };
+    struct publication *pub = publication;
+    (void)arg;
+    if (!pub->closing && kinds[skip] != REPAIRS_) {
+        feed_left_out(pub->feed, kinds[skip], clock_mono_ms());
+    }
+}
+
 static void on_end(void *arg, void *publication, const char *reason, int orderly)
 {
     struct publication *pub = publication;
@@ -247,5 +263,5 @@ enum err publication_is_free(void *streams, const struct publish_name *name, con
 }
 
 const struct ingest_handler publication_handler = {
-    on_publish, on_cancel, on_track, on_packet, on_end, on_play,
+    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play,
 };

@@ -13,6 +13,7 @@
  * clock says, a run of frames may share one time, which is the count's strength; what remains over
  * a window of packets is drift, and mended a little with each packet. */
 #define SOUND_PAUSE_TICKS (TICKS_PER_S / 10)
+#define SOUND_HOLE_TICKS  TICKS_PER_S
 #define SOUND_LAG_TICKS   (TICKS_PER_S / 2)
 #define SOUND_DRIFT_TICKS (20 * TICKS_PER_MS)
 #define SOUND_WINDOW      64
@@ -20,9 +21,10 @@
 #define SOUND_RELOCKS     3
 
 static const char *const names[REPAIRS_] = {
-    "dts_not_rising", "pts_below_dts",     "pts_far",       "jump",   "apart",
-    "clock_stood",    "sound_drift",       "sound_overlap", "no_key", "begun_without_key",
-    "picture_held",   "segment_cut_early", "too_fast",      "hole",   "track_changed",
+    "dts_not_rising", "pts_below_dts",     "pts_far",       "jump",          "apart",
+    "clock_stood",    "sound_drift",       "sound_overlap", "no_key",        "begun_without_key",
+    "picture_held",   "segment_cut_early", "too_fast",      "hole",          "track_changed",
+    "no_header",      "not_carried",       "broken",        "sound_missing",
 };
 
 const char *repair_name(enum repair_kind kind)
@@ -339,6 +341,14 @@ static void count_samples(struct repair_lane *l, struct sound_frame frame)
     }
 }
 
+/* Whether the picture went on where there is no sound; when neither came it is a pause. */
+static bool is_hole(const struct repair *r, const struct repair_lane *l, int64_t dts)
+{
+    const struct repair_lane *o = other_of(r, l);
+    return dts - l->last_out > SOUND_HOLE_TICKS && o->started &&
+           o->last_out - o->last_step > l->last_out + SOUND_HOLE_TICKS;
+}
+
 /* False: the packet lies before what was given out already. */
 static bool place_sound(struct repair *r, struct repair_lane *l, struct packet *p,
                         struct sound_frame frame)
@@ -352,6 +362,7 @@ static bool place_sound(struct repair *r, struct repair_lane *l, struct packet *
     }
     p->dts = sound_dts(r, l, p->dts, frame);
     p->pts = p->dts;
+    r->counters.n[REPAIR_SOUND_MISSING] += is_hole(r, l, p->dts);
     count_samples(l, frame);
     return true;
 }

@@ -47,6 +47,10 @@ enum repair_kind {
     REPAIR_TOO_FAST,       /* more segments than can be taken: packets left out */
     REPAIR_HOLE,           /* nothing came for a while: the timeline has a hole */
     REPAIR_TRACK_CHANGED,  /* a codec header changed, or a track came later */
+    REPAIR_NO_HEADER,      /* came before its codec header, left out */
+    REPAIR_NOT_CARRIED,    /* of a codec, header or kind that cannot be carried, left out */
+    REPAIR_BROKEN,         /* a frame that cannot be read, left out */
+    REPAIR_SOUND_MISSING,  /* a hole in the sound, which stays: the picture goes on */
     REPAIRS_
 };
 

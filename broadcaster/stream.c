@@ -153,7 +153,7 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
     bool changes = st->next_video != NULL || st->discontinuity;
     bool begins = changes || st->join.waiting || st->starved || !st->open || st->video == NULL;
     if (coming_video(st) == NULL) {
-        leave_out(st, REPAIR_NO_KEY);
+        leave_out(st, REPAIR_NO_HEADER);
         return ERR_OK;
     }
     if (!pace_may(&st->pace, now_ms)) {
@@ -183,7 +183,11 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
     if (e == ERR_OK) {
         jobs_packet(st->jobs, p);
         bool anew = begins && st->preroll.packets.count == 0;
-        e = preroll_push(&st->preroll, p, start_of(st, p, anew));
+        enum preroll_start start = start_of(st, p, anew);
+        e = preroll_push(&st->preroll, p, start);
+        if (start == PREROLL_RECOVERY) {
+            advice_recovery_point(&st->advice);
+        }
     }
     if (e == ERR_OK) {
         stream_taps_packet(st, p);
@@ -282,6 +286,13 @@ enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms
         st->discontinuity = true; /* another encoder, or this one anew */
     }
     return on_video(st, &mended, now_ms);
+}
+
+void stream_left_out(struct stream *st, enum repair_kind why, int64_t now_ms)
+{
+    leave_out(st, why);
+    advice_left_out(&st->advice, now_ms);
+    look(st, now_ms);
 }
 
 const char *stream_why(const struct stream *st)

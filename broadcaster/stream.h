@@ -16,6 +16,7 @@
 #include "broadcaster/ladder.h"
 #include "broadcaster/lives.h"
 #include "broadcaster/numbers.h"
+#include "broadcaster/repair.h"
 #include "media/packet.h"
 #include "media/profile.h"
 #include "run/json.h"
@@ -62,6 +63,9 @@ void stream_track(struct stream *st, struct track *track);
  * is wrong with a packet is mended and counted, or the packet left out and counted. */
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms) CHECKED;
 const char *stream_why(const struct stream *st);
+
+/* Something that the publisher sent never became a packet. */
+void stream_left_out(struct stream *st, enum repair_kind why, int64_t now_ms);
 
 /* How long nothing should be read from the publisher, which begins segments too fast; 0: go on. Who
  * is read from all the same loses packets. */

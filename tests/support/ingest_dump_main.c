@@ -86,6 +86,13 @@ static void on_packet(void *arg, void *stream, const struct packet *packet)
     }
 }
 
+static void on_skipped(void *arg, void *stream, enum rtmp_skip skip)
+{
+    (void)arg;
+    (void)stream;
+    (void)skip;
+}
+
 static void on_end(void *arg, void *stream, const char *reason, int orderly)
 {
     struct counted *c = stream;
@@ -124,8 +131,8 @@ static void *on_play(void *arg, struct publisher *p, struct player *player,
 
 int main(int argc, char **argv)
 {
-    static const struct ingest_handler handler = {on_publish, on_cancel, on_track,
-                                                  on_packet,  on_end,    on_play};
+    static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
+                                                  on_skipped, on_end,    on_play};
     struct ingest_config config = {.max_connections = CONNECTIONS_MAX,
                                    .max_per_address = PER_ADDRESS_MAX,
                                    .setup_timeout_ms = SETUP_MS,

@@ -86,6 +86,16 @@ START_TEST(keys_far_apart)
     ck_assert_int_ge(w->since_ms, WALL_MS);
     ck_assert_uint_ge(w->count, 2);
     ck_assert_uint_eq(b.tellings, 1);
+    advice_recovery_point(&b.a);
+    play(&b, (struct play){.ms = 6000, .step_ms = 40, .gop_ms = 6000});
+    ck_assert_ptr_nonnull(strstr(w->text, "keyframe interval 10 s"));
+    for (int i = 0; i < 250; i++) {
+        push(&b, TRACK_VIDEO, false, 100);
+        advice_recovery_point(&b.a);
+        b.now_ms += 40;
+        b.dts += 40 * TICKS_PER_MS;
+    }
+    ck_assert_ptr_nonnull(strstr(w->text, "switch off open GOPs"));
     play(&b, (struct play){.ms = 10000, .step_ms = 40, .gop_ms = 1000});
     ck_assert(!active(&b, ADVICE_KEY_INTERVAL));
 }
@@ -97,10 +107,57 @@ START_TEST(tracks_that_do_not_come)
     begin(&b);
     play(&b, (struct play){.ms = 20000, .step_ms = 40, .gop_ms = 1000, .silent = true});
     ck_assert(active(&b, ADVICE_NO_SOUND) && !active(&b, ADVICE_NO_PICTURE));
+    ck_assert_ptr_nonnull(strstr(b.a.warnings[ADVICE_NO_SOUND].text, "no sound comes"));
     play(&b, (struct play){.ms = 20000});
     ck_assert(!active(&b, ADVICE_NO_SOUND) && active(&b, ADVICE_NO_PICTURE));
+    ck_assert_ptr_nonnull(strstr(b.a.warnings[ADVICE_NO_PICTURE].text, "no picture since "));
     play(&b, (struct play){.ms = 20000, .step_ms = 1000, .gop_ms = 1000});
     ck_assert(!active(&b, ADVICE_NO_SOUND) && !active(&b, ADVICE_NO_PICTURE));
+}
+END_TEST
+
+START_TEST(sound_that_stops)
+{
+    struct bench b;
+    begin(&b);
+    play(&b, (struct play){.ms = 9000, .step_ms = 40, .gop_ms = 1000});
+    play(&b, (struct play){.ms = 9000, .step_ms = 40, .gop_ms = 1000, .silent = true});
+    ck_assert(active(&b, ADVICE_NO_SOUND));
+    ck_assert_ptr_nonnull(strstr(b.a.warnings[ADVICE_NO_SOUND].text, "no sound since "));
+    play(&b, (struct play){.ms = 6000, .step_ms = 40, .gop_ms = 1000});
+    ck_assert(!active(&b, ADVICE_NO_SOUND));
+    /* A pause of all: neither is missing. */
+    b.now_ms += 14000;
+    play(&b, (struct play){.ms = 6000, .step_ms = 40, .gop_ms = 1000});
+    ck_assert(!active(&b, ADVICE_NO_SOUND) && !active(&b, ADVICE_NO_PICTURE));
+    ck_assert_uint_eq(b.tellings, 1);
+}
+END_TEST
+
+START_TEST(what_is_left_out)
+{
+    static const struct {
+        enum repair_kind repair;
+        enum advice_kind advice;
+        const char *text;
+    } rows[] = {
+        {REPAIR_NO_HEADER, ADVICE_NO_HEADER, "no codec header: "},
+        {REPAIR_NOT_CARRIED, ADVICE_NOT_CARRIED, "codec or kind"},
+        {REPAIR_BROKEN, ADVICE_BROKEN, "broken"},
+        {REPAIR_SOUND_MISSING, ADVICE_SOUND_HOLES, "holes"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bench b = {.now_ms = 1000};
+        advice_init(&b.a);
+        for (int k = 0; k < 100; k++) {
+            b.repairs.n[rows[i].repair]++;
+            b.now_ms += 100;
+            advice_left_out(&b.a, b.now_ms);
+            b.told |= advice_look(&b.a, &b.repairs, 0, b.now_ms, WALL_MS);
+        }
+        ck_assert_uint_eq(b.told, 1u << rows[i].advice);
+        ck_assert_ptr_nonnull(strstr(b.a.warnings[rows[i].advice].text, rows[i].text));
+    }
 }
 END_TEST
 
@@ -145,5 +202,5 @@ START_TEST(what_was_mended_is_told_for_a_while_and_once)
 }
 END_TEST
 
-UNIT_MAIN("advice", a_good_stream_is_told_nothing, keys_far_apart, tracks_that_do_not_come, rates,
-          what_was_mended_is_told_for_a_while_and_once)
+UNIT_MAIN("advice", a_good_stream_is_told_nothing, keys_far_apart, tracks_that_do_not_come,
+          sound_that_stops, what_is_left_out, rates, what_was_mended_is_told_for_a_while_and_once)

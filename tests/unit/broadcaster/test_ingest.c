@@ -29,7 +29,7 @@ struct fixture {
     bool later; /* the test answers */
     bool close_at_packet;
     int64_t pause_ms; /* at each packet */
-    int publishes, plays, cancels, tracks, packets, ends, orderly;
+    int publishes, plays, cancels, tracks, packets, skipped, ends, orderly;
     int streams; /* admitted and not ended */
     char reason[300];
     char peer[100];
@@ -92,6 +92,13 @@ static void on_packet(void *arg, void *stream, const struct packet *packet)
     }
 }
 
+static void on_skipped(void *arg, void *stream, enum rtmp_skip skip)
+{
+    struct fixture *f = arg;
+    ck_assert_ptr_eq(stream, f);
+    f->skipped += skip == RTMP_SKIP_NO_HEADER;
+}
+
 static void on_end(void *arg, void *stream, const char *reason, int orderly)
 {
     struct fixture *f = arg;
@@ -117,8 +124,8 @@ static void *on_play(void *arg, struct publisher *p, struct player *player,
     return NULL;
 }
 
-static const struct ingest_handler handler = {on_publish, on_cancel, on_track,
-                                              on_packet,  on_end,    on_play};
+static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
+                                              on_skipped, on_end,    on_play};
 
 static struct ingest_config default_config(void)
 {
@@ -307,6 +314,29 @@ START_TEST(a_publish)
 END_TEST
 
 /* The network holds back who is not read from; a pause is not taken for silence. */
+START_TEST(what_is_left_out_is_told)
+{
+    struct ingest_config config = default_config();
+    struct fixture *f = open_ingest(&config);
+    struct client c = connect_client(f, 0);
+    client_begin(&c);
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    for (int i = 0; i < 3; i++) {
+        script_frame(&b, (uint32_t)i * 33, 0, i == 0 ? 5 : 1, 1000);
+    }
+    ck_assert_uint_eq(client_send(&c, buf_span(&b)), 0);
+    buf_fini(&b);
+    RUN_UNTIL(f, f->skipped == 3);
+    client_media(&c, 2);
+    RUN_UNTIL(f, f->packets == 2);
+    ck_assert_int_eq(f->skipped, 3);
+    ck_assert_uint_eq(counters(f).skipped[RTMP_SKIP_NO_HEADER], 3);
+    client_close(&c);
+    close_ingest(f);
+}
+END_TEST
+
 START_TEST(a_paused_publisher_is_held_back_and_goes_on)
 {
     struct ingest_config config = default_config();
@@ -884,7 +914,7 @@ START_TEST(not_a_trusted_proxy)
 }
 END_TEST
 
-UNIT_MAIN("ingest", behind_a_proxy, not_a_trusted_proxy, a_publish,
+UNIT_MAIN("ingest", behind_a_proxy, not_a_trusted_proxy, a_publish, what_is_left_out_is_told,
           a_paused_publisher_is_held_back_and_goes_on, destroyed_while_it_closes,
           an_orderly_end_and_once_more, a_refusal_reaches_the_client, an_answer_may_come_later,
           who_says_goodbye_before_the_answer_is_told_of, who_goes_before_the_answer_is_told_of,

@@ -377,6 +377,30 @@ START_TEST(a_pause_in_the_sound_stays_one)
 }
 END_TEST
 
+/* Five seconds of sound are lost: what follows is where it belongs. When the picture pauses as well
+ * the sound is not missing. */
+START_TEST(a_hole_in_the_sound_is_counted)
+{
+    for (int both = 0; both < 2; both++) {
+        struct run run;
+        begin(&run);
+        second(&run, 0, 0);
+        for (int64_t ms = 1000; ms < 6000 && both == 0; ms += 40) {
+            run.now_ms = ms;
+            picture(&run, ms);
+        }
+        run.now_ms = 6000;
+        for (int i = 6; i < 20; i++) {
+            second(&run, i * 1000, i * 1000);
+        }
+        ck_assert_uint_eq(count(&run, REPAIR_SOUND_MISSING), both ? 0 : 1);
+        ck_assert_uint_eq(count(&run, REPAIR_JUMP), 0);
+        int64_t apart = run.last[TRACK_VIDEO] - run.last[TRACK_AUDIO];
+        ck_assert_int_lt(apart > 0 ? apart : -apart, 60 * TICKS_PER_MS);
+    }
+}
+END_TEST
+
 /* Frames that last half of what they say: the clock wins. */
 START_TEST(frames_that_lie_are_believed_no_longer)
 {
@@ -498,6 +522,7 @@ UNIT_MAIN("repair", starts_at_the_origin_and_keeps_distances, a_good_stream_is_n
           low_frame_rates_do_not_jump, sound_far_from_the_picture_is_brought_together_once,
           a_burst_of_one_kind_is_not_apart, sound_is_counted_to_the_sample,
           a_drift_is_mended_little_by_little, frames_that_share_a_time_are_spread,
-          a_pause_in_the_sound_stays_one, frames_that_lie_are_believed_no_longer,
-          a_publisher_that_returns_goes_on, a_publisher_that_returns_does_not_reach_back,
-          whatever_comes_the_times_rise, forged_times_and_lengths)
+          a_pause_in_the_sound_stays_one, a_hole_in_the_sound_is_counted,
+          frames_that_lie_are_believed_no_longer, a_publisher_that_returns_goes_on,
+          a_publisher_that_returns_does_not_reach_back, whatever_comes_the_times_rise,
+          forged_times_and_lengths)

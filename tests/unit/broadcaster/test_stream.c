@@ -297,6 +297,26 @@ START_TEST(a_publisher_without_media_leaves_nothing)
 }
 END_TEST
 
+/* Nothing else comes, and the publisher is told all the same. */
+START_TEST(what_is_left_out_is_counted_and_told)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    for (int64_t t = 0; t < 8000; t += 40) {
+        stream_left_out(st, REPAIR_NO_HEADER, t);
+    }
+    struct json *status = json_new_object();
+    streams_status(b->streams, 8000, status);
+    char *text = json_line(status);
+    ck_assert_ptr_nonnull(strstr(text, "\"no_header\":200"));
+    ck_assert_ptr_nonnull(strstr(text, "no codec header: "));
+    mem_free(text);
+    json_destroy(status);
+    stream_end(st, 8000);
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(a_new_ladder_is_for_new_streams)
 {
     struct bench *b = bench_create(10);
@@ -930,7 +950,8 @@ UNIT_MAIN("stream", a_stream_has_a_ladder_of_its_own, a_new_ladder_is_for_new_st
           a_publisher_that_returns_continues_behind_a_discontinuity, the_end_comes_after_the_grace,
           current_is_the_newest, a_cut_without_idr_sends_the_preroll,
           a_changed_track_begins_a_new_piece_at_its_idr, memory_is_bounded_by_the_window,
-          a_publisher_without_media_leaves_nothing, a_header_that_is_taken_back_changes_nothing,
+          a_publisher_without_media_leaves_nothing, what_is_left_out_is_counted_and_told,
+          a_header_that_is_taken_back_changes_nothing,
           a_changed_sound_begins_a_new_piece_and_costs_no_picture,
           sound_that_comes_later_is_told_by_a_discontinuity, sound_that_pauses_keeps_its_track,
           who_comes_back_without_sound_has_none,

@@ -1,0 +1,127 @@
+"""Streams with something wrong with them, all live at once against one broadcaster, for the tests that
+look at one each. The media is real, its times and order are changed on the way."""
+import sys
+import threading
+import time
+
+from harness import (ROOT, Follower, Recipe, TestCase, decode_errors, ffprobe_packets, run, temp_dir,
+                     wait_for)
+
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from rtmp_client import AUDIO, VIDEO, RtmpPublisher, Tag, flv_tags  # noqa: E402
+
+RUNG = "P144p30fps16x9"
+
+
+def is_config(tag):
+    return tag.body[1:2] == b"\0" and tag.body[:1] in (b"\x17", b"\xaf")
+
+
+def clip(name, seconds=12, keyint=30, rate=30, options=(), audio=True, size="320x240"):
+    """An FLV file's tags: its codec headers, and its pictures and sounds in order."""
+    path = temp_dir() / f"{name}.flv"
+    sound = ["-f", "lavfi", "-i", "sine"] if audio else []
+    done = run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i",
+                f"testsrc=size={size}:rate={rate},format=yuv420p", *sound, "-t", str(seconds),
+                "-c:v", "libx264", "-preset", "ultrafast", "-g", str(keyint), "-x264-params",
+                f"keyint={keyint}:scenecut=0", *options, "-c:a", "aac", "-f", "flv", path],
+               timeout=60)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    tags = list(flv_tags(path))
+    return [t for t in tags if is_config(t)], [t for t in tags if not is_config(t)]
+
+
+class Paced(threading.Thread):
+    """Publishes tags, each at its time (or at once, when it is None): [(seconds, Tag)]."""
+
+    def __init__(self, url, timed):
+        super().__init__(daemon=True)
+        self.url, self.timed, self.error = url, timed, None
+        self.done = threading.Event()
+        self.start()
+
+    def run(self):
+        try:
+            with RtmpPublisher(self.url) as p:
+                start = time.monotonic()
+                for at, tag in self.timed:
+                    wait = 0 if at is None else start + at - time.monotonic()
+                    if wait > 0 and self.done.wait(wait):
+                        break
+                    p.send(tag.type, tag.timestamp & 0xFFFFFFFF, tag.body)
+                self.done.wait()
+        except OSError as e:
+            self.error = e
+
+    def stop(self):
+        self.done.set()
+        self.join()
+
+
+def timed(headers, tags):
+    return [(None, h) for h in headers] + [(t.timestamp / 1000, t) for t in tags]
+
+
+def moved(tag, ms):
+    return Tag(tag.type, tag.timestamp + ms, tag.body)
+
+
+def without(kind, start_ms, end_ms):
+    return lambda headers, tags: timed(headers, [
+        t for t in tags if t.type != kind or not start_ms <= t.timestamp < end_ms])
+
+
+def whole(headers, tags):
+    return timed(headers, tags)
+
+
+class Streams(TestCase):
+    """A derived class has the streams' names in STREAMS, with the options of the clip and what is
+    done to it: how(headers, tags) gives what Paced sends."""
+
+    STREAMS = {}
+
+    @classmethod
+    def setUpClass(cls):
+        made = {name: how(*clip(name, **options)) for name, (options, how) in cls.STREAMS.items()}
+        cls.recipe = Recipe(
+            transcoders=2, orchestrator_flags=["-maxSessions", "40"],
+            broadcaster_flags=["-idleTimeoutMs", "200000", "-maxSessions", "40"]).start()
+        cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
+        for name, tags in made.items():
+            cls.addClassCleanup(Paced(cls.recipe.rtmp(name), tags).stop)
+
+    def stream(self, name):
+        return next(s for s in self.recipe.broadcaster.status()["streams"] if s["id"] == name)
+
+    def follow(self, name, seconds, rung=True, timeout=40):
+        """Follows source and rung until both have so many seconds; the publisher is still there."""
+        urls = [self.recipe.url(f"/stream/{name}/{r}.m3u8")
+                for r in ("source", *([RUNG] if rung else []))]
+        for u in urls:
+            self.recipe.wait_playlist(u[u.index("/stream"):], timeout=30)
+        f = Follower(*urls)
+        f.follow(lambda: all(f.seconds(u) >= seconds for u in urls), timeout)
+        for u in urls:
+            self.assert_rising(f.numbers(u), u, step=1)
+            self.assertFalse([s for s in f.segments[u] if s.gap], u)
+            self.assertFalse([s for s in f.segments[u] if s.duration >= 2.5], u)
+        self.assertEqual(self.stream(name)["state"], "live")
+        return f, urls
+
+    def decodes(self, path):
+        # Held pictures are closer together than the judge's own muxer likes.
+        errors = [e for e in decode_errors(path).splitlines() 
+                  if "non monoton" not in e and "Last message repeated" not in e]
+        self.assertEqual(errors, [])
+
+    def judge(self, f, url):
+        """Decodes what was followed; returns its packets. Times rise over all segments."""
+        path = f.join(url, temp_dir() / "joined.ts")
+        self.decodes(path)
+        packets = {k: ffprobe_packets(path, k) for k in ("video", "audio")}
+        for kind, found in packets.items():
+            self.assertTrue(found, kind)
+            self.assert_rising([p["dts"] for p in found], kind)
+        return packets
