@@ -12,6 +12,7 @@
 #define CODE_REJECTED "NetStream.Publish.Rejected"
 #define CODE_FAILED   "NetStream.Publish.Failed"
 #define CODE_PLAY     "NetStream.Play.Failed"
+#define KEY_GONE      "the stream key is not valid any more"
 
 struct admission_ask {
     struct admission *owner;
@@ -208,13 +209,20 @@ static enum err check_address(struct admission *a, const struct admission_reques
                       "too many attempts from this address were refused: try again in %lld s",
                       (long long)(banned_ms + 999) / 1000);
     }
-    if (play || a->config.streams_per_address == 0) {
+    return ERR_OK;
+}
+
+/* Who comes back for its own stream, with the old connection half dead, is not one more. */
+static enum err check_streams(struct admission *a, struct admission_verdict *v)
+{
+    long streams = 0;
+    if (v->kind == ADMISSION_PLAY || a->config.streams_per_address == 0) {
         return ERR_OK;
     }
-    long streams = 0;
     LIST_EACH (&a->passes, n, next) {
         const struct admission_pass *p = LIST_ITEM(n, struct admission_pass, node);
-        streams += bans_same_address(p->verdict.address, r->address);
+        streams += bans_same_address(p->verdict.address, v->address) &&
+                   strcmp(p->verdict.name.id, v->name.id) != 0;
     }
     if (streams >= a->config.streams_per_address) {
         return refuse(a, v, REFUSED_ADDRESS_FULL, ERR_LIMIT, CODE_REJECTED,
@@ -248,16 +256,30 @@ static enum err check_name(struct admission *a, const struct admission_request *
                                 "bytes");
 }
 
-static enum err check_free(struct admission *a, struct admission_verdict *v)
+static enum err check_free(struct admission *a, const struct admission_request *r,
+                           struct admission_verdict *v)
 {
     const char *why = "";
     if (v->kind == ADMISSION_PLAY || a->config.is_free == NULL) {
         return ERR_OK;
     }
     enum err e = a->config.is_free(a->config.is_free_arg, &v->name, &why);
+    if (e == ERR_AUTH && !v->by_key && v->name.key[0] != '\0') {
+        count_failure(a, r->address, r->peer); /* who guesses the key of a live stream */
+    }
     return e == ERR_OK ? ERR_OK
                        : refuse(a, v, REFUSED_TAKEN, e,
                                 e == ERR_LIMIT ? CODE_FAILED : CODE_BAD_NAME, "%s", why);
+}
+
+/* Whether the keys file has the key that v was given by. */
+static bool still_listed(const struct admission *a, const struct admission_verdict *v)
+{
+    if (!v->by_key) {
+        return true;
+    }
+    const struct key_entry *e = keys_find(a->keys, span_cstr(v->listed.key));
+    return e != NULL && strcmp(e->id, v->listed.id) == 0;
 }
 
 /* --- the webhook --- */
@@ -283,9 +305,32 @@ static void take_answer(struct admission_verdict *v, const struct auth_answer *a
     }
     if (answer->key[0] != '\0') {
         snprintf(v->name.key, sizeof v->name.key, "%s", answer->key);
+        v->key_given = true;
     }
     if (answer->has_ladder) {
         v->ladder = &answer->ladder;
+    }
+}
+
+/* The webhook says yes. What was asked before it may have changed while it thought. */
+static void on_yes(struct admission *a, struct admission_verdict *v,
+                   const struct auth_answer *answer)
+{
+    struct auth_session s;
+    enum err e = ERR_OK;
+    take_answer(v, answer);
+    if (answer->warning[0] != '\0') {
+        log_warn("auth", "webhook", "stream=%s reason=\"%s\"", v->name.id, answer->warning);
+    }
+    if (!still_listed(a, v)) {
+        e = refuse(a, v, REFUSED_KEY, ERR_AUTH, CODE_BAD_NAME, KEY_GONE);
+    } else {
+        e = check_streams(a, v);
+    }
+    a->admitted += e == ERR_OK;
+    if (e != ERR_OK) {
+        describe_session(v, &s); /* it counts on a stream */
+        auth_client_tell_end(a->auth, &s, v->name.id, 0, v->text);
     }
 }
 
@@ -296,11 +341,7 @@ static void on_auth(void *arg, enum err err, const struct auth_answer *answer, c
     struct admission_verdict *v = &ask->verdict;
     v->ladder = ask->has_ladder ? &ask->ladder : NULL;
     if (err == ERR_OK) {
-        take_answer(v, answer);
-        a->admitted++;
-        if (answer->warning[0] != '\0') {
-            log_warn("auth", "webhook", "stream=%s reason=\"%s\"", v->name.id, answer->warning);
-        }
+        on_yes(a, v, answer);
     } else if (err == ERR_AUTH) {
         log_warn("auth", "denied", "peer=%s reason=\"the webhook denies it: %s\"", ask->peer, why);
         (void)refuse(a, v, REFUSED_WEBHOOK, ERR_AUTH, CODE_BAD_NAME,
@@ -367,7 +408,10 @@ struct admission_ask *admission_ask(struct admission *a, const struct admission_
         e = check_name(a, r, &v, &entry);
     }
     if (e == ERR_OK) {
-        e = check_free(a, &v);
+        e = check_streams(a, &v);
+    }
+    if (e == ERR_OK) {
+        e = check_free(a, r, &v);
     }
     if (e == ERR_OK && a->auth != NULL && (r->kind != ADMISSION_PLAY || a->config.webhook_play)) {
         return ask_webhook(a, r, &v, fn, arg);
@@ -377,9 +421,19 @@ struct admission_ask *admission_ask(struct admission *a, const struct admission_
     return NULL;
 }
 
+/* seconds: that it went on. */
+static void tell_end(struct admission *a, const struct admission_verdict *v, int64_t seconds,
+                     const char *reason)
+{
+    struct auth_session s;
+    describe_session(v, &s);
+    auth_client_tell_end(a->auth, &s, v->name.id, seconds, reason);
+}
+
 void admission_cancel(struct admission_ask *ask)
 {
     auth_client_cancel(ask->call);
+    tell_end(ask->owner, &ask->verdict, 0, "it left before it was answered");
     ask->owner->asks--;
     mem_free(ask);
 }
@@ -407,14 +461,18 @@ void admission_end(struct admission_pass *p, const char *reason)
     }
     struct admission *a = p->owner;
     if (p->verdict.by_webhook) {
-        struct auth_session s;
-        describe_session(&p->verdict, &s);
-        auth_client_tell_end(a->auth, &s, p->verdict.name.id,
-                             (clock_mono_ms() - p->begun_ms) / 1000, reason);
+        tell_end(a, &p->verdict, (clock_mono_ms() - p->begun_ms) / 1000, reason);
     }
     list_remove(&p->node);
     explicit_bzero(&p->verdict, sizeof p->verdict); /* keys */
     mem_free(p);
+}
+
+void admission_unused(struct admission *a, const struct admission_verdict *v, const char *reason)
+{
+    if (v->by_webhook) {
+        tell_end(a, v, 0, reason);
+    }
 }
 
 bool admission_idle(const struct admission *a)
@@ -423,16 +481,6 @@ bool admission_idle(const struct admission *a)
 }
 
 /* --- the keys file again --- */
-
-static bool still_allowed(const struct admission *a, const struct admission_pass *p)
-{
-    const struct publish_name *listed = &p->verdict.listed;
-    if (!p->verdict.by_key) {
-        return true;
-    }
-    const struct key_entry *e = keys_find(a->keys, span_cstr(listed->key));
-    return e != NULL && strcmp(e->id, listed->id) == 0;
-}
 
 void admission_reload(struct admission *a)
 {
@@ -450,13 +498,13 @@ void admission_reload(struct admission *a)
     tell_keys(keys);
     LIST_EACH (&a->passes, n, next) {
         struct admission_pass *p = LIST_ITEM(n, struct admission_pass, node);
-        if (!still_allowed(a, p) && p->on_revoked != NULL) {
+        if (!still_listed(a, &p->verdict) && p->on_revoked != NULL) {
             admission_revoked_fn *on_revoked = p->on_revoked;
             p->on_revoked = NULL;
             a->revoked++;
             log_warn("auth", "revoked", "stream=%s reason=\"its key is not in the keys file now\"",
                      p->verdict.name.id);
-            on_revoked(p->arg, CODE_BAD_NAME, "the stream key is not valid any more");
+            on_revoked(p->arg, CODE_BAD_NAME, KEY_GONE);
         }
     }
 }

@@ -1,5 +1,5 @@
 /* Who may publish, push and play. One question has one answer, now or later. In this order, where
- * the first no is the answer: the address lists, bans, the streams of an address, the keys file,
+ * the first no is the answer: the address lists, bans, the keys file, the streams of an address,
  * whether the name is free, the auth webhook. The name is the webhook's when it gives one, else
  * that of the keys file, else the URL's. Loop's thread. */
 #ifndef BROADCASTER_ADMISSION_H
@@ -48,6 +48,7 @@ struct admission_verdict {
     enum admission_kind kind;
     unsigned char address[16];
     bool by_key, by_webhook;
+    bool key_given;             /* name's key is the webhook's */
     struct publish_name listed; /* by_key: the keys file's id, and the key as it came */
     char session[ADMISSION_SESSION_MAX + 1];
 };
@@ -72,8 +73,8 @@ struct admission_config {
     struct limits limits;
     long streams_per_address; /* published and pushed at once; 0: no limit */
 
-    /* Whether that stream could be published now, else ERR_STATE (somebody does) or ERR_LIMIT and
-     * *ret_why, a static sentence. NULL: always. */
+    /* Whether that stream could be published now, else ERR_STATE (somebody does), ERR_AUTH (it is
+     * another key's) or ERR_LIMIT and *ret_why, a static sentence. NULL: always. */
     enum err (*is_free)(void *arg, const struct publish_name *name, const char **ret_why);
     void *is_free_arg;
 };
@@ -92,7 +93,8 @@ void admission_reload(struct admission *a);
 struct admission_ask *admission_ask(struct admission *a, const struct admission_request *r,
                                     admission_fn *fn, void *arg);
 
-/* The asker has gone: fn is not called any more. */
+/* The asker has gone: fn is not called any more. The webhook, which may have said yes by now, is
+ * told of an end. */
 void admission_cancel(struct admission_ask *ask);
 
 /* The session that v admits has really begun (v is borrowed; its name may be another one by now).
@@ -105,6 +107,10 @@ struct admission_pass *admission_begin(struct admission *a, const struct admissi
 
 /* The session has ended; the webhook that admitted it is told, with the reason. Takes NULL. */
 void admission_end(struct admission_pass *pass, const char *reason);
+
+/* The session that v admits has not begun after all: the webhook that said yes is told of its end.
+ */
+void admission_unused(struct admission *a, const struct admission_verdict *v, const char *reason);
 
 /* Nothing is on its way to the webhook. */
 bool admission_idle(const struct admission *a);

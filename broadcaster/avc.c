@@ -9,6 +9,7 @@
 #define SAR_EXTENDED      255
 #define GOLOMB_PREFIX_MAX 31
 #define CHROMA_FORMAT_MAX 3
+#define BIT_DEPTH_MAX     14
 #define SPS_MB_SIDE_MAX   (AVC_SIDE_MAX / 16)
 #define SCALING_LISTS_MAX 12
 #define SCALING_LISTS_4X4 6
@@ -132,16 +133,21 @@ static bool has_chroma_fields(int profile_idc)
     return false;
 }
 
-/* Returns ChromaArrayType, or -1 when the format cannot be. */
-static int read_chroma_fields(struct bits *b)
+/* Returns ChromaArrayType, or -1 when format or depths cannot be. */
+static int read_chroma_fields(struct bits *b, struct avc_sps *sps)
 {
     uint32_t format = read_ue(b);
     if (format > CHROMA_FORMAT_MAX) {
         return -1;
     }
     bool separate_planes = format == 3 && read_flag(b);
-    read_ue(b); /* bit_depth_luma_minus8 */
-    read_ue(b); /* bit_depth_chroma_minus8 */
+    uint32_t luma = read_ue(b), chroma = read_ue(b);
+    if (luma > BIT_DEPTH_MAX - 8 || chroma > BIT_DEPTH_MAX - 8) {
+        return -1;
+    }
+    sps->chroma_format = (int)format;
+    sps->bit_depth_luma = (int)luma + 8;
+    sps->bit_depth_chroma = (int)chroma + 8;
     read_flag(b);
     if (read_flag(b)) {
         int lists = format == 3 ? SCALING_LISTS_MAX : SCALING_LISTS_MAX - 4;
@@ -248,12 +254,14 @@ enum err avc_sps_parse(struct span nal, struct avc_sps *ret_sps)
     struct bits b;
     bits_init(&b, nal);
     read_bits(&b, 8);
-    struct avc_sps sps = {.sar_den = 1};
+    struct avc_sps sps = {
+        .sar_den = 1, .chroma_format = 1, .bit_depth_luma = 8, .bit_depth_chroma = 8};
     sps.profile_idc = (int)read_bits(&b, 8);
     read_bits(&b, 8); /* constraint flags */
     sps.level_idc = (int)read_bits(&b, 8);
-    read_ue(&b); /* seq_parameter_set_id */
-    int chroma_array_type = has_chroma_fields(sps.profile_idc) ? read_chroma_fields(&b) : 1;
+    sps.id = read_ue(&b);
+    sps.has_chroma_fields = has_chroma_fields(sps.profile_idc);
+    int chroma_array_type = sps.has_chroma_fields ? read_chroma_fields(&b, &sps) : 1;
     if (chroma_array_type < 0) {
         return ERR_PROTO;
     }

@@ -5,6 +5,7 @@
 #define BROADCASTER_AVC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/span.h"
@@ -22,6 +23,10 @@ enum err avc_config_parse(struct span record, struct avc_config *ret_config) CHE
 struct avc_sps {
     int profile_idc;
     int level_idc;
+    uint32_t id;
+    bool has_chroma_fields; /* the profile is one whose sets tell what follows: */
+    int chroma_format;      /* chroma_format_idc; 1 when not told */
+    int bit_depth_luma, bit_depth_chroma;
     int width; /* pixels, after cropping; 1..AVC_SIDE_MAX */
     int height;
     int sar_num; /* 0/1 when not told */

@@ -58,6 +58,7 @@ static void put_in_force(struct feed *f, int64_t now_ms)
     f->stream = st;
     st->feed = f;
     st->key = f->key;
+    st->key_given = f->claim.key_given;
     st->heard_ms = now_ms;
     for (size_t kind = 0; kind < 2; kind++) {
         for (size_t i = 0; i < TRACKS_PER_KIND_MAX; i++) {
@@ -96,11 +97,12 @@ static const char *refuse_key(const struct stream *st)
                  "wait until the stream has ended";
 }
 
+/* key: NULL: whatever it is. */
 static enum err check(struct streams *s, const char *id, const struct publish_key *key,
                       const char **ret_why)
 {
     const struct stream *st = streams_find(s, id);
-    bool known = st != NULL && publish_key_equal(&st->key, key);
+    bool known = st != NULL && (key == NULL || publish_key_equal(&st->key, key));
     if (st != NULL && st->state != STREAM_ENDED && !known) {
         *ret_why = refuse_key(st);
         return ERR_AUTH;
@@ -111,7 +113,8 @@ static enum err check(struct streams *s, const char *id, const struct publish_ke
 enum err feed_check(struct streams *s, const char *id, const char *key, const char **ret_why)
 {
     struct publish_key mark = publish_key_of(key);
-    return check(s, id, &mark, ret_why);
+    const struct stream *st = streams_find(s, id);
+    return check(s, id, st != NULL && st->key_given ? NULL : &mark, ret_why);
 }
 
 static struct feed *feed_create(struct streams *s, const struct feed_claim *claim,

@@ -24,6 +24,7 @@ struct feed;
 struct feed_claim {
     const char *id;              /* copied */
     const char *key;             /* "": none given; not kept */
+    bool key_given;              /* not by the publisher: see feed_check */
     const struct ladder *ladder; /* of a stream that is new; NULL: as all others; copied */
 
     /* The stream is another publisher's from now on; code and text are the RTMP status. From inside
@@ -37,7 +38,8 @@ struct feed_claim {
 enum err feed_open(struct streams *s, const struct feed_claim *claim, int64_t now_ms,
                    int64_t wall_ms, struct feed **ret_feed, const char **ret_why) CHECKED;
 
-/* Whether feed_open would admit that publisher now; errors as there. Nothing is counted. */
+/* Whether feed_open could admit that publisher now; errors as there. Nothing is counted. A stream
+ * whose key was given to its publisher cannot be asked by what a publisher gives: it may. */
 enum err feed_check(struct streams *s, const char *id, const char *key,
                     const char **ret_why) CHECKED;
 

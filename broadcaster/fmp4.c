@@ -1,8 +1,10 @@
 #include "broadcaster/fmp4.h"
 
 #include "base/mem.h"
+#include "broadcaster/avc.h"
 #include "broadcaster/fmp4_box.h"
 #include "broadcaster/nal.h"
+#include "broadcaster/sets.h"
 
 #define SAMPLE_KEY     0x02000000u /* depends on no other (8.8.3.1) */
 #define SAMPLE_NOT_KEY 0x01010000u /* depends on others, is no sync sample */
@@ -245,6 +247,7 @@ enum err fmp4_put_init(struct buf *out, const struct track_params *track, struct
 
 struct sample {
     struct span data;
+    size_t bytes; /* of it, that go out */
     int64_t dts;
     uint32_t duration;
     uint32_t ct_offset;
@@ -252,6 +255,7 @@ struct sample {
 };
 
 struct run {
+    const struct sets *sets; /* of the configuration; NULL: samples are no NAL units */
     struct sample *samples;
     size_t n;
     size_t bytes;
@@ -260,7 +264,35 @@ struct run {
     bool later_not;  /* and some that are none */
 };
 
-static void add_sample(struct run *r, const struct packet *p, struct span data)
+/* Counts the bytes of a unit that go out, and writes them unless b is NULL. Parameter sets that
+ * the configuration has are left out, as are NAL units of no byte, at which decoders give up. */
+static size_t put_unit(const struct sets *sets, struct span unit, struct boxes *b)
+{
+    size_t bytes = 0;
+    struct span nal;
+    while (avc_next_nal(&unit, sets->length_size, &nal)) {
+        if (sets_is_one(sets->codec, nal) && sets_has(sets, nal)) {
+            continue;
+        }
+        size_t n = (size_t)sets->length_size + nal.len;
+        bytes += n;
+        if (b != NULL) {
+            box_bytes(b, span_of(nal.data - sets->length_size, n));
+        }
+    }
+    return bytes;
+}
+
+static void put_sample(struct boxes *b, const struct sets *sets, const struct sample *s)
+{
+    if (s->bytes == s->data.len) {
+        box_bytes(b, s->data);
+    } else {
+        put_unit(sets, s->data, b);
+    }
+}
+
+static void add_sample(struct run *r, const struct packet *p, size_t bytes)
 {
     int64_t dts = p->dts;
     if (r->n > 0) {
@@ -270,25 +302,24 @@ static void add_sample(struct run *r, const struct packet *p, struct span data)
         r->later_keys |= (p->flags & PACKET_KEY) != 0;
         r->later_not |= (p->flags & PACKET_KEY) == 0;
     }
-    struct sample s = {.data = data,
+    struct sample s = {.data = p->data,
+                       .bytes = bytes,
                        .dts = dts,
                        .duration = (uint32_t)(p->duration > 0 ? p->duration : 0),
                        .ct_offset = (uint32_t)(p->pts > dts ? p->pts - dts : 0),
                        .key = (p->flags & PACKET_KEY) != 0};
     r->ct_offsets |= s.ct_offset != 0;
-    r->bytes += data.len;
+    r->bytes += bytes;
     r->samples[r->n++] = s;
 }
 
-static void collect(struct run *r, const struct packet *packets, size_t n, int length_size)
+static void collect(struct run *r, const struct packet *packets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct span data = packets[i].data;
-        if (length_size > 0) {
-            data = nal_whole(data, length_size);
-        }
-        if (data.len > 0) {
-            add_sample(r, &packets[i], data);
+        size_t bytes = r->sets != NULL ? put_unit(r->sets, data, NULL) : data.len;
+        if (bytes > 0) {
+            add_sample(r, &packets[i], bytes);
         }
     }
     /* A sample without a duration would be shown for no time at all. */
@@ -313,7 +344,7 @@ static void put_trun(struct boxes *b, const struct run *r, size_t *ret_offset_at
     for (size_t i = 0; i < r->n; i++) {
         const struct sample *s = &r->samples[i];
         box_u32(b, s->duration);
-        box_u32(b, (uint32_t)s->data.len);
+        box_u32(b, (uint32_t)s->bytes);
         if (each) {
             box_u32(b, s->key ? SAMPLE_KEY : SAMPLE_NOT_KEY);
         }
@@ -361,7 +392,7 @@ static enum err put_fragment(struct buf *out, uint32_t id, uint32_t sequence, co
     put_moof(&b, id, sequence, r);
     size_t mdat = box_open(&b, "mdat");
     for (size_t i = 0; i < r->n; i++) {
-        box_bytes(&b, r->samples[i].data);
+        put_sample(&b, r->sets, &r->samples[i]);
     }
     box_close(&b, mdat);
     if (b.e != ERR_OK) {
@@ -370,31 +401,39 @@ static enum err put_fragment(struct buf *out, uint32_t id, uint32_t sequence, co
     return b.e;
 }
 
-static enum err length_size_of(const struct track_params *t, int *ret_size)
+static bool has_nal_units(const struct track_params *t)
 {
-    if (t->kind == TRACK_AUDIO || (t->codec != CODEC_H264 && t->codec != CODEC_HEVC)) {
-        *ret_size = 0;
-        return ERR_OK;
+    return t->kind == TRACK_VIDEO && (t->codec == CODEC_H264 || t->codec == CODEC_HEVC);
+}
+
+/* A configuration of which only the size of lengths can be read does to leave nothing out. */
+static enum err sets_of(const struct track_params *t, struct sets *ret_sets)
+{
+    enum err e = sets_read(t->codec, t->config, ret_sets);
+    if (e != ERR_OK) {
+        ret_sets->n = 0;
+        e = nal_length_size(t->codec, t->config, &ret_sets->length_size);
     }
-    return nal_length_size(t->codec, t->config, ret_size);
+    return e;
 }
 
 enum err fmp4_put_fragment(struct buf *out, const struct track_params *track, uint32_t sequence,
                            const struct packet *packets, size_t n)
 {
-    int length_size;
-    enum err e = length_size_of(track, &length_size);
+    struct sets sets;
+    bool units = has_nal_units(track);
+    enum err e = units ? sets_of(track, &sets) : ERR_OK;
     if (e != ERR_OK) {
         return e;
     }
     if (n == 0) {
         return ERR_NOENT;
     }
-    struct run r = {.samples = mem_try_alloc(n * sizeof *r.samples)};
+    struct run r = {.sets = units ? &sets : NULL, .samples = mem_try_alloc(n * sizeof *r.samples)};
     if (r.samples == NULL) {
         return ERR_NOMEM;
     }
-    collect(&r, packets, n, length_size);
+    collect(&r, packets, n);
     e = r.n > 0 ? put_fragment(out, track_id(track), sequence, &r) : ERR_NOENT;
     mem_free(r.samples);
     return e;

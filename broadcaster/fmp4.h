@@ -23,8 +23,9 @@ enum err fmp4_put_init(struct buf *out, const struct track_params *track,
 /* Adds "moof" and "mdat" of a run of the track's packets: decoding time absolute (of the first one,
  * which must not be negative), times of decoding mended where they do not rise, of presentation
  * where they lie before it. Durations go to the next packet, the last one's is its own. What is not
- * whole is left out. sequence: of the fragment in its file, rising. ERR_NOENT: nothing is left;
- * ERR_PROTO: the track's configuration is damaged; ERR_LIMIT, ERR_NOMEM. out is unchanged then. */
+ * whole is left out, and so are parameter sets that the configuration has. sequence: of the
+ * fragment in its file, rising. ERR_NOENT: nothing is left; ERR_PROTO: the track's configuration is
+ * damaged; ERR_LIMIT, ERR_NOMEM. out is unchanged then. */
 enum err fmp4_put_fragment(struct buf *out, const struct track_params *track, uint32_t sequence,
                            const struct packet *packets, size_t n) CHECKED;
 

@@ -14,6 +14,7 @@
 
 #define FLUSH_MS          2000  /* for the last answer to arrive and the peer to close */
 #define USER_TIMEOUT_MS   10000 /* sent but not acknowledged by the peer's TCP */
+#define PING_AFTER_MS     5000  /* of silence, and again and again */
 #define IPV6_SUBNET_BYTES 8     /* one subscriber of IPv6 has a /64 */
 #define CODE_IDLE         "NetStream.Publish.Idle"
 #define CODE_SHUTDOWN     "NetConnection.Connect.AppShutdown"
@@ -425,6 +426,21 @@ void connection_accept(struct ingest *i, int fd)
 
 /* --- time --- */
 
+/* Its answer is a sign of life; without one the kernel notices a dead peer (USER_TIMEOUT_MS), which
+ * it only does when something was sent. */
+static void ping_silent(struct publisher *p, int64_t now)
+{
+    int64_t after_ms = PING_AFTER_MS, idle_ms = p->ingest->config.idle_timeout_ms;
+    if (idle_ms > 0 && idle_ms / 2 < after_ms) {
+        after_ms = idle_ms / 2;
+    }
+    if (now - p->last_read_ms >= after_ms && now - p->last_ping_ms >= after_ms) {
+        p->last_ping_ms = now;
+        rtmp_session_ping(p->session, (uint32_t)now);
+        flush(p);
+    }
+}
+
 static void sweep_publishing(struct publisher *p, int64_t now)
 {
     const struct ingest *i = p->ingest;
@@ -434,7 +450,9 @@ static void sweep_publishing(struct publisher *p, int64_t now)
                  (long long)(now - p->last_read_ms));
         rtmp_session_refuse(p->session, CODE_IDLE, "Nothing has come for too long.");
         drain(p, "the publisher sent nothing for too long");
+        return;
     }
+    ping_silent(p, now);
 }
 
 static void sweep_waiting(struct publisher *p, int64_t now)

@@ -51,6 +51,7 @@ struct publisher {
     unsigned char address[16];        /* IPv4 in its mapped form */
     int64_t deadline_ms;              /* OPEN: to publish by; DRAINING: to be gone by */
     int64_t last_read_ms;
+    int64_t last_ping_ms;
     int64_t paused_until_ms; /* 0: it is read from */
     bool feeding;
     bool asked;     /* the handler has not answered yet */

@@ -59,6 +59,8 @@ struct job_stream {
     struct list jobs;
     size_t n_jobs;
     uint64_t lost_in_a_row;
+    jobs_settled_fn *settled; /* NULL: nobody is told */
+    void *settled_arg;
     uint32_t history; /* of the last segments, the newest in bit 0: 1 = all rungs came */
     unsigned n_history;
 };
@@ -267,6 +269,9 @@ static void settle_rung(struct job_stream *s, struct job *job, size_t i, bool ga
             : segment_create(&info, rung->track, &rung->packets, segment_sound(job->source));
     rung->settled = true;
     rendition_settle(s->renditions[i], seg);
+    if (s->settled != NULL) {
+        s->settled(s->settled_arg, i, seg, gap ? &job->failure : NULL);
+    }
     segment_unref(seg);
 }
 
@@ -509,6 +514,27 @@ void jobs_stream_destroy(struct job_stream *s)
     mem_free(s);
 }
 
+void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg)
+{
+    s->settled = fn;
+    s->settled_arg = arg;
+}
+
+bool jobs_stream_has(const struct job_stream *s, uint64_t msn)
+{
+    LIST_EACH (&s->jobs, n, next) {
+        if (LIST_ITEM(n, const struct job, node)->msn == msn) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool jobs_connected(const struct jobs *j)
+{
+    return j->connected;
+}
+
 static struct job *open_job(struct job_stream *s)
 {
     if (list_empty(&s->jobs)) {
@@ -573,7 +599,9 @@ static enum err add_input(struct job *job, const struct packet *p)
         job->inputs = inputs;
         job->cap_inputs = cap;
     }
-    job->inputs[job->n_inputs++] = packet_ref(p);
+    struct packet copy = packet_ref(p);
+    copy.flags &= ~(unsigned)PACKET_OPEN; /* what it needs comes before it, as the preroll */
+    job->inputs[job->n_inputs++] = copy;
     job->input_bytes += cost;
     return ERR_OK;
 }

@@ -78,6 +78,17 @@ void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
 void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video);
 void jobs_packet(struct job_stream *s, const struct packet *p);
 
+/* Tells of each rung of each segment once, when it is settled: s is borrowed, a gap when *why says
+ * why it was lost, else why is NULL. From inside of other calls: fn may call nothing here. */
+typedef void jobs_settled_fn(void *arg, size_t rung, struct segment *s,
+                             const enum jobs_failure *why);
+void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg); /* NULL: nobody */
+
+/* True while rungs of that segment are still to be settled. */
+bool jobs_stream_has(const struct job_stream *s, uint64_t msn);
+
+bool jobs_connected(const struct jobs *j);
+
 /* A segment of sound alone, for which none was opened: there is nothing to transcode, and the rungs
  * have the same sound; those that have shown nothing yet stay away. */
 void jobs_segment_without_picture(struct job_stream *s, struct segment *source);

@@ -84,19 +84,3 @@ enum err nal_each_set(enum track_codec codec, struct span record, nal_set_fn *fn
     }
     return e == ERR_OK ? each_of(&record, n_pps, fn, arg) : e;
 }
-
-struct span nal_whole(struct span unit, int length_size)
-{
-    size_t at = 0;
-    while (unit.len - at >= (size_t)length_size) {
-        size_t len = 0;
-        for (int i = 0; i < length_size; i++) {
-            len = len << 8 | unit.data[at + (size_t)i];
-        }
-        if (len > unit.len - at - (size_t)length_size) {
-            break;
-        }
-        at += (size_t)length_size + len;
-    }
-    return span_of(unit.data, at);
-}

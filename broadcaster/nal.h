@@ -19,8 +19,4 @@ typedef enum err nal_set_fn(void *arg, struct span nal);
 enum err nal_each_set(enum track_codec codec, struct span record, nal_set_fn *fn,
                       void *arg) CHECKED;
 
-/* The front of an access unit that consists of whole NAL units; empty when not even the first one
- * is there. */
-struct span nal_whole(struct span access_unit, int length_size);
-
 #endif

@@ -44,8 +44,10 @@ static enum err put_variant(struct buf *out, const char *id, const struct varian
 {
     enum err e =
         buf_printf(out, "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=%" PRId64, v->bandwidth_bps);
-    if (e == ERR_OK && v->width > 0 && v->height > 0 && v->ts == VARIANT_TS_WHOLE) {
-        e = buf_printf(out, ",RESOLUTION=%dx%d", v->width, v->height);
+    int width = v->size_told ? v->told_width : v->width;
+    int height = v->size_told ? v->told_height : v->height;
+    if (e == ERR_OK && width > 0 && height > 0 && v->ts == VARIANT_TS_WHOLE) {
+        e = buf_printf(out, ",RESOLUTION=%dx%d", width, height);
     }
     if (e == ERR_OK) {
         e = buf_put_u8(out, '\n');

@@ -39,6 +39,7 @@ static void begin(struct publication *pub, const struct admission_verdict *v)
     struct feed_claim claim = {
         .id = v->name.id,
         .key = v->name.key,
+        .key_given = v->key_given,
         .ladder = v->ladder,
         .on_lost = close_publisher,
         .arg = pub,
@@ -47,7 +48,9 @@ static void begin(struct publication *pub, const struct admission_verdict *v)
     enum err e =
         feed_open(pub->owner->streams, &claim, clock_mono_ms(), clock_wall_ms(), &pub->feed, &why);
     if (e != ERR_OK) {
+        /* It was free when the webhook was asked. */
         bool taken = e == ERR_STATE || e == ERR_AUTH;
+        admission_unused(pub->owner->admission, v, why);
         refuse(pub, taken ? "NetStream.Publish.BadName" : "NetStream.Publish.Failed", why);
         return;
     }

@@ -30,6 +30,7 @@ struct rendition {
     size_t n_kept;
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
+    int target_s;
     uint64_t last, count, gaps;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
@@ -40,6 +41,7 @@ struct rendition *rendition_create(struct board *board, const char *stream_id, c
     struct rendition *r = mem_alloc(sizeof *r);
     r->board = board;
     snprintf(r->stream_id, sizeof r->stream_id, "%s", stream_id);
+    r->target_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
     snprintf(r->variant.name, sizeof r->variant.name, "%s", name);
     return r;
 }
@@ -94,7 +96,7 @@ static void publish(struct rendition *r)
         return;
     }
     struct window *w = window_create(r->kept, r->n_kept, listed(r));
-    w->target_duration_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
+    w->target_duration_s = r->target_s;
     w->discontinuity_sequence = r->discontinuities_left;
     w->show_discontinuity_sequence = r->discontinuities_left > 0;
     w->ended = r->ended && r->n_expected == 0; /* nothing may follow EXT-X-ENDLIST */
@@ -230,6 +232,18 @@ void rendition_settle(struct rendition *r, struct segment *s)
         }
     }
     assert(!"a segment that was not expected, or twice");
+}
+
+void rendition_set_target(struct rendition *r, int seconds)
+{
+    r->target_s = seconds > r->target_s ? seconds : r->target_s;
+}
+
+void rendition_set_size(struct rendition *r, int width, int height)
+{
+    r->variant.size_told = true;
+    r->variant.told_width = width;
+    r->variant.told_height = height;
 }
 
 void rendition_set_ended(struct rendition *r, bool ended)

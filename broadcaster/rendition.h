@@ -47,6 +47,13 @@ void rendition_expect(struct rendition *r, uint64_t msn);
  * Publishes what is complete in order. A gap before the first content is left out. */
 void rendition_settle(struct rendition *r, struct segment *s);
 
+/* EXT-X-TARGETDURATION is at least so much from now on: it never shrinks. */
+void rendition_set_target(struct rendition *r, int seconds);
+
+/* What the classic master playlist says of the picture's size, whatever the segments have; 0:
+ * nothing. */
+void rendition_set_size(struct rendition *r, int width, int height);
+
 /* Prints EXT-X-ENDLIST once all that is expected has been settled, or takes it back when the
  * publisher returned. */
 void rendition_set_ended(struct rendition *r, bool ended);

@@ -11,6 +11,8 @@
 #include "broadcaster/commands.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publication.h"
+#include "broadcaster/push.h"
+#include "broadcaster/push_http.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplink.h"
 #include "broadcaster/viewers.h"
@@ -36,10 +38,10 @@
 struct config {
     struct daemon_config common;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
-    bool current_manifest;
+    bool current_manifest, http_ingest;
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
-    long connections_per_address;
+    long connections_per_address, push_idle_ms;
     const char *publish_allow, *publish_deny, *play_allow, *play_deny;
     const char *keys_file, *auth_webhook_url, *max_resolution;
     long auth_webhook_timeout_ms, ban_after, ban_window_ms, ban_ms;
@@ -65,6 +67,12 @@ static const struct option options[] = {
      FIELD(transcoding_options), "RUNG[,...]", "The rungs that each stream is transcoded to."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
      "Serves the newest stream as /stream/current.m3u8 too."},
+    {"httpIngest", OPTION_BOOL, "true", 0, 0, false, FIELD(http_ingest), NULL,
+     "Takes segments by HTTP: PUT or POST /live/NAME/N.ts or .mp4 on -httpAddr. Unless it is "
+     "given, "
+     "off when others than this host can reach -httpAddr and nothing is asked who may publish."},
+    {"pushIdleTimeoutMs", OPTION_INT, "60000", 100, 3600000, false, FIELD(push_idle_ms), "MS",
+     "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
     {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
@@ -77,7 +85,7 @@ static const struct option options[] = {
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
      "How long a connection may take until it publishes."},
     {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
-     "How long a publisher may send nothing."},
+     "How long a publisher may send nothing, not even the answer to a ping."},
     {"rtmpProxyProtocol", OPTION_BOOL, NULL, 0, 0, false, FIELD(rtmp_proxy_protocol), NULL,
      "Takes the publishers' addresses from the PROXY header (version 1 or 2) of trusted proxies."},
     {"rtmpTrustedProxies", OPTION_LIST, "127.0.0.0/8,::1", 0, 0, false, FIELD(rtmp_trusted_proxies),
@@ -133,6 +141,8 @@ struct broadcaster {
     struct publications publications;
     struct ingest *ingest;
     struct viewers *viewers;
+    struct push *push; /* NULL, both: switched off */
+    struct push_http *push_http;
     struct loop_timer *tick;
     struct capacity capacity;
     struct cidr_list trusted_proxies;
@@ -161,6 +171,9 @@ static void on_tick(void *arg)
     int64_t now = clock_mono_ms();
     jobs_tick(b->jobs, now);
     streams_tick(b->streams, now);
+    if (b->push != NULL) {
+        push_tick(b->push, now);
+    }
     if (b->drain_by_ms != 0 && (now >= b->drain_by_ms || ingest_leaving(b->ingest) == 0)) {
         close_ingest(b);
     }
@@ -346,6 +359,50 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     return e;
 }
 
+/* Whoever reaches -httpAddr could publish, which is not what the address of viewers is for. */
+static bool wants_push(const struct broadcaster *b, const struct config *c, const struct addr *http)
+{
+    bool guarded = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0';
+    if (!c->http_ingest || guarded || daemon_flag_given(b->daemon, "httpIngest") ||
+        addr_is_loopback(http)) {
+        return c->http_ingest;
+    }
+    log_warn("broadcaster", "http_ingest_off",
+             "HTTP push (/live/) is off: others than this host reach -httpAddr, and nothing says "
+             "who may publish; -httpIngest switches it on all the same");
+    return false;
+}
+
+static void take_push(void *arg, struct push_job *job)
+{
+    struct broadcaster *b = arg;
+    push_take(b->push, job, clock_mono_ms());
+}
+
+static enum err open_push(struct broadcaster *b, const struct config *c, const struct addr *http)
+{
+    if (!wants_push(b, c, http)) {
+        return ERR_OK;
+    }
+    b->push_http = push_http_create(b->daemon->loop, take_push, b);
+    if (b->push_http == NULL) {
+        log_error("broadcaster", "push", "the threads of -httpIngest could not be started");
+        return ERR_IO;
+    }
+    struct push_config p = {
+        .streams = b->streams,
+        .admission = b->admission,
+        .jobs = b->jobs,
+        .transcodes = b->uplink != NULL,
+        .idle_ms = c->push_idle_ms,
+        .answer = push_http_answer,
+        .forget = push_http_forget,
+        .arg = b->push_http,
+    };
+    b->push = push_create(&p);
+    return ERR_OK;
+}
+
 static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
@@ -355,9 +412,13 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
         .idle_timeout_s = VIEWER_IDLE_S,
     };
     enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
+    if (e == ERR_OK) {
+        e = open_push(b, c, &v.addr);
+    }
     if (e != ERR_OK) {
         return e;
     }
+    v.push = b->push_http;
     char text[ADDR_MAX];
     addr_format(&v.addr, text);
     const char *why = "";
@@ -376,8 +437,13 @@ static void destroy(void *role)
     struct broadcaster *b = role;
     loop_timer_destroy(b->tick);
     ingest_destroy(b->ingest);
+    push_destroy(b->push);
     admission_destroy(b->admission);
+    if (b->push_http != NULL) {
+        push_http_stop(b->push_http);
+    }
     viewers_destroy(b->viewers);
+    push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);
     jobs_destroy(b->jobs);
@@ -398,10 +464,10 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     b->board = board_create();
     enum err e = open_streams(b, c);
     if (e == ERR_OK) {
-        e = open_viewers(b, c);
+        e = open_admission(b, c);
     }
     if (e == ERR_OK) {
-        e = open_admission(b, c);
+        e = open_viewers(b, c);
     }
     if (e == ERR_OK) {
         e = open_ingest(b, c);
@@ -421,6 +487,9 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
 static void stop(void *role)
 {
     struct broadcaster *b = role;
+    if (b->push != NULL) {
+        push_shut(b->push, clock_mono_ms());
+    }
     size_t asked = ingest_drain(b->ingest, "The server is going down: please connect again.");
     if (asked == 0) {
         close_ingest(b);
@@ -466,6 +535,9 @@ static void status(void *role, struct json *object)
     json_set_int(viewers, "requests", (int64_t)v.requests);
     json_set_int(viewers, "sent_bytes", (int64_t)v.sent_bytes);
     json_set(object, "viewers", viewers);
+    if (b->push != NULL) {
+        push_status(b->push, object);
+    }
     if (b->ingest != NULL) {
         struct ingest_counters i = ingest_counters(b->ingest);
         struct json *ingest = json_new_object();
@@ -534,6 +606,9 @@ static void metrics(void *role, struct metrics *m)
                 (double)v.sent_bytes);
     metrics_one(m, METRIC_GAUGE, "sbe_http_connections", "Connections of viewers.",
                 (double)v.connections);
+    if (b->push != NULL) {
+        push_metrics(b->push, m);
+    }
     if (b->ingest != NULL) {
         struct ingest_counters i = ingest_counters(b->ingest);
         metrics_one(m, METRIC_COUNTER, "sbe_ingest_bytes_total", "Bytes received from publishers.",

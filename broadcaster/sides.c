@@ -111,10 +111,12 @@ static void settle(struct sides *s, struct side *d, size_t n)
     memmove(d->runs, d->runs + 1, --d->n_runs * sizeof d->runs[0]);
     if (run.source != NULL) {
         struct segment_info info = *segment_info(run.source);
-        info.independent = taken.count > 0 && (taken.items[0].flags & PACKET_KEY) != 0;
+        unsigned flags = taken.count > 0 ? taken.items[0].flags : 0;
+        bool key = (flags & PACKET_KEY) != 0;
+        info.independent = key && (flags & PACKET_OPEN) == 0;
         bool late = taken.count > 0 && taken.items[0].pts > run.pts + SIDES_LATE_TICKS;
         info.gap = !good || d->broken || d->track == NULL || taken.count == 0 ||
-                   (!d->decodable && (late || !info.independent));
+                   (!d->decodable && (late || !key));
         d->decodable = !info.gap;
         d->broken = false;
         if (info.gap) {
@@ -244,16 +246,46 @@ void sides_track(struct sides *s, struct track *track)
     d->next = track_equal(d->track, track) ? NULL : track_ref(track);
 }
 
-static void shift(const struct sides *s, struct side *d, struct packet *p)
+/* False: it has no place on the source's timeline. */
+static bool shift(const struct sides *s, struct side *d, struct packet *p)
 {
     p->dts += s->dts_shift;
     p->pts += s->pts_shift;
+    int64_t apart = p->dts - s->source_dts;
+    if (apart > SIDES_APART_TICKS || apart < -SIDES_APART_TICKS || p->dts < 0) {
+        return false;
+    }
     if (d->has_last && p->dts <= d->last_dts) {
         p->dts = d->last_dts + 1;
     }
-    p->pts = p->pts > p->dts ? p->pts : p->dts;
+    bool sane = p->pts > p->dts && p->pts - p->dts <= SIDES_APART_TICKS;
+    p->pts = sane ? p->pts : p->dts;
     d->has_last = true;
     d->last_dts = p->dts;
+    return true;
+}
+
+static void leave_out(struct sides *s, struct side *d)
+{
+    s->dropped++;
+    d->broken = d->broken || d->next == NULL;
+}
+
+/* What came before the source's clock was known. */
+static void shift_waiting(struct sides *s, struct side *d)
+{
+    struct packets *ps = &d->packets;
+    size_t n = 0;
+    for (size_t i = 0; i < ps->count; i++) {
+        if (shift(s, d, &ps->items[i])) {
+            ps->items[n++] = ps->items[i];
+        } else {
+            ps->bytes -= ps->items[i].data.len;
+            packet_unref(&ps->items[i]);
+            leave_out(s, d);
+        }
+    }
+    ps->count = n;
 }
 
 void sides_follow(struct sides *s, const struct packet *sent, const struct packet *mended)
@@ -267,10 +299,7 @@ void sides_follow(struct sides *s, const struct packet *sent, const struct packe
     }
     s->follows = true;
     for (size_t i = 0; i < SIDES_MAX; i++) {
-        struct packets *waiting = &s->all[i].packets;
-        for (size_t k = 0; k < waiting->count; k++) {
-            shift(s, &s->all[i], &waiting->items[k]);
-        }
+        shift_waiting(s, &s->all[i]);
     }
 }
 
@@ -282,15 +311,15 @@ void sides_packet(struct sides *s, const struct packet *p, size_t room)
     }
     struct side *d = &s->all[p->index - 1];
     struct packet mine = *p;
-    if (s->follows) {
-        shift(s, d, &mine);
+    if (s->follows && !shift(s, d, &mine)) {
+        leave_out(s, d);
+        return;
     }
     bool fits = d->next == NULL && d->packets.count < SIDES_PACKETS_MAX && p->data.len <= room;
     struct packet copy = packet_ref(&mine);
     if (!fits || packets_push(&d->packets, copy) != ERR_OK) {
         packet_unref(&copy);
-        s->dropped++;
-        d->broken = d->broken || d->next == NULL;
+        leave_out(s, d);
     }
     if (s->follows) {
         advance(s, d, mine.dts, false);

@@ -135,7 +135,7 @@ static enum err place(struct stream *st, struct packet *p, bool joined, int64_t 
     }
     struct begin b = {.at = p->dts,
                       .closed = cut.closed_duration,
-                      .independent = cut.independent,
+                      .independent = cut.independent && (p->flags & PACKET_OPEN) == 0,
                       .hole = cut.hole,
                       .picture = true};
     return segment_begin(st, &b, now_ms);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_watch.h"
 #include "run/listen.h"
@@ -21,7 +22,11 @@
 #define LOG_LINE_MAX      512
 #define METHODS           "GET, HEAD, OPTIONS"
 
+/* The context of a viewer's request behind its first call. */
+static int seen;
+
 struct viewers {
+    struct push_http *push;
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
@@ -71,6 +76,10 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
 {
     struct viewers *v = arg;
     size_t sent = watch_answer_ends(watched_of(c));
+    if (*context != NULL && *context != &seen) {
+        push_http_completed(*context);
+        *context = NULL;
+    }
     if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         atomic_fetch_add(&v->sent_bytes, sent);
     }
@@ -139,7 +148,6 @@ static void add_headers(struct MHD_Response *r, const struct answer *a)
  * for a method that may bring a large body, and costs a viewer a connection for each segment. */
 static bool wants_more(const char *method, size_t *upload_size, void **context)
 {
-    static int seen;
     bool first = *context == NULL;
     bool body = *upload_size > 0;
     *context = &seen;
@@ -153,10 +161,14 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
 {
+    struct viewers *v = arg;
+    if (push_request_is(url)) {
+        struct push_call call = {c, watched_of(c), url, method, upload, upload_size, context};
+        return (enum MHD_Result)push_http_request(v->push, &call);
+    }
     if (wants_more(method, upload_size, context)) {
         return MHD_YES;
     }
-    struct viewers *v = arg;
     struct answer a;
     size_t len = 0;
     enum MHD_Result result = MHD_NO;
@@ -182,10 +194,10 @@ static struct MHD_Daemon *start_daemon(struct viewers *v, const struct viewers_c
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, v,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, v, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+        on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
+        on_unescape, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, v, MHD_OPTION_NOTIFY_COMPLETED, on_completed, v, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)config->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)config->max_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)config->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -205,6 +217,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     struct viewers *v = mem_alloc(sizeof *v);
     int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
     v->board = board;
+    v->push = config->push;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);

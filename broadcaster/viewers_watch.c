@@ -20,6 +20,7 @@ struct watched {
     atomic_size_t answer_bytes;
     atomic_bool answering;
     int64_t allowance_ms;
+    int64_t body_ms; /* when the body began; the connection's own thread */
 };
 
 struct watch {
@@ -155,6 +156,24 @@ size_t watch_answer_ends(struct watched *c)
     atomic_store(&c->answering, false);
     atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms);
     return atomic_load(&c->answer_bytes);
+}
+
+void watch_body(struct watched *c, size_t n)
+{
+    if (c == NULL) {
+        return;
+    }
+    if (n == 0) {
+        c->body_ms = clock_mono_ms();
+    }
+    atomic_store(&c->deadline_ms, c->body_ms + c->allowance_ms + (int64_t)(n / WATCH_RATE_MIN));
+}
+
+void watch_hold(struct watched *c)
+{
+    if (c != NULL) {
+        atomic_store(&c->deadline_ms, INT64_MAX);
+    }
 }
 
 uint64_t watch_slow_count(const struct watch *w)

@@ -28,6 +28,13 @@ void watch_remove(struct watch *w, struct watched *c);
 void watch_answer_begins(struct watched *c, size_t n);
 size_t watch_answer_ends(struct watched *c);
 
+/* A request's body is read: n bytes of it so far, 0 when it begins. It has the allowance plus its
+ * size at WATCH_RATE_MIN. */
+void watch_body(struct watched *c, size_t n);
+
+/* The connection waits for us: no deadline until the next call of the others. */
+void watch_hold(struct watched *c);
+
 uint64_t watch_slow_count(const struct watch *w);  /* connections shut down in mid answer */
 uint64_t watch_connections(const struct watch *w); /* open now */
 

@@ -9,6 +9,7 @@
 #define TICKS_PER_SECOND 90000
 #define STALL_TARGETS    3 /* target durations without a new segment */
 #define EXTINF_FRAMES    2 /* by which EXTINF may differ from the content */
+#define LATE_SOUND_TICKS (TICKS_PER_SECOND / 2)
 #define JOIN_FRAMES      3 /* between the last frame of a segment and the first of the next */
 #define JOIN_MIN_TICKS   (TICKS_PER_SECOND / 10)
 #define TIMESTAMP_BITS   33 /* of MPEG-TS */
@@ -217,6 +218,15 @@ static void check_join(struct hls_check *c, uint64_t number, const char *kind,
     }
 }
 
+/* How much less than EXTINF may be inside. Where a timeline begins, its segments do so with the
+ * picture: sound alone may come in later. */
+static int64_t may_lack(const struct hls_check *c, const struct hls_segment *s,
+                        const struct segment_facts *f)
+{
+    bool begins = !c->has_last || s->discontinuity;
+    return begins && !f->video.present ? LATE_SOUND_TICKS : 0;
+}
+
 static void check_extinf(struct hls_check *c, const struct hls_segment *s,
                          const struct segment_facts *f)
 {
@@ -226,7 +236,7 @@ static void check_extinf(struct hls_check *c, const struct hls_segment *s,
         return; /* one frame has no measurable duration */
     }
     int64_t told = s->duration_us * TICKS_PER_SECOND / 1000000;
-    int64_t off = told > ticks ? told - ticks : ticks - told;
+    int64_t off = told > ticks ? told - ticks - may_lack(c, s, f) : ticks - told;
     /* EXTINF has milliseconds. */
     if (off > EXTINF_FRAMES * (ticks / main->packets) + TICKS_PER_SECOND / 1000) {
         hls_check_fault(c, "extinf-content",

@@ -12,6 +12,13 @@
 #define PREROLL_BYTES_MAX  (64 * 1024 * 1024)
 #define BEFORE_THE_SEGMENT 1 /* mark on packets and frames of the preroll */
 
+/* ITU-T H.265, table 7-1 */
+#define HEVC_RASL_N  8
+#define HEVC_RASL_R  9
+#define HEVC_CRA     21
+#define HEVC_VCL_MAX 31
+#define HVCC_LENGTH  21 /* byte with the size of lengths */
+
 static const AVRational ticks = {1, 90000};
 
 struct media_prober {
@@ -35,6 +42,7 @@ struct work {
     AVCodecContext *decoder[2]; /* video, audio */
     int index[2];
     AVFrame *frame;
+    bool no_leading; /* there is nothing that the leading pictures of the start could need */
     char *why;
 };
 
@@ -204,13 +212,65 @@ static void keep_for_later(struct media_prober *m, const AVPacket *p)
     }
 }
 
+/* Takes the next NAL unit behind a start code, or behind its length when that has a size. */
+static bool next_nal(struct span *s, int length_size, struct span *ret_nal)
+{
+    size_t len = 0;
+    for (int i = 0; i < length_size && s->len > 0; i++) {
+        len = len << 8 | s->data[0];
+        *s = span_of(s->data + 1, s->len - 1);
+    }
+    while (length_size == 0 && s->len > 3 && (s->data[0] | s->data[1] | (s->data[2] ^ 1)) != 0) {
+        *s = span_of(s->data + 1, s->len - 1);
+    }
+    if (length_size == 0) {
+        len = s->len > 3 ? s->len - 3 : 0;
+        *ret_nal = span_of(s->data + 3, len);
+        *s = *ret_nal;
+        return len > 0;
+    }
+    if (len == 0 || len > s->len) {
+        return false;
+    }
+    *ret_nal = span_of(s->data, len);
+    *s = span_of(s->data + len, s->len - len);
+    return true;
+}
+
+/* What kind of HEVC picture it is; -1: it is none. */
+static int hevc_kind(const struct work *w, const AVPacket *p)
+{
+    const AVCodecParameters *par = w->input->streams[p->stream_index]->codecpar;
+    struct span rest = span_of(p->data, (size_t)p->size), nal;
+    bool lengths = par->extradata_size > HVCC_LENGTH && par->extradata[0] == 1;
+    int length_size = lengths ? (par->extradata[HVCC_LENGTH] & 3) + 1 : 0;
+    while (par->codec_id == AV_CODEC_ID_HEVC && next_nal(&rest, length_size, &nal)) {
+        if ((nal.data[0] >> 1 & 63) <= HEVC_VCL_MAX) {
+            return nal.data[0] >> 1 & 63;
+        }
+    }
+    return -1;
+}
+
+static void on_first_picture(struct work *w, const AVPacket *p)
+{
+    w->facts.starts_with_key = p->flags & AV_PKT_FLAG_KEY;
+    bool open = hevc_kind(w, p) == HEVC_CRA;
+    for (size_t i = 0; (open || !w->facts.starts_with_key) && i < w->m->n_preroll; i++) {
+        decode(w, 0, w->m->preroll[i], BEFORE_THE_SEGMENT);
+    }
+    w->no_leading = open && w->m->n_preroll == 0;
+}
+
 static void on_video(struct work *w, const AVPacket *p)
 {
     if (w->facts.video.packets == 0) {
-        w->facts.starts_with_key = p->flags & AV_PKT_FLAG_KEY;
-        for (size_t i = 0; !w->facts.starts_with_key && i < w->m->n_preroll; i++) {
-            decode(w, 0, w->m->preroll[i], BEFORE_THE_SEGMENT);
-        }
+        on_first_picture(w, p);
+    } else if (w->no_leading) {
+        int kind = hevc_kind(w, p);
+        bool leading = kind == HEVC_RASL_N || kind == HEVC_RASL_R;
+        w->facts.video.decoded += leading; /* decoders pass over them */
+        w->no_leading = !(p->flags & AV_PKT_FLAG_KEY);
     }
     count_times(&w->facts.video, p);
     decode(w, 0, p, 0);

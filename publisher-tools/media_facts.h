@@ -35,8 +35,10 @@ struct media_prober *media_prober_create(void);
 void media_prober_destroy(struct media_prober *m); /* takes NULL */
 
 /* map: the initialisation section in front of it, or empty. A segment that does not begin with a
- * key frame is decoded behind the pictures since the last one before it (kept here), which count
- * for nothing. ERR_PROTO: no media that could be read (ret_why: a sentence); ERR_NOMEM. */
+ * key frame, or with the CRA picture of an open GOP (HEVC), is decoded behind the pictures since
+ * the last one before it (kept here), which count for nothing; leading pictures of a CRA picture
+ * without any before it count as decoded. ERR_PROTO: no media that could be read (ret_why: a
+ * sentence); ERR_NOMEM. */
 enum err media_prober_read(struct media_prober *m, struct span map, struct span segment,
                            struct segment_facts *ret_facts, char *ret_why) CHECKED;
 

@@ -28,7 +28,7 @@ tsan: tsan-unit tsan-flow ## the same with threads watched
 asan-unit tsan-unit: %-unit:
 	@$(MAKE) --no-print-directory -j2 BUILD=build/$* BIN=build/$*/bin SAN_FLAGS="$(SAN_$*)" all unit-build
 	@ASAN_OPTIONS="allocator_may_return_null=1" TSAN_OPTIONS="allocator_may_return_null=1 suppressions=$(CURDIR)/tests/support/tsan.supp" \
-	    BUILD=build/$* BIN=build/$*/bin tests/run unit
+	    CK_TIMEOUT_MULTIPLIER=4 TIME_SCALE=4 BUILD=build/$* BIN=build/$*/bin tests/run unit
 
 # The recipe, its bad days and its enemies, with every role built with the sanitizer.
 FLOW_OF_SAN = recipe bad_days hostile

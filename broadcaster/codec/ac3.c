@@ -14,6 +14,7 @@
 #define BLOCKS         6
 #define SIZE_CODES     38
 #define TYPE_DEPENDENT 1
+#define SAMPLES_MAX    (1 << 20) /* of a packet; what is behind them is not counted */
 
 struct frame {
     bool enhanced;
@@ -112,7 +113,7 @@ enum err ac3_packet_parse(struct span packet, struct ac3_packet *ret_packet)
     while (e == ERR_OK) {
         p.enhanced = p.enhanced || f.enhanced;
         p.samples += f.first_stream ? f.blocks * BLOCK_SAMPLES : 0;
-        if (f.bytes >= packet.len) {
+        if (f.bytes >= packet.len || p.samples > SAMPLES_MAX) {
             break;
         }
         packet = span_of(packet.data + f.bytes, packet.len - f.bytes);

@@ -13,6 +13,7 @@
 #define PROFILE_BITS         88
 #define LEVEL_BITS           8
 #define CHROMA_FORMAT_MAX    3
+#define BIT_DEPTH_MAX        15 /* what fits into a record */
 #define LOG2_POC_MAX         16
 #define SHORT_TERM_SETS_MAX  64
 #define SHORT_TERM_PICTURES  16 /* of each direction */
@@ -74,10 +75,12 @@ enum err hevc_config_parse(struct span record, struct hevc_config *ret_config)
 }
 
 /* 7.3.3, with the general profile */
-static void skip_profile(struct bits *b, int sub_layers)
+static void read_profile(struct bits *b, int sub_layers, uint8_t *ret_general)
 {
     bool has_profile[SUB_LAYERS_MAX] = {false}, has_level[SUB_LAYERS_MAX] = {false};
-    bits_skip(b, PROFILE_BITS + LEVEL_BITS);
+    for (int i = 0; i < HEVC_GENERAL_BYTES; i++) {
+        ret_general[i] = (uint8_t)bits_read(b, 8);
+    }
     for (int i = 0; i < sub_layers; i++) {
         has_profile[i] = bits_flag(b);
         has_level[i] = bits_flag(b);
@@ -115,6 +118,7 @@ static enum err read_size(struct bits *b, struct hevc_sps *sps)
     }
     sps->width = cropped(width, crop[0], crop[1], format == 1 || format == 2 ? 2 : 1);
     sps->height = cropped(height, crop[2], crop[3], format == 1 ? 2 : 1);
+    sps->chroma_format = (int)format;
     return sps->width > 0 && sps->height > 0 && !b->past_end ? ERR_OK : ERR_PROTO;
 }
 
@@ -188,10 +192,14 @@ static enum err skip_reference_sets(struct bits *b, int poc_bits)
 }
 
 /* From the bit depths to what stands before the VUI. */
-static enum err skip_coding_fields(struct bits *b, int sub_layers)
+static enum err read_coding_fields(struct bits *b, int sub_layers, struct hevc_sps *sps)
 {
-    bits_ue(b);
-    bits_ue(b);
+    uint32_t luma = bits_ue(b), chroma = bits_ue(b);
+    if (luma > BIT_DEPTH_MAX - 8 || chroma > BIT_DEPTH_MAX - 8) {
+        return ERR_PROTO;
+    }
+    sps->bit_depth_luma = (int)luma + 8;
+    sps->bit_depth_chroma = (int)chroma + 8;
     uint32_t poc_bits = bits_ue(b) + 4;
     if (poc_bits > LOG2_POC_MAX) {
         return ERR_PROTO;
@@ -269,20 +277,21 @@ enum err hevc_sps_parse(struct span nal, struct hevc_sps *ret_sps)
     }
     struct bits b;
     bits_init_escaped(&b, span_of(nal.data + NAL_HEADER_BYTES, nal.len - NAL_HEADER_BYTES));
-    struct hevc_sps sps = {.sar_den = 1};
+    struct hevc_sps sps = {.sar_den = 1, .bit_depth_luma = 8, .bit_depth_chroma = 8};
     bits_skip(&b, 4); /* sps_video_parameter_set_id */
     int sub_layers = (int)bits_read(&b, 3);
-    bits_skip(&b, 1); /* sps_temporal_id_nesting_flag */
+    sps.sub_layers = sub_layers + 1;
+    sps.nested = bits_flag(&b);
     if (sub_layers >= SUB_LAYERS_MAX) {
         return ERR_PROTO;
     }
-    skip_profile(&b, sub_layers);
-    bits_ue(&b); /* sps_seq_parameter_set_id */
+    read_profile(&b, sub_layers, sps.general);
+    sps.id = bits_ue(&b);
     enum err e = read_size(&b, &sps);
     if (e != ERR_OK) {
         return e;
     }
-    if (skip_coding_fields(&b, sub_layers) == ERR_OK && bits_flag(&b)) {
+    if (read_coding_fields(&b, sub_layers, &sps) == ERR_OK && bits_flag(&b)) {
         read_vui(&b, &sps);
     }
     *ret_sps = sps;

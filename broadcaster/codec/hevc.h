@@ -5,6 +5,7 @@
 #define CODEC_HEVC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/span.h"
@@ -20,7 +21,15 @@ struct hevc_config {
 /* ERR_PROTO: not such a record; ERR_NOENT: well-formed, but without a sequence parameter set. */
 enum err hevc_config_parse(struct span record, struct hevc_config *ret_config) CHECKED;
 
+#define HEVC_GENERAL_BYTES 12 /* general_profile_space to general_level_idc */
+
 struct hevc_sps {
+    uint32_t id;
+    uint8_t general[HEVC_GENERAL_BYTES];
+    int sub_layers; /* 1..7 */
+    bool nested;    /* sps_temporal_id_nesting_flag */
+    int chroma_format;
+    int bit_depth_luma, bit_depth_chroma;
     int width; /* pixels, after cropping; 1..HEVC_SIDE_MAX */
     int height;
     int sar_num; /* 0/1 when not told */

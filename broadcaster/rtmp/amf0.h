@@ -19,15 +19,16 @@ enum amf0_type {
     AMF0_OBJECT, /* objects, typed objects and ECMA arrays */
     AMF0_ARRAY,  /* strict arrays */
     AMF0_DATE,
-    AMF0_NULL, /* null, undefined, unsupported and references */
+    AMF0_NULL,  /* null, undefined, unsupported and references */
+    AMF0_BYTES, /* byte arrays, which only AMF3 has */
 };
 
 struct amf0_value {
     enum amf0_type type;
     double number; /* NUMBER; DATE: milliseconds since 1970 */
     bool boolean;
-    struct span bytes; /* STRING: its text; OBJECT: its members, ARRAY: its elements, as on the
-                          wire */
+    struct span bytes; /* STRING: its text; BYTES: they; OBJECT: its members, ARRAY: its elements,
+                          as on the wire */
     bool in_amf3;      /* OBJECT: and that in AMF3 */
 };
 

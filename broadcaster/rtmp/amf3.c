@@ -212,7 +212,19 @@ static enum err read_array(struct walk *w, int depth, struct amf0_value *v)
     return e == ERR_OK ? skip_values(w, depth, header >> 1) : e;
 }
 
-/* 3.14: vectors of numbers; 3.8, 3.13: texts of XML and bytes, of which size is 1. */
+/* 3.14 */
+static enum err read_bytes(struct walk *w, struct amf0_value *v)
+{
+    uint32_t header;
+    enum err e = read_u29(w, &header);
+    if (e != ERR_OK || (header & 1) == 0) {
+        return e;
+    }
+    v->type = AMF0_BYTES;
+    return span_read_bytes(&w->in, header >> 1, &v->bytes);
+}
+
+/* 3.15: vectors of numbers; 3.9, 3.13: texts of XML, of which size is 1. */
 static enum err skip_run(struct walk *w, bool fixed_flag, uint32_t size)
 {
     uint32_t header;
@@ -295,8 +307,9 @@ static enum err read_body(struct walk *w, uint8_t marker, int depth, struct amf0
         return read_object(w, depth, v);
     case MARKER_XML_DOCUMENT:
     case MARKER_XML:
-    case MARKER_BYTES:
         return skip_run(w, false, 1);
+    case MARKER_BYTES:
+        return read_bytes(w, v);
     case MARKER_INTS:
     case MARKER_UINTS:
         return skip_run(w, true, 4);

@@ -8,6 +8,12 @@
 #define NS_PER_9_TICKS 100000
 #define CHANNELS_AT    1 /* byte, behind the order of the channels */
 
+/* A clock that wandered so far, 34 years, was sent to break sums: it begins anew. */
+#define CLOCK_MAX_MS ((int64_t)1 << 40)
+
+/* What a packet may keep alive beside its own bytes and as many more. */
+#define WASTE_BYTES_MAX 1024
+
 /* One message on its way. */
 struct feeding {
     struct media *m;
@@ -50,6 +56,9 @@ static int64_t unroll(struct media *m, uint32_t timestamp)
             step -= HALF_CLOCK_MS;
         }
         m->now_ms += step;
+        if (m->now_ms > CLOCK_MAX_MS || m->now_ms < -CLOCK_MAX_MS) {
+            m->now_ms = timestamp;
+        }
     }
     m->last_timestamp = timestamp;
     return m->now_ms;
@@ -172,6 +181,22 @@ static void announce(const struct feeding *f)
 
 /* --- parts of a message --- */
 
+/* A packet keeps the whole of its blob alive. What is a small part of its message only gets a blob
+ * of its own: a message may have megabytes beside it that nobody counts. */
+static enum err keep_apart(const struct feeding *f, struct media_frame *frame)
+{
+    size_t whole = blob_span(f->message->blob).len;
+    if (frame->blob != NULL || whole <= 2 * frame->data.len + WASTE_BYTES_MAX) {
+        return ERR_OK;
+    }
+    frame->blob = blob_copy(frame->data);
+    if (frame->blob == NULL) {
+        return ERR_NOMEM;
+    }
+    frame->data = blob_span(frame->blob);
+    return ERR_OK;
+}
+
 static void give_packet(struct feeding *f, const struct media_track *t, const struct av_part *part,
                         const struct media_frame *frame)
 {
@@ -183,7 +208,7 @@ static void give_packet(struct feeding *f, const struct media_track *t, const st
     int64_t dts = f->dts_ms * TICKS_PER_MS + offset;
     struct packet p = {.kind = t->kind,
                        .index = t->index,
-                       .flags = frame->key ? PACKET_KEY : 0,
+                       .flags = (frame->key ? PACKET_KEY : 0) | (frame->open ? PACKET_OPEN : 0),
                        .dts = dts,
                        .pts = dts + (int64_t)part->composition_ms * TICKS_PER_MS,
                        .duration = frame->duration,
@@ -218,10 +243,13 @@ static enum err on_frame(struct feeding *f, struct media_track *t, const struct 
         skipped(f, RTMP_SKIP_LEADING,
                 "pictures at the start need others from before it: they are left out");
     } else {
-        give_packet(f, t, part, &frame);
+        e = keep_apart(f, &frame);
+        if (e == ERR_OK) {
+            give_packet(f, t, part, &frame);
+        }
     }
     blob_unref(frame.blob);
-    return ERR_OK;
+    return e;
 }
 
 static enum err on_header(struct feeding *f, struct media_track *t, const struct av_part *part)
@@ -262,7 +290,8 @@ static enum err on_part(struct feeding *f, const struct av_part *part)
     if (!part->carried) {
         return lose(f, RTMP_SKIP_CODEC, part->why);
     }
-    struct media_track *t = find_track(f->m, f->message->kind, part->track_id);
+    unsigned id = part->track_id != 0 ? part->track_id : f->message->track_id;
+    struct media_track *t = find_track(f->m, f->message->kind, id);
     if (t == NULL) {
         skipped(f, RTMP_SKIP_TRACK, "there are too many tracks of a kind: the others are left out");
         return ERR_OK;

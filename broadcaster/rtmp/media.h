@@ -39,6 +39,7 @@ struct media_message {
     uint32_t timestamp; /* milliseconds, wrapping */
     struct blob *blob;  /* borrowed; packets take references */
     struct span body;   /* inside the blob */
+    unsigned track_id;  /* of parts that name none */
 };
 
 /* Gives fn the events of one message: TRACK for a track that is new or differs from the last one,

@@ -10,6 +10,7 @@
 #include "broadcaster/codec/mp3.h"
 #include "broadcaster/codec/opus.h"
 #include "broadcaster/rtmp/asc.h"
+#include "broadcaster/sets.h"
 
 #define UNIT_GROWTH_BYTES 4096 /* what AV1's sizes and sequence header may add to a unit */
 
@@ -21,6 +22,7 @@ void media_track_init(struct media_track *t, enum track_kind kind, unsigned id, 
 void media_track_fini(struct media_track *t)
 {
     track_unref(t->track);
+    blob_unref(t->heard);
     *t = (struct media_track){0};
 }
 
@@ -273,6 +275,48 @@ static void become(struct media_track *t, enum track_codec codec)
     t->ready = true;
 }
 
+/* Some encoders leave the version at 0, where readers of the record want 1. */
+static enum err replace_by_header(struct media_track *t, const struct header *h)
+{
+    struct track_params p = h->params;
+    struct buf mended;
+    buf_init(&mended, MEDIA_CONFIG_MAX);
+    enum err e = ERR_OK;
+    if (p.codec == CODEC_HEVC && p.config.data[0] == 0) {
+        e = buf_put(&mended, p.config);
+        if (e == ERR_OK) {
+            mended.data[0] = 1;
+            p.config = buf_span(&mended);
+        }
+    }
+    e = e == ERR_OK ? replace(t, &p) : e;
+    buf_fini(&mended);
+    return e;
+}
+
+static enum err keep_header(struct media_track *t, struct span header)
+{
+    struct blob *copy = blob_copy(header);
+    if (copy == NULL) {
+        return ERR_NOMEM;
+    }
+    blob_unref(t->heard);
+    t->heard = copy;
+    return ERR_OK;
+}
+
+static bool is_either(enum track_codec c)
+{
+    return c == CODEC_H264 || c == CODEC_HEVC;
+}
+
+static bool is_heard(const struct media_track *t, enum track_codec codec, struct span header)
+{
+    bool same = t->codec == codec || (is_either(t->codec) && is_either(codec));
+    return t->track != NULL && same && header.len > 0 && t->heard != NULL &&
+           span_equal(blob_span(t->heard), header);
+}
+
 enum err media_track_header(struct media_track *t, enum track_codec codec, struct span header,
                             const char **ret_why)
 {
@@ -287,6 +331,9 @@ enum err media_track_header(struct media_track *t, enum track_codec codec, struc
         header = span_of(made, sizeof made);
     }
     if (header.len == 0 && !starts_without_header(codec)) {
+        return ERR_OK;
+    }
+    if (is_heard(t, codec, header)) {
         return ERR_OK;
     }
     enum err e = header.len > 0 ? read_header(t, codec, header, &h) : ERR_OK;
@@ -306,7 +353,8 @@ enum err media_track_header(struct media_track *t, enum track_codec codec, struc
     }
     t->nal_length_size = h.nal_length_size;
     const struct track *before = t->track;
-    e = replace(t, &h.params);
+    e = replace_by_header(t, &h);
+    e = e == ERR_OK ? keep_header(t, header) : e;
     t->started = t->started && t->track == before;
     if (e != ERR_OK) {
         *ret_why = "out of memory";
@@ -325,14 +373,50 @@ enum err media_track_ts_header(struct media_track *t, struct span descriptor)
 
 /* --- frames --- */
 
+/* Parameter sets that come with a key frame are the truth, whatever the codec header said. Those
+ * that cannot be made a header of stay where they are. */
+static enum err follow_sets(struct media_track *t, struct span unit)
+{
+    struct header h = {.codec = t->codec};
+    struct buf record;
+    buf_init(&record, MEDIA_CONFIG_MAX);
+    enum err e = sets_follow(t->codec, track_params(t->track)->config, unit, &record);
+    if (e == ERR_OK) {
+        struct span r = buf_span(&record);
+        e = t->codec == CODEC_H264 ? read_h264(r, &h) : read_hevc(r, &h);
+    }
+    if (e == ERR_OK) {
+        t->own = h.color;
+        t->started = false;
+        e = replace(t, &h.params);
+    }
+    buf_fini(&record);
+    return e == ERR_NOMEM ? e : ERR_OK;
+}
+
+static enum err read_avc_frame(struct media_track *t, struct media_frame *f)
+{
+    f->key = avc_has_idr(f->data, t->nal_length_size);
+    return f->key ? follow_sets(t, f->data) : ERR_OK;
+}
+
 static enum err read_hevc_frame(struct media_track *t, struct media_frame *f)
 {
     struct hevc_picture p = hevc_picture_of(f->data, t->nal_length_size);
     f->key = p.irap;
     if (p.irap) {
+        enum err e = follow_sets(t, f->data);
+        if (e != ERR_OK) {
+            return e;
+        }
+        t->closed = t->cra ? !t->led : t->closed;
+        t->cra = !p.clean && !p.broken_link;
+        t->led = false;
         t->skips_leading = p.broken_link || (!p.clean && !t->started);
         t->started = true;
+        f->open = t->cra && !t->closed && !t->skips_leading;
     }
+    t->led = t->led || p.rasl;
     f->leading = p.rasl && t->skips_leading;
     return ERR_OK;
 }
@@ -502,8 +586,7 @@ static enum err read_frame(struct media_track *t, struct media_frame *f)
     f->key = t->kind == TRACK_AUDIO;
     switch (t->codec) {
     case CODEC_H264:
-        f->key = avc_has_idr(f->data, t->nal_length_size);
-        return ERR_OK;
+        return read_avc_frame(t, f);
     case CODEC_HEVC:
         return read_hevc_frame(t, f);
     case CODEC_AV1:
@@ -524,11 +607,6 @@ static enum err read_frame(struct media_track *t, struct media_frame *f)
     default:
         return ERR_OK; /* AAC */
     }
-}
-
-static bool is_either(enum track_codec c)
-{
-    return c == CODEC_H264 || c == CODEC_HEVC;
 }
 
 enum err media_track_frame(struct media_track *t, enum track_codec codec, struct span data,

@@ -23,6 +23,7 @@ struct media_track {
     bool ready;             /* frames can be read */
     struct track *track;    /* NULL until all is known of it */
     bool announced;         /* for the user */
+    struct blob *heard;     /* the last codec header as it came; NULL: none */
     int nal_length_size;    /* H.264, HEVC */
     bool has_record;        /* VP9: what the publisher sent */
     uint8_t record[VP9_RECORD_BYTES];
@@ -32,6 +33,9 @@ struct media_track {
     struct track_color own;  /* in the codec header */
     bool started;            /* HEVC: there was a picture to start from */
     bool skips_leading;      /* HEVC: until the next such picture */
+    bool cra;                /* HEVC: the newest such picture may have leading ones */
+    bool led;                /* HEVC: and has */
+    bool closed;             /* HEVC: the last one that was past had none */
 };
 
 void media_track_init(struct media_track *t, enum track_kind kind, unsigned id, unsigned index);
@@ -42,7 +46,8 @@ enum err media_track_move(struct media_track *t, unsigned index) CHECKED;
 
 /* A codec header. A new track->track that equals the last one is not made. codec: as declared;
  * H.264 and HEVC are told apart by the header itself, because some encoders declare the wrong one.
- * A header that says nothing changes nothing. ERR_PROTO, ERR_LIMIT: it cannot be read, *ret_why is
+ * A header that says nothing changes nothing, nor does the last one again: what the frames said
+ * since is newer. ERR_PROTO, ERR_LIMIT: it cannot be read, *ret_why is
  * a static sentence and all stays as it was; ERR_NOMEM. */
 enum err media_track_header(struct media_track *t, enum track_codec codec, struct span header,
                             const char **ret_why) CHECKED;
@@ -58,6 +63,7 @@ void media_track_channels(struct media_track *t, int channels);
 
 struct media_frame {
     bool key;          /* as PACKET_KEY */
+    bool open;         /* as PACKET_OPEN */
     bool leading;      /* it cannot be decoded here: pictures before the start are missing */
     int64_t duration;  /* ticks; 0: not known */
     struct span data;  /* as in struct packet: inside the message, or inside */

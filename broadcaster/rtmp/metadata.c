@@ -49,3 +49,17 @@ enum err metadata_parse(struct span body, struct rtmp_metadata *ret_metadata)
     *ret_metadata = m;
     return ERR_OK;
 }
+
+enum err metadata_additional_sound(struct span body, struct span *ret_sound)
+{
+    struct span name;
+    struct amf0_value object, media;
+    if (amf0_read_string(&body, &name) != ERR_OK ||
+        !span_equal(name, span_cstr("additionalMedia")) || amf0_read(&body, &object) != ERR_OK ||
+        amf0_find(&object, "media", &media) != ERR_OK || media.type != AMF0_BYTES ||
+        media.bytes.len == 0) {
+        return ERR_NOENT;
+    }
+    *ret_sound = media.bytes;
+    return ERR_OK;
+}

@@ -22,4 +22,9 @@ struct rtmp_metadata {
 /* body: a whole data message. ERR_NOENT: it is no onMetaData that could be read. */
 enum err metadata_parse(struct span body, struct rtmp_metadata *ret_metadata) CHECKED;
 
+/* OBS sends the sound of its "VOD track" inside of data messages named additionalMedia, unless it
+ * uses Enhanced RTMP's tracks: *ret_sound is the body of the audio message in there, inside of
+ * body. ERR_NOENT: it is none that could be read. */
+enum err metadata_additional_sound(struct span body, struct span *ret_sound) CHECKED;
+
 #endif

@@ -12,6 +12,7 @@
 #define PARTIAL_BYTES_MAX  (12 * 1024 * 1024) /* of messages that are not complete */
 #define ACK_WINDOW_DEFAULT 2500000
 #define CODE_REJECTED      "NetStream.Publish.Rejected"
+#define VOD_TRACK_ID       1
 
 static const struct chunk_limits setup_limits = {SETUP_BYTES_MAX, SETUP_BYTES_MAX, SETUP_BYTES_MAX};
 const struct chunk_limits rtmp_limits_asked = {COMMAND_BYTES_MAX, ASKED_BYTES_MAX, ASKED_BYTES_MAX};
@@ -117,17 +118,22 @@ static void on_media_event(void *arg, const struct rtmp_event *e)
     }
 }
 
-static enum err on_media(struct rtmp_session *s, uint8_t type, uint32_t timestamp,
-                         struct blob *blob, struct span body)
+static enum err feed_media(struct rtmp_session *s, const struct media_message *m)
 {
     if (s->state != SESSION_ASKED && s->state != SESSION_PUBLISHING) {
         return ERR_OK;
     }
+    return media_feed(&s->media, m, s->state == SESSION_PUBLISHING, on_media_event, s, &s->why);
+}
+
+static enum err on_media(struct rtmp_session *s, uint8_t type, uint32_t timestamp,
+                         struct blob *blob, struct span body)
+{
     struct media_message m = {.kind = type == MESSAGE_VIDEO ? TRACK_VIDEO : TRACK_AUDIO,
                               .timestamp = timestamp,
                               .blob = blob,
                               .body = body};
-    return media_feed(&s->media, &m, s->state == SESSION_PUBLISHING, on_media_event, s, &s->why);
+    return feed_media(s, &m);
 }
 
 /* A tag's body gets a blob of its own: packets would keep all of the message alive otherwise, which
@@ -172,11 +178,16 @@ static struct span without_lead(struct span body)
     return lead ? span_of(body.data + 1, body.len - 1) : body;
 }
 
-/* 7.1.2: of data only the stream's description is read; clients send all sorts, not even all AMF.
- */
-static enum err on_data(struct rtmp_session *s, struct span body)
+/* 7.1.2: of data only the stream's description is read, and a second sound; clients send all sorts,
+ * not even all AMF. */
+static enum err on_data(struct rtmp_session *s, const struct chunk_message *m, struct span body)
 {
     struct rtmp_metadata metadata;
+    struct media_message sound = {
+        .kind = TRACK_AUDIO, .timestamp = m->timestamp, .blob = m->blob, .track_id = VOD_TRACK_ID};
+    if (metadata_additional_sound(body, &sound.body) == ERR_OK) {
+        return feed_media(s, &sound);
+    }
     if (s->state == SESSION_PUBLISHING && metadata_parse(body, &metadata) == ERR_OK) {
         s->fn(s->arg, &(struct rtmp_event){.type = RTMP_EVENT_METADATA, .metadata = &metadata});
     }
@@ -203,9 +214,9 @@ static enum err on_message(struct rtmp_session *s, const struct chunk_message *m
     case MESSAGE_COMMAND_AMF0:
         return rtmp_command(s, m->stream_id, body);
     case MESSAGE_DATA_AMF3:
-        return on_data(s, without_lead(body));
+        return on_data(s, m, without_lead(body));
     case MESSAGE_DATA_AMF0:
-        return on_data(s, body);
+        return on_data(s, m, body);
     default:
         return ERR_OK;
     }
@@ -322,6 +333,13 @@ bool rtmp_session_ask_reconnect(struct rtmp_session *s, const char *tc_url, cons
     }
     message_put_reconnect(&s->writer, tc_url, text);
     return s->writer.err == ERR_OK;
+}
+
+void rtmp_session_ping(struct rtmp_session *s, uint32_t time)
+{
+    if (handshake_done(&s->handshake) && s->failed == ERR_OK && s->state != SESSION_CLOSED) {
+        message_put_user_control(&s->writer, USER_CONTROL_PING_REQUEST, time);
+    }
 }
 
 struct buf *rtmp_session_output(struct rtmp_session *s)

@@ -84,6 +84,10 @@ const struct rtmp_caps *rtmp_session_caps(const struct rtmp_session *s);
  * connect that it does not know this, or is not connected. */
 bool rtmp_session_ask_reconnect(struct rtmp_session *s, const char *tc_url, const char *text);
 
+/* Asks the client whether it is still there (user control 6); time: any number, which its answer
+ * repeats. Many clients answer only while they send, and OBS never does. */
+void rtmp_session_ping(struct rtmp_session *s, uint32_t time);
+
 /* What is to be sent; the shell takes bytes with buf_drop or swaps the buffer out. */
 struct buf *rtmp_session_output(struct rtmp_session *s);
 

@@ -15,6 +15,9 @@ enum packet_flags {
     PACKET_KEY = 1,     /* decoding can start here: an IDR or IRAP picture, an AV1 or VP9 key frame;
                            every audio packet */
     PACKET_PREROLL = 2, /* decode it, do not show or encode it */
+    PACKET_OPEN = 4,    /* with PACKET_KEY: pictures may follow that are shown before this one and
+                           need others from before it (HEVC: a CRA picture of an open GOP); what
+                           starts to decode here does without them. Stays with who cuts. */
 };
 
 struct packet {

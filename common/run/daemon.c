@@ -233,6 +233,11 @@ static void say_how(void *arg, char *text, size_t size)
     }
 }
 
+bool daemon_flag_given(const struct daemon *d, const char *name)
+{
+    return settings_given(d->settings, name);
+}
+
 void daemon_stopped(struct daemon *d)
 {
     loop_stop(d->loop);
@@ -311,6 +316,7 @@ static int serve(const struct role *role, const struct settings *s, void *config
     struct process *p = mem_alloc(sizeof *p);
     p->role = role;
     p->d.config = common;
+    p->d.settings = s;
     int status = 1;
     if (check_config(common) == ERR_OK && open_data_dir(&p->d) == ERR_OK) {
         status = role->command != NULL ? role->command(&p->d, config) : -1;

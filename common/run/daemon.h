@@ -28,7 +28,10 @@ struct daemon_config {
     bool sample_config;
 };
 
+struct settings;
+
 struct daemon {
+    const struct settings *settings;
     struct loop *loop;
     const struct daemon_config *config;
     char data_dir[4096]; /* completed, created 0700 */
@@ -77,6 +80,9 @@ struct role {
 
 /* Returns the process's exit status: 0 finished, 1 a configuration that cannot work, 2 usage. */
 int daemon_main(const struct role *role, int argc, char **argv);
+
+/* True when the flag of that name was given, on the command line or in the file of -config. */
+bool daemon_flag_given(const struct daemon *d, const char *name);
 
 /* Called by a role on the loop's thread when its stop is complete: ends the loop. */
 void daemon_stopped(struct daemon *d);

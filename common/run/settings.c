@@ -50,6 +50,13 @@ enum err settings_read_file(struct settings *s, const char *flag, void *config)
     return ERR_OK;
 }
 
+bool settings_given(const struct settings *s, const char *name)
+{
+    const struct config_print *p = &s->print;
+    const struct option *o = options_find(p->table, p->n, name, strlen(name));
+    return o != NULL && s->origins[o - p->table].source != OPTION_FROM_DEFAULT;
+}
+
 void settings_warn(const struct settings *s)
 {
     char why[CONFIG_WHY_MAX];

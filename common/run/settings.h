@@ -28,6 +28,9 @@ enum err settings_read_flags(struct settings *s, int argc, char **argv, void *co
  * to do when it was not. On failure one line is on stderr. */
 enum err settings_read_file(struct settings *s, const char *flag, void *config) CHECKED;
 
+/* True when the flag of that name has its value from the command line or from the file. */
+bool settings_given(const struct settings *s, const char *name);
+
 /* Logs what is unwise about the file. Call it once, with the log open. */
 void settings_warn(const struct settings *s);
 

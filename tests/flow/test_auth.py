@@ -1,4 +1,5 @@
 """Who may publish: the auth webhook, the keys file, address lists, bans and limits."""
+import contextlib
 import http.server
 import json
 import os
@@ -30,11 +31,16 @@ class Client(rtmp.Raw):
                                chunk_stream=3))
         self.send(rtmp.message(20, rtmp.text("publish") + rtmp.number(3) + b"\5"
                                + rtmp.text(name) + rtmp.text("live"), chunk_stream=8))
+        seen = self.read_status()
+        code = re.search(rb"NetStream\.Publish\.\w+", seen).group().decode()
+        return code + " " + seen.decode("utf-8", "replace")
+
+    def read_status(self):
+        """All up to the end of the first status about a publish."""
         seen = b""
         while not re.search(rb"NetStream\.Publish\.\w+.*\0\0\x09", seen, re.S):
             seen += self.receive(1)
-        code = re.search(rb"NetStream\.Publish\.\w+", seen).group().decode()
-        return code + " " + seen.decode("utf-8", "replace")
+        return seen
 
     def play(self, from_s, to_s, size=500):
         for s in range(from_s, to_s):
@@ -59,10 +65,11 @@ class Webhook:
                 outer.paths.append(self.path)
                 outer.posts.append(body)
                 status, answer = outer.answer(body)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
+                with contextlib.suppress(ConnectionError):  # who asked has gone
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
 
             def log_message(self, *_):
                 pass
@@ -210,6 +217,60 @@ class Webhooks(Auth):
         self.assertIn("BadName", self.refused("one/another-key", app="stream"))
         self.assertEqual(len(hook.posts), 1)
 
+    def test_its_key_is_the_stream_s(self):
+        """Who comes back with the URL of before is given the same key, and takes over."""
+        def answer(body):
+            key = "backup" if "backup" in body.get("url", "") else "of-the-webhook"
+            return 200, json.dumps({"manifestID": "one", "streamKey": key}).encode()
+
+        self.start("-authWebhookUrl", self.webhook(answer).url)
+        old = self.publish("one/own-key", app="live")
+        old.send(rtmp.video_config(), rtmp.picture(0, True))
+        new = self.publish("one/own-key", app="live")
+        self.assertIn("BadName", self.refused("one/backup", app="live"))
+        new.send(rtmp.video_config(), rtmp.picture(0, True))
+        self.assertIn(b"Publish.Replaced", old.wait_closed())
+
+    def test_each_start_has_one_end(self):
+        """Fact 28: who is refused before the webhook is asked is not told of at all; whoever it said
+        yes to has an end, also one whose name was taken meanwhile, or that left meanwhile."""
+        free = threading.Event()
+        self.addCleanup(free.set)
+        hook = self.webhook(lambda body: (body["event"] == "end" or free.wait(60), (200, b""))[1])
+        self.start("-authWebhookUrl", hook.url)
+
+        def ask(name):
+            c = self.client()
+            c.connect("stream")
+            c.send(rtmp.message(20, rtmp.text("publish") + rtmp.number(3) + b"\5" + rtmp.text(name)
+                                + rtmp.text("live"), chunk_stream=8))
+            return c
+
+        first = ask("one/a")
+        wait_for(lambda: len(hook.starts()) == 1, 10, "the first is asked about")
+        second = ask("one/b")  # nobody publishes it yet
+        wait_for(lambda: len(hook.starts()) == 2, 10, "the second is asked about")
+        left = ask("two/c")
+        wait_for(lambda: len(hook.starts()) == 3, 10, "the third is asked about")
+        left.close()
+        sessions = [p["sessionID"] for p in hook.starts()]
+        wait_for(lambda: len(hook.ends()) == 1, 10, "it left")
+        self.assertEqual((hook.ends()[0]["sessionID"], hook.ends()[0]["reason"]),
+                         (sessions[2], "it left before it was answered"))
+        free.set()
+        both = {c: c.read_status() for c in (first, second)}
+        started = next(c for c in both if b"Publish.Start" in both[c])
+        refused = second if started is first else first
+        self.assertIn(b"Publish.BadName", both[refused])
+        loser = sessions[1] if refused is second else sessions[0]
+        wait_for(lambda: len(hook.ends()) == 2, 10, "the end of the one that came too late")
+        self.assertEqual(hook.ends()[1]["sessionID"], loser)
+        self.assertIn("BadName", self.refused("one/c", app="stream"))  # taken: not asked about
+        started.close()
+        wait_for(lambda: len(hook.ends()) == 3, 10, "the end of the one that published")
+        self.assertEqual(sorted(p["sessionID"] for p in hook.ends()), sorted(sessions))
+        self.assertEqual(len(hook.starts()), 3)
+
     def test_ends_have_reasons(self):
         answers = []
 
@@ -317,6 +378,27 @@ class Keys(Auth):
         self.publish(KEY)
         self.assertEqual(self.rungs("hooked")[0], "source")
 
+    def test_a_key_that_goes_while_the_webhook_thinks(self):
+        free = threading.Event()
+        hook = self.webhook(lambda body: (free.wait(60), (200, b""))[1])
+        self.addCleanup(free.set)
+        self.start("-keysFile", self.write(f"keys: [{{key: {KEY}, id: one}}]\n"),
+                   "-authWebhookUrl", hook.url, "-authWebhookTimeoutMs", "60000",
+                   "-setupTimeoutMs", "60000")
+        said = []
+        asker = threading.Thread(target=lambda: said.append(self.refused(KEY)))
+        asker.start()
+        wait_for(hook.starts, 10, "the webhook was asked")
+        self.path.write_text(f"keys: [{{key: {OTHER_KEY}, id: one}}]\n")
+        mark = self.role.log_mark()
+        self.role.popen.send_signal(signal.SIGHUP)
+        self.role.wait_log("keys n=1", since=mark)
+        free.set()
+        asker.join(30)
+        self.assertIn("not valid any more", said[0])
+        wait_for(hook.ends, 10, "the webhook is told that its yes came to nothing")
+        self.assertEqual(self.role.status()["streams"], [])
+
     def test_bad_files_are_start_errors(self):
         for text, word in ((f"keys: [{{key: {KEY}}}]\n", "id: is missing"),
                            ("nonsense: 1\n", "keys:"), (None, "cannot be read")):
@@ -413,6 +495,26 @@ class Limits(Auth):
         one.close()
         wait_for(lambda: self.role.status()["ingest"]["publishers"] == 1, 10, "one has gone")
         self.publish("three")
+
+    def test_streams_of_an_address_that_ask_at_once(self):
+        """Each of them is the first one while the webhook thinks."""
+        free = threading.Event()
+        hook = self.webhook(lambda body: (free.wait(60), (200, b""))[1])
+        self.addCleanup(free.set)
+        self.start("-streamsPerAddress", "1", "-authWebhookUrl", hook.url,
+                   "-authWebhookTimeoutMs", "60000", "-setupTimeoutMs", "60000")
+        said = []
+        clients = [self.client() for _ in range(4)]
+        askers = [threading.Thread(target=lambda i=i, c=c: said.append(c.ask(f"s{i}")))
+                  for i, c in enumerate(clients)]
+        for a in askers:
+            a.start()
+        wait_for(lambda: len(hook.starts()) == 4, 10, "all are asked about")
+        free.set()
+        for a in askers:
+            a.join(30)
+        self.assertEqual(sum("Publish.Start" in t for t in said), 1, said)
+        self.assertEqual(sum("publishes 1 streams already" in t for t in said), 3, said)
 
     def test_ten_times_the_bitrate(self):
         """It is closed with both numbers, and the others lose nothing."""

@@ -1,12 +1,13 @@
 /* A track's configuration and its packets, as a publisher sends them, into fMP4 and into a byte
- * stream. The first byte is the codec, the second the configuration's length; packets follow, each
- * behind a length of one byte. */
+ * stream, and into records anew. The first byte is the codec, the second the configuration's
+ * length; packets follow, each behind a length of one byte. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "broadcaster/annexb.h"
 #include "broadcaster/codec_string.h"
 #include "broadcaster/fmp4.h"
+#include "broadcaster/sets.h"
 
 #define PACKETS_MAX 64
 #define OUT_MAX     (1024 * 1024)
@@ -54,6 +55,18 @@ static void check_boxes(struct span s)
     }
 }
 
+/* What is made of a record can be read again, and has all that was in the unit. */
+static void follow_sets(const struct track_params *t, struct span unit)
+{
+    struct buf out;
+    struct sets s;
+    buf_init(&out, OUT_MAX);
+    enum err e = sets_follow(t->codec, t->config, unit, &out);
+    must(e == ERR_OK || out.len == 0);
+    must(e != ERR_OK || sets_read(t->codec, buf_span(&out), &s) == ERR_OK);
+    buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span rest = span_of(data, size);
@@ -85,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (t.kind == TRACK_VIDEO && t.codec <= CODEC_HEVC &&
         annexb_put_config(&out, t.codec, t.config, &length_size) == ERR_OK) {
         for (size_t i = 0; i < n; i++) {
+            follow_sets(&t, packets[i].data);
             (void)!annexb_put_unit(&out, t.codec, packets[i].data, length_size, t.config);
         }
     }

@@ -1,6 +1,7 @@
 // Publishes a file as it is, in real time, with the FFmpeg 8 that comes inside of node-av:
-//   node publish.mjs FILE URL
-// FILE is best an .mkv: the codec tags of MP4 are not those of FLV. Ends with the file.
+//   node publish.mjs FILE URL|FILE.flv
+// FILE is best an .mkv: the codec tags of MP4 are not those of FLV. Ends with the file. A
+// file as the output is written at once.
 Promise.withResolvers ??= () => {
   let resolve, reject;
   const promise = new Promise((a, b) => { resolve = a; reject = b; });
@@ -14,13 +15,14 @@ const [file, url] = process.argv.slice(2);
 const input = await Demuxer.open(file);
 const output = await Muxer.open(url, { format: "flv" });
 const outputs = input.streams.map((stream) => output.addStream(stream));
+const live = url.startsWith("rtmp");
 const start = Date.now();
 for await (const packet of input.packets()) {
   if (!packet) continue;
   const base = input.streams[packet.streamIndex].timeBase;
   const at = (Number(packet.dts) * 1000 * base.num) / base.den;
   const wait = at - (Date.now() - start);
-  if (wait > AHEAD_MS) await new Promise((done) => setTimeout(done, wait));
+  if (live && wait > AHEAD_MS) await new Promise((done) => setTimeout(done, wait));
   await output.writePacket(packet, outputs[packet.streamIndex]);
 }
 await output.close();

@@ -189,6 +189,7 @@ START_TEST(streams_of_one_address)
     struct admission_pass *pass = admission_begin(b.admission, &b.verdict, NULL, NULL);
     ck_assert_int_eq(publish(&b, "n", "2001:db8::2"), ERR_LIMIT);
     ck_assert_int_eq(publish(&b, "n", "2001:db8:0:1::2"), ERR_OK);
+    ck_assert_int_eq(publish(&b, "m", "2001:db8::2"), ERR_OK); /* it comes back */
     ck_assert_int_eq(ask(&b, ADMISSION_PLAY, "m", "2001:db8::1"), ERR_OK);
     admission_end(pass, "");
     ck_assert_int_eq(publish(&b, "n", "2001:db8::2"), ERR_OK);
@@ -218,6 +219,33 @@ START_TEST(taken_names)
 }
 END_TEST
 
+static enum err is_another_key_s(void *arg, const struct publish_name *name, const char **ret_why)
+{
+    *ret_why = "another key";
+    return ERR_AUTH;
+}
+
+/* Whoever has no key guesses none: an encoder that tries its name again and again. */
+START_TEST(guessed_keys_are_failures)
+{
+    struct bench b;
+    bench_init(&b);
+    b.config.is_free = is_another_key_s;
+    bench_open(&b);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(publish(&b, "movie", "192.0.2.1"), ERR_AUTH);
+        ck_assert_str_eq(b.verdict.text, "another key");
+    }
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(publish(&b, "movie/guess", "192.0.2.1"), ERR_AUTH);
+        ck_assert_str_eq(b.verdict.text, "another key");
+    }
+    ck_assert_int_eq(publish(&b, "movie", "192.0.2.1"), ERR_AUTH);
+    ck_assert_str_eq(b.verdict.code, "NetStream.Publish.Rejected");
+    bench_fini(&b);
+}
+END_TEST
+
 START_TEST(what_cannot_start)
 {
     struct bench b;
@@ -237,4 +265,4 @@ START_TEST(what_cannot_start)
 END_TEST
 
 UNIT_MAIN("admission", without_rules_the_name_is_all, lists, keys_and_bans, a_key_that_goes,
-          streams_of_one_address, taken_names, what_cannot_start)
+          streams_of_one_address, taken_names, guessed_keys_are_failures, what_cannot_start)

@@ -141,6 +141,26 @@ START_TEST(what_is_not_whole_is_left_out)
 }
 END_TEST
 
+/* What the configuration has is not in samples; what it has not stays; nothing else changes. */
+START_TEST(parameter_sets_are_left_out)
+{
+    static const uint8_t unit[] = {0, 1, 0x67, 0, 0, 0, 2, 0x41, 7, 0, 2, 0x68, 9, 0, 1, 0x67};
+    static const uint8_t only[] = {0, 1, 0x67};
+    struct packet ps[] = {picture(0, 0, true), picture(3000, 3000, false),
+                          picture(6000, 6000, false)};
+    ps[0].data = span_of(unit, sizeof unit);
+    ps[1].data = span_of(only, sizeof only);
+    struct buf b;
+    fragment(&b, &video, ps, 3);
+    const uint8_t *trun = box(&b, "trun"), *mdat = box(&b, "mdat");
+    ck_assert_uint_eq(be32(trun + 4), 2);
+    ck_assert_uint_eq(be32(trun + 20), 8); /* the first one's size, behind flags and duration */
+    ck_assert_mem_eq(mdat, "\0\2\x41\7\0\2\x68\x09\0\2\x41\7", 12);
+    ck_assert_ptr_eq(mdat + 12, b.data + b.len);
+    buf_fini(&b);
+}
+END_TEST
+
 START_TEST(configurations_that_are_none)
 {
     static const uint8_t zeros[64] = {0};
@@ -196,4 +216,5 @@ START_TEST(limits)
 END_TEST
 
 UNIT_MAIN("fmp4", times_and_flags, flags_for_each_where_needed, times_are_mended,
-          what_is_not_whole_is_left_out, configurations_that_are_none, limits)
+          what_is_not_whole_is_left_out, parameter_sets_are_left_out, configurations_that_are_none,
+          limits)

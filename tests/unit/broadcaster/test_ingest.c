@@ -560,6 +560,64 @@ START_TEST(a_silent_publisher_is_closed)
 }
 END_TEST
 
+/* Fact 26: silence is asked about; who answers is there, however long nothing is published. */
+START_TEST(a_silent_publisher_that_answers_pings_stays)
+{
+    static const uint8_t ping[] = {2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6};
+    struct ingest_config config = default_config();
+    config.idle_timeout_ms = 1600;
+    struct fixture *f = open_ingest(&config);
+    struct client c = connect_client(f, 0);
+    client_begin(&c);
+    RUN_UNTIL(f, client_has(&c, "NetStream.Publish.Start"));
+    buf_clear(&c.in);
+    for (int pings = 0; pings < 4; pings++) {
+        RUN_UNTIL(f, (client_read(&c), c.in.len == sizeof ping + 4));
+        ck_assert_mem_eq(c.in.data, ping, sizeof ping);
+        uint8_t pong[6] = {0, 7};
+        memcpy(pong + 2, c.in.data + sizeof ping, 4);
+        buf_clear(&c.in);
+        struct buf b;
+        buf_init(&b, 100);
+        script_message(&b, MESSAGE_USER_CONTROL, 0, 0, span_of(pong, sizeof pong));
+        ck_assert_uint_eq(client_send(&c, buf_span(&b)), 0);
+        buf_fini(&b);
+    }
+    ck_assert_int_eq(f->ends, 0);
+    RUN_UNTIL(f, client_closed(&c)); /* it answers no more */
+    ck_assert(client_has(&c, "NetStream.Publish.Idle"));
+    ck_assert_int_eq(f->ends, 1);
+    client_close(&c);
+    close_ingest(f);
+}
+END_TEST
+
+/* Fact 23: a connection that is reset ends its publish like any other, and harms nobody. */
+START_TEST(a_reset_is_an_end)
+{
+    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    struct ingest_config config = default_config();
+    struct fixture *f = open_ingest(&config);
+    struct client c = connect_client(f, 0), other = connect_client(f, 0);
+    client_begin(&c);
+    client_begin(&other);
+    client_media(&c, 2);
+    RUN_UNTIL(f, f->packets == 2);
+    ck_assert_int_eq(setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+    client_close(&c);
+    RUN_UNTIL(f, f->ends == 1);
+    ck_assert_str_eq(f->reason, "the connection broke");
+    ck_assert_int_eq(f->orderly, 0);
+    client_media(&other, 2);
+    RUN_UNTIL(f, f->packets == 4);
+    RUN_UNTIL(f, client_has(&other, "NetStream.Publish.Start")); /* unread bytes reset it too */
+    client_close(&other);
+    RUN_UNTIL(f, f->ends == 2);
+    ck_assert_str_eq(f->reason, "the publisher closed the connection");
+    close_ingest(f);
+}
+END_TEST
+
 START_TEST(limits)
 {
     struct ingest_config config = default_config();
@@ -814,6 +872,7 @@ UNIT_MAIN("ingest", behind_a_proxy, not_a_trusted_proxy, a_publish,
           an_orderly_end_and_once_more, a_refusal_reaches_the_client, an_answer_may_come_later,
           who_says_goodbye_before_the_answer_is_told_of, who_goes_before_the_answer_is_told_of,
           garbage_harms_nobody_else, a_broken_publish_is_told_why, a_slow_handshake_is_closed,
-          a_client_that_never_publishes_is_closed, a_silent_publisher_is_closed, limits,
+          a_client_that_never_publishes_is_closed, a_silent_publisher_is_closed,
+          a_silent_publisher_that_answers_pings_stays, a_reset_is_an_end, limits,
           closed_by_the_handler, closed_while_the_client_sends_on, a_client_that_never_reads,
           the_end_of_the_ingest, an_address_in_use, both_families)

@@ -4,21 +4,6 @@
 
 #include "tests/support/unit.h"
 
-START_TEST(whole_units)
-{
-    static const uint8_t unit[] = {0, 2, 0x41, 1, 0, 0, 0, 3, 1, 2, 3};
-    static const size_t want[] = {0, 0, 0, 0, 4, 4, 6, 6, 6, 6, 6, 11};
-    for (size_t n = 0; n <= sizeof unit; n++) {
-        struct span s = nal_whole(span_of(unit, n), 2);
-        ck_assert_uint_eq(s.len, want[n]);
-        ck_assert_ptr_eq(s.data, unit);
-    }
-    static const uint8_t huge[] = {0xff, 0xff, 0xff, 0xff, 1};
-    ck_assert_uint_eq(nal_whole(span_of(huge, sizeof huge), 4).len, 0);
-    ck_assert_uint_eq(nal_whole(span_of(huge, sizeof huge), 1).len, 0);
-}
-END_TEST
-
 static enum err collect(void *arg, struct span nal)
 {
     char *text = arg;
@@ -68,4 +53,4 @@ START_TEST(the_walk_ends_where_it_is_told_to)
 }
 END_TEST
 
-UNIT_MAIN("nal", whole_units, hevc_records, the_walk_ends_where_it_is_told_to)
+UNIT_MAIN("nal", hevc_records, the_walk_ends_where_it_is_told_to)

@@ -355,9 +355,73 @@ START_TEST(all_tracks_count_for_what_a_segment_may_hold)
 }
 END_TEST
 
+static void push_at(struct bench *b, unsigned index, int64_t ms, int64_t shown_ms, int64_t now)
+{
+    struct blob *blob = blob_create(100);
+    struct packet p = {.kind = TRACK_VIDEO,
+                       .index = index,
+                       .dts = ms * TICKS_PER_MS,
+                       .pts = shown_ms * TICKS_PER_MS,
+                       .flags = PACKET_KEY,
+                       .blob = blob,
+                       .data = blob_span(blob)};
+    ck_assert_int_eq(stream_packet(b->stream, &p, now), ERR_OK);
+    blob_unref(blob);
+}
+
+static void check_times(struct bench *b, const char *name)
+{
+    struct window *w = window(b, name);
+    for (size_t i = 0; i < w->count; i++) {
+        const struct segment_info *info = segment_info(w->segments[i]);
+        const struct packets *ps = segment_packets(w->segments[i]);
+        for (size_t k = 0; k < ps->count; k++) {
+            const struct packet *p = &ps->items[k];
+            ck_assert_int_ge(p->dts, 0);
+            ck_assert_int_ge(p->pts, p->dts);
+            ck_assert_int_le(p->pts - p->dts, SIDES_APART_TICKS);
+            ck_assert_int_lt(p->dts, info->start + info->duration + SIDES_APART_TICKS);
+            ck_assert_int_gt(p->dts, info->start - 2 * SIDES_APART_TICKS);
+        }
+    }
+    window_unref(w);
+}
+
+/* Times from anywhere, before and after the source's clock is known: none of them is given out, and
+ * the track goes on behind them. */
+START_TEST(forged_times_are_left_out)
+{
+    static const int64_t far[] = {0, 4294967295, 2147483648, -4294967296};
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        struct bench b;
+        int64_t base = far[(i + 1) % 4] == 0 ? 5000000 : far[(i + 1) % 4];
+        bench_init(&b);
+        publish(&b, 0);
+        track(&b, TRACK_VIDEO, 1, 360);
+        push_at(&b, 1, far[i], far[i], 0);
+        for (int64_t t = 0; t < 20000; t += 40) {
+            push_at(&b, 0, base + t, base + t, t);
+            push_at(&b, 1, base + t, base + t + (t % 400 == 0 ? 8388607 : 0), t);
+            if (t == 5000) {
+                push_at(&b, 1, far[i], far[i], t);
+                push_at(&b, 1, base + t, base + t - 8388608, t);
+            }
+        }
+        stream_end(b.stream, 20000);
+        check_aligned(&b, "source1");
+        check_times(&b, "source1");
+        struct window *w = window(&b, "source1");
+        ck_assert(!segment_info(w->segments[w->count - 1])->gap);
+        ck_assert_int_eq(segment_packets(w->segments[w->count - 1])->count, 50);
+        window_unref(w);
+        bench_fini(&b);
+    }
+}
+END_TEST
+
 UNIT_MAIN("sides", another_track_is_a_rendition_of_the_source, a_missing_keyframe_is_told,
           a_track_that_pauses_leaves_gaps_and_comes_back_at_a_keyframe,
           names_are_stable_and_an_absent_track_leaves_gaps,
           another_header_is_in_force_from_the_next_segment_on,
           a_rung_of_a_height_that_is_brought_is_not_made, seven_further_tracks_and_no_more,
-          all_tracks_count_for_what_a_segment_may_hold)
+          forged_times_are_left_out, all_tracks_count_for_what_a_segment_may_hold)

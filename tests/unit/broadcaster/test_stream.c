@@ -33,6 +33,7 @@ static enum err on_send(void *arg, const struct link_msg *m, struct blob *payloa
     struct bench *b = arg;
     b->opened += m->type == LINK_JOB_OPEN;
     if (m->type == LINK_JOB_UNIT && m->unit.n_packets > 0) {
+        ck_assert_uint_eq(m->unit.packets[0].flags & PACKET_OPEN, 0);
         b->preroll += (m->unit.packets[0].flags & PACKET_PREROLL) != 0;
     }
     return ERR_OK;
@@ -730,6 +731,37 @@ START_TEST(a_picture_without_any_idr_begins_all_the_same)
 }
 END_TEST
 
+/* The first one has nothing before it, and says so; each other one needs the GOP before it, also
+ * where the rungs are made. */
+START_TEST(open_gops_begin_segments_that_are_not_independent)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    struct blob *blob = blob_create(100);
+    for (int64_t t = 0; t < 10000; t += 40) {
+        unsigned open = t > 0 ? PACKET_OPEN : 0;
+        struct packet p = {.kind = TRACK_VIDEO,
+                           .dts = t * TICKS_PER_MS,
+                           .pts = t * TICKS_PER_MS,
+                           .flags = t % 1000 == 0 ? PACKET_KEY | open : 0,
+                           .blob = blob,
+                           .data = blob_span(blob)};
+        ck_assert_int_eq(stream_packet(st, &p, t), ERR_OK);
+    }
+    blob_unref(blob);
+    stream_end(st, 10000);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_uint_eq(w->count, 5);
+    for (size_t i = 0; i < w->count; i++) {
+        ck_assert_int_eq(segment_info(w->segments[i])->independent, i == 0);
+        ck_assert_int_eq(segment_info(w->segments[i])->duration, 2 * TICKS_PER_S);
+    }
+    ck_assert_uint_eq(b->preroll, 4 * 25);
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
 /* A picture every five seconds, and nothing else. */
 START_TEST(very_low_frame_rates_are_held)
 {
@@ -904,7 +936,8 @@ UNIT_MAIN("stream", a_stream_has_a_ladder_of_its_own, a_new_ladder_is_for_new_st
           who_comes_back_without_sound_has_none,
           a_picture_that_stands_still_is_held_and_the_sound_goes_on, a_pause_of_both_leaves_a_hole,
           sound_alone_is_cut_by_its_own_time, rungs_go_on_with_sound_alone,
-          a_picture_without_any_idr_begins_all_the_same, very_low_frame_rates_are_held,
+          a_picture_without_any_idr_begins_all_the_same,
+          open_gops_begin_segments_that_are_not_independent, very_low_frame_rates_are_held,
           sound_goes_where_its_time_is, a_clock_that_stands_still_refuses_nobody,
           segments_are_not_begun_faster_than_they_can_be_taken, current_is_one_that_can_be_watched,
           a_very_long_stream)

@@ -262,6 +262,16 @@ START_TEST(extinf_against_content)
     s.duration_us = 2005333;
     hls_check_media(&c, &s, &f);
     assert_found("");
+    s.duration_us = 2100000; /* which begins with the picture, and the sound does later */
+    hls_check_media(&c, &s, &f);
+    assert_found("join-dts extinf-content ");
+    begin();
+    hls_check_media(&c, &s, &f);
+    assert_found("");
+    begin();
+    s.duration_us = 1900000;
+    hls_check_media(&c, &s, &f);
+    assert_found("extinf-content ");
 }
 END_TEST
 

@@ -57,6 +57,23 @@ START_TEST(many_frames)
 }
 END_TEST
 
+/* Frames of six bytes, each of which says that it lasts 32 ms. */
+START_TEST(more_frames_than_anybody_sends)
+{
+    enum { FRAMES = 10000 };
+    uint8_t *bytes = malloc(FRAMES * 6);
+    ck_assert_ptr_nonnull(bytes);
+    for (size_t i = 0; i < FRAMES; i++) {
+        put(bytes + i * 6, 6, "0b7700023480");
+    }
+    struct ac3_packet p;
+    ck_assert_int_eq(ac3_packet_parse(span_of(bytes, FRAMES * 6), &p), ERR_OK);
+    ck_assert_int_gt(p.samples, 1 << 20);
+    ck_assert_int_lt(p.samples, 1 << 21);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(bad)
 {
     struct ac3_packet p = {.channels = 77};
@@ -75,4 +92,4 @@ START_TEST(bad)
 }
 END_TEST
 
-UNIT_MAIN("ac3", heads, many_frames, bad)
+UNIT_MAIN("ac3", heads, many_frames, more_frames_than_anybody_sends, bad)

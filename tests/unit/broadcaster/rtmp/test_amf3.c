@@ -63,7 +63,6 @@ START_TEST(passed_over)
     const struct span all[] = {
         BYTES(7, 5, '<', '>'),                         /* XML document */
         BYTES(11, 5, '<', '>'),                        /* XML */
-        BYTES(12, 7, 1, 2, 3),                         /* bytes */
         BYTES(13, 5, 0, 0, 0, 0, 1, 0, 0, 0, 2),       /* two ints */
         BYTES(14, 3, 1, 0, 0, 0, 1),                   /* an unsigned one */
         BYTES(15, 3, 0, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0), /* a double */
@@ -79,6 +78,20 @@ START_TEST(passed_over)
         ck_assert_int_eq(whole(all[i]).type, AMF0_NULL);
     }
     ck_assert_int_eq(whole(BYTES(9, 5, 1, 4, 1, 6, 3, 'x')).type, AMF0_ARRAY);
+}
+END_TEST
+
+START_TEST(byte_arrays)
+{
+    struct amf0_value v = whole(BYTES(12, 7, 1, 2, 3));
+    ck_assert_int_eq(v.type, AMF0_BYTES);
+    ck_assert(span_equal(v.bytes, BYTES(1, 2, 3)));
+    v = whole(BYTES(12, 1));
+    ck_assert_int_eq(v.type, AMF0_BYTES);
+    ck_assert_uint_eq(v.bytes.len, 0);
+    uint8_t large[3 + 100] = {12, 0x81, 0x49}; /* 100 << 1 | 1 */
+    v = whole(span_of(large, sizeof large));
+    ck_assert_uint_eq(v.bytes.len, 100);
 }
 END_TEST
 
@@ -221,5 +234,5 @@ START_TEST(inside_of_amf0)
 }
 END_TEST
 
-UNIT_MAIN("amf3", scalars, passed_over, members, objects_that_write_themselves, refused, limits,
-          inside_of_amf0)
+UNIT_MAIN("amf3", scalars, passed_over, byte_arrays, members, objects_that_write_themselves,
+          refused, limits, inside_of_amf0)

@@ -40,7 +40,8 @@ struct listener {
     struct buf lines;
     size_t skipped[RTMP_SKIPS_], first[RTMP_SKIPS_];
     struct track_color color; /* of the last video track */
-    int64_t duration;         /* of the last packet */
+    int64_t duration, dts;    /* of the last packet */
+    size_t kept;              /* bytes that the last packet keeps alive */
     bool live;
     const char *why;
 };
@@ -62,14 +63,17 @@ static void on_event(void *arg, const struct rtmp_event *e)
         struct span whole = blob_span(p->blob);
         ck_assert(p->data.data >= whole.data &&
                   p->data.data + p->data.len <= whole.data + whole.len);
-        err = buf_printf(&l->lines, "%s %u %lld%+lld%s ",
+        err = buf_printf(&l->lines, "%s %u %lld%+lld%s%s ",
                          p->kind == TRACK_VIDEO ? "video" : "audio", p->index, (long long)p->dts,
-                         (long long)(p->pts - p->dts), (p->flags & PACKET_KEY) != 0 ? " key" : "");
+                         (long long)(p->pts - p->dts), (p->flags & PACKET_KEY) != 0 ? " key" : "",
+                         (p->flags & PACKET_OPEN) != 0 ? " open" : "");
         for (size_t i = 0; i < p->data.len && i < 24 && err == ERR_OK; i++) {
             err = buf_printf(&l->lines, "%02x", p->data.data[i]);
         }
         err = err == ERR_OK ? buf_put_u8(&l->lines, '\n') : err;
         l->duration = p->duration;
+        l->dts = p->dts;
+        l->kept = whole.len;
     } else {
         ck_assert_int_eq(e->type, RTMP_EVENT_SKIPPED);
         ck_assert(e->text[0] != '\0');
@@ -103,7 +107,7 @@ static enum err try_feed(struct listener *l, enum track_kind kind, uint32_t ms, 
     if (blob == NULL) {
         return ERR_NOMEM;
     }
-    struct media_message m = {kind, ms, blob, blob_span(blob)};
+    struct media_message m = {kind, ms, blob, blob_span(blob), 0};
     enum err e = media_feed(&l->media, &m, l->live, on_event, l, &l->why);
     blob_unref(blob);
     return e;
@@ -206,7 +210,7 @@ START_TEST(leading_pictures_of_the_start)
     ck_assert_uint_eq(l->first[RTMP_SKIP_LEADING], 1);
     feed_hex(l, TRACK_VIDEO, 60, "93" HVC1, "000000032a01bb"); /* CRA: its leading ones are whole */
     feed_hex(l, TRACK_VIDEO, 80, "a3" HVC1, "000000031001bb");
-    check(l, "video 0 5400+0 key 000000032a01bb\nvideo 0 7200+0 000000031001bb\n");
+    check(l, "video 0 5400+0 key open 000000032a01bb\nvideo 0 7200+0 000000031001bb\n");
     feed_hex(l, TRACK_VIDEO, 100, "93" HVC1, "000000032001cc"); /* BLA: never */
     feed_hex(l, TRACK_VIDEO, 120, "a3" HVC1, "000000031001cc");
     feed_hex(l, TRACK_VIDEO, 140, "93" HVC1, "000000032601dd"); /* IDR */
@@ -214,6 +218,52 @@ START_TEST(leading_pictures_of_the_start)
     check(l, "video 0 9000+0 key 000000032001cc\nvideo 0 12600+0 key 000000032601dd\n"
              "video 0 14400+0 000000030201dd\n");
     ck_assert_uint_eq(l->skipped[RTMP_SKIP_LEADING], 3);
+    feed_hex(l, TRACK_VIDEO, 180, "93" HVC1, "000000032a01ee"); /* CRA: it has none */
+    feed_hex(l, TRACK_VIDEO, 200, "a3" HVC1, "000000030201ee");
+    feed_hex(l, TRACK_VIDEO, 220, "93" HVC1, "000000032a01ff"); /* nor will this one */
+    check(l, "video 0 16200+0 key open 000000032a01ee\nvideo 0 18000+0 000000030201ee\n"
+             "video 0 19800+0 key 000000032a01ff\n");
+    close_media(l);
+}
+END_TEST
+
+/* --- parameter sets in the stream --- */
+
+/* A key frame's own sets make another track, once; the old header again does not bring it back. */
+START_TEST(sets_in_the_stream_are_the_truth)
+{
+    static const char own[] = "000000096742c01eda0280f6400000000468ce38800000000265aa";
+    struct listener *l = open_media();
+    feed_hex(l, TRACK_VIDEO, 0, "1700000000", AVC);
+    feed_hex(l, TRACK_VIDEO, 0, "1701000000", "0000000265aa");
+    check(l, "track 0 h264 320x240\nvideo 0 0+0 key 0000000265aa\n");
+    feed_hex(l, TRACK_VIDEO, 40, "2701000000", "000000096742c01eda0280f640"); /* not with a key */
+    feed_hex(l, TRACK_VIDEO, 80, "1701000000", own);
+    check(l, "video 0 3600+0 000000096742c01eda0280f640\n"
+             "track 0 h264 640x480\n"
+             "video 0 7200+0 key 000000096742c01eda0280f6400000000468ce3880000000\n");
+    feed_hex(l, TRACK_VIDEO, 120, "1700000000", AVC);
+    feed_hex(l, TRACK_VIDEO, 120, "1701000000", own);
+    check(l, "video 0 10800+0 key 000000096742c01eda0280f6400000000468ce3880000000\n");
+    feed_hex(l, TRACK_VIDEO, 160, "1700000000", HEVC_PLAIN);
+    feed_hex(l, TRACK_VIDEO, 160, "1700000000", AVC); /* but it does behind another one */
+    check(l, "track 0 hevc 320x240\ntrack 0 h264 320x240\n");
+    close_media(l);
+}
+END_TEST
+
+/* Such a record is mended, and read by everybody then. */
+START_TEST(a_record_of_version_0)
+{
+    struct listener *l = open_media();
+    struct span header = cut_hex(HEVC_PLAIN), right = cut_hex(HEVC_PLAIN);
+    ((uint8_t *)header.data)[0] = 0;
+    feed(l, TRACK_VIDEO, 0, join(cut_hex("1c00000000"), ""));
+    uint8_t message[400] = {0x1c};
+    memcpy(message + 5, header.data, header.len);
+    feed(l, TRACK_VIDEO, 0, span_of(message, 5 + header.len));
+    check(l, "track 0 hevc 320x240\n");
+    ck_assert(span_equal(track_params(l->media.tracks[TRACK_VIDEO][0].track)->config, right));
     close_media(l);
 }
 END_TEST
@@ -479,6 +529,54 @@ START_TEST(nanoseconds)
 }
 END_TEST
 
+/* A stream counts a packet's own bytes: its message may have a thousand times as many. */
+START_TEST(a_packet_keeps_its_own_bytes_alive)
+{
+    static uint8_t tracks[100000], modex[100000];
+    static const uint8_t two[] = {0x95, 0x11, 'm', 'p', '4', 'a', 0, 0, 0, 1, 0xaa, 9, 1, 0x86};
+    struct listener *l = open_media();
+    feed_hex(l, TRACK_AUDIO, 0, "af00", "1210");
+    memcpy(tracks, two, sizeof two);
+    tracks[14] = 0x91; /* 99985 bytes of the second track */
+    feed(l, TRACK_AUDIO, 10, span_of(tracks, 15 + 99985));
+    ck_assert_uint_eq(l->kept, 1);
+    memset(modex, 0, sizeof modex);
+    modex[0] = 0x97;
+    size_t at = 1;
+    for (; at + 300 < sizeof modex; at += 257) { /* 255 bytes that say nothing, and again */
+        modex[at] = 254;
+        modex[at + 256] = 0x17;
+    }
+    modex[at] = 0;
+    modex[at + 2] = 0x11;
+    memcpy(modex + at + 3, "mp4a\xbb", 5);
+    buf_clear(&l->lines);
+    feed(l, TRACK_AUDIO, 20, span_of(modex, at + 8));
+    check(l, "audio 0 1800+0 key bb\n");
+    ck_assert_uint_eq(l->kept, 1);
+    static uint8_t plain[3000] = {0xaf, 1};
+    feed(l, TRACK_AUDIO, 30, span_of(plain, sizeof plain));
+    ck_assert_uint_eq(l->kept, sizeof plain); /* no copy without a need */
+    close_media(l);
+}
+END_TEST
+
+/* Each step is as long as it can be, in the same direction: sums stay far from their ends. */
+START_TEST(a_clock_that_wanders_for_ever)
+{
+    for (uint32_t step = 0x7fff0000; step != 0; step = step == 0x7fff0000 ? 0x80010000 : 0) {
+        struct listener *l = open_media();
+        feed_hex(l, TRACK_AUDIO, 0, "af00", "1210");
+        for (uint32_t i = 0; i < 2000; i++) {
+            feed_hex(l, TRACK_AUDIO, i * step, "af01", "aa");
+            ck_assert(l->dts > -((int64_t)1 << 47) && l->dts < (int64_t)1 << 47);
+            buf_clear(&l->lines);
+        }
+        close_media(l);
+    }
+}
+END_TEST
+
 /* --- colours --- */
 
 static struct span color_message(const char *fourcc, bool told, struct buf *b)
@@ -670,8 +768,10 @@ START_TEST(cut_short)
 END_TEST
 
 UNIT_MAIN("media", hevc_in_the_old_form, declared_as_another_codec, codec_changes,
-          leading_pictures_of_the_start, av1_units, av1_sequence_in_the_stream, av1_as_in_ts,
-          vp9_sizes, opus, opus_without_a_header, sound_that_says_it_in_each_frame, flac_and_aac,
+          leading_pictures_of_the_start, sets_in_the_stream_are_the_truth, a_record_of_version_0,
+          av1_units, av1_sequence_in_the_stream, av1_as_in_ts, vp9_sizes, opus,
+          opus_without_a_header, sound_that_says_it_in_each_frame, flac_and_aac,
           tracks_beside_each_other, tracks_without_a_first_one, too_many_tracks, nanoseconds,
-          colors, one_bad_track_harms_no_other, nothing_to_go_on_with, before_it_is_live, no_memory,
+          a_packet_keeps_its_own_bytes_alive, a_clock_that_wanders_for_ever, colors,
+          one_bad_track_harms_no_other, nothing_to_go_on_with, before_it_is_live, no_memory,
           cut_short)

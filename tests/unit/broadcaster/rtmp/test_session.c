@@ -38,9 +38,13 @@ static void say_packet(struct listener *l, const struct packet *p)
     struct span whole = blob_span(p->blob);
     ck_assert(p->data.data >= whole.data && p->data.data + p->data.len <= whole.data + whole.len);
     l->packets[p->kind]++;
-    snprintf(line, sizeof line, "%s dts=%lld pts=%lld bytes=%zu sum=%u%s\n",
-             p->kind == TRACK_VIDEO ? "video" : "audio", (long long)p->dts, (long long)p->pts,
-             p->data.len, sum, (p->flags & PACKET_KEY) != 0 ? " key" : "");
+    char index[16] = "";
+    if (p->index > 0) {
+        snprintf(index, sizeof index, "/%u", p->index);
+    }
+    snprintf(line, sizeof line, "%s%s dts=%lld pts=%lld bytes=%zu sum=%u%s\n",
+             p->kind == TRACK_VIDEO ? "video" : "audio", index, (long long)p->dts,
+             (long long)p->pts, p->data.len, sum, (p->flags & PACKET_KEY) != 0 ? " key" : "");
     say(l, line);
 }
 
@@ -861,6 +865,53 @@ START_TEST(data_messages)
 }
 END_TEST
 
+/* OBS: data messages that say which further sound there will be, and then hold it. */
+static void put_vod_sound(struct buf *b, uint32_t timestamp, struct span sound)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    struct amf0_writer w = {.out = &body};
+    amf0_put_string(&w, "additionalMedia");
+    amf0_put_object(&w);
+    amf0_put_key(&w, "id");
+    amf0_put_string(&w, "stream0");
+    amf0_put_key(&w, "media");
+    ck_assert_int_eq(buf_put_u8(&body, 17), ERR_OK); /* in AMF3: a byte array */
+    ck_assert_int_eq(buf_put_u8(&body, 12), ERR_OK);
+    ck_assert_int_eq(buf_put_u8(&body, (uint8_t)(sound.len << 1 | 1)), ERR_OK);
+    ck_assert_int_eq(buf_put(&body, sound), ERR_OK);
+    amf0_put_end(&w);
+    script_message(b, MESSAGE_DATA_AMF0, 1, timestamp, buf_span(&body));
+    buf_fini(&body);
+}
+
+/* Fact 22: OBS' VOD track without Enhanced RTMP. It is a second sound, and never the first. */
+START_TEST(a_vod_track)
+{
+    static const uint8_t header[] = {0xaf, 0, 0x11, 0x90}, sound[] = {0xaf, 1, 7};
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    script_begin(&b, "live", "movie");
+    put_metadata(&b, MESSAGE_DATA_AMF0, "@setDataFrame", "onExpectAdditionalMedia");
+    script_headers(&b);
+    put_vod_sound(&b, 0, span_of(header, sizeof header));
+    script_sound(&b, 10);
+    put_vod_sound(&b, 12, span_of(sound, sizeof sound));
+    put_vod_sound(&b, 14, span_of(sound, 1)); /* cut short: left out */
+    script_sound(&b, 33);
+    check_events(&b, ACCEPT, ERR_OK,
+                 PUBLISH_LINE TRACK_LINES "track 1 0x0 0/1 48000 Hz 2\n"
+                                          "audio dts=900 pts=900 bytes=3 sum=32213 key\n"
+                                          "audio/1 dts=1080 pts=1080 bytes=1 sum=7 key\n"
+                                          "audio dts=2970 pts=2970 bytes=3 sum=32213 key\n");
+    struct listener *l = open_session(ACCEPT);
+    ck_assert_int_eq(feed(l, buf_span(&b), SIZE_MAX), ERR_OK);
+    ck_assert_uint_eq(l->skipped[RTMP_SKIP_BROKEN], 1);
+    close_session(l);
+    buf_fini(&b);
+}
+END_TEST
+
 /* Fact 24: a small window, none, and one without end; the number that goes round; what the client
  * acknowledges. */
 START_TEST(acknowledgement_windows)
@@ -1050,6 +1101,6 @@ UNIT_MAIN("session", a_whole_publish, states, publishes_one_after_another, refus
           commands_that_do_not_matter, second_publish_and_play, where_the_name_comes_from,
           media_that_cannot_go_on, header_without_parameter_sets, not_rtmp, any_order_of_commands,
           any_message_stream, amf3_commands, data_messages, acknowledgement_windows, user_control,
-          chunk_size_in_the_middle, a_large_picture_before_the_answer,
+          a_vod_track, chunk_size_in_the_middle, a_large_picture_before_the_answer,
           limits_before_and_after_accept, a_client_that_never_reads, acknowledgements, no_memory,
           ffmpeg_capture, ffmpeg_extended_time_capture, gstreamer_capture, librtmp_captures)
