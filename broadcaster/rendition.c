@@ -34,6 +34,8 @@ struct rendition {
     uint64_t last, count, gaps;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
+    rendition_tap_fn *tap;
+    void *tap_arg;
 };
 
 struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name)
@@ -182,6 +184,9 @@ static void count(struct rung_figures *f, const struct segment_info *info)
 static void add(struct rendition *r, struct segment *s)
 {
     const struct segment_info *info = segment_info(s);
+    if (r->tap != NULL) {
+        r->tap(r->tap_arg, s);
+    }
     if (info->gap && r->count == 0) {
         /* Left out, but counted: the same content has the same number on all renditions (RFC 8216,
          * 6.2.4). */
@@ -252,6 +257,12 @@ void rendition_set_ended(struct rendition *r, bool ended)
         r->ended = ended;
         publish(r);
     }
+}
+
+void rendition_set_tap(struct rendition *r, rendition_tap_fn *fn, void *arg)
+{
+    r->tap = fn;
+    r->tap_arg = arg;
 }
 
 uint64_t rendition_last(const struct rendition *r)

@@ -185,6 +185,9 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
         bool anew = begins && st->preroll.packets.count == 0;
         e = preroll_push(&st->preroll, p, start_of(st, p, anew));
     }
+    if (e == ERR_OK) {
+        stream_taps_packet(st, p);
+    }
     return e == ERR_OK ? ERR_OK : stream_no_memory(st);
 }
 

@@ -16,6 +16,7 @@
 #include "broadcaster/side_sounds.h"
 #include "broadcaster/sides.h"
 #include "broadcaster/stream.h"
+#include "broadcaster/stream_tap.h"
 
 enum stream_state {
     STREAM_LIVE,
@@ -84,6 +85,7 @@ struct stream {
     struct ladder ladder;            /* this stream's, as long as it lives */
     struct rendition *rungs[PROFILE_LADDER_MAX];
     struct job_stream *jobs;
+    struct tap_point taps[1 + PROFILE_LADDER_MAX]; /* the source's, then the rungs' */
 
     struct track *tracks[2][TRACKS_PER_KIND_MAX]; /* all that this publisher announced */
 

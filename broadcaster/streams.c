@@ -102,6 +102,7 @@ static struct stream *stream_create(struct streams *s, const char *id, const str
     if (!c->source_only) {
         st->wanted = ladder != NULL ? *ladder : s->ladder;
     }
+    stream_taps_open(st);
     list_init(&st->node);
     s->count++;
     s->figures.streams_created++;
@@ -132,6 +133,7 @@ void streams_start_ladder(struct stream *st)
     }
     st->jobs = jobs_stream_create(st->owner->config.jobs, st->id, st->ladder.rungs, st->rungs,
                                   st->ladder.n);
+    stream_taps_open_rungs(st);
 }
 
 static void forget_announced(struct stream *st)
@@ -147,6 +149,7 @@ static void forget_announced(struct stream *st)
 void stream_destroy(struct stream *st)
 {
     struct streams *s = st->owner;
+    stream_taps_end(st);
     jobs_stream_destroy(st->jobs);
     board_remove(s->config.board, st->id);
     rendition_destroy(st->source);
@@ -313,6 +316,7 @@ void streams_tick(struct streams *s, int64_t now_ms)
             st->state = STREAM_ENDED;
             st->ended_ms = now_ms;
             set_ended(st, true);
+            stream_taps_end(st);
             event_emit("stream_ended", "stream", st->id);
             log_info("stream", "ended", "stream=%s", st->id);
         } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= linger_ms(st)) {

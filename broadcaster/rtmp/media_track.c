@@ -529,7 +529,7 @@ static enum err read_vp9_frame(struct media_track *t, struct media_frame *f)
     if (v.key) {
         uint8_t record[VP9_RECORD_BYTES];
         vp9_config_make(&v, record);
-        if (t->has_record) {
+        if (t->has_record && vp9_config_fits(span_of(t->record, sizeof t->record), &v)) {
             memcpy(record, t->record, sizeof record);
         } else {
             t->own = v.color;

@@ -40,6 +40,8 @@ void rtmp_session_destroy(struct rtmp_session *s)
         return;
     }
     media_fini(&s->media);
+    track_unref(s->play_tracks[TRACK_VIDEO]);
+    track_unref(s->play_tracks[TRACK_AUDIO]);
     chunk_reader_destroy(s->reader);
     buf_fini(&s->out);
     mem_free(s->app);
@@ -314,7 +316,7 @@ void rtmp_session_accept(struct rtmp_session *s)
 
 void rtmp_session_refuse(struct rtmp_session *s, const char *code, const char *text)
 {
-    if (s->state == SESSION_ASKED || s->state == SESSION_PUBLISHING) {
+    if (s->state != SESSION_IDLE && s->state != SESSION_CLOSED) {
         message_put_status(&s->writer, s->stream_id, "error", code, text);
     }
     s->state = SESSION_CLOSED;

@@ -23,9 +23,10 @@ def members(**texts):
     return b"\3" + body + b"\0\0\x09"
 
 
-def gop(start_ms, pictures=30, size=500):
+def gop(start_ms, pictures=30, size=500, wrap=2**32):
     return [m for i in range(pictures)
-            for m in (rtmp.picture(start_ms + i * 33, i == 0, size), rtmp.sound(start_ms + i * 33))]
+            for m in (rtmp.picture((start_ms + i * 33) % wrap, i == 0, size),
+                      rtmp.sound((start_ms + i * 33) % wrap))]
 
 
 def in_chunks(message, repeat_time):
@@ -198,19 +199,20 @@ class Names(Rtmp):
 
 
 class Clocks(Rtmp):
-    def check_times(self, name, start, make):
+    def check_times(self, name, start, make, wrap=2**32):
         """Some seconds from there on: every picture is counted, nothing breaks."""
         p = self.connect().publish(name)
         p.send(rtmp.message(1, struct.pack(">I", CHUNK), stream=0, chunk_stream=2))
         for m in (rtmp.video_config(), rtmp.audio_config()):
             p.send(in_chunks(m, True))
         for i in range(GOPS):
-            p.send(*[make(m) for m in gop(start + i * 1000)])
+            p.send(*[make(m) for m in gop(start + i * 1000, wrap=wrap)])
         found = self.recipe.wait_playlist(f"/stream/{name}/source.m3u8", 3)
         self.assertFalse(any(s.discontinuity for s in found.segments[1:]))
         for segment in found.segments:
             self.assertAlmostEqual(segment.duration, round(segment.duration), delta=0.1)
         wait_for(lambda: self.stream_of(name)["video_packets"] == 30 * GOPS, 5, "all read")
+        self.assertEqual(self.stream_of(name)["repairs"]["jump"], 0)
 
     def test_past_24_bits(self):
         """Fact 6: what every stream reaches after 4 h 39 min, with the time repeated and not."""
@@ -223,6 +225,12 @@ class Clocks(Rtmp):
         for repeat in (True, False):
             self.check_times(f"rollover{repeat}".lower(), 2**32 - 1500,
                              lambda m, repeat=repeat: in_chunks(m, repeat))
+
+    def test_past_31_bits(self):
+        """Fact 7: after 24.8 days, by those who write FLV's signed times."""
+        for repeat in (True, False):
+            self.check_times(f"signed{repeat}".lower(), 2**31 - 1500,
+                             lambda m, repeat=repeat: in_chunks(m, repeat), wrap=2**31)
 
     def test_ffmpeg_past_24_bits(self):
         with ffmpeg_publish(self.recipe.rtmp("hours"), size="160x120",
