@@ -393,7 +393,7 @@ struct repair_verdict repair_packet(struct repair *r, struct packet *p, struct s
     return v;
 }
 
-bool repair_follow(struct repair *r, const struct repair *first)
+bool repair_follow(struct repair *r, const struct repair *first, int64_t in)
 {
     const struct repair_lane *sound = &first->lanes[TRACK_AUDIO];
     const struct repair_lane *picture = &first->lanes[TRACK_VIDEO];
@@ -401,8 +401,12 @@ bool repair_follow(struct repair *r, const struct repair *first)
                   (picture->started && picture->last_out - sound->last_out > REPAIR_JUMP_TICKS);
     const struct repair_lane *o = silent ? picture : sound;
     struct repair_lane *seen = &r->lanes[TRACK_VIDEO];
-    if (!seen->started || distance(o->offset, seen->offset) > REPAIR_BACK_TICKS) {
-        r->lanes[TRACK_AUDIO].started = false;
+    struct repair_lane *l = &r->lanes[TRACK_AUDIO];
+    bool jumped = !seen->started || distance(o->offset, seen->offset) > REPAIR_BACK_TICKS;
+    bool strayed = distance(o->offset, l->offset) > REPAIR_BACK_TICKS &&
+                   distance(in + o->offset, o->last_out) <= TOGETHER;
+    if (jumped || strayed) {
+        l->started = false;
     }
     *seen = *o;
     r->newest = first->newest;

@@ -219,6 +219,11 @@ static bool mend(struct side *d, struct packet *p, struct repair *first, int64_t
     repair_counters_add(&first->counters, &d->repair.counters);
     d->repair.counters = (struct repair_counters){0};
     p->duration = frame.rate > 0 ? sound_frame_ticks(frame) : p->duration;
+    int64_t apart = p->dts - first->newest;
+    if (apart > SIDE_SOUNDS_APART_TICKS || apart < -SIDE_SOUNDS_APART_TICKS) {
+        d->repair.lanes[TRACK_AUDIO].started = false;
+        return false;
+    }
     if (v.drop || (d->has_last && p->dts <= d->last_dts)) {
         return false;
     }
@@ -245,7 +250,7 @@ void side_sounds_packet(struct side_sounds *s, const struct packet *p, struct re
         return;
     }
     struct side *d = &s->all[p->index - 1];
-    if (!repair_follow(&d->repair, first)) {
+    if (!repair_follow(&d->repair, first, p->dts)) {
         return;
     }
     struct packet mine = *p;

@@ -14,6 +14,9 @@
 /* How far behind the first tracks such a track may be before its segment ends without it. */
 #define SIDE_SOUNDS_LATE_TICKS (TICKS_PER_S / 2)
 
+/* Further than this from the first tracks is no time at all. */
+#define SIDE_SOUNDS_APART_TICKS (10 * TICKS_PER_S)
+
 #define SIDE_SOUNDS_MAX         (TRACKS_PER_KIND_MAX - 1)
 #define SIDE_SOUNDS_PACKETS_MAX 4096              /* of one track that no segment has yet */
 #define SIDE_SOUNDS_BYTES_MAX   (4 * 1024 * 1024) /* the same, while no segment is open */

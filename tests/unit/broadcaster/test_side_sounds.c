@@ -370,6 +370,32 @@ START_TEST(where_the_clock_jumps_the_sounds_stay_together)
 }
 END_TEST
 
+/* Times from anywhere, and small lies again and again: the track is where it was a moment later. */
+START_TEST(forged_times_do_not_stay)
+{
+    static const int64_t far[] = {4294967295, 2147483648, -4294967296, 2900, -2900, 9000};
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        struct bench b;
+        bench_init(&b);
+        publish(&b, 0, true);
+        track(&b, CODEC_AAC, 1);
+        push(&b, TRACK_AUDIO, 1, far[i], 0);
+        for (int64_t s = 0; s < 10; s++) {
+            play(&b, (struct show){.from = s * 1000, .ms = 1000});
+            push(&b, TRACK_AUDIO, 1, s * 1000 + far[i], s * 1000 + 999);
+        }
+        play(&b, (struct show){.from = 10000, .ms = 10000});
+        stream_end(b.stream, 20000);
+        struct window *w = window(&b, "audio1");
+        ck_assert_uint_ge(w->count, 8);
+        ck_assert_uint_ge(heard_in(w->segments[w->count - 1]), 93);
+        window_unref(w);
+        ck_assert_int_le(apart(&b), 25 * TICKS_PER_MS);
+        bench_fini(&b);
+    }
+}
+END_TEST
+
 START_TEST(seven_and_no_more)
 {
     struct bench b;
@@ -460,4 +486,4 @@ END_TEST
 UNIT_MAIN("side_sounds", another_sound_is_a_rendition_of_its_own, beside_sound_alone,
           a_track_that_is_away_leaves_gaps, over_publishers_the_name_stays,
           another_codec_from_the_next_segment_on, where_the_clock_jumps_the_sounds_stay_together,
-          seven_and_no_more, what_waits_is_bounded, short_of_memory)
+          forged_times_do_not_stay, seven_and_no_more, what_waits_is_bounded, short_of_memory)
