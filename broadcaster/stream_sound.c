@@ -167,5 +167,5 @@ enum err stream_on_sound(struct stream *st, struct packet *p, int64_t now_ms)
         st->sound_dropped++;
         return ERR_OK;
     }
-    return segment_add(st, &st->audio_packets, p);
+    return silence_takes(st, p) ? segment_add(st, &st->audio_packets, p) : ERR_OK;
 }
