@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 # Packages by component: nobody links what it does not use.
-PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson yaml-0.1 libsystemd
+PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson yaml-0.1 libsystemd gnutls
 PKG_MEDIA := libavformat libavcodec libswscale libavutil
 PKG_HTTP := libcurl
 ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_HTTP)

@@ -312,11 +312,19 @@ static void take_answer(struct admission_verdict *v, const struct auth_answer *a
     }
 }
 
+/* seconds: that it went on. */
+static void tell_end(struct admission *a, const struct admission_verdict *v, int64_t seconds,
+                     const char *reason)
+{
+    struct auth_session s;
+    describe_session(v, &s);
+    auth_client_tell_end(a->auth, &s, v->name.id, seconds, reason);
+}
+
 /* The webhook says yes. What was asked before it may have changed while it thought. */
 static void on_yes(struct admission *a, struct admission_verdict *v,
                    const struct auth_answer *answer)
 {
-    struct auth_session s;
     enum err e = ERR_OK;
     take_answer(v, answer);
     if (answer->warning[0] != '\0') {
@@ -329,8 +337,7 @@ static void on_yes(struct admission *a, struct admission_verdict *v,
     }
     a->admitted += e == ERR_OK;
     if (e != ERR_OK) {
-        describe_session(v, &s); /* it counts on a stream */
-        auth_client_tell_end(a->auth, &s, v->name.id, 0, v->text);
+        tell_end(a, v, 0, v->text); /* it counts on a stream */
     }
 }
 
@@ -419,15 +426,6 @@ struct admission_ask *admission_ask(struct admission *a, const struct admission_
     a->admitted += e == ERR_OK;
     fn(arg, &v);
     return NULL;
-}
-
-/* seconds: that it went on. */
-static void tell_end(struct admission *a, const struct admission_verdict *v, int64_t seconds,
-                     const char *reason)
-{
-    struct auth_session s;
-    describe_session(v, &s);
-    auth_client_tell_end(a->auth, &s, v->name.id, seconds, reason);
 }
 
 void admission_cancel(struct admission_ask *ask)

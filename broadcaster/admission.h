@@ -93,8 +93,8 @@ void admission_reload(struct admission *a);
 struct admission_ask *admission_ask(struct admission *a, const struct admission_request *r,
                                     admission_fn *fn, void *arg);
 
-/* The asker has gone: fn is not called any more. The webhook, which may have said yes by now, is told
- * of an end. */
+/* The asker has gone: fn is not called any more. The webhook, which may have said yes by now, is
+ * told of an end. */
 void admission_cancel(struct admission_ask *ask);
 
 /* The session that v admits has really begun (v is borrowed; its name may be another one by now).
@@ -108,7 +108,8 @@ struct admission_pass *admission_begin(struct admission *a, const struct admissi
 /* The session has ended; the webhook that admitted it is told, with the reason. Takes NULL. */
 void admission_end(struct admission_pass *pass, const char *reason);
 
-/* The session that v admits has not begun after all: the webhook that said yes is told of its end. */
+/* The session that v admits has not begun after all: the webhook that said yes is told of its end.
+ */
 void admission_unused(struct admission *a, const struct admission_verdict *v, const char *reason);
 
 /* Nothing is on its way to the webhook. */

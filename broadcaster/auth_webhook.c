@@ -158,7 +158,7 @@ static enum err take_profile(const struct json *j, struct auth_answer *a, char *
         snprintf(p.name, sizeof p.name, "%s", text);
     }
     p.fps_den += p.fps_den == 0; /* also when it says so: 0 is "not given" there */
-    enum err e = profile_check(&p, &why);
+    enum err e = ladder_check(&p, &why);
     if (e == ERR_OK) {
         e = ladder_add(&a->ladder, &p);
         why = e == ERR_STATE ? "two of them have one name" : "there are more than 10";

@@ -1,5 +1,5 @@
-/* The RTMP door: listens, keeps each connection's session, deadlines and limits, and hands
- * publishers to the handler. On the loop's thread (libuv). */
+/* The RTMP door: listens, with and without TLS, keeps each connection's session, deadlines and
+ * limits, and hands publishers and players to the handler. On the loop's thread (libuv). */
 #ifndef BROADCASTER_INGEST_H
 #define BROADCASTER_INGEST_H
 
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "broadcaster/player.h"
 #include "broadcaster/rtmp/session.h"
 #include "media/packet.h"
 #include "media/track.h"
@@ -16,7 +17,8 @@
 
 struct cidr_list;
 struct ingest;
-struct publisher; /* one publishing connection; valid from on_publish until on_end returns */
+struct publisher; /* one connection; valid from on_publish until on_end returns, or from on_play
+                     until it is answered */
 
 /* All borrowed for the call. */
 struct ingest_request {
@@ -41,13 +43,21 @@ struct ingest_handler {
     /* Once for each admitted publisher. reason: for the log and people. orderly: the client said
      * goodbye (FCUnpublish, deleteStream). */
     void (*on_end)(void *arg, void *publication, const char *reason, int orderly);
+    /* A client wants to play. As on_publish; before publisher_admit, player's tap is connected.
+     * Nothing follows the answer: the player ends with its tap or its connection. */
+    void *(*on_play)(void *arg, struct publisher *p, struct player *player,
+                     const struct ingest_request *r);
 };
 
 struct ingest_config {
     struct addr addr;
+    bool tls; /* there is a door for RTMPS too, with the same limits: */
+    struct addr tls_addr;
+    const char *tls_cert; /* PEM files, borrowed for the ingest's life */
+    const char *tls_key;
     int max_connections;  /* all */
-    int max_per_address;  /* not yet publishing, per peer address */
-    int setup_timeout_ms; /* connect to publish; default 10000 */
+    int max_per_address;  /* that do not publish, per peer address */
+    int setup_timeout_ms; /* connect to publish or play; default 10000 */
     int idle_timeout_ms;  /* publishing but silent */
     /* Who must tell by a PROXY header whose connection it is; borrowed for the ingest's life. NULL:
      * nobody. */
@@ -56,21 +66,31 @@ struct ingest_config {
 
 struct ingest_counters {
     uint64_t accepted, refused, protocol_errors, timeouts, over_limit;
-    uint64_t received_bytes;
+    uint64_t received_bytes, sent_bytes;
     uint64_t skipped[RTMP_SKIPS_]; /* messages and frames that were left out, by reason */
-    size_t connections, publishers;
+    uint64_t plays;                /* admitted so far */
+    uint64_t plays_stuck;          /* closed because they read nothing */
+    uint64_t tls_failures;         /* handshakes and records */
+    struct player_counters players_sent;
+    size_t connections, publishers, players;
 };
 
-/* ERR_IO: cannot bind (ret_why: a sentence). arg and handler are borrowed for the ingest's life. */
+/* ERR_IO: cannot bind addr (ret_why: a sentence), or what TLS needs is not there, which has been
+ * logged (ret_why: NULL). arg and handler are borrowed for the ingest's life. */
 enum err ingest_create(struct loop *l, const struct ingest_config *config,
                        const struct ingest_handler *handler, void *arg, struct ingest **ret_ingest,
                        const char **ret_why) CHECKED;
 
-/* The port that it listens on: the configured one, or what the system chose for port 0. */
+/* The ports that it listens on: the configured ones, or what the system chose for port 0. */
 int ingest_port(const struct ingest *i);
+int ingest_tls_port(const struct ingest *i);
 
-/* The answers to on_publish. After a refusal with code ("NetStream.Publish.BadName") and text for
- * people, nothing follows. */
+/* Reads certificate and key again, for the connections that come from now on. What cannot be used
+ * is logged, and the old one stays. */
+void ingest_reload(struct ingest *i);
+
+/* The answers to on_publish and on_play. After a refusal with code ("NetStream.Publish.BadName")
+ * and text for people, nothing follows. */
 void publisher_admit(struct publisher *p);
 void publisher_refuse(struct publisher *p, const char *code, const char *text);
 

@@ -33,6 +33,7 @@ static void closed(uv_handle_t *h)
     struct publisher *p = h->data;
     struct ingest *i = p->ingest;
     rtmp_session_destroy(p->session);
+    tls_session_destroy(p->tls);
     mem_free(p->proxy_header);
     mem_free(p);
     ingest_handle_closed(i);
@@ -43,6 +44,7 @@ static void end_publish(struct publisher *p, const char *reason, int orderly)
     struct ingest *i = p->ingest;
     void *publication = p->publication;
     p->publication = NULL;
+    play_end(p);
     if (p->admitted) {
         p->admitted = false;
         i->counters.publishers--;
@@ -67,11 +69,10 @@ static void close_now(struct publisher *p, const char *reason)
 
 /* --- writing --- */
 
-static void flush(struct publisher *p);
-
 static void written(uv_write_t *w, int status)
 {
     struct publisher *p = w->data;
+    p->ingest->counters.sent_bytes += status < 0 ? 0 : p->sending.len;
     buf_fini(&p->sending);
     p->writing = false;
     if (p->phase == CONNECTION_CLOSING) {
@@ -81,7 +82,7 @@ static void written(uv_write_t *w, int status)
         close_now(p, "the connection broke");
         return;
     }
-    flush(p);
+    connection_flush(p);
 }
 
 static void shut_down(uv_shutdown_t *s, int status)
@@ -106,11 +107,34 @@ static void shut(struct publisher *p)
     }
 }
 
-/* One write at a time; what comes meanwhile collects in the session, which bounds it. */
-static void flush(struct publisher *p)
+/* What the network is to be given: what the session says, or what TLS makes of it. NULL: closed. */
+static struct buf *outgoing(struct publisher *p)
 {
     struct buf *out = rtmp_session_output(p->session);
-    if (p->writing || p->phase == CONNECTION_CLOSING) {
+    if (p->tls == NULL) {
+        return out;
+    }
+    if (out->len > 0 && tls_session_ready(p->tls)) {
+        if (tls_session_write(p->tls, buf_span(out)) != ERR_OK) {
+            close_now(p, "the connection broke");
+            return NULL;
+        }
+        buf_clear(out);
+    }
+    return tls_session_output(p->tls);
+}
+
+/* One write at a time; what comes meanwhile collects in the session, which bounds it. */
+void connection_flush(struct publisher *p)
+{
+    if (p->writing || p->phase == CONNECTION_CLOSING || !play_fill(p)) {
+        return;
+    }
+    struct buf *out = outgoing(p);
+    if (out != NULL && out->len == 0 && p->phase == CONNECTION_DRAINING && p->tls != NULL) {
+        tls_session_bye(p->tls);
+    }
+    if (out == NULL) {
         return;
     }
     if (out->len == 0) {
@@ -133,20 +157,21 @@ static void flush(struct publisher *p)
 
 static void resume_reading(struct publisher *p);
 
-static void drain(struct publisher *p, const char *reason)
+void connection_drain(struct publisher *p, const char *reason)
 {
     end_publish(p, reason, 0);
     resume_reading(p);
-    if (p->phase == CONNECTION_CLOSING) {
+    struct buf *out = p->phase == CONNECTION_CLOSING ? NULL : outgoing(p);
+    if (out == NULL) {
         return;
     }
-    if (!p->writing && rtmp_session_output(p->session)->len == 0) {
+    if (!p->writing && out->len == 0) {
         close_now(p, reason);
         return;
     }
     p->phase = CONNECTION_DRAINING;
     p->deadline_ms = now_ms(p->ingest) + FLUSH_MS;
-    flush(p);
+    connection_flush(p);
 }
 
 /* --- what the session says --- */
@@ -169,12 +194,16 @@ void publisher_admit(struct publisher *p)
         return;
     }
     p->asked = false;
+    if (p->player != NULL) {
+        play_admit(p);
+        return;
+    }
     p->admitted = true;
     p->last_read_ms = now_ms(p->ingest);
     p->ingest->counters.publishers++;
     rtmp_session_accept(p->session);
     if (!p->feeding) {
-        flush(p);
+        connection_flush(p);
     }
 }
 
@@ -183,15 +212,18 @@ void publisher_refuse(struct publisher *p, const char *code, const char *text)
     if (!p->asked) {
         return;
     }
-    event_emit_reason("publisher_refused", "peer", p->peer, text);
+    if (p->player == NULL) {
+        event_emit_reason("publisher_refused", "peer", p->peer, text);
+    }
     log_warn("ingest", "refused", "peer=%s code=%s reason=\"%s\"", p->peer, code, text);
     p->asked = false;
     p->refused = true;
     p->publication = NULL;
+    play_end(p);
     p->ingest->counters.refused++;
     rtmp_session_refuse(p->session, code, text);
     if (!p->feeding) {
-        drain(p, "the publish was refused");
+        connection_drain(p, "the publish was refused");
     }
 }
 
@@ -215,6 +247,9 @@ static void on_session_event(void *arg, const struct rtmp_event *e)
 {
     struct publisher *p = arg;
     struct ingest *i = p->ingest;
+    if (play_on_event(p, e)) {
+        return;
+    }
     if (e->type == RTMP_EVENT_PUBLISH) {
         ask_handler(p, e);
     } else if (e->type == RTMP_EVENT_END) {
@@ -246,13 +281,13 @@ static void feed(struct publisher *p, struct span bytes)
         const char *why = ingest_proxy_hint(p, bytes, rtmp_session_why(p->session));
         p->ingest->counters.protocol_errors++;
         log_warn("ingest", "protocol_error", "peer=%s reason=\"%s\"", p->peer, why);
-        drain(p, why);
+        connection_drain(p, why);
     } else if (p->ending) {
-        drain(p, p->ending_text);
+        connection_drain(p, p->ending_text);
     } else if (p->refused) {
-        drain(p, "the publish was refused");
+        connection_drain(p, "the publish was refused");
     } else {
-        flush(p);
+        connection_flush(p);
     }
 }
 
@@ -293,6 +328,31 @@ static void close_over_limit(struct publisher *p)
 
 /* --- reading --- */
 
+static bool on_plain(void *arg, struct span plain)
+{
+    struct publisher *p = arg;
+    feed(p, plain);
+    return p->phase == CONNECTION_OPEN;
+}
+
+static void feed_tls(struct publisher *p, struct span bytes)
+{
+    enum err e = tls_session_feed(p->tls, bytes, on_plain, p);
+    if (p->phase != CONNECTION_OPEN) {
+        return;
+    }
+    if (e == ERR_CLOSED) {
+        close_now(p, "the publisher closed the connection");
+    } else if (e != ERR_OK) {
+        p->ingest->counters.tls_failures++;
+        log_warn("ingest", "tls_failed", "peer=%s ready=%d reason=\"%s\"", p->peer,
+                 tls_session_ready(p->tls), tls_session_why(p->tls));
+        connection_drain(p, "TLS failed");
+    } else {
+        connection_flush(p);
+    }
+}
+
 static void give_buffer(uv_handle_t *h, size_t suggested, uv_buf_t *ret_buf)
 {
     struct publisher *p = h->data;
@@ -330,7 +390,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         p->last_read_ms = now_ms(p->ingest);
         struct span bytes = span_of(b->base, (size_t)n);
         if (p->phase == CONNECTION_OPEN && take_proxy_header(p, &bytes)) {
-            feed(p, bytes);
+            p->tls != NULL ? feed_tls(p, bytes) : feed(p, bytes);
         }
     }
 }
@@ -389,10 +449,12 @@ static void set_socket_options(struct publisher *p)
     }
 }
 
-void connection_accept(struct ingest *i, int fd)
+void connection_accept(struct ingest_listener *l, int fd)
 {
+    struct ingest *i = l->ingest;
     struct publisher *p = mem_alloc(sizeof *p);
     p->ingest = i;
+    list_init(&p->woken);
     p->session = rtmp_session_create(on_session_event, p);
     uv_tcp_init(loop_uv(i->loop), &p->tcp);
     p->tcp.data = p;
@@ -414,6 +476,11 @@ void connection_accept(struct ingest *i, int fd)
     }
     if (!ingest_proxy_begin(p) && too_many_of_address(p)) {
         close_over_limit(p);
+        return;
+    }
+    p->tls = l->tls ? tls_session_create(i->credentials) : NULL;
+    if (l->tls && p->tls == NULL) {
+        close_now(p, "");
         return;
     }
     i->counters.accepted++;
@@ -438,7 +505,7 @@ static void ping_silent(struct publisher *p, int64_t now)
     if (now - p->last_read_ms >= after_ms && now - p->last_ping_ms >= after_ms) {
         p->last_ping_ms = now;
         rtmp_session_ping(p->session, (uint32_t)now);
-        flush(p);
+        connection_flush(p);
     }
 }
 
@@ -450,7 +517,7 @@ static void sweep_publishing(struct publisher *p, int64_t now)
         log_warn("ingest", "idle", "peer=%s silent_ms=%lld", p->peer,
                  (long long)(now - p->last_read_ms));
         rtmp_session_refuse(p->session, CODE_IDLE, "Nothing has come for too long.");
-        drain(p, "the publisher sent nothing for too long");
+        connection_drain(p, "the publisher sent nothing for too long");
         return;
     }
     ping_silent(p, now);
@@ -461,8 +528,9 @@ static void sweep_waiting(struct publisher *p, int64_t now)
     if (now >= p->deadline_ms) {
         p->ingest->counters.timeouts++;
         log_warn("ingest", "timeout", "peer=%s reason=\"%s\"", p->peer,
-                 rtmp_session_connected(p->session) ? "it connected but did not publish in time"
-                                                    : "its handshake took too long");
+                 rtmp_session_connected(p->session)
+                     ? "it connected but did not publish or play in time"
+                     : "its handshake took too long");
         close_now(p, "it took too long");
     }
 }
@@ -474,11 +542,13 @@ void connection_sweep(struct publisher *p, int64_t now)
             close_now(p, "");
         }
     } else if (p->ending) {
-        drain(p, p->ending_text);
+        connection_drain(p, p->ending_text);
     } else if (p->paused_until_ms != 0) {
         if (now >= p->paused_until_ms) {
             resume_reading(p);
         }
+    } else if (p->playing) {
+        play_sweep(p, now);
     } else if (p->admitted) {
         sweep_publishing(p, now);
     } else {
@@ -507,16 +577,22 @@ bool publisher_ask_reconnect(struct publisher *p, const char *tc_url, const char
     }
     p->leaving = true;
     if (!p->feeding) {
-        flush(p);
+        connection_flush(p);
     }
     return true;
 }
 
 void connection_stop(struct publisher *p)
 {
-    struct buf *out = rtmp_session_output(p->session);
-    if (p->admitted) {
+    if (p->admitted || p->playing) {
         rtmp_session_refuse(p->session, CODE_SHUTDOWN, "The server is stopping.");
+    }
+    struct buf *out = outgoing(p);
+    if (out == NULL) {
+        return;
+    }
+    if (!p->writing && p->tls != NULL) {
+        tls_session_bye(p->tls);
     }
     if (!p->writing && out->len > 0) {
         uv_buf_t b = uv_buf_init((char *)out->data, (unsigned)out->len);

@@ -8,11 +8,23 @@
 
 #include "base/list.h"
 #include "broadcaster/ingest.h"
+#include "broadcaster/ingest_tls.h"
 #include "broadcaster/rtmp/session.h"
 
 #define INGEST_READ_BYTES 65536 /* of one read; one buffer serves all connections of a loop */
 
+#define INGEST_LISTENERS 2 /* without and with TLS */
+
 struct proxy_header;
+
+struct ingest_listener {
+    struct ingest *ingest;
+    uv_poll_t poll;
+    int fd;
+    int port;
+    bool tls;
+    int64_t accept_again_ms; /* 0: connections are taken */
+};
 
 struct ingest {
     struct loop *loop;
@@ -20,15 +32,17 @@ struct ingest {
     const struct ingest_handler *handler;
     void *arg;
     struct ingest_counters counters;
-    uv_poll_t listener;
-    int listener_fd;
-    int port;
-    int64_t accept_again_ms; /* 0: connections are taken */
-    bool draining;           /* no new connections */
+    struct ingest_listener listeners[INGEST_LISTENERS];
+    size_t n_listeners;
+    struct tls_credentials *credentials; /* of new connections; NULL: no TLS */
+    bool draining;                       /* no new connections */
     struct loop_timer *sweep;
     int64_t sweep_ms;
     struct list connections; /* struct publisher.node */
-    size_t handles;          /* that have not closed yet, the listener's included */
+    struct list woken;       /* struct publisher.woken: players with something to send */
+    uv_prepare_t prepare;    /* they send before the loop waits, */
+    uv_check_t check;        /* and after what came in was handled */
+    size_t handles;          /* that have not closed yet, the listeners' and these included */
     void (*done)(void *arg); /* set once it closes */
     void *done_arg;
     char read_bytes[INGEST_READ_BYTES];
@@ -46,6 +60,7 @@ struct publisher {
     uv_tcp_t tcp;
     enum connection_phase phase;
     struct proxy_header *proxy_header; /* NULL: none is awaited */
+    struct tls_session *tls;           /* NULL: what is read and written is RTMP itself */
     struct rtmp_session *session;
     char peer[INET6_ADDRSTRLEN + 16]; /* "127.0.0.1:40112", "[::1]:40112" */
     unsigned char address[16];        /* IPv4 in its mapped form */
@@ -62,15 +77,46 @@ struct publisher {
     void *publication; /* the handler's, while asked or admitted */
     bool ending;       /* publisher_close was called: */
     char ending_text[256];
-    bool shut; /* our side of the connection has been closed */
+    struct player *player; /* from the question to play on */
+    bool playing;
+    struct list woken;
+    size_t unsent_bytes; /* players: what the network had not taken when it last took some, */
+    int64_t taken_ms;    /* which was then */
+    bool shut;           /* our side of the connection has been closed */
     bool writing;
     uv_write_t write;
     uv_shutdown_t shutdown;
     struct buf sending;
 };
 
-/* Takes a connected socket; over the limits it is closed at once. */
-void connection_accept(struct ingest *i, int fd);
+/* Takes a connected socket of that listener; over the limits it is closed at once. */
+void connection_accept(struct ingest_listener *l, int fd);
+
+/* Sends what there is to be sent and may be sent now. */
+void connection_flush(struct publisher *p);
+
+/* Says no more, but what is on its way still goes; then closes. */
+void connection_drain(struct publisher *p, const char *reason);
+
+/* --- ingest_play.c --- */
+
+/* The session's events of one who plays. True: it was one. */
+bool play_on_event(struct publisher *p, const struct rtmp_event *e);
+
+/* The answer is yes. */
+void play_admit(struct publisher *p);
+
+/* Moves into the session what waits for it. False: the connection is being closed. */
+bool play_fill(struct publisher *p);
+
+/* Who takes nothing for too long is closed. */
+void play_sweep(struct publisher *p, int64_t now_ms);
+
+/* The connection ends, or the play does. */
+void play_end(struct publisher *p);
+
+/* All that were woken send. */
+void play_flush_woken(struct ingest *i);
 
 /* Acts on deadlines and on publisher_close. */
 void connection_sweep(struct publisher *p, int64_t now_ms);

@@ -63,6 +63,8 @@ struct job_stream {
     void *settled_arg;
     uint32_t history; /* of the last segments, the newest in bit 0: 1 = all rungs came */
     unsigned n_history;
+    jobs_tap_fn *tap;
+    void *tap_arg;
 };
 
 struct jobs {
@@ -422,6 +424,9 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
         return;
     }
     jobs_rate_spend(&s->rates[i], u);
+    if (s->tap != NULL) {
+        s->tap(s->tap_arg, i, job->msn, job->rungs[i].track, &job->rungs[i].packets);
+    }
     if (job->rungs[i].complete) {
         settle_rung(s, job, i, false);
     }
@@ -512,6 +517,25 @@ void jobs_stream_destroy(struct job_stream *s)
     }
     list_remove(&s->node);
     mem_free(s);
+}
+
+void jobs_stream_set_tap(struct job_stream *s, jobs_tap_fn *fn, void *arg)
+{
+    s->tap = fn;
+    s->tap_arg = arg;
+}
+
+const struct packets *jobs_stream_parts(const struct job_stream *s, size_t rung, uint64_t msn,
+                                        struct track **ret_track)
+{
+    LIST_EACH (&s->jobs, jn, jn_next) {
+        const struct job *job = LIST_ITEM(jn, const struct job, node);
+        if (job->msn == msn && job->rungs[rung].track != NULL && !job->rungs[rung].settled) {
+            *ret_track = job->rungs[rung].track;
+            return &job->rungs[rung].packets;
+        }
+    }
+    return NULL;
 }
 
 void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg)

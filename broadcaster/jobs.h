@@ -96,4 +96,14 @@ void jobs_segment_without_picture(struct job_stream *s, struct segment *source);
 /* The open segment is complete; source gives times, flags and sound to the rungs' segments. */
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms);
 
+/* fn(arg, rung, msn, track, packets) is called when parts of a rung came: all of that segment so
+ * far, borrowed. NULL, as at first: nobody. arg is borrowed. */
+typedef void jobs_tap_fn(void *arg, size_t rung, uint64_t msn, struct track *track,
+                         const struct packets *so_far);
+void jobs_stream_set_tap(struct job_stream *s, jobs_tap_fn *fn, void *arg);
+
+/* What is there of a rung's segment that is coming in, and its track (borrowed); NULL: nothing. */
+const struct packets *jobs_stream_parts(const struct job_stream *s, size_t rung, uint64_t msn,
+                                        struct track **ret_track);
+
 #endif

@@ -118,7 +118,7 @@ static enum err take_rung_map(struct reader *r, const struct config_node *map, s
         }
     }
     const char *why = "";
-    if (e == ERR_OK && profile_check(p, &why) != ERR_OK) {
+    if (e == ERR_OK && ladder_check(p, &why) != ERR_OK) {
         e = wrong(r, map, "ladder: %s", why);
     }
     return e;

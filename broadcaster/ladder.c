@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broadcaster/hls.h"
+
 #define SHOWN_MAX 64 /* of a name that is not known */
 
 static void list_known(char *out, size_t size)
@@ -52,6 +54,17 @@ enum err ladder_add(struct ladder *l, const struct profile *p)
     }
     l->rungs[l->n++] = *p;
     return ERR_OK;
+}
+
+enum err ladder_check(struct profile *p, const char **ret_why)
+{
+    enum err e = profile_check(p, ret_why);
+    if (e == ERR_OK && hls_is_reserved(p->name)) {
+        *ret_why = "a rung cannot be called \"live\", \"audio\" or \"audio1\" to \"audio7\": its "
+                   "addresses would be others'";
+        e = ERR_PROTO;
+    }
+    return e;
 }
 
 void ladder_format(const struct ladder *l, char *out)

@@ -20,6 +20,10 @@ enum err ladder_parse(const char *text, struct ladder *ret_ladder, char *ret_why
 /* Adds a rung at the end. ERR_STATE: there is one of that name; ERR_LIMIT: it is full. */
 enum err ladder_add(struct ladder *l, const struct profile *p) CHECKED;
 
+/* As profile_check, and that its name is none of those which the addresses of streams need
+ * (hls_is_reserved). */
+enum err ladder_check(struct profile *p, const char **ret_why) CHECKED;
+
 /* The names, with commas; out holds LADDER_TEXT_MAX bytes. */
 #define LADDER_TEXT_MAX 1024
 void ladder_format(const struct ladder *l, char *out);

@@ -1,6 +1,7 @@
 #include "broadcaster/playlist_live.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "broadcaster/hls.h"
@@ -21,10 +22,28 @@ enum err playlist_put_live_path(struct buf *out, const char *id)
 
 /* --- the master ------------------------------------------------------------------------------- */
 
+/* Sound in one codec: players choose between groups by what they can play, and inside of one by
+ * what is to be heard. */
+struct group {
+    unsigned number;
+    struct variant_track most; /* of its members */
+};
+
+struct member {
+    const char *name;
+    unsigned index; /* of the publisher's track */
+    int channels;
+    const struct group *group;
+    bool first; /* of its group */
+};
+
 struct master {
     struct buf *out;
     const char *from;
-    const struct variant_track *sound; /* NULL: there is none */
+    struct member members[TRACKS_PER_KIND_MAX];
+    size_t n_members;
+    struct group groups[TRACKS_PER_KIND_MAX];
+    size_t n_groups;
 };
 
 /* "NAME/live.m3u8", seen from where the playlist is. */
@@ -46,48 +65,63 @@ static enum err put_uri(const struct master *m, const char *name)
     return e == ERR_OK ? buf_printf(m->out, "/live.m3u8") : e;
 }
 
-static enum err put_media(const struct master *m, const char *name, unsigned number, int channels)
+static enum err put_group_id(const struct master *m, const struct group *g)
 {
-    enum err e = buf_printf(m->out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"" GROUP "\",NAME=\"Audio");
-    if (e == ERR_OK && number > 1) {
-        e = buf_printf(m->out, " %u", number);
+    return g->number == 0 ? buf_printf(m->out, "\"" GROUP "\"")
+                          : buf_printf(m->out, "\"" GROUP "-%u\"", g->number + 1);
+}
+
+/* Nothing tells a player which of the further ones it would want: it is the viewer who chooses. */
+static enum err put_media(const struct master *m, const struct member *t)
+{
+    bool is_default = t == &m->members[0];
+    enum err e = buf_printf(m->out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=");
+    if (e == ERR_OK) {
+        e = put_group_id(m, t->group);
     }
     if (e == ERR_OK) {
-        e = buf_printf(m->out, "\",DEFAULT=%s,AUTOSELECT=YES", number > 1 ? "NO" : "YES");
+        e = t->index == 0 ? buf_printf(m->out, ",NAME=\"Audio\"")
+                          : buf_printf(m->out, ",NAME=\"Track %u\"", t->index);
     }
-    if (e == ERR_OK && channels > 0) {
-        e = buf_printf(m->out, ",CHANNELS=\"%d\"", channels);
+    if (e == ERR_OK) {
+        e = buf_printf(m->out, ",DEFAULT=%s,AUTOSELECT=%s", is_default ? "YES" : "NO",
+                       t->first ? "YES" : "NO");
+    }
+    if (e == ERR_OK && t->channels > 0) {
+        e = buf_printf(m->out, ",CHANNELS=\"%d\"", t->channels);
     }
     if (e == ERR_OK) {
         e = buf_printf(m->out, ",URI=\"");
     }
     if (e == ERR_OK) {
-        e = put_uri(m, name);
+        e = put_uri(m, t->name);
     }
     return e == ERR_OK ? buf_printf(m->out, "\"\n") : e;
 }
 
-static enum err put_rates(const struct master *m, const struct variant_track *picture)
+static enum err put_rates(const struct master *m, const struct variant_track *picture,
+                          const struct group *g)
 {
     int64_t peak = picture != NULL ? picture->peak_bps : 0;
     int64_t mean = picture != NULL ? picture->mean_bps : 0;
-    if (m->sound != NULL) {
-        peak += m->sound->peak_bps;
-        mean += m->sound->mean_bps;
+    if (g != NULL) {
+        peak += g->most.peak_bps;
+        mean += g->most.mean_bps;
     }
     return buf_printf(m->out, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
                       peak, mean);
 }
 
 /* Only when all of it is known: a player takes what is not named for not there. */
-static enum err put_codecs(const struct master *m, const struct variant_track *picture)
+static enum err put_codecs(const struct master *m, const struct variant_track *picture,
+                           const struct group *g)
 {
     const char *video = picture != NULL ? picture->codec : "";
-    const char *audio = m->sound != NULL ? m->sound->codec : "";
-    if ((picture != NULL && video[0] == '\0') || (m->sound != NULL && audio[0] == '\0')) {
+    const char *audio = g != NULL ? g->most.codec : "";
+    if ((picture != NULL && video[0] == '\0') || (g != NULL && audio[0] == '\0')) {
         return ERR_OK;
     }
-    bool both = picture != NULL && m->sound != NULL;
+    bool both = picture != NULL && g != NULL;
     return buf_printf(m->out, ",CODECS=\"%s%s%s\"", video, both ? "," : "", audio);
 }
 
@@ -105,19 +139,20 @@ static enum err put_picture(const struct master *m, const struct variant *v)
                : e;
 }
 
-/* v NULL: the sound alone. */
-static enum err put_variant(const struct master *m, const struct variant *v)
+/* v NULL: the sound alone, as the group's first member; g NULL: the picture alone. */
+static enum err put_variant(const struct master *m, const struct variant *v, const struct group *g)
 {
     const struct variant_track *picture = v != NULL ? &v->video : NULL;
-    enum err e = put_rates(m, picture);
+    enum err e = put_rates(m, picture, g);
     if (e == ERR_OK) {
-        e = put_codecs(m, picture);
+        e = put_codecs(m, picture, g);
     }
     if (e == ERR_OK && v != NULL) {
         e = put_picture(m, v);
     }
-    if (e == ERR_OK && m->sound != NULL) {
-        e = buf_printf(m->out, ",AUDIO=\"" GROUP "\"");
+    if (e == ERR_OK && g != NULL) {
+        e = buf_printf(m->out, ",AUDIO=");
+        e = e == ERR_OK ? put_group_id(m, g) : e;
     }
     if (e == ERR_OK && v != NULL) {
         e = buf_printf(m->out, ",CLOSED-CAPTIONS=NONE");
@@ -126,26 +161,61 @@ static enum err put_variant(const struct master *m, const struct variant *v)
         e = buf_put_u8(m->out, '\n');
     }
     if (e == ERR_OK) {
-        e = put_uri(m, v != NULL ? v->name : HLS_AUDIO);
+        e = put_uri(m, v != NULL ? v->name : m->members[0].name);
     }
     return e == ERR_OK ? buf_put_u8(m->out, '\n') : e;
-}
-
-static enum err put_group(const struct master *m, const struct variant *list, size_t n)
-{
-    unsigned number = 1;
-    enum err e = put_media(m, HLS_AUDIO, number, list[0].channels);
-    for (size_t i = 0; i < n && e == ERR_OK; i++) {
-        if (hls_is_audio(list[i].name) && list[i].audio.peak_bps > 0) {
-            e = put_media(m, list[i].name, ++number, list[i].channels);
-        }
-    }
-    return e;
 }
 
 static bool has_picture(const struct variant *v)
 {
     return v->video.peak_bps > 0 && !hls_is_audio(v->name);
+}
+
+static void add_member(struct master *m, const char *name, unsigned index, const struct variant *v)
+{
+    size_t i = 0;
+    while (i < m->n_groups && strcmp(m->groups[i].most.codec, v->audio.codec) != 0) {
+        i++;
+    }
+    struct group *g = &m->groups[i];
+    bool first = i == m->n_groups;
+    if (first) {
+        *g = (struct group){.number = (unsigned)m->n_groups++, .most = v->audio};
+    }
+    struct variant_track *most = &g->most;
+    most->peak_bps = v->audio.peak_bps > most->peak_bps ? v->audio.peak_bps : most->peak_bps;
+    most->mean_bps = v->audio.mean_bps > most->mean_bps ? v->audio.mean_bps : most->mean_bps;
+    m->members[m->n_members++] = (struct member){
+        .name = name, .index = index, .channels = v->channels, .group = g, .first = first};
+}
+
+/* By the publisher's order, whichever was heard first. */
+static void find_members(struct master *m, const struct variant *list, size_t n)
+{
+    if (n > 0 && !hls_is_audio(list[0].name) && list[0].audio.peak_bps > 0) {
+        add_member(m, HLS_AUDIO, 0, &list[0]);
+    }
+    for (unsigned index = 1; index < TRACKS_PER_KIND_MAX; index++) {
+        char name[sizeof HLS_AUDIO + 1];
+        snprintf(name, sizeof name, HLS_AUDIO "%u", index);
+        size_t i = 0;
+        while (i < n && strcmp(list[i].name, name) != 0) {
+            i++;
+        }
+        if (i < n && list[i].audio.peak_bps > 0) {
+            add_member(m, list[i].name, index, &list[i]);
+        }
+    }
+}
+
+static enum err put_variants(const struct master *m, const struct variant *list, size_t n,
+                             const struct group *g)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < n && e == ERR_OK; i++) {
+        e = has_picture(&list[i]) ? put_variant(m, &list[i], g) : ERR_OK;
+    }
+    return e;
 }
 
 static enum err put_master(const struct master *m, const struct variant *list, size_t n)
@@ -156,22 +226,25 @@ static enum err put_master(const struct master *m, const struct variant *list, s
     }
     enum err e = buf_printf(m->out, "#EXTM3U\n#EXT-X-VERSION:%d\n%s", VERSION_OF_MAP,
                             dependent ? "" : "#EXT-X-INDEPENDENT-SEGMENTS\n");
-    if (e == ERR_OK && m->sound != NULL) {
-        e = put_group(m, list, n);
+    for (size_t i = 0; i < m->n_members && e == ERR_OK; i++) {
+        e = put_media(m, &m->members[i]);
     }
-    for (size_t i = 0; i < n && e == ERR_OK; i++) {
-        e = has_picture(&list[i]) ? put_variant(m, &list[i]) : ERR_OK;
+    if (e == ERR_OK && m->n_groups == 0) {
+        e = put_variants(m, list, n, NULL);
     }
-    return e == ERR_OK && m->sound != NULL ? put_variant(m, NULL) : e;
+    for (size_t i = 0; i < m->n_groups && e == ERR_OK; i++) {
+        e = put_variants(m, list, n, &m->groups[i]);
+    }
+    return e == ERR_OK && m->n_groups > 0 ? put_variant(m, NULL, &m->groups[0]) : e;
 }
 
 enum err playlist_live_master(struct buf *out, const char *from, const struct variant *list,
                               size_t n)
 {
     size_t before = out->len;
-    bool sound = n > 0 && list[0].audio.peak_bps > 0;
-    bool any = sound;
-    struct master m = {.out = out, .from = from, .sound = sound ? &list[0].audio : NULL};
+    struct master m = {.out = out, .from = from};
+    find_members(&m, list, n);
+    bool any = m.n_members > 0;
     for (size_t i = 0; i < n; i++) {
         any = any || has_picture(&list[i]);
     }

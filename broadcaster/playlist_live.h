@@ -11,12 +11,13 @@
 /* Adds "/stream/ID/live.m3u8" with the id percent-encoded. */
 enum err playlist_put_live_path(struct buf *out, const char *id) CHECKED;
 
-/* Adds the master playlist: a variant for each rendition that has a picture, in their order, the
- * audio group, and the sound alone as the last variant. The sound is that of the first rendition;
- * renditions that are audio tracks themselves (hls_is_audio) are further members of the group.
- * from: the id of the stream when the playlist is read at another one's place ("current"), or NULL;
- * URIs are relative. ERR_NOENT: there is neither a picture nor sound; ERR_LIMIT, ERR_NOMEM: out
- * keeps what it had. */
+/* Adds the master playlist: the sound in groups, a variant for each rendition that has a picture,
+ * in their order, and the sound alone as the last variant. The first sound is that of the first
+ * rendition; renditions that are audio tracks themselves (hls_is_audio) come behind it by their
+ * numbers. A group's members have one codec: for each further codec there is a group of its own,
+ * and all variants once more. from: the id of the stream when the playlist is read at another one's
+ * place ("current"), or NULL; URIs are relative. ERR_NOENT: there is neither a picture nor sound;
+ * ERR_LIMIT, ERR_NOMEM: out keeps what it had. */
 enum err playlist_live_master(struct buf *out, const char *from, const struct variant *list,
                               size_t n) CHECKED;
 

@@ -1,14 +1,19 @@
 #include "broadcaster/publication.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/feed.h"
+#include "broadcaster/play_name.h"
+#include "broadcaster/stream_tap.h"
 #include "run/events.h"
 #include "run/log.h"
 
 #define CODE_REJECTED "NetStream.Publish.Rejected"
 
-/* One publisher and what it publishes. */
+/* One publisher and what it publishes, or one who asks to play. */
 struct publication {
     struct publications *owner;
     struct publisher *publisher;
@@ -17,8 +22,11 @@ struct publication {
     struct admission_pass *pass;
     struct limits limits;
     struct rate_meter rate;
-    bool closing; /* what still comes is thrown away */
-    bool refused; /* from inside of on_publish */
+    bool closing;  /* what still comes is thrown away */
+    bool refused;  /* from inside of on_publish */
+    bool answered; /* on_play's question */
+    struct player *player;
+    char rung[RENDITION_NAME_MAX + 1];
 };
 
 static void refuse(struct publication *pub, const char *code, const char *text)
@@ -180,11 +188,80 @@ static void on_end(void *arg, void *publication, const char *reason, int orderly
     mem_free(pub);
 }
 
+/* --- who plays --- */
+
+static void refuse_play(struct publication *pub, const char *code, const char *text)
+{
+    publisher_refuse(pub->publisher, code, text);
+    pub->refused = true;
+}
+
+static void connect_player(struct publication *pub, const char *id)
+{
+    const char *why = "";
+    if (streams_tap(pub->owner->streams, id, pub->rung, player_tap(pub->player), &why) != ERR_OK) {
+        refuse_play(pub, "NetStream.Play.StreamNotFound", why);
+        return;
+    }
+    log_info("broadcaster", "play", "stream=%s rung=%s peer=%s", id,
+             pub->rung[0] != '\0' ? pub->rung : "source", publisher_peer(pub->publisher));
+    publisher_admit(pub->publisher);
+}
+
+/* Nothing follows either answer: the record is not needed any more. */
+static void on_play_verdict(void *arg, const struct admission_verdict *v)
+{
+    struct publication *pub = arg;
+    bool later = pub->ask != NULL;
+    pub->ask = NULL;
+    pub->answered = true;
+    if (v->err != ERR_OK) {
+        refuse_play(
+            pub, strncmp(v->code, "NetStream.Publish", 17) == 0 ? "NetStream.Play.Failed" : v->code,
+            v->text);
+    } else {
+        connect_player(pub, v->name.id);
+    }
+    if (later) {
+        mem_free(pub);
+    }
+}
+
+static void *on_play(void *arg, struct publisher *p, struct player *player,
+                     const struct ingest_request *r)
+{
+    struct play_name name;
+    if (play_name_parse(r->path, &name) != ERR_OK) {
+        publisher_refuse(p, "NetStream.Play.StreamNotFound",
+                         "the address must be rtmp://HOST/NAME or rtmp://HOST/NAME/RUNG");
+        return NULL;
+    }
+    struct publication *pub = mem_alloc(sizeof *pub);
+    pub->owner = arg;
+    pub->publisher = p;
+    pub->player = player;
+    snprintf(pub->rung, sizeof pub->rung, "%s", name.rung);
+    struct admission_request request = {
+        .kind = ADMISSION_PLAY,
+        .path = name.id, /* what stands behind it is no key */
+        .query = r->query,
+        .tc_url = r->tc_url,
+        .peer = r->peer,
+        .address = r->address,
+    };
+    pub->ask = admission_ask(pub->owner->admission, &request, on_play_verdict, pub);
+    if (pub->answered) {
+        mem_free(pub);
+        return NULL;
+    }
+    return pub;
+}
+
 enum err publication_is_free(void *streams, const struct publish_name *name, const char **ret_why)
 {
     return feed_check(streams, name->id, name->key, ret_why);
 }
 
 const struct ingest_handler publication_handler = {
-    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end,
+    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play,
 };

@@ -346,6 +346,7 @@ static void start_stream(struct push_stream *ps, const struct push_job *first,
     }
     if (streams_publish(p->config.streams, v->name.id, v->ladder, now_ms, clock_wall_ms(),
                         &ps->stream, &why) != ERR_OK) {
+        admission_unused(p->config.admission, v, why);
         snprintf(text, sizeof text, NO_STREAM "%s", why);
         refuse_held(ps, 500, text);
         ps->state = ENDED;

@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "broadcaster/cutter.h"
+#include "broadcaster/hls.h"
 #include "broadcaster/packager.h"
 #include "run/log.h"
 
@@ -33,6 +34,8 @@ struct rendition {
     uint64_t last, count, gaps;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
+    rendition_tap_fn *tap;
+    void *tap_arg;
 };
 
 struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name)
@@ -136,7 +139,8 @@ static void tell_left_out(struct rendition *r, const struct track *track)
 static void tell(struct rendition *r, const struct segment *s)
 {
     tell_left_out(r, segment_video(s));
-    bool own = segment_video(s) == NULL || strcmp(r->variant.name, SOURCE_NAME) == 0;
+    bool own = !hls_is_audio(r->variant.name) &&
+               (segment_video(s) == NULL || strcmp(r->variant.name, SOURCE_NAME) == 0);
     if (own && segment_sound(s) != NULL) {
         tell_left_out(r, sound_track(segment_sound(s)));
     }
@@ -180,6 +184,9 @@ static void count(struct rung_figures *f, const struct segment_info *info)
 static void add(struct rendition *r, struct segment *s)
 {
     const struct segment_info *info = segment_info(s);
+    if (r->tap != NULL) {
+        r->tap(r->tap_arg, s);
+    }
     if (info->gap && r->count == 0) {
         /* Left out, but counted: the same content has the same number on all renditions (RFC 8216,
          * 6.2.4). */
@@ -250,6 +257,12 @@ void rendition_set_ended(struct rendition *r, bool ended)
         r->ended = ended;
         publish(r);
     }
+}
+
+void rendition_set_tap(struct rendition *r, rendition_tap_fn *fn, void *arg)
+{
+    r->tap = fn;
+    r->tap_arg = arg;
 }
 
 uint64_t rendition_last(const struct rendition *r)

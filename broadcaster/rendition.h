@@ -58,6 +58,11 @@ void rendition_set_size(struct rendition *r, int width, int height);
  * publisher returned. */
 void rendition_set_ended(struct rendition *r, bool ended);
 
+/* fn(arg, segment) gets each settled segment, gaps too, in rising numbers, when none is missing
+ * before it. NULL, as at first: nobody. arg is borrowed. */
+typedef void rendition_tap_fn(void *arg, struct segment *s);
+void rendition_set_tap(struct rendition *r, rendition_tap_fn *fn, void *arg);
+
 /* Highest published number with content; 0 when none. */
 uint64_t rendition_last(const struct rendition *r);
 

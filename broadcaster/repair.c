@@ -48,7 +48,11 @@ void repair_restart(struct repair *r)
 {
     struct repair_counters counters = r->counters;
     *r = (struct repair){
-        .origin = r->newest + STEP_TICKS, .newest = r->newest, .counters = counters};
+        .restarted = true,
+        .origin = r->newest + STEP_TICKS,
+        .newest = r->newest,
+        .counters = counters,
+    };
 }
 
 void repair_sound_changed(struct repair *r)
@@ -94,10 +98,18 @@ static bool shares_clock(const struct repair_lane *o, int64_t in, int64_t now_ms
     return distance(in, o->first_in) <= TICKS_PER_S && passed < (o->last_out - o->first_out) / 2;
 }
 
+/* Where the other kind, if it begins later, may find its clock's beginning. */
+static void begin_piece(struct repair_lane *l, int64_t in, int64_t now_ms)
+{
+    l->first_in = in;
+    l->first_out = in + l->offset;
+    l->first_ms = now_ms;
+}
+
 static void start_lane(struct repair *r, struct repair_lane *l, int64_t in, int64_t now_ms)
 {
     const struct repair_lane *o = other_of(r, l);
-    *l = (struct repair_lane){.started = true, .first_in = in, .first_ms = now_ms};
+    *l = (struct repair_lane){.started = true};
     if (!o->started) {
         l->offset = r->origin - in;
     } else if (shares_clock(o, in, now_ms)) {
@@ -106,8 +118,9 @@ static void start_lane(struct repair *r, struct repair_lane *l, int64_t in, int6
         r->counters.n[REPAIR_APART]++;
         l->offset = o->last_out - in;
     }
-    l->first_out = in + l->offset;
-    l->last_out = l->first_out - 1;
+    begin_piece(l, in, now_ms);
+    l->catching = r->restarted && l->first_out < r->origin;
+    l->last_out = l->catching ? r->origin - STEP_TICKS : l->first_out - 1;
     l->last_in = in - 1;
     l->arrival_ms = now_ms;
     r->started = true;
@@ -133,7 +146,7 @@ static bool is_jump(const struct repair *r, const struct repair_lane *l, int64_t
 
 /* The timeline goes on where the clock jumped: with the other kind's offset when that one has
  * jumped there before, otherwise behind all that was given out. */
-static bool relock(struct repair *r, struct repair_lane *l, int64_t in)
+static bool relock(struct repair *r, struct repair_lane *l, int64_t in, int64_t now_ms)
 {
     const struct repair_lane *o = other_of(r, l);
     int64_t expected = l->last_out + usual_step(l);
@@ -143,10 +156,12 @@ static bool relock(struct repair *r, struct repair_lane *l, int64_t in)
         distance(in + o->offset, expected) <= REPAIR_JUMP_TICKS) {
         l->offset = o->offset;
         l->catching = in + l->offset < l->last_out;
+        begin_piece(l, in, now_ms);
         return false;
     }
     r->counters.n[REPAIR_JUMP]++;
     l->offset = at_least(expected, r->newest + usual_step(l)) - in;
+    begin_piece(l, in, now_ms);
     return true;
 }
 
@@ -312,7 +327,8 @@ static int64_t sound_dts(struct repair *r, struct repair_lane *l, int64_t in,
         believe_count(r, l, in, expected);
         return expected;
     }
-    return expected + (l->catching ? 0 : mend_drift(r, l, drift, length));
+    int64_t mended = expected + (l->catching ? 0 : mend_drift(r, l, drift, length));
+    return at_least(mended, l->last_out + 1);
 }
 
 /* The next packet begins where this one ends, to the fraction of a tick. */
@@ -360,7 +376,7 @@ struct repair_verdict repair_packet(struct repair *r, struct packet *p, struct s
     if (!l->started) {
         start_lane(r, l, in, now_ms);
     } else if (is_jump(r, l, in, now_ms)) {
-        v.jumped = relock(r, l, in);
+        v.jumped = relock(r, l, in, now_ms);
     }
     if (p->kind == TRACK_VIDEO) {
         place_picture(r, l, p, now_ms);
@@ -375,4 +391,25 @@ struct repair_verdict repair_packet(struct repair *r, struct packet *p, struct s
         r->newest = at_least(r->newest, p->dts);
     }
     return v;
+}
+
+bool repair_follow(struct repair *r, const struct repair *first, int64_t in)
+{
+    const struct repair_lane *sound = &first->lanes[TRACK_AUDIO];
+    const struct repair_lane *picture = &first->lanes[TRACK_VIDEO];
+    bool silent = !sound->started ||
+                  (picture->started && picture->last_out - sound->last_out > REPAIR_JUMP_TICKS);
+    const struct repair_lane *o = silent ? picture : sound;
+    struct repair_lane *seen = &r->lanes[TRACK_VIDEO];
+    struct repair_lane *l = &r->lanes[TRACK_AUDIO];
+    bool jumped = !seen->started || distance(o->offset, seen->offset) > REPAIR_BACK_TICKS;
+    bool strayed = distance(o->offset, l->offset) > REPAIR_BACK_TICKS &&
+                   distance(in + o->offset, o->last_out) <= TOGETHER;
+    if (jumped || strayed) {
+        l->started = false;
+    }
+    *seen = *o;
+    r->newest = first->newest;
+    r->delay = first->delay;
+    return o->started;
 }

@@ -87,6 +87,7 @@ struct repair_lane {
 
 struct repair {
     bool started;
+    bool restarted; /* there was a publisher before: nothing may come before the origin */
     int64_t origin; /* where the next timeline piece starts */
     int64_t newest; /* highest DTS given out */
     int64_t
@@ -111,6 +112,12 @@ void repair_restart(struct repair *r);
 
 /* The sound's track changed: nothing is known of its frames any more. */
 void repair_sound_changed(struct repair *r);
+
+/* r is of one further sound track of the same publisher. Tells it where the first tracks are, to
+ * whose clock it belongs; before each of its packets, which has the time `in`. Where theirs has
+ * jumped, or it has strayed from them, it begins anew, so that its times may go back. False: they
+ * have not begun. */
+bool repair_follow(struct repair *r, const struct repair *first, int64_t in);
 
 /* Sets dts and pts of p on the stream's timeline: per kind strictly rising DTS, PTS not below DTS.
  * frame: how long a sound packet lasts (rate 0: not known), which its times are counted from; of

@@ -26,6 +26,7 @@
 #define DRAIN_WAIT_MS          5000 /* for publishers that were asked to connect anew */
 #define STOP_WAIT_MS           3000 /* for rungs that are under way at the end */
 #define RTMP_PORT              1935
+#define RTMPS_PORT             1936
 #define HTTP_PORT              8935
 #define ORCH_PORT              8935
 #define INGEST_CONNECTIONS_MAX 1000
@@ -37,6 +38,7 @@
 
 struct config {
     struct daemon_config common;
+    const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
     bool current_manifest, http_ingest;
     long max_sessions;
@@ -55,7 +57,14 @@ struct config {
 
 static const struct option options[] = {
     {"rtmpAddr", OPTION_STRING, "127.0.0.1:1935", 0, 0, false, FIELD(rtmp_addr), "HOST:PORT",
-     "Where publishers connect."},
+     "Where publishers and RTMP players connect."},
+    {"rtmpsAddr", OPTION_STRING, "", 0, 0, false, FIELD(rtmps_addr), "HOST:PORT",
+     "Where publishers connect with TLS (rtmps://), default port 1936; empty: nowhere. Needs "
+     "-tlsCert and -tlsKey."},
+    {"tlsCert", OPTION_STRING, "", 0, 0, false, FIELD(tls_cert), "FILE",
+     "The certificate of -rtmpsAddr, and those that it hangs on (PEM); read again at SIGHUP."},
+    {"tlsKey", OPTION_STRING, "", 0, 0, false, FIELD(tls_key), "FILE",
+     "The private key of -tlsCert (PEM), readable by this user only; read again at SIGHUP."},
     {"httpAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(http_addr), "HOST:PORT",
      "Where viewers connect."},
     {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
@@ -83,7 +92,7 @@ static const struct option options[] = {
     {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
      "How long after its end a segment's rungs may come, before they are given up as gaps."},
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
-     "How long a connection may take until it publishes."},
+     "How long a connection may take until it publishes or plays."},
     {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
      "How long a publisher may send nothing, not even the answer to a ping."},
     {"rtmpProxyProtocol", OPTION_BOOL, NULL, 0, 0, false, FIELD(rtmp_proxy_protocol), NULL,
@@ -92,7 +101,7 @@ static const struct option options[] = {
      "CIDR[,...]",
      "With -rtmpProxyProtocol: the addresses that must send the header; others may not."},
     {"connectionsPerAddress", OPTION_INT, "64", 1, 100000, false, FIELD(connections_per_address),
-     "N", "RTMP connections of one address that do not publish yet."},
+     "N", "RTMP connections of one address that do not publish: players, and those not yet known."},
     {"authWebhookUrl", OPTION_STRING, "", 0, 0, true, FIELD(auth_webhook_url), "URL",
      "Asks there, by POST, whether a publisher may; tells it of each end too."},
     {"authWebhookTimeoutMs", OPTION_INT, "5000", 10, 600000, false, FIELD(auth_webhook_timeout_ms),
@@ -285,6 +294,28 @@ static void measure_capacity(struct broadcaster *b)
     }
 }
 
+static enum err read_tls_flags(const struct config *c, struct ingest_config *i)
+{
+    i->tls_cert = c->tls_cert;
+    i->tls_key = c->tls_key;
+    if (c->rtmps_addr[0] == '\0') {
+        if (c->tls_cert[0] != '\0' || c->tls_key[0] != '\0') {
+            log_warn("broadcaster", "no_rtmps",
+                     "-tlsCert and -tlsKey are for -rtmpsAddr, which is not given: there is no "
+                     "RTMPS");
+        }
+        return ERR_OK;
+    }
+    if (c->tls_cert[0] == '\0' || c->tls_key[0] == '\0') {
+        log_error("broadcaster", "config",
+                  "-rtmpsAddr needs -tlsCert FILE and -tlsKey FILE: a certificate and its private "
+                  "key, both PEM");
+        return ERR_PROTO;
+    }
+    i->tls = true;
+    return parse_addr("-rtmpsAddr", c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &i->tls_addr);
+}
+
 static enum err open_admission(struct broadcaster *b, const struct config *c)
 {
     struct admission_config a = {
@@ -339,6 +370,9 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     };
     enum err e = parse_addr("-rtmpAddr", c->rtmp_addr, "127.0.0.1", RTMP_PORT, &i.addr);
     if (e == ERR_OK) {
+        e = read_tls_flags(c, &i);
+    }
+    if (e == ERR_OK) {
         e = parse_trusted_proxies(b, c, &i);
     }
     if (e != ERR_OK) {
@@ -350,10 +384,10 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
     const char *why = "";
     e = ingest_create(b->daemon->loop, &i, &publication_handler, &b->publications, &b->ingest,
                       &why);
-    if (e != ERR_OK) {
+    if (e != ERR_OK && why != NULL) {
         log_error("broadcaster", "cannot_listen",
                   "RTMP on %s: %s; choose another one with -rtmpAddr", text, why);
-    } else {
+    } else if (e == ERR_OK) {
         log_info("broadcaster", "ingest", "Video Ingest Endpoint - rtmp://%s", text);
     }
     return e;
@@ -502,6 +536,7 @@ static void stop(void *role)
 static void reload(void *role)
 {
     struct broadcaster *b = role;
+    ingest_reload(b->ingest);
     admission_reload(b->admission);
 }
 
@@ -552,6 +587,13 @@ static void status(void *role, struct json *object)
             json_set_int(skipped, ingest_skip_name((enum rtmp_skip)k), (int64_t)i.skipped[k]);
         }
         json_set(ingest, "skipped", skipped);
+        json_set_int(ingest, "tls_failures", (int64_t)i.tls_failures);
+        json_set_int(ingest, "players", (int64_t)i.players);
+        json_set_int(ingest, "plays", (int64_t)i.plays);
+        json_set_int(ingest, "plays_stuck", (int64_t)i.plays_stuck);
+        json_set_int(ingest, "play_packets", (int64_t)i.players_sent.packets);
+        json_set_int(ingest, "play_packets_dropped", (int64_t)i.players_sent.packets_dropped);
+        json_set_int(ingest, "sent_bytes", (int64_t)i.sent_bytes);
         json_set(object, "ingest", ingest);
     }
 }
@@ -588,6 +630,23 @@ static void job_metrics(const struct jobs *jobs, struct metrics *m)
                 "Segments offered again after a loss.", (double)j.reopened);
     metrics_one(m, METRIC_COUNTER, "sbe_jobs_bad_answers_total",
                 "Results that did not fit their segment.", (double)j.refused_units);
+}
+
+static void play_metrics(const struct ingest_counters *i, struct metrics *m)
+{
+    metrics_one(m, METRIC_COUNTER, "sbe_ingest_tls_failures_total",
+                "RTMPS connections whose TLS failed.", (double)i->tls_failures);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_sent_bytes_total",
+                "Bytes sent over RTMP, nearly all of them to players.", (double)i->sent_bytes);
+    metrics_one(m, METRIC_GAUGE, "sbe_rtmp_players", "Players over RTMP.", (double)i->players);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_plays_total", "Players over RTMP, those gone too.",
+                (double)i->plays);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_plays_stuck_total",
+                "Players over RTMP that were closed because they read nothing.",
+                (double)i->plays_stuck);
+    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_play_packets_dropped_total",
+                "Packets left out for players over RTMP that were too slow.",
+                (double)i->players_sent.packets_dropped);
 }
 
 static void metrics(void *role, struct metrics *m)
@@ -627,6 +686,7 @@ static void metrics(void *role, struct metrics *m)
             metrics_sample(m, name, (const char *const[]){"reason", reason, NULL},
                            (double)i.skipped[k]);
         }
+        play_metrics(&i, m);
     }
 }
 

@@ -17,8 +17,8 @@
 /* How far behind a cut a track may come without a keyframe before it is cut there all the same. */
 #define SIDES_LATE_TICKS (200 * TICKS_PER_MS)
 
-/* Further than this from the source's newest picture no picture has a place: its clock jumped, or is
- * another one. */
+/* Further than this from the source's newest picture no picture has a place: its clock jumped, or
+ * is another one. */
 #define SIDES_APART_TICKS (10 * TICKS_PER_S)
 
 #define SIDES_MAX         (TRACKS_PER_KIND_MAX - 1)

@@ -69,7 +69,7 @@ static struct sound_frame eac3(struct span data, int rate)
     return (struct sound_frame){EAC3_BLOCK * (half ? 6 : blocks[data.data[4] >> 4 & 3]), rate};
 }
 
-struct sound_frame sound_frame_of(const struct track_params *track, struct span data)
+static struct sound_frame frame_of(const struct track_params *track, struct span data)
 {
     if (track->sample_rate <= 0 && track->codec != CODEC_OPUS) {
         return (struct sound_frame){0};
@@ -90,6 +90,12 @@ struct sound_frame sound_frame_of(const struct track_params *track, struct span 
     default:
         return (struct sound_frame){0};
     }
+}
+
+struct sound_frame sound_frame_of(const struct track_params *track, struct span data)
+{
+    struct sound_frame f = frame_of(track, data);
+    return f.samples <= f.rate * SOUND_FRAME_MAX_S ? f : (struct sound_frame){0};
 }
 
 int64_t sound_frame_ticks(struct sound_frame f)

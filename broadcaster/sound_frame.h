@@ -5,6 +5,9 @@
 #include "base/span.h"
 #include "media/track.h"
 
+/* What says that it lasts longer lies, and is not believed: a stream's time follows its sound. */
+#define SOUND_FRAME_MAX_S 1
+
 struct sound_frame {
     int samples; /* per channel */
     int rate;    /* Hz; 0: not known, and samples is 0 too */

@@ -189,6 +189,9 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
             advice_recovery_point(&st->advice);
         }
     }
+    if (e == ERR_OK) {
+        stream_taps_packet(st, p);
+    }
     return e == ERR_OK ? ERR_OK : stream_no_memory(st);
 }
 
@@ -198,21 +201,19 @@ static void add_other_track(struct stream *st, struct track *track)
     if (track_params(track)->kind == TRACK_VIDEO) {
         sides_track(st->sides, track);
     } else {
-        log_warn("stream", "sound_left_out",
-                 "stream=%s track=%u: one sound track is served; send what is to be heard as the "
-                 "first",
-                 st->id, track_params(track)->index);
+        side_sounds_track(st->side_sounds, track);
     }
 }
 
-static void add_other_packet(struct stream *st, const struct packet *p)
+static void add_other_packet(struct stream *st, const struct packet *p, int64_t now_ms)
 {
-    size_t held = st->video_packets.bytes + st->audio_packets.bytes + sides_bytes(st->sides);
+    size_t held = segment_held(st);
+    size_t room = held < STREAM_SEGMENT_MAX ? STREAM_SEGMENT_MAX - held : 0;
     st->received_bytes += p->data.len;
     if (p->kind == TRACK_VIDEO) {
-        sides_packet(st->sides, p, held < STREAM_SEGMENT_MAX ? STREAM_SEGMENT_MAX - held : 0);
+        sides_packet(st->sides, p, room);
     } else {
-        st->further_dropped++;
+        side_sounds_packet(st->side_sounds, p, &st->repair, room, now_ms);
     }
 }
 
@@ -263,13 +264,14 @@ static void look(struct stream *st, int64_t now_ms)
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms)
 {
     if (p->index != 0) {
-        add_other_packet(st, p);
+        add_other_packet(st, p, now_ms);
         return ERR_OK;
     }
     struct packet mended = *p;
     struct sound_frame frame = frame_of(st, p);
     struct repair_verdict v = repair_packet(&st->repair, &mended, frame, now_ms);
     st->received_bytes += p->data.len;
+    side_sounds_reach(st->side_sounds, st->repair.newest);
     advice_packet(&st->advice, &mended, now_ms);
     look(st, now_ms);
     if (p->kind == TRACK_AUDIO) {
@@ -326,6 +328,7 @@ void stream_end(struct stream *st, int64_t now_ms)
         segment_end(st, final_duration(st), now_ms);
     }
     sides_end(st->sides);
+    side_sounds_end(st->side_sounds);
     cutter_init(&st->cutter);
     preroll_fini(&st->preroll);
     packets_fini(&st->pending);

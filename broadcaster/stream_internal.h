@@ -13,8 +13,10 @@
 #include "broadcaster/preroll.h"
 #include "broadcaster/publish_key.h"
 #include "broadcaster/repair.h"
+#include "broadcaster/side_sounds.h"
 #include "broadcaster/sides.h"
 #include "broadcaster/stream.h"
+#include "broadcaster/stream_tap.h"
 
 enum stream_state {
     STREAM_LIVE,
@@ -81,14 +83,15 @@ struct stream {
     struct blob *silence; /* a frame of it, once there was need */
 
     struct rendition *source;
-    struct sides *sides;  /* the publisher's further picture tracks */
-    struct ladder wanted; /* until the first segment begins: */
-    struct ladder ladder; /* this stream's, as long as it lives */
+    struct sides *sides;             /* the publisher's further picture tracks */
+    struct side_sounds *side_sounds; /* and those of sound */
+    struct ladder wanted;            /* until the first segment begins: */
+    struct ladder ladder;            /* this stream's, as long as it lives */
     struct rendition *rungs[PROFILE_LADDER_MAX];
     struct job_stream *jobs;
+    struct tap_point taps[1 + PROFILE_LADDER_MAX]; /* the source's, then the rungs' */
 
     struct track *tracks[2][TRACKS_PER_KIND_MAX]; /* all that this publisher announced */
-    uint64_t further_dropped;                     /* packets of sound tracks beside the first */
 
     uint64_t received_bytes, video_count, audio_count, undecodable_dropped, sound_dropped;
 };
@@ -107,6 +110,9 @@ struct begin {
 /* Ends the open segment, if there is one, and begins another. ERR_NOMEM. */
 enum err segment_begin(struct stream *st, const struct begin *b, int64_t now_ms) CHECKED;
 void segment_end(struct stream *st, int64_t duration, int64_t now_ms);
+
+/* Bytes of all tracks that are in no complete segment. */
+size_t segment_held(const struct stream *st);
 
 /* Whether so many bytes more are too many for one segment. */
 bool segment_is_full(const struct stream *st, size_t bytes);

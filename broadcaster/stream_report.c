@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broadcaster/hls.h"
 #include "broadcaster/stream_internal.h"
 #include "run/metrics.h"
 
@@ -123,7 +124,7 @@ static struct json *describe(const struct stream *st, int64_t now_ms)
     json_set_int(j, "undecodable_dropped", (int64_t)st->undecodable_dropped);
     json_set_int(j, "sound_dropped", (int64_t)st->sound_dropped);
     json_set_int(j, "further_tracks_dropped",
-                 (int64_t)(st->further_dropped + sides_dropped(st->sides)));
+                 (int64_t)(side_sounds_dropped(st->side_sounds) + sides_dropped(st->sides)));
     json_set(j, "tracks", describe_all_tracks(st));
     json_set(j, "repairs", describe_repairs(&st->repair));
     json_set(j, "warnings", describe_warnings(&st->advice));
@@ -131,6 +132,9 @@ static struct json *describe(const struct stream *st, int64_t now_ms)
     json_append(rungs, describe_rendition(st, st->source));
     for (size_t i = 0; sides_rendition(st->sides, i) != NULL; i++) {
         json_append(rungs, describe_rendition(st, sides_rendition(st->sides, i)));
+    }
+    for (size_t i = 0; side_sounds_rendition(st->side_sounds, i) != NULL; i++) {
+        json_append(rungs, describe_rendition(st, side_sounds_rendition(st->side_sounds, i)));
     }
     for (size_t i = 0; i < st->ladder.n; i++) {
         json_append(rungs, describe_rendition(st, st->rungs[i]));
@@ -183,7 +187,9 @@ struct json *streams_manifests(const struct streams *s)
         size_t count = board_variants(s->config.board, st->id, variants, BOARD_RENDITIONS_MAX);
         struct json *list = json_new_array();
         for (size_t i = 0; i < count; i++) {
-            json_append(list, describe_variant(st, &variants[i]));
+            if (!hls_is_audio(variants[i].name)) { /* in fMP4 only */
+                json_append(list, describe_variant(st, &variants[i]));
+            }
         }
         struct json *manifest = json_new_object();
         json_set(manifest, "Variants", list);
@@ -283,6 +289,9 @@ void streams_metrics(const struct streams *s, struct metrics *m)
         bytes += rendition_bytes(st->source);
         for (size_t i = 0; sides_rendition(st->sides, i) != NULL; i++) {
             bytes += rendition_bytes(sides_rendition(st->sides, i));
+        }
+        for (size_t i = 0; side_sounds_rendition(st->side_sounds, i) != NULL; i++) {
+            bytes += rendition_bytes(side_sounds_rendition(st->side_sounds, i));
         }
         for (size_t i = 0; i < st->ladder.n; i++) {
             int64_t lag = lag_segments(st, st->rungs[i]);

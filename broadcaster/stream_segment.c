@@ -15,10 +15,16 @@ enum err stream_no_memory(struct stream *st)
     return ERR_NOMEM;
 }
 
+size_t segment_held(const struct stream *st)
+{
+    return st->video_packets.bytes + st->audio_packets.bytes + sides_bytes(st->sides) +
+           side_sounds_bytes(st->side_sounds);
+}
+
 bool segment_is_full(const struct stream *st, size_t bytes)
 {
     const struct packets *video = &st->video_packets, *audio = &st->audio_packets;
-    return video->bytes + audio->bytes + sides_bytes(st->sides) + bytes > STREAM_SEGMENT_MAX ||
+    return segment_held(st) + bytes > STREAM_SEGMENT_MAX ||
            video->count + audio->count >= STREAM_SEGMENT_PACKETS_MAX;
 }
 
@@ -60,6 +66,7 @@ void segment_end(struct stream *st, int64_t duration, int64_t now_ms)
     rendition_expect(st->source, st->info.msn);
     rendition_settle(st->source, seg);
     sides_close(st->sides, seg);
+    side_sounds_close(st->side_sounds, seg);
     if (st->video != NULL) {
         jobs_segment_close(st->jobs, seg, now_ms);
     } else {
@@ -176,6 +183,7 @@ static enum err open_segment(struct stream *st, const struct begin *b)
     numbers_used(st->owner->config.numbers, st->info.msn);
     streams_start_ladder(st);
     sides_open(st->sides, st->info.msn, st->info.start);
+    side_sounds_open(st->side_sounds, st->info.msn, st->info.start);
     if (st->video != NULL) {
         jobs_segment_open(st->jobs, st->info.msn, st->video);
     }

@@ -27,13 +27,22 @@ static void drop(struct stream *st, size_t n)
     memmove(ps->items, ps->items + n, ps->count * sizeof *ps->items);
 }
 
+static enum err add(struct stream *st, const struct packet *p)
+{
+    enum err e = segment_add(st, &st->audio_packets, p);
+    if (e == ERR_OK) {
+        stream_taps_packet(st, p);
+    }
+    return e;
+}
+
 enum err stream_take_pending(struct stream *st, int64_t from)
 {
     struct packets *ps = &st->pending;
     enum err e = ERR_OK;
     for (size_t i = 0; i < ps->count && e == ERR_OK; i++) {
         if (ps->items[i].dts >= from && st->audio != NULL) {
-            e = segment_add(st, &st->audio_packets, &ps->items[i]);
+            e = add(st, &ps->items[i]);
         }
     }
     packets_fini(ps);
@@ -167,5 +176,5 @@ enum err stream_on_sound(struct stream *st, struct packet *p, int64_t now_ms)
         st->sound_dropped++;
         return ERR_OK;
     }
-    return silence_takes(st, p) ? segment_add(st, &st->audio_packets, p) : ERR_OK;
+    return silence_takes(st, p) ? add(st, p) : ERR_OK;
 }

@@ -98,9 +98,11 @@ static struct stream *stream_create(struct streams *s, const char *id, const str
     continue_earlier_life(st);
     st->source = create_rendition(st, "source", &s->figures.source);
     st->sides = sides_create(c->board, id, st->first_discontinuity);
+    st->side_sounds = side_sounds_create(c->board, id, st->first_discontinuity);
     if (!c->source_only) {
         st->wanted = ladder != NULL ? *ladder : s->ladder;
     }
+    stream_taps_open(st);
     list_init(&st->node);
     s->count++;
     s->figures.streams_created++;
@@ -131,6 +133,7 @@ void streams_start_ladder(struct stream *st)
     }
     st->jobs = jobs_stream_create(st->owner->config.jobs, st->id, st->ladder.rungs, st->rungs,
                                   st->ladder.n);
+    stream_taps_open_rungs(st);
 }
 
 static void forget_announced(struct stream *st)
@@ -146,10 +149,12 @@ static void forget_announced(struct stream *st)
 void stream_destroy(struct stream *st)
 {
     struct streams *s = st->owner;
+    stream_taps_end(st);
     jobs_stream_destroy(st->jobs);
     board_remove(s->config.board, st->id);
     rendition_destroy(st->source);
     sides_destroy(st->sides);
+    side_sounds_destroy(st->side_sounds);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_destroy(st->rungs[i]);
     }
@@ -185,6 +190,7 @@ static void set_ended(struct stream *st, bool ended)
 {
     rendition_set_ended(st->source, ended);
     sides_set_ended(st->sides, ended);
+    side_sounds_set_ended(st->side_sounds, ended);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_set_ended(st->rungs[i], ended);
     }
@@ -311,6 +317,7 @@ void streams_tick(struct streams *s, int64_t now_ms)
             st->state = STREAM_ENDED;
             st->ended_ms = now_ms;
             set_ended(st, true);
+            stream_taps_end(st);
             event_emit("stream_ended", "stream", st->id);
             log_info("stream", "ended", "stream=%s", st->id);
         } else if (st->state == STREAM_ENDED && now_ms - st->ended_ms >= linger_ms(st)) {

@@ -2,6 +2,7 @@
 
 #include "broadcaster/cutter.h"
 #include "broadcaster/fmp4.h"
+#include "broadcaster/hls.h"
 #include "broadcaster/packager.h"
 
 #define FPS_TOLERANCE 1500 /* a rate is a usual one when it is off by less than its 1500th part */
@@ -122,7 +123,7 @@ void variant_measure(struct variant *v, struct segment *const *kept, size_t n)
     v->height = video != NULL ? track_params(video)->height : 0;
     v->channels = audio != NULL ? track_params(audio)->channels : 0;
     v->video_range = video != NULL ? codec_video_range(track_params(video)) : NULL;
-    v->ts = form_in_ts(video, audio);
+    v->ts = hls_is_audio(v->name) ? VARIANT_TS_NOTHING : form_in_ts(video, audio);
     v->video.codec[0] = v->audio.codec[0] = '\0';
     if (video != NULL) {
         (void)codec_string(track_params(video), v->video.codec);

@@ -11,7 +11,8 @@
 
 #define RENDITION_NAME_MAX 64
 
-/* What of a rendition is left in MPEG-TS. */
+/* What of a rendition is left in MPEG-TS; of those that are tracks of sound (hls_is_audio) it has
+ * nothing. */
 enum variant_ts { VARIANT_TS_WHOLE, VARIANT_TS_SOUND, VARIANT_TS_NOTHING };
 
 /* One kind of track in fMP4; a peak of 0: there is none. */

@@ -94,8 +94,10 @@ static void say_live_only(struct answer *a, const struct hls_ask *ask)
     if (playlist_put_live_path(&path, ask->id) != ERR_OK || buf_put_u8(&path, 0) != ERR_OK) {
         say_no_memory(a);
     } else {
-        say(a, 404, "%s cannot be carried by MPEG-TS: play %s instead.",
-            ask->rendition[0] != '\0' ? "This rendition's codec" : "This stream's codecs",
+        say(a, 404, "%s by MPEG-TS: play %s instead.",
+            hls_is_audio(ask->rendition) ? "A track of sound alone is not carried"
+            : ask->rendition[0] != '\0'  ? "This rendition's codec cannot be carried"
+                                         : "This stream's codecs cannot be carried",
             (const char *)path.data);
     }
     buf_fini(&path);
@@ -266,7 +268,9 @@ static void give_segment(struct answer *a, struct board *board, const struct hls
         return;
     }
     struct segment *s = window_find(w, ask->msn);
-    if (s != NULL) {
+    if (ask->what == HLS_SEGMENT && hls_is_audio(ask->rendition)) {
+        say_live_only(a, ask);
+    } else if (s != NULL) {
         give_container(a, s, ask);
     } else {
         say_no_segment(a, w, ask);
@@ -312,8 +316,9 @@ static enum err put_live_media(struct answer *a, const struct window *w, const s
     bool any = false;
     enum err e = ERR_OK;
     for (size_t i = 0; i < w->listed && e == ERR_OK; i++) {
-        e = init_hash(w->segments[w->count - w->listed + i], ask, &inits[i]);
-        any = any || inits[i] != 0;
+        struct segment *s = w->segments[w->count - w->listed + i];
+        e = init_hash(s, ask, &inits[i]);
+        any = any || inits[i] != 0 || segment_info(s)->gap; /* what is away may come back */
     }
     if (e == ERR_OK) {
         e = any ? playlist_live_media(&a->text, w, inits, hls_is_audio(ask->rendition)) : ERR_NOENT;

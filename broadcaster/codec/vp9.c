@@ -119,6 +119,12 @@ static uint8_t level_of(int64_t pixels)
     return LEVEL_MAX;
 }
 
+bool vp9_config_fits(struct span record, const struct vp9_frame *key)
+{
+    return is_record(record) && record.data[0] == key->profile &&
+           record.data[2] >> 4 == key->bit_depth;
+}
+
 void vp9_config_make(const struct vp9_frame *key, uint8_t ret_record[VP9_RECORD_BYTES])
 {
     unsigned chroma = key->sub_x ? (key->sub_y ? CHROMA_420 : CHROMA_422) : CHROMA_444;

@@ -30,6 +30,9 @@ struct vp9_frame {
 /* The first frame of a packet (a superframe begins with its first frame). ERR_PROTO: not VP9. */
 enum err vp9_frame_parse(struct span packet, struct vp9_frame *ret_frame) CHECKED;
 
+/* Whether a record says the same of profile and bit depth as a key frame. */
+bool vp9_config_fits(struct span record, const struct vp9_frame *key);
+
 /* A record for publishers that send none, from a key frame. The level is the lowest that allows the
  * picture's size. */
 void vp9_config_make(const struct vp9_frame *key, uint8_t ret_record[VP9_RECORD_BYTES]);

@@ -316,6 +316,14 @@ void amf0_put_object(struct amf0_writer *w)
     put_marker(w, MARKER_OBJECT);
 }
 
+void amf0_put_ecma_array(struct amf0_writer *w, uint32_t count)
+{
+    put_marker(w, MARKER_ECMA_ARRAY);
+    if (w->err == ERR_OK) {
+        w->err = buf_put_be32(w->out, count);
+    }
+}
+
 void amf0_put_key(struct amf0_writer *w, const char *key)
 {
     struct span text = span_cstr(key);

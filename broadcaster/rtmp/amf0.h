@@ -27,8 +27,8 @@ struct amf0_value {
     enum amf0_type type;
     double number; /* NUMBER; DATE: milliseconds since 1970 */
     bool boolean;
-    struct span bytes; /* STRING: its text; BYTES: they; OBJECT: its members, ARRAY: its elements, as
-                          on the wire */
+    struct span bytes; /* STRING: its text; BYTES: they; OBJECT: its members, ARRAY: its elements,
+                          as on the wire */
     bool in_amf3;      /* OBJECT: and that in AMF3 */
 };
 
@@ -62,6 +62,8 @@ void amf0_put_object(struct amf0_writer *w);
 void amf0_put_key(struct amf0_writer *w, const char *key);
 void amf0_put_end(struct amf0_writer *w);
 
+/* An object written as an ECMA array, as onMetaData is. */
+void amf0_put_ecma_array(struct amf0_writer *w, uint32_t count);
 /* A strict array of that many values, which come next. */
 void amf0_put_array(struct amf0_writer *w, uint32_t count);
 

@@ -16,8 +16,9 @@
 
 /* Takes one value from the front of *s (behind the marker) and says it in AMF0's terms: integers
  * are NUMBERs; objects and arrays of named members are OBJECTs with in_amf3 set, whose bytes are
- * for amf3_find; references to objects, XML documents, vectors and dictionaries are NULL. ERR_PROTO: cut short, an unknown type or reference, or an object in a form of its class's
- * own; ERR_LIMIT. Nothing is moved on failure. */
+ * for amf3_find; references to objects, XML documents, vectors and dictionaries are NULL.
+ * ERR_PROTO: cut short, an unknown type or reference, or an object in a form of its class's own;
+ * ERR_LIMIT. Nothing is moved on failure. */
 enum err amf3_read(struct span *s, struct amf0_value *ret_value) CHECKED;
 
 /* The first member of that name, letters' case ignored; objects inside of it have no members to be

@@ -416,21 +416,41 @@ static enum err write_first_header(struct buf *out, const struct chunk_header *h
     return e == ERR_OK ? write_time(out, h->timestamp) : e;
 }
 
-enum err chunk_write(struct buf *out, uint32_t chunk_size, const struct chunk_header *header,
-                     struct span body)
+/* n bytes of the body, from its first part as long as that lasts. */
+static enum err write_some(struct buf *out, struct span *head, struct span *rest, size_t n)
 {
+    size_t first = n < head->len ? n : head->len;
+    enum err e = buf_put(out, span_of(head->data, first));
+    if (e == ERR_OK) {
+        e = buf_put(out, span_of(rest->data, n - first));
+    }
+    *head = span_of(head->data + first, head->len - first);
+    *rest = span_of(rest->data + (n - first), rest->len - (n - first));
+    return e;
+}
+
+enum err chunk_write_parts(struct buf *out, uint32_t chunk_size, const struct chunk_header *header,
+                           struct span head, struct span rest)
+{
+    size_t left = head.len + rest.len;
     assert(header->chunk_stream_id >= 2 && header->chunk_stream_id < CHUNK_STREAM_ID_LO);
-    assert(body.len <= CHUNK_SIZE_MAX);
-    enum err e = write_first_header(out, header, body.len);
-    while (e == ERR_OK && body.len > 0) {
-        size_t n = body.len < chunk_size ? body.len : chunk_size;
-        e = buf_put(out, span_of(body.data, n));
-        body.data += n;
-        body.len -= n;
-        if (e == ERR_OK && body.len > 0) {
+    assert(left <= CHUNK_SIZE_MAX);
+    enum err e = write_first_header(out, header, left);
+    while (e == ERR_OK && left > 0) {
+        size_t n = left < chunk_size ? left : chunk_size;
+        e = write_some(out, &head, &rest, n);
+        left -= n;
+        if (e == ERR_OK && left > 0) {
             e = buf_put_u8(out, (uint8_t)(3 << 6 | header->chunk_stream_id));
             e = e == ERR_OK ? write_time(out, header->timestamp) : e;
         }
     }
     return e;
+}
+
+enum err chunk_write(struct buf *out, uint32_t chunk_size, const struct chunk_header *header,
+                     struct span body)
+{
+    static const uint8_t nothing;
+    return chunk_write_parts(out, chunk_size, header, body, span_of(&nothing, 0));
 }

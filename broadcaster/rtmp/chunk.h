@@ -59,6 +59,10 @@ struct chunk_header {
     uint32_t timestamp;
 };
 
+/* As chunk_write, of a body in two parts. */
+enum err chunk_write_parts(struct buf *out, uint32_t chunk_size, const struct chunk_header *header,
+                           struct span head, struct span rest) CHECKED;
+
 /* Appends one message in chunks of chunk_size. ERR_LIMIT, ERR_NOMEM: from out, which may then hold
  * a part of it. */
 enum err chunk_write(struct buf *out, uint32_t chunk_size, const struct chunk_header *header,

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "broadcaster/rtmp/amf0.h"
+#include "broadcaster/rtmp/play.h"
 #include "broadcaster/rtmp/session_state.h"
 #include "broadcaster/rtmp/target.h"
 
@@ -102,9 +103,21 @@ static enum err on_publish(struct rtmp_session *s, const struct command *c)
 
 static enum err on_play(struct rtmp_session *s, const struct command *c)
 {
-    message_put_status(&s->writer, c->stream_id, "error", "NetStream.Play.StreamNotFound",
-                       "Streams are played over HTTP (HLS), not over RTMP.");
-    return rtmp_fail(s, ERR_UNSUPPORTED, "the client wants to play, which RTMP does not do here");
+    return rtmp_play(s, c->stream_id, c->arguments);
+}
+
+static enum err on_pause(struct rtmp_session *s, const struct command *c)
+{
+    return rtmp_pause(s, c->arguments);
+}
+
+/* What is live has no length. */
+static enum err on_stream_length(struct rtmp_session *s, const struct command *c)
+{
+    if (c->transaction > 0) {
+        message_put_number_result(&s->writer, c->transaction, 0);
+    }
+    return ERR_OK;
 }
 
 static enum err on_unpublish(struct rtmp_session *s, const struct command *c)
@@ -113,7 +126,9 @@ static enum err on_unpublish(struct rtmp_session *s, const struct command *c)
         message_put_status(&s->writer, s->stream_id, "status", "NetStream.Unpublish.Success",
                            "The publish has ended.");
     }
-    rtmp_unpublish(s);
+    if (!rtmp_stop_play(s)) {
+        rtmp_unpublish(s);
+    }
     if (c->transaction > 0) {
         message_put_empty_result(&s->writer, c->transaction);
     }
@@ -201,6 +216,12 @@ static command_fn *find_command(struct span name)
         {"releaseStream", on_courtesy},
         {"FCPublish", on_fc_publish},
         {"FCSubscribe", on_courtesy},
+        {"pause", on_pause},
+        {"pauseRaw", on_pause},
+        {"seek", on_courtesy},
+        {"receiveAudio", on_courtesy},
+        {"receiveVideo", on_courtesy},
+        {"getStreamLength", on_stream_length},
         {"_checkbw", on_courtesy},
         {"_result", on_notice},
         {"_error", on_notice},

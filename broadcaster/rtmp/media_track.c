@@ -12,6 +12,7 @@
 #include "broadcaster/rtmp/asc.h"
 #include "broadcaster/sets.h"
 
+#define FRAME_TICKS_MAX   (10 * TICKS_PER_S)
 #define UNIT_GROWTH_BYTES 4096 /* what AV1's sizes and sequence header may add to a unit */
 
 void media_track_init(struct media_track *t, enum track_kind kind, unsigned id, unsigned index)
@@ -529,7 +530,7 @@ static enum err read_vp9_frame(struct media_track *t, struct media_frame *f)
     if (v.key) {
         uint8_t record[VP9_RECORD_BYTES];
         vp9_config_make(&v, record);
-        if (t->has_record) {
+        if (t->has_record && vp9_config_fits(span_of(t->record, sizeof t->record), &v)) {
             memcpy(record, t->record, sizeof record);
         } else {
             t->own = v.color;
@@ -554,9 +555,12 @@ static enum err follow_sound(struct media_track *t, enum track_codec codec, int 
         t, &(struct track_params){.codec = codec, .sample_rate = rate, .channels = channels});
 }
 
+/* The longest frame that a codec has, FLAC's of 65535 samples at 8 kHz, lasts 8.2 s; what says more
+ * lies. */
 static int64_t ticks(int samples, int rate)
 {
-    return rate > 0 ? (int64_t)samples * TICKS_PER_S / rate : 0;
+    int64_t t = rate > 0 ? (int64_t)samples * TICKS_PER_S / rate : 0;
+    return t < FRAME_TICKS_MAX ? t : FRAME_TICKS_MAX;
 }
 
 static enum err read_ac3_frame(struct media_track *t, struct media_frame *f)

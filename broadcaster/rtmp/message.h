@@ -26,6 +26,7 @@ enum message_type {
 
 enum user_control {
     USER_CONTROL_STREAM_BEGIN = 0,
+    USER_CONTROL_STREAM_EOF = 1,
     USER_CONTROL_PING_REQUEST = 6,
     USER_CONTROL_PING_RESPONSE = 7,
 };

@@ -40,6 +40,8 @@ void rtmp_session_destroy(struct rtmp_session *s)
         return;
     }
     media_fini(&s->media);
+    track_unref(s->play_tracks[TRACK_VIDEO]);
+    track_unref(s->play_tracks[TRACK_AUDIO]);
     chunk_reader_destroy(s->reader);
     buf_fini(&s->out);
     mem_free(s->app);
@@ -183,10 +185,8 @@ static struct span without_lead(struct span body)
 static enum err on_data(struct rtmp_session *s, const struct chunk_message *m, struct span body)
 {
     struct rtmp_metadata metadata;
-    struct media_message sound = {.kind = TRACK_AUDIO,
-                                  .timestamp = m->timestamp,
-                                  .blob = m->blob,
-                                  .track_id = VOD_TRACK_ID};
+    struct media_message sound = {
+        .kind = TRACK_AUDIO, .timestamp = m->timestamp, .blob = m->blob, .track_id = VOD_TRACK_ID};
     if (metadata_additional_sound(body, &sound.body) == ERR_OK) {
         return feed_media(s, &sound);
     }
@@ -316,7 +316,7 @@ void rtmp_session_accept(struct rtmp_session *s)
 
 void rtmp_session_refuse(struct rtmp_session *s, const char *code, const char *text)
 {
-    if (s->state == SESSION_ASKED || s->state == SESSION_PUBLISHING) {
+    if (s->state != SESSION_IDLE && s->state != SESSION_CLOSED) {
         message_put_status(&s->writer, s->stream_id, "error", code, text);
     }
     s->state = SESSION_CLOSED;

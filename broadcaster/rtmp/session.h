@@ -23,8 +23,10 @@ enum rtmp_event_type {
     RTMP_EVENT_PACKET,   /* one access unit: `packet` */
     RTMP_EVENT_METADATA, /* what the client says of its stream, true or not: `metadata` */
     RTMP_EVENT_SKIPPED,  /* something of the media was left out; all else goes on: `skip`, `text` */
-    RTMP_EVENT_END, /* the publish ended in order (FCUnpublish, deleteStream, closeStream), maybe
-                       before it was answered */
+    RTMP_EVENT_END,      /* the publish or play ended in order (FCUnpublish, deleteStream,
+                            closeStream), maybe before it was answered */
+    RTMP_EVENT_PLAY,     /* a client asks to play `path`; answer as for PUBLISH (play.h) */
+    RTMP_EVENT_PAUSE,    /* a client that plays wants nothing more, or to go on: `paused` */
 };
 
 enum rtmp_skip {
@@ -40,7 +42,7 @@ enum rtmp_skip {
 
 struct rtmp_event {
     enum rtmp_event_type type;
-    /* PUBLISH: app and stream name joined by "/" without the query, e.g. "live/movie/key" or
+    /* PUBLISH, PLAY: app and stream name joined by "/" without the query, e.g. "live/movie/key" or
      * "hello_world"; query: what stood behind "?" in either (may be ""); tc_url as sent (may be "")
      */
     const char *path;
@@ -56,6 +58,7 @@ struct rtmp_event {
     enum rtmp_skip skip;         /* SKIPPED */
     const char *text;            /* SKIPPED: a static sentence */
     bool first;                  /* SKIPPED: the first of its kind in this publish */
+    bool paused;                 /* PAUSE */
 };
 
 typedef void rtmp_event_fn(void *arg, const struct rtmp_event *e);

@@ -12,6 +12,8 @@ enum session_state {
     SESSION_IDLE,  /* nothing is published (yet, or any more) */
     SESSION_ASKED, /* PUBLISH was given and not answered yet */
     SESSION_PUBLISHING,
+    SESSION_PLAY_ASKED, /* PLAY was given and not answered yet */
+    SESSION_PLAYING,
     SESSION_CLOSED, /* refused: what still comes is thrown away */
 };
 
@@ -37,8 +39,10 @@ struct rtmp_session {
 
     struct rtmp_caps caps; /* the client's */
 
-    uint32_t stream_id; /* of the publish */
+    uint32_t stream_id; /* of the publish, or the play */
     struct media media;
+
+    struct track *play_tracks[2]; /* put last, by enum track_kind */
 };
 
 /* Remembers the sentence and returns e. */

@@ -1,5 +1,7 @@
 #include "media/packet.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 #define PACKETS_FIRST_CAP 32
@@ -44,4 +46,36 @@ enum err packets_push(struct packets *ps, struct packet p)
     ps->items[ps->count++] = p;
     ps->bytes += p.data.len;
     return ERR_OK;
+}
+
+/* The first n are somebody else's now. */
+static void forget_first(struct packets *ps, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ps->bytes -= ps->items[i].data.len;
+    }
+    ps->count -= n;
+    if (n > 0 && ps->count > 0) {
+        memmove(ps->items, ps->items + n, ps->count * sizeof *ps->items);
+    }
+}
+
+enum err packets_move(struct packets *from, size_t n, struct packets *to)
+{
+    enum err e = ERR_OK;
+    size_t moved = 0;
+    while (moved < n && e == ERR_OK) {
+        e = packets_push(to, from->items[moved]);
+        moved += e == ERR_OK;
+    }
+    forget_first(from, moved);
+    return e;
+}
+
+void packets_drop(struct packets *ps, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        blob_unref(ps->items[i].blob);
+    }
+    forget_first(ps, n);
 }

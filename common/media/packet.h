@@ -51,4 +51,10 @@ void packets_fini(struct packets *ps);
 /* Takes p on success. ERR_NOMEM. */
 enum err packets_push(struct packets *ps, struct packet p) CHECKED;
 
+/* Moves the first n (at most count) behind those of `to`. ERR_NOMEM: as many as was possible. */
+enum err packets_move(struct packets *from, size_t n, struct packets *to) CHECKED;
+
+/* Lets go of the first n (at most count). */
+void packets_drop(struct packets *ps, size_t n);
+
 #endif

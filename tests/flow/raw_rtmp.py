@@ -91,7 +91,11 @@ class Raw:
         if receive_buffer:
             self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.s.settimeout(timeout * harness.TIME_SCALE)
-        self.s.connect(("127.0.0.1", port))
+        try:
+            self.s.connect(("127.0.0.1", port))
+        except OSError:
+            self.s.close()
+            raise
 
     def receive(self, n):
         data = b""

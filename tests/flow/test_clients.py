@@ -2,7 +2,9 @@
 and comes back into the same playlists, and with a wrong key it is told why in its own words. ffmpeg
 5.1, GStreamer's rtmp2sink, librtmp (which rtmpsink is made of, and OBS too), FFmpeg 8 and bin/publish.
 """
+import json
 import os
+import re
 
 import harness
 from harness import ROOT, Process, Recipe, TestCase, temp_dir, tool_publish, wait_for
@@ -49,7 +51,7 @@ class Clients(TestCase):
         fd = os.open(keys, os.O_WRONLY | os.O_CREAT, 0o600)
         with open(fd, "w") as f:
             f.write("keys:\n")
-            for name in cls.clients:
+            for name in (*cls.clients, "obs"):
                 f.write(f"- {{key: {cls.key(name)}, id: {name}}}\n")
         cls.recipe = Recipe(order="B", broadcaster_flags=["-keysFile", keys]).start()
         cls.addClassCleanup(cls.recipe.broadcaster.kill)
@@ -99,6 +101,33 @@ class Clients(TestCase):
             with self.subTest(name):
                 self.assertNotEqual(p.wait(20), 0)
                 self.assertRegex(p.log(), told[name])
+
+    def test_obs_configuration(self):
+        """Fact 22: the JSON of deploy/publishers.md can be read by OBS, and pictures as it says, sent
+        as tracks, are the ladder."""
+        text = (ROOT / "deploy/publishers.md").read_text(encoding="utf-8")
+        config = json.loads(re.search(r"```json\n(.*?)```", text, re.S).group(1))
+        self.assertEqual(set(config["meta"]), {"service", "schema_version", "config_id"})
+        self.assertIn("/{stream_key}", config["ingest_endpoints"][0]["url_template"])
+        encoders = config["encoder_configurations"]
+        self.assertEqual({e["settings"]["keyint_sec"] for e in encoders}, {2})
+        clip, sources, codecs = temp_dir() / "obs.mkv", [], []
+        for i, e in enumerate(encoders):
+            rate = e["framerate"]["numerator"] // e["framerate"]["denominator"]
+            sources += ["-f", "lavfi", "-i", f"testsrc=size={e['width']}x{e['height']}:rate={rate}"]
+            codecs += ["-map", i, f"-g:v:{i}", rate * e["settings"]["keyint_sec"]]
+        done = harness.run(
+            ["ffmpeg", "-nostdin", "-v", "error", *sources, "-f", "lavfi", "-i", "sine", *codecs,
+             "-map", len(encoders), "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast",
+             "-c:a", "aac", "-t", 9, clip], timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        p = Process(["node", ROOT / "tests/node/publish.mjs", clip,
+                     self.recipe.rtmp(f"live/{self.key('obs')}")], temp_dir() / "obs.log")
+        self.addCleanup(p.kill)
+        self.recipe.wait_playlist("/stream/obs/source1.m3u8", timeout=20)
+        found = harness.variants(self.recipe.get("/stream/obs.m3u8").text)
+        self.assertEqual([v["RESOLUTION"] for v, _ in found],
+                         [f"{e['width']}x{e['height']}" for e in encoders], p.tail())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """Enhanced RTMP: FFmpeg 8 (tests/node) publishes what older clients cannot, and a client of our own is
 asked to connect anew when the broadcaster goes down."""
+import array
+import re
 import struct
+import subprocess
 import time
 
 import harness
@@ -47,6 +50,15 @@ def tracks(broadcaster, stream):
             for t in found]
 
 
+def heard(path):
+    """(seconds, Hz) of a file with one tone: its samples and how often they go through zero."""
+    done = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-ac", "1", "-ar", "48000",
+                           "-f", "s16le", "-"], capture_output=True, timeout=60, check=True)
+    samples = array.array("h", done.stdout)
+    rises = sum(a < 0 <= b for a, b in zip(samples, samples[1:]))
+    return len(samples) / 48000, rises * 48000 / len(samples)
+
+
 class Enhanced(harness.TestCase):
     def setUp(self):
         self.port, self.http_port = free_port(), free_port()
@@ -89,10 +101,12 @@ class Enhanced(harness.TestCase):
         stream = self.broadcaster.status()["streams"][0]
         self.assertEqual(stream["video_packets"], SECONDS * 30)
         # The second picture is a rendition of the source, in step with it and with its sound.
-        source, second = stream["rungs"]
-        self.assertEqual((source["name"], second["name"]), ("source", "source1"))
+        source, second, sound = stream["rungs"]
+        self.assertEqual((source["name"], second["name"], sound["name"]),
+                         ("source", "source1", "audio1"))
         for key in ("last", "segments", "gaps"):
             self.assertEqual(source[key], second[key], stream)
+            self.assertEqual(source[key], sound[key], stream)
         base = f"http://127.0.0.1:{self.http_port}/stream/many"
         listed = [harness.playlist(harness.http_get(f"{base}/{name}.m3u8").text).segments
                   for name in ("source", "source1")]
@@ -104,6 +118,58 @@ class Enhanced(harness.TestCase):
         self.assertEqual((found["video"]["codec_name"], found["video"]["width"]), ("hevc", 160))
         self.assertEqual(found["audio"]["codec_name"], "aac")
         self.assertEqual(harness.decode_errors(path), "")
+
+    def fetch_sound(self, base, name):
+        """A rendition's sound as one file, and its playlist; what stands in it is all there."""
+        listed = harness.playlist(harness.http_get(f"{base}/{name}/live.m3u8").text)
+        inits = {line.split('"')[1] for line in listed.lines if line.startswith("#EXT-X-MAP:")}
+        self.assertEqual(len(inits), 1, listed.lines)
+        names = [inits.pop(), *(s.uri for s in listed.segments)]
+        path = temp_dir() / f"{name}.mp4"
+        path.write_bytes(b"".join(harness.http_get(f"{base}/{name}/{n}").body for n in names))
+        self.assertEqual(harness.decode_errors(path), "")
+        return path, listed
+
+    def test_several_sounds(self):
+        """Three tracks of sound, two of them AAC: each plays, in step with the source."""
+        publisher = self.publish("choir", ["h264"], ["aac", "aac", "opus"])
+        base = f"http://127.0.0.1:{self.http_port}/stream/choir"
+        wait_for(lambda: "audio2/live.m3u8" in harness.http_get(f"{base}/live.m3u8").text, 20,
+                 f"the tracks are in the master\n{publisher.tail()}")
+        # A player that follows all of them finds nothing wrong, while they are live and at the end.
+        watch = Process([ROOT / "bin/watch", "-all", "-seconds", "4", f"{base}/live.m3u8"],
+                        temp_dir() / "watch.log")
+        self.assertEqual(publisher.wait(60), 0, publisher.tail())
+        self.assertEqual(watch.wait(60), 0, watch.tail())
+        for name in ("source", "audio", "audio1", "audio2"):
+            self.assertIn(f"/{name}/live.m3u8", watch.log())
+
+        master = harness.http_get(f"{base}/live.m3u8").text
+        self.assertEqual(re.findall(r'GROUP-ID="(.*?)",NAME="(.*?)".*URI="(.*?)/', master),
+                         [("audio", "Audio", "audio"), ("audio", "Track 1", "audio1"),
+                          ("audio-2", "Track 2", "audio2")])
+        self.assertEqual([(a["CODECS"].split(",")[-1], a["AUDIO"], uri)
+                          for a, uri in harness.variants(master)],
+                         [("mp4a.40.2", "audio", "source/live.m3u8"),
+                          ("Opus", "audio-2", "source/live.m3u8"),
+                          ("mp4a.40.2", "audio", "audio/live.m3u8")])
+        self.assertNotIn("audio", harness.http_get(f"{base}.m3u8").text)
+        kinds = [s["codec_name"] for s in harness.ffprobe_streams(f"{base}/live.m3u8")
+                 if s["codec_type"] == "audio"]
+        self.assertEqual((kinds.count("opus"), kinds.count("aac") >= 2), (1, True), kinds)
+
+        source = harness.playlist(harness.http_get(f"{base}/source/live.m3u8").text)
+        for index, codec in enumerate(("aac", "aac", "opus")):
+            path, listed = self.fetch_sound(base, f"audio{index or ''}")
+            self.assertEqual([(s.number, s.duration, s.gap) for s in listed.segments],
+                             [(s.number, s.duration, False) for s in source.segments])
+            self.assertEqual(harness.ffprobe_streams(path)[0]["codec_name"], codec)
+            seconds, tone = heard(path)
+            length = sum(s.duration for s in source.segments)
+            self.assertLess(abs(seconds - length), 0.15, path)
+            self.assertLess(abs(tone - 440 * (index + 1)), 15, path)
+        dropped = self.broadcaster.status()["streams"][0]["further_tracks_dropped"]
+        self.assertEqual(dropped, 0)
 
     def test_what_cannot_be_carried(self):
         """VP8 beside sound: one clear line, the sound goes on. VP8 alone: a clear refusal."""

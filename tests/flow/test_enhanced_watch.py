@@ -2,12 +2,9 @@
 what viewers get of the source, the rung and the sound is decoded and compared with what was sent."""
 import re
 import struct
-import threading
-import time
 import urllib.parse
 
 import harness
-import raw_rtmp
 from harness import BIN, ROOT, RUNG, Process, Recipe, run, temp_dir, wait_for
 from test_enhanced import AUDIO, VIDEO
 
@@ -169,13 +166,15 @@ class Codecs(Watched):
         files = {n: make(temp_dir() / f"{n}.mkv", c[0], c[1]) for n, c in CASES.items()}
         files["hdr"] = with_light(files["hdr"])
         cls.viewer = {n: self.viewers(cls.recipe, n, "source", RUNG, "audio") for n in CASES}
+        files["opus"] = make(temp_dir() / "opus.mkv", None, "opus")
+        cls.viewer["opus"] = self.viewers(cls.recipe, "opus", "audio")
         publishers = {n: self.publish(cls.recipe, n, f) for n, f in files.items()}
         everybody = [v for vs in cls.viewer.values() for v in vs.values()]
         cls.ts, cls.masters, cls.judges = {}, {}, {}
 
         def look():
-            for n in CASES:
-                if n not in cls.judges and len(cls.viewer[n][RUNG].found) > 1:
+            for n, seen in cls.viewer.items():
+                if n not in cls.judges and all(len(v.found) > 1 for v in seen.values()):
                     live = cls.recipe.get(f"/stream/{n}/live.m3u8")
                     cls.masters[n] = live.text
                     cls.ts[n] = {p: cls.recipe.get(f"/stream/{n}{p}.m3u8", follow=1)
@@ -263,6 +262,20 @@ class Codecs(Watched):
         self.assertEqual(harness.decode_errors(path), "")
         self.assertEqual([s["codec_name"] for s in harness.ffprobe_streams(path)], codecs)
 
+    def test_sound_alone(self):
+        """Sound that MPEG-TS has no place for, and no picture: all of it is in the one tree, and the
+        other one says where."""
+        audio = self.viewer["opus"]["audio"]
+        path, = audio.files()
+        self.stream_of(path, "opus")
+        self.assertEqual(audio.discontinuities(), [])
+        (attributes, uri), = harness.variants(self.masters["opus"])
+        self.assertEqual((uri, attributes["CODECS"]), ("audio/live.m3u8", "Opus"))
+        self.assertNotIn("RESOLUTION", attributes)
+        for path in ("", "/source"):
+            self.assertEqual(self.ts["opus"][path].status, 404)
+            self.assertIn("/stream/opus/live.m3u8", self.ts["opus"][path].text)
+
     def test_hdr(self):
         """What the publisher told of colours and brightness stands in the sample entry."""
         path, = self.viewer["hdr"]["source"].files()
@@ -278,104 +291,6 @@ class Codecs(Watched):
         at = file.find(name)
         self.assertGreater(at, 0, name)
         return file[at + 4:at - 4 + int.from_bytes(file[at - 4:at], "big")]
-
-
-def flv_tags(mkv):
-    """What FFmpeg 8 makes of it: [(kind, ms, body)] of each tag, without metadata."""
-    flv = mkv.with_suffix(".flv")
-    done = run(["node", ROOT / "tests/node/publish.mjs", mkv, flv], timeout=60)
-    if done.returncode != 0:
-        raise AssertionError(done.stderr)
-    data, at, found = flv.read_bytes(), 13, []
-    while at < len(data):
-        size = int.from_bytes(data[at + 1:at + 4], "big")
-        ms = int.from_bytes(data[at + 4:at + 7], "big") | data[at + 7] << 24
-        if data[at] in (raw_rtmp.AUDIO, raw_rtmp.VIDEO):
-            found.append((data[at], ms, data[at + 11:at + 11 + size]))
-        at += 11 + size + 4
-    return found
-
-
-def sets_in_band(tags, with_header):
-    """H.264 with the parameter sets of its codec header before each IDR picture too, or only there."""
-    header = next(b for k, _, b in tags if k == raw_rtmp.VIDEO and b[:2] == b"\x17\0")[5:]
-    n = int.from_bytes(header[6:8], "big")
-    sps, pps_size = header[8:8 + n], int.from_bytes(header[9 + n:11 + n], "big")
-    pps = header[11 + n:11 + n + pps_size]
-    sets = b"".join(struct.pack(">I", len(s)) + s for s in (sps, pps))
-    return [(k, ms, b[:5] + sets + b[5:] if b[:2] == b"\x17\1" else b) for k, ms, b in tags
-            if with_header or b[:2] != b"\x17\0"]
-
-
-class Changes(Watched):
-    HALF = 6
-    STREAMS = ("hevc", "av1", "vp9", "h264", "again")
-
-    def send(self, recipe, name, tags, failures):
-        try:
-            with raw_rtmp.Raw(recipe.rtmp_port) as p:
-                p.publish(name)
-                start = time.monotonic()
-                for kind, ms, body in tags:
-                    time.sleep(max(0, start + ms / 1000 - time.monotonic()))  # as a camera does
-                    p.send(raw_rtmp.message(kind, body, ms))
-        except (OSError, AssertionError) as e:
-            failures.append(f"{name}: {e!r}")
-
-    def prepare(self, codec):
-        """Two pictures behind each other in one connection."""
-        halves = [flv_tags(make(temp_dir() / f"{codec}.mkv", codec, None, size, self.HALF))
-                  for size in ("320x240", "192x144")]
-        if codec == "h264":
-            halves = [sets_in_band(halves[0], True), sets_in_band(halves[1], False)]
-        return halves[0] + [(k, ms + self.HALF * 1000, b) for k, ms, b in halves[1]]
-
-    def test_changes(self):
-        """Other sizes in the same connection, and another codec after it: a discontinuity with a new
-        map, and nothing lost. H.264 tells its new size in the stream only."""
-        tags = {n: self.prepare(n) for n in self.STREAMS[:4]}
-        files = [make(temp_dir() / f"{c}.mkv", c, "aac", seconds=5) for c in ("h264", "hevc")]
-        with Recipe() as recipe:
-            viewers = {n: self.viewers(recipe, n, "source", RUNG) for n in self.STREAMS}
-            everybody = [v for vs in viewers.values() for v in vs.values()]
-            failures, publishers = [], [self.publish(recipe, "again", files[0])]
-            threads = [threading.Thread(target=self.send, args=(recipe, n, t, failures))
-                       for n, t in tags.items()]
-            for t in threads:
-                t.start()
-
-            def look():
-                if len(publishers) == 1 and not publishers[0].alive():
-                    publishers.append(self.publish(recipe, "again", files[1]))
-                return failures or all(v.seconds() > 9.5 and v.discontinuities() for v in everybody)
-
-            try:
-                self.follow(everybody, look, 40, "all of it is seen")
-            finally:
-                for t in threads:
-                    t.join()
-            self.assertEqual(failures, [])
-            for name in self.STREAMS:
-                with self.subTest(name):
-                    self.check(name, viewers[name]["source"], viewers[name][RUNG])
-        self.assertEqual([p.wait(20) for p in publishers], [0, 0])
-
-    def check(self, name, source, rung):
-        codecs = {"again": ["h264", "hevc"]}.get(name, [name, name])
-        sizes = [320, 320] if name == "again" else [320, 192]
-        self.assertEqual(len(source.discontinuities()), 1)
-        self.assertEqual(rung.discontinuities(), source.discontinuities())
-        self.assert_rising(source.numbers(), "numbers", 1)
-        self.assertEqual(rung.numbers(), source.numbers()[:len(rung.numbers())])
-        files = source.files()
-        self.assertEqual(len(files), 2)
-        for path, codec, width in zip(files, codecs, sizes):
-            self.assertEqual(self.stream_of(path, codec)["width"], width)
-        for path in rung.files():
-            self.stream_of(path, "h264")
-        if name == "h264":
-            for _, _, body in source.found.values():
-                self.assertNotIn(b"\x67\x42\xc0", body)
 
 
 if __name__ == "__main__":

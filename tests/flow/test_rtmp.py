@@ -23,9 +23,10 @@ def members(**texts):
     return b"\3" + body + b"\0\0\x09"
 
 
-def gop(start_ms, pictures=30, size=500):
+def gop(start_ms, pictures=30, size=500, wrap=2**32):
     return [m for i in range(pictures)
-            for m in (rtmp.picture(start_ms + i * 33, i == 0, size), rtmp.sound(start_ms + i * 33))]
+            for m in (rtmp.picture((start_ms + i * 33) % wrap, i == 0, size),
+                      rtmp.sound((start_ms + i * 33) % wrap))]
 
 
 def in_chunks(message, repeat_time):
@@ -198,19 +199,20 @@ class Names(Rtmp):
 
 
 class Clocks(Rtmp):
-    def check_times(self, name, start, make):
+    def check_times(self, name, start, make, wrap=2**32):
         """Some seconds from there on: every picture is counted, nothing breaks."""
         p = self.connect().publish(name)
         p.send(rtmp.message(1, struct.pack(">I", CHUNK), stream=0, chunk_stream=2))
         for m in (rtmp.video_config(), rtmp.audio_config()):
             p.send(in_chunks(m, True))
         for i in range(GOPS):
-            p.send(*[make(m) for m in gop(start + i * 1000)])
+            p.send(*[make(m) for m in gop(start + i * 1000, wrap=wrap)])
         found = self.recipe.wait_playlist(f"/stream/{name}/source.m3u8", 3)
         self.assertFalse(any(s.discontinuity for s in found.segments[1:]))
         for segment in found.segments:
             self.assertAlmostEqual(segment.duration, round(segment.duration), delta=0.1)
         wait_for(lambda: self.stream_of(name)["video_packets"] == 30 * GOPS, 5, "all read")
+        self.assertEqual(self.stream_of(name)["repairs"]["jump"], 0)
 
     def test_past_24_bits(self):
         """Fact 6: what every stream reaches after 4 h 39 min, with the time repeated and not."""
@@ -223,6 +225,12 @@ class Clocks(Rtmp):
         for repeat in (True, False):
             self.check_times(f"rollover{repeat}".lower(), 2**32 - 1500,
                              lambda m, repeat=repeat: in_chunks(m, repeat))
+
+    def test_past_31_bits(self):
+        """Fact 7: after 24.8 days, by those who write FLV's signed times."""
+        for repeat in (True, False):
+            self.check_times(f"signed{repeat}".lower(), 2**31 - 1500,
+                             lambda m, repeat=repeat: in_chunks(m, repeat), wrap=2**31)
 
     def test_ffmpeg_past_24_bits(self):
         with ffmpeg_publish(self.recipe.rtmp("hours"), size="160x120",
@@ -280,6 +288,31 @@ class Chunks(Rtmp):
         self.read_until(p, b"\2\0\0\0\0\0\4\3\0\0\0\0")
         p.send(rtmp.message(4, b"\0\6\1\2\3\4", stream=0, chunk_stream=2))
         self.read_until(p, b"\0\7\1\2\3\4")
+
+    def test_a_vod_track(self):
+        """Fact 22: OBS' second sound in data messages is a track, with a rendition of its own."""
+        def vod(message):
+            body = message[12:]
+            media = b"\0\5media\x11\x0c" + bytes([0x80 | len(body) >> 6, (len(body) << 1 | 1) & 0x7F])
+            return rtmp.message(18, rtmp.text("additionalMedia") + b"\3\0\2id" + rtmp.text("stream0")
+                                + media + body + b"\0\0\x09", int.from_bytes(message[1:4], "big"),
+                                chunk_stream=4)
+
+        p = self.connect().publish("vod")
+        p.send(rtmp.video_config(), rtmp.audio_config(), vod(rtmp.audio_config(b"\x11\x90")))
+        for second in range(GOPS):
+            p.send(*gop(second * 1000))
+            p.send(*[vod(rtmp.sound(second * 1000 + i)) for i in range(10)])
+        found = self.recipe.wait_playlist("/stream/vod/source.m3u8", GOPS // 2 - 1)
+        second = self.recipe.wait_playlist("/stream/vod/audio1/live.m3u8", GOPS // 2 - 1)
+        self.assertEqual([s.number for s in second.segments], [s.number for s in found.segments])
+        self.assertEqual([(t["kind"], t["index"], t["codec"], t.get("sample_rate"))
+                          for t in self.stream_of("vod")["tracks"]][1:],
+                         [("audio", 0, "aac", 44100), ("audio", 1, "aac", 48000)])
+        path = temp_dir() / "one.ts"
+        path.write_bytes(self.recipe.get(found.segments[0].uri).body)
+        sounds = [s for s in harness.ffprobe_streams(path) if s["codec_type"] == "audio"]
+        self.assertEqual(len(sounds), 1)
 
     def test_metadata_is_read_and_not_believed(self):
         """Fact 16"""

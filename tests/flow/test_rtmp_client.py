@@ -62,7 +62,7 @@ class RtmpClient(harness.TestCase):
     def test_refusal_is_an_error(self):
         with self.publisher("once"):
             with self.assertRaisesRegex(rtmp_client.RtmpError, "refused"):
-                self.publisher("once")
+                self.publisher("once/another")
 
 
 if __name__ == "__main__":

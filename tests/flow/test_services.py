@@ -55,7 +55,7 @@ class Install(harness.TestCase):
         wanted |= {f"{lib}/systemd/system/{u}" for u in UNITS}
         wanted.add(f"{lib}/systemd/system/streaming-back-end-.service.d/sandbox.conf")
         wanted |= {f"{share}/doc/streaming-back-end/{p}"
-                   for p in ("README.md", "LICENSE", "server.md")}
+                   for p in ("README.md", "LICENSE", "server.md", "publishers.md")}
         samples = {p.name for p in (ROOT / "deploy").glob("systemd/*.env")}
         samples |= {p.name for p in (ROOT / "deploy").glob("config/*.yaml")}
         self.assertIn("orchestrator.env", samples)

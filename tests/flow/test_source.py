@@ -50,6 +50,17 @@ class Source(TestCase):
                 named = re.findall(r"`make ([a-z][a-z-]*)(?![\w/-])", path.read_text(encoding="utf-8"))
                 self.assertEqual(set(named) - listed, set(), path)
 
+    def test_the_facts_name_tests_that_there_are(self):
+        """tests/ingest-facts.md"""
+        there = {"unit", "flow"}
+        for path in (ROOT / "tests").rglob("*.[cp]*"):
+            if path.suffix in (".c", ".py") and "node_modules" not in path.parts:
+                text = path.read_text(encoding="utf-8")
+                there |= set(re.findall(r"(?:START_TEST\(|def test_|class )(\w+)", text))
+        named = re.findall(r"`(\w+)`", (ROOT / "tests/ingest-facts.md").read_text(encoding="utf-8"))
+        self.assertGreater(len(named), 100)
+        self.assertEqual(sorted(set(named) - there), [])
+
     def test_no_place_of_one_machine(self):
         files = run(["git", "ls-files"], cwd=ROOT).stdout.split()
         for name in files:

@@ -1,6 +1,6 @@
 /* A track's configuration and its packets, as a publisher sends them, into fMP4 and into a byte
- * stream, and into records anew. The first byte is the codec, the second the configuration's length; packets follow, each
- * behind a length of one byte. */
+ * stream, and into records anew. The first byte is the codec, the second the configuration's
+ * length; packets follow, each behind a length of one byte. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broadcaster/play_name.h"
+#include "broadcaster/rtmp/play.h"
 #include "broadcaster/rtmp/session.h"
 
 #define FLAG_REFUSE      0x80
@@ -45,6 +47,17 @@ static inline void on_event(void *arg, const struct rtmp_event *e)
             rtmp_session_refuse(l->session, "NetStream.Publish.BadName", "no");
         } else if ((l->flags & FLAG_LATER) == 0) {
             rtmp_session_accept(l->session);
+        }
+        return;
+    }
+    if (e->type == RTMP_EVENT_PLAY) {
+        struct play_name name;
+        check(play_name_parse(e->path, &name) != ERR_OK || name.id[0] != '\0');
+        if ((l->flags & FLAG_REFUSE) != 0) {
+            rtmp_session_refuse(l->session, "NetStream.Play.StreamNotFound", "no");
+        } else if ((l->flags & FLAG_LATER) == 0) {
+            rtmp_session_accept_play(l->session);
+            check(rtmp_session_playing(l->session));
         }
         return;
     }

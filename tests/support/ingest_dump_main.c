@@ -120,10 +120,19 @@ static void on_signal(void *arg, int signum)
     }
 }
 
+static void *on_play(void *arg, struct publisher *p, struct player *player,
+                     const struct ingest_request *r)
+{
+    (void)player;
+    printf("play path=%s\n", r->path);
+    publisher_refuse(p, "NetStream.Play.StreamNotFound", "There is nothing to play here.");
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
-    static const struct ingest_handler handler = {on_publish, on_cancel,  on_track,
-                                                  on_packet,  on_skipped, on_end};
+    static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
+                                                  on_skipped, on_end,    on_play};
     struct ingest_config config = {.max_connections = CONNECTIONS_MAX,
                                    .max_per_address = PER_ADDRESS_MAX,
                                    .setup_timeout_ms = SETUP_MS,

@@ -24,11 +24,12 @@ struct fixture {
     struct loop *loop;
     struct ingest *ingest;
     struct publisher *publisher; /* the last one */
+    struct player *player;
     bool refuse;
     bool later; /* the test answers */
     bool close_at_packet;
     int64_t pause_ms; /* at each packet */
-    int publishes, cancels, tracks, packets, skipped, ends, orderly;
+    int publishes, plays, cancels, tracks, packets, skipped, ends, orderly;
     int streams; /* admitted and not ended */
     char reason[300];
     char peer[100];
@@ -108,8 +109,23 @@ static void on_end(void *arg, void *stream, const char *reason, int orderly)
     snprintf(f->reason, sizeof f->reason, "%s", reason);
 }
 
-static const struct ingest_handler handler = {on_publish, on_cancel,  on_track,
-                                              on_packet,  on_skipped, on_end};
+static void *on_play(void *arg, struct publisher *p, struct player *player,
+                     const struct ingest_request *r)
+{
+    struct fixture *f = arg;
+    f->plays++;
+    f->publisher = p;
+    f->player = player;
+    if (f->refuse) {
+        publisher_refuse(p, "NetStream.Play.StreamNotFound", "There is none.");
+        return NULL;
+    }
+    publisher_admit(p);
+    return NULL;
+}
+
+static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
+                                              on_skipped, on_end,    on_play};
 
 static struct ingest_config default_config(void)
 {

@@ -63,4 +63,27 @@ START_TEST(what_is_wrong_is_named)
 }
 END_TEST
 
-UNIT_MAIN("ladder", read_and_written, the_longest_fits, what_is_wrong_is_named)
+START_TEST(names_that_are_taken)
+{
+    static const char *const names[] = {"live", "audio", "audio1", "audio7", "source"};
+    struct profile p = *profile_find(span_cstr("P144p30fps16x9"));
+    const char *why = "";
+    ck_assert_int_eq(ladder_check(&p, &why), ERR_OK);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        strcpy(p.name, names[i]);
+        ck_assert_int_eq(ladder_check(&p, &why), ERR_PROTO);
+        ck_assert_ptr_nonnull(strstr(why, "cannot be called"));
+    }
+    strcpy(p.name, "audio8");
+    ck_assert_int_eq(ladder_check(&p, &why), ERR_OK);
+    size_t n;
+    const struct profile *all = profile_all(&n);
+    for (size_t i = 0; i < n; i++) {
+        p = all[i];
+        ck_assert_int_eq(ladder_check(&p, &why), ERR_OK);
+    }
+}
+END_TEST
+
+UNIT_MAIN("ladder", read_and_written, the_longest_fits, what_is_wrong_is_named,
+          names_that_are_taken)

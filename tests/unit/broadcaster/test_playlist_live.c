@@ -1,5 +1,6 @@
 #include "broadcaster/playlist_live.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -106,21 +107,86 @@ END_TEST
 
 START_TEST(further_tracks_of_sound)
 {
-    struct variant list[] = {rung, rung};
+    struct variant list[] = {rung, rung, rung};
     struct buf b;
     buf_init(&b, 10000);
-    strcpy(list[1].name, "audio1");
+    strcpy(list[1].name, "audio2"); /* heard first, and still the second */
     list[1].video.peak_bps = 0;
     list[1].channels = 6;
-    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 2), ERR_OK);
+    list[1].audio = (struct variant_track){"mp4a.40.2", 330000, 328000};
+    strcpy(list[2].name, "audio1");
+    list[2].video.peak_bps = 0;
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 3), ERR_OK);
+    /* The highest rate of any of them, RFC 8216, 4.3.4.2; no two may be chosen by themselves. */
     is(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Audio\",DEFAULT=YES,AUTOSELECT=YES,"
            "URI=\"audio/live.m3u8\"\n"
-           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Audio 2\",DEFAULT=NO,AUTOSELECT=YES,"
-           "CHANNELS=\"6\",URI=\"audio1/live.m3u8\"\n" RUNG_LINE "P144p30fps16x9/live.m3u8\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Track 1\",DEFAULT=NO,AUTOSELECT=NO,"
+           "URI=\"audio1/live.m3u8\"\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Track 2\",DEFAULT=NO,AUTOSELECT=NO,"
+           "CHANNELS=\"6\",URI=\"audio2/live.m3u8\"\n"
+           "#EXT-X-STREAM-INF:BANDWIDTH=730000,AVERAGE-BANDWIDTH=628000,"
+           "CODECS=\"avc1.42c00c,mp4a.40.2\",RESOLUTION=256x144,FRAME-RATE=30.000,AUDIO=\"audio\","
+           "CLOSED-CAPTIONS=NONE\n"
+           "P144p30fps16x9/live.m3u8\n"
+           "#EXT-X-STREAM-INF:BANDWIDTH=330000,AVERAGE-BANDWIDTH=328000,CODECS=\"mp4a.40.2\","
+           "AUDIO=\"audio\"\n"
+           "audio/live.m3u8\n");
+    buf_fini(&b);
+}
+END_TEST
+
+/* Who cannot play Opus still has all that there is in AAC. */
+START_TEST(a_group_for_each_codec)
+{
+    struct variant list[] = {rung, rung, rung, rung};
+    struct buf b;
+    buf_init(&b, 10000);
+    strcpy(list[0].name, "source");
+    for (int i = 1; i < 3; i++) {
+        snprintf(list[i].name, sizeof list[i].name, "audio%d", i);
+        list[i].video.peak_bps = 0;
+        list[i].audio = (struct variant_track){"Opus", 90000 + i, 80000 + i};
+    }
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 4), ERR_OK);
+    is(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Audio\",DEFAULT=YES,AUTOSELECT=YES,"
+           "URI=\"audio/live.m3u8\"\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio-2\",NAME=\"Track 1\",DEFAULT=NO,"
+           "AUTOSELECT=YES,URI=\"audio1/live.m3u8\"\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio-2\",NAME=\"Track 2\",DEFAULT=NO,"
+           "AUTOSELECT=NO,URI=\"audio2/live.m3u8\"\n" RUNG_LINE "source/live.m3u8\n" RUNG_LINE
+           "P144p30fps16x9/live.m3u8\n"
+           "#EXT-X-STREAM-INF:BANDWIDTH=490002,AVERAGE-BANDWIDTH=380002,"
+           "CODECS=\"avc1.42c00c,Opus\",RESOLUTION=256x144,FRAME-RATE=30.000,AUDIO=\"audio-2\","
+           "CLOSED-CAPTIONS=NONE\n"
+           "source/live.m3u8\n"
+           "#EXT-X-STREAM-INF:BANDWIDTH=490002,AVERAGE-BANDWIDTH=380002,"
+           "CODECS=\"avc1.42c00c,Opus\",RESOLUTION=256x144,FRAME-RATE=30.000,AUDIO=\"audio-2\","
+           "CLOSED-CAPTIONS=NONE\n"
+           "P144p30fps16x9/live.m3u8\n"
            "#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\","
            "AUDIO=\"audio\"\n"
            "audio/live.m3u8\n");
+    buf_fini(&b);
+}
+END_TEST
+
+START_TEST(a_further_track_without_the_first)
+{
+    struct variant list[] = {rung, rung};
+    struct buf b;
+    buf_init(&b, 10000);
+    list[0].audio = (struct variant_track){.codec = ""};
+    strcpy(list[1].name, "audio3");
+    list[1].video.peak_bps = 0;
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 2), ERR_OK);
+    is(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Track 3\",DEFAULT=YES,AUTOSELECT=YES,"
+           "URI=\"audio3/live.m3u8\"\n" RUNG_LINE "P144p30fps16x9/live.m3u8\n"
+           "#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\","
+           "AUDIO=\"audio\"\n"
+           "audio3/live.m3u8\n");
     buf_fini(&b);
 }
 END_TEST
@@ -240,4 +306,5 @@ START_TEST(limits_and_memory)
 END_TEST
 
 UNIT_MAIN("playlist_live", a_master, picture_or_sound_alone, further_tracks_of_sound,
-          a_media_playlist, independent_only_when_true, limits_and_memory)
+          a_group_for_each_codec, a_further_track_without_the_first, a_media_playlist,
+          independent_only_when_true, limits_and_memory)

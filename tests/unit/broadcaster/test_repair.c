@@ -432,6 +432,29 @@ START_TEST(a_publisher_that_returns_goes_on)
 }
 END_TEST
 
+/* Its sound may be behind its picture, but not before what was heard of the publisher before. */
+START_TEST(a_publisher_that_returns_does_not_reach_back)
+{
+    struct run run;
+    begin(&run);
+    second(&run, 0, 0);
+    second(&run, 1000, 1000);
+    int64_t newest = run.r.newest;
+    repair_restart(&run.r);
+    int64_t first = picture(&run, 50000);
+    ck_assert_int_gt(first, newest);
+    ck_assert_int_eq(sound(&run, 48000), INT64_MIN);
+    ck_assert_int_eq(sound(&run, 49000), INT64_MIN);
+    ck_assert_int_eq(sound(&run, 50000), first);
+    ck_assert_uint_eq(count(&run, REPAIR_SOUND_OVERLAP), 2);
+    repair_restart(&run.r);
+    newest = run.r.newest;
+    first = sound(&run, 2000);
+    ck_assert_int_gt(first, newest);
+    ck_assert_int_gt(picture(&run, 0), newest);
+}
+END_TEST
+
 START_TEST(whatever_comes_the_times_rise)
 {
     unsigned random = 7;
@@ -452,6 +475,46 @@ START_TEST(whatever_comes_the_times_rise)
 }
 END_TEST
 
+/* Times from anywhere in the 64 bits that the door lets through, frames of any length: times stay
+ * positive, showing near decoding, and no packet moves the timeline on by more than a little. */
+START_TEST(forged_times_and_lengths)
+{
+    static const int64_t anywhere[] = {
+        0,           1,          2147483647,       2147483648, -1,
+        -4294967296, 4294967295, (int64_t)1 << 40, 86400000,   -((int64_t)1 << 40)};
+    static const int64_t shifts[] = {0, 0, 66, -40, 8388607, -8388608, -500, 3000, 2999, -1000};
+    static const struct sound_frame frames[] = {{0, 0},        {1024, 1024}, {32768, 32768},
+                                                {1024, 48000}, {0, 44100},   {5760, 48000},
+                                                {1, 96000000}};
+    unsigned random = 11;
+    for (int round = 0; round < 300; round++) {
+        struct run run;
+        begin(&run);
+        for (int i = 0; i < 2000; i++) {
+            random = random * 1103515245 + 12345;
+            unsigned r = random >> 8;
+            enum track_kind kind = r & 1;
+            int64_t ms = r / 2 % 8 == 0 ? anywhere[r / 16 % 10] + (int64_t)(r / 160 % 7)
+                                        : run.r.lanes[kind].last_in / TICKS_PER_MS + r / 16 % 100;
+            int64_t before = run.r.newest;
+            struct packet p =
+                send(&run, kind, ms * 90, (ms + shifts[r / 7 % 10]) * 90, frames[r / 1000 % 7]);
+            if (p.dts != INT64_MIN) {
+                ck_assert_int_ge(p.dts, 0);
+                ck_assert_int_lt(p.pts - p.dts, (int64_t)1 << 31);
+                ck_assert_int_le(p.dts - before, REPAIR_STEP_TICKS_MAX);
+            }
+            run.now_ms += r / 100 % 50;
+            if (r / 3000 % 100 == 0) {
+                repair_restart(&run.r);
+            } else if (r / 3000 % 100 < 5) {
+                repair_sound_changed(&run.r);
+            }
+        }
+    }
+}
+END_TEST
+
 UNIT_MAIN("repair", starts_at_the_origin_and_keeps_distances, a_good_stream_is_not_touched,
           equal_times_are_spread_and_caught_up, a_clock_that_stands_still_is_told_by_the_sound,
           no_clock_at_all, negative_composition_offsets_move_all_showing,
@@ -461,4 +524,5 @@ UNIT_MAIN("repair", starts_at_the_origin_and_keeps_distances, a_good_stream_is_n
           a_drift_is_mended_little_by_little, frames_that_share_a_time_are_spread,
           a_pause_in_the_sound_stays_one, a_hole_in_the_sound_is_counted,
           frames_that_lie_are_believed_no_longer, a_publisher_that_returns_goes_on,
-          whatever_comes_the_times_rise)
+          a_publisher_that_returns_does_not_reach_back, whatever_comes_the_times_rise,
+          forged_times_and_lengths)

@@ -419,35 +419,9 @@ START_TEST(forged_times_are_left_out)
 }
 END_TEST
 
-START_TEST(a_second_sound_is_left_out_and_counted)
-{
-    struct bench b;
-    bench_init(&b);
-    publish(&b, 0);
-    track(&b, TRACK_AUDIO, 1, 0);
-    for (int64_t t = 0; t < 2000; t += 40) {
-        push(&b, TRACK_VIDEO, 0, t, 0, t % 1000 == 0);
-        push(&b, TRACK_AUDIO, 0, t, 0, true);
-        push(&b, TRACK_AUDIO, 1, t, 0, true);
-    }
-    struct json *status = json_new_object();
-    streams_status(b.streams, 2000, status);
-    char *text = json_text(status);
-    ck_assert_ptr_nonnull(strstr(text, "\"further_tracks_dropped\": 50"));
-    mem_free(text);
-    json_destroy(status);
-    stream_end(b.stream, 2000);
-    struct window *w = window(&b, "source");
-    ck_assert_uint_eq(sound_packets(segment_sound(w->segments[0]))->count, 50);
-    window_unref(w);
-    bench_fini(&b);
-}
-END_TEST
-
 UNIT_MAIN("sides", another_track_is_a_rendition_of_the_source, a_missing_keyframe_is_told,
           a_track_that_pauses_leaves_gaps_and_comes_back_at_a_keyframe,
           names_are_stable_and_an_absent_track_leaves_gaps,
           another_header_is_in_force_from_the_next_segment_on,
           a_rung_of_a_height_that_is_brought_is_not_made, seven_further_tracks_and_no_more,
-          forged_times_are_left_out, all_tracks_count_for_what_a_segment_may_hold,
-          a_second_sound_is_left_out_and_counted)
+          forged_times_are_left_out, all_tracks_count_for_what_a_segment_may_hold)

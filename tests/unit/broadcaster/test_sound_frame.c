@@ -36,6 +36,9 @@ START_TEST(each_codec_says_how_long)
     ck_assert_int_eq(samples(CODEC_EAC3, 48000, none, SPAN("\x0b\x77\0\0\0")), 256);
     ck_assert_int_eq(samples(CODEC_EAC3, 24000, none, SPAN("\x0b\x77\0\0\xc0")), 1536);
     ck_assert_int_eq(samples(CODEC_AAC, 0, SPAN("\x12\x10"), none), 0);
+    ck_assert_int_eq(samples(CODEC_AAC, 1023, SPAN("\x12\x10"), none), 0); /* more than a second */
+    ck_assert_int_eq(samples(CODEC_FLAC, 1, none, SPAN("\xff\xf8\xf9\x18")), 0);
+    ck_assert_int_eq(samples(CODEC_FLAC, 48000, none, SPAN("\xff\xf8\xf9\x18")), 32768);
 }
 END_TEST
 

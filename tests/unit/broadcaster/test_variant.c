@@ -149,6 +149,19 @@ START_TEST(what_is_left_in_mpeg_ts)
 }
 END_TEST
 
+START_TEST(a_track_of_sound_is_not_in_mpeg_ts)
+{
+    struct form f = plain;
+    f.video = CODECS_;
+    struct variant v = {.name = "audio1"};
+    struct segment *s = segment(f);
+    variant_measure(&v, &s, 1);
+    segment_unref(s);
+    ck_assert_int_eq(v.ts, VARIANT_TS_NOTHING);
+    ck_assert_int_gt(v.audio.peak_bps, 0);
+}
+END_TEST
+
 START_TEST(sound_alone)
 {
     struct form forms[] = {plain, plain};
@@ -172,6 +185,7 @@ int main(void)
     tcase_add_test(t, short_segments_are_no_peak);
     tcase_add_loop_test(t, frame_rates, 0, sizeof rates / sizeof rates[0]);
     tcase_add_loop_test(t, what_is_left_in_mpeg_ts, 0, sizeof forms_in_ts / sizeof forms_in_ts[0]);
+    tcase_add_test(t, a_track_of_sound_is_not_in_mpeg_ts);
     tcase_add_test(t, sound_alone);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

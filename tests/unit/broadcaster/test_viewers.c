@@ -289,6 +289,52 @@ START_TEST(sound_alone)
 }
 END_TEST
 
+/* In fMP4 only, also where MPEG-TS could carry it. */
+START_TEST(further_sound)
+{
+    start(&plain);
+    publish_codecs("a", "source", CODEC_AV1, CODEC_OPUS);
+    publish_codecs("a", "audio1", CODECS_, CODEC_AAC);
+    expect("/stream/a", 302, "Location: /stream/a/live.m3u8", "The stream is at");
+    expect("/stream/a.m3u8", 404, TEXT, "play /stream/a/live.m3u8 instead");
+    expect("/stream/a/audio1.m3u8", 404, TEXT,
+           "A track of sound alone is not carried by MPEG-TS: play /stream/a/live.m3u8 instead");
+    expect("/stream/a/audio1/100.ts", 404, TEXT, "A track of sound alone is not carried");
+    expect("/stream/a/audio1/live.m3u8", 200, PLAYLIST, "101.m4s");
+    publish_codecs("b", "source", CODEC_H264, CODEC_AAC);
+    publish_codecs("b", "audio1", CODECS_, CODEC_AAC);
+    struct raw_reply r = raw_get(port, "/stream/b.m3u8");
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_ptr_null(strstr(r.body, "audio"));
+    raw_free(&r);
+    expect("/stream/b/live.m3u8", 200, PLAYLIST, "NAME=\"Track 1\"");
+    stop();
+}
+END_TEST
+
+/* A rendition that is away for long: its playlist says so, and does not vanish under its players.
+ */
+START_TEST(gaps_and_nothing_else)
+{
+    start(&plain);
+    struct rendition *r = rendition_create(board, "a", "audio1");
+    struct clip a = clip_codec(CODEC_AAC, 15, 900000);
+    for (uint64_t msn = 100; msn < 100 + RENDITION_LISTED + 1; msn++) {
+        struct segment_info info = {.msn = msn, .duration = 45000, .gap = true};
+        struct segment *s =
+            msn == 100 ? of_codecs(msn, NULL, &a) : segment_create(&info, NULL, NULL, NULL);
+        rendition_expect(r, msn);
+        rendition_settle(r, s);
+        segment_unref(s);
+    }
+    rendition_destroy(r);
+    clip_free(&a);
+    expect("/stream/a/audio1/live.m3u8", 200, PLAYLIST, "#EXT-X-GAP\n#EXTINF:0.500,\n106.m4s\n");
+    expect("/stream/a/audio1/106.m4s", 404, TEXT, "is missing: a gap");
+    stop();
+}
+END_TEST
+
 START_TEST(a_stream_called_live)
 {
     start(&plain);
@@ -684,6 +730,8 @@ int main(void)
     tcase_add_test(t, in_fmp4);
     tcase_add_test(t, what_mpeg_ts_cannot_carry);
     tcase_add_test(t, sound_alone);
+    tcase_add_test(t, further_sound);
+    tcase_add_test(t, gaps_and_nothing_else);
     tcase_add_test(t, a_stream_called_live);
     tcase_add_test(t, what_is_not_there);
     tcase_add_test(t, bad_paths);

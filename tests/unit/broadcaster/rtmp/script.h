@@ -45,8 +45,8 @@ static inline void script_command(struct buf *b, const char *name, double transa
         amf0_put_string(&w, text);
     }
     ck_assert_int_eq(w.err, ERR_OK);
-    script_message(b, MESSAGE_COMMAND_AMF0, strcmp(name, "publish") == 0 ? 1 : 0, 0,
-                   buf_span(&body));
+    script_message(b, MESSAGE_COMMAND_AMF0,
+                   strcmp(name, "publish") == 0 || strcmp(name, "play") == 0, 0, buf_span(&body));
     buf_fini(&body);
 }
 

@@ -234,5 +234,5 @@ START_TEST(inside_of_amf0)
 }
 END_TEST
 
-UNIT_MAIN("amf3", scalars, passed_over, byte_arrays, members, objects_that_write_themselves, refused, limits,
-          inside_of_amf0)
+UNIT_MAIN("amf3", scalars, passed_over, byte_arrays, members, objects_that_write_themselves,
+          refused, limits, inside_of_amf0)

@@ -131,6 +131,20 @@ START_TEST(basic_header_forms)
 }
 END_TEST
 
+/* Fact 4: 319 in two bytes, 320 and 575 in three; each goes on with its own header. */
+START_TEST(neighbours_of_two_and_three_bytes)
+{
+    check_read(BYTES(0x00, 0xff, 0, 0, 3, 0, 0, 1, 8, 1, 0, 0, 0, 'a',       /**/
+                     0x01, 0x00, 0x01, 0, 0, 5, 0, 0, 1, 9, 2, 0, 0, 0, 'b', /**/
+                     0x01, 0xff, 0x01, 0, 0, 7, 0, 0, 1, 9, 3, 0, 0, 0, 'c', /**/
+                     0xc0, 0xff, 'd', 0xc1, 0x00, 0x01, 'e', 0xc1, 0xff, 0x01, 'f', 0xc1, 0xff,
+                     0x00, 'g'),
+               128, ERR_AGAIN,
+               "8@3 #1 1:97\n9@5 #2 1:98\n9@7 #3 1:99\n8@6 #1 1:100\n9@10 #2 1:101\n"
+               "9@14 #3 1:102\n8@9 #1 1:103\n");
+}
+END_TEST
+
 /* Fact 5: type 3 starts messages too, with the last delta. */
 START_TEST(header_types)
 {
@@ -347,8 +361,8 @@ START_TEST(random_bytes)
 }
 END_TEST
 
-UNIT_MAIN("chunk", written_and_read, every_chunk_stream_id, basic_header_forms, header_types,
-          first_headers_of_a_stream, interleaved, new_header_in_a_message,
-          extended_time_repeated_or_not, payload_that_begins_like_the_extended_time,
-          extended_time_then_a_new_message, time_wraps, chunk_sizes, aborted, message_limits,
-          stream_limit, no_memory, random_bytes)
+UNIT_MAIN("chunk", written_and_read, every_chunk_stream_id, basic_header_forms,
+          neighbours_of_two_and_three_bytes, header_types, first_headers_of_a_stream, interleaved,
+          new_header_in_a_message, extended_time_repeated_or_not,
+          payload_that_begins_like_the_extended_time, extended_time_then_a_new_message, time_wraps,
+          chunk_sizes, aborted, message_limits, stream_limit, no_memory, random_bytes)

@@ -349,6 +349,19 @@ START_TEST(vp9_sizes)
 }
 END_TEST
 
+/* A record of 10 bits, and pictures of 8. */
+START_TEST(a_vp9_record_that_lies)
+{
+    struct listener *l = open_media();
+    feed_hex(l, TRACK_VIDEO, 0, "90" VP09, "010000000214a20909090000");
+    feed_hex(l, TRACK_VIDEO, 0, "91" VP09, VP9_KEY);
+    const struct track *t = l->media.tracks[TRACK_VIDEO][0].track;
+    ck_assert_uint_eq(track_params(t)->config.data[0], 0);
+    ck_assert_uint_eq(track_params(t)->config.data[2] >> 4, 8);
+    close_media(l);
+}
+END_TEST
+
 /* --- sound --- */
 
 START_TEST(opus)
@@ -769,8 +782,9 @@ END_TEST
 
 UNIT_MAIN("media", hevc_in_the_old_form, declared_as_another_codec, codec_changes,
           leading_pictures_of_the_start, sets_in_the_stream_are_the_truth, a_record_of_version_0,
-          av1_units, av1_sequence_in_the_stream, av1_as_in_ts, vp9_sizes, opus,
-          opus_without_a_header, sound_that_says_it_in_each_frame, flac_and_aac,
+          av1_units, av1_sequence_in_the_stream, av1_as_in_ts, vp9_sizes, a_vp9_record_that_lies,
+          opus, opus_without_a_header, sound_that_says_it_in_each_frame, flac_and_aac,
           tracks_beside_each_other, tracks_without_a_first_one, too_many_tracks, nanoseconds,
-          a_packet_keeps_its_own_bytes_alive, a_clock_that_wanders_for_ever, colors, one_bad_track_harms_no_other, nothing_to_go_on_with, before_it_is_live, no_memory,
+          a_packet_keeps_its_own_bytes_alive, a_clock_that_wanders_for_ever, colors,
+          one_bad_track_harms_no_other, nothing_to_go_on_with, before_it_is_live, no_memory,
           cut_short)

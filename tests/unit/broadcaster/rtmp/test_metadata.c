@@ -96,10 +96,10 @@ END_TEST
 /* Fact 22: the form in which OBS sends the sound of its VOD track, whole, cut short and lying. */
 START_TEST(the_sound_of_a_vod_track)
 {
-    static const uint8_t body[] = {2,   0,   15,  'a', 'd', 'd', 'i', 't',  'i',  'o', 'n', 'a', 'l',
-                                   'M', 'e', 'd', 'i', 'a', 3,   0,   2,    'i',  'd', 2,   0,   7,
-                                   's', 't', 'r', 'e', 'a', 'm', '0', 0,    5,    'm', 'e', 'd', 'i',
-                                   'a', 17,  12,  9,   0xaf, 0,  0x12, 0x10, 0,   0,   9};
+    static const uint8_t body[] = {
+        2,   0,   15,  'a', 'd', 'd', 'i', 't', 'i', 'o',  'n', 'a',  'l',  'M', 'e', 'd', 'i',
+        'a', 3,   0,   2,   'i', 'd', 2,   0,   7,   's',  't', 'r',  'e',  'a', 'm', '0', 0,
+        5,   'm', 'e', 'd', 'i', 'a', 17,  12,  9,   0xaf, 0,   0x12, 0x10, 0,   0,   9};
     struct span sound = span_of(NULL, 0);
     ck_assert_int_eq(metadata_additional_sound(span_of(body, sizeof body), &sound), ERR_OK);
     ck_assert_uint_eq(sound.len, 4);
@@ -112,9 +112,11 @@ START_TEST(the_sound_of_a_vod_track)
         uint8_t other[sizeof body];
         memcpy(other, body, sizeof other);
         other[lies[i]] ^= 2;
-        ck_assert_int_eq(metadata_additional_sound(span_of(other, sizeof other), &sound), ERR_NOENT);
+        ck_assert_int_eq(metadata_additional_sound(span_of(other, sizeof other), &sound),
+                         ERR_NOENT);
     }
 }
 END_TEST
 
-UNIT_MAIN("metadata", the_sound_of_a_vod_track, all_that_is_read, nonsense_is_not_said, anything_else)
+UNIT_MAIN("metadata", the_sound_of_a_vod_track, all_that_is_read, nonsense_is_not_said,
+          anything_else)

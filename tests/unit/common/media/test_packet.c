@@ -83,4 +83,40 @@ START_TEST(a_refused_push_takes_nothing)
 }
 END_TEST
 
-UNIT_MAIN("packet", packets_share_a_blob, a_run_counts_and_owns, a_refused_push_takes_nothing)
+START_TEST(a_run_is_divided)
+{
+    struct packets from, to;
+    packets_init(&from);
+    packets_init(&to);
+    struct blob *b = blob_create(100);
+    for (size_t i = 0; i < 100; i++) {
+        ck_assert_int_eq(packets_push(&from, slice(b, i, 1)), ERR_OK);
+    }
+    const uint8_t *bytes = blob_span(b).data;
+    blob_unref(b);
+    ck_assert_int_eq(packets_move(&from, 0, &to), ERR_OK);
+    ck_assert_int_eq(packets_move(&from, 10, &to), ERR_OK);
+    packets_drop(&from, 5);
+    ck_assert_uint_eq(from.count, 85);
+    ck_assert_uint_eq(from.bytes, 85);
+    ck_assert_ptr_eq(from.items[0].data.data, bytes + 15);
+    mem_fail_nth(1); /* once there are more than the first few */
+    ck_assert_int_eq(packets_move(&from, 85, &to), ERR_NOMEM);
+    mem_fail_nth(0);
+    ck_assert_uint_eq(from.count + to.count, 95);
+    ck_assert_uint_gt(from.count, 0);
+    ck_assert_uint_eq(from.bytes + to.bytes, 95);
+    ck_assert_int_eq(packets_move(&from, from.count, &to), ERR_OK);
+    for (size_t i = 0; i < 95; i++) {
+        ck_assert_ptr_eq(to.items[i].data.data, bytes + i + (i < 10 ? 0 : 5));
+    }
+    ck_assert_uint_eq(from.count, 0);
+    packets_drop(&to, 95);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+    packets_fini(&from);
+    packets_fini(&to);
+}
+END_TEST
+
+UNIT_MAIN("packet", packets_share_a_blob, a_run_counts_and_owns, a_refused_push_takes_nothing,
+          a_run_is_divided)
