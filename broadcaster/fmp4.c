@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "broadcaster/avc.h"
 #include "broadcaster/fmp4_box.h"
+#include "broadcaster/join.h"
 #include "broadcaster/nal.h"
 #include "broadcaster/sets.h"
 
@@ -255,6 +256,7 @@ struct sample {
 };
 
 struct run {
+    const struct track_params *track;
     const struct sets *sets; /* of the configuration; NULL: samples are no NAL units */
     struct sample *samples;
     size_t n;
@@ -292,22 +294,31 @@ static void put_sample(struct boxes *b, const struct sets *sets, const struct sa
     }
 }
 
+/* Recovery points are what streams without further IDRs have to begin at: browsers begin at sync
+ * samples only, and would never show one of those to who joins later. */
+static bool is_sync(const struct run *r, const struct packet *p)
+{
+    return (p->flags & PACKET_KEY) != 0 ||
+           (r->sets != NULL && join_is_recovery_point(r->track, p->data));
+}
+
 static void add_sample(struct run *r, const struct packet *p, size_t bytes)
 {
+    bool key = is_sync(r, p);
     int64_t dts = p->dts;
     if (r->n > 0) {
         struct sample *last = &r->samples[r->n - 1];
         dts = dts > last->dts ? dts : last->dts + 1;
         last->duration = (uint32_t)(dts - last->dts);
-        r->later_keys |= (p->flags & PACKET_KEY) != 0;
-        r->later_not |= (p->flags & PACKET_KEY) == 0;
+        r->later_keys |= key;
+        r->later_not |= !key;
     }
     struct sample s = {.data = p->data,
                        .bytes = bytes,
                        .dts = dts,
                        .duration = (uint32_t)(p->duration > 0 ? p->duration : 0),
                        .ct_offset = (uint32_t)(p->pts > dts ? p->pts - dts : 0),
-                       .key = (p->flags & PACKET_KEY) != 0};
+                       .key = key};
     r->ct_offsets |= s.ct_offset != 0;
     r->bytes += bytes;
     r->samples[r->n++] = s;
@@ -429,7 +440,9 @@ enum err fmp4_put_fragment(struct buf *out, const struct track_params *track, ui
     if (n == 0) {
         return ERR_NOENT;
     }
-    struct run r = {.sets = units ? &sets : NULL, .samples = mem_try_alloc(n * sizeof *r.samples)};
+    struct run r = {.track = track,
+                    .sets = units ? &sets : NULL,
+                    .samples = mem_try_alloc(n * sizeof *r.samples)};
     if (r.samples == NULL) {
         return ERR_NOMEM;
     }

@@ -24,7 +24,7 @@ static const char *const names[REPAIRS_] = {
     "dts_not_rising", "pts_below_dts",     "pts_far",       "jump",          "apart",
     "clock_stood",    "sound_drift",       "sound_overlap", "no_key",        "begun_without_key",
     "picture_held",   "segment_cut_early", "too_fast",      "hole",          "track_changed",
-    "no_header",      "not_carried",       "broken",        "sound_missing",
+    "no_header",      "not_carried",       "broken",        "sound_missing", "silence",
 };
 
 const char *repair_name(enum repair_kind kind)

@@ -50,7 +50,8 @@ enum repair_kind {
     REPAIR_NO_HEADER,      /* came before its codec header, left out */
     REPAIR_NOT_CARRIED,    /* of a codec, header or kind that cannot be carried, left out */
     REPAIR_BROKEN,         /* a frame that cannot be read, left out */
-    REPAIR_SOUND_MISSING,  /* a hole in the sound, which stays: the picture goes on */
+    REPAIR_SOUND_MISSING,  /* a hole in the sound while the picture went on */
+    REPAIR_SILENCE,        /* frames of silence in such holes */
     REPAIRS_
 };
 

@@ -332,6 +332,7 @@ void stream_end(struct stream *st, int64_t now_ms)
     cutter_init(&st->cutter);
     preroll_fini(&st->preroll);
     packets_fini(&st->pending);
+    silence_forget(st);
     st->join = (struct join){0};
     st->starved = false;
     st->state = STREAM_WAITING;

@@ -1,6 +1,6 @@
 /* What streams.c (the registry and the lives in it), feed.c (who publishes), stream.c (pictures),
- * stream_sound.c (sound), stream_segment.c (the open segment) and stream_report.c share; nobody
- * else includes it. */
+ * stream_sound.c (sound), stream_silence.c (its holes), stream_segment.c (the open segment) and
+ * stream_report.c share; nobody else includes it. */
 #ifndef BROADCASTER_STREAM_INTERNAL_H
 #define BROADCASTER_STREAM_INTERNAL_H
 
@@ -82,6 +82,10 @@ struct stream {
     int64_t picture_ms;   /* when the last one came; monotonic */
     int64_t sound_lead;   /* how far the sound usually is ahead of the picture, ticks */
     int64_t newest_sound; /* DTS */
+    int64_t sound_lag;    /* how far the sound usually is behind the picture, ticks */
+    int64_t sound_end;    /* of the last one in a segment, ticks; 0: none yet */
+    int64_t silent_until; /* no sound has a place before */
+    struct blob *silence; /* a frame of it, once there was need */
 
     struct rendition *source;
     struct sides *sides;             /* the publisher's further picture tracks */
@@ -133,6 +137,17 @@ enum err stream_on_sound(struct stream *st, struct packet *p, int64_t now_ms) CH
 
 /* What waited for the first segment goes there, as far as it is not older. */
 enum err stream_take_pending(struct stream *st, int64_t from) CHECKED;
+
+/* --- stream_silence.c --- */
+
+/* Sound comes. False: silence is where it would be. */
+bool silence_takes(struct stream *st, const struct packet *p);
+
+/* The open segment ends there: fills the holes of its sound, as far as nothing can come there. */
+void silence_fill(struct stream *st, int64_t end);
+
+/* The sound that follows does not go on where the last one ended. */
+void silence_forget(struct stream *st);
 
 /* --- streams.c --- */
 /* NULL: there is none. */

@@ -48,6 +48,7 @@ enum err segment_add(struct stream *st, struct packets *to, const struct packet 
 void segment_end(struct stream *st, int64_t duration, int64_t now_ms)
 {
     struct packets *video = &st->video_packets;
+    silence_fill(st, st->info.start + duration);
     if (video->count > 0) {
         struct packet *last = &video->items[video->count - 1];
         int64_t rest = st->info.start + duration - last->dts;
@@ -175,6 +176,9 @@ static enum err open_segment(struct stream *st, const struct begin *b)
         .discontinuity = st->discontinuity || changed,
     };
     st->discontinuity = false;
+    if (st->info.discontinuity) {
+        silence_forget(st);
+    }
     st->open = true;
     numbers_used(st->owner->config.numbers, st->info.msn);
     streams_start_ladder(st);

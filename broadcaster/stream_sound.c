@@ -176,5 +176,5 @@ enum err stream_on_sound(struct stream *st, struct packet *p, int64_t now_ms)
         st->sound_dropped++;
         return ERR_OK;
     }
-    return add(st, p);
+    return silence_takes(st, p) ? add(st, p) : ERR_OK;
 }

@@ -162,6 +162,7 @@ void stream_destroy(struct stream *st)
     packets_fini(&st->audio_packets);
     packets_fini(&st->pending);
     preroll_fini(&st->preroll);
+    silence_forget(st);
     track_unref(st->video);
     track_unref(st->next_video);
     track_unref(st->audio);

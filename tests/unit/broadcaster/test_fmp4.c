@@ -100,6 +100,24 @@ START_TEST(flags_for_each_where_needed)
 }
 END_TEST
 
+/* A stream that is refreshed little by little has nothing else to begin at. */
+START_TEST(recovery_points_are_sync_samples)
+{
+    static const uint8_t recovers[] = {0, 5, 6, 6, 1, 0x80, 0, 0, 2, 0x41, 7};
+    struct packet ps[] = {picture(1000, 1000, false), picture(4000, 4000, false),
+                          picture(7000, 7000, false)};
+    ps[1].data = span_of(recovers, sizeof recovers);
+    struct buf b;
+    fragment(&b, &video, ps, 3);
+    const uint8_t *trun = box(&b, "trun");
+    ck_assert_uint_eq(be32(trun), 0x701); /* offset, durations, sizes, flags */
+    ck_assert_uint_eq(be32(trun + 12 + 8), 0x01010000);
+    ck_assert_uint_eq(be32(trun + 24 + 8), 0x02000000);
+    ck_assert_uint_eq(be32(trun + 36 + 8), 0x01010000);
+    buf_fini(&b);
+}
+END_TEST
+
 START_TEST(times_are_mended)
 {
     struct packet ps[] = {picture(9000, 9000, true), picture(9000, 0, false),
@@ -215,6 +233,7 @@ START_TEST(limits)
 }
 END_TEST
 
-UNIT_MAIN("fmp4", times_and_flags, flags_for_each_where_needed, times_are_mended,
+UNIT_MAIN("fmp4", times_and_flags, flags_for_each_where_needed,
+          recovery_points_are_sync_samples, times_are_mended,
           what_is_not_whole_is_left_out, parameter_sets_are_left_out, configurations_that_are_none,
           limits)

@@ -430,6 +430,78 @@ static struct span config_of(const struct track *t)
     return track_params(t)->config;
 }
 
+/* Sound of whole AAC frames, `lag` behind the picture, but between two times. */
+static void play_frames(struct stream *st, int64_t ms, int64_t lag, int64_t from, int64_t to)
+{
+    int64_t frame = 0;
+    for (int64_t t = 0; t < ms; t++) {
+        if (t % 40 == 0) {
+            push(st, TRACK_VIDEO, t, t % 1000 == 0);
+        }
+        int64_t due = frame * 1024 * 1000 / SAMPLE_RATE;
+        if (t - lag >= due) {
+            frame++;
+            if (due < from || due >= to) {
+                struct blob *blob = blob_create(100);
+                struct packet p = {.kind = TRACK_AUDIO,
+                                   .dts = due * TICKS_PER_MS,
+                                   .pts = due * TICKS_PER_MS,
+                                   .flags = PACKET_KEY,
+                                   .blob = blob,
+                                   .data = blob_span(blob)};
+                ck_assert_int_eq(stream_packet(st, &p, t), ERR_OK);
+                blob_unref(blob);
+            }
+        }
+    }
+}
+
+/* The largest step between two sounds, in ticks. */
+static int64_t largest_step(struct bench *b)
+{
+    struct window *w = board_window(b->board, "x", "source");
+    int64_t largest = 0, last = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        const struct packets *ps = sound_packets(segment_sound(w->segments[i]));
+        for (size_t k = 0; k < ps->count; k++) {
+            int64_t step = last > 0 ? ps->items[k].dts - last : 0;
+            ck_assert_int_ge(step, 0);
+            largest = step > largest ? step : largest;
+            last = ps->items[k].dts;
+        }
+    }
+    window_unref(w);
+    return largest;
+}
+
+START_TEST(a_hole_in_the_sound_is_filled_with_silence)
+{
+    static const struct {
+        int64_t lag, from, to;
+        bool filled;
+    } rows[] = {
+        {0, 20000, 20000, false}, {1500, 20000, 20000, false}, {0, 4000, 9000, true},
+        {300, 5300, 8700, true},  {0, 5000, 5400, true},       {1500, 5300, 11000, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bench *b = bench_create(10);
+        struct stream *st = publish(b, "x", 0);
+        change(st, TRACK_AUDIO, "\x11\x90");
+        play_frames(st, 15000, rows[i].lag, rows[i].from, rows[i].to);
+        ck_assert_int_lt(largest_step(b), 50 * TICKS_PER_MS);
+        struct json *status = json_new_object();
+        streams_status(b->streams, 15000, status);
+        char *text = json_line(status);
+        ck_assert_int_eq(strstr(text, "\"silence\":0") == NULL, rows[i].filled);
+        ck_assert_msg(strstr(text, "\"sound_overlap\":0") != NULL, "%zu: %s", i, text);
+        mem_free(text);
+        json_destroy(status);
+        stream_end(st, 15000);
+        bench_destroy(b);
+    }
+}
+END_TEST
+
 START_TEST(a_header_that_is_taken_back_changes_nothing)
 {
     struct bench *b = bench_create(10);
@@ -951,7 +1023,7 @@ UNIT_MAIN("stream", a_stream_has_a_ladder_of_its_own, a_new_ladder_is_for_new_st
           current_is_the_newest, a_cut_without_idr_sends_the_preroll,
           a_changed_track_begins_a_new_piece_at_its_idr, memory_is_bounded_by_the_window,
           a_publisher_without_media_leaves_nothing, what_is_left_out_is_counted_and_told,
-          a_header_that_is_taken_back_changes_nothing,
+          a_hole_in_the_sound_is_filled_with_silence, a_header_that_is_taken_back_changes_nothing,
           a_changed_sound_begins_a_new_piece_and_costs_no_picture,
           sound_that_comes_later_is_told_by_a_discontinuity, sound_that_pauses_keeps_its_track,
           who_comes_back_without_sound_has_none,
