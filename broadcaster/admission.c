@@ -221,7 +221,8 @@ static enum err check_streams(struct admission *a, struct admission_verdict *v)
     }
     LIST_EACH (&a->passes, n, next) {
         const struct admission_pass *p = LIST_ITEM(n, struct admission_pass, node);
-        streams += bans_same_address(p->verdict.address, v->address) &&
+        streams += p->verdict.kind != ADMISSION_PLAY &&
+                   bans_same_address(p->verdict.address, v->address) &&
                    strcmp(p->verdict.name.id, v->name.id) != 0;
     }
     if (streams >= a->config.streams_per_address) {

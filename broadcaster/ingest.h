@@ -18,7 +18,7 @@
 struct cidr_list;
 struct ingest;
 struct publisher; /* one connection; valid from on_publish until on_end returns, or from on_play
-                     until it is answered */
+                     until on_play_end does */
 
 /* All borrowed for the call. */
 struct ingest_request {
@@ -43,10 +43,12 @@ struct ingest_handler {
     /* Once for each admitted publisher. reason: for the log and people. orderly: the client said
      * goodbye (FCUnpublish, deleteStream). */
     void (*on_end)(void *arg, void *publication, const char *reason, int orderly);
-    /* A client wants to play. As on_publish; before publisher_admit, player's tap is connected.
-     * Nothing follows the answer: the player ends with its tap or its connection. */
+    /* A client wants to play. As on_publish; before publisher_admit, player's tap is connected. The
+     * player ends with its tap or its connection. */
     void *(*on_play)(void *arg, struct publisher *p, struct player *player,
                      const struct ingest_request *r);
+    /* Once for each admitted play. reason: for the log and people. */
+    void (*on_play_end)(void *arg, void *publication, const char *reason);
 };
 
 struct ingest_config {

@@ -13,6 +13,8 @@
 #include "run/log.h"
 
 #define FLUSH_MS          2000  /* for the last answer to arrive and the peer to close */
+#define TOLD_MAX          8     /* connections over a limit that are there to be told so; */
+#define TOLD_MS           3000  /* each so long */
 #define USER_TIMEOUT_MS   10000 /* sent but not acknowledged by the peer's TCP */
 #define PING_AFTER_MS     5000  /* of silence, and again and again */
 #define IPV6_SUBNET_BYTES 8     /* one subscriber of IPv6 has a /64 */
@@ -42,9 +44,9 @@ static void closed(uv_handle_t *h)
 static void end_publish(struct publisher *p, const char *reason, int orderly)
 {
     struct ingest *i = p->ingest;
+    play_end(p, reason);
     void *publication = p->publication;
     p->publication = NULL;
-    play_end(p);
     if (p->admitted) {
         p->admitted = false;
         i->counters.publishers--;
@@ -64,6 +66,7 @@ static void close_now(struct publisher *p, const char *reason)
     p->phase = CONNECTION_CLOSING;
     list_remove(&p->node);
     p->ingest->counters.connections--;
+    p->ingest->told -= p->over_limit != NULL;
     uv_close((uv_handle_t *)&p->tcp, closed);
 }
 
@@ -182,6 +185,10 @@ static void ask_handler(struct publisher *p, const struct rtmp_event *e)
     struct ingest_request request = {e->path, e->query, e->tc_url, p->peer, p->address};
     p->asked = true;
     p->described = false;
+    if (p->over_limit != NULL) {
+        publisher_refuse(p, "NetStream.Publish.Rejected", p->over_limit);
+        return;
+    }
     void *publication = i->handler->on_publish(i->arg, p, &request);
     if (p->asked || p->admitted) {
         p->publication = publication;
@@ -219,7 +226,7 @@ void publisher_refuse(struct publisher *p, const char *code, const char *text)
     p->asked = false;
     p->refused = true;
     p->publication = NULL;
-    play_end(p);
+    play_end(p, text);
     p->ingest->counters.refused++;
     rtmp_session_refuse(p->session, code, text);
     if (!p->feeding) {
@@ -303,7 +310,7 @@ static bool same_address(const struct publisher *a, const struct publisher *b)
 static bool too_many(const struct ingest *i)
 {
     return i->config.max_connections > 0 &&
-           i->counters.connections > (size_t)i->config.max_connections;
+           i->counters.connections - i->told > (size_t)i->config.max_connections;
 }
 
 /* To be asked once the address is known: behind a proxy, after its header. */
@@ -313,17 +320,32 @@ static bool too_many_of_address(const struct publisher *p)
     int waiting = 0;
     LIST_EACH (&i->connections, node, next) {
         const struct publisher *other = LIST_ITEM(node, struct publisher, node);
-        bool counts = !other->admitted && other->proxy_header == NULL;
+        bool counts = !other->admitted && other->over_limit == NULL && other->proxy_header == NULL;
         waiting += counts && same_address(p, other);
     }
     return i->config.max_per_address > 0 && waiting > i->config.max_per_address;
 }
 
-static void close_over_limit(struct publisher *p)
+/* A few are let in to hear why they may not publish or play; those behind them are closed at once.
+ * False: it was. text: static. */
+static bool over_limit(struct publisher *p, const char *text)
 {
-    p->ingest->counters.over_limit++;
-    log_debug("ingest", "over_limit", "peer=%s", p->peer);
-    close_now(p, "");
+    struct ingest *i = p->ingest;
+    i->counters.over_limit++;
+    if (i->told >= TOLD_MAX) {
+        log_debug("ingest", "over_limit", "peer=%s reason=\"%s\"", p->peer, text);
+        close_now(p, "");
+        return false;
+    }
+    i->told++;
+    p->over_limit = text;
+    p->deadline_ms = now_ms(i) + TOLD_MS;
+    return true;
+}
+
+static bool over_limit_of_address(struct publisher *p)
+{
+    return over_limit(p, "too many connections of this address are open: close some, and try again");
 }
 
 /* --- reading --- */
@@ -368,8 +390,8 @@ static bool take_proxy_header(struct publisher *p, struct span *bytes)
         return true;
     }
     enum err e = ingest_proxy_take(p, bytes, &why);
-    if (e == ERR_OK && too_many_of_address(p)) {
-        close_over_limit(p);
+    if (e == ERR_OK && p->over_limit == NULL && too_many_of_address(p) &&
+        !over_limit_of_address(p)) {
         return false;
     }
     if (e != ERR_OK && e != ERR_AGAIN) {
@@ -384,7 +406,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 {
     struct publisher *p = stream->data;
     if (n < 0) {
-        close_now(p, n == UV_EOF ? "the publisher closed the connection" : "the connection broke");
+        const char *left = p->playing ? "the player closed the connection"
+                                      : "the publisher closed the connection";
+        close_now(p, n == UV_EOF ? left : "the connection broke");
     } else if (n > 0) {
         p->ingest->counters.received_bytes += (uint64_t)n;
         p->last_read_ms = now_ms(p->ingest);
@@ -470,12 +494,13 @@ void connection_accept(struct ingest_listener *l, int fd)
         close_now(p, "");
         return;
     }
+    p->deadline_ms = now_ms(i) + i->config.setup_timeout_ms;
+    bool proxied = ingest_proxy_begin(p);
     if (too_many(i)) {
-        close_over_limit(p);
-        return;
-    }
-    if (!ingest_proxy_begin(p) && too_many_of_address(p)) {
-        close_over_limit(p);
+        if (!over_limit(p, "the server has too many connections: try again later")) {
+            return;
+        }
+    } else if (!proxied && too_many_of_address(p) && !over_limit_of_address(p)) {
         return;
     }
     p->tls = l->tls ? tls_session_create(i->credentials) : NULL;
@@ -483,9 +508,8 @@ void connection_accept(struct ingest_listener *l, int fd)
         close_now(p, "");
         return;
     }
-    i->counters.accepted++;
+    i->counters.accepted += p->over_limit == NULL;
     p->last_read_ms = now_ms(i);
-    p->deadline_ms = p->last_read_ms + i->config.setup_timeout_ms;
     set_socket_options(p);
     if (uv_read_start((uv_stream_t *)&p->tcp, give_buffer, on_read) != 0) {
         close_now(p, "");
@@ -525,7 +549,9 @@ static void sweep_publishing(struct publisher *p, int64_t now)
 
 static void sweep_waiting(struct publisher *p, int64_t now)
 {
-    if (now >= p->deadline_ms) {
+    if (now >= p->deadline_ms && p->over_limit != NULL) {
+        close_now(p, "");
+    } else if (now >= p->deadline_ms) {
         p->ingest->counters.timeouts++;
         log_warn("ingest", "timeout", "peer=%s reason=\"%s\"", p->peer,
                  rtmp_session_connected(p->session)

@@ -36,6 +36,7 @@ struct ingest {
     size_t n_listeners;
     struct tls_credentials *credentials; /* of new connections; NULL: no TLS */
     bool draining;                       /* no new connections */
+    size_t told;                         /* connections over a limit */
     struct loop_timer *sweep;
     int64_t sweep_ms;
     struct list connections; /* struct publisher.node */
@@ -72,6 +73,7 @@ struct publisher {
     bool asked;     /* the handler has not answered yet */
     bool described; /* its metadata is in the log */
     bool refused;
+    const char *over_limit; /* why it may not; static. NULL: it is within the limits */
     bool admitted;
     bool leaving;      /* it was asked to connect anew */
     void *publication; /* the handler's, while asked or admitted */
@@ -89,7 +91,7 @@ struct publisher {
     struct buf sending;
 };
 
-/* Takes a connected socket of that listener; over the limits it is closed at once. */
+/* Takes a connected socket of that listener; over the limits it is told so, or closed at once. */
 void connection_accept(struct ingest_listener *l, int fd);
 
 /* Sends what there is to be sent and may be sent now. */
@@ -113,7 +115,7 @@ bool play_fill(struct publisher *p);
 void play_sweep(struct publisher *p, int64_t now_ms);
 
 /* The connection ends, or the play does. */
-void play_end(struct publisher *p);
+void play_end(struct publisher *p, const char *reason);
 
 /* All that were woken send. */
 void play_flush_woken(struct ingest *i);

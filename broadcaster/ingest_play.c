@@ -40,10 +40,15 @@ static void ask(struct publisher *p, const struct rtmp_event *e)
 {
     struct ingest *i = p->ingest;
     struct ingest_request request = {e->path, e->query, e->tc_url, p->peer, p->address};
+    if (p->over_limit != NULL) {
+        p->asked = true;
+        publisher_refuse(p, "NetStream.Play.Failed", p->over_limit);
+        return;
+    }
     p->player = player_create(wake, p, &i->counters.players_sent, p->peer);
     p->asked = true;
     void *publication = i->handler->on_play(i->arg, p, p->player, &request);
-    if (p->asked) {
+    if (p->asked || p->playing) {
         p->publication = publication;
     }
 }
@@ -59,7 +64,7 @@ bool play_on_event(struct publisher *p, const struct rtmp_event *e)
         return true;
     }
     if (e->type == RTMP_EVENT_END && p->playing) {
-        play_end(p);
+        play_end(p, "the player said goodbye");
         p->deadline_ms = now_ms(p->ingest) + p->ingest->config.setup_timeout_ms;
         return true;
     }
@@ -69,7 +74,6 @@ bool play_on_event(struct publisher *p, const struct rtmp_event *e)
 void play_admit(struct publisher *p)
 {
     struct ingest *i = p->ingest;
-    p->publication = NULL;
     p->playing = true;
     p->taken_ms = now_ms(i);
     i->counters.players++;
@@ -85,15 +89,19 @@ void play_admit(struct publisher *p)
     }
 }
 
-void play_end(struct publisher *p)
+void play_end(struct publisher *p, const char *reason)
 {
+    struct ingest *i = p->ingest;
     list_remove(&p->woken);
     player_destroy(p->player);
     p->player = NULL;
     if (p->playing) {
+        void *publication = p->publication;
         p->playing = false;
-        p->ingest->counters.players--;
-        log_info("ingest", "play_ended", "peer=%s", p->peer);
+        p->publication = NULL;
+        i->counters.players--;
+        log_info("ingest", "play_ended", "peer=%s reason=\"%s\"", p->peer, reason);
+        i->handler->on_play_end(i->arg, publication, reason);
     }
 }
 

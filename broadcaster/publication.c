@@ -23,8 +23,7 @@ struct publication {
     struct limits limits;
     struct rate_meter rate;
     bool closing;  /* what still comes is thrown away */
-    bool refused;  /* from inside of on_publish */
-    bool answered; /* on_play's question */
+    bool refused;  /* from inside of on_publish or on_play */
     struct player *player;
     char rung[RENDITION_NAME_MAX + 1];
 };
@@ -190,39 +189,31 @@ static void on_end(void *arg, void *publication, const char *reason, int orderly
 
 /* --- who plays --- */
 
-static void refuse_play(struct publication *pub, const char *code, const char *text)
+static void connect_player(struct publication *pub, const struct admission_verdict *v)
 {
-    publisher_refuse(pub->publisher, code, text);
-    pub->refused = true;
-}
-
-static void connect_player(struct publication *pub, const char *id)
-{
-    const char *why = "";
+    const char *why = "", *id = v->name.id;
     if (streams_tap(pub->owner->streams, id, pub->rung, player_tap(pub->player), &why) != ERR_OK) {
-        refuse_play(pub, "NetStream.Play.StreamNotFound", why);
+        admission_unused(pub->owner->admission, v, why);
+        refuse(pub, "NetStream.Play.StreamNotFound", why);
         return;
     }
+    pub->pass = admission_begin(pub->owner->admission, v, NULL, NULL);
     log_info("broadcaster", "play", "stream=%s rung=%s peer=%s", id,
              pub->rung[0] != '\0' ? pub->rung : "source", publisher_peer(pub->publisher));
     publisher_admit(pub->publisher);
 }
 
-/* Nothing follows either answer: the record is not needed any more. */
 static void on_play_verdict(void *arg, const struct admission_verdict *v)
 {
     struct publication *pub = arg;
     bool later = pub->ask != NULL;
     pub->ask = NULL;
-    pub->answered = true;
     if (v->err != ERR_OK) {
-        refuse_play(
-            pub, strncmp(v->code, "NetStream.Publish", 17) == 0 ? "NetStream.Play.Failed" : v->code,
-            v->text);
+        refuse(pub, v->code, v->text);
     } else {
-        connect_player(pub, v->name.id);
+        connect_player(pub, v);
     }
-    if (later) {
+    if (pub->refused && later) {
         mem_free(pub);
     }
 }
@@ -250,11 +241,19 @@ static void *on_play(void *arg, struct publisher *p, struct player *player,
         .address = r->address,
     };
     pub->ask = admission_ask(pub->owner->admission, &request, on_play_verdict, pub);
-    if (pub->answered) {
+    if (pub->refused) {
         mem_free(pub);
         return NULL;
     }
     return pub;
+}
+
+static void on_play_end(void *arg, void *publication, const char *reason)
+{
+    struct publication *pub = publication;
+    (void)arg;
+    admission_end(pub->pass, reason);
+    mem_free(pub);
 }
 
 enum err publication_is_free(void *streams, const struct publish_name *name, const char **ret_why)
@@ -263,5 +262,5 @@ enum err publication_is_free(void *streams, const struct publish_name *name, con
 }
 
 const struct ingest_handler publication_handler = {
-    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play,
+    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play, on_play_end,
 };

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -15,6 +16,7 @@ import raw_rtmp as rtmp
 from harness import BIN, RUNG, Recipe, TestCase, ffmpeg_publish, run, temp_dir, wait_for
 
 KEY = "a-secret-key-of-its-own-1"
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 OTHER_KEY = "another-secret-key-0002"
 
 
@@ -414,6 +416,124 @@ class Keys(Auth):
         done = subprocess.run([BIN / "broadcaster", "-hashKey", "-datadir", temp_dir()],
                               input="two words\n", capture_output=True, text=True, timeout=30)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
+
+
+class Plays(Auth):
+    """RTMP play is refused by the same rules."""
+
+    def publish_show(self):
+        p = self.publish("show/own-key")
+        p.send(rtmp.video_config(), rtmp.audio_config())
+        p.play(0, 6)
+        self.recipe.wait_playlist("/stream/show/source.m3u8")
+        return p
+
+    def play_as(self, name, said):
+        """A player that was told this."""
+        c = self.client()
+        c.connect("live")
+        c.send(rtmp.message(20, rtmp.text("play") + rtmp.number(0) + b"\5" + rtmp.text(name),
+                            chunk_stream=8))
+        seen = b""
+        while said.encode() not in seen:
+            seen += c.receive(1)
+        return c
+
+    def test_the_webhook_is_asked_and_told(self):
+        """Each play that it allowed has one end, with a reason; the publisher's key is not said."""
+        hook = self.webhook(
+            lambda body: (403 if "denied" in body.get("url", "") else 200,
+                          b'{"manifestID": "show"}' if "alias" in body.get("url", "") else b""))
+        self.start("-authWebhookUrl", hook.url, "-authWebhookPlay", "-streamsPerAddress", "1",
+                   "-reconnectGrace", "500ms")
+        publisher = self.publish_show()
+        self.play_as("show?pass=denied", "NetStream.Play.Failed").wait_closed()
+        player = self.play_as("show?pass=1", "NetStream.Play.Start")
+        alias = self.play_as("alias", "NetStream.Play.Start")
+        self.play_as("none", "NetStream.Play.StreamNotFound").wait_closed()
+        plays = [p for p in hook.starts() if p["kind"] == "play"]
+        self.assertEqual([p["url"].rpartition("/")[2] for p in plays],
+                         ["show?pass=denied", "show?pass=1", "alias", "none"])
+        player.close()
+        wait_for(lambda: len(hook.ends()) == 2, 10, "the ends of two plays")
+        publisher.close()
+        wait_for(lambda: len(hook.ends()) == 4, 10, "the ends of all")
+        alias.wait_closed()
+        ends = {e["sessionID"]: e for e in hook.ends() if e["kind"] == "play"}
+        self.assertEqual(list(ends), [p["sessionID"] for p in (plays[3], plays[1], plays[2])])
+        reasons = [e["reason"] for e in ends.values()]
+        self.assertIn("no stream of this name", reasons[0])
+        self.assertEqual(reasons[1:], ["the player closed the connection", "the stream has ended"])
+        self.assertEqual([e["manifestID"] for e in ends.values()], ["none", "show", "show"])
+        # Those who play are no streams of their address.
+        self.publish("another")
+        self.check_silence("own-key", "denied", "pass-word")
+
+    def test_without_the_flag_it_is_not_asked(self):
+        hook = self.webhook()
+        self.start("-authWebhookUrl", hook.url)
+        self.publish_show()
+        self.play_as("show", "NetStream.Play.Start")
+        self.assertEqual(len(hook.posts), 1)
+
+    def test_lists(self):
+        self.start("-playDeny", "127.0.0.0/8")
+        self.publish_show()
+        self.play_as("show", "playing is not allowed from this address").wait_closed()
+        self.assertEqual(self.role.status()["admission"]["refused"]["address"], 1)
+        self.role.kill()
+        self.start("-playAllow", "192.0.2.0/24", "-publishAllow", "127.0.0.1")
+        self.publish_show()
+        self.play_as("show", "NetStream.Play.Failed").wait_closed()
+
+
+class Secure(Auth):
+    """The webhook by https: nobody is asked whose certificate is not trusted."""
+
+    def secured(self):
+        folder = temp_dir()
+        done = run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key", "-out",
+                    folder / "cert"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "cert", folder / "key")
+        hook = self.webhook()
+        hook.server.socket = context.wrap_socket(hook.server.socket, server_side=True)
+        hook.url = hook.url.replace("http:", "https:")
+        return hook, folder / "cert"
+
+    def test_a_certificate_of_nobody(self):
+        hook, _ = self.secured()
+        self.start("-authWebhookUrl", hook.url)
+        self.assertIn("Authentication denied", self.refused("one"))
+        self.role.wait_log("gave no verdict: .*certificate")
+        self.assertEqual(hook.posts, [])
+
+    def test_a_certificate_that_is_trusted(self):
+        """The system's own list of authorities counts, which is replaced for this one process."""
+        hook, cert = self.secured()
+        if not os.path.exists(AUTHORITIES):
+            self.skipTest("this system has its authorities elsewhere")
+        inside = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"',
+                  cert, AUTHORITIES]
+        if os.getuid() != 0 or run([*inside, "true"]).returncode != 0:
+            self.skipTest("only root can make a mount namespace")
+        folder, port = temp_dir(), harness.free_port()
+        role = harness.Process(
+            [*inside, BIN / "broadcaster", "-rtmpAddr", f"127.0.0.1:{port}", "-httpAddr",
+             f"127.0.0.1:{harness.free_port()}", "-cliAddr", f"127.0.0.1:{harness.free_port()}",
+             "-datadir", folder, "-runDir", folder, "-authWebhookUrl", hook.url],
+            folder / "broadcaster.log")
+        self.addCleanup(role.kill)
+        role.wait_log("control listening")
+        c = Client(port)
+        self.addCleanup(c.close)
+        self.assertIn("Publish.Start", c.ask("one"))
+        c.close()
+        wait_for(hook.ends, 10, "the end is told")
+        self.assertNotIn("hush", role.log())
 
 
 class Addresses(Auth):

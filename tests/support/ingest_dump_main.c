@@ -129,10 +129,16 @@ static void *on_play(void *arg, struct publisher *p, struct player *player,
     return NULL;
 }
 
+/* No play is admitted. */
+static void on_play_end(void *arg, void *play, const char *reason)
+{
+    (void)arg, (void)play, (void)reason;
+}
+
 int main(int argc, char **argv)
 {
     static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
-                                                  on_skipped, on_end,    on_play};
+                                                  on_skipped, on_end,    on_play,  on_play_end};
     struct ingest_config config = {.max_connections = CONNECTIONS_MAX,
                                    .max_per_address = PER_ADDRESS_MAX,
                                    .setup_timeout_ms = SETUP_MS,

@@ -29,7 +29,7 @@ struct fixture {
     bool later; /* the test answers */
     bool close_at_packet;
     int64_t pause_ms; /* at each packet */
-    int publishes, plays, cancels, tracks, packets, skipped, ends, orderly;
+    int publishes, plays, play_ends, cancels, tracks, packets, skipped, ends, orderly;
     int streams; /* admitted and not ended */
     char reason[300];
     char peer[100];
@@ -121,11 +121,19 @@ static void *on_play(void *arg, struct publisher *p, struct player *player,
         return NULL;
     }
     publisher_admit(p);
-    return NULL;
+    return f;
+}
+
+static void on_play_end(void *arg, void *play, const char *reason)
+{
+    struct fixture *f = arg;
+    ck_assert_ptr_eq(play, f);
+    f->play_ends++;
+    snprintf(f->reason, sizeof f->reason, "%s", reason);
 }
 
 static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
-                                              on_skipped, on_end,    on_play};
+                                              on_skipped, on_end,    on_play,  on_play_end};
 
 static struct ingest_config default_config(void)
 {
@@ -253,6 +261,19 @@ static void client_begin(struct client *c)
     script_begin(&b, "live", "movie");
     ck_assert_uint_eq(client_send(c, buf_span(&b)), 0);
     RUN_UNTIL(c->f, c->f->publishes > before);
+    buf_fini(&b);
+}
+
+/* As client_begin, whatever comes of it; command: "publish" or "play". */
+static void client_ask(struct client *c, const char *command)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    script_handshake(&b);
+    script_connect(&b, "live", "rtmp://host/live");
+    script_command(&b, "createStream", 2, NULL);
+    script_command(&b, command, 0, "movie");
+    client_send(c, buf_span(&b));
     buf_fini(&b);
 }
 
@@ -676,14 +697,22 @@ START_TEST(limits)
     struct client b = connect_client(f, 0), c = connect_client(f, 0);
     RUN_UNTIL(f, counters(f).connections == 3);
     struct client third = connect_client(f, 0);
+    client_ask(&third, "publish");
     RUN_UNTIL(f, client_closed(&third));
+    ck_assert(client_has(&third, "NetStream.Publish.Rejected"));
+    ck_assert(client_has(&third, "too many connections of this address are open"));
+    ck_assert_int_eq(f->publishes, 1);
     ck_assert_uint_eq(counters(f).over_limit, 1);
     client_begin(&b);
     client_begin(&c);
     struct client d = connect_client(f, 0);
     RUN_UNTIL(f, counters(f).connections == 4);
     struct client fifth = connect_client(f, 0);
+    client_ask(&fifth, "play");
     RUN_UNTIL(f, client_closed(&fifth));
+    ck_assert(client_has(&fifth, "NetStream.Play.Failed"));
+    ck_assert(client_has(&fifth, "the server has too many connections"));
+    ck_assert_int_eq(f->plays, 0);
     ck_assert_uint_eq(counters(f).over_limit, 2);
     ck_assert_uint_eq(counters(f).accepted, 4);
     client_close(&d);
@@ -696,6 +725,64 @@ START_TEST(limits)
         client_close(all[i]);
     }
     close_ingest(f);
+}
+END_TEST
+
+/* Only a few stay to be told, and not for long. */
+START_TEST(many_over_the_limit)
+{
+    enum { N = 20, TOLD = 8 };
+    struct ingest_config config = default_config();
+    config.max_per_address = 1;
+    struct fixture *f = open_ingest(&config);
+    struct client all[N], first = connect_client(f, 0);
+    RUN_UNTIL(f, counters(f).connections == 1);
+    for (size_t i = 0; i < N; i++) {
+        all[i] = connect_client(f, 0);
+    }
+    RUN_UNTIL(f, counters(f).over_limit == N);
+    ck_assert_uint_eq(counters(f).connections, 1 + TOLD);
+    RUN_UNTIL(f, counters(f).connections == 1);
+    ck_assert_uint_eq(counters(f).timeouts, 0);
+    client_begin(&first);
+    struct client next = connect_client(f, 0);
+    client_begin(&next);
+    for (size_t i = 0; i < N; i++) {
+        client_close(&all[i]);
+    }
+    client_close(&first);
+    client_close(&next);
+    RUN_UNTIL(f, f->ends == 2);
+    close_ingest(f);
+}
+END_TEST
+
+START_TEST(a_play_has_one_end)
+{
+    struct ingest_config config = default_config();
+    struct fixture *f = open_ingest(&config);
+    struct client left = connect_client(f, 0), stays = connect_client(f, 0);
+    client_ask(&left, "play");
+    RUN_UNTIL(f, client_has(&left, "NetStream.Play.Start"));
+    client_ask(&stays, "play");
+    RUN_UNTIL(f, client_has(&stays, "NetStream.Play.Start"));
+    ck_assert_uint_eq(counters(f).players, 2);
+    client_close(&left);
+    RUN_UNTIL(f, f->play_ends == 1);
+    ck_assert_str_eq(f->reason, "the player closed the connection");
+    f->refuse = true;
+    struct client refused = connect_client(f, 0);
+    client_ask(&refused, "play");
+    RUN_UNTIL(f, client_closed(&refused));
+    ck_assert_int_eq(f->play_ends, 1);
+    client_close(&refused);
+    ingest_close(f->ingest, on_closed, f);
+    ck_assert_int_eq(f->play_ends, 2);
+    ck_assert_str_eq(f->reason, "the server is stopping");
+    RUN_UNTIL(f, f->closed);
+    client_close(&stays);
+    loop_destroy(f->loop);
+    mem_free(f);
 }
 END_TEST
 
@@ -920,6 +1007,7 @@ UNIT_MAIN("ingest", behind_a_proxy, not_a_trusted_proxy, a_publish, what_is_left
           who_says_goodbye_before_the_answer_is_told_of, who_goes_before_the_answer_is_told_of,
           garbage_harms_nobody_else, a_broken_publish_is_told_why, a_slow_handshake_is_closed,
           a_client_that_never_publishes_is_closed, a_silent_publisher_is_closed,
-          a_silent_publisher_that_answers_pings_stays, a_reset_is_an_end, limits,
+          a_silent_publisher_that_answers_pings_stays, a_reset_is_an_end, limits, many_over_the_limit,
+          a_play_has_one_end,
           closed_by_the_handler, closed_while_the_client_sends_on, a_client_that_never_reads,
           the_end_of_the_ingest, an_address_in_use, both_families)
