@@ -345,7 +345,8 @@ static bool over_limit(struct publisher *p, const char *text)
 
 static bool over_limit_of_address(struct publisher *p)
 {
-    return over_limit(p, "too many connections of this address are open: close some, and try again");
+    return over_limit(p,
+                      "too many connections of this address are open: close some, and try again");
 }
 
 /* --- reading --- */
@@ -406,8 +407,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 {
     struct publisher *p = stream->data;
     if (n < 0) {
-        const char *left = p->playing ? "the player closed the connection"
-                                      : "the publisher closed the connection";
+        const char *left =
+            p->playing ? "the player closed the connection" : "the publisher closed the connection";
         close_now(p, n == UV_EOF ? left : "the connection broke");
     } else if (n > 0) {
         p->ingest->counters.received_bytes += (uint64_t)n;

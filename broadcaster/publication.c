@@ -22,8 +22,8 @@ struct publication {
     struct admission_pass *pass;
     struct limits limits;
     struct rate_meter rate;
-    bool closing;  /* what still comes is thrown away */
-    bool refused;  /* from inside of on_publish or on_play */
+    bool closing; /* what still comes is thrown away */
+    bool refused; /* from inside of on_publish or on_play */
     struct player *player;
     char rung[RENDITION_NAME_MAX + 1];
 };

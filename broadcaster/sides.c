@@ -352,6 +352,11 @@ struct rendition *sides_rendition(const struct sides *s, size_t i)
     return NULL;
 }
 
+struct rendition *sides_of_track(const struct sides *s, unsigned index)
+{
+    return s->all[index - 1].rendition;
+}
+
 void sides_set_ended(struct sides *s, bool ended)
 {
     for (size_t i = 0; i < SIDES_MAX; i++) {

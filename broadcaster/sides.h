@@ -59,6 +59,10 @@ void sides_set_ended(struct sides *s, bool ended);
 /* The renditions that there are, by 0, 1, ...; NULL behind the last. Borrowed. */
 struct rendition *sides_rendition(const struct sides *s, size_t i);
 
+/* That of the track with this index (1 to SIDES_MAX), or NULL: there has never been one. Borrowed.
+ */
+struct rendition *sides_of_track(const struct sides *s, unsigned index);
+
 /* Whether a track now has a picture of about this height. */
 bool sides_has_height(const struct sides *s, int height);
 

@@ -32,6 +32,11 @@ struct streams {
     struct figures figures;
 };
 
+/* Who listens: to the source; to its rungs; to the publisher's further pictures. */
+#define STREAM_TAP_RUNGS  1
+#define STREAM_TAP_SIDES  (STREAM_TAP_RUNGS + PROFILE_LADDER_MAX)
+#define STREAM_TAP_POINTS (STREAM_TAP_SIDES + SIDES_MAX)
+
 struct stream {
     struct list node;
     struct streams *owner;
@@ -89,7 +94,7 @@ struct stream {
     struct ladder ladder;            /* this stream's, as long as it lives */
     struct rendition *rungs[PROFILE_LADDER_MAX];
     struct job_stream *jobs;
-    struct tap_point taps[1 + PROFILE_LADDER_MAX]; /* the source's, then the rungs' */
+    struct tap_point taps[STREAM_TAP_POINTS];
 
     struct track *tracks[2][TRACKS_PER_KIND_MAX]; /* all that this publisher announced */
 

@@ -112,8 +112,8 @@ void stream_taps_packet(struct stream *st, const struct packet *p)
         set_track(&t->audio, sound_of(st));
         give(t, audio ? st->audio : st->video, p);
     }
-    for (size_t i = 0; audio && i < st->ladder.n; i++) {
-        LIST_EACH (&st->taps[1 + i].taps, node, next) {
+    for (size_t i = STREAM_TAP_RUNGS; audio && i < STREAM_TAP_POINTS; i++) {
+        LIST_EACH (&st->taps[i].taps, node, next) {
             hold(LIST_ITEM(node, struct tap, node), st->audio, p);
         }
     }
@@ -188,7 +188,7 @@ static void on_parts(void *arg, size_t rung, uint64_t msn, struct track *track,
                      const struct packets *ps)
 {
     struct stream *st = arg;
-    struct tap_point *point = &st->taps[1 + rung];
+    struct tap_point *point = &st->taps[STREAM_TAP_RUNGS + rung];
     if (!list_empty(&point->taps) && msn == rendition_next(st->rungs[rung])) {
         give_new(point, msn, track, ps);
     }
@@ -234,7 +234,7 @@ static void give_all(struct stream *st, struct tap *t, struct track *track,
 /* From the segment that is coming in, or else from the last complete one. */
 static void begin_rung(struct stream *st, size_t rung, struct tap *t)
 {
-    struct tap_point *point = &st->taps[1 + rung];
+    struct tap_point *point = &st->taps[STREAM_TAP_RUNGS + rung];
     uint64_t msn = rendition_next(st->rungs[rung]);
     struct track *track;
     const struct packets *parts = jobs_stream_parts(st->jobs, rung, msn, &track);
@@ -253,6 +253,29 @@ static void begin_rung(struct stream *st, size_t rung, struct tap *t)
     window_unref(w);
 }
 
+/* From the newest complete segment that begins with a key frame. */
+static void begin_side(struct stream *st, struct rendition *r, struct tap *t)
+{
+    struct window *w = board_window(st->owner->config.board, st->id, rendition_name(r));
+    size_t n = w != NULL ? w->count : 0, from = n;
+    for (size_t i = n; i > 0 && from == n; i--) {
+        const struct segment_info *info = segment_info(w->segments[i - 1]);
+        from = !info->gap && info->independent ? i - 1 : n;
+    }
+    set_track(&t->audio, sound_of(st));
+    for (size_t i = from; i < n; i++) {
+        struct segment *s = w->segments[i];
+        const struct packets *ps = segment_packets(s);
+        if (i == from && ps->count > 0) {
+            hold_sound_since(st, t, ps->items[0].dts);
+        }
+        for (size_t k = 0; !segment_info(s)->gap && k < ps->count; k++) {
+            give_picture(t, (struct track *)segment_video(s), &ps->items[k]);
+        }
+    }
+    window_unref(w);
+}
+
 /* --- who comes and goes --- */
 
 static struct stream *find(struct streams *s, const char *id)
@@ -266,7 +289,7 @@ static struct stream *find(struct streams *s, const char *id)
     return NULL;
 }
 
-/* 0: the source; 1 and up: a rung; SIZE_MAX: there is no such one. */
+/* An index of st->taps; SIZE_MAX: there is no such one. */
 static size_t find_point(const struct stream *st, const char *rung)
 {
     if (rung[0] == '\0' || strcmp(rung, "source") == 0) {
@@ -274,7 +297,13 @@ static size_t find_point(const struct stream *st, const char *rung)
     }
     for (size_t i = 0; i < st->ladder.n; i++) {
         if (strcmp(st->ladder.rungs[i].name, rung) == 0) {
-            return 1 + i;
+            return STREAM_TAP_RUNGS + i;
+        }
+    }
+    for (unsigned index = 1; index <= SIDES_MAX; index++) {
+        const struct rendition *r = sides_of_track(st->sides, index);
+        if (r != NULL && strcmp(rendition_name(r), rung) == 0) {
+            return STREAM_TAP_SIDES + index - 1;
         }
     }
     return SIZE_MAX;
@@ -296,8 +325,12 @@ enum err streams_tap(struct streams *s, const char *id, const char *rung, struct
     }
     if (i == 0) {
         begin_source(st, t);
+    } else if (i < STREAM_TAP_SIDES) {
+        begin_rung(st, i - STREAM_TAP_RUNGS, t);
     } else {
-        begin_rung(st, i - 1, t);
+        struct rendition *r = sides_of_track(st->sides, (unsigned)(i - STREAM_TAP_SIDES) + 1);
+        rendition_set_tap(r, on_segment, &st->taps[i]);
+        begin_side(st, r, t);
     }
     t->point = &st->taps[i];
     list_push_back(&st->taps[i].taps, &t->node);
@@ -306,21 +339,22 @@ enum err streams_tap(struct streams *s, const char *id, const char *rung, struct
 
 void stream_taps_open(struct stream *st)
 {
-    list_init(&st->taps[0].taps);
+    for (size_t i = 0; i < STREAM_TAP_POINTS; i++) {
+        list_init(&st->taps[i].taps);
+    }
 }
 
 void stream_taps_open_rungs(struct stream *st)
 {
     for (size_t i = 0; i < st->ladder.n; i++) {
-        list_init(&st->taps[1 + i].taps);
-        rendition_set_tap(st->rungs[i], on_segment, &st->taps[1 + i]);
+        rendition_set_tap(st->rungs[i], on_segment, &st->taps[STREAM_TAP_RUNGS + i]);
     }
     jobs_stream_set_tap(st->jobs, on_parts, st);
 }
 
 void stream_taps_end(struct stream *st)
 {
-    for (size_t i = 0; i <= st->ladder.n; i++) {
+    for (size_t i = 0; i < STREAM_TAP_POINTS; i++) {
         LIST_EACH (&st->taps[i].taps, node, next) {
             struct tap *t = LIST_ITEM(node, struct tap, node);
             release(t, INT64_MAX);
@@ -333,7 +367,7 @@ void stream_taps_end(struct stream *st)
 size_t stream_taps_count(const struct stream *st)
 {
     size_t n = 0;
-    for (size_t i = 0; i <= st->ladder.n; i++) {
+    for (size_t i = 0; i < STREAM_TAP_POINTS; i++) {
         LIST_EACH (&st->taps[i].taps, node, next) {
             n++;
         }

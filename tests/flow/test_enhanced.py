@@ -119,6 +119,23 @@ class Enhanced(harness.TestCase):
         self.assertEqual(found["audio"]["codec_name"], "aac")
         self.assertEqual(harness.decode_errors(path), "")
 
+    def test_a_further_picture_plays_over_rtmp(self):
+        """As each rung does, with the source's sound."""
+        publisher = self.publish("pair", ["h264", "h264"], ["aac"])
+        wait_for(lambda: harness.http_get(f"http://127.0.0.1:{self.http_port}/stream/pair/"
+                                          "source1.m3u8").status == 200, 30, publisher.tail())
+        path = temp_dir() / "played.flv"
+        done = run(["ffmpeg", "-v", "error", "-i", f"rtmp://127.0.0.1:{self.port}/pair/source1", "-t",
+                    "3", "-c", "copy", path], timeout=40)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = {s["codec_type"]: s for s in harness.ffprobe_streams(path)}
+        self.assertEqual((found["video"]["width"], found["video"]["height"]), (160, 120))
+        self.assertIn("audio", found)
+        self.assertEqual(harness.decode_errors(path), "")
+        pictures = harness.ffprobe_packets(path, "video")
+        self.assertIn("K", pictures[0]["flags"])
+        self.assertGreater(len(pictures), 60)
+
     def fetch_sound(self, base, name):
         """A rendition's sound as one file, and its playlist; what stands in it is all there."""
         listed = harness.playlist(harness.http_get(f"{base}/{name}/live.m3u8").text)

@@ -1007,7 +1007,7 @@ UNIT_MAIN("ingest", behind_a_proxy, not_a_trusted_proxy, a_publish, what_is_left
           who_says_goodbye_before_the_answer_is_told_of, who_goes_before_the_answer_is_told_of,
           garbage_harms_nobody_else, a_broken_publish_is_told_why, a_slow_handshake_is_closed,
           a_client_that_never_publishes_is_closed, a_silent_publisher_is_closed,
-          a_silent_publisher_that_answers_pings_stays, a_reset_is_an_end, limits, many_over_the_limit,
-          a_play_has_one_end,
-          closed_by_the_handler, closed_while_the_client_sends_on, a_client_that_never_reads,
-          the_end_of_the_ingest, an_address_in_use, both_families)
+          a_silent_publisher_that_answers_pings_stays, a_reset_is_an_end, limits,
+          many_over_the_limit, a_play_has_one_end, closed_by_the_handler,
+          closed_while_the_client_sends_on, a_client_that_never_reads, the_end_of_the_ingest,
+          an_address_in_use, both_families)

@@ -379,7 +379,73 @@ START_TEST(held_sound_is_bounded)
 }
 END_TEST
 
-UNIT_MAIN("stream_tap", the_source_from_the_newest_key_frame_on, a_key_frame_of_a_segment_before,
+static void push_track(struct stream *st, unsigned index, int64_t ms, bool key)
+{
+    struct blob *blob = blob_create(50);
+    struct packet p = {.kind = TRACK_VIDEO,
+                       .index = (uint8_t)index,
+                       .dts = ms * TICKS_PER_MS,
+                       .pts = ms * TICKS_PER_MS,
+                       .flags = key ? PACKET_KEY : 0,
+                       .blob = blob,
+                       .data = blob_span(blob)};
+    ck_assert_int_eq(stream_packet(st, &p, ms), ERR_OK);
+    blob_unref(blob);
+}
+
+/* As play, with a further picture. */
+static void play_two(struct stream *st, int64_t from_ms, int64_t ms)
+{
+    for (int64_t t = from_ms; t < from_ms + ms; t += 20) {
+        if (t % 40 == 0) {
+            push(st, TRACK_VIDEO, t, t % 2000 == 0);
+            push_track(st, 2, t, t % 2000 == 0);
+        }
+        push(st, TRACK_AUDIO, t, true);
+    }
+}
+
+START_TEST(a_further_picture_with_the_sources_sound)
+{
+    struct bench *b = bench_create();
+    struct stream *st = publish(b, 0);
+    struct ear e = {.ended = false}, first;
+    const char *why = "";
+    struct track_params v = {.kind = TRACK_VIDEO,
+                             .index = 2,
+                             .width = 160,
+                             .height = 120,
+                             .config = span_cstr("avc"),
+                             .sar_den = 1};
+    struct track *track = track_create(&v);
+    stream_track(st, track);
+    track_unref(track);
+    listen_to(b, "source2", &first); /* nothing is complete yet */
+    play_two(st, 0, 7000);
+    listen_to(b, "source2", &e);
+    ck_assert(e.first_is_key);
+    ck_assert(e.knew_sound);
+    ck_assert_int_eq(e.width, 160);
+    ck_assert_uint_eq(e.videos, 50); /* the last complete segment, */
+    ck_assert_int_eq(e.first_dts % (2000 * TICKS_PER_MS), first.first_dts % (2000 * TICKS_PER_MS));
+    ck_assert_uint_ge(first.videos, 100);
+    play_two(st, 7000, 4000); /* and those that follow */
+    ck_assert_uint_eq(e.videos, 150);
+    ck_assert_uint_ge(e.audios, 290);
+    ck_assert_uint_eq(e.backward + first.backward, 0);
+    ck_assert_uint_eq(stream_taps_count(st), 2);
+    struct tap none;
+    tap_init(&none, &fns, &e);
+    ck_assert_int_eq(streams_tap(b->streams, "x", "source1", &none, &why), ERR_NOENT);
+    stream_end(st, 11000);
+    streams_tick(b->streams, 11000 + GRACE_MS);
+    ck_assert(e.ended && first.ended);
+    bench_destroy(b);
+}
+END_TEST
+
+UNIT_MAIN("stream_tap", a_further_picture_with_the_sources_sound,
+          the_source_from_the_newest_key_frame_on, a_key_frame_of_a_segment_before,
           a_publisher_that_returns_and_the_end, what_is_not_there,
           a_rung_as_its_parts_come_with_the_sources_sound, a_lost_segment_of_a_rung_keeps_its_sound,
           held_sound_is_bounded)
