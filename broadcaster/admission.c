@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -79,9 +80,14 @@ static enum err read_keys(const char *path, struct keys **ret_keys, char *ret_wh
     return e;
 }
 
-static void tell_keys(const struct keys *k)
+static void tell_keys(const struct keys *k, const char *path)
 {
+    struct stat st;
     log_info("auth", "keys", "n=%zu", k->count);
+    if (stat(path, &st) == 0 && (st.st_mode & 07) != 0) {
+        log_warn("auth", "keys_are_open",
+                 "%s (-keysFile) can be read by every user of this host: chmod 600 it", path);
+    }
     if (k->weak > 0) {
         log_warn("auth", "weak_keys",
                  "%zu keys of the keys file are shorter than %d characters and can be guessed; "
@@ -102,7 +108,7 @@ static enum err open_keys(struct admission *a, const char *path)
         return e;
     }
     a->keys_path = mem_strdup(path);
-    tell_keys(a->keys);
+    tell_keys(a->keys, path);
     return ERR_OK;
 }
 
@@ -494,7 +500,7 @@ void admission_reload(struct admission *a)
     }
     keys_destroy(a->keys);
     a->keys = keys;
-    tell_keys(keys);
+    tell_keys(keys, a->keys_path);
     LIST_EACH (&a->passes, n, next) {
         struct admission_pass *p = LIST_ITEM(n, struct admission_pass, node);
         if (!still_listed(a, &p->verdict) && p->on_revoked != NULL) {

@@ -334,6 +334,12 @@ static enum err library_failed(struct tls_session *s, int status)
         int ignored = gnutls_alert_send_appropriate(s->tls, status);
         (void)ignored; /* the peer learns of it or does not */
     }
+    /* A TLS record begins with its type, 20 to 23, RTMP with its version. */
+    if (!s->ready && status == GNUTLS_E_UNEXPECTED_PACKET) {
+        return fail(s, ERR_PROTO,
+                    "it does not speak TLS: publish to this port with rtmps://, and with rtmp:// "
+                    "to -rtmpAddr");
+    }
     return fail(s, ERR_PROTO, gnutls_strerror(status)); /* static text of the library */
 }
 

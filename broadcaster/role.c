@@ -74,14 +74,13 @@ static const struct option options[] = {
      "is, or a credential file."},
     {"transcodingOptions", OPTION_LIST, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
      FIELD(transcoding_options), "RUNG[,...]", "The rungs that each stream is transcoded to."},
-    {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
-     "Serves the newest stream as /stream/current.m3u8 too."},
     {"httpIngest", OPTION_BOOL, "true", 0, 0, false, FIELD(http_ingest), NULL,
-     "Takes segments by HTTP: PUT or POST /live/NAME/N.ts or .mp4 on -httpAddr. Unless it is "
-     "given, "
-     "off when others than this host can reach -httpAddr and nothing is asked who may publish."},
+     "Takes segments by HTTP: PUT or POST /live/NAME/N.ts or .mp4 on -httpAddr. Unless given, off "
+     "where other hosts reach -httpAddr and neither -keysFile nor -authWebhookUrl is set."},
     {"pushIdleTimeoutMs", OPTION_INT, "60000", 100, 3600000, false, FIELD(push_idle_ms), "MS",
      "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
+    {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
+     "Serves the newest stream as /stream/current.m3u8 too."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
     {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
@@ -135,6 +134,21 @@ static const struct option options[] = {
      "Largest picture that may be published, upright or on its side; default: no limit."},
     {"streamsPerAddress", OPTION_INT, "0", 0, 1000000, false, FIELD(streams_per_address), "N",
      "Streams that one address may publish at once. 0: no limit."},
+};
+
+/* Headings of -help and of the sample. */
+static const struct option_group groups[] = {
+    {"rtmpAddr", "Addresses"},
+    {"orchAddr", "Transcoding"},
+    {"httpIngest", "Push over HTTP"},
+    {"currentManifest", "Streams, and how long they live"},
+    {"setupTimeoutMs", "Connections"},
+    {"authWebhookUrl", "Who may publish and play"},
+    {"banAfter", "Bans"},
+    {"maxBitrateKbps", "Limits of one publisher"},
+    {"cliAddr", "Control, metrics and this process"},
+    {"config", "Where the flags come from"},
+    {NULL, NULL},
 };
 
 struct broadcaster {
@@ -709,6 +723,7 @@ const struct role broadcaster_role = {
     .n_options = sizeof options / sizeof options[0],
     .config_size = sizeof(struct config),
     .samples = samples,
+    .groups = groups,
     .command = command,
     .create = create,
     .stop = stop,

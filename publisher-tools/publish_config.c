@@ -60,7 +60,7 @@ static const struct option table[] = {
 
 void publish_usage(FILE *out)
 {
-    options_usage(out, "publish", table, N_OPTIONS);
+    options_usage(out, "publish", table, N_OPTIONS, NULL);
     fprintf(out, "  RTMP-URL ...\n      One or more, such as rtmp://127.0.0.1:1935/hello_world\n");
 }
 

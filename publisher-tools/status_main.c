@@ -130,11 +130,11 @@ int main(int argc, char **argv)
     char run_dir[RUN_DIR_MAX];
     if (options_parse(table, N_OPTIONS, argc, argv, &f, why) != ERR_OK) {
         fprintf(stderr, "status: %s\n", why);
-        options_usage(stderr, "status", table, N_OPTIONS);
+        options_usage(stderr, "status", table, N_OPTIONS, NULL);
         return 2;
     }
     if (f.help) {
-        options_usage(stdout, "status", table, N_OPTIONS);
+        options_usage(stdout, "status", table, N_OPTIONS, NULL);
         printf("Exit status: 0 roles were found, 1 none, 2 usage.\n");
         return 0;
     }

@@ -52,7 +52,7 @@ static void on_signal(int number)
 
 static void usage(FILE *out)
 {
-    options_usage(out, "watch", table, N_OPTIONS);
+    options_usage(out, "watch", table, N_OPTIONS, NULL);
     fprintf(out, "  URL\n      A media or master playlist: http://... or https://...\n"
                  "Exit status: 0 no fault, 1 faults (each named), 2 usage.\n");
 }

@@ -268,6 +268,11 @@ static enum err put_sample_line(struct buf *out, const struct option *o, const c
     return e == ERR_OK ? buf_printf(out, "\n\n") : e;
 }
 
+static enum err put_heading(struct buf *out, const char *heading)
+{
+    return heading != NULL ? buf_printf(out, "# ---- %s ----\n\n", heading) : ERR_OK;
+}
+
 enum err config_print_sample(struct buf *out, const struct config_print *p,
                              const struct option_sample *samples)
 {
@@ -285,7 +290,10 @@ enum err config_print_sample(struct buf *out, const struct config_print *p,
         if (option_is_command(o)) {
             continue;
         }
-        e = put_comment(out, o->help);
+        e = put_heading(out, options_heading(p->groups, o->name));
+        if (e == ERR_OK) {
+            e = put_comment(out, o->help);
+        }
         if (e == ERR_OK) {
             e = put_takes(out, o);
         }

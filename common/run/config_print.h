@@ -10,6 +10,7 @@ struct config_print {
     const char *role; /* "broadcaster" */
     const struct option *table;
     size_t n;
+    const struct option_group *groups; /* NULL: none */
 };
 
 /* A line for each flag of the table that a file may give: its value in config, and where that came

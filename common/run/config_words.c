@@ -45,8 +45,9 @@ static const struct {
      "with quotes in it must stand in quotes whole"},
     {"did not find expected ',' or ']'", true, "this list is not closed; a ] is missing"},
     {"did not find expected ',' or '}'", true, "this map is not closed; a } is missing"},
-    {"did not find expected '-' indicator", true,
-     "the file must be lines of \"flag: value\", not a list"},
+    {"did not find expected '-' indicator", false,
+     "this does not fit into the list above: begin each entry with a dash, all at the same column, "
+     "and an entry's further lines below its first word"},
     {"did not find expected <document start>", false,
      "this does not fit behind what came before: write one \"flag: value\" in each line, all at "
      "the same column"},

@@ -144,7 +144,7 @@ static void name_self(struct daemon_config *c, char *space, size_t size)
 /* Events and surveys are a convenience: without them the role works all the same. */
 static void open_events(struct process *p)
 {
-    char dir[RUN_DIR_MAX];
+    char dir[RUN_DIR_MAX] = "";
     enum err e = run_dir_choose(p->d.config->run_dir, dir);
     if (e == ERR_OK) {
         e = run_dir_open(dir);
@@ -158,9 +158,9 @@ static void open_events(struct process *p)
     } else {
         log_warn(
             "daemon", "no_events",
-            "bin/status will not see this role: the run directory cannot be used (%s); it must "
+            "bin/status will not see this role: the run directory %s cannot be used (%s); it must "
             "be a directory of this user with mode 0700; choose another one with -runDir",
-            err_text(e));
+            dir, err_text(e));
     }
 }
 
@@ -287,7 +287,7 @@ static int configure(struct settings *s, const struct role *role, int argc, char
         return 2;
     }
     if (common->help) {
-        options_usage(stdout, role->name, s->print.table, s->print.n);
+        options_usage(stdout, role->name, s->print.table, s->print.n, role->groups);
         return 0;
     }
     if (common->version) {
@@ -321,7 +321,7 @@ static int serve(const struct role *role, const struct settings *s, void *config
     if (check_config(common) == ERR_OK && open_data_dir(&p->d) == ERR_OK) {
         status = role->command != NULL ? role->command(&p->d, config) : -1;
         if (status == 2) {
-            options_usage(stderr, role->name, s->print.table, s->print.n);
+            settings_hint(s);
         } else if (status < 0) {
             status = run(p, config);
             if (status != 0 && s->path != NULL) {
@@ -338,7 +338,7 @@ static int serve(const struct role *role, const struct settings *s, void *config
 int daemon_main(const struct role *role, int argc, char **argv)
 {
     struct option table[SETTINGS_MAX];
-    struct config_print print = {.role = role->name, .table = table};
+    struct config_print print = {.role = role->name, .table = table, .groups = role->groups};
     print.n = join_options(role, table);
     struct settings s;
     settings_init(&s, &print);

@@ -46,10 +46,11 @@ struct role {
     size_t n_options;
     size_t config_size;
     const struct option_sample *samples; /* NULL, or what -sampleConfig says in earnest */
+    const struct option_group *groups;   /* NULL, or the headings of -help and of the sample */
 
     /* NULL, or does what the flags ask for instead of running (a command: it prints and ends).
      * Called with the data directory made, without a loop. Returns the exit status, where 2 prints
-     * the usage too, or -1: the flags ask for no command. */
+     * where to read about the flags too, or -1: the flags ask for no command. */
     int (*command)(const struct daemon *d, const void *config);
 
     /* Makes the role from its config (struct starts with struct daemon_config). On failure it has

@@ -230,7 +230,10 @@ static enum err take_flag(const struct option *table, size_t n, int argc, char *
     size_t len = equals != NULL ? (size_t)(equals - name) : strlen(name);
     const struct option *o = options_find(table, n, name, len);
     if (o == NULL) {
-        snprintf(ret_why, OPTIONS_WHY_MAX, "unknown flag -%.*s", (int)len, name);
+        o = options_guess(table, n, name, len);
+        snprintf(ret_why, OPTIONS_WHY_MAX, "unknown flag -%.*s%s%s%s", (int)(len < 128 ? len : 128),
+                 name, o != NULL ? "; did you mean -" : "", o != NULL ? o->name : "",
+                 o != NULL ? "?" : "");
         return ERR_PROTO;
     }
     const char *value = equals != NULL ? equals + 1 : "true";
@@ -293,11 +296,26 @@ enum err options_parse(const struct option *table, size_t n, int argc, char **ar
     return options_parse_origins(table, n, argc, argv, config, NULL, ret_why);
 }
 
-void options_usage(FILE *out, const char *program, const struct option *table, size_t n)
+const char *options_heading(const struct option_group *groups, const char *name)
+{
+    for (size_t i = 0; groups != NULL && groups[i].first != NULL; i++) {
+        if (strcmp(groups[i].first, name) == 0) {
+            return groups[i].heading;
+        }
+    }
+    return NULL;
+}
+
+void options_usage(FILE *out, const char *program, const struct option *table, size_t n,
+                   const struct option_group *groups)
 {
     fprintf(out, "Usage: %s [flags]\n", program);
     for (size_t i = 0; i < n; i++) {
         const struct option *o = &table[i];
+        const char *heading = options_heading(groups, o->name);
+        if (heading != NULL) {
+            fprintf(out, "\n%s:\n", heading);
+        }
         fprintf(out, "  -%s%s%s\n      %s", o->name, o->placeholder != NULL ? " " : "",
                 o->placeholder != NULL ? o->placeholder : "", o->help);
         if (o->default_text != NULL && o->default_text[0] != '\0' && !o->secret) {

@@ -36,6 +36,13 @@ struct option {
     const char *help;        /* one sentence */
 };
 
+/* A heading of a long table: it stands before the flag that is its first. An array of them ends
+ * with a NULL first. */
+struct option_group {
+    const char *first;   /* a flag's name */
+    const char *heading; /* "Where it listens" */
+};
+
 /* What a sample file says in earnest; an array of them ends with a NULL name. */
 struct option_sample {
     const char *name;
@@ -80,7 +87,12 @@ void option_duration_text(long ms, char *ret_text);
 /* True for flags that only the command line can give. */
 bool option_is_command(const struct option *o);
 
-/* The usage text: one paragraph per flag, with defaults. */
-void options_usage(FILE *out, const char *program, const struct option *table, size_t n);
+/* The heading before the flag of that name, or NULL. groups may be NULL. */
+const char *options_heading(const struct option_group *groups, const char *name);
+
+/* The usage text: one paragraph per flag, with defaults, below the groups' headings (NULL: none).
+ */
+void options_usage(FILE *out, const char *program, const struct option *table, size_t n,
+                   const struct option_group *groups);
 
 #endif

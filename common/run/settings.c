@@ -19,6 +19,12 @@ void settings_fini(struct settings *s)
     s->file = NULL;
 }
 
+void settings_hint(const struct settings *s)
+{
+    const char *role = s->print.role;
+    fprintf(stderr, "Usage: %s [flags]; %s -help describes each flag\n", role, role);
+}
+
 enum err settings_read_flags(struct settings *s, int argc, char **argv, void *config)
 {
     char why[OPTIONS_WHY_MAX];
@@ -26,7 +32,7 @@ enum err settings_read_flags(struct settings *s, int argc, char **argv, void *co
     enum err e = options_parse_origins(p->table, p->n, argc, argv, config, s->origins, why);
     if (e != ERR_OK) {
         fprintf(stderr, "%s: %s\n", p->role, why);
-        options_usage(stderr, p->role, p->table, p->n);
+        settings_hint(s);
     }
     return e;
 }

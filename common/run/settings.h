@@ -21,8 +21,11 @@ void settings_init(struct settings *s, const struct config_print *p);
 /* Wipes the file's secrets: no text in the config may be used after it. */
 void settings_fini(struct settings *s);
 
-/* Defaults and flags into config. ERR_PROTO: a sentence and the usage are on stderr. */
+/* Defaults and flags into config. ERR_PROTO: a sentence and the hint are on stderr. */
 enum err settings_read_flags(struct settings *s, int argc, char **argv, void *config) CHECKED;
+
+/* Writes to stderr how to learn of the flags, for behind a sentence about a wrong one. */
+void settings_hint(const struct settings *s);
 
 /* Fills what no flag has set from the file that the flag of that name ("config") was given; nothing
  * to do when it was not. On failure one line is on stderr. */

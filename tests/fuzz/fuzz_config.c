@@ -44,7 +44,7 @@ static void apply(const struct config_file *file, struct config_table *c,
 
 static void check_again(const struct config_file *file)
 {
-    struct config_print p = {"broadcaster", config_table, CONFIG_TABLE_N};
+    struct config_print p = {"broadcaster", config_table, CONFIG_TABLE_N, NULL};
     struct config_table c, again;
     struct option_origin origins[CONFIG_TABLE_N];
     struct config_file *back = NULL;

@@ -20,7 +20,7 @@ static void must(int ok)
 
 static void check_print(const struct config_table *c, const struct option_origin *origins)
 {
-    struct config_print p = {"broadcaster", config_table, CONFIG_TABLE_N};
+    struct config_print p = {"broadcaster", config_table, CONFIG_TABLE_N, NULL};
     struct config_file *file = NULL;
     struct config_fault fault;
     struct buf b;

@@ -307,6 +307,7 @@ START_TEST(old_versions_and_garbage)
     open_client(&c, "NORMAL", credentials);
     ck_assert_int_eq(buf_put(&c.to_server, span_of(rtmp, sizeof rtmp)), ERR_OK);
     ck_assert_int_eq(exchange(&c, 100), ERR_PROTO);
+    ck_assert_ptr_nonnull(strstr(tls_session_why(c.server), "rtmps://"));
     ck_assert_int_eq(tls_session_feed(c.server, span_of(rtmp, 1), on_plain, &c), ERR_PROTO);
     ck_assert_int_eq(tls_session_write(c.server, span_cstr("x")), ERR_STATE);
     close_client(&c);

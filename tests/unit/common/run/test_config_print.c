@@ -9,7 +9,7 @@
 
 #define PRINT_MAX 100000
 
-static const struct config_print print = {"broadcaster", config_table, CONFIG_TABLE_N};
+static const struct config_print print = {"broadcaster", config_table, CONFIG_TABLE_N, NULL};
 
 static void parse(struct config_table *c, struct option_origin *origins, char **argv)
 {
@@ -237,12 +237,14 @@ START_TEST(long_help_is_broken_at_blanks)
         {"x", OPTION_BOOL, NULL, 0, 0, false, 0, NULL,
          "Word0123456789 word0123456789 word0123456789 word0123456789 word0123456789 "
          "word0123456789 word0123456789."}};
-    struct config_print p = {"broadcaster", one, 1};
+    static const struct option_group groups[] = {{"x", "Things"}, {NULL, NULL}};
+    struct config_print p = {"broadcaster", one, 1, groups};
     struct buf b;
     buf_init(&b, PRINT_MAX);
     ck_assert_int_eq(config_print_sample(&b, &p, NULL), ERR_OK);
     ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
     ck_assert_ptr_nonnull(strstr((char *)b.data, " word0123456789\n# word0123456789.\n#   true"));
+    ck_assert_ptr_nonnull(strstr((char *)b.data, "\n# ---- Things ----\n\n# Word"));
     buf_fini(&b);
 }
 END_TEST

@@ -73,6 +73,7 @@ START_TEST(what_is_wrong_names_its_line)
         {"? [a]\n: 1\n", 1, "before the colon"},
         {"a: 1\n---\nb: 2\n", 2, "second document"},
         {"a: 1\n\tb: 2\n", 2, "tab"},
+        {"a:\n  - b: 1\n    c: 2\n   d: 3\n", 4, "the list above"},
         {"a: 'x\n", 1, "quote"},
         {"a: \xff\n", 1, "UTF-8"},
         {"[[[[[[[[[1]]]]]]]]]\n", 1, "deep"},

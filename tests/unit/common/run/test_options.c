@@ -67,13 +67,21 @@ START_TEST(wrong_ones_are_named)
     static const struct {
         const char *a, *b, *why;
     } rows[] = {
-        {"-rtmp", "x", "-rtmp"},      {"-N", "1", "-N"},
-        {"-n", "0", "1 to 10"},       {"-n", "eleven", "eleven"},
-        {"-n=", NULL, "number"},      {"-on=maybe", NULL, "maybe"},
-        {"-rtmpAddr", NULL, "value"}, {"plain", NULL, "plain"},
-        {"-", NULL, "\"-\""},         {"---on", NULL, "---on"},
-        {"-make", "", "not empty"},   {"-make=", NULL, "not empty"},
-        {"-n", "5x", "5x"},           {"-n=99999999999999999999", NULL, "999"},
+        {"-rtmp", "x", "-rtmp"},
+        {"-N", "1", "-N"},
+        {"-rtmpaddr", "x", "-rtmpaddr; did you mean -rtmpAddr?"},
+        {"-n", "0", "1 to 10"},
+        {"-n", "eleven", "eleven"},
+        {"-n=", NULL, "number"},
+        {"-on=maybe", NULL, "maybe"},
+        {"-rtmpAddr", NULL, "value"},
+        {"plain", NULL, "plain"},
+        {"-", NULL, "\"-\""},
+        {"---on", NULL, "---on"},
+        {"-make", "", "not empty"},
+        {"-make=", NULL, "not empty"},
+        {"-n", "5x", "5x"},
+        {"-n=99999999999999999999", NULL, "999"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct config c;
@@ -127,9 +135,10 @@ START_TEST(usage_shows_defaults_but_no_secret)
 {
     char text[4096] = "";
     FILE *f = fmemopen(text, sizeof text, "w");
-    options_usage(f, "program", table, N);
+    const struct option_group groups[] = {{"rtmpAddr", "Where it listens"}, {NULL, NULL}};
+    options_usage(f, "program", table, N, groups);
     fclose(f);
-    ck_assert_ptr_nonnull(strstr(text, "-rtmpAddr ADDR"));
+    ck_assert_ptr_nonnull(strstr(text, "\nWhere it listens:\n  -rtmpAddr ADDR"));
     ck_assert_ptr_nonnull(strstr(text, "(default 5)"));
     ck_assert_ptr_null(strstr(text, "hush"));
 }
