@@ -368,6 +368,8 @@ static void on_auth(void *arg, enum err err, const struct auth_answer *answer, c
         (void)refuse(a, v, REFUSED_NO_VERDICT, err, CODE_FAILED,
                      err == ERR_TIMEOUT
                          ? "Authentication denied: who decides about it has not answered in time"
+                     : err == ERR_IO || err == ERR_CLOSED
+                         ? "Authentication denied: who decides about it could not be asked"
                          : "Authentication denied: who decides about it gave no answer that can be "
                            "understood");
     }

@@ -330,8 +330,35 @@ static enum err read_tls_flags(const struct config *c, struct ingest_config *i)
     return parse_addr("-rtmpsAddr", c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &i->tls_addr);
 }
 
+/* A door that somebody meant to shut must not stay open because a variable was empty. */
+static enum err check_admission_flags(const struct broadcaster *b, const struct config *c)
+{
+    const struct {
+        const char *flag, *value;
+    } meant[] = {{"keysFile", c->keys_file}, {"authWebhookUrl", c->auth_webhook_url}};
+    for (size_t i = 0; i < sizeof meant / sizeof meant[0]; i++) {
+        if (meant[i].value[0] == '\0' && daemon_flag_given(b->daemon, meant[i].flag)) {
+            log_error("broadcaster", "config",
+                      "-%s is given without a value, so it would keep nobody out: give it one, or "
+                      "leave the flag away",
+                      meant[i].flag);
+            return ERR_PROTO;
+        }
+    }
+    if (c->auth_webhook_play && c->auth_webhook_url[0] == '\0') {
+        log_error("broadcaster", "config",
+                  "-authWebhookPlay needs -authWebhookUrl: there is no webhook to ask");
+        return ERR_PROTO;
+    }
+    return ERR_OK;
+}
+
 static enum err open_admission(struct broadcaster *b, const struct config *c)
 {
+    enum err e = check_admission_flags(b, c);
+    if (e != ERR_OK) {
+        return e;
+    }
     struct admission_config a = {
         .loop = b->daemon->loop,
         .publish_allow = c->publish_allow,
@@ -352,7 +379,7 @@ static enum err open_admission(struct broadcaster *b, const struct config *c)
         log_error("broadcaster", "config", "-maxResolution takes a size such as 1920x1080");
         return ERR_PROTO;
     }
-    enum err e = admission_create(&a, &b->admission);
+    e = admission_create(&a, &b->admission);
     b->api.admission = b->admission;
     return e;
 }

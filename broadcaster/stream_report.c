@@ -251,6 +251,19 @@ static void per_stream_metrics(const struct streams *s, struct metrics *m)
     }
 }
 
+static void per_stream_repairs(const struct streams *s, struct metrics *m)
+{
+    const char *name = "sbe_stream_repairs_total";
+    metrics_family(m, name, METRIC_COUNTER, "What was mended in the stream.");
+    LIST_EACH (&s->list, n, next) {
+        const struct stream *st = LIST_ITEM(n, struct stream, node);
+        for (int i = 0; i < REPAIRS_; i++) {
+            const char *labels[] = {"stream", st->id, "kind", repair_name(i), NULL};
+            metrics_sample(m, name, labels, (double)st->repair.counters.n[i]);
+        }
+    }
+}
+
 static void write_repairs(const struct repair_counters *c, struct metrics *m)
 {
     const char *name = "sbe_repairs_total";
@@ -313,5 +326,6 @@ void streams_metrics(const struct streams *s, struct metrics *m)
     figures_metrics(&s->figures, s->ladder.rungs, s->ladder.n, m);
     if (m->per_stream) {
         per_stream_metrics(s, m);
+        per_stream_repairs(s, m);
     }
 }

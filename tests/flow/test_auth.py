@@ -197,7 +197,7 @@ class Webhooks(Auth):
         free = threading.Event()
         hook = self.webhook(lambda body: (free.wait(60), (200, b""))[1])
         self.addCleanup(free.set)
-        self.start("-authWebhookUrl", hook.url, "-authWebhookTimeoutMs", "500", "-keysFile", "")
+        self.start("-authWebhookUrl", hook.url, "-authWebhookTimeoutMs", "500")
         self.assertIn("has not answered in time", self.refused("slow"))
         self.role.wait_log("gave no verdict")
         # Who leaves while it is asked leaves nothing behind.
@@ -209,7 +209,7 @@ class Webhooks(Auth):
         c.close()
         wait_for(lambda: self.role.status()["admission"]["webhook"]["asking"] == 0, 10, "cancelled")
         hook.close()
-        self.assertIn("no answer that can be understood", self.refused("dead"))
+        self.assertIn("could not be asked", self.refused("dead"))
         self.assertEqual(self.role.status()["streams"], [])
 
     def test_taken_names_are_not_asked_about(self):
@@ -303,6 +303,17 @@ class Webhooks(Auth):
             self.assertNotEqual(done.returncode, 0, url)
             self.assertIn("-authWebhookUrl", done.stderr)
             self.assertNotIn("hush", done.stderr)
+
+    def test_a_door_is_not_left_open_by_an_empty_value(self):
+        """As from an unset shell variable."""
+        for flags, word in ((["-keysFile", ""], "-keysFile"),
+                            (["-authWebhookUrl="], "-authWebhookUrl"),
+                            (["-authWebhookPlay"], "-authWebhookPlay needs -authWebhookUrl")):
+            done = run([BIN / "livepeer", "-broadcaster", *flags, "-datadir", temp_dir(),
+                        "-rtmpAddr", "127.0.0.1:0", "-httpAddr", "127.0.0.1:0",
+                        "-cliAddr", f"127.0.0.1:{harness.free_port()}"])
+            self.assertNotEqual(done.returncode, 0, flags)
+            self.assertIn(word, done.stderr)
 
     def test_own_profiles_are_transcoded(self):
         """A rung of the webhook's, with the source's own frame rate."""

@@ -197,6 +197,8 @@ class Series(TestCase):
                     text = scrape()
                     self.assertEqual("hello_world" in text, asked)
                     self.assertEqual(bool(self.stream_series(text)), asked)
+                    mended = 'sbe_stream_repairs_total{stream="hello_world",kind="jump"} 0'
+                    self.assertEqual(mended in text, asked)
                     self.assertLessEqual(complaints(text), FIELD_COMPLAINTS)
                 harness.wait_for(lambda: value(scrape(), "livepeer_stream_ended_total") == 1, 10,
                                  "the stream has gone")
