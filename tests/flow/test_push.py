@@ -297,6 +297,21 @@ class Push(TestCase):
                 got = push("/live/fizz/18.ts?token=y")
                 self.assertIn(got.status, (403, 500), got.text)
 
+    def test_the_webhook_is_told_of_the_end(self):
+        with contextlib.closing(Webhook()) as hook:
+            http = free_port()
+            flags = ["-rtmpAddr", f"127.0.0.1:{free_port()}", "-httpAddr", f"127.0.0.1:{http}",
+                     "-authWebhookUrl", hook.url, "-pushIdleTimeoutMs", "500"]
+            with Role("broadcaster", flags):
+                got = http_get(f"http://127.0.0.1:{http}/live/short/0.ts", "PUT", {}, 20,
+                               body=self.body("0.ts"))
+                self.assertEqual(got.status, 503)  # nobody transcodes
+                wait_for(hook.ends, 20, "the end was told")
+            end, = hook.ends()
+            self.assertEqual((end["manifestID"], end["kind"], end["sessionID"]),
+                             ("short", "push", hook.starts()[0]["sessionID"]))
+            self.assertIn("nothing was pushed", end["reason"])
+
     def test_codecs(self):
         made = temp_dir()
         for name, codecs in (("hevc.ts", ["-c:v", "libx265", "-x265-params", "log-level=none",

@@ -233,7 +233,6 @@ START_TEST(limits)
 }
 END_TEST
 
-UNIT_MAIN("fmp4", times_and_flags, flags_for_each_where_needed,
-          recovery_points_are_sync_samples, times_are_mended,
-          what_is_not_whole_is_left_out, parameter_sets_are_left_out, configurations_that_are_none,
-          limits)
+UNIT_MAIN("fmp4", times_and_flags, flags_for_each_where_needed, recovery_points_are_sync_samples,
+          times_are_mended, what_is_not_whole_is_left_out, parameter_sets_are_left_out,
+          configurations_that_are_none, limits)
