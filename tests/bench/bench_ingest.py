@@ -57,6 +57,11 @@ def publish_command(source, server, publishers):
             server.rtmp("load")]
 
 
+def _names(publishers):
+    """As bin/publish -copies calls them."""
+    return ["load"] if publishers == 1 else [f"load-{i + 1}" for i in range(publishers)]
+
+
 class Scene:
     def __init__(self, case, window_s):
         self.case = case
@@ -73,7 +78,7 @@ class Scene:
                 idle_mb = measure.rss_mb(server.pid)
                 command = publish_command(self.source, server, self.publishers)
                 with harness.Publisher(command, harness.temp_dir() / "publish.log"):
-                    lists = [server.playlist(f"load-{i + 1}") for i in range(self.publishers)]
+                    lists = [server.playlist(name) for name in _names(self.publishers)]
                     self._await(lists)
                     before, started = _last_numbers(lists), time.monotonic()
                     share = self._measure(server, lists)
