@@ -345,6 +345,12 @@ static enum err check_admission_flags(const struct broadcaster *b, const struct 
             return ERR_PROTO;
         }
     }
+    if (daemon_flag_given(b->daemon, "rtmpTrustedProxies") && !c->rtmp_proxy_protocol) {
+        log_error(
+            "broadcaster", "config",
+            "-rtmpTrustedProxies needs -rtmpProxyProtocol: without it nobody's header is read");
+        return ERR_PROTO;
+    }
     if (c->auth_webhook_play && c->auth_webhook_url[0] == '\0') {
         log_error("broadcaster", "config",
                   "-authWebhookPlay needs -authWebhookUrl: there is no webhook to ask");

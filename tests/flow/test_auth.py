@@ -308,7 +308,8 @@ class Webhooks(Auth):
         """As from an unset shell variable."""
         for flags, word in ((["-keysFile", ""], "-keysFile"),
                             (["-authWebhookUrl="], "-authWebhookUrl"),
-                            (["-authWebhookPlay"], "-authWebhookPlay needs -authWebhookUrl")):
+                            (["-authWebhookPlay"], "-authWebhookPlay needs -authWebhookUrl"),
+                            (["-rtmpTrustedProxies", "10.0.0.0/8"], "needs -rtmpProxyProtocol")):
             done = run([BIN / "livepeer", "-broadcaster", *flags, "-datadir", temp_dir(),
                         "-rtmpAddr", "127.0.0.1:0", "-httpAddr", "127.0.0.1:0",
                         "-cliAddr", f"127.0.0.1:{harness.free_port()}"])

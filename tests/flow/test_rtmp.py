@@ -370,8 +370,8 @@ class Proxied(TestCase):
         done = harness.run([harness.BIN / "broadcaster", "-datadir", temp_dir(), "-rtmpAddr",
                             f"127.0.0.1:{harness.free_port()}", "-httpAddr",
                             f"127.0.0.1:{harness.free_port()}", "-cliAddr",
-                            f"127.0.0.1:{harness.free_port()}", "-rtmpTrustedProxies",
-                            "10.0.0.0/8,office"])
+                            f"127.0.0.1:{harness.free_port()}", "-rtmpProxyProtocol",
+                            "-rtmpTrustedProxies", "10.0.0.0/8,office"])
         self.assertNotEqual(done.returncode, 0)
         self.assertIn('"office" is no network', done.stdout + done.stderr)
 
