@@ -6,12 +6,18 @@
  * the time in which it was learnt. */
 #define MARGIN_MIN_TICKS (2 * TICKS_PER_MS)
 
+/* The little that was seen does not show the most that comes. */
+#define JITTER_PERMILLE 1500
+
 /* At most, in proportion: with more of it a part that jitters the other way would be too short. */
 #define MARGIN_MAX_PERMILLE 80
 
 /* A part that is long enough ends when even a frame of this part of the usual length would not
  * fit. */
 #define SHORT_FRAME_PERMILLE 750
+
+/* No frame is longer, whatever a publisher sends. */
+#define STEP_MAX (60 * (int64_t)TICKS_PER_S)
 
 /* Steps that are so far from the middle one are no usual frames: lost ones, or stalls. */
 #define USUAL_MIN_PERMILLE 500
@@ -49,7 +55,13 @@ static size_t frames_of(int64_t frame)
     return n > 0 ? (size_t)n : 1;
 }
 
-/* How far runs of so many frames were from their usual length. */
+static int64_t off(int64_t a, int64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* How far frames, and runs of as many as a part has, were from their usual length: both are off by
+ * the jitter of two times. */
 static int64_t jitter_of(const struct parter *p, int64_t usual, int64_t length)
 {
     int64_t most = 0, sum = 0;
@@ -64,25 +76,20 @@ static int64_t jitter_of(const struct parter *p, int64_t usual, int64_t length)
         if (++run > p->frames) {
             sum -= p->steps[i - p->frames];
         }
-        int64_t off = sum > length ? sum - length : length - sum;
-        most = run >= p->frames && off > most ? off : most;
+        int64_t run_off = run >= p->frames ? off(sum, length) : 0;
+        int64_t here = off(p->steps[i], p->frame);
+        here = here > run_off ? here : run_off;
+        most = here > most ? here : most;
     }
     return most;
 }
 
-static void choose(struct parter *p)
+static void choose(struct parter *p, int64_t usual, int64_t sum, int64_t n)
 {
-    int64_t usual = middle(p->steps, p->n_steps), sum = 0, n = 0;
-    for (size_t i = 0; i < p->n_steps; i++) {
-        if (is_usual(p->steps[i], usual)) {
-            sum += p->steps[i];
-            n++;
-        }
-    }
     p->frame = (sum + n / 2) / n;
     p->frames = frames_of(p->frame);
     int64_t length = (sum * (int64_t)p->frames + n / 2) / n;
-    int64_t margin = jitter_of(p, usual, length) + MARGIN_MIN_TICKS;
+    int64_t margin = jitter_of(p, usual, length) * JITTER_PERMILLE / 1000 + MARGIN_MIN_TICKS;
     int64_t most = length * MARGIN_MAX_PERMILLE / 1000;
     p->target = length + (margin < most ? margin : most);
 }
@@ -103,11 +110,16 @@ void parter_note(struct parter *p, int64_t step)
     if (p->target != 0 || step <= 0) {
         return;
     }
-    p->steps[p->n_steps++] = step;
-    p->learnt += step;
-    if ((p->learnt >= PARTER_LEARN_TICKS && p->n_steps >= PARTER_STEPS_MIN) ||
-        p->n_steps == PARTER_STEPS_MAX) {
-        choose(p);
+    p->steps[p->n_steps++] = step < STEP_MAX ? step : STEP_MAX;
+    int64_t usual = middle(p->steps, p->n_steps), sum = 0, n = 0;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        if (is_usual(p->steps[i], usual)) {
+            sum += p->steps[i];
+            n++;
+        }
+    }
+    if ((sum >= PARTER_LEARN_TICKS && n >= PARTER_STEPS_MIN) || p->n_steps == PARTER_STEPS_MAX) {
+        choose(p, usual, sum, n);
     }
 }
 

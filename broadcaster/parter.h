@@ -15,8 +15,8 @@
 #define PARTER_LEAST_PERMILLE 850
 #define PARTER_PACKETS_MAX    4096 /* of one part */
 
-/* What the target is chosen from: so much media, at least PARTER_STEPS_MIN frames, at most
- * PARTER_STEPS_MAX. */
+/* What the target is chosen from: frames of about the same length that last so long, at least
+ * PARTER_STEPS_MIN of them; or else the first PARTER_STEPS_MAX. */
 #define PARTER_LEARN_TICKS (TICKS_PER_S / 2)
 #define PARTER_STEPS_MIN   3
 #define PARTER_STEPS_MAX   256
@@ -27,7 +27,6 @@ struct parter {
     size_t frames;  /* of a regular part */
     int64_t steps[PARTER_STEPS_MAX];
     size_t n_steps;
-    int64_t learnt; /* their sum */
 };
 
 void parter_init(struct parter *p);
