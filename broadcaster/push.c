@@ -16,6 +16,7 @@
 #define STOPPING    "the server is stopping"
 #define REVOKED     "the stream key is not valid any more"
 #define NO_STREAM   "Could not create stream ID: "
+#define TAKEN       "this stream is being published already"
 
 enum push_state { ASKING, READY, ENDED };
 
@@ -428,6 +429,10 @@ static void on_second_verdict(void *arg, const struct admission_verdict *v)
     job->ask = NULL;
     bool other =
         v->err == ERR_OK && (ps->state != READY || strcmp(v->name.id, stream_id(ps->stream)) != 0);
+    if (v->err == ERR_OK) {
+        admission_unused(ps->owner->config.admission, v,
+                         other ? TAKEN : "it pushes into a stream that is there already");
+    }
     if (v->err == ERR_OK && !other) {
         job->admitted = true;
         if (has_room(ps, job, clock_mono_ms())) {
@@ -436,8 +441,7 @@ static void on_second_verdict(void *arg, const struct admission_verdict *v)
         }
         return;
     }
-    snprintf(text, sizeof text, NO_STREAM "%s",
-             other ? "this stream is being published already" : v->text);
+    snprintf(text, sizeof text, NO_STREAM "%s", other ? TAKEN : v->text);
     ps->n_held--;
     give(ps->owner, job, other ? 500 : 403, text);
 }
