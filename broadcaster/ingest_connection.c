@@ -414,6 +414,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         p->ingest->counters.received_bytes += (uint64_t)n;
         p->last_read_ms = now_ms(p->ingest);
         struct span bytes = span_of(b->base, (size_t)n);
+        if (p->admitted && !p->ending) {
+            p->ingest->handler->on_received(p->ingest->arg, p->publication, bytes.len);
+        }
         if (p->phase == CONNECTION_OPEN && take_proxy_header(p, &bytes)) {
             p->tls != NULL ? feed_tls(p, bytes) : feed(p, bytes);
         }
