@@ -638,7 +638,7 @@ JUNK = {  # what is sent before it, and what makes a piece
     "unknown": (b"", lambda: rtmp.message(99, os.urandom(4000))),
     "dropped": (b"", lambda: rtmp.message(rtmp.AUDIO, b"\x62" + os.urandom(4000))),
     "chunks": (rtmp.message(1, struct.pack(">I", 1), stream=0, chunk_stream=2),
-               lambda: in_tiny_chunks(b"\x27\1\0\0\0" + struct.pack(">I", 2000) + b"\x41" * 2000)),
+               lambda: in_tiny_chunks(b"\x27\1\0\0\0" + b"\0\0\x07\xd0" + b"\x41" * 2000)),
 }
 
 
