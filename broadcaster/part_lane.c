@@ -6,19 +6,16 @@ void part_lane_init(struct part_lane *lane, struct rendition *to, enum track_kin
     parter_init(&lane->parter);
 }
 
-void part_lane_open(struct part_lane *lane, uint64_t msn)
+void part_run_init(struct part_run *run, uint64_t msn)
 {
-    lane->msn = msn;
-    lane->noted = 0;
-    lane->done = 0;
-    lane->count = 0;
-    lane->lost = false;
+    *run = (struct part_run){.msn = msn};
 }
 
-static void note(struct part_lane *lane, const struct packet *packets, size_t n, int64_t end)
+static void note(struct part_lane *lane, struct part_run *run, const struct packet *packets,
+                 size_t n, int64_t end)
 {
-    for (; lane->noted < n && lane->parter.target == 0; lane->noted++) {
-        size_t i = lane->noted;
+    for (; run->noted < n && lane->parter.target == 0; run->noted++) {
+        size_t i = run->noted;
         parter_note(&lane->parter, (i + 1 < n ? packets[i + 1].dts : end) - packets[i].dts);
     }
     if (lane->parter.target != 0) {
@@ -31,35 +28,35 @@ static bool may_begin_with(const struct packet *p, enum track_kind kind)
     return kind == TRACK_AUDIO || ((p->flags & PACKET_KEY) != 0 && (p->flags & PACKET_OPEN) == 0);
 }
 
-static void give(struct part_lane *lane, struct track *track, const struct packet *packets,
-                 size_t n, int64_t duration)
+static void give(struct part_lane *lane, struct part_run *run, struct track *track,
+                 const struct packet *packets, size_t n, int64_t duration)
 {
-    struct part_info info = {.msn = lane->msn,
-                             .index = lane->count,
+    struct part_info info = {.msn = run->msn,
+                             .index = run->count,
                              .start = packets[0].dts,
                              .duration = duration,
                              .independent = may_begin_with(&packets[0], lane->kind)};
     struct part *part = part_create(&info, track, packets, n);
-    lane->lost = part == NULL;
+    run->lost = part == NULL;
     if (part != NULL) {
         rendition_part(lane->to, lane->kind, part);
         part_unref(part);
-        lane->count++;
+        run->count++;
     }
 }
 
-void part_lane_cut(struct part_lane *lane, struct track *track, const struct packet *packets,
-                   size_t n, int64_t end, bool all)
+void part_lane_cut(struct part_lane *lane, struct part_run *run, struct track *track,
+                   const struct packet *packets, size_t n, int64_t end, bool all)
 {
-    note(lane, packets, n, end);
-    while (lane->done < n && !lane->lost) {
-        const struct packet *rest = packets + lane->done;
+    note(lane, run, packets, n, end);
+    while (run->done < n && !run->lost) {
+        const struct packet *rest = packets + run->done;
         int64_t duration;
-        size_t count = parter_cut(&lane->parter, rest, n - lane->done, end, all, &duration);
+        size_t count = parter_cut(&lane->parter, rest, n - run->done, end, all, &duration);
         if (count == 0) {
             return;
         }
-        give(lane, track, rest, count, duration);
-        lane->done += count;
+        give(lane, run, track, rest, count, duration);
+        run->done += count;
     }
 }

@@ -115,7 +115,7 @@ static enum preroll_start start_of(const struct stream *st, const struct packet 
 static enum err place(struct stream *st, struct packet *p, bool joined, int64_t now_ms)
 {
     bool changes = st->next_video != NULL || st->discontinuity || st->video == NULL;
-    bool adopts = joined && st->open && st->video == NULL && st->lanes[TRACK_AUDIO].count == 0 &&
+    bool adopts = joined && st->open && st->video == NULL && st->runs[TRACK_AUDIO].count == 0 &&
                   p->dts - st->info.start < ADOPT_TICKS;
     bool full = st->open && segment_is_full(st, p->data.len);
     bool key = (p->flags & PACKET_KEY) != 0;

@@ -77,6 +77,7 @@ struct stream {
     struct packets pending; /* sound before anything is open */
     struct preroll preroll;
     struct part_lane lanes[2]; /* by enum track_kind */
+    struct part_run runs[2];   /* of the open segment */
     struct program_clock program;
     struct pace pace;
     const char *why; /* the last packet was refused */

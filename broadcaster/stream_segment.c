@@ -190,7 +190,7 @@ static enum err open_segment(struct stream *st, const struct begin *b, int64_t n
     sides_open(st->sides, st->info.msn, st->info.start);
     side_sounds_open(st->side_sounds, st->info.msn, st->info.start);
     if (st->video != NULL) {
-        jobs_segment_open(st->jobs, st->info.msn, st->video);
+        jobs_segment_open(st->jobs, &st->info, st->video);
     }
     if (b->picture && !b->independent) {
         send_preroll(st);
@@ -236,5 +236,5 @@ void segment_adopt_picture(struct stream *st, bool independent)
     st->info.independent = independent;
     st->info.discontinuity = st->info.discontinuity || st->begun;
     parts_open(st);
-    jobs_segment_open(st->jobs, st->info.msn, st->video);
+    jobs_segment_open(st->jobs, &st->info, st->video);
 }
