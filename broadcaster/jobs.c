@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -32,12 +33,17 @@
  * be waited for. */
 #define RUNG_UNITS_PER_PART 2
 
+struct job_input {
+    struct packet packet;
+    int64_t came_us; /* monotonic */
+};
+
 struct job {
     struct list node; /* of its stream, rising msn */
     uint64_t wire_id; /* of the present opening; 0 = not open at the orchestrator */
     uint64_t msn;
     struct track *video;
-    struct packet *inputs;
+    struct job_input *inputs;
     size_t n_inputs, cap_inputs, input_bytes;
     size_t sent;
     uint32_t seq;
@@ -138,7 +144,7 @@ static void job_destroy(struct job_stream *s, struct job *job)
     list_remove(&job->node);
     s->n_jobs--;
     for (size_t i = 0; i < job->n_inputs; i++) {
-        packet_unref(&job->inputs[i]);
+        packet_unref(&job->inputs[i].packet);
     }
     for (size_t i = 0; i < s->n; i++) {
         jobs_rung_fini(&job->rungs[i]);
@@ -239,7 +245,7 @@ static enum err job_send(struct job_stream *s, struct job *job)
     }
     enum err e = job->wire_id != 0 ? ERR_OK : send_open(s, job);
     while (e == ERR_OK && job->sent < job->n_inputs) {
-        e = send_input(s->owner, job, &job->inputs[job->sent]);
+        e = send_input(s->owner, job, &job->inputs[job->sent].packet);
         if (e == ERR_OK) {
             job->sent++;
             job->seq++;
@@ -413,6 +419,18 @@ static struct job *find_job(struct jobs *j, uint64_t wire_id, struct job_stream 
     return NULL;
 }
 
+/* How long ago the source's picture came that told how long the part is which ends there (on a
+ * rung's times, which are a frame earlier); -1: it has not come. */
+static int64_t part_age_us(const struct job_stream *s, const struct job *job, size_t i, int64_t end)
+{
+    int64_t came_us = job->source != NULL ? job->complete_ms * 1000 : -1;
+    end += s->lanes[i].parter.frame * RUNG_DTS_DELAY;
+    for (size_t k = job->n_inputs; k > 0 && job->inputs[k - 1].packet.dts >= end; k--) {
+        came_us = job->inputs[k - 1].came_us;
+    }
+    return came_us >= 0 ? clock_mono_us() - came_us : -1;
+}
+
 /* The parts that end in what is there. How long the newest picture of a rung with the source's own
  * times lasts is told by the next one. */
 static void make_parts(struct job_stream *s, struct job *job, size_t i)
@@ -421,10 +439,17 @@ static void make_parts(struct job_stream *s, struct job *job, size_t i)
     const struct packets *ps = &rung->packets;
     const struct packet *last = &ps->items[ps->count - 1];
     bool known = rung->complete || s->ladder[i].fps_num > 0;
-    if (known || ps->count > 1) {
-        part_lane_cut(&s->lanes[i], &job->runs[i], rung->track, ps->items,
-                      known ? ps->count : ps->count - 1,
-                      known ? last->dts + last->duration : last->dts, rung->complete);
+    size_t done = job->runs[i].done, n = known ? ps->count : ps->count - 1;
+    int64_t end = known ? last->dts + last->duration : last->dts;
+    if (n > 0) {
+        part_lane_cut(&s->lanes[i], &job->runs[i], rung->track, ps->items, n, end, rung->complete);
+    }
+    if (job->runs[i].done > done) {
+        done = job->runs[i].done;
+        int64_t age_us = part_age_us(s, job, i, done < ps->count ? ps->items[done].dts : end);
+        rendition_part_came(s->renditions[i], age_us);
+        log_debug("jobs", "part", "stream=%s rung=%s msn=%" PRIu64 " parts=%u late_us=%" PRId64,
+                  s->id, s->ladder[i].name, job->msn, job->runs[i].count, age_us);
     }
 }
 
@@ -665,13 +690,13 @@ void jobs_segment_without_picture(struct job_stream *s, struct segment *source)
 
 static enum err add_input(struct job *job, const struct packet *p)
 {
-    size_t cost = sizeof(struct packet) + p->data.len;
+    size_t cost = sizeof(struct job_input) + p->data.len;
     if (job->input_bytes + cost > JOB_INPUT_MAX) {
         return ERR_LIMIT;
     }
     if (job->n_inputs == job->cap_inputs) {
         size_t cap = job->cap_inputs > 0 ? job->cap_inputs * 2 : INPUTS_FIRST_CAP;
-        struct packet *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
+        struct job_input *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
         if (inputs == NULL) {
             return ERR_NOMEM;
         }
@@ -680,7 +705,7 @@ static enum err add_input(struct job *job, const struct packet *p)
     }
     struct packet copy = packet_ref(p);
     copy.flags &= ~(unsigned)PACKET_OPEN; /* what it needs comes before it, as the preroll */
-    job->inputs[job->n_inputs++] = copy;
+    job->inputs[job->n_inputs++] = (struct job_input){copy, clock_mono_us()};
     job->input_bytes += cost;
     return ERR_OK;
 }

@@ -459,6 +459,13 @@ void rendition_part(struct rendition *r, enum track_kind kind, struct part *p)
     }
 }
 
+void rendition_part_came(struct rendition *r, int64_t late_us)
+{
+    if (r->figures != NULL && late_us >= 0) {
+        histogram_observe(&r->figures->part_latency, late_us);
+    }
+}
+
 void rendition_set_target(struct rendition *r, int seconds)
 {
     r->target_s = seconds > r->target_s ? seconds : r->target_s;

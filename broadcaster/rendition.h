@@ -65,6 +65,9 @@ void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_
  * target is set. Shown at once when all numbers before it are settled, with them otherwise. */
 void rendition_part(struct rendition *r, enum track_kind kind, struct part *p);
 
+/* Counts how long after the source's own a part was there; negative: not known. */
+void rendition_part_came(struct rendition *r, int64_t late_us);
+
 /* Settles an expected number: takes a reference of s (which has that number; gap segments too).
  * Publishes what is complete in order. A gap before the first content is left out; of a gap there
  * are no parts. */
