@@ -174,11 +174,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct answer a;
     size_t len = 0;
     enum MHD_Result result = MHD_NO;
-    if (!viewers_index_answer(v->index, &a, method, span_cstr(url))) {
-        answer_init(&a, v->board, method, span_cstr(url));
+    struct viewer_request request = {.method = method, .target = span_cstr(url)};
+    if (!viewers_index_answer(v->index, &a, &request)) {
+        answer_init(&a, v->board, &request);
     }
     if (a.kind == ANSWER_PLAYLIST) {
-        viewers_index_saw(v->index, c, span_cstr(url));
+        viewers_index_saw(v->index, c, request.target);
     }
     count(v, &a);
     struct MHD_Response *r = take_body(&a, &len);
