@@ -43,8 +43,12 @@ static void give_content(struct viewers_index *x, struct answer *a, enum index_f
                    "", "");
         return;
     }
-    enum err e = content_index_get(x->content, form, clock_mono_ms(), clock_wall_ms(), &a->blob);
+    struct index_text text;
+    enum err e = content_index_get(x->content, form, clock_mono_ms(), clock_wall_ms(), &text);
     if (e == ERR_OK) {
+        a->blob = text.plain;
+        a->gzip = text.gzip;
+        a->tag = text.tag;
         a->status = 200;
         a->kind = form == INDEX_PLAYLIST ? ANSWER_PLAYLIST : ANSWER_OTHER;
         a->content_type = form == INDEX_PLAYLIST ? PLAYLIST_TYPE : INDEX_JSON_TYPE;
@@ -70,6 +74,7 @@ bool viewers_index_answer(struct viewers_index *x, struct answer *a,
     buf_init(&a->text, SENTENCE_MAX);
     buf_init(&a->location, SENTENCE_MAX);
     give_content(x, a, ask.what == HLS_STREAMS ? INDEX_JSON : INDEX_PLAYLIST);
+    answer_select(a, request);
     return true;
 }
 
