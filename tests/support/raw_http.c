@@ -86,6 +86,7 @@ struct raw_reply raw_read(int fd, bool no_body)
     struct raw_reply r = {0};
     bool ok = read_head(fd, &r);
     const char *length = ok ? find_header(&r, "Content-Length") : NULL;
+    no_body = no_body || r.status == 304;
     size_t want = length != NULL && !no_body ? strtoul(length, NULL, 10) : 0;
     r.body = calloc(1, want + 1);
     while (ok && r.len < want) {
