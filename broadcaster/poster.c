@@ -90,7 +90,9 @@ static enum err send_packet(AVCodecContext *ctx, const struct packet *p)
 static enum err decode(const struct track_params *t, const struct packet *p, AVFrame *frame)
 {
     AVCodecContext *ctx = NULL;
-    enum err e = p->data.len <= POSTER_INPUT_MAX ? open_decoder(t, &ctx) : ERR_LIMIT;
+    bool small =
+        p->data.len <= POSTER_INPUT_MAX && (int64_t)t->width * t->height <= POSTER_PIXELS_MAX;
+    enum err e = small ? open_decoder(t, &ctx) : ERR_LIMIT;
     e = e == ERR_OK ? send_packet(ctx, p) : e;
     if (e == ERR_OK) {
         int r = avcodec_receive_frame(ctx, frame);
