@@ -28,6 +28,7 @@ static int seen;
 
 struct viewers {
     struct push_http *push;
+    const struct cors *cors;
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
@@ -150,7 +151,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     }
     count(v, &a);
     size_t len = bytes_sent(&a, method);
-    struct MHD_Response *r = viewers_response(&a);
+    struct MHD_Response *r = viewers_response(&a, v->cors, request.origin);
     if (r != NULL) {
         watch_answer_begins(watched_of(c), len);
         result = MHD_queue_response(c, (unsigned)a.status, r);
@@ -193,6 +194,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
     v->board = board;
     v->push = config->push;
+    v->cors = config->cors;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);

@@ -14,11 +14,14 @@
 #define SEGMENT_TYPE "video/mp2t" /* RFC 3555 */
 #define SOURCE       "source"     /* whose sound is that of the stream */
 
-/* A playlist may be kept for half a target duration; what is not here may be here soon; a number
- * never gets other bytes. */
+/* A live playlist may be kept for half a target duration; what is not here may be here soon; a
+ * number never gets other bytes. */
 #define CACHE_SHORT   "max-age=1"
 #define CACHE_SEGMENT "public, max-age=3600, immutable"
 #define CACHE_STATIC  "max-age=60"
+#define CACHE_ENDED   "max-age=10" /* the publisher may come back */
+#define CACHE_NEVER   "no-store"
+#define CACHE_ASK     "no-cache" /* kept, and asked about each time */
 
 #define LOCATION_MAX 1024
 
@@ -44,7 +47,7 @@ void answer_say(struct answer *a, int status, const char *format, const char *on
     }
     a->status = status;
     a->content_type = PLAIN_TEXT;
-    a->cache_control = status == 200 ? CACHE_STATIC : CACHE_SHORT;
+    a->cache_control = status == 200 ? CACHE_STATIC : status >= 500 ? CACHE_NEVER : CACHE_SHORT;
     if (e != ERR_OK) {
         buf_clear(&a->text);
     }
@@ -66,6 +69,15 @@ void answer_playlist(struct answer *a, enum err e)
     a->status = 200;
     a->content_type = PLAYLIST_TYPE;
     a->cache_control = CACHE_SHORT;
+}
+
+void answer_playlist_age(struct answer *a, const struct window *w)
+{
+    if (a->status == 200 && w->ended) {
+        a->cache_control = CACHE_ENDED;
+    } else if (a->status == 200 && w->target_duration_s < 2) {
+        a->cache_control = CACHE_ASK; /* half of it is less than a second */
+    }
 }
 
 void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag)
@@ -195,6 +207,7 @@ static void give_media(struct answer *a, struct board *board, const struct hls_a
         say_live_only(a, ask);
     } else if (w != NULL) {
         answer_playlist(a, playlist_media(&a->text, ask->id, ask->rendition, w));
+        answer_playlist_age(a, w);
     }
     window_unref(w);
 }
@@ -306,7 +319,7 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
         break;
     case HLS_HEALTH:
         answer_say(a, 200, "ok", "", "");
-        a->cache_control = "no-store";
+        a->cache_control = CACHE_NEVER;
         break;
     case HLS_MASTER:
         give_master(a, board, ask);

@@ -24,6 +24,10 @@ void answer_no_stream(struct answer *a, const struct hls_ask *ask);
 /* The text is a playlist, or e says why there is none. */
 void answer_playlist(struct answer *a, enum err e);
 
+/* How long caches may keep this playlist of the window: at most half a target duration while it is
+ * live. */
+void answer_playlist_age(struct answer *a, const struct window *w);
+
 /* A playlist that is kept for all who ask for the same state of it. Takes both references; gzip:
  * from gzip_blob, NULL when that gave none; tag: http_tag_of the plain one, made once. */
 void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag);
