@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
+#include "broadcaster/viewers_index.h"
+#include "broadcaster/viewers_response.h"
 #include "broadcaster/viewers_watch.h"
 #include "run/listen.h"
 #include "run/log.h"
@@ -20,16 +22,17 @@
 #define CONNECTION_MEMORY (8 * 1024) /* a request's line and headers have to fit: else 431 */
 #define WATCH_SLACK_MS    2000       /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
-#define METHODS           "GET, HEAD, OPTIONS"
 
 /* The context of a viewer's request behind its first call. */
 static int seen;
 
 struct viewers {
     struct push_http *push;
+    const struct cors *cors;
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
+    struct viewers_index *index;
     int port;
     unsigned user_timeout_ms;
     atomic_ullong requests, playlists, segments, not_found, bad_requests, sent_bytes;
@@ -99,51 +102,6 @@ static void count(struct viewers *v, const struct answer *a)
     }
 }
 
-static void free_blob(void *blob)
-{
-    blob_unref(blob);
-}
-
-/* Moves the body out of the answer, without a copy. */
-static struct MHD_Response *take_body(struct answer *a, size_t *ret_len)
-{
-    struct span body = a->blob != NULL ? blob_span(a->blob) : buf_span(&a->text);
-    void *owner = a->blob != NULL ? (void *)a->blob : a->text.data;
-    struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
-        body.len, (void *)body.data, a->blob != NULL ? free_blob : mem_free, owner);
-    if (r != NULL) {
-        a->blob = NULL;
-        buf_init(&a->text, a->text.max);
-        *ret_len = body.len;
-    }
-    return r;
-}
-
-static void add_headers(struct MHD_Response *r, const struct answer *a)
-{
-    MHD_add_response_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    MHD_add_response_header(r, "Access-Control-Expose-Headers", "Content-Length, Date");
-    MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
-    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (a->content_type != NULL) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->content_type);
-    }
-    if (a->location.len > 0) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_LOCATION, (const char *)a->location.data);
-    }
-    if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED || a->status == MHD_HTTP_NO_CONTENT) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, METHODS);
-    }
-    if (a->status == MHD_HTTP_NO_CONTENT) {
-        MHD_add_response_header(r, "Access-Control-Allow-Methods", METHODS);
-        MHD_add_response_header(r, "Access-Control-Allow-Headers", "Range, Content-Type, *");
-        MHD_add_response_header(r, "Access-Control-Max-Age", "86400");
-    }
-    if (a->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-    }
-}
-
 /* The library ends the connection after an answer that comes before its second call; that is right
  * for a method that may bring a large body, and costs a viewer a connection for each segment. */
 static bool wants_more(const char *method, size_t *upload_size, void **context)
@@ -155,6 +113,14 @@ static bool wants_more(const char *method, size_t *upload_size, void **context)
     bool plain =
         strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
     return (first && plain) || body;
+}
+
+static size_t bytes_sent(const struct answer *a, const char *method)
+{
+    if (strcmp(method, "HEAD") == 0 || a->status == MHD_HTTP_NOT_MODIFIED) {
+        return 0;
+    }
+    return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_body(a).len;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
@@ -170,18 +136,22 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return MHD_YES;
     }
     struct answer a;
-    size_t len = 0;
-    enum MHD_Result result = MHD_NO;
     struct viewer_request request = {.method = method, .target = span_cstr(url)};
-    answer_init(&a, v->board, &request);
-    count(v, &a);
-    struct MHD_Response *r = take_body(&a, &len);
-    if (r != NULL) {
-        add_headers(r, &a);
-        watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : len);
-        result = MHD_queue_response(c, (unsigned)a.status, r);
-        MHD_destroy_response(r);
+    viewers_request_read(c, &request);
+    enum index_answer mine = viewers_index_answer(v->index, c, &request, &a);
+    if (mine == INDEX_HELD) {
+        return MHD_YES;
     }
+    if (mine == INDEX_NOT_MINE) {
+        answer_init(&a, v->board, &request);
+    }
+    if (a.kind == ANSWER_PLAYLIST) {
+        viewers_index_saw(v->index, c, request.target);
+    }
+    count(v, &a);
+    struct watched *watched = watched_of(c);
+    watch_answer_begins(watched, bytes_sent(&a, method));
+    enum MHD_Result result = viewers_send(c, watched, &a, v->cors, request.origin);
     answer_fini(&a);
     return result;
 }
@@ -219,10 +189,12 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
     v->board = board;
     v->push = config->push;
+    v->cors = config->cors;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
+    v->index = viewers_index_create(board, !config->no_index);
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
-    v->daemon = v->watch != NULL ? start_daemon(v, config, fd) : NULL;
+    v->daemon = v->watch != NULL && v->index != NULL ? start_daemon(v, config, fd) : NULL;
     if (v->daemon == NULL) {
         *ret_why = "the HTTP server's threads could not be started";
         viewers_destroy(v);
@@ -238,9 +210,11 @@ void viewers_destroy(struct viewers *v)
         return;
     }
     if (v->daemon != NULL) {
+        viewers_index_stop(v->index);
         MHD_stop_daemon(v->daemon);
     }
     watch_destroy(v->watch);
+    viewers_index_destroy(v->index);
     mem_free(v);
 }
 
