@@ -136,7 +136,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return MHD_YES;
     }
     struct answer a;
-    enum MHD_Result result = MHD_NO;
     struct viewer_request request = {.method = method, .target = span_cstr(url)};
     viewers_request_read(c, &request);
     enum index_answer mine = viewers_index_answer(v->index, c, &request, &a);
@@ -150,13 +149,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         viewers_index_saw(v->index, c, request.target);
     }
     count(v, &a);
-    size_t len = bytes_sent(&a, method);
-    struct MHD_Response *r = viewers_response(&a, v->cors, request.origin);
-    if (r != NULL) {
-        watch_answer_begins(watched_of(c), len);
-        result = MHD_queue_response(c, (unsigned)a.status, r);
-        MHD_destroy_response(r);
-    }
+    struct watched *watched = watched_of(c);
+    watch_answer_begins(watched, bytes_sent(&a, method));
+    enum MHD_Result result = viewers_send(c, watched, &a, v->cors, request.origin);
     answer_fini(&a);
     return result;
 }
