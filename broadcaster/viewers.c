@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "broadcaster/http_target.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_index.h"
@@ -52,6 +53,12 @@ static void on_log(void *arg, const char *format, va_list args)
 static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
 {
     return strlen(text);
+}
+
+static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
+{
+    http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
+    return NULL;
 }
 
 static struct watched *watched_of(struct MHD_Connection *c)
@@ -163,13 +170,13 @@ static struct MHD_Daemon *start_daemon(struct viewers *v, const struct viewers_c
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-        on_unescape, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, v, MHD_OPTION_NOTIFY_COMPLETED, on_completed, v, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)config->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)config->max_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)config->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY, config->threads > 1 ? pool : pool + 1,
-        MHD_OPTION_END);
+        on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->max_per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY,
+        config->threads > 1 ? pool : pool + 1, MHD_OPTION_END);
 }
 
 enum err viewers_create(const struct viewers_config *config, struct board *board,
