@@ -145,7 +145,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct answer a;
     struct viewer_request request = {.method = method, .target = span_cstr(url)};
     viewers_request_read(c, &request);
-    if (!viewers_index_answer(v->index, &a, &request)) {
+    enum index_answer mine = viewers_index_answer(v->index, c, &request, &a);
+    if (mine == INDEX_HELD) {
+        return MHD_YES;
+    }
+    if (mine == INDEX_NOT_MINE) {
         answer_init(&a, v->board, &request);
     }
     if (a.kind == ANSWER_PLAYLIST) {
@@ -197,7 +201,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
-    v->daemon = v->watch != NULL ? start_daemon(v, config, fd) : NULL;
+    v->daemon = v->watch != NULL && v->index != NULL ? start_daemon(v, config, fd) : NULL;
     if (v->daemon == NULL) {
         *ret_why = "the HTTP server's threads could not be started";
         viewers_destroy(v);
@@ -213,6 +217,7 @@ void viewers_destroy(struct viewers *v)
         return;
     }
     if (v->daemon != NULL) {
+        viewers_index_stop(v->index);
         MHD_stop_daemon(v->daemon);
     }
     watch_destroy(v->watch);
