@@ -66,6 +66,14 @@ void answer_playlist(struct answer *a, enum err e)
     a->cache_control = CACHE_SHORT;
 }
 
+void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag)
+{
+    answer_playlist(a, ERR_OK);
+    a->blob = plain;
+    a->gzip = gzip;
+    a->tag = tag;
+}
+
 /* The id that is meant. A stream that is really called "current" can be had where the newest one
  * is not on offer. */
 void answer_resolve(struct board *board, struct hls_ask *ask)
@@ -220,6 +228,19 @@ const struct answer_form *answer_form_of(const struct hls_ask *ask)
     return hls_is_audio(ask->rendition) ? &forms_audio[init] : &forms_video[init];
 }
 
+/* A number never gets other bytes in one publication; the times tell those of the next one. */
+static uint64_t container_tag(const struct segment *s, const struct hls_ask *ask,
+                              const struct blob *blob)
+{
+    const struct segment_info *info = segment_info(s);
+    const uint64_t numbers[] = {info->msn, (uint64_t)ask->what, blob_span(blob).len,
+                                (uint64_t)info->start, (uint64_t)info->made_at_ms};
+    if (ask->what == HLS_LIVE_INIT) {
+        return ask->hash; /* many segments have the same */
+    }
+    return http_tag_of_numbers(numbers, sizeof numbers / sizeof numbers[0]);
+}
+
 void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask)
 {
     const struct answer_form *form = answer_form_of(ask);
@@ -229,6 +250,8 @@ void answer_container(struct answer *a, struct segment *s, const struct hls_ask 
         a->status = 200;
         a->content_type = form->type;
         a->cache_control = CACHE_SEGMENT;
+        a->ranges = true;
+        a->tag = container_tag(s, ask, a->blob);
     } else if (e == ERR_NOENT) {
         answer_say(a, 404, "That segment of rendition \"%s\" of stream \"%s\" is missing: a gap.",
                    ask->rendition, ask->id);
@@ -326,12 +349,14 @@ void answer_init(struct answer *a, struct board *board, const struct viewer_requ
     } else {
         struct hls_ask ask = hls_parse(request->target);
         give(a, board, &ask);
+        answer_select(a, request);
     }
 }
 
 void answer_fini(struct answer *a)
 {
     blob_unref(a->blob);
+    blob_unref(a->gzip);
     buf_fini(&a->text);
     buf_fini(&a->location);
 }

@@ -24,6 +24,10 @@ void answer_no_stream(struct answer *a, const struct hls_ask *ask);
 /* The text is a playlist, or e says why there is none. */
 void answer_playlist(struct answer *a, enum err e);
 
+/* A playlist that is kept for all who ask for the same state of it. Takes both references; gzip:
+ * from gzip_blob, NULL when that gave none; tag: http_tag_of the plain one, made once. */
+void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag);
+
 /* Puts the id that is meant in place of "current". A stream that is really called so can be had
  * where the newest one is not on offer. */
 void answer_resolve(struct board *board, struct hls_ask *ask);
