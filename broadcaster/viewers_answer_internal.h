@@ -36,7 +36,11 @@ void answer_resolve(struct board *board, struct hls_ask *ask);
  * Give.
  */
 struct window *answer_window(struct answer *a, struct board *board, const struct hls_ask *ask);
+const char *answer_live_name(const struct hls_ask *ask); /* of the rendition on the board */
 struct window *answer_live_window(struct answer *a, struct board *board, const struct hls_ask *ask);
+
+/* The body is this (taken): a segment, a part, an initialisation section. */
+void answer_found(struct answer *a, struct blob *blob, const struct hls_ask *ask, uint64_t tag);
 
 /* The body is this segment's container, or the answer says why not. */
 void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask);
@@ -44,7 +48,10 @@ void answer_container(struct answer *a, struct segment *s, const struct hls_ask 
 /* --- viewers_live.c --- */
 
 void answer_live_master(struct answer *a, struct board *board, struct hls_ask *ask);
-void answer_live_media(struct answer *a, struct board *board, const struct hls_ask *ask);
+void answer_live_media(struct answer *a, struct board *board, const struct hls_ask *ask,
+                       enum viewer_wait wait);
+void answer_live_part(struct answer *a, struct board *board, const struct hls_ask *ask,
+                      enum viewer_wait wait);
 void answer_live_init(struct answer *a, struct board *board, const struct hls_ask *ask);
 
 #endif
