@@ -11,6 +11,10 @@
  * the request. */
 void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r);
 
+/* The request's target with its query, as it was sent: url, or what is put together in text, which
+ * has size bytes and holds as much as fits. */
+struct span viewers_target(struct MHD_Connection *c, const char *url, char *text, size_t size);
+
 /* With headers and body, which is moved out of the answer without a copy. NULL: no memory (the
  * answer may have lost its body). Gives. */
 struct MHD_Response *viewers_response(struct answer *a);
