@@ -184,6 +184,11 @@ bool hls_is_audio(const char *rendition)
            (number[0] > '0' && number[0] < '0' + TRACKS_PER_KIND_MAX && number[1] == '\0');
 }
 
+bool hls_is_index(const char *id)
+{
+    return strcmp(id, HLS_INDEX_NAME) == 0;
+}
+
 bool hls_is_reserved(const char *rendition)
 {
     return hls_is_audio(rendition) || strcmp(rendition, HLS_LIVE) == 0;
@@ -198,6 +203,9 @@ static struct hls_ask ask_stream(struct piece *name)
     if (!take_name(name, a.id, ID_MAX)) {
         return answer(HLS_UNKNOWN, "There is no stream of that name: it cannot be a stream's id.");
     }
+    if (a.what == HLS_MASTER && hls_is_index(a.id)) {
+        return answer(HLS_INDEX, NULL);
+    }
     a.current = strcasecmp(a.id, "current") == 0;
     return a;
 }
@@ -210,6 +218,11 @@ static struct hls_ask ask_rendition(struct piece *id, struct piece *name)
     }
     if (span_equal(piece_span(name), span_cstr(LIVE_FILE))) {
         a.what = HLS_LIVE_MASTER;
+        a.current = strcasecmp(a.id, "current") == 0;
+        return a;
+    }
+    if (span_equal(piece_span(name), span_cstr(HLS_POSTER_FILE))) {
+        a.what = HLS_POSTER;
         a.current = strcasecmp(a.id, "current") == 0;
         return a;
     }
@@ -289,6 +302,9 @@ static struct hls_ask parse_path(struct span target)
     if (span_equal(path, span_cstr("/healthz"))) {
         return answer(HLS_HEALTH, NULL);
     }
+    if (span_equal(path, span_cstr("/streams.json"))) {
+        return answer(HLS_STREAMS, NULL);
+    }
     struct span prefix = span_cstr("/stream/");
     if (path.len >= prefix.len && memcmp(path.data, prefix.data, prefix.len) == 0) {
         return ask_below_stream(skip(path, prefix.len));
@@ -296,9 +312,9 @@ static struct hls_ask parse_path(struct span target)
     return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
 }
 
-static bool is_named(const struct hls_ask *a)
+static bool has_query(const struct hls_ask *a)
 {
-    return a->id[0] != '\0';
+    return a->id[0] != '\0' || a->what == HLS_INDEX;
 }
 
 struct hls_ask hls_parse(struct span target)
@@ -309,7 +325,7 @@ struct hls_ask hls_parse(struct span target)
     struct hls_ask a = parse_path(target);
     struct span whole = cut_at(target, '#');
     size_t before = cut_at(whole, '?').len;
-    if (!is_named(&a) || before == whole.len) {
+    if (!has_query(&a) || before == whole.len) {
         return a;
     }
     struct hls_directives directives = {.has_msn = false};

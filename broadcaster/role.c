@@ -9,6 +9,7 @@
 #include "broadcaster/capacity.h"
 #include "broadcaster/cidr.h"
 #include "broadcaster/commands.h"
+#include "broadcaster/cors.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/publication.h"
 #include "broadcaster/push.h"
@@ -40,7 +41,7 @@ struct config {
     struct daemon_config common;
     const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
-    bool current_manifest, http_ingest, program_date_time;
+    bool current_manifest, http_ingest, no_index, program_date_time;
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
     long connections_per_address, push_idle_ms;
@@ -52,6 +53,7 @@ struct config {
     bool auth_webhook_play, ban_loopback, hash_key;
     bool rtmp_proxy_protocol;
     const char *rtmp_trusted_proxies;
+    const char *cors_origins;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -68,6 +70,8 @@ static const struct option options[] = {
      "The private key of -tlsCert (PEM), readable by this user only; read again at SIGHUP."},
     {"httpAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(http_addr), "HOST:PORT",
      "Where viewers connect."},
+    {"corsOrigins", OPTION_LIST, CORS_ANY, 0, 0, false, FIELD(cors_origins), "ORIGIN[,...]",
+     "Whose web pages may play streams, e.g. https://www.example.org; * lets all."},
     {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
      "The orchestrator, without which only the source is served; the first of a list is used."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
@@ -82,6 +86,8 @@ static const struct option options[] = {
      "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
      "Serves the newest stream as /stream/current.m3u8 too."},
+    {"noIndex", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_index), NULL,
+     "Does not tell which streams there are: no /streams.json and no /stream/index.m3u8."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
     {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
@@ -177,6 +183,7 @@ struct broadcaster {
     struct loop_timer *tick;
     struct capacity capacity;
     struct cidr_list trusted_proxies;
+    struct cors *cors;
     int64_t drain_by_ms; /* 0 unless publishers were asked to leave */
     int64_t stop_by_ms;  /* 0 until the ingest has closed at the end */
 };
@@ -495,6 +502,7 @@ static enum err open_push(struct broadcaster *b, const struct config *c, const s
 static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
+        .no_index = c->no_index,
         .threads = VIEWER_THREADS,
         .max_connections = b->capacity.viewers,
         .max_per_address = b->capacity.viewers,
@@ -510,7 +518,13 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
     if (e != ERR_OK) {
         return e;
     }
+    char bad[CORS_WHY_MAX];
+    if (cors_create(c->cors_origins, &b->cors, bad) != ERR_OK) {
+        log_error("broadcaster", "config", "-corsOrigins: %s", bad);
+        return ERR_PROTO;
+    }
     v.push = b->push_http;
+    v.cors = b->cors;
     char text[ADDR_MAX];
     addr_format(&v.addr, text);
     const char *why = "";
@@ -543,6 +557,7 @@ static void destroy(void *role)
     lives_close(b->lives);
     board_destroy(b->board);
     cidr_list_fini(&b->trusted_proxies);
+    cors_destroy(b->cors);
     mem_free(b);
 }
 

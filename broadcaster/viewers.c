@@ -14,6 +14,7 @@
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_hold.h"
+#include "broadcaster/viewers_index.h"
 #include "broadcaster/viewers_response.h"
 #include "broadcaster/viewers_watch.h"
 #include "run/listen.h"
@@ -28,11 +29,13 @@ static int seen;
 
 struct viewers {
     struct push_http *push;
+    const struct cors *cors;
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
     struct hold *hold;
     bool dated;
+    struct viewers_index *index;
     int port;
     unsigned user_timeout_ms;
     atomic_ullong requests, playlists, segments, not_found, bad_requests, sent_bytes;
@@ -143,6 +146,9 @@ static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct view
     struct watched *watched = watched_of(c);
     int64_t since_ms = 0;
     request->wait = watched != NULL ? end_hold(watched, &since_ms) : VIEWER_TOO_MANY;
+    if (viewers_index_answer(v->index, ret_answer, request)) {
+        return false;
+    }
     answer_init(ret_answer, v->board, request);
     if (!ret_answer->waits) {
         return false;
@@ -158,13 +164,13 @@ static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct view
     return false;
 }
 
-static enum MHD_Result send_answer(struct viewers *v, struct MHD_Connection *c, const char *method,
-                                   struct answer *a)
+static enum MHD_Result send_answer(struct viewers *v, struct MHD_Connection *c,
+                                   const struct viewer_request *request, struct answer *a)
 {
     enum MHD_Result result = MHD_NO;
     count(v, a);
-    size_t len = bytes_sent(a, method);
-    struct MHD_Response *r = viewers_response(a);
+    size_t len = bytes_sent(a, request->method);
+    struct MHD_Response *r = viewers_response(a, v->cors, request->origin);
     if (r != NULL) {
         watch_answer_begins(watched_of(c), len);
         result = MHD_queue_response(c, (unsigned)a->status, r);
@@ -193,7 +199,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (find_answer(v, c, &request, &a)) {
         return MHD_YES;
     }
-    enum MHD_Result result = send_answer(v, c, method, &a);
+    if (a.kind == ANSWER_PLAYLIST) {
+        viewers_index_saw(v->index, c, request.target);
+    }
+    enum MHD_Result result = send_answer(v, c, &request, &a);
     answer_fini(&a);
     return result;
 }
@@ -231,8 +240,10 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
     v->board = board;
     v->push = config->push;
+    v->cors = config->cors;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
+    v->index = viewers_index_create(board, !config->no_index);
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
     struct hold_config hold = {
         .board = board,
@@ -265,6 +276,7 @@ void viewers_destroy(struct viewers *v)
     }
     hold_destroy(v->hold);
     watch_destroy(v->watch);
+    viewers_index_destroy(v->index);
     mem_free(v);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "broadcaster/board.h"
+#include "broadcaster/cors.h"
 #include "run/addr.h"
 
 struct viewers;
@@ -18,12 +19,14 @@ struct json;
 struct metrics;
 
 struct viewers_config {
-    struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
-    struct addr addr;       /* port 0: the system chooses one; host "::" takes IPv4 too */
-    int threads;            /* at least 1 */
-    int max_connections;    /* of all threads together; further ones wait in the listen queue */
-    int max_per_address;    /* 0: no limit (behind a cache all come from one) */
-    int max_held;           /* requests that wait for a segment or part, of all together */
+    struct push_http *push;  /* requests below /live/; NULL: there are none. Outlives the viewers */
+    const struct cors *cors; /* whose pages may read answers; NULL: all. Outlives the viewers */
+    struct addr addr;        /* port 0: the system chooses one; host "::" takes IPv4 too */
+    bool no_index;           /* does not tell which streams there are */
+    int threads;             /* at least 1 */
+    int max_connections;     /* of all threads together; further ones wait in the listen queue */
+    int max_per_address;     /* 0: no limit (behind a cache all come from one) */
+    int max_held;            /* requests that wait for a segment or part, of all together */
     int max_held_per_address; /* 0: no limit */
     bool dated;               /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
     int idle_timeout_s; /* silence, and acknowledgements that do not come, after which a connection

@@ -15,11 +15,14 @@
 #define SEGMENT_TYPE "video/mp2t" /* RFC 3555 */
 #define SOURCE       "source"     /* whose sound is that of the stream */
 
-/* A playlist may be kept for half a target duration; what is not here may be here soon; a number
- * never gets other bytes. */
+/* A live playlist may be kept for half a target duration; what is not here may be here soon; a
+ * number never gets other bytes. */
 #define CACHE_SHORT   "max-age=1"
 #define CACHE_SEGMENT "public, max-age=3600, immutable"
 #define CACHE_STATIC  "max-age=60"
+#define CACHE_ENDED   "max-age=10" /* the publisher may come back */
+#define CACHE_NEVER   "no-store"
+#define CACHE_ASK     "no-cache" /* kept, and asked about each time */
 
 #define LOCATION_MAX (1024 + HLS_QUERY_MAX)
 
@@ -30,6 +33,8 @@ static const char front_text[] =
     "/stream/current.m3u8          the newest stream, where that is switched on\n"
     "/stream/ID/RENDITION.m3u8     one rendition: source, P360p30fps16x9, ...\n"
     "/stream/ID/live.m3u8          the stream in fMP4, picture and sound apart\n"
+    "/streams.json                 which streams there are, where the server tells\n"
+    "/stream/index.m3u8            all of them in one playlist\n"
     "/healthz                      says ok\n"
     "\n"
     "Give such an address to a player (hls.js, Safari, VLC, ffplay).\n";
@@ -43,7 +48,7 @@ void answer_say(struct answer *a, int status, const char *format, const char *on
     }
     a->status = status;
     a->content_type = PLAIN_TEXT;
-    a->cache_control = status == 200 ? CACHE_STATIC : CACHE_SHORT;
+    a->cache_control = status == 200 ? CACHE_STATIC : status >= 500 ? CACHE_NEVER : CACHE_SHORT;
     if (e != ERR_OK) {
         buf_clear(&a->text);
     }
@@ -67,12 +72,44 @@ void answer_playlist(struct answer *a, enum err e)
     a->cache_control = CACHE_SHORT;
 }
 
+void answer_playlist_age(struct answer *a, const struct window *w)
+{
+    if (a->status == 200 && w->ended) {
+        a->cache_control = CACHE_ENDED;
+    } else if (a->status == 200 && w->target_duration_s < 2) {
+        a->cache_control = CACHE_ASK; /* half of it is less than a second */
+    }
+}
+
 void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag)
 {
     answer_playlist(a, ERR_OK);
     a->blob = plain;
     a->gzip = gzip;
     a->tag = tag;
+}
+
+/* The one form that is kept for all has no viewer's own query in it. */
+void answer_put_query(struct answer *a, const struct hls_ask *ask)
+{
+    if (a->kind != ANSWER_PLAYLIST || ask->query[0] == '\0') {
+        return;
+    }
+    struct buf text;
+    buf_init(&text, ANSWER_TEXT_MAX);
+    struct span plain = a->blob != NULL ? blob_span(a->blob) : buf_span(&a->text);
+    enum err e = playlist_put_with_query(&text, plain, ask->query);
+    blob_unref(a->blob);
+    blob_unref(a->gzip);
+    a->blob = NULL;
+    a->gzip = NULL;
+    a->tag = 0;
+    buf_fini(&a->text);
+    a->text = text;
+    if (e != ERR_OK) {
+        a->kind = ANSWER_OTHER;
+        answer_no_memory(a);
+    }
 }
 
 /* The id that is meant. A stream that is really called "current" can be had where the newest one
@@ -149,8 +186,9 @@ static void give_redirect(struct answer *a, struct board *board, struct hls_ask 
         answer_no_stream(a, ask);
         return;
     }
-    enum err e = any_in_ts(list, n) ? playlist_put_master_path(&a->location, to)
-                                    : playlist_put_live_path(&a->location, to);
+    enum err e = any_in_ts(list, n) && !hls_is_index(to)
+                     ? playlist_put_master_path(&a->location, to)
+                     : playlist_put_live_path(&a->location, to);
     if (e == ERR_OK && ask->query[0] != '\0') {
         e = buf_printf(&a->location, "?%s", ask->query);
     }
@@ -196,6 +234,7 @@ static void give_media(struct answer *a, struct board *board, const struct hls_a
         say_live_only(a, ask);
     } else if (w != NULL) {
         answer_playlist(a, playlist_media(&a->text, ask->id, ask->rendition, w, dated));
+        answer_playlist_age(a, w);
     }
     window_unref(w);
 }
@@ -318,7 +357,7 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask,
         break;
     case HLS_HEALTH:
         answer_say(a, 200, "ok", "", "");
-        a->cache_control = "no-store";
+        a->cache_control = CACHE_NEVER;
         break;
     case HLS_MASTER:
         give_master(a, board, ask);
@@ -345,32 +384,17 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask,
     case HLS_LIVE_INIT:
         answer_live_init(a, board, ask);
         break;
+    case HLS_STREAMS:
+    case HLS_INDEX:
+    case HLS_POSTER: /* viewers_index.c answers these */
+        answer_say(a, 404, "There is no index here: streams are at /stream/ID.m3u8.", "", "");
+        break;
     case HLS_UNKNOWN:
         answer_say(a, 404, "%s", ask->why, "");
         break;
     case HLS_BAD:
         answer_say(a, 400, "%s", ask->why, "");
         break;
-    }
-}
-
-/* The one form that is kept for all has no viewer's own query in it. */
-static void put_query(struct answer *a, const char *query)
-{
-    struct buf text;
-    buf_init(&text, ANSWER_TEXT_MAX);
-    struct span plain = a->blob != NULL ? blob_span(a->blob) : buf_span(&a->text);
-    enum err e = playlist_put_with_query(&text, plain, query);
-    blob_unref(a->blob);
-    blob_unref(a->gzip);
-    a->blob = NULL;
-    a->gzip = NULL;
-    a->tag = 0;
-    buf_fini(&a->text);
-    a->text = text;
-    if (e != ERR_OK) {
-        a->kind = ANSWER_OTHER;
-        answer_no_memory(a);
     }
 }
 
@@ -387,9 +411,7 @@ void answer_init(struct answer *a, struct board *board, const struct viewer_requ
     } else {
         struct hls_ask ask = hls_parse(request->target);
         give(a, board, &ask, request);
-        if (a->kind == ANSWER_PLAYLIST && ask.query[0] != '\0') {
-            put_query(a, ask.query);
-        }
+        answer_put_query(a, &ask);
         answer_select(a, request);
     }
 }

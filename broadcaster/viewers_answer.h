@@ -37,6 +37,7 @@ struct viewer_request {
     const char *if_match;
     const char *if_none_match;
     const char *accept_encoding;
+    const char *origin; /* whose page asks */
 };
 
 /* Until when: board_wait with hls_ready. */

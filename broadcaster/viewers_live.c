@@ -222,9 +222,13 @@ static void set_cache(struct answer *a, const struct window *w, const struct hls
 {
     struct hls_edge edge = hls_edge_of(w, kind_of(ask));
     bool blocked = ask->directives.has_msn && ask->directives.msn >= edge.closed && !w->ended;
-    int seconds = blocked ? CACHE_TARGETS * w->target_duration_s : w->target_duration_s / 2;
-    snprintf(a->cache_text, sizeof a->cache_text, "max-age=%d", seconds);
-    a->cache_control = a->cache_text;
+    if (blocked) {
+        snprintf(a->cache_text, sizeof a->cache_text, "max-age=%d",
+                 CACHE_TARGETS * w->target_duration_s);
+        a->cache_control = a->cache_text;
+    } else {
+        answer_playlist_age(a, w);
+    }
 }
 
 /* --- waiting --- */

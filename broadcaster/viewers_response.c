@@ -32,6 +32,7 @@ static const struct wanted_header wanted[] = {
     WANTED("If-Match", if_match),
     WANTED("If-None-Match", if_none_match),
     WANTED("Accept-Encoding", accept_encoding),
+    WANTED("Origin", origin),
 };
 
 /* Of a header that came twice the first counts: each of these only spares bytes. */
@@ -131,6 +132,30 @@ static void add_content_range(struct MHD_Response *r, const struct answer *a)
     add(r, MHD_HTTP_HEADER_CONTENT_RANGE, text);
 }
 
+/* Whose page may read it. Under a list, each answer depends on who asks, also one to nobody's
+ * page. */
+static void add_cors(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
+                     const char *origin)
+{
+    bool any = cors == NULL || cors_is_any(cors);
+    if (!any || a->varies) {
+        add(r, MHD_HTTP_HEADER_VARY,
+            any         ? "Accept-Encoding"
+            : a->varies ? "Accept-Encoding, Origin"
+                        : "Origin");
+    }
+    if (!any && !cors_lists(cors, origin)) {
+        return;
+    }
+    add(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, any ? CORS_ANY : origin);
+    add(r, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
+    if (a->status == MHD_HTTP_NO_CONTENT) {
+        add(r, "Access-Control-Allow-Methods", METHODS);
+        add(r, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
+        add(r, "Access-Control-Max-Age", "86400");
+    }
+}
+
 /* What belongs to what was found. */
 static void add_found(struct MHD_Response *r, const struct answer *a)
 {
@@ -142,9 +167,6 @@ static void add_found(struct MHD_Response *r, const struct answer *a)
     }
     if (a->ranges) {
         add(r, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
-    }
-    if (a->varies) {
-        add(r, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
     }
     if (a->gzipped) {
         add(r, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
@@ -160,11 +182,6 @@ static void add_status(struct MHD_Response *r, const struct answer *a)
         add_content_range(r, a);
         break;
     case MHD_HTTP_NO_CONTENT:
-        add(r, "Access-Control-Allow-Methods", METHODS);
-        add(r, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
-        add(r, "Access-Control-Max-Age", "86400");
-        add(r, MHD_HTTP_HEADER_ALLOW, METHODS);
-        break;
     case MHD_HTTP_METHOD_NOT_ALLOWED:
         add(r, MHD_HTTP_HEADER_ALLOW, METHODS);
         break;
@@ -176,14 +193,13 @@ static void add_status(struct MHD_Response *r, const struct answer *a)
     }
 }
 
-struct MHD_Response *viewers_response(struct answer *a)
+struct MHD_Response *viewers_response(struct answer *a, const struct cors *cors, const char *origin)
 {
     struct MHD_Response *r = move_body(a);
     if (r == NULL) {
         return NULL;
     }
-    add(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    add(r, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
+    add_cors(r, a, cors, origin);
     add(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
     add(r, "X-Content-Type-Options", "nosniff");
     if (a->location.len > 0) {

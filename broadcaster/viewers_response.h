@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <stddef.h>
 
+#include "broadcaster/cors.h"
 #include "broadcaster/viewers_answer.h"
 
 /* The headers that an answer depends on. The texts are the connection's, for as long as it is in
@@ -15,8 +16,10 @@ void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r);
  * has size bytes and holds as much as fits. */
 struct span viewers_target(struct MHD_Connection *c, const char *url, char *text, size_t size);
 
-/* With headers and body, which is moved out of the answer without a copy. NULL: no memory (the
- * answer may have lost its body). Gives. */
-struct MHD_Response *viewers_response(struct answer *a);
+/* With headers, for a page of this origin (NULL: none is named; cors NULL: all may read), and body,
+ * which is moved out of the answer without a copy. NULL: no memory (the answer may have lost its
+ * body). Gives. */
+struct MHD_Response *viewers_response(struct answer *a, const struct cors *cors,
+                                      const char *origin);
 
 #endif
