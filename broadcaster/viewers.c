@@ -20,8 +20,10 @@
 #include "run/listen.h"
 #include "run/log.h"
 
-#define CONNECTION_MEMORY (8 * 1024) /* a request's line and headers have to fit: else 431 */
-#define WATCH_SLACK_MS    2000       /* the library's own time-out comes first, and ends politely */
+/* A request's line and headers have to fit: else 431. It is also what a waiting request costs most
+ * of. */
+#define CONNECTION_MEMORY (6 * 1024)
+#define WATCH_SLACK_MS    2000 /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
 
 /* The context of a viewer's request behind its first call. */
