@@ -13,9 +13,14 @@ void http_target_fold(char *target)
     }
 }
 
+char http_target_sent(char c)
+{
+    return c == ' ' ? '+' : c == FOLDED ? '&' : c;
+}
+
 void http_target_unfold(char *target)
 {
     for (char *at = target; *at != '\0'; at++) {
-        *at = *at == ' ' ? '+' : *at == FOLDED ? '&' : *at;
+        *at = http_target_sent(*at);
     }
 }

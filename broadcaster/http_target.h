@@ -10,4 +10,7 @@ void http_target_fold(char *target);
 /* In place: back to what was sent (also the plus signs, which the library makes spaces). */
 void http_target_unfold(char *target);
 
+/* The same for one character. */
+char http_target_sent(char c);
+
 #endif
