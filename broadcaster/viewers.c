@@ -148,8 +148,9 @@ static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct view
     struct watched *watched = watched_of(c);
     int64_t since_ms = 0;
     request->wait = watched != NULL ? end_hold(watched, &since_ms) : VIEWER_TOO_MANY;
-    if (viewers_index_answer(v->index, ret_answer, request)) {
-        return false;
+    enum index_answer mine = viewers_index_answer(v->index, c, request, ret_answer);
+    if (mine != INDEX_NOT_MINE) {
+        return mine == INDEX_HELD;
     }
     answer_init(ret_answer, v->board, request);
     if (!ret_answer->waits) {
@@ -169,16 +170,10 @@ static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct view
 static enum MHD_Result send_answer(struct viewers *v, struct MHD_Connection *c,
                                    const struct viewer_request *request, struct answer *a)
 {
-    enum MHD_Result result = MHD_NO;
+    struct watched *watched = watched_of(c);
     count(v, a);
-    size_t len = bytes_sent(a, request->method);
-    struct MHD_Response *r = viewers_response(a, v->cors, request->origin);
-    if (r != NULL) {
-        watch_answer_begins(watched_of(c), len);
-        result = MHD_queue_response(c, (unsigned)a->status, r);
-        MHD_destroy_response(r);
-    }
-    return result;
+    watch_answer_begins(watched, bytes_sent(a, request->method));
+    return viewers_send(c, watched, a, v->cors, request->origin);
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
@@ -254,7 +249,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     };
     v->hold = hold_create(&hold);
     v->dated = config->dated;
-    bool threads = v->watch != NULL && v->hold != NULL;
+    bool threads = v->watch != NULL && v->hold != NULL && v->index != NULL;
     v->daemon = threads ? start_daemon(v, config, fd) : NULL;
     if (v->daemon == NULL) {
         *ret_why = "the HTTP server's threads could not be started";
@@ -274,6 +269,7 @@ void viewers_destroy(struct viewers *v)
         hold_stop(v->hold); /* the library ends the process when a request still waits */
     }
     if (v->daemon != NULL) {
+        viewers_index_stop(v->index);
         MHD_stop_daemon(v->daemon);
     }
     hold_destroy(v->hold);
