@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "broadcaster/cutter.h"
 #include "broadcaster/pace.h"
+#include "tests/support/parts.h"
 #include "tests/support/unit.h"
 
 #define WALL_MS   1795000000000
@@ -166,35 +167,6 @@ END_TEST
 
 /* --- parts --- */
 
-/* The parts of a segment so far: the segment's packets, in order, each once. Returns how many. */
-static size_t check_parts_of(const struct window *w, enum track_kind kind, uint64_t msn,
-                             const struct packets *ps, bool complete)
-{
-    const struct window_lane *lane = &w->lanes[kind];
-    size_t n = 0, at = 0;
-    for (size_t i = 0; i < lane->count; i++) {
-        const struct part_info *info = part_info(lane->parts[i]);
-        const struct packets *of_part = part_packets(lane->parts[i]);
-        if (info->msn != msn) {
-            continue;
-        }
-        ck_assert_uint_eq(info->index, n);
-        ck_assert_int_gt(info->duration, 0);
-        ck_assert_int_le(info->duration, lane->part_target);
-        ck_assert_int_eq(info->start, of_part->items[0].dts);
-        n++;
-        for (size_t k = 0; k < of_part->count && ps != NULL; k++, at++) {
-            ck_assert_uint_lt(at, ps->count);
-            ck_assert_ptr_eq(of_part->items[k].blob, ps->items[at].blob);
-            ck_assert_int_eq(of_part->items[k].dts, ps->items[at].dts);
-            ck_assert_int_eq(of_part->items[k].pts, ps->items[at].pts);
-            ck_assert_int_eq(of_part->items[k].duration, ps->items[at].duration);
-        }
-    }
-    ck_assert(!complete || ps == NULL || n == 0 || at == ps->count);
-    return n;
-}
-
 struct watched {
     size_t parts[2];     /* seen at last */
     int64_t target[2];   /* the lanes' */
@@ -210,11 +182,11 @@ static void check_segment_parts(const struct window *w, const struct segment *s,
 {
     uint64_t msn = segment_info(s)->msn;
     const struct sound *sound = segment_sound(s);
-    size_t n = check_parts_of(w, TRACK_VIDEO, msn, segment_packets(s), true);
+    size_t n = check_parts_of(w, TRACK_VIDEO, msn, segment_packets(s));
     seen->without += n == 0 && segment_packets(s)->count > 0;
     seen->most = n > seen->most ? n : seen->most;
     if (sound != NULL) {
-        n = check_parts_of(w, TRACK_AUDIO, msn, sound_packets(sound), true);
+        n = check_parts_of(w, TRACK_AUDIO, msn, sound_packets(sound));
         seen->without += n == 0 && sound_packets(sound)->count > 0;
     }
 }
