@@ -158,11 +158,11 @@ enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Conne
     buf_init(&a->location, SENTENCE_MAX);
     if (ask.what != HLS_POSTER) {
         give_content(x, a, ask.what == HLS_STREAMS ? INDEX_JSON : INDEX_PLAYLIST);
+        answer_put_query(a, &ask);
     } else if (!find_poster(x, c, &ask, a)) {
         answer_fini(a);
         return INDEX_HELD;
     }
-    answer_put_query(a, &ask);
     answer_select(a, request);
     return INDEX_ANSWERED;
 }
