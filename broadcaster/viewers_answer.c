@@ -13,7 +13,6 @@
 
 #define PLAIN_TEXT   "text/plain; charset=utf-8"
 #define SEGMENT_TYPE "video/mp2t" /* RFC 3555 */
-#define SOURCE       "source"     /* whose sound is that of the stream */
 
 /* A live playlist may be kept for half a target duration; what is not here may be here soon; a
  * number never gets other bytes. */

@@ -13,7 +13,6 @@
 #include "broadcaster/posters.h"
 #include "broadcaster/viewers_answer_internal.h"
 
-#define SOURCE       "source"
 #define CACHE_POSTER "public, max-age=3"
 #define CACHE_SHORT  "max-age=1"
 #define SENTENCE_MAX 1024
