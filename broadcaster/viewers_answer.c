@@ -331,7 +331,7 @@ void answer_container(struct answer *a, struct segment *s, const struct hls_ask 
 /* The sound of all renditions is the source's. */
 const char *answer_live_name(const struct hls_ask *ask)
 {
-    return strcmp(ask->rendition, HLS_AUDIO) == 0 ? SOURCE : ask->rendition;
+    return strcmp(ask->rendition, HLS_AUDIO) == 0 ? BOARD_SOURCE : ask->rendition;
 }
 
 struct window *answer_live_window(struct answer *a, struct board *board, const struct hls_ask *ask)

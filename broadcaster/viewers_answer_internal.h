@@ -6,8 +6,6 @@
 #include "broadcaster/hls.h"
 #include "broadcaster/viewers_answer.h"
 
-#define SOURCE "source" /* whose sound is that of the stream */
-
 /* What a segment can be made into for an address. */
 struct answer_form {
     enum segment_form form;

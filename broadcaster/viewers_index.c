@@ -123,7 +123,7 @@ static bool find_poster(struct viewers_index *x, struct MHD_Connection *c, struc
                         struct answer *a)
 {
     answer_resolve(x->board, ask);
-    struct window *w = board_window(x->board, ask->id, SOURCE);
+    struct window *w = board_window(x->board, ask->id, BOARD_SOURCE);
     struct segment *s = w != NULL ? newest_picture(w) : NULL;
     enum err e = ERR_OK;
     if (w == NULL) {
