@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
+#include "broadcaster/viewers_response.h"
 #include "broadcaster/viewers_watch.h"
 #include "run/listen.h"
 #include "run/log.h"
@@ -20,13 +21,13 @@
 #define CONNECTION_MEMORY (8 * 1024) /* a request's line and headers have to fit: else 431 */
 #define WATCH_SLACK_MS    2000       /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
-#define METHODS           "GET, HEAD, OPTIONS"
 
 /* The context of a viewer's request behind its first call. */
 static int seen;
 
 struct viewers {
     struct push_http *push;
+    const struct cors *cors;
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
@@ -99,51 +100,6 @@ static void count(struct viewers *v, const struct answer *a)
     }
 }
 
-static void free_blob(void *blob)
-{
-    blob_unref(blob);
-}
-
-/* Moves the body out of the answer, without a copy. */
-static struct MHD_Response *take_body(struct answer *a, size_t *ret_len)
-{
-    struct span body = a->blob != NULL ? blob_span(a->blob) : buf_span(&a->text);
-    void *owner = a->blob != NULL ? (void *)a->blob : a->text.data;
-    struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
-        body.len, (void *)body.data, a->blob != NULL ? free_blob : mem_free, owner);
-    if (r != NULL) {
-        a->blob = NULL;
-        buf_init(&a->text, a->text.max);
-        *ret_len = body.len;
-    }
-    return r;
-}
-
-static void add_headers(struct MHD_Response *r, const struct answer *a)
-{
-    MHD_add_response_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    MHD_add_response_header(r, "Access-Control-Expose-Headers", "Content-Length, Date");
-    MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
-    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (a->content_type != NULL) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->content_type);
-    }
-    if (a->location.len > 0) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_LOCATION, (const char *)a->location.data);
-    }
-    if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED || a->status == MHD_HTTP_NO_CONTENT) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, METHODS);
-    }
-    if (a->status == MHD_HTTP_NO_CONTENT) {
-        MHD_add_response_header(r, "Access-Control-Allow-Methods", METHODS);
-        MHD_add_response_header(r, "Access-Control-Allow-Headers", "Range, Content-Type, *");
-        MHD_add_response_header(r, "Access-Control-Max-Age", "86400");
-    }
-    if (a->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-    }
-}
-
 /* The library ends the connection after an answer that comes before its second call; that is right
  * for a method that may bring a large body, and costs a viewer a connection for each segment. */
 static bool wants_more(const char *method, size_t *upload_size, void **context)
@@ -155,6 +111,14 @@ static bool wants_more(const char *method, size_t *upload_size, void **context)
     bool plain =
         strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
     return (first && plain) || body;
+}
+
+static size_t bytes_sent(const struct answer *a, const char *method)
+{
+    if (strcmp(method, "HEAD") == 0 || a->status == MHD_HTTP_NOT_MODIFIED) {
+        return 0;
+    }
+    return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_body(a).len;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
@@ -170,14 +134,15 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return MHD_YES;
     }
     struct answer a;
-    size_t len = 0;
     enum MHD_Result result = MHD_NO;
-    answer_init(&a, v->board, method, span_cstr(url));
+    struct viewer_request request = {.method = method, .target = span_cstr(url)};
+    viewers_request_read(c, &request);
+    answer_init(&a, v->board, &request);
     count(v, &a);
-    struct MHD_Response *r = take_body(&a, &len);
+    size_t len = bytes_sent(&a, method);
+    struct MHD_Response *r = viewers_response(&a, v->cors, request.origin);
     if (r != NULL) {
-        add_headers(r, &a);
-        watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : len);
+        watch_answer_begins(watched_of(c), len);
         result = MHD_queue_response(c, (unsigned)a.status, r);
         MHD_destroy_response(r);
     }
@@ -218,6 +183,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
     v->board = board;
     v->push = config->push;
+    v->cors = config->cors;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);

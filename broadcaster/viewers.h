@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "broadcaster/board.h"
+#include "broadcaster/cors.h"
 #include "run/addr.h"
 
 struct viewers;
@@ -15,11 +16,12 @@ struct viewers;
 struct push_http;
 
 struct viewers_config {
-    struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
-    struct addr addr;       /* port 0: the system chooses one; host "::" takes IPv4 too */
-    int threads;            /* at least 1 */
-    int max_connections;    /* of all threads together; further ones wait in the listen queue */
-    int max_per_address;    /* 0: no limit (behind a cache all come from one) */
+    struct push_http *push;  /* requests below /live/; NULL: there are none. Outlives the viewers */
+    const struct cors *cors; /* whose pages may read answers; NULL: all. Outlives the viewers */
+    struct addr addr;        /* port 0: the system chooses one; host "::" takes IPv4 too */
+    int threads;             /* at least 1 */
+    int max_connections;     /* of all threads together; further ones wait in the listen queue */
+    int max_per_address;     /* 0: no limit (behind a cache all come from one) */
     int idle_timeout_s; /* silence, and acknowledgements that do not come, after which a connection
                            is closed; an answer has that long plus its size at 8 kB/s */
 };
