@@ -9,9 +9,10 @@
 #include "publisher-tools/judge_text.h"
 
 #define SECOND        INT64_C(1000000)
-#define TICKS         90000
+#define TICKS         INT64_C(90000)
 #define PEAK_OVER     110 /* per cent of BANDWIDTH that a measured peak may be */
 #define RATE_OFF      1   /* per cent of FRAME-RATE */
+#define RATES_MAX     256 /* segments whose frame rate is looked at */
 #define MEAN_SEGMENTS 5   /* fewer tell nothing of a mean */
 
 #define SAY(l, rule, line, ...)                                                                    \
@@ -219,19 +220,26 @@ static void check_codecs(const struct judge_ladder *l, const struct judge_varian
     }
 }
 
-/* Thousandths of frames per second over all segments; 0: not measured. */
+static int by_size(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Thousandths of frames per second, of the segment in the middle; 0: not measured. */
 static int64_t rate_milli(const struct judge_state *s)
 {
-    int64_t steps = 0;
-    int64_t ticks = 0;
-    for (size_t i = 0; i < s->n_seen; i++) {
+    int64_t rates[RATES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_seen && n < RATES_MAX; i++) {
         const struct stream_facts *f = &s->seen[i].facts.video;
-        if (s->seen[i].has_media && f->packets > 1) {
-            steps += f->packets - 1;
-            ticks += f->last_dts - f->first_dts;
+        int64_t ticks = f->last_dts - f->first_dts;
+        if (s->seen[i].has_media && f->packets > 1 && ticks > 0) {
+            rates[n++] = (int64_t)(f->packets - 1) * TICKS * 1000 / ticks;
         }
     }
-    return ticks > 0 ? steps * TICKS * 1000 / ticks : 0;
+    qsort(rates, n, sizeof rates[0], by_size);
+    return n > 0 ? rates[n / 2] : 0;
 }
 
 static void check_picture(const struct judge_ladder *l, const struct judge_variant *v,

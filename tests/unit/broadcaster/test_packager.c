@@ -361,6 +361,8 @@ START_TEST(sets_before_each_idr_only)
         bool sps = j->video[i].bytes[10] == 0x67;
         ck_assert_int_eq(sps, i % 10 == 0);
     }
+    ck_assert_uint_eq(continuity_errors(blob_span(b)), 0);
+    ck_assert_uint_eq(count_pid(blob_span(b), 0), 1);
     judged_free(j);
     blob_unref(b);
     clip_free(&v);
