@@ -102,18 +102,17 @@ static const struct judge_seen *nearest(const struct pair *p, const struct judge
 }
 
 /* Only what both were looked at for can be compared. */
-static bool is_inside(const struct pair *p, const struct judge_seen *seen)
+static bool is_covered(const struct pair *p, const struct judge_seen *seen)
 {
-    const struct judge_seen *first = NULL, *last = NULL;
+    int64_t at = main_of(seen)->first_pts;
     for (size_t i = 0; i < p->base->n_seen; i++) {
-        if (p->base->seen[i].has_media) {
-            first = first == NULL ? &p->base->seen[i] : first;
-            last = &p->base->seen[i];
+        const struct judge_seen *b = &p->base->seen[i];
+        if (b->has_media && judge_media_between(main_of(b)->first_pts, at) >= -p->limit &&
+            judge_media_between(at, main_of(b)->last_pts) >= 0) {
+            return true;
         }
     }
-    int64_t at = main_of(seen)->first_pts;
-    return first != NULL && judge_media_between(main_of(first)->first_pts, at) >= -p->limit &&
-           judge_media_between(at, main_of(last)->last_pts) >= 0;
+    return false;
 }
 
 static void check_dates(struct pair *p, const struct judge_seen *b, const struct judge_seen *o,
@@ -142,7 +141,7 @@ static void compare_segment(struct pair *p, const struct judge_seen *o)
 {
     int64_t off = 0;
     const struct judge_seen *b = nearest(p, o, &off);
-    if (b == NULL || !is_inside(p, o)) {
+    if (b == NULL || !is_covered(p, o)) {
         return;
     }
     if (magnitude(off) > p->limit) {

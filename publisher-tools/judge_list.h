@@ -58,6 +58,7 @@ struct judge_segment {
     int64_t date_us;            /* EXT-X-PROGRAM-DATE-TIME since 1970; JUDGE_NONE */
     uint64_t timeline;          /* discontinuity sequence number */
     bool gap, discontinuity;
+    bool decimal;  /* EXTINF has a point */
     unsigned line; /* of the URI */
     unsigned inf_line, date_line;
 };

@@ -87,8 +87,8 @@ static void check_version(const struct check *c)
 {
     const struct judge_list *l = c->l;
     for (size_t i = 0; i < l->n_segments; i++) {
-        if (l->segments[i].duration_us % SECOND != 0) {
-            needs_version(c, 3, l->segments[i].inf_line, "an EXTINF that is no whole number");
+        if (l->segments[i].decimal) {
+            needs_version(c, 3, l->segments[i].inf_line, "an EXTINF with a decimal point");
             break;
         }
     }

@@ -1,5 +1,7 @@
 #include "publisher-tools/judge_list_tags.h"
 
+#include <string.h>
+
 #include "publisher-tools/judge_text.h"
 
 #define DURATION_MAX_US INT64_C(1000000000000)
@@ -213,7 +215,7 @@ static enum err on_define(struct judge_reader *r, const struct judge_tag *t)
 
 static enum err on_inf(struct judge_reader *r, const struct judge_tag *t)
 {
-    struct span rest = t->value, duration;
+    struct span rest = t->value, duration = span_of(NULL, 0);
     r->list->is_media = true;
     once(r, r->has_inf);
     r->has_inf = true;
@@ -221,6 +223,7 @@ static enum err on_inf(struct judge_reader *r, const struct judge_tag *t)
     if (!judge_text_item(&rest, &duration) || !judge_text_micros(duration, &r->next.duration_us)) {
         syntax(r, "EXTINF does not begin with a number of seconds");
     }
+    r->next.decimal = duration.len > 0 && memchr(duration.data, '.', duration.len) != NULL;
     return ERR_OK;
 }
 

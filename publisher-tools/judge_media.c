@@ -92,6 +92,12 @@ static void check_join(const struct look *k, bool video, const struct segment_fa
     }
 }
 
+/* A segment without parameter sets tells the family of its codec only. */
+static bool is_whole(const char *codec)
+{
+    return strchr(codec, '.') != NULL;
+}
+
 static void check_change(const struct look *k, const struct segment_facts *last)
 {
     const struct segment_facts *f = &k->seen->facts;
@@ -99,8 +105,8 @@ static void check_change(const struct look *k, const struct segment_facts *last)
         (f->width != last->width || f->height != last->height)) {
         SAY(k, TRACKS, "segment %" PRIu64 ": %dx%d after %dx%d without a discontinuity",
             k->seen->number, f->width, f->height, last->width, last->height);
-    } else if (strcmp(f->video.codec, last->video.codec) != 0 && f->video.present &&
-               last->video.present) {
+    } else if (is_whole(f->video.codec) && is_whole(last->video.codec) &&
+               strcmp(f->video.codec, last->video.codec) != 0) {
         SAY(k, TRACKS, "segment %" PRIu64 ": %s after %s without a discontinuity", k->seen->number,
             f->video.codec, last->video.codec);
     }

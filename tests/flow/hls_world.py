@@ -6,7 +6,7 @@ low-latency, right in all things but the one that a case asks to be wrong.
 
 Kinds: "ts" and "fmp4" (whole, ended; the latter with an audio rendition), "live" (a sliding window of
 MPEG-TS) and "ll" (low latency, with an audio rendition). A case changes what is served through
-  playlist(text, ctx) -> text    of each media playlist; ctx.path, ctx.query, ctx.elapsed, ctx.hits
+  playlist(text, ctx) -> text    of each media playlist; ctx has path, query, elapsed, hits, made
   master(text) -> text
   answer(reply, ctx)             of anything: reply.status, reply.headers, reply.body
   media={"a": "other"}           which encoding stands behind a rendition
@@ -26,17 +26,15 @@ import harness
 from harness import run
 
 RATE = 24
-GOP = 24
-SECONDS = 24  # of media; a low-latency case begins with HEAD of it made
+SECONDS = 17  # of media; a low-latency case begins with HEAD of it made
 HEAD = 9
+LIVE_FIRST = 4  # number that the sliding window begins with
 WINDOW = 8
 PARTS = 4
-EPOCH = 1_700_000_000
 TS_LENGTH = 5  # segments of the ended playlists
-ABSENT = {"Cache-Control": "max-age=1"}
 
 
-def encode(folder, name, size="160x90", gop=GOP, ts_offset=0, video_filter=None, sound=True,
+def encode(folder, name, size="160x90", gop=RATE, ts_offset=0, video_filter=None, sound=True,
            split=False):
     """MPEG-TS segments of a second: [bytes]."""
     out = folder / name
@@ -46,9 +44,9 @@ def encode(folder, name, size="160x90", gop=GOP, ts_offset=0, video_filter=None,
             "64k"]
     run(["ffmpeg", "-v", "error", *source, *(tone if sound else []),
          *(["-vf", video_filter, "-vsync", "vfr"] if video_filter else []),
-         "-t", TS_LENGTH if gop == GOP else TS_LENGTH, "-c:v", "libx264", "-preset", "ultrafast",
-         "-tune", "zerolatency", "-g", gop, "-keyint_min", gop, "-sc_threshold", 0, "-pix_fmt",
-         "yuv420p", "-threads", 1, "-output_ts_offset", ts_offset, "-f", "hls", "-hls_time", 1,
+         "-t", TS_LENGTH, "-c:v", "libx264", "-preset", "ultrafast",
+         "-tune", "zerolatency", "-g", 999, "-sc_threshold", 0, "-force_key_frames",
+         f"expr:gte(t,n_forced*{gop // RATE})", "-pix_fmt", "yuv420p", "-threads", 1, "-output_ts_offset", ts_offset, "-f", "hls", "-hls_time", 1,
          "-hls_list_size", 0, *(["-hls_flags", "split_by_time"] if split else []),
          "-hls_segment_filename", out / "%d.ts", out / "list.m3u8"], timeout=60)
     return [(out / f"{i}.ts").read_bytes() for i in range(TS_LENGTH)]
@@ -66,7 +64,7 @@ def fragments(folder, name, *options, ts_offset=0):
     """fMP4: the initialisation section, and each frame as a fragment of its own."""
     path = folder / f"{name}.mp4"
     run(["ffmpeg", "-v", "error", *options, "-t", SECONDS, "-output_ts_offset", ts_offset,
-         "-movflags", "empty_moov+default_base_moof+frag_every_frame", "-f", "mp4", path],
+         "-movflags", "empty_moov+default_base_moof+frag_every_frame+frag_discont", "-f", "mp4", path],
         timeout=60)
     init, frames = b"", []
     for kind, box in boxes(path.read_bytes()):
@@ -97,17 +95,14 @@ class Track:
         return b"".join(b for b, _ in mine), sum(s for _, s in mine)
 
 
-def video_options(size="160x90"):
-    return ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={RATE}", "-c:v", "libx264", "-preset",
-            "ultrafast", "-tune", "zerolatency", "-g", GOP, "-keyint_min", GOP, "-sc_threshold", 0,
-            "-pix_fmt", "yuv420p", "-threads", 1]
-
-
+VIDEO = ["-f", "lavfi", "-i", f"testsrc2=size=160x90:rate={RATE}", "-c:v", "libx264", "-preset",
+         "ultrafast", "-tune", "zerolatency", "-g", RATE, "-keyint_min", RATE, "-sc_threshold", 0,
+         "-pix_fmt", "yuv420p", "-threads", 1]
 AUDIO = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-c:a", "aac", "-b:a", "64k"]
 
 
-def date(seconds):
-    at = datetime.fromtimestamp(EPOCH + seconds, timezone.utc)
+def date(at):
+    at = datetime.fromtimestamp(at, timezone.utc)
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
@@ -122,11 +117,11 @@ class World:
             "a": encode(folder, "a"),
             "b": encode(folder, "b", "128x72"),
             "late": encode(folder, "late", "128x72", ts_offset=0.3),
-            "long_gop": encode(folder, "long_gop", gop=GOP * 2, split=True),
+            "long_gop": encode(folder, "long_gop", gop=RATE * 2, split=True),
             "holes": encode(folder, "holes", video_filter="select='not(between(n,54,57))'"),
         }
         self.tracks = {
-            "v": Track(*fragments(folder, "v", *video_options()), 1 / RATE),
+            "v": Track(*fragments(folder, "v", *VIDEO), 1 / RATE),
             "s": Track(*fragments(folder, "s", *AUDIO), 1024 / 48000),
             "s_late": Track(*fragments(folder, "s_late", *AUDIO, ts_offset=0.4), 1024 / 48000),
         }
@@ -182,11 +177,12 @@ class World:
         with case.lock:
             if case.started is None:
                 case.started = time.monotonic()
+                case.epoch = time.time() - HEAD  # when the media began
             plain = request.command == "GET" and "Range" not in request.headers
             case.hits[path] = case.hits.get(path, 0) + plain
         ctx = types.SimpleNamespace(
             path=path, query=query, hits=case.hits[path], command=request.command, case=case,
-            elapsed=time.monotonic() - case.started, started=case.started)
+            elapsed=time.monotonic() - case.started, made=self.made(case), world=self)
         reply.headers = {"Access-Control-Allow-Origin": "*"}
         if request.command == "OPTIONS":
             reply.status, reply.body = 204, b""
@@ -250,7 +246,8 @@ class World:
                 reply.body = self.track(case, init).init
             elif form == "ts":
                 segments = self.ts_of(case, name)
-                reply.body = segments[int(number)]
+                live = case.kind == "live"
+                reply.body = segments[int(number) % TS_LENGTH if live else int(number)]
             elif part is not None:
                 index = int(number) * PARTS + int(part)
                 self.wait_for(case, index)
@@ -291,7 +288,7 @@ class World:
                 return
             cache = "max-age=6" if "_HLS_msn" in query else "max-age=0"
         elif case.kind == "live":
-            text, cache = self.live(name, ctx), "max-age=1"
+            text, cache = self.live(name, ctx.elapsed), "max-age=1"
         else:
             text, cache = self.ended(case, name), "max-age=3600"
         if case.playlist:
@@ -310,16 +307,21 @@ class World:
         return "\n".join(lines + ["#EXT-X-ENDLIST"]) + "\n"
 
     @staticmethod
-    def live(name, ctx):
+    def first_live(elapsed):
+        return LIVE_FIRST + int(elapsed)
+
+    @staticmethod
+    def live(name, elapsed, left_out=0):
         """A second of MPEG-TS each second; behind its end it begins again, with a discontinuity."""
-        first = int(ctx.elapsed)
+        end = World.first_live(elapsed) + WINDOW
+        first = end - WINDOW + left_out
         breaks = len([i for i in range(1, first) if i % TS_LENGTH == 0])
         lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1",
                  f"#EXT-X-MEDIA-SEQUENCE:{first}", f"#EXT-X-DISCONTINUITY-SEQUENCE:{breaks}"]
-        for i in range(first, first + 4):
-            if i > 0 and i % TS_LENGTH == 0:
+        for i in range(first, end):
+            if i % TS_LENGTH == 0:
                 lines.append("#EXT-X-DISCONTINUITY")
-            lines += ["#EXTINF:1.000,", f"{name}/{i % TS_LENGTH}.ts"]
+            lines += ["#EXTINF:1.000,", f"{name}/{i}.ts"]
         return "\n".join(lines) + "\n"
 
     @staticmethod
@@ -362,7 +364,7 @@ class World:
         lasts = list(itertools.accumulate(track.segment(n)[1] for n in range(whole)))
         for n in range(first + skipped, whole + 1):
             if n < whole or rest:
-                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{date(lasts[n - 1])}")
+                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{date(case.epoch + lasts[n - 1])}")
             for p in range(PARTS if n < whole else rest) if n > whole - 3 else ():
                 key = ",INDEPENDENT=YES" if p == 0 or name == "s" else ""
                 lines.append(f"#EXT-X-PART:DURATION={track.parts[n * PARTS + p][1]:.5f},"
