@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
+#include "broadcaster/viewers_index.h"
 #include "broadcaster/viewers_response.h"
 #include "broadcaster/viewers_watch.h"
 #include "run/listen.h"
@@ -31,6 +32,7 @@ struct viewers {
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
+    struct viewers_index *index;
     int port;
     unsigned user_timeout_ms;
     atomic_ullong requests, playlists, segments, not_found, bad_requests, sent_bytes;
@@ -134,18 +136,22 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return MHD_YES;
     }
     struct answer a;
-    enum MHD_Result result = MHD_NO;
     struct viewer_request request = {.method = method, .target = span_cstr(url)};
     viewers_request_read(c, &request);
-    answer_init(&a, v->board, &request);
-    count(v, &a);
-    size_t len = bytes_sent(&a, method);
-    struct MHD_Response *r = viewers_response(&a, v->cors, request.origin);
-    if (r != NULL) {
-        watch_answer_begins(watched_of(c), len);
-        result = MHD_queue_response(c, (unsigned)a.status, r);
-        MHD_destroy_response(r);
+    enum index_answer mine = viewers_index_answer(v->index, c, &request, &a);
+    if (mine == INDEX_HELD) {
+        return MHD_YES;
     }
+    if (mine == INDEX_NOT_MINE) {
+        answer_init(&a, v->board, &request);
+    }
+    if (a.kind == ANSWER_PLAYLIST) {
+        viewers_index_saw(v->index, c, request.target);
+    }
+    count(v, &a);
+    struct watched *watched = watched_of(c);
+    watch_answer_begins(watched, bytes_sent(&a, method));
+    enum MHD_Result result = viewers_send(c, watched, &a, v->cors, request.origin);
     answer_fini(&a);
     return result;
 }
@@ -186,8 +192,9 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->cors = config->cors;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
+    v->index = viewers_index_create(board, !config->no_index);
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
-    v->daemon = v->watch != NULL ? start_daemon(v, config, fd) : NULL;
+    v->daemon = v->watch != NULL && v->index != NULL ? start_daemon(v, config, fd) : NULL;
     if (v->daemon == NULL) {
         *ret_why = "the HTTP server's threads could not be started";
         viewers_destroy(v);
@@ -203,9 +210,11 @@ void viewers_destroy(struct viewers *v)
         return;
     }
     if (v->daemon != NULL) {
+        viewers_index_stop(v->index);
         MHD_stop_daemon(v->daemon);
     }
     watch_destroy(v->watch);
+    viewers_index_destroy(v->index);
     mem_free(v);
 }
 

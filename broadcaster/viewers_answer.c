@@ -32,6 +32,8 @@ static const char front_text[] =
     "/stream/current.m3u8          the newest stream, where that is switched on\n"
     "/stream/ID/RENDITION.m3u8     one rendition: source, P360p30fps16x9, ...\n"
     "/stream/ID/live.m3u8          the stream in fMP4, picture and sound apart\n"
+    "/streams.json                 which streams there are, where the server tells\n"
+    "/stream/index.m3u8            all of them in one playlist\n"
     "/healthz                      says ok\n"
     "\n"
     "Give such an address to a player (hls.js, Safari, VLC, ffplay).\n";
@@ -124,11 +126,23 @@ static void say_live_only(struct answer *a, const struct hls_ask *ask)
     buf_fini(&path);
 }
 
+/* Those that have a segment. */
+static size_t whole_variants(struct board *board, const char *id, struct variant *ret_list)
+{
+    size_t n = board_variants(board, id, ret_list, BOARD_RENDITIONS_MAX), kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!ret_list[i].parts_only) {
+            ret_list[kept++] = ret_list[i];
+        }
+    }
+    return kept;
+}
+
 static void give_master(struct answer *a, struct board *board, struct hls_ask *ask)
 {
     struct variant list[BOARD_RENDITIONS_MAX];
     answer_resolve(board, ask);
-    size_t n = board_variants(board, ask->id, list, BOARD_RENDITIONS_MAX);
+    size_t n = whole_variants(board, ask->id, list);
     enum err e = n > 0 ? playlist_master(&a->text, ask->id, list, n) : ERR_OK;
     if (n == 0) {
         answer_no_stream(a, ask);
@@ -155,13 +169,14 @@ static void give_redirect(struct answer *a, struct board *board, struct hls_ask 
     const char *to = ask->current ? "current" : ask->id;
     struct hls_ask meant = *ask;
     answer_resolve(board, &meant);
-    size_t n = board_variants(board, meant.id, list, BOARD_RENDITIONS_MAX);
+    size_t n = whole_variants(board, meant.id, list);
     if (n == 0) {
         answer_no_stream(a, ask);
         return;
     }
-    enum err e = any_in_ts(list, n) ? playlist_put_master_path(&a->location, to)
-                                    : playlist_put_live_path(&a->location, to);
+    enum err e = any_in_ts(list, n) && !hls_is_index(to)
+                     ? playlist_put_master_path(&a->location, to)
+                     : playlist_put_live_path(&a->location, to);
     if (e != ERR_OK || buf_put_u8(&a->location, '\0') != ERR_OK) {
         answer_no_memory(a);
     } else {
@@ -339,6 +354,11 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
         break;
     case HLS_LIVE_INIT:
         answer_live_init(a, board, ask);
+        break;
+    case HLS_STREAMS:
+    case HLS_INDEX:
+    case HLS_POSTER: /* viewers_index.c answers these */
+        answer_say(a, 404, "There is no index here: streams are at /stream/ID.m3u8.", "", "");
         break;
     case HLS_UNKNOWN:
         answer_say(a, 404, "%s", ask->why, "");

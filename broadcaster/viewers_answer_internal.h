@@ -1,5 +1,5 @@
-/* What viewers_answer.c (the classic addresses and what all share) and viewers_live.c (those of
- * fMP4) share; nobody else includes it. */
+/* What viewers_answer.c (the classic addresses and what all share), viewers_live.c (those of fMP4)
+ * and viewers_index.c (those of the index) share; nobody else includes it. */
 #ifndef BROADCASTER_VIEWERS_ANSWER_INTERNAL_H
 #define BROADCASTER_VIEWERS_ANSWER_INTERNAL_H
 
