@@ -60,12 +60,18 @@ def boxes(data):
         at += size
 
 
-def fragments(folder, name, *options, ts_offset=0):
+def later(frame, ticks):
+    """A fragment whose media is decoded so much later (its tfdt box, with 64 bits)."""
+    at = frame.index(b"tfdt") + 8
+    (was,) = struct.unpack(">Q", frame[at:at + 8])
+    return frame[:at] + struct.pack(">Q", was + ticks) + frame[at + 8:]
+
+
+def fragments(folder, name, *options):
     """fMP4: the initialisation section, and each frame as a fragment of its own."""
     path = folder / f"{name}.mp4"
-    run(["ffmpeg", "-v", "error", *options, "-t", SECONDS, "-output_ts_offset", ts_offset,
-         "-movflags", "empty_moov+default_base_moof+frag_every_frame+frag_discont", "-f", "mp4", path],
-        timeout=60)
+    run(["ffmpeg", "-v", "error", *options, "-t", SECONDS, "-movflags",
+         "empty_moov+default_base_moof+frag_every_frame", "-f", "mp4", path], timeout=60)
     init, frames = b"", []
     for kind, box in boxes(path.read_bytes()):
         if kind in (b"ftyp", b"moov"):
@@ -120,10 +126,11 @@ class World:
             "long_gop": encode(folder, "long_gop", gop=RATE * 2, split=True),
             "holes": encode(folder, "holes", video_filter="select='not(between(n,54,57))'"),
         }
+        init, frames = fragments(folder, "s", *AUDIO)
         self.tracks = {
             "v": Track(*fragments(folder, "v", *VIDEO), 1 / RATE),
-            "s": Track(*fragments(folder, "s", *AUDIO), 1024 / 48000),
-            "s_late": Track(*fragments(folder, "s_late", *AUDIO, ts_offset=0.4), 1024 / 48000),
+            "s": Track(init, frames, 1024 / 48000),
+            "s_late": Track(init, [later(f, 48000 * 4 // 10) for f in frames], 1024 / 48000),
         }
         self.cases = {}
         world = self
