@@ -236,7 +236,7 @@ static void look_once(struct judge_follow *f, int64_t deadline_ms)
         reload_plainly(f);
         return;
     }
-    if (f->totals.reloads % HINT_EVERY == 2) {
+    if (f->blocked++ % HINT_EVERY == 1) {
         judge_follow_hint(f);
     }
     reload_blocking(f);

@@ -51,6 +51,7 @@ struct judge_follow {
     char base[HLS_URL_MAX]; /* where the playlist really is */
     bool unreachable;       /* and said so */
     bool probed, checked_segment, checked_part, checked_map;
+    size_t blocked;        /* reloads */
     size_t done;           /* of state->seen: looked at */
     uint64_t parts_number; /* the segment whose parts were last fetched */
     size_t parts_done;

@@ -11,6 +11,7 @@ MPEG-TS) and "ll" (low latency, with an audio rendition). A case changes what is
   answer(reply, ctx)             of anything: reply.status, reply.headers, reply.body
   media={"a": "other"}           which encoding stands behind a rendition
 """
+import concurrent.futures
 import gzip
 import http.server
 import itertools
@@ -119,16 +120,22 @@ def peak(sizes):
 class World:
     def __init__(self):
         folder = harness.temp_dir()
-        self.ts = {
-            "a": encode(folder, "a"),
-            "b": encode(folder, "b", "128x72"),
-            "late": encode(folder, "late", "128x72", ts_offset=0.3),
-            "long_gop": encode(folder, "long_gop", gop=RATE * 2, split=True),
-            "holes": encode(folder, "holes", video_filter="select='not(between(n,54,57))'"),
-        }
-        init, frames = fragments(folder, "s", *AUDIO)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            sound = pool.submit(fragments, folder, "s", *AUDIO)
+            video = pool.submit(fragments, folder, "v", *VIDEO)
+            small = {"size": "128x72"}
+            made = {
+                "a": pool.submit(encode, folder, "a"),
+                "b": pool.submit(encode, folder, "b", **small),
+                "late": pool.submit(encode, folder, "late", ts_offset=0.3, **small),
+                "long_gop": pool.submit(encode, folder, "long_gop", gop=RATE * 2, split=True),
+                "holes": pool.submit(encode, folder, "holes",
+                                     video_filter="select='not(between(n,54,57))'"),
+            }
+        self.ts = {name: segments.result() for name, segments in made.items()}
+        init, frames = sound.result()
         self.tracks = {
-            "v": Track(*fragments(folder, "v", *VIDEO), 1 / RATE),
+            "v": Track(*video.result(), 1 / RATE),
             "s": Track(init, frames, 1024 / 48000),
             "s_late": Track(init, [later(f, 48000 * 4 // 10) for f in frames], 1024 / 48000),
         }

@@ -1,5 +1,5 @@
-"""bin/watch -judge: finds each fault that is put into sound HLS, by its name, and nothing else; finds
-none in sound HLS; and judges this project's own ladders."""
+"""bin/watch -judge: finds each fault that is put into sound HLS, by its name, and nothing else, and
+none in sound HLS. (test_live.py has it judge this project's own ladders.)"""
 # time limit: 120 s
 import concurrent.futures
 import json
@@ -7,10 +7,10 @@ import re
 import time
 
 import harness
-from harness import BIN, RUNG, Recipe, TestCase, ffmpeg_publish, run
+from harness import BIN, TestCase, run
 from hls_world import PARTS, WINDOW, World
 
-AT_ONCE = 12  # judges that run side by side
+AT_ONCE = 16  # judges that run side by side
 
 
 def judge(url, seconds=3, *flags):
@@ -41,7 +41,7 @@ def in_master(a, b):
     return change
 
 
-def late(change, after=1.2):
+def late(change, after=0.8):
     return lambda text, ctx: change(text, ctx) if ctx.elapsed > after else text
 
 
@@ -125,7 +125,7 @@ def early(text, ctx):
 
 
 def back_in_number(text, ctx):
-    return ctx.world.live("a", 0) if ctx.elapsed > 1.5 else text
+    return ctx.world.live("a", 0) if ctx.elapsed > 2.3 else text
 
 
 def frozen(text, ctx):
@@ -242,7 +242,7 @@ ERRORS = [
     ("map-same-uri-new-bytes", "fmp4", {"answer": on("v/init.mp4", free_box, nth=2)}),
     ("audio-video-apart", "fmp4", {"media": {"s": "s_late"}}),
     ("target-duration-changed", "live", {"playlist": late(swap("DURATION:1", "DURATION:2"))}),
-    ("media-sequence-went-back", "live", {"playlist": back_in_number}),
+    ("media-sequence-went-back", "live", {"playlist": back_in_number}, "long"),
     ("discontinuity-sequence", "live", {"playlist": without_sequence}, "long"),
     ("segment-removed-too-early", "live", {"playlist": short_window}),
     ("segment-gone-too-early", "live", {"answer": gone}),
@@ -261,7 +261,7 @@ ERRORS = [
     ("can-skip-until-too-small", "ll", {"playlist": swap("UNTIL=6.0", "UNTIL=5.0")}),
     ("can-block-reload-missing", "ll", {"playlist": swap("CAN-BLOCK-RELOAD=YES,", "")}),
     ("preload-hint-missing", "ll", {"playlist": first_line("PRELOAD-HINT", lambda line: None)}),
-    ("preload-hint-not-held", "ll", {"answer": hint_absent}),
+    ("preload-hint-not-held", "ll", {"answer": hint_absent}, "long"),
     ("rendition-report-missing", "ll", {"playlist": first_line("REPORT", lambda line: None)}),
     ("rendition-report-wrong", "ll", {"playlist": lambda t, c: re.sub(
         r"LAST-MSN=\d+", "LAST-MSN=99", t)}),
@@ -271,7 +271,7 @@ ERRORS = [
     ("skip-window", "ll", {"playlist": skips_too_much}),
     ("delta-differs", "ll", {"playlist": delta_with_other_segment}),
     ("segment-rewritten", "ll", {"playlist": late(lambda t, c: re.sub(
-        r"#EXTINF:(\d\.\d\d)\d*", r"#EXTINF:\g<1>1", t))}),
+        r"#EXTINF:(\d\.\d\d)\d*", r"#EXTINF:\g<1>1", t), after=2.5)}, "long"),
     ("parts-differ-from-segment", "ll", {"answer": on(r"v/\d+\.2\.m4s", free_box)}),
 ]
 
@@ -311,7 +311,7 @@ class Faults(TestCase):
         url = self.world.case(rule, kind, single="single" in how, **faults)
         if how == "single b":
             url = url.replace("/a.m3u8", "/b.m3u8")
-        seconds = 5 if how == "long" else 3 if kind in ("live", "ll") else 2
+        seconds = 5 if how == "long" else 3 if kind == "live" else 2
         return case, judge(url, seconds)
 
     def look_at_all(self, cases):
@@ -327,7 +327,7 @@ class Faults(TestCase):
                 if kind == "ll":
                     lists = [x for x in lines if x["kind"] == "playlist"]
                     for x in lists:
-                        self.assertGreater(x["parts"], 10)
+                        self.assertGreater(x["parts"], 6)
                         self.assertLess(x["latency_p50_ms"], 1500)
                         self.assertLessEqual(x["latency_p50_ms"], x["latency_p95_ms"])
 
@@ -357,21 +357,16 @@ class Faults(TestCase):
         self.assertEqual(run([BIN / "watch", "-judge", "-all", url]).returncode, 2)
 
 
-class OurOwn(TestCase):
-    def test_our_ladders_conform(self):
-        with Recipe() as recipe, ffmpeg_publish(recipe.rtmp("hello_world")):
-            recipe.wait_playlist(f"/stream/hello_world/{RUNG}.m3u8", 2, timeout=20)
-            recipe.wait_playlist(f"/stream/hello_world/{RUNG}/live.m3u8", 2, timeout=20)
-            urls = [recipe.url("/stream/hello_world.m3u8"),
-                    recipe.url("/stream/hello_world/live.m3u8")]
-            with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                for url, (done, findings, lines) in zip(urls, pool.map(lambda u: judge(u, 8), urls)):
-                    errors = [f for f in findings if f["severity"] == "error"]
-                    self.assertEqual(errors, [], url)
-                    lists = [x for x in lines if x["kind"] == "playlist"]
-                    self.assertEqual(len(lists), 2 if "live" not in url else 3)
-                    for x in lists:
-                        self.assertGreaterEqual(x["segments"], 3, x)
+class Words(TestCase):
+    def test_each_rule_is_documented(self):
+        tools = harness.ROOT / "publisher-tools"
+        rules = re.findall(r'X\(\w+, "([a-z0-9-]+)"', (tools / "judge_rule.h").read_text())
+        self.assertGreater(len(rules), 80)
+        documented = re.findall(r"^\| `([a-z0-9-]+)` \| (?:error|warning)",
+                                (tools / "README.md").read_text(), re.M)
+        self.assertEqual(sorted(rules), sorted(documented))
+        known = {case[0] for case in ERRORS + WARNINGS}
+        self.assertLessEqual(known, set(rules))
 
 
 if __name__ == "__main__":
