@@ -16,6 +16,7 @@
 #define HLS_AUDIO       "audio"
 #define HLS_LIVE        "live"
 #define HLS_INIT_PREFIX "init-" /* before 16 hex digits, small letters */
+#define HLS_ASSET_MAX   32      /* bytes of the name of a file that the pages are made of */
 
 enum hls_what {
     HLS_FRONT,        /* "/": what this server is */
@@ -28,6 +29,10 @@ enum hls_what {
     HLS_LIVE_MEDIA,   /* "/stream/ID/RENDITION/live.m3u8" */
     HLS_LIVE_SEGMENT, /* "/stream/ID/RENDITION/N.m4s" */
     HLS_LIVE_INIT,    /* "/stream/ID/RENDITION/init-HASH.mp4" */
+    HLS_MULTI,        /* "/multi": the page of several streams */
+    HLS_EMBED,        /* "/embed/ID": the page of a player alone */
+    HLS_PUBLISH,      /* "/publish": the page for publishers */
+    HLS_ASSET,        /* "/assets/NAME": what the pages are made of */
     HLS_UNKNOWN,      /* nothing is or can be there (404): why */
     HLS_BAD,          /* not a path (400): why */
 };
@@ -35,10 +40,11 @@ enum hls_what {
 struct hls_ask {
     enum hls_what what;
     bool current;                           /* both MASTER, REDIRECT: "current" in any case */
-    char id[ID_MAX + 1];                    /* all but FRONT, HEALTH, UNKNOWN, BAD */
+    char id[ID_MAX + 1];                    /* EMBED, and all of /stream/ that is known */
     char rendition[RENDITION_NAME_MAX + 1]; /* both MEDIA, both SEGMENT, INIT */
     uint64_t msn;                           /* both SEGMENT */
     uint64_t hash;                          /* INIT */
+    char asset[HLS_ASSET_MAX + 1];          /* ASSET: small letters, digits, ".", "-", "_" */
     const char *why;                        /* UNKNOWN, BAD: a sentence; static storage */
 };
 

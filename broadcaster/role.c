@@ -10,6 +10,7 @@
 #include "broadcaster/cidr.h"
 #include "broadcaster/commands.h"
 #include "broadcaster/ingest.h"
+#include "broadcaster/pages.h"
 #include "broadcaster/publication.h"
 #include "broadcaster/push.h"
 #include "broadcaster/push_http.h"
@@ -40,7 +41,7 @@ struct config {
     struct daemon_config common;
     const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
-    bool current_manifest, http_ingest;
+    bool current_manifest, http_ingest, no_pages;
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
     long connections_per_address, push_idle_ms;
@@ -81,6 +82,8 @@ static const struct option options[] = {
      "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
      "Serves the newest stream as /stream/current.m3u8 too."},
+    {"noPages", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_pages), NULL,
+     "Serves no pages for browsers: neither the list of streams nor the player."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
     {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
@@ -163,6 +166,7 @@ struct broadcaster {
     struct admission *admission;
     struct publications publications;
     struct ingest *ingest;
+    struct pages *pages; /* NULL: switched off */
     struct viewers *viewers;
     struct push *push; /* NULL, both: switched off */
     struct push_http *push_http;
@@ -484,6 +488,28 @@ static enum err open_push(struct broadcaster *b, const struct config *c, const s
     return ERR_OK;
 }
 
+/* What is wrong with these addresses is said when the ingest opens. */
+static void open_pages(struct broadcaster *b, const struct config *c)
+{
+    if (c->no_pages) {
+        return;
+    }
+    struct pages_config p = {
+        .needs_key = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0',
+        .http_push = b->push != NULL,
+    };
+    struct addr a;
+    if (addr_parse(c->rtmp_addr, "127.0.0.1", RTMP_PORT, &a) == ERR_OK) {
+        p.rtmp_port = a.port;
+        p.rtmp_this_host = addr_is_loopback(&a);
+    }
+    if (c->rtmps_addr[0] != '\0' &&
+        addr_parse(c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &a) == ERR_OK) {
+        p.rtmps_port = a.port;
+    }
+    b->pages = pages_create(&p);
+}
+
 static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
@@ -499,7 +525,9 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
     if (e != ERR_OK) {
         return e;
     }
+    open_pages(b, c);
     v.push = b->push_http;
+    v.pages = b->pages;
     char text[ADDR_MAX];
     addr_format(&v.addr, text);
     const char *why = "";
@@ -524,6 +552,7 @@ static void destroy(void *role)
         push_http_stop(b->push_http);
     }
     viewers_destroy(b->viewers);
+    pages_destroy(b->pages);
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "broadcaster/pages.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_watch.h"
@@ -27,6 +28,7 @@ static int seen;
 
 struct viewers {
     struct push_http *push;
+    const struct pages *pages;
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
@@ -144,6 +146,56 @@ static void add_headers(struct MHD_Response *r, const struct answer *a)
     }
 }
 
+/* --- pages --- */
+
+static enum pages_found find_page(const struct viewers *v, struct MHD_Connection *c,
+                                  const char *method, const char *url, struct page *ret_page)
+{
+    if (v->pages == NULL || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)) {
+        return PAGES_NONE;
+    }
+    struct pages_request r = {
+        .target = span_cstr(url),
+        .accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT),
+        .accept_encoding =
+            MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING),
+        .if_none_match =
+            MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH),
+    };
+    return pages_find(v->pages, &r, ret_page);
+}
+
+static void add_header(struct MHD_Response *r, const char *name, const char *value)
+{
+    if (value != NULL) {
+        MHD_add_response_header(r, name, value);
+    }
+}
+
+static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
+                                 const struct page *p)
+{
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(p->body.len, (void *)p->body.data, MHD_RESPMEM_PERSISTENT);
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    add_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, p->content_type);
+    add_header(r, MHD_HTTP_HEADER_CONTENT_ENCODING, p->content_encoding);
+    add_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, p->cache_control);
+    add_header(r, MHD_HTTP_HEADER_ETAG, p->etag);
+    add_header(r, MHD_HTTP_HEADER_VARY, p->vary);
+    add_header(r, "Content-Security-Policy", p->policy);
+    add_header(r, "Referrer-Policy", "no-referrer");
+    add_header(r, "X-Content-Type-Options", "nosniff");
+    atomic_fetch_add(&v->requests, 1);
+    atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
+    watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : p->body.len);
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
 /* The library ends the connection after an answer that comes before its second call; that is right
  * for a method that may bring a large body, and costs a viewer a connection for each segment. */
 static bool wants_more(const char *method, size_t *upload_size, void **context)
@@ -169,6 +221,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (wants_more(method, upload_size, context)) {
         return MHD_YES;
     }
+    struct page page;
+    enum pages_found found = find_page(v, c, method, url, &page);
+    if (found == PAGES_GIVEN) {
+        return give_page(v, c, method, &page);
+    }
     struct answer a;
     size_t len = 0;
     enum MHD_Result result = MHD_NO;
@@ -177,6 +234,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct MHD_Response *r = take_body(&a, &len);
     if (r != NULL) {
         add_headers(r, &a);
+        add_header(r, MHD_HTTP_HEADER_VARY, found == PAGES_VARIES ? "Accept" : NULL);
         watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : len);
         result = MHD_queue_response(c, (unsigned)a.status, r);
         MHD_destroy_response(r);
@@ -218,6 +276,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
     v->board = board;
     v->push = config->push;
+    v->pages = config->pages;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);

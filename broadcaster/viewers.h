@@ -1,6 +1,7 @@
 /* The viewers' server: GET and HEAD under /stream/ from the board's snapshots (GNU libmicrohttpd,
- * epoll threads of its own). Every answer of ours carries the CORS headers; the few that
- * libmicrohttpd gives by itself (a request it cannot read: 400, 413, 431, 505) do not. */
+ * epoll threads of its own), and the watch pages. Every answer of ours but these carries the CORS
+ * headers; the few that libmicrohttpd gives by itself (a request it cannot read: 400, 413, 431,
+ * 505) do not. */
 #ifndef BROADCASTER_VIEWERS_H
 #define BROADCASTER_VIEWERS_H
 
@@ -12,14 +13,16 @@
 
 struct viewers;
 
+struct pages;
 struct push_http;
 
 struct viewers_config {
     struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
-    struct addr addr;       /* port 0: the system chooses one; host "::" takes IPv4 too */
-    int threads;            /* at least 1 */
-    int max_connections;    /* of all threads together; further ones wait in the listen queue */
-    int max_per_address;    /* 0: no limit (behind a cache all come from one) */
+    const struct pages *pages; /* for browsers; NULL: there are none. Outlive the viewers */
+    struct addr addr;          /* port 0: the system chooses one; host "::" takes IPv4 too */
+    int threads;               /* at least 1 */
+    int max_connections;       /* of all threads together; further ones wait in the listen queue */
+    int max_per_address;       /* 0: no limit (behind a cache all come from one) */
     int idle_timeout_s; /* silence, and acknowledgements that do not come, after which a connection
                            is closed; an answer has that long plus its size at 8 kB/s */
 };

@@ -401,6 +401,12 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
     case HLS_LIVE_INIT:
         give_init(a, board, ask);
         break;
+    case HLS_MULTI:
+    case HLS_EMBED:
+    case HLS_PUBLISH:
+    case HLS_ASSET:
+        say(a, 404, "There is nothing here: streams are at /stream/ID.m3u8.", "", "");
+        break;
     case HLS_UNKNOWN:
         say(a, 404, "%s", ask->why, "");
         break;
