@@ -34,10 +34,40 @@ struct window *window_create(struct segment *const *segments, size_t count, size
     w->segments = mem_alloc(count * sizeof(struct segment *));
     w->count = count;
     w->listed = listed;
+    w->listed_live = listed;
     for (size_t i = 0; i < count; i++) {
         w->segments[i] = segment_ref(segments[i]);
     }
     return w;
+}
+
+void window_set_parts(struct window *w, enum track_kind kind, int64_t part_target,
+                      struct part *const *parts, size_t count)
+{
+    struct window_lane *lane = &w->lanes[kind];
+    assert(lane->parts == NULL);
+    lane->part_target = part_target;
+    lane->parts = mem_alloc((count + 1) * sizeof(struct part *));
+    lane->count = count;
+    for (size_t i = 0; i < count; i++) {
+        lane->parts[i] = part_ref(parts[i]);
+    }
+}
+
+struct part *window_find_part(const struct window *w, enum track_kind kind, uint64_t msn,
+                              uint32_t index)
+{
+    const struct window_lane *lane = &w->lanes[kind];
+    for (size_t i = lane->count; i > 0; i--) {
+        const struct part_info *info = part_info(lane->parts[i - 1]);
+        if (info->msn == msn && info->index == index) {
+            return lane->parts[i - 1];
+        }
+        if (info->msn < msn) {
+            break;
+        }
+    }
+    return NULL;
 }
 
 struct window *window_ref(struct window *w)
@@ -53,6 +83,12 @@ void window_unref(struct window *w)
     }
     for (size_t i = 0; i < w->count; i++) {
         segment_unref(w->segments[i]);
+    }
+    for (int kind = 0; kind < 2; kind++) {
+        for (size_t i = 0; i < w->lanes[kind].count; i++) {
+            part_unref(w->lanes[kind].parts[i]);
+        }
+        mem_free(w->lanes[kind].parts);
     }
     mem_free(w->segments);
     mem_free(w);

@@ -8,18 +8,33 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "broadcaster/part.h"
 #include "broadcaster/segment.h"
 #include "broadcaster/variant.h"
 
 #define BOARD_RENDITIONS_MAX 32 /* the source, its further tracks, the ladder, and to spare */
 
+/* The parts of one kind of track: those of the newest segments and of the one that is being made,
+ * in rising msn and index. */
+struct window_lane {
+    int64_t part_target; /* ticks, PART-TARGET; never changes; 0: there are no parts */
+    struct part **parts;
+    size_t count;
+};
+
 /* One rendition's window at one moment. Immutable, reference-counted. Segments in rising msn; the
- * last `listed` of them stand in the playlist, the older ones can still be fetched. */
+ * last `listed` of them stand in the classic playlist, the last `listed_live` in that of fMP4, the
+ * older ones can still be fetched. */
 struct window {
     unsigned refs; /* atomic; use the functions */
     struct segment **segments;
     size_t count;
     size_t listed;
+    size_t listed_live;            /* as many as are listed, until the creator sets it */
+    struct window_lane lanes[2];   /* by enum track_kind */
+    bool open;                     /* a segment is being made: */
+    struct segment_info open_info; /* its duration, made_at_ms and closed_ms are not known yet */
+    uint64_t discontinuity_sequence_live; /* of the first of listed_live */
     uint64_t discontinuity_sequence;
     bool show_discontinuity_sequence;
     int target_duration_s;
@@ -29,6 +44,13 @@ struct window {
 /* Takes a reference of each segment; listed <= count. The creator sets the other fields before the
  * window is first published. Gives. */
 struct window *window_create(struct segment *const *segments, size_t count, size_t listed);
+/* Takes a reference of each part. Before the window is first published, once for each kind. */
+void window_set_parts(struct window *w, enum track_kind kind, int64_t part_target,
+                      struct part *const *parts, size_t count);
+/* The part, borrowed; NULL: it is not here. */
+struct part *window_find_part(const struct window *w, enum track_kind kind, uint64_t msn,
+                              uint32_t index);
+
 struct window *window_ref(struct window *w);
 void window_unref(struct window *w);                               /* takes NULL */
 struct segment *window_find(const struct window *w, uint64_t msn); /* borrowed; NULL */

@@ -13,7 +13,7 @@
 #define HASH_DIGITS  16
 #define LIVE_FILE    HLS_LIVE PLAYLIST_EXT
 
-struct part {
+struct piece {
     uint8_t bytes[PART_MAX];
     size_t len;
 };
@@ -63,9 +63,9 @@ static int hex_value(uint8_t c)
 
 /* Decodes one part. NULL, or what is wrong with it. Too long is no error of form: whatever has that
  * name is not here, and its first bytes are enough to say so. */
-static const char *decode(struct span raw, struct part *ret_part)
+static const char *decode(struct span raw, struct piece *ret_piece)
 {
-    struct part p = {.len = 0};
+    struct piece p = {.len = 0};
     for (size_t i = 0; i < raw.len; i++) {
         int c = raw.data[i];
         if (c == '%') {
@@ -90,16 +90,16 @@ static const char *decode(struct span raw, struct part *ret_part)
     if ((p.len == 1 && p.bytes[0] == '.') || (p.len == 2 && memcmp(p.bytes, "..", 2) == 0)) {
         return "The path has a dot segment in it.";
     }
-    *ret_part = p;
+    *ret_piece = p;
     return NULL;
 }
 
-static struct span part_span(const struct part *p)
+static struct span piece_span(const struct piece *p)
 {
     return span_of(p->bytes, p->len);
 }
 
-static bool cut_extension(struct part *p, const char *ext)
+static bool cut_extension(struct piece *p, const char *ext)
 {
     size_t n = strlen(ext);
     if (p->len < n || memcmp(p->bytes + p->len - n, ext, n) != 0) {
@@ -109,9 +109,9 @@ static bool cut_extension(struct part *p, const char *ext)
     return true;
 }
 
-static bool take_name(const struct part *p, char *out, size_t max)
+static bool take_name(const struct piece *p, char *out, size_t max)
 {
-    if (p->len > max || !id_valid(part_span(p))) {
+    if (p->len > max || !id_valid(piece_span(p))) {
         return false;
     }
     memcpy(out, p->bytes, p->len);
@@ -119,7 +119,7 @@ static bool take_name(const struct part *p, char *out, size_t max)
     return true;
 }
 
-static bool take_msn(const struct part *p, uint64_t *ret_msn)
+static bool take_msn(const struct piece *p, uint64_t *ret_msn)
 {
     uint64_t v = 0;
     if (p->len == 0 || p->len > MSN_DIGITS || (p->len > 1 && p->bytes[0] == '0')) {
@@ -137,7 +137,7 @@ static bool take_msn(const struct part *p, uint64_t *ret_msn)
 }
 
 /* 16 hex digits, in the one form that is printed. */
-static bool take_hash(const struct part *p, uint64_t *ret_hash)
+static bool take_hash(const struct piece *p, uint64_t *ret_hash)
 {
     uint64_t v = 0;
     size_t before = strlen(HLS_INIT_PREFIX);
@@ -171,7 +171,7 @@ bool hls_is_reserved(const char *rendition)
     return hls_is_audio(rendition) || strcmp(rendition, HLS_LIVE) == 0;
 }
 
-static struct hls_ask ask_stream(struct part *name)
+static struct hls_ask ask_stream(struct piece *name)
 {
     struct hls_ask a = answer(HLS_REDIRECT, NULL);
     if (cut_extension(name, PLAYLIST_EXT)) {
@@ -184,13 +184,13 @@ static struct hls_ask ask_stream(struct part *name)
     return a;
 }
 
-static struct hls_ask ask_rendition(struct part *id, struct part *name)
+static struct hls_ask ask_rendition(struct piece *id, struct piece *name)
 {
     struct hls_ask a = answer(HLS_MEDIA, NULL);
     if (!take_name(id, a.id, ID_MAX)) {
         return answer(HLS_UNKNOWN, "There is no stream of that name: it cannot be a stream's id.");
     }
-    if (span_equal(part_span(name), span_cstr(LIVE_FILE))) {
+    if (span_equal(piece_span(name), span_cstr(LIVE_FILE))) {
         a.what = HLS_LIVE_MASTER;
         a.current = strcasecmp(a.id, "current") == 0;
         return a;
@@ -208,7 +208,7 @@ static struct hls_ask ask_rendition(struct part *id, struct part *name)
 static const char no_segment[] =
     "There is nothing here: a segment is at /stream/ID/RENDITION/NUMBER.ts or NUMBER.m4s.";
 
-static struct hls_ask ask_file(struct part *id, struct part *rendition, struct part *file)
+static struct hls_ask ask_file(struct piece *id, struct piece *rendition, struct piece *file)
 {
     struct hls_ask a = answer(HLS_SEGMENT, NULL);
     if (!take_name(id, a.id, ID_MAX)) {
@@ -217,7 +217,7 @@ static struct hls_ask ask_file(struct part *id, struct part *rendition, struct p
     if (!take_name(rendition, a.rendition, RENDITION_NAME_MAX)) {
         return answer(HLS_UNKNOWN, "There is no rendition of that name.");
     }
-    if (span_equal(part_span(file), span_cstr(LIVE_FILE))) {
+    if (span_equal(piece_span(file), span_cstr(LIVE_FILE))) {
         a.what = HLS_LIVE_MEDIA;
         return a;
     }
@@ -235,11 +235,11 @@ static struct hls_ask ask_file(struct part *id, struct part *rendition, struct p
 
 static struct hls_ask ask_below_stream(struct span rest)
 {
-    struct part parts[PARTS_MAX] = {{.len = 0}};
+    struct piece parts[PARTS_MAX] = {{.len = 0}};
     size_t n = 0;
     for (bool more = true; more; n++) {
         struct span raw = cut_at(rest, '/');
-        struct part overflow;
+        struct piece overflow;
         const char *why = decode(raw, n < PARTS_MAX ? &parts[n] : &overflow);
         if (why != NULL) {
             return answer(HLS_BAD, why);

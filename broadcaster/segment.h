@@ -27,6 +27,7 @@ struct segment_info {
     int64_t duration;   /* ticks */
     int64_t made_at_ms; /* wall clock when it was complete */
     int64_t closed_ms;  /* monotonic, when the source's segment was complete */
+    int64_t program_ms; /* wall clock of its start, for EXT-X-PROGRAM-DATE-TIME; 0: not known */
     bool independent;   /* starts with an IDR */
     bool discontinuity; /* the timeline breaks before it */
     bool gap;           /* there is nothing inside: EXT-X-GAP */

@@ -229,7 +229,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct answer a;
     size_t len = 0;
     enum MHD_Result result = MHD_NO;
-    answer_init(&a, v->board, method, span_cstr(url));
+    struct viewer_request request = {.method = method, .target = span_cstr(url)};
+    answer_init(&a, v->board, &request);
     count(v, &a);
     struct MHD_Response *r = take_body(&a, &len);
     if (r != NULL) {

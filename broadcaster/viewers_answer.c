@@ -1,4 +1,4 @@
-#include "broadcaster/viewers_answer.h"
+#include "broadcaster/viewers_answer_internal.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static const char front_text[] =
     "Give such an address to a player (hls.js, Safari, VLC, ffplay).\n";
 
 /* Sets status and a line of text; when even that finds no memory, the body stays empty. */
-static void say(struct answer *a, int status, const char *format, const char *one, const char *two)
+void answer_say(struct answer *a, int status, const char *format, const char *one, const char *two)
 {
     enum err e = buf_printf(&a->text, format, one, two);
     if (e == ERR_OK) {
@@ -48,16 +48,16 @@ static void say(struct answer *a, int status, const char *format, const char *on
     }
 }
 
-static void say_no_memory(struct answer *a)
+void answer_no_memory(struct answer *a)
 {
     buf_clear(&a->text);
-    say(a, 503, "The server is short of memory; try again in a moment.", "", "");
+    answer_say(a, 503, "The server is short of memory; try again in a moment.", "", "");
 }
 
-static void give_text(struct answer *a, enum err e)
+void answer_playlist(struct answer *a, enum err e)
 {
     if (e != ERR_OK) {
-        say_no_memory(a);
+        answer_no_memory(a);
         return;
     }
     a->kind = ANSWER_PLAYLIST;
@@ -68,7 +68,7 @@ static void give_text(struct answer *a, enum err e)
 
 /* The id that is meant. A stream that is really called "current" can be had where the newest one
  * is not on offer. */
-static void resolve(struct board *board, struct hls_ask *ask)
+void answer_resolve(struct board *board, struct hls_ask *ask)
 {
     char id[sizeof ask->id] = "";
     if (ask->current && board_current(board, id, sizeof id) == ERR_OK) {
@@ -76,13 +76,14 @@ static void resolve(struct board *board, struct hls_ask *ask)
     }
 }
 
-static void say_no_stream(struct answer *a, const struct hls_ask *ask)
+void answer_no_stream(struct answer *a, const struct hls_ask *ask)
 {
     if (ask->current) {
-        say(a, 404, "There is no current stream: none is live, or this server does not tell.", "",
-            "");
+        answer_say(a, 404,
+                   "There is no current stream: none is live, or this server does not tell.", "",
+                   "");
     } else {
-        say(a, 404, "There is no stream \"%s\" here now.", ask->id, "");
+        answer_say(a, 404, "There is no stream \"%s\" here now.", ask->id, "");
     }
 }
 
@@ -92,13 +93,13 @@ static void say_live_only(struct answer *a, const struct hls_ask *ask)
     struct buf path;
     buf_init(&path, LOCATION_MAX);
     if (playlist_put_live_path(&path, ask->id) != ERR_OK || buf_put_u8(&path, 0) != ERR_OK) {
-        say_no_memory(a);
+        answer_no_memory(a);
     } else {
-        say(a, 404, "%s by MPEG-TS: play %s instead.",
-            hls_is_audio(ask->rendition) ? "A track of sound alone is not carried"
-            : ask->rendition[0] != '\0'  ? "This rendition's codec cannot be carried"
-                                         : "This stream's codecs cannot be carried",
-            (const char *)path.data);
+        answer_say(a, 404, "%s by MPEG-TS: play %s instead.",
+                   hls_is_audio(ask->rendition) ? "A track of sound alone is not carried"
+                   : ask->rendition[0] != '\0'  ? "This rendition's codec cannot be carried"
+                                                : "This stream's codecs cannot be carried",
+                   (const char *)path.data);
     }
     buf_fini(&path);
 }
@@ -106,15 +107,15 @@ static void say_live_only(struct answer *a, const struct hls_ask *ask)
 static void give_master(struct answer *a, struct board *board, struct hls_ask *ask)
 {
     struct variant list[BOARD_RENDITIONS_MAX];
-    resolve(board, ask);
+    answer_resolve(board, ask);
     size_t n = board_variants(board, ask->id, list, BOARD_RENDITIONS_MAX);
     enum err e = n > 0 ? playlist_master(&a->text, ask->id, list, n) : ERR_OK;
     if (n == 0) {
-        say_no_stream(a, ask);
+        answer_no_stream(a, ask);
     } else if (e == ERR_NOENT) {
         say_live_only(a, ask);
     } else {
-        give_text(a, e);
+        answer_playlist(a, e);
     }
 }
 
@@ -133,30 +134,30 @@ static void give_redirect(struct answer *a, struct board *board, struct hls_ask 
     struct variant list[BOARD_RENDITIONS_MAX];
     const char *to = ask->current ? "current" : ask->id;
     struct hls_ask meant = *ask;
-    resolve(board, &meant);
+    answer_resolve(board, &meant);
     size_t n = board_variants(board, meant.id, list, BOARD_RENDITIONS_MAX);
     if (n == 0) {
-        say_no_stream(a, ask);
+        answer_no_stream(a, ask);
         return;
     }
     enum err e = any_in_ts(list, n) ? playlist_put_master_path(&a->location, to)
                                     : playlist_put_live_path(&a->location, to);
     if (e != ERR_OK || buf_put_u8(&a->location, '\0') != ERR_OK) {
-        say_no_memory(a);
+        answer_no_memory(a);
     } else {
-        say(a, 302, "The stream is at %s.", (const char *)a->location.data, "");
+        answer_say(a, 302, "The stream is at %s.", (const char *)a->location.data, "");
     }
 }
 
 /* NULL, with the answer given, when there is no such rendition. Gives. */
-static struct window *find_window(struct answer *a, struct board *board, const struct hls_ask *ask)
+struct window *answer_window(struct answer *a, struct board *board, const struct hls_ask *ask)
 {
     struct variant any;
     struct window *w = board_window(board, ask->id, ask->rendition);
     if (w == NULL && board_variants(board, ask->id, &any, 1) == 0) {
-        say(a, 404, "There is no stream \"%s\" here now.", ask->id, "");
+        answer_say(a, 404, "There is no stream \"%s\" here now.", ask->id, "");
     } else if (w == NULL) {
-        say(a, 404, "Stream \"%s\" has no rendition \"%s\" now.", ask->id, ask->rendition);
+        answer_say(a, 404, "Stream \"%s\" has no rendition \"%s\" now.", ask->id, ask->rendition);
     }
     return w;
 }
@@ -175,14 +176,14 @@ static bool in_ts(struct board *board, const struct hls_ask *ask)
 
 static void give_media(struct answer *a, struct board *board, const struct hls_ask *ask)
 {
-    struct window *w = find_window(a, board, ask);
+    struct window *w = answer_window(a, board, ask);
     if (w != NULL && w->listed == 0) {
-        say(a, 404, "Rendition \"%s\" of stream \"%s\" has no segment yet.", ask->rendition,
-            ask->id);
+        answer_say(a, 404, "Rendition \"%s\" of stream \"%s\" has no segment yet.", ask->rendition,
+                   ask->id);
     } else if (w != NULL && !in_ts(board, ask)) {
         say_live_only(a, ask);
     } else if (w != NULL) {
-        give_text(a, playlist_media(&a->text, ask->id, ask->rendition, w));
+        answer_playlist(a, playlist_media(&a->text, ask->id, ask->rendition, w));
     }
     window_unref(w);
 }
@@ -191,32 +192,26 @@ static void say_no_segment(struct answer *a, const struct window *w, const struc
 {
     bool late = w->count > 0 && ask->msn < segment_info(w->segments[0])->msn;
     bool early = w->count > 0 && ask->msn > segment_info(w->segments[w->count - 1])->msn;
-    say(a, 404,
-        late    ? "That segment of rendition \"%s\" of stream \"%s\" is too old: it has gone."
-        : early ? "That segment of rendition \"%s\" of stream \"%s\" is not there yet."
-                : "Rendition \"%s\" of stream \"%s\" does not have that segment.",
-        ask->rendition, ask->id);
+    answer_say(a, 404,
+               late ? "That segment of rendition \"%s\" of stream \"%s\" is too old: it has gone."
+               : early ? "That segment of rendition \"%s\" of stream \"%s\" is not there yet."
+                       : "Rendition \"%s\" of stream \"%s\" does not have that segment.",
+               ask->rendition, ask->id);
 }
 
 /* --- what there is of a segment --- */
 
-struct form {
-    enum segment_form form;
-    segment_make_fn *make;
-    const char *type;
-};
-
-static const struct form form_ts = {SEGMENT_TS, packager_mpegts, SEGMENT_TYPE};
-static const struct form forms_video[] = {
+static const struct answer_form form_ts = {SEGMENT_TS, packager_mpegts, SEGMENT_TYPE};
+static const struct answer_form forms_video[] = {
     {SEGMENT_VIDEO, packager_cmaf_video, "video/iso.segment"},
     {SEGMENT_VIDEO_INIT, packager_cmaf_video_init, "video/mp4"},
 };
-static const struct form forms_audio[] = {
+static const struct answer_form forms_audio[] = {
     {SEGMENT_AUDIO, packager_cmaf_audio, "audio/mp4"},
     {SEGMENT_AUDIO_INIT, packager_cmaf_audio_init, "audio/mp4"},
 };
 
-static const struct form *form_of(const struct hls_ask *ask)
+const struct answer_form *answer_form_of(const struct hls_ask *ask)
 {
     if (ask->what == HLS_SEGMENT) {
         return &form_ts;
@@ -225,9 +220,9 @@ static const struct form *form_of(const struct hls_ask *ask)
     return hls_is_audio(ask->rendition) ? &forms_audio[init] : &forms_video[init];
 }
 
-static void give_container(struct answer *a, struct segment *s, const struct hls_ask *ask)
+void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask)
 {
-    const struct form *form = form_of(ask);
+    const struct answer_form *form = answer_form_of(ask);
     enum err e = segment_container(s, form->form, form->make, &a->blob);
     if (e == ERR_OK) {
         a->kind = ask->what == HLS_LIVE_INIT ? ANSWER_OTHER : ANSWER_SEGMENT;
@@ -235,35 +230,34 @@ static void give_container(struct answer *a, struct segment *s, const struct hls
         a->content_type = form->type;
         a->cache_control = CACHE_SEGMENT;
     } else if (e == ERR_NOENT) {
-        say(a, 404, "That segment of rendition \"%s\" of stream \"%s\" is missing: a gap.",
-            ask->rendition, ask->id);
+        answer_say(a, 404, "That segment of rendition \"%s\" of stream \"%s\" is missing: a gap.",
+                   ask->rendition, ask->id);
     } else if (e == ERR_UNSUPPORTED) {
         say_live_only(a, ask);
     } else if (e == ERR_NOMEM) {
-        say_no_memory(a);
+        answer_no_memory(a);
     } else {
         log_warn("viewers", "packaging_failed", "stream=%s rendition=%s msn=%" PRIu64 " why=\"%s\"",
                  ask->id, ask->rendition, segment_info(s)->msn, err_text(e));
-        say(a, 500, "That segment of rendition \"%s\" of stream \"%s\" cannot be packaged.",
-            ask->rendition, ask->id);
+        answer_say(a, 500, "That segment of rendition \"%s\" of stream \"%s\" cannot be packaged.",
+                   ask->rendition, ask->id);
     }
 }
 
 /* The sound of all renditions is the source's. */
-static struct window *find_live_window(struct answer *a, struct board *board,
-                                       const struct hls_ask *ask)
+struct window *answer_live_window(struct answer *a, struct board *board, const struct hls_ask *ask)
 {
     struct hls_ask meant = *ask;
     if (strcmp(ask->rendition, HLS_AUDIO) == 0) {
         memcpy(meant.rendition, SOURCE, sizeof SOURCE);
     }
-    return find_window(a, board, &meant);
+    return answer_window(a, board, &meant);
 }
 
 static void give_segment(struct answer *a, struct board *board, const struct hls_ask *ask)
 {
     struct window *w =
-        ask->what == HLS_SEGMENT ? find_window(a, board, ask) : find_live_window(a, board, ask);
+        ask->what == HLS_SEGMENT ? answer_window(a, board, ask) : answer_live_window(a, board, ask);
     if (w == NULL) {
         return;
     }
@@ -271,100 +265,9 @@ static void give_segment(struct answer *a, struct board *board, const struct hls
     if (ask->what == HLS_SEGMENT && hls_is_audio(ask->rendition)) {
         say_live_only(a, ask);
     } else if (s != NULL) {
-        give_container(a, s, ask);
+        answer_container(a, s, ask);
     } else {
         say_no_segment(a, w, ask);
-    }
-    window_unref(w);
-}
-
-/* --- fMP4 --- */
-
-static void give_live_master(struct answer *a, struct board *board, struct hls_ask *ask)
-{
-    struct variant list[BOARD_RENDITIONS_MAX];
-    resolve(board, ask);
-    size_t n = board_variants(board, ask->id, list, BOARD_RENDITIONS_MAX);
-    enum err e =
-        n > 0 ? playlist_live_master(&a->text, ask->current ? ask->id : NULL, list, n) : ERR_OK;
-    if (n == 0) {
-        say_no_stream(a, ask);
-    } else if (e == ERR_NOENT) {
-        say(a, 404, "Stream \"%s\" has neither picture nor sound yet.", ask->id, "");
-    } else {
-        give_text(a, e);
-    }
-}
-
-/* The hash of a segment's initialisation section; 0: there is nothing of this kind in it. */
-static enum err init_hash(struct segment *s, const struct hls_ask *ask, uint64_t *ret_hash)
-{
-    const struct form *form = form_of(ask);
-    struct blob *init = NULL;
-    enum err e = segment_container(s, form->form, form->make, &init);
-    if (e == ERR_NOMEM) {
-        return e;
-    }
-    *ret_hash = e == ERR_OK ? packager_hash(blob_span(init)) : 0;
-    blob_unref(init);
-    return ERR_OK;
-}
-
-static enum err put_live_media(struct answer *a, const struct window *w, const struct hls_ask *ask)
-{
-    uint64_t *inits = mem_alloc((w->listed + 1) * sizeof *inits);
-    bool any = false;
-    enum err e = ERR_OK;
-    for (size_t i = 0; i < w->listed && e == ERR_OK; i++) {
-        struct segment *s = w->segments[w->count - w->listed + i];
-        e = init_hash(s, ask, &inits[i]);
-        any = any || inits[i] != 0 || segment_info(s)->gap; /* what is away may come back */
-    }
-    if (e == ERR_OK) {
-        e = any ? playlist_live_media(&a->text, w, inits, hls_is_audio(ask->rendition)) : ERR_NOENT;
-    }
-    mem_free(inits);
-    return e;
-}
-
-static void give_live_media(struct answer *a, struct board *board, const struct hls_ask *ask)
-{
-    struct window *w = find_live_window(a, board, ask);
-    if (w == NULL) {
-        return;
-    }
-    enum err e = put_live_media(a, w, ask);
-    if (e == ERR_NOENT) {
-        say(a, 404,
-            hls_is_audio(ask->rendition)
-                ? "There is no sound in rendition \"%s\" of stream \"%s\" now."
-                : "There is no picture in rendition \"%s\" of stream \"%s\" now: its sound is in "
-                  "rendition \"" HLS_AUDIO "\".",
-            ask->rendition, ask->id);
-    } else {
-        give_text(a, e);
-    }
-    window_unref(w);
-}
-
-static void give_init(struct answer *a, struct board *board, const struct hls_ask *ask)
-{
-    struct window *w = find_live_window(a, board, ask);
-    if (w == NULL) {
-        return;
-    }
-    enum err e = ERR_NOENT;
-    for (size_t i = w->count; i > 0 && e == ERR_NOENT; i--) {
-        uint64_t hash = 0;
-        if (init_hash(w->segments[i - 1], ask, &hash) == ERR_OK && hash == ask->hash) {
-            give_container(a, w->segments[i - 1], ask);
-            e = ERR_OK;
-        }
-    }
-    if (e != ERR_OK) {
-        say(a, 404,
-            "No segment of rendition \"%s\" of stream \"%s\" that is still here begins with that.",
-            ask->rendition, ask->id);
     }
     window_unref(w);
 }
@@ -373,10 +276,10 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
 {
     switch (ask->what) {
     case HLS_FRONT:
-        say(a, 200, "%s", front_text, "");
+        answer_say(a, 200, "%s", front_text, "");
         break;
     case HLS_HEALTH:
-        say(a, 200, "ok", "", "");
+        answer_say(a, 200, "ok", "", "");
         a->cache_control = "no-store";
         break;
     case HLS_MASTER:
@@ -393,13 +296,13 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
         give_segment(a, board, ask);
         break;
     case HLS_LIVE_MASTER:
-        give_live_master(a, board, ask);
+        answer_live_master(a, board, ask);
         break;
     case HLS_LIVE_MEDIA:
-        give_live_media(a, board, ask);
+        answer_live_media(a, board, ask);
         break;
     case HLS_LIVE_INIT:
-        give_init(a, board, ask);
+        answer_live_init(a, board, ask);
         break;
     case HLS_MULTI:
     case HLS_EMBED:
@@ -408,25 +311,26 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
         say(a, 404, "There is nothing here: streams are at /stream/ID.m3u8.", "", "");
         break;
     case HLS_UNKNOWN:
-        say(a, 404, "%s", ask->why, "");
+        answer_say(a, 404, "%s", ask->why, "");
         break;
     case HLS_BAD:
-        say(a, 400, "%s", ask->why, "");
+        answer_say(a, 400, "%s", ask->why, "");
         break;
     }
 }
 
-void answer_init(struct answer *a, struct board *board, const char *method, struct span target)
+void answer_init(struct answer *a, struct board *board, const struct viewer_request *request)
 {
+    const char *method = request->method;
     *a = (struct answer){.cache_control = CACHE_SHORT};
     buf_init(&a->text, ANSWER_TEXT_MAX);
     buf_init(&a->location, LOCATION_MAX);
     if (strcmp(method, "OPTIONS") == 0) {
         a->status = 204;
     } else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        say(a, 405, "Only GET, HEAD and OPTIONS are understood here.", "", "");
+        answer_say(a, 405, "Only GET, HEAD and OPTIONS are understood here.", "", "");
     } else {
-        struct hls_ask ask = hls_parse(target);
+        struct hls_ask ask = hls_parse(request->target);
         give(a, board, &ask);
     }
 }

@@ -12,6 +12,12 @@
 
 enum answer_kind { ANSWER_OTHER, ANSWER_PLAYLIST, ANSWER_SEGMENT };
 
+/* One request, as it was sent; all borrowed. */
+struct viewer_request {
+    const char *method;
+    struct span target; /* see hls_parse */
+};
+
 struct answer {
     enum answer_kind kind; /* of a 200 */
     int status;
@@ -22,8 +28,7 @@ struct answer {
     struct buf text;           /* this */
 };
 
-/* Answers the method ("GET", as it was sent) on a target (see hls_parse). */
-void answer_init(struct answer *a, struct board *board, const char *method, struct span target);
+void answer_init(struct answer *a, struct board *board, const struct viewer_request *request);
 void answer_fini(struct answer *a);
 
 #endif

@@ -1,0 +1,50 @@
+/* A part of a segment, for low-latency HLS (draft-pantos-hls-rfc8216bis, 4.4.4.9): a run of packets
+ * of one kind and, made on first demand, its fragment of fMP4. Immutable (but for that cache) and
+ * reference-counted. Any thread. */
+#ifndef BROADCASTER_PART_H
+#define BROADCASTER_PART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "media/packet.h"
+#include "media/track.h"
+
+#define PART_PACKETS_MAX 4096
+
+struct part_info {
+    uint64_t msn;     /* of its segment */
+    uint32_t index;   /* in its segment, from 0 */
+    int64_t start;    /* ticks: DTS of its first packet */
+    int64_t duration; /* ticks, as EXT-X-PART says it: never above the lane's target */
+    bool independent; /* begins with a picture that decoding can start at; of sound always */
+};
+
+struct part;
+
+/* Takes a reference of the track and of each packet (n: 1 to PART_PACKETS_MAX), whose durations are
+ * known. NULL: no memory. Gives. */
+struct part *part_create(const struct part_info *info, struct track *track,
+                         const struct packet *packets, size_t n);
+struct part *part_ref(struct part *p);
+void part_unref(struct part *p); /* takes NULL */
+
+const struct part_info *part_info(const struct part *p);
+const struct track *part_track(const struct part *p);
+
+/* Of its packets, and of the fragment once that was made. */
+size_t part_bytes(const struct part *p);
+
+/* "moof" and "mdat" (see fmp4.h), always the same bytes; made by the first call, later ones on any
+ * thread wait for it. Errors are those of fmp4_put_fragment, and are tried again at the next call.
+ * Gives a reference. */
+enum err part_fragment(struct part *p, struct blob **ret_blob) CHECKED;
+
+/* What a player needs before it, the same bytes for all parts and segments of a track (compare
+ * packager_cmaf_video_init). Gives. */
+enum err part_init_section(const struct part *p, struct blob **ret_blob) CHECKED;
+
+#endif

@@ -1,0 +1,46 @@
+/* What viewers_answer.c (the classic addresses and what all share) and viewers_live.c (those of
+ * fMP4) share; nobody else includes it. */
+#ifndef BROADCASTER_VIEWERS_ANSWER_INTERNAL_H
+#define BROADCASTER_VIEWERS_ANSWER_INTERNAL_H
+
+#include "broadcaster/hls.h"
+#include "broadcaster/viewers_answer.h"
+
+/* What a segment can be made into for an address. */
+struct answer_form {
+    enum segment_form form;
+    segment_make_fn *make;
+    const char *type;
+};
+
+const struct answer_form *answer_form_of(const struct hls_ask *ask);
+
+/* Sets status and a line of text (format takes both strings, in order); when even that finds no
+ * memory, the body stays empty. */
+void answer_say(struct answer *a, int status, const char *format, const char *one, const char *two);
+void answer_no_memory(struct answer *a);
+void answer_no_stream(struct answer *a, const struct hls_ask *ask);
+
+/* The text is a playlist, or e says why there is none. */
+void answer_playlist(struct answer *a, enum err e);
+
+/* Puts the id that is meant in place of "current". A stream that is really called so can be had
+ * where the newest one is not on offer. */
+void answer_resolve(struct board *board, struct hls_ask *ask);
+
+/* NULL, with the answer given, when there is no such rendition; live: "audio" is the source's.
+ * Give.
+ */
+struct window *answer_window(struct answer *a, struct board *board, const struct hls_ask *ask);
+struct window *answer_live_window(struct answer *a, struct board *board, const struct hls_ask *ask);
+
+/* The body is this segment's container, or the answer says why not. */
+void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask);
+
+/* --- viewers_live.c --- */
+
+void answer_live_master(struct answer *a, struct board *board, struct hls_ask *ask);
+void answer_live_media(struct answer *a, struct board *board, const struct hls_ask *ask);
+void answer_live_init(struct answer *a, struct board *board, const struct hls_ask *ask);
+
+#endif

@@ -1,0 +1,128 @@
+// How old the picture is that a viewer sees: plays an HLS address with hls.js in headless Chromium
+// and reads the clock that tests/support/camera.py draws into each frame.
+//
+//   node glass.mjs '{"url": "http://.../live.m3u8", "seconds": 60, "level": "P240", "switch": false}'
+//
+// level: part of the rendition's address to stay on ("" : what hls.js chooses); switch: goes through
+// all levels, up and down, meanwhile. One line of JSON comes out: latencies in ms, frames, stalls,
+// errors, switches.
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const WARM_UP_MS = 5000;
+const START_LIMIT_MS = 40000;
+const page_text = `<!doctype html><meta charset=utf-8><title>glass</title>
+<video id=v muted autoplay playsinline width=640 height=360></video>
+<script src=/hls.js></script>`;
+
+const options = { seconds: 20, level: "", switch: false, lowLatency: true, ...JSON.parse(process.argv[2]) };
+
+function serve() {
+  const script = readFileSync(createRequire(import.meta.url).resolve("hls.js/dist/hls.min.js"));
+  const server = createServer((request, response) => {
+    const is_script = request.url === "/hls.js";
+    response.setHeader("Content-Type", is_script ? "text/javascript" : "text/html");
+    response.end(is_script ? script : page_text);
+  });
+  return new Promise((done) => server.listen(0, "127.0.0.1", () => done(server)));
+}
+
+// Runs inside of the page.
+function start(o) {
+  const video = document.getElementById("v");
+  const canvas = document.createElement("canvas");
+  canvas.width = 640;
+  canvas.height = 36;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const seen = (window.glass = {
+    latencies: [], unread: 0, shown: 0, stalls: [], errors: [], switches: [], widths: {}, hls_latency: [],
+  });
+  const read = () => {
+    context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 10, 0, 0, 640, 36);
+    const pixels = context.getImageData(0, 18, 640, 1).data;
+    const bits = Array.from({ length: 40 }, (_, i) => (pixels[(i * 16 + 8) * 4] > 127 ? 1 : 0));
+    if (bits[0] !== 1 || bits[1] !== 0) return null;
+    const value = bits.slice(2, 34).reduce((sum, bit) => sum * 2 + bit, 0);
+    const check = bits.slice(34).reduce((sum, bit) => sum * 2 + bit, 0);
+    const sum = [0, 8, 16, 24].reduce((all, shift) => all + ((value >>> shift) & 255), 0) & 63;
+    return sum === check ? value : null;
+  };
+  const on_frame = (now) => {
+    seen.shown++;
+    const value = read();
+    const clock = (performance.timeOrigin + performance.now()) % 4294967296;
+    if (value === null) seen.unread++;
+    else seen.latencies.push([performance.now(), clock - value]);
+    seen.widths[video.videoWidth] = (seen.widths[video.videoWidth] ?? 0) + 1;
+    video.requestVideoFrameCallback(on_frame);
+  };
+  video.requestVideoFrameCallback(on_frame);
+  video.addEventListener("waiting", () => seen.stalls.push(performance.now()));
+  const hls = (window.hls = new Hls({
+    lowLatencyMode: o.lowLatency, maxLiveSyncPlaybackRate: 1.1, ...o.config,
+  }));
+  hls.on(Hls.Events.ERROR, (_, e) => seen.errors.push([performance.now(), e.details, e.fatal, String(e.reason ?? e.error ?? "")]));
+  hls.on(Hls.Events.LEVEL_SWITCHED, (_, e) => seen.switches.push([performance.now(), e.level]));
+  hls.on(Hls.Events.MANIFEST_PARSED, () => {
+    const level = hls.levels.findIndex((l) => l.uri.includes(o.level));
+    if (o.level !== "" && level >= 0) hls.startLevel = hls.currentLevel = level;
+    if (o.level !== "" && level < 0) seen.errors.push([0, "no such level", true, o.level]);
+  });
+  hls.loadSource(o.url);
+  hls.attachMedia(video);
+  video.play().catch(() => {});
+}
+
+const percentile = (sorted, p) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))]);
+
+function report(seen, from, state) {
+  const after = (list) => list.filter(([at]) => at >= from);
+  const sorted = after(seen.latencies).map(([, ms]) => ms).sort((a, b) => a - b);
+  return {
+    frames: sorted.length, shown: seen.shown, unread: seen.unread, widths: seen.widths,
+    p50: percentile(sorted, 50), p95: percentile(sorted, 95), p99: percentile(sorted, 99),
+    min: percentile(sorted, 0), max: percentile(sorted, 100),
+    stalls: seen.stalls.filter((at) => at >= from).length,
+    errors: seen.errors.map(([at, ...what]) => [Math.round(at), ...what]),
+    switches: seen.switches.map(([at, level]) => [Math.round(at), level]), ...state,
+  };
+}
+
+const server = await serve();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--autoplay-policy=no-user-gesture-required", "--no-sandbox", "--mute-audio"],
+});
+try {
+  const page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  await page.evaluate(start, options);
+  await page.waitForFunction(() => window.glass.latencies.length > 0, null, { timeout: START_LIMIT_MS });
+  await page.waitForTimeout(WARM_UP_MS);
+  const from = await page.evaluate(() => performance.now());
+  const levels = await page.evaluate(() => window.hls.levels.length);
+  const turns = options.switch ? 2 * levels : 1;
+  for (let turn = 0; turn < turns; turn++) {
+    if (options.switch) {
+      const level = turn < levels ? turn : 2 * levels - 1 - turn;
+      await page.evaluate((n) => { window.hls.nextLevel = n; }, level);
+    }
+    await page.waitForTimeout((options.seconds * 1000) / turns);
+  }
+  const state = await page.evaluate(() => ({
+    hls_latency: window.hls.latency, target: window.hls.targetLatency,
+    levels: window.hls.levels.map((l) => l.uri.split("/").at(-2)),
+    part_target: window.hls.latestLevelDetails?.partTarget ?? null,
+  }));
+  console.log(JSON.stringify(report(await page.evaluate(() => window.glass), from, state)));
+} catch (error) {
+  const pages = browser.contexts().flatMap((c) => c.pages());
+  const seen = pages.length > 0 ? await pages[0].evaluate(() => window.glass).catch(() => null) : null;
+  console.log(JSON.stringify({ failed: String(error), errors: seen?.errors ?? [] }));
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+  server.close();
+}
