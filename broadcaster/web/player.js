@@ -139,6 +139,7 @@ class Player {
     this.captions.hidden = true;
     this.captions.setAttribute('aria-pressed', 'false');
     this.window = button('window', 'Picture in picture', '', () => this.togglePictureInPicture());
+    this.window.classList.add('window');
     this.window.hidden = !document.pictureInPictureEnabled;
     this.full = button('large', 'Full screen', 'f', () => this.toggleFull());
     this.bar = make('div', { className: 'bar', role: 'group', 'aria-label': 'Controls' },

@@ -54,7 +54,9 @@ async function renditionsOf(name) {
   if (master.status !== 200) {
     return null;
   }
-  return Promise.all(readMaster(master.text, path).map(async (r) => {
+  const list = readMaster(master.text, path).sort((a, b) =>
+    (b.kind === 'variant') - (a.kind === 'variant') || b.height - a.height || b.bandwidth - a.bandwidth);
+  return Promise.all(list.map(async (r) => {
     const { status, text } = await get(r.url);
     return { ...r, media: status === 200 ? readMedia(text) : null };
   }));
