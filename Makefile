@@ -99,9 +99,9 @@ $(BIN)/orchestrator: $(BUILD)/obj/orchestrator/main.o $(LIB)/liborchestrator.a $
 $(BIN)/transcoder: $(BUILD)/obj/transcoder/main.o $(LIB)/libtranscoder.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
 $(BIN)/broadcaster: $(BUILD)/obj/broadcaster/main.o $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 $(BIN)/livepeer: $(BUILD)/obj/deploy/livepeer_main.o $(ALL_LIBS)
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 $(BIN)/publish $(BIN)/watch $(BIN)/status: $(BIN)/%: $(BUILD)/obj/publisher-tools/%_main.o $(LIB)/libtools.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
 

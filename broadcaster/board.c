@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
 
@@ -15,7 +14,7 @@ struct rendition {
 
 struct stream {
     struct list node;
-    char id[ID_MAX + 1];
+    struct board_entry entry;
     struct rendition renditions[BOARD_RENDITIONS_MAX];
     size_t n_renditions;
 };
@@ -145,7 +144,7 @@ static struct stream *find_stream(struct board *b, const char *id)
 {
     LIST_EACH (&b->streams, it, tmp) {
         struct stream *s = LIST_ITEM(it, struct stream, node);
-        if (strcmp(s->id, id) == 0) {
+        if (strcmp(s->entry.id, id) == 0) {
             return s;
         }
     }
@@ -167,7 +166,7 @@ static struct stream *add_stream(struct board *b, const char *id)
     size_t len = strlen(id);
     assert(len <= ID_MAX);
     struct stream *s = mem_alloc(sizeof *s);
-    memcpy(s->id, id, len + 1);
+    memcpy(s->entry.id, id, len + 1);
     list_push_back(&b->streams, &s->node);
     return s;
 }
@@ -189,6 +188,17 @@ void board_publish(struct board *b, const char *id, const struct variant *v, str
     r->window = window_ref(w);
     pthread_mutex_unlock(&b->lock);
     window_unref(old);
+}
+
+void board_set_facts(struct board *b, const char *id, const struct board_facts *f)
+{
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    if (s == NULL) {
+        s = add_stream(b, id);
+    }
+    s->entry.facts = *f;
+    pthread_mutex_unlock(&b->lock);
 }
 
 void board_remove(struct board *b, const char *id)
@@ -237,6 +247,20 @@ size_t board_variants(struct board *b, const char *id, struct variant *ret_list,
     struct stream *s = find_stream(b, id);
     for (; s != NULL && n < s->n_renditions && n < max; n++) {
         ret_list[n] = s->renditions[n].variant;
+    }
+    pthread_mutex_unlock(&b->lock);
+    return n;
+}
+
+size_t board_streams(struct board *b, struct board_entry *ret_list, size_t max)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&b->lock);
+    LIST_EACH (&b->streams, it, tmp) {
+        const struct stream *s = LIST_ITEM(it, const struct stream, node);
+        if (s->n_renditions > 0 && n < max) {
+            ret_list[n++] = s->entry;
+        }
     }
     pthread_mutex_unlock(&b->lock);
     return n;

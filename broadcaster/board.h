@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "broadcaster/part.h"
+#include "base/id.h"
 #include "broadcaster/segment.h"
 #include "broadcaster/variant.h"
 
@@ -55,6 +56,27 @@ struct window *window_ref(struct window *w);
 void window_unref(struct window *w);                               /* takes NULL */
 struct segment *window_find(const struct window *w, uint64_t msn); /* borrowed; NULL */
 
+/* What people want to know of a stream beside its renditions. */
+#define BOARD_TITLE_MAX 200 /* bytes */
+
+enum board_state {
+    BOARD_LIVE,
+    BOARD_WAITING, /* its publisher has gone, and may come back */
+    BOARD_ENDED,   /* it can still be fetched */
+};
+
+struct board_facts {
+    enum board_state state;
+    int64_t since_ms; /* wall clock: since when it has been on, without an end in between */
+    int64_t until_ms; /* wall clock: when its publisher left; 0 while it is live */
+    char title[BOARD_TITLE_MAX + 1]; /* UTF-8 without control characters; "": none */
+};
+
+struct board_entry {
+    char id[ID_MAX + 1];
+    struct board_facts facts;
+};
+
 struct board;
 
 struct board *board_create(void);
@@ -63,6 +85,10 @@ void board_destroy(struct board *b); /* takes NULL */
 /* Loop's thread. The first publish of a rendition adds it behind those already there (order of the
  * master), at most BOARD_RENDITIONS_MAX; takes a reference of w. id: at most ID_MAX bytes. */
 void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w);
+
+/* Loop's thread. Copies f; the stream need not have a window yet, and is not there for viewers
+ * until it has one. id: as in board_publish. */
+void board_set_facts(struct board *b, const char *id, const struct board_facts *f);
 
 /* Loop's thread. The whole stream; it also stops being the current one. Unknown: nothing. */
 void board_remove(struct board *b, const char *id);
@@ -76,6 +102,9 @@ struct window *board_window(struct board *b, const char *id, const char *renditi
 /* Copies the variants that have a window; returns how many (at most max); 0 when the stream is not
  * there. */
 size_t board_variants(struct board *b, const char *id, struct variant *ret_list, size_t max);
+
+/* Copies the streams that have a window, at most max; returns how many. Any thread. */
+size_t board_streams(struct board *b, struct board_entry *ret_list, size_t max);
 
 /* The id of the newest stream. ERR_NOENT: none, or not switched on; ERR_LIMIT: it does not fit. */
 enum err board_current(struct board *b, char *ret_id, size_t size) CHECKED;

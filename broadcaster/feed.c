@@ -19,6 +19,7 @@ struct feed {
     int64_t wall_offset_ms;                       /* wall clock minus monotonic */
     struct stream *stream;                        /* NULL: another feed has taken over */
     struct track *tracks[2][TRACKS_PER_KIND_MAX]; /* while it waits */
+    char title[BOARD_TITLE_MAX + 1];
     bool heard;
     int64_t first_sound_ms;
 };
@@ -59,6 +60,7 @@ static void put_in_force(struct feed *f, int64_t now_ms)
     st->feed = f;
     st->key = f->key;
     st->key_given = f->claim.key_given;
+    stream_set_title(st, f->title);
     st->heard_ms = now_ms;
     for (size_t kind = 0; kind < 2; kind++) {
         for (size_t i = 0; i < TRACKS_PER_KIND_MAX; i++) {
@@ -243,6 +245,14 @@ void feed_track(struct feed *f, struct track *track)
     } else if (f->stream != NULL && p->index < TRACKS_PER_KIND_MAX) {
         track_unref(f->tracks[p->kind][p->index]);
         f->tracks[p->kind][p->index] = track_ref(track);
+    }
+}
+
+void feed_title(struct feed *f, const char *title)
+{
+    snprintf(f->title, sizeof f->title, "%s", title);
+    if (in_force(f)) {
+        stream_set_title(f->stream, f->title);
     }
 }
 

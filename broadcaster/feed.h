@@ -56,6 +56,10 @@ void feed_track(struct feed *f, struct track *track);
 /* Borrows p. Errors as stream_packet. */
 enum err feed_packet(struct feed *f, const struct packet *p, int64_t now_ms) CHECKED;
 
+/* What the publisher calls the stream: UTF-8 without control characters, at most BOARD_TITLE_MAX
+ * bytes; copied. "": nothing. It is the stream's from when the feed is in force. */
+void feed_title(struct feed *f, const char *title);
+
 /* As stream_left_out; nothing while the feed is not in force. */
 void feed_left_out(struct feed *f, enum repair_kind why, int64_t now_ms);
 

@@ -166,6 +166,11 @@ bool hls_is_audio(const char *rendition)
            (number[0] > '0' && number[0] < '0' + TRACKS_PER_KIND_MAX && number[1] == '\0');
 }
 
+bool hls_is_index(const char *id)
+{
+    return strcmp(id, HLS_INDEX_NAME) == 0;
+}
+
 bool hls_is_reserved(const char *rendition)
 {
     return hls_is_audio(rendition) || strcmp(rendition, HLS_LIVE) == 0;
@@ -180,6 +185,9 @@ static struct hls_ask ask_stream(struct piece *name)
     if (!take_name(name, a.id, ID_MAX)) {
         return answer(HLS_UNKNOWN, "There is no stream of that name: it cannot be a stream's id.");
     }
+    if (a.what == HLS_MASTER && hls_is_index(a.id)) {
+        return answer(HLS_INDEX, NULL);
+    }
     a.current = strcasecmp(a.id, "current") == 0;
     return a;
 }
@@ -192,6 +200,11 @@ static struct hls_ask ask_rendition(struct piece *id, struct piece *name)
     }
     if (span_equal(piece_span(name), span_cstr(LIVE_FILE))) {
         a.what = HLS_LIVE_MASTER;
+        a.current = strcasecmp(a.id, "current") == 0;
+        return a;
+    }
+    if (span_equal(piece_span(name), span_cstr(HLS_POSTER_FILE))) {
+        a.what = HLS_POSTER;
         a.current = strcasecmp(a.id, "current") == 0;
         return a;
     }
@@ -278,7 +291,7 @@ static struct hls_ask ask_asset(struct span name)
 static struct hls_ask ask_embed(struct span raw)
 {
     struct hls_ask a = answer(HLS_EMBED, NULL);
-    struct part id;
+    struct piece id;
     const char *why = decode(raw, &id);
     if (why != NULL) {
         return answer(HLS_BAD, why);
@@ -312,6 +325,9 @@ struct hls_ask hls_parse(struct span target)
     }
     if (span_equal(path, span_cstr("/healthz"))) {
         return answer(HLS_HEALTH, NULL);
+    }
+    if (span_equal(path, span_cstr("/streams.json"))) {
+        return answer(HLS_STREAMS, NULL);
     }
     struct span rest;
     if (below(path, "/stream/", &rest)) {

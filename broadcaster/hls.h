@@ -17,12 +17,17 @@
 #define HLS_LIVE        "live"
 #define HLS_INIT_PREFIX "init-" /* before 16 hex digits, small letters */
 #define HLS_ASSET_MAX   32      /* bytes of the name of a file that the pages are made of */
+#define HLS_INDEX_NAME  "index" /* a stream of this name has no classic master playlist */
+#define HLS_POSTER_FILE "poster.jpg"
 
 enum hls_what {
     HLS_FRONT,        /* "/": what this server is */
     HLS_HEALTH,       /* "/healthz" */
+    HLS_STREAMS,      /* "/streams.json": which streams there are */
+    HLS_INDEX,        /* "/stream/index.m3u8": their variants */
     HLS_MASTER,       /* "/stream/ID.m3u8" */
     HLS_REDIRECT,     /* "/stream/ID": to the master, when the stream is there */
+    HLS_POSTER,       /* "/stream/ID/poster.jpg" */
     HLS_MEDIA,        /* "/stream/ID/RENDITION.m3u8" */
     HLS_SEGMENT,      /* "/stream/ID/RENDITION/N.ts" */
     HLS_LIVE_MASTER,  /* "/stream/ID/live.m3u8" */
@@ -39,8 +44,8 @@ enum hls_what {
 
 struct hls_ask {
     enum hls_what what;
-    bool current;                           /* both MASTER, REDIRECT: "current" in any case */
-    char id[ID_MAX + 1];                    /* EMBED, and all of /stream/ that is known */
+    bool current;        /* both MASTER, REDIRECT, POSTER: "current" in any case */
+    char id[ID_MAX + 1]; /* EMBED, and MASTER to LIVE_INIT */
     char rendition[RENDITION_NAME_MAX + 1]; /* both MEDIA, both SEGMENT, INIT */
     uint64_t msn;                           /* both SEGMENT */
     uint64_t hash;                          /* INIT */
@@ -50,6 +55,9 @@ struct hls_ask {
 
 /* Whether this rendition is a track of sound by its name: "audio", "audio1" ... "audio7". */
 bool hls_is_audio(const char *rendition);
+
+/* Whether "/stream/ID.m3u8" is the index and not this stream. */
+bool hls_is_index(const char *id);
 
 /* Whether a rung may not have this name: see above. */
 bool hls_is_reserved(const char *rendition);

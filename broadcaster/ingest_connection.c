@@ -274,8 +274,13 @@ static void on_session_event(void *arg, const struct rtmp_event *e)
             log_warn("ingest", "media_skipped", "peer=%s reason=\"%s\"", p->peer, e->text);
         }
         i->handler->on_skipped(i->arg, p->publication, e->skip);
-    } else if (!p->described) {
-        log_metadata(p, e->metadata);
+    } else {
+        if (!p->described) {
+            log_metadata(p, e->metadata);
+        }
+        if (i->handler->on_title != NULL) {
+            i->handler->on_title(i->arg, p->publication, e->metadata->title);
+        }
     }
 }
 

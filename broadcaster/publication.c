@@ -176,6 +176,15 @@ static void on_skipped(void *arg, void *publication, enum rtmp_skip skip)
     }
 }
 
+static void on_title(void *arg, void *publication, const char *title)
+{
+    struct publication *pub = publication;
+    (void)arg;
+    if (!pub->closing) {
+        feed_title(pub->feed, title);
+    }
+}
+
 static void on_end(void *arg, void *publication, const char *reason, int orderly)
 {
     struct publication *pub = publication;
@@ -262,5 +271,5 @@ enum err publication_is_free(void *streams, const struct publish_name *name, con
 }
 
 const struct ingest_handler publication_handler = {
-    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play, on_play_end,
+    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play, on_play_end, on_title,
 };

@@ -41,7 +41,7 @@ struct config {
     struct daemon_config common;
     const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
-    bool current_manifest, http_ingest, no_pages;
+    bool current_manifest, http_ingest, no_index, no_pages;
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
     long connections_per_address, push_idle_ms;
@@ -84,6 +84,8 @@ static const struct option options[] = {
      "Serves the newest stream as /stream/current.m3u8 too."},
     {"noPages", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_pages), NULL,
      "Serves no pages for browsers: neither the list of streams nor the player."},
+    {"noIndex", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_index), NULL,
+     "Does not tell which streams there are: no /streams.json and no /stream/index.m3u8."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
     {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
@@ -513,6 +515,7 @@ static void open_pages(struct broadcaster *b, const struct config *c)
 static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
+        .no_index = c->no_index,
         .threads = VIEWER_THREADS,
         .max_connections = b->capacity.viewers,
         .max_per_address = b->capacity.viewers,

@@ -336,7 +336,8 @@ void stream_end(struct stream *st, int64_t now_ms)
     st->join = (struct join){0};
     st->starved = false;
     st->state = STREAM_WAITING;
-    st->ended_ms = now_ms;
+    st->ended_ms = st->left_ms = now_ms;
+    streams_tell_board(st);
     if (rendition_count(st->source) == 0) {
         stream_destroy(st);
     }

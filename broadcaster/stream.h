@@ -64,6 +64,10 @@ void stream_track(struct stream *st, struct track *track);
 enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms) CHECKED;
 const char *stream_why(const struct stream *st);
 
+/* What the publisher calls it: UTF-8 without control characters, at most BOARD_TITLE_MAX bytes;
+ * copied. "": nothing. */
+void stream_set_title(struct stream *st, const char *title);
+
 /* Something that the publisher sent never became a packet. */
 void stream_left_out(struct stream *st, enum repair_kind why, int64_t now_ms);
 

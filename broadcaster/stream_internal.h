@@ -44,6 +44,10 @@ struct stream {
     enum stream_state state;
     int64_t since_ms; /* of this publisher */
     int64_t ended_ms; /* of the state STREAM_WAITING or STREAM_ENDED */
+    int64_t left_ms;  /* when its publisher did */
+    int64_t on_ms;    /* since when it has been on, over a publisher's absence that was short: */
+    int64_t on_wall_ms;
+    char title[BOARD_TITLE_MAX + 1];
 
     struct feed *feed;     /* in force; NULL while nobody publishes through one */
     struct feed *claimant; /* waits to take over */
@@ -167,6 +171,9 @@ void streams_start_ladder(struct stream *st);
 
 /* The stream can be watched from now on. */
 void streams_first_segment(struct stream *st);
+
+/* The board knows the stream's state and title from now on. */
+void streams_tell_board(struct stream *st);
 
 /* The newest stream may be another one now. */
 void streams_update_current(struct streams *s);

@@ -254,6 +254,25 @@ static void resume(struct stream *st)
     st->discontinuity = rendition_count(st->source) > 0;
 }
 
+void streams_tell_board(struct stream *st)
+{
+    struct board_facts f = {.since_ms = st->on_wall_ms};
+    f.state = st->state == STREAM_LIVE      ? BOARD_LIVE
+              : st->state == STREAM_WAITING ? BOARD_WAITING
+                                            : BOARD_ENDED;
+    f.until_ms = st->state != STREAM_LIVE ? st->on_wall_ms + st->left_ms - st->on_ms : 0;
+    memcpy(f.title, st->title, sizeof f.title);
+    board_set_facts(st->owner->config.board, st->id, &f);
+}
+
+void stream_set_title(struct stream *st, const char *title)
+{
+    if (strcmp(st->title, title) != 0) {
+        snprintf(st->title, sizeof st->title, "%s", title);
+        streams_tell_board(st);
+    }
+}
+
 enum err streams_check(struct streams *s, const char *id, const char **ret_why)
 {
     const struct stream *st = streams_find(s, id);
@@ -272,10 +291,15 @@ struct stream *streams_begin(struct streams *s, const char *id, const struct lad
                              int64_t now_ms, int64_t wall_ms)
 {
     struct stream *st = streams_find(s, id);
+    bool anew = st == NULL || st->state == STREAM_ENDED;
     if (st == NULL) {
         st = stream_create(s, id, ladder, now_ms, wall_ms);
     } else {
         resume(st);
+    }
+    if (anew) {
+        st->on_ms = now_ms;
+        st->on_wall_ms = wall_ms;
     }
     s->figures.streams_started++;
     st->state = STREAM_LIVE;
@@ -283,6 +307,7 @@ struct stream *streams_begin(struct streams *s, const char *id, const struct lad
     advice_restart(&st->advice, now_ms);
     list_remove(&st->node);
     list_push_back(&s->list, &st->node);
+    streams_tell_board(st);
     streams_update_current(s);
     return st;
 }
@@ -317,6 +342,7 @@ void streams_tick(struct streams *s, int64_t now_ms)
             st->state = STREAM_ENDED;
             st->ended_ms = now_ms;
             set_ended(st, true);
+            streams_tell_board(st);
             stream_taps_end(st);
             event_emit("stream_ended", "stream", st->id);
             log_info("stream", "ended", "stream=%s", st->id);

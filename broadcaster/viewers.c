@@ -14,6 +14,7 @@
 #include "broadcaster/pages.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
+#include "broadcaster/viewers_index.h"
 #include "broadcaster/viewers_watch.h"
 #include "run/listen.h"
 #include "run/log.h"
@@ -32,6 +33,7 @@ struct viewers {
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
+    struct viewers_index *index;
     int port;
     unsigned user_timeout_ms;
     atomic_ullong requests, playlists, segments, not_found, bad_requests, sent_bytes;
@@ -230,7 +232,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     size_t len = 0;
     enum MHD_Result result = MHD_NO;
     struct viewer_request request = {.method = method, .target = span_cstr(url)};
-    answer_init(&a, v->board, &request);
+    if (!viewers_index_answer(v->index, &a, method, span_cstr(url))) {
+        answer_init(&a, v->board, &request);
+    }
+    if (a.kind == ANSWER_PLAYLIST) {
+        viewers_index_saw(v->index, c, span_cstr(url));
+    }
     count(v, &a);
     struct MHD_Response *r = take_body(&a, &len);
     if (r != NULL) {
@@ -280,6 +287,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->pages = config->pages;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
+    v->index = viewers_index_create(board, !config->no_index);
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
     v->daemon = v->watch != NULL ? start_daemon(v, config, fd) : NULL;
     if (v->daemon == NULL) {
@@ -300,6 +308,7 @@ void viewers_destroy(struct viewers *v)
         MHD_stop_daemon(v->daemon);
     }
     watch_destroy(v->watch);
+    viewers_index_destroy(v->index);
     mem_free(v);
 }
 

@@ -5,6 +5,7 @@
 #ifndef BROADCASTER_VIEWERS_H
 #define BROADCASTER_VIEWERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -20,6 +21,7 @@ struct viewers_config {
     struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
     const struct pages *pages; /* for browsers; NULL: there are none. Outlive the viewers */
     struct addr addr;          /* port 0: the system chooses one; host "::" takes IPv4 too */
+    bool no_index;             /* does not tell which streams there are */
     int threads;               /* at least 1 */
     int max_connections;       /* of all threads together; further ones wait in the listen queue */
     int max_per_address;       /* 0: no limit (behind a cache all come from one) */

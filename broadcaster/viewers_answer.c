@@ -29,6 +29,8 @@ static const char front_text[] =
     "/stream/current.m3u8          the newest stream, where that is switched on\n"
     "/stream/ID/RENDITION.m3u8     one rendition: source, P360p30fps16x9, ...\n"
     "/stream/ID/live.m3u8          the stream in fMP4, picture and sound apart\n"
+    "/streams.json                 which streams there are, where the server tells\n"
+    "/stream/index.m3u8            all of them in one playlist\n"
     "/healthz                      says ok\n"
     "\n"
     "Give such an address to a player (hls.js, Safari, VLC, ffplay).\n";
@@ -140,8 +142,9 @@ static void give_redirect(struct answer *a, struct board *board, struct hls_ask 
         answer_no_stream(a, ask);
         return;
     }
-    enum err e = any_in_ts(list, n) ? playlist_put_master_path(&a->location, to)
-                                    : playlist_put_live_path(&a->location, to);
+    enum err e = any_in_ts(list, n) && !hls_is_index(to)
+                     ? playlist_put_master_path(&a->location, to)
+                     : playlist_put_live_path(&a->location, to);
     if (e != ERR_OK || buf_put_u8(&a->location, '\0') != ERR_OK) {
         answer_no_memory(a);
     } else {
@@ -308,7 +311,12 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
     case HLS_EMBED:
     case HLS_PUBLISH:
     case HLS_ASSET:
-        say(a, 404, "There is nothing here: streams are at /stream/ID.m3u8.", "", "");
+        answer_say(a, 404, "There is nothing here: streams are at /stream/ID.m3u8.", "", "");
+        break;
+    case HLS_STREAMS:
+    case HLS_INDEX:
+    case HLS_POSTER: /* viewers_index.c answers these */
+        answer_say(a, 404, "There is no index here: streams are at /stream/ID.m3u8.", "", "");
         break;
     case HLS_UNKNOWN:
         answer_say(a, 404, "%s", ask->why, "");

@@ -1,5 +1,8 @@
 #include "broadcaster/rtmp/metadata.h"
 
+#include <string.h>
+
+#include "base/utf8.h"
 #include "broadcaster/rtmp/amf0.h"
 
 #define NUMBER_MAX 1e6 /* of pixels, frames a second, kbit/s: more is nonsense */
@@ -22,11 +25,44 @@ static void copy_printable(char *out, struct span text)
     out[n] = '\0';
 }
 
+/* Of no width, or of an effect on what stands around them: C0 and C1, separators of lines, marks of
+ * direction, and a byte order mark. */
+static bool is_control(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+static void copy_title(char *out, struct span text)
+{
+    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+    size_t n = 0;
+    while (text.len > 0) {
+        uint32_t code = 0;
+        size_t len = utf8_read(text, &code);
+        struct span c = len > 0 ? span_of(text.data, len) : span_cstr(replacement);
+        if (len > 0 && is_control(code)) {
+            c = span_cstr(" ");
+        }
+        text = span_of(text.data + (len > 0 ? len : 1), text.len - (len > 0 ? len : 1));
+        bool space = c.len == 1 && c.data[0] == ' ';
+        if (space && (n == 0 || out[n - 1] == ' ')) {
+            continue;
+        }
+        if (n + c.len >= METADATA_TITLE_MAX) {
+            break;
+        }
+        memcpy(out + n, c.data, c.len);
+        n += c.len;
+    }
+    out[n - (n > 0 && out[n - 1] == ' ')] = '\0';
+}
+
 enum err metadata_parse(struct span body, struct rtmp_metadata *ret_metadata)
 {
     struct rtmp_metadata m = {0};
     struct span name;
-    struct amf0_value object, encoder;
+    struct amf0_value object, encoder, title;
     enum err e = amf0_read_string(&body, &name);
     if (e == ERR_OK && span_equal(name, span_cstr("@setDataFrame"))) {
         e = amf0_read_string(&body, &name);
@@ -45,6 +81,9 @@ enum err metadata_parse(struct span body, struct rtmp_metadata *ret_metadata)
     m.audio_kbps = number_of(&object, "audiodatarate", 1);
     if (amf0_find(&object, "encoder", &encoder) == ERR_OK && encoder.type == AMF0_STRING) {
         copy_printable(m.encoder, encoder.bytes);
+    }
+    if (amf0_find(&object, "title", &title) == ERR_OK && title.type == AMF0_STRING) {
+        copy_title(m.title, title.bytes);
     }
     *ret_metadata = m;
     return ERR_OK;

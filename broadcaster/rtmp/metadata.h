@@ -9,7 +9,8 @@
 #include "base/err.h"
 #include "base/span.h"
 
-#define METADATA_ENCODER_MAX 64 /* bytes with the NUL */
+#define METADATA_ENCODER_MAX 64  /* bytes with the NUL */
+#define METADATA_TITLE_MAX   201 /* the same */
 
 /* 0 and "": not said, or nonsense. */
 struct rtmp_metadata {
@@ -17,6 +18,9 @@ struct rtmp_metadata {
     int fps_milli; /* frames in 1000 s */
     int video_kbps, audio_kbps;
     char encoder[METADATA_ENCODER_MAX]; /* printable ASCII without quotes */
+    /* Well-formed UTF-8 without characters that control or turn the text around them, without
+     * spaces at its ends; whole characters. */
+    char title[METADATA_TITLE_MAX];
 };
 
 /* body: a whole data message. ERR_NOENT: it is no onMetaData that could be read. */

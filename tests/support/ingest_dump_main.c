@@ -137,8 +137,8 @@ static void on_play_end(void *arg, void *play, const char *reason)
 
 int main(int argc, char **argv)
 {
-    static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
-                                                  on_skipped, on_end,    on_play,  on_play_end};
+    static const struct ingest_handler handler = {
+        on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play, on_play_end, NULL};
     struct ingest_config config = {.max_connections = CONNECTIONS_MAX,
                                    .max_per_address = PER_ADDRESS_MAX,
                                    .setup_timeout_ms = SETUP_MS,

@@ -89,6 +89,36 @@ START_TEST(publish_and_look)
 }
 END_TEST
 
+START_TEST(facts)
+{
+    struct board *b = board_create();
+    struct board_entry list[4];
+    struct variant none[1];
+    struct board_facts f = {.state = BOARD_LIVE, .since_ms = 5, .title = "first"};
+    board_set_facts(b, "a", &f);
+    ck_assert_uint_eq(board_streams(b, list, 4), 0);
+    ck_assert_uint_eq(board_variants(b, "a", none, 1), 0);
+    publish(b, "a", "source", 1, 10);
+    publish(b, "b", "source", 1, 10);
+    ck_assert_uint_eq(board_streams(b, list, 1), 1);
+    ck_assert_str_eq(list[0].id, "a");
+    ck_assert_str_eq(list[0].facts.title, "first");
+    f = (struct board_facts){.state = BOARD_ENDED, .since_ms = 5, .until_ms = 7};
+    board_set_facts(b, "a", &f);
+    publish(b, "a", "source", 2, 10);
+    ck_assert_uint_eq(board_streams(b, list, 4), 2);
+    ck_assert_int_eq(list[0].facts.state, BOARD_ENDED);
+    ck_assert_int_eq(list[0].facts.until_ms, 7);
+    ck_assert_str_eq(list[0].facts.title, "");
+    ck_assert_int_eq(list[1].facts.since_ms, 0);
+    board_remove(b, "a");
+    ck_assert_uint_eq(board_streams(b, list, 4), 1);
+    ck_assert_str_eq(list[0].id, "b");
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
 START_TEST(current)
 {
     struct board *b = board_create();
@@ -167,6 +197,7 @@ int main(void)
     tcase_set_timeout(t, 20);
     tcase_add_test(t, window_finds_by_number);
     tcase_add_test(t, publish_and_look);
+    tcase_add_test(t, facts);
     tcase_add_test(t, current);
     tcase_add_test(t, readers_see_numbers_rise);
     suite_add_tcase(s, t);

@@ -39,6 +39,18 @@ static const struct {
     {"/assets/A.js", HLS_UNKNOWN, "", "", 0},
     {"/assets/abcdefghijabcdefghijabcdefghij12", HLS_ASSET, "", "", 0},
     {"/assets/abcdefghijabcdefghijabcdefghij123", HLS_UNKNOWN, "", "", 0},
+    {"/streams.json", HLS_STREAMS, "", "", 0},
+    {"/streams.json?t=1", HLS_STREAMS, "", "", 0},
+    {"/streams.json/", HLS_UNKNOWN, "", "", 0},
+    {"/stream/index.m3u8", HLS_INDEX, "", "", 0},
+    {"/stream/%69ndex.m3u8?x", HLS_INDEX, "", "", 0},
+    {"/stream/Index.m3u8", HLS_MASTER, "Index", "", 0},
+    {"/stream/index", HLS_REDIRECT, "index", "", 0},
+    {"/stream/index/live.m3u8", HLS_LIVE_MASTER, "index", "", 0},
+    {"/stream/index/source.m3u8", HLS_MEDIA, "index", "source", 0},
+    {"/stream/a/poster.jpg", HLS_POSTER, "a", "", 0},
+    {"/stream/a/poster.jpeg", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/poster.jpg", HLS_UNKNOWN, "", "", 0},
     {"/stream/hello_world.m3u8", HLS_MASTER, "hello_world", "", 0},
     {"/stream/hello_world.m3u8?_HLS_msn=3&a=/..", HLS_MASTER, "hello_world", "", 0},
     {"/stream/hello_world.m3u8#f", HLS_MASTER, "hello_world", "", 0},
@@ -176,6 +188,8 @@ START_TEST(current)
     ck_assert(ask("/stream/current.m3u8").current);
     ck_assert(ask("/stream/CuRRent.m3u8").current);
     ck_assert(ask("/stream/current").current);
+    ck_assert(ask("/stream/Current/poster.jpg").current);
+    ck_assert(!ask("/stream/a/poster.jpg").current);
     ck_assert_int_eq(ask("/stream/current").what, HLS_REDIRECT);
     ck_assert(!ask("/stream/currents.m3u8").current);
     ck_assert(!ask("/stream/current/source.m3u8").current);

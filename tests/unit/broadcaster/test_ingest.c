@@ -132,8 +132,8 @@ static void on_play_end(void *arg, void *play, const char *reason)
     snprintf(f->reason, sizeof f->reason, "%s", reason);
 }
 
-static const struct ingest_handler handler = {on_publish, on_cancel, on_track, on_packet,
-                                              on_skipped, on_end,    on_play,  on_play_end};
+static const struct ingest_handler handler = {
+    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play, on_play_end, NULL};
 
 static struct ingest_config default_config(void)
 {

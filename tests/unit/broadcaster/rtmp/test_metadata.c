@@ -52,6 +52,59 @@ START_TEST(all_that_is_read)
 }
 END_TEST
 
+static void expect_title(const char *said_title, const char *want)
+{
+    struct rtmp_metadata m;
+    struct buf b;
+    buf_init(&b, 4096);
+    struct amf0_writer w = {.out = &b};
+    amf0_put_string(&w, "onMetaData");
+    amf0_put_object(&w);
+    amf0_put_key(&w, "title");
+    amf0_put_string(&w, said_title);
+    amf0_put_end(&w);
+    ck_assert_int_eq(w.err, ERR_OK);
+    ck_assert_int_eq(metadata_parse(buf_span(&b), &m), ERR_OK);
+    ck_assert_str_eq(m.title, want);
+    buf_fini(&b);
+}
+
+START_TEST(titles)
+{
+    static const char *const pairs[][2] = {
+        {"Evening \"news\" \xc3\xa9", "Evening \"news\" \xc3\xa9"},
+        {"", ""},
+        {"  a \r\n\t b  ", "a b"},
+        {"\x01\x7f", ""},
+        {"a\xc2\x85z", "a z"},
+        {"a\xe2\x80\xae z", "a z"},
+        {"cut\xe2\x82", "cut\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xff\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xf0\x9f\x8e\xa5", "\xf0\x9f\x8e\xa5"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        expect_title(pairs[i][0], pairs[i][1]);
+    }
+}
+END_TEST
+
+/* Whatever stands at the limit, the title ends with a whole character. */
+START_TEST(long_titles)
+{
+    for (size_t before = 0; before < 5; before++) {
+        char text[400] = "";
+        char want[400] = "";
+        memset(text, 'x', before);
+        while (strlen(text) < sizeof text - 5) {
+            strcat(text, "\xf0\x9f\x8e\xa5");
+        }
+        memcpy(want, text, before + (METADATA_TITLE_MAX - 1 - before) / 4 * 4);
+        expect_title(text, want);
+        ck_assert_uint_lt(strlen(want), METADATA_TITLE_MAX);
+    }
+}
+END_TEST
+
 START_TEST(nonsense_is_not_said)
 {
     const double values[] = {-1, 0, NAN, INFINITY, -INFINITY, 1e300, 1000001};
@@ -118,5 +171,5 @@ START_TEST(the_sound_of_a_vod_track)
 }
 END_TEST
 
-UNIT_MAIN("metadata", the_sound_of_a_vod_track, all_that_is_read, nonsense_is_not_said,
-          anything_else)
+UNIT_MAIN("metadata", the_sound_of_a_vod_track, all_that_is_read, titles, long_titles,
+          nonsense_is_not_said, anything_else)

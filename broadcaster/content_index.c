@@ -1,0 +1,213 @@
+#include "broadcaster/content_index.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/mem.h"
+#include "broadcaster/audience.h"
+#include "broadcaster/index_json.h"
+#include "broadcaster/index_stream.h"
+#include "broadcaster/playlist_index.h"
+
+#define SALT_BYTES 16
+
+struct snapshot {
+    enum err errors[INDEX_FORMS_];
+    struct blob *texts[INDEX_FORMS_];
+};
+
+struct content_index {
+    struct board *board;
+    char salt[2 * SALT_BYTES + 1];
+    pthread_mutex_t lock; /* of all below; never held while texts are made */
+    pthread_cond_t made;
+    bool making; /* by one of those who asked */
+    bool any;
+    int64_t made_ms;
+    struct snapshot newest;
+    struct audience *audience;
+};
+
+struct content_index *content_index_create(struct board *board)
+{
+    struct content_index *ci = mem_alloc(sizeof *ci);
+    ci->board = board;
+    id_random_hex(ci->salt, SALT_BYTES);
+    pthread_mutex_init(&ci->lock, NULL);
+    pthread_cond_init(&ci->made, NULL);
+    ci->audience = audience_create();
+    return ci;
+}
+
+static void forget(struct snapshot *s)
+{
+    for (size_t i = 0; i < INDEX_FORMS_; i++) {
+        blob_unref(s->texts[i]);
+    }
+}
+
+void content_index_destroy(struct content_index *ci)
+{
+    if (ci == NULL) {
+        return;
+    }
+    forget(&ci->newest);
+    audience_destroy(ci->audience);
+    pthread_cond_destroy(&ci->made);
+    pthread_mutex_destroy(&ci->lock);
+    mem_free(ci);
+}
+
+/* --- who watches --- */
+
+/* FNV-1a; the salt in front keeps anybody from choosing where a viewer falls. */
+static uint64_t hash(uint64_t h, struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        h = (h ^ s.data[i]) * UINT64_C(0x100000001b3);
+    }
+    return (h ^ 0xff) * UINT64_C(0x100000001b3); /* "a", "bc" is not "ab", "c" */
+}
+
+/* FNV's low bits alone are not spread evenly: the last step of MurmurHash3. */
+static uint64_t spread(uint64_t h)
+{
+    h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return h ^ h >> 33;
+}
+
+static uint64_t salted(const struct content_index *ci, struct span one, struct span two)
+{
+    uint64_t h = hash(UINT64_C(0xcbf29ce484222325), span_cstr(ci->salt));
+    return spread(hash(hash(h, one), two));
+}
+
+void content_index_saw(struct content_index *ci, const char *id, struct span address,
+                       struct span agent, int64_t now_ms)
+{
+    uint64_t stream = salted(ci, span_cstr(id), span_cstr(""));
+    uint64_t viewer = salted(ci, address, agent);
+    pthread_mutex_lock(&ci->lock);
+    audience_note(ci->audience, stream, viewer, now_ms);
+    pthread_mutex_unlock(&ci->lock);
+}
+
+/* --- what there is --- */
+
+struct collected {
+    struct board_entry entries[INDEX_STREAMS_MAX];
+    struct index_stream streams[INDEX_STREAMS_MAX];
+    size_t count;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct board_entry *x = a;
+    const struct board_entry *y = b;
+    int64_t difference = y->facts.since_ms - x->facts.since_ms;
+    return difference != 0 ? (difference > 0 ? 1 : -1) : strcmp(x->id, y->id);
+}
+
+static unsigned count_viewers(struct content_index *ci, const char *id, int64_t now_ms)
+{
+    uint64_t stream = salted(ci, span_cstr(id), span_cstr(""));
+    pthread_mutex_lock(&ci->lock);
+    unsigned n = audience_count(ci->audience, stream, now_ms);
+    pthread_mutex_unlock(&ci->lock);
+    return n;
+}
+
+static enum err collect(struct content_index *ci, struct collected *c, int64_t now_ms)
+{
+    struct variant list[BOARD_RENDITIONS_MAX];
+    size_t n = board_streams(ci->board, c->entries, INDEX_STREAMS_MAX);
+    qsort(c->entries, n, sizeof c->entries[0], newest_first);
+    for (size_t i = 0; i < n; i++) {
+        const struct board_entry *e = &c->entries[i];
+        size_t n_variants = board_variants(ci->board, e->id, list, BOARD_RENDITIONS_MAX);
+        if (n_variants == 0) {
+            continue; /* it has gone meanwhile */
+        }
+        struct variant *variants = mem_try_alloc(n_variants * sizeof *variants);
+        if (variants == NULL) {
+            return ERR_NOMEM;
+        }
+        memcpy(variants, list, n_variants * sizeof *variants);
+        c->streams[c->count++] = (struct index_stream){
+            .id = e->id,
+            .facts = e->facts,
+            .variants = variants,
+            .n_variants = n_variants,
+            .viewers = count_viewers(ci, e->id, now_ms),
+        };
+    }
+    return ERR_OK;
+}
+
+static void free_collected(struct collected *c)
+{
+    for (size_t i = 0; c != NULL && i < c->count; i++) {
+        mem_free((void *)c->streams[i].variants);
+    }
+    mem_free(c);
+}
+
+static void make_text(struct snapshot *s, enum index_form form, const struct collected *c,
+                      int64_t wall_ms)
+{
+    struct buf text;
+    buf_init(&text, INDEX_TEXT_MAX);
+    enum err e = form == INDEX_JSON ? index_json(&text, c->streams, c->count, wall_ms)
+                                    : playlist_index(&text, c->streams, c->count);
+    if (e == ERR_OK) {
+        s->texts[form] = blob_copy(buf_span(&text));
+        e = s->texts[form] != NULL ? ERR_OK : ERR_NOMEM;
+    }
+    s->errors[form] = e;
+    buf_fini(&text);
+}
+
+static struct snapshot make(struct content_index *ci, int64_t now_ms, int64_t wall_ms)
+{
+    struct snapshot s = {.errors = {ERR_NOMEM, ERR_NOMEM}};
+    struct collected *c = mem_try_alloc(sizeof *c);
+    if (c != NULL && collect(ci, c, now_ms) == ERR_OK) {
+        for (int form = 0; form < INDEX_FORMS_; form++) {
+            make_text(&s, (enum index_form)form, c, wall_ms);
+        }
+    }
+    free_collected(c);
+    return s;
+}
+
+enum err content_index_get(struct content_index *ci, enum index_form form, int64_t now_ms,
+                           int64_t wall_ms, struct blob **ret_blob)
+{
+    pthread_mutex_lock(&ci->lock);
+    while (!ci->any && ci->making) {
+        pthread_cond_wait(&ci->made, &ci->lock);
+    }
+    bool due = !ci->any || now_ms - ci->made_ms >= INDEX_MADE_EVERY_MS;
+    if (due && !ci->making) {
+        ci->making = true;
+        pthread_mutex_unlock(&ci->lock);
+        struct snapshot s = make(ci, now_ms, wall_ms);
+        pthread_mutex_lock(&ci->lock);
+        struct snapshot old = ci->newest;
+        ci->newest = s;
+        ci->made_ms = now_ms;
+        ci->any = true;
+        ci->making = false;
+        pthread_cond_broadcast(&ci->made);
+        forget(&old);
+    }
+    enum err e = ci->newest.errors[form];
+    if (e == ERR_OK) {
+        *ret_blob = blob_ref(ci->newest.texts[form]);
+    }
+    pthread_mutex_unlock(&ci->lock);
+    return e;
+}
