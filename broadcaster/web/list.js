@@ -17,13 +17,13 @@ class Card {
     this.id = id;
     const paths = pathsOf(id);
     this.poster = make('img', { alt: '', loading: 'lazy', decoding: 'async' });
-    this.poster.addEventListener('error', () => this.thumb.classList.add('bare'));
-    this.poster.addEventListener('load', () => this.thumb.classList.remove('bare'));
+    this.poster.addEventListener('error', () => this.thumb.classList.add('pictureless'));
+    this.poster.addEventListener('load', () => this.thumb.classList.remove('pictureless'));
     this.state = make('span', { className: 'pill' });
     this.size = make('span', { className: 'tag' });
     this.letter = make('span', { className: 'letter', textContent: [...id][0].toUpperCase() });
     this.letter.setAttribute('aria-hidden', 'true');
-    this.thumb = make('div', { className: 'thumb bare' }, this.letter, this.poster, this.state,
+    this.thumb = make('div', { className: 'thumb pictureless' }, this.letter, this.poster, this.state,
       this.size);
     this.title = make('h2');
     this.facts = make('p', { className: 'quiet' });
@@ -43,8 +43,9 @@ class Card {
     if (Number.isFinite(stream.viewers)) {
       facts.push(countOf(stream.viewers, 'viewer'));
     }
-    if (stream.renditions?.length > 1) {
-      facts.push(countOf(stream.renditions.length, 'rendition'));
+    const pictures = stream.renditions?.filter((r) => r.height > 0).length ?? 0;
+    if (pictures > 1) {
+      facts.push(countOf(pictures, 'quality', 'qualities'));
     }
     this.facts.textContent = facts.filter(Boolean).join(' · ');
     const source = `${stream.poster ?? pathsOf(stream.id).poster}?t=${Math.floor(Date.now() / POSTER_MS)}`;

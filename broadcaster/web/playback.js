@@ -15,6 +15,8 @@ const RECOVERIES = 2; // of the decoder, within:
 const RECOVERY_MS = 10000;
 const NATIVE_TYPE = 'application/vnd.apple.mpegurl';
 const NEAR_END_S = 0.5;
+const ERRORS_KEPT = 20;
+const LATE_S = 1; // beyond what hls.js catches up with by playing faster
 
 let loading;
 
@@ -43,7 +45,8 @@ export class Playback extends EventTarget {
      * ended, unreachable, unsupported, missing (no player for this browser in this server). */
     this.state = 'starting';
     this.wanted = null; // a rung's name; null: automatic
-    this.faults = 0;
+    this.faults = 0; // that it had to begin again for, or to mend
+    this.errors = []; // the last of all that hls.js complained about
     this.stalls = 0;
     this.timers = new Set();
     video.addEventListener('ended', () => this.#ended());
@@ -126,6 +129,7 @@ export class Playback extends EventTarget {
 
   toLive() {
     const { video, hls } = this;
+    this.behind = false;
     const n = video.seekable.length;
     const edge = hls?.liveSyncPosition ?? (n > 0 ? video.seekable.end(n - 1) : NaN);
     if (Number.isFinite(edge)) {
@@ -138,6 +142,7 @@ export class Playback extends EventTarget {
     const { video } = this;
     const n = video.seekable.length;
     if (n > 0) {
+      this.behind = true;
       const [first, last] = [video.seekable.start(0), video.seekable.end(n - 1)];
       const newest = this.hls?.liveSyncPosition ?? last;
       video.currentTime = Math.min(Math.max(video.currentTime + seconds, first), newest);
@@ -158,7 +163,7 @@ export class Playback extends EventTarget {
   }
 
   pause() {
-    this.held = true;
+    this.held = this.behind = true; // who pauses goes on where it was
     this.video.pause();
     if (this.live) {
       this.#set('paused');
@@ -193,7 +198,7 @@ export class Playback extends EventTarget {
     this.#detach();
     this.moved = this.listed = performance.now();
     this.at = -1;
-    this.over = false;
+    this.over = this.behind = false;
     this.set = new Set(readMaster(master, pathsOf(this.id).live).map((r) => r.name));
     if (this.state !== 'stalled') {
       this.#set('starting');
@@ -301,6 +306,7 @@ export class Playback extends EventTarget {
   }
 
   #hlsFault(Hls, { type, details, fatal, response }) {
+    this.errors = [...this.errors.slice(-ERRORS_KEPT), `${type} ${details}`];
     if (!fatal) {
       return;
     }
@@ -372,6 +378,7 @@ export class Playback extends EventTarget {
       this.at = video.currentTime;
       if (!video.paused && video.readyState >= 2) {
         this.#progress();
+        this.#keepUp();
       }
       this.moved = now;
       return;
@@ -382,6 +389,15 @@ export class Playback extends EventTarget {
       this.#ended();
     } else if (now - this.moved > STALL_MS) {
       this.#stalled(now);
+    }
+  }
+
+  /** After a stall it is further behind than playing a little faster mends. */
+  #keepUp() {
+    const { hls } = this;
+    const target = hls?.latestLevelDetails?.targetduration;
+    if (target && !this.behind && !this.over && hls.latency > hls.targetLatency + target + LATE_S) {
+      this.toLive();
     }
   }
 

@@ -86,6 +86,7 @@ function keepVolume(v) {
 class Player {
   constructor(root, id, { muted = true, compact = false, onSound = null } = {}) {
     this.root = root;
+    root.player = this; // for who looks at it from outside
     this.id = id;
     this.onSound = onSound;
     this.video = make('video', { playsInline: true, muted, autoplay: false });
