@@ -132,7 +132,7 @@ export class Playback extends EventTarget {
     this.behind = false;
     const n = video.seekable.length;
     const edge = hls?.liveSyncPosition ?? (n > 0 ? video.seekable.end(n - 1) : NaN);
-    if (Number.isFinite(edge)) {
+    if (edge > video.currentTime) {
       video.currentTime = edge;
     }
     this.play();

@@ -25,10 +25,12 @@ def state_is(*names):
 class Pages(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe(broadcaster_flags=["-reconnectGrace", "8s"])
-        cls.recipe.start()
-        cls.browser = Browser()
+        cls.recipe = Recipe().start()
         cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
+        # Another server, whose streams end soon after their publisher has gone.
+        cls.brief = Recipe(order="B", broadcaster_flags=["-reconnectGrace", "1s"]).start()
+        cls.addClassCleanup(cls.brief.__exit__, None, None, None)
+        cls.browser = Browser()
         cls.addClassCleanup(cls.browser.close)
 
     def plays_on(self, page, more=1.0, timeout=20):
@@ -65,16 +67,20 @@ class Pages(TestCase):
         self.rungs(page)
         self.keys(page)
         self.phone(page)
-        publisher = self.comes_back(page, publisher)
-        self.others(publisher)
-        publisher.stop()
-        page.wait(state_is("ended"), 30)
-        page.shot("ended")
-        publisher = publish(self.recipe)
-        page.wait(PLAYS, 25)
-        self.plays_on(page)
+        # What takes its time goes on beside what else there is to see.
+        ending, ends = self.browser.open(), publish(self.brief)
+        ending.goto(self.brief.url(f"/stream/{ID}"))
+        self.comes_back(page, publisher)
+        ending.wait(PLAYS, 20)
+        ends.stop()
+        self.others()
+        ending.wait(state_is("ended"), 20)
+        ending.shot("ended")
+        publish(self.brief)
+        ending.wait(PLAYS, 25)
+        self.plays_on(ending, 0.5)
+        self.plays_on(page, 0.5)
         self.clean(page)
-        publisher.kill()
 
     def plays(self, page):
         page.wait(PLAYS, 20)
@@ -110,10 +116,13 @@ class Pages(TestCase):
         page.wait(f"() => {VIDEO}.paused && document.querySelector('.player').dataset.state === 'paused'")
         page.press(" ")
         page.wait(f"() => !{VIDEO}.paused")
+        behind = "document.querySelector('.player').player.playback.latency()"
+        at = page.evaluate(f"() => {behind}")
         page.press("ArrowLeft")
-        late = page.evaluate("() => document.querySelector('.player').player.playback.latency()")
+        page.wait(f"(at) => {behind} > at + 0.9", 5, at)
+        late = page.evaluate(f"() => {behind}")
         page.press("l")
-        page.wait("(late) => document.querySelector('.player').player.playback.latency() < late", 10, late)
+        page.wait(f"(late) => {behind} < late - 0.5", 5, late)
         page.press("f")
         page.wait("() => document.fullscreenElement === document.querySelector('.player')")
         page.press("f")
@@ -134,13 +143,12 @@ class Pages(TestCase):
         publisher.kill()
         page.wait(state_is("away"), 20)
         page.shot("away")
-        publisher = publish(self.recipe)
+        publish(self.recipe)
         page.wait(PLAYS, 20)
         self.plays_on(page)
         self.assertTrue(page.evaluate("() => window.same"))
-        return publisher
 
-    def others(self, publisher):
+    def others(self):
         """The other pages, in the dark and on a phone."""
         page = self.browser.open(scheme="dark", width=PHONE[0], height=PHONE[1], touch=True)
         page.goto(self.recipe.url(f"/multi?ids={ID},current"))
@@ -187,8 +195,7 @@ class Answers(TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe(order="B")
-        cls.recipe.start()
+        cls.recipe = Recipe(order="B").start()
         cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
 
     def test_a_page_is_for_browsers(self):
