@@ -348,7 +348,16 @@ static void on_yes(struct admission *a, struct admission_verdict *v,
     }
 }
 
-static void on_auth(void *arg, enum err err, const struct auth_answer *answer, const char *why)
+/* For the webhook: why what it may count on has ended. */
+static const char *no_verdict_reason(enum err e)
+{
+    return e == ERR_TIMEOUT                   ? "the webhook did not answer in time"
+           : e == ERR_PROTO || e == ERR_LIMIT ? "the webhook's answer could not be understood"
+                                              : "the webhook's answer did not come";
+}
+
+static void on_auth(void *arg, enum err err, const struct auth_answer *answer, bool maybe_yes,
+                    const char *why)
 {
     struct admission_ask *ask = arg;
     struct admission *a = ask->owner;
@@ -372,6 +381,9 @@ static void on_auth(void *arg, enum err err, const struct auth_answer *answer, c
                          ? "Authentication denied: who decides about it could not be asked"
                          : "Authentication denied: who decides about it gave no answer that can be "
                            "understood");
+    }
+    if (maybe_yes) {
+        tell_end(a, v, 0, no_verdict_reason(err));
     }
     ask->fn(ask->arg, v);
     a->asks--;

@@ -86,7 +86,8 @@ static void on_answer(void *arg, const struct http_client_result *r)
         e = e == ERR_AUTH ? ERR_IO : e; /* of its certificate: no verdict */
     }
     (*(e == ERR_OK ? &n->allowed : e == ERR_AUTH ? &n->denied : &n->failed))++;
-    call->fn(call->arg, e, e == ERR_OK ? &answer : NULL, why);
+    call->fn(call->arg, e, e == ERR_OK ? &answer : NULL, auth_maybe_yes(e, r->sent, r->status),
+             why);
     mem_free(call);
 }
 

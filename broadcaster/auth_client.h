@@ -23,8 +23,9 @@ struct auth_counters {
 };
 
 /* err: ERR_OK, with an answer; ERR_AUTH: it says no; ERR_TIMEOUT, else: it gave no verdict, which
- * is a no too. why: words for the log. */
-typedef void auth_fn(void *arg, enum err err, const struct auth_answer *answer, const char *why);
+ * is a no too, but maybe_yes (auth_webhook.h). why: words for the log. */
+typedef void auth_fn(void *arg, enum err err, const struct auth_answer *answer, bool maybe_yes,
+                     const char *why);
 
 /* ERR_PROTO: that URL cannot be asked; ret_why (AUTH_WHY_MAX bytes) says what it lacks. */
 enum err auth_client_create(struct loop *l, const char *url, int64_t timeout_ms,

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 
 #define STATUS_OK  200
+#define STATUS_NO  400 /* and above */
 #define LOCAL_URL  "rtmp://localhost"
 #define SHOWN_MAX  40
 #define LISTED_MAX 100 /* presets and profiles that are looked at */
@@ -243,4 +244,9 @@ enum err auth_answer_read(int status, struct span body, struct auth_answer *ret_
     }
     mem_free(a);
     return e;
+}
+
+bool auth_maybe_yes(enum err e, bool sent, int status)
+{
+    return e != ERR_OK && e != ERR_AUTH && sent && status < STATUS_NO;
 }

@@ -9,9 +9,10 @@
  * (names of rungs) and "profiles" (name, width, height, bitrate, fps, fpsDen), which are the
  * stream's own ladder, presets first. Other members are ignored. Everything else is a no.
  *
- * Told, by POST, once for each admitted session and never for a refused one: {"event": "end",
- * "kind", "manifestID", "sessionID", "ip", "seconds", "reason"}. There is no "url" in it, so that
- * one who knows only the contract of old does not take it for a question. The answer is ignored.
+ * Told, by POST, once for each session that the server has admitted, or may have (auth_maybe_yes),
+ * and never for one that it refused: {"event": "end", "kind", "manifestID", "sessionID", "ip",
+ * "seconds", "reason"}. There is no "url" in it, so that one who knows only the contract of old
+ * does not take it for a question. The answer is ignored.
  *
  * Pure. */
 #ifndef BROADCASTER_AUTH_WEBHOOK_H
@@ -58,5 +59,10 @@ struct auth_answer {
  * (AUTH_WHY_MAX bytes) is a sentence for the log, without the answer's own texts. */
 enum err auth_answer_read(int status, struct span body, struct auth_answer *ret_answer,
                           char *ret_why) CHECKED;
+
+/* Whether the server may take for admitted what was not: it had the question, and either its answer
+ * did not come or it was not understood (e, of auth_answer_read or of the way there). sent: as in
+ * struct http_client_result; status: as far as the answer came, 0: not so far. */
+bool auth_maybe_yes(enum err e, bool sent, int status);
 
 #endif

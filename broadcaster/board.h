@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "broadcaster/part.h"
 #include "base/id.h"
+#include "broadcaster/part.h"
 #include "broadcaster/segment.h"
 #include "broadcaster/variant.h"
 

@@ -7,6 +7,8 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "broadcaster/audience.h"
+#include "broadcaster/gzip.h"
+#include "broadcaster/http_tag.h"
 #include "broadcaster/index_json.h"
 #include "broadcaster/index_stream.h"
 #include "broadcaster/playlist_index.h"
@@ -15,7 +17,7 @@
 
 struct snapshot {
     enum err errors[INDEX_FORMS_];
-    struct blob *texts[INDEX_FORMS_];
+    struct index_text texts[INDEX_FORMS_];
 };
 
 struct content_index {
@@ -44,7 +46,8 @@ struct content_index *content_index_create(struct board *board)
 static void forget(struct snapshot *s)
 {
     for (size_t i = 0; i < INDEX_FORMS_; i++) {
-        blob_unref(s->texts[i]);
+        blob_unref(s->texts[i].plain);
+        blob_unref(s->texts[i].gzip);
     }
 }
 
@@ -162,9 +165,16 @@ static void make_text(struct snapshot *s, enum index_form form, const struct col
     buf_init(&text, INDEX_TEXT_MAX);
     enum err e = form == INDEX_JSON ? index_json(&text, c->streams, c->count, wall_ms)
                                     : playlist_index(&text, c->streams, c->count);
+    struct index_text *t = &s->texts[form];
     if (e == ERR_OK) {
-        s->texts[form] = blob_copy(buf_span(&text));
-        e = s->texts[form] != NULL ? ERR_OK : ERR_NOMEM;
+        t->plain = blob_copy(buf_span(&text));
+        e = t->plain != NULL ? ERR_OK : ERR_NOMEM;
+    }
+    if (e == ERR_OK) {
+        t->tag = http_tag_of(blob_span(t->plain));
+        if (gzip_blob(t->plain, &t->gzip) != ERR_OK) {
+            t->gzip = NULL; /* it is given as it is */
+        }
     }
     s->errors[form] = e;
     buf_fini(&text);
@@ -184,7 +194,7 @@ static struct snapshot make(struct content_index *ci, int64_t now_ms, int64_t wa
 }
 
 enum err content_index_get(struct content_index *ci, enum index_form form, int64_t now_ms,
-                           int64_t wall_ms, struct blob **ret_blob)
+                           int64_t wall_ms, struct index_text *ret_text)
 {
     pthread_mutex_lock(&ci->lock);
     while (!ci->any && ci->making) {
@@ -206,7 +216,11 @@ enum err content_index_get(struct content_index *ci, enum index_form form, int64
     }
     enum err e = ci->newest.errors[form];
     if (e == ERR_OK) {
-        *ret_blob = blob_ref(ci->newest.texts[form]);
+        *ret_text = ci->newest.texts[form];
+        blob_ref(ret_text->plain);
+        if (ret_text->gzip != NULL) {
+            blob_ref(ret_text->gzip);
+        }
     }
     pthread_mutex_unlock(&ci->lock);
     return e;

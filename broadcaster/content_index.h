@@ -13,6 +13,12 @@
 #define INDEX_STREAMS_MAX   1024              /* the newest */
 #define INDEX_TEXT_MAX      (4 * 1024 * 1024) /* bytes of each of the two */
 
+struct index_text {
+    struct blob *plain;
+    struct blob *gzip; /* the same by gzip; NULL: not worth it */
+    uint64_t tag;      /* http_tag_of(plain) */
+};
+
 enum index_form { INDEX_JSON, INDEX_PLAYLIST, INDEX_FORMS_ };
 
 struct content_index;
@@ -26,9 +32,9 @@ void content_index_destroy(struct content_index *ci); /* takes NULL */
 void content_index_saw(struct content_index *ci, const char *id, struct span address,
                        struct span agent, int64_t now_ms);
 
-/* The newest text of this form; gives a reference. now_ms: monotonic; wall_ms: wall clock.
+/* The newest text of this form; gives references. now_ms: monotonic; wall_ms: wall clock.
  * ERR_NOENT: there is nothing to play (INDEX_PLAYLIST); ERR_NOMEM. */
 enum err content_index_get(struct content_index *ci, enum index_form form, int64_t now_ms,
-                           int64_t wall_ms, struct blob **ret_blob) CHECKED;
+                           int64_t wall_ms, struct index_text *ret_text) CHECKED;
 
 #endif

@@ -36,6 +36,9 @@ struct ingest_handler {
     void *(*on_publish)(void *arg, struct publisher *p, const struct ingest_request *r);
     /* The client has gone before it was answered; nothing follows. */
     void (*on_cancel)(void *arg, void *publication);
+    /* That many bytes have come on an admitted publisher's connection, whatever they are, overhead
+     * of TLS and RTMP included; told before what is in them. */
+    void (*on_received)(void *arg, void *publication, size_t bytes);
     void (*on_track)(void *arg, void *publication, struct track *track);
     void (*on_packet)(void *arg, void *publication, const struct packet *packet);
     /* Something of the media was left out; all else goes on. */
@@ -102,7 +105,8 @@ void publisher_refuse(struct publisher *p, const char *code, const char *text);
 const char *publisher_peer(const struct publisher *p); /* "127.0.0.1:40112" */
 
 /* Ends one publisher: RTMP error status with this text, then close; on_end follows, from the loop,
- * never from inside this call. May be called from within on_track and on_packet. */
+ * never from inside this call. May be called from within on_received, on_track and
+ * on_packet. */
 void publisher_close(struct publisher *p, const char *code, const char *text);
 
 /* Reads nothing from a publisher for so long: the network then holds it back. What was read before

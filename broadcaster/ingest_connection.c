@@ -1,27 +1,15 @@
 #include "broadcaster/ingest_connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "broadcaster/ingest_proxy.h"
 #include "run/events.h"
 #include "run/log.h"
 
-#define FLUSH_MS          2000  /* for the last answer to arrive and the peer to close */
-#define TOLD_MAX          8     /* connections over a limit that are there to be told so; */
-#define TOLD_MS           3000  /* each so long */
-#define USER_TIMEOUT_MS   10000 /* sent but not acknowledged by the peer's TCP */
-#define PING_AFTER_MS     5000  /* of silence, and again and again */
-#define IPV6_SUBNET_BYTES 8     /* one subscriber of IPv6 has a /64 */
-#define CODE_IDLE         "NetStream.Publish.Idle"
-#define CODE_SHUTDOWN     "NetConnection.Connect.AppShutdown"
-
-static const unsigned char ipv4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+#define FLUSH_MS      2000 /* for the last answer to arrive and the peer to close */
+#define CODE_SHUTDOWN "NetConnection.Connect.AppShutdown"
 
 static int64_t now_ms(const struct ingest *i)
 {
@@ -57,7 +45,7 @@ static void end_publish(struct publisher *p, const char *reason, int orderly)
     }
 }
 
-static void close_now(struct publisher *p, const char *reason)
+void connection_close(struct publisher *p, const char *reason)
 {
     if (p->phase == CONNECTION_CLOSING) {
         return;
@@ -82,7 +70,7 @@ static void written(uv_write_t *w, int status)
         return;
     }
     if (status < 0) {
-        close_now(p, "the connection broke");
+        connection_close(p, "the connection broke");
         return;
     }
     connection_flush(p);
@@ -92,7 +80,7 @@ static void shut_down(uv_shutdown_t *s, int status)
 {
     struct publisher *p = s->data;
     if (status < 0 && p->phase != CONNECTION_CLOSING) {
-        close_now(p, "the connection broke");
+        connection_close(p, "the connection broke");
     }
 }
 
@@ -106,7 +94,7 @@ static void shut(struct publisher *p)
     p->shut = true;
     p->shutdown.data = p;
     if (uv_shutdown(&p->shutdown, (uv_stream_t *)&p->tcp, shut_down) != 0) {
-        close_now(p, "the connection broke");
+        connection_close(p, "the connection broke");
     }
 }
 
@@ -119,7 +107,7 @@ static struct buf *outgoing(struct publisher *p)
     }
     if (out->len > 0 && tls_session_ready(p->tls)) {
         if (tls_session_write(p->tls, buf_span(out)) != ERR_OK) {
-            close_now(p, "the connection broke");
+            connection_close(p, "the connection broke");
             return NULL;
         }
         buf_clear(out);
@@ -154,22 +142,20 @@ void connection_flush(struct publisher *p)
     if (uv_write(&p->write, (uv_stream_t *)&p->tcp, &b, 1, written) != 0) {
         p->writing = false;
         buf_fini(&p->sending);
-        close_now(p, "the connection broke");
+        connection_close(p, "the connection broke");
     }
 }
-
-static void resume_reading(struct publisher *p);
 
 void connection_drain(struct publisher *p, const char *reason)
 {
     end_publish(p, reason, 0);
-    resume_reading(p);
+    connection_resume(p);
     struct buf *out = p->phase == CONNECTION_CLOSING ? NULL : outgoing(p);
     if (out == NULL) {
         return;
     }
     if (!p->writing && out->len == 0) {
-        close_now(p, reason);
+        connection_close(p, reason);
         return;
     }
     p->phase = CONNECTION_DRAINING;
@@ -284,6 +270,20 @@ static void on_session_event(void *arg, const struct rtmp_event *e)
     }
 }
 
+struct publisher *connection_create(struct ingest *i)
+{
+    struct publisher *p = mem_alloc(sizeof *p);
+    p->ingest = i;
+    list_init(&p->woken);
+    p->session = rtmp_session_create(on_session_event, p);
+    uv_tcp_init(loop_uv(i->loop), &p->tcp);
+    p->tcp.data = p;
+    i->handles++;
+    list_push_back(&i->connections, &p->node);
+    i->counters.connections++;
+    return p;
+}
+
 static void feed(struct publisher *p, struct span bytes)
 {
     p->feeding = true;
@@ -303,57 +303,6 @@ static void feed(struct publisher *p, struct span bytes)
     }
 }
 
-/* --- limits --- */
-
-static bool same_address(const struct publisher *a, const struct publisher *b)
-{
-    bool v4 = memcmp(a->address, ipv4_mapped, sizeof ipv4_mapped) == 0;
-    size_t n = v4 ? sizeof a->address : IPV6_SUBNET_BYTES;
-    return memcmp(a->address, b->address, n) == 0;
-}
-
-static bool too_many(const struct ingest *i)
-{
-    return i->config.max_connections > 0 &&
-           i->counters.connections - i->told > (size_t)i->config.max_connections;
-}
-
-/* To be asked once the address is known: behind a proxy, after its header. */
-static bool too_many_of_address(const struct publisher *p)
-{
-    const struct ingest *i = p->ingest;
-    int waiting = 0;
-    LIST_EACH (&i->connections, node, next) {
-        const struct publisher *other = LIST_ITEM(node, struct publisher, node);
-        bool counts = !other->admitted && other->over_limit == NULL && other->proxy_header == NULL;
-        waiting += counts && same_address(p, other);
-    }
-    return i->config.max_per_address > 0 && waiting > i->config.max_per_address;
-}
-
-/* A few are let in to hear why they may not publish or play; those behind them are closed at once.
- * False: it was. text: static. */
-static bool over_limit(struct publisher *p, const char *text)
-{
-    struct ingest *i = p->ingest;
-    i->counters.over_limit++;
-    if (i->told >= TOLD_MAX) {
-        log_debug("ingest", "over_limit", "peer=%s reason=\"%s\"", p->peer, text);
-        close_now(p, "");
-        return false;
-    }
-    i->told++;
-    p->over_limit = text;
-    p->deadline_ms = now_ms(i) + TOLD_MS;
-    return true;
-}
-
-static bool over_limit_of_address(struct publisher *p)
-{
-    return over_limit(p,
-                      "too many connections of this address are open: close some, and try again");
-}
-
 /* --- reading --- */
 
 static bool on_plain(void *arg, struct span plain)
@@ -370,7 +319,7 @@ static void feed_tls(struct publisher *p, struct span bytes)
         return;
     }
     if (e == ERR_CLOSED) {
-        close_now(p, "the publisher closed the connection");
+        connection_close(p, "the publisher closed the connection");
     } else if (e != ERR_OK) {
         p->ingest->counters.tls_failures++;
         log_warn("ingest", "tls_failed", "peer=%s ready=%d reason=\"%s\"", p->peer,
@@ -396,14 +345,13 @@ static bool take_proxy_header(struct publisher *p, struct span *bytes)
         return true;
     }
     enum err e = ingest_proxy_take(p, bytes, &why);
-    if (e == ERR_OK && p->over_limit == NULL && too_many_of_address(p) &&
-        !over_limit_of_address(p)) {
+    if (e == ERR_OK && p->over_limit == NULL && !accept_of_address(p)) {
         return false;
     }
     if (e != ERR_OK && e != ERR_AGAIN) {
         p->ingest->counters.protocol_errors++;
         log_warn("ingest", "protocol_error", "peer=%s reason=\"%s\"", p->peer, why);
-        close_now(p, why);
+        connection_close(p, why);
     }
     return e == ERR_OK && bytes->len > 0;
 }
@@ -414,24 +362,32 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     if (n < 0) {
         const char *left =
             p->playing ? "the player closed the connection" : "the publisher closed the connection";
-        close_now(p, n == UV_EOF ? left : "the connection broke");
+        connection_close(p, n == UV_EOF ? left : "the connection broke");
     } else if (n > 0) {
         p->ingest->counters.received_bytes += (uint64_t)n;
         p->last_read_ms = now_ms(p->ingest);
         struct span bytes = span_of(b->base, (size_t)n);
+        if (p->admitted && !p->ending) {
+            p->ingest->handler->on_received(p->ingest->arg, p->publication, bytes.len);
+        }
         if (p->phase == CONNECTION_OPEN && take_proxy_header(p, &bytes)) {
             p->tls != NULL ? feed_tls(p, bytes) : feed(p, bytes);
         }
     }
 }
 
-static void resume_reading(struct publisher *p)
+bool connection_read(struct publisher *p)
+{
+    return uv_read_start((uv_stream_t *)&p->tcp, give_buffer, on_read) == 0;
+}
+
+void connection_resume(struct publisher *p)
 {
     if (p->paused_until_ms != 0) {
         p->paused_until_ms = 0;
         p->last_read_ms = now_ms(p->ingest);
-        if (uv_read_start((uv_stream_t *)&p->tcp, give_buffer, on_read) != 0) {
-            close_now(p, "the connection broke");
+        if (!connection_read(p)) {
+            connection_close(p, "the connection broke");
         }
     }
 }
@@ -445,148 +401,7 @@ void publisher_pause(struct publisher *p, int64_t for_ms)
     }
 }
 
-/* --- accepting --- */
-
-static bool read_peer(struct publisher *p)
-{
-    struct sockaddr_storage name;
-    int len = sizeof name;
-    char text[INET6_ADDRSTRLEN];
-    if (uv_tcp_getpeername(&p->tcp, (struct sockaddr *)&name, &len) != 0 ||
-        uv_ip_name((struct sockaddr *)&name, text, sizeof text) != 0) {
-        return false;
-    }
-    if (name.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&name;
-        memcpy(p->address, ipv4_mapped, sizeof ipv4_mapped);
-        memcpy(p->address + sizeof ipv4_mapped, &v4->sin_addr, 4);
-        snprintf(p->peer, sizeof p->peer, "%s:%d", text, ntohs(v4->sin_port));
-    } else {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&name;
-        memcpy(p->address, &v6->sin6_addr, sizeof p->address);
-        snprintf(p->peer, sizeof p->peer, "[%s]:%d", text, ntohs(v6->sin6_port));
-    }
-    return true;
-}
-
-static void set_socket_options(struct publisher *p)
-{
-    int fd, timeout_ms = USER_TIMEOUT_MS;
-    uv_tcp_nodelay(&p->tcp, 1);
-    if (uv_fileno((uv_handle_t *)&p->tcp, &fd) == 0) {
-        /* Without it a dead peer is noticed later, by the idle timeout: no reason to refuse. */
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-    }
-}
-
-void connection_accept(struct ingest_listener *l, int fd)
-{
-    struct ingest *i = l->ingest;
-    struct publisher *p = mem_alloc(sizeof *p);
-    p->ingest = i;
-    list_init(&p->woken);
-    p->session = rtmp_session_create(on_session_event, p);
-    uv_tcp_init(loop_uv(i->loop), &p->tcp);
-    p->tcp.data = p;
-    i->handles++;
-    list_push_back(&i->connections, &p->node);
-    i->counters.connections++;
-    if (uv_tcp_open(&p->tcp, fd) != 0) {
-        close(fd);
-        close_now(p, "");
-        return;
-    }
-    if (!read_peer(p)) {
-        close_now(p, "");
-        return;
-    }
-    p->deadline_ms = now_ms(i) + i->config.setup_timeout_ms;
-    bool proxied = ingest_proxy_begin(p);
-    if (too_many(i)) {
-        if (!over_limit(p, "the server has too many connections: try again later")) {
-            return;
-        }
-    } else if (!proxied && too_many_of_address(p) && !over_limit_of_address(p)) {
-        return;
-    }
-    p->tls = l->tls ? tls_session_create(i->credentials) : NULL;
-    if (l->tls && p->tls == NULL) {
-        close_now(p, "");
-        return;
-    }
-    i->counters.accepted += p->over_limit == NULL;
-    p->last_read_ms = now_ms(i);
-    set_socket_options(p);
-    if (uv_read_start((uv_stream_t *)&p->tcp, give_buffer, on_read) != 0) {
-        close_now(p, "");
-    }
-}
-
-/* --- time --- */
-
-/* Its answer is a sign of life; without one the kernel notices a dead peer (USER_TIMEOUT_MS), which
- * it only does when something was sent. */
-static void ping_silent(struct publisher *p, int64_t now)
-{
-    int64_t after_ms = PING_AFTER_MS, idle_ms = p->ingest->config.idle_timeout_ms;
-    if (idle_ms > 0 && idle_ms / 2 < after_ms) {
-        after_ms = idle_ms / 2;
-    }
-    if (now - p->last_read_ms >= after_ms && now - p->last_ping_ms >= after_ms) {
-        p->last_ping_ms = now;
-        rtmp_session_ping(p->session, (uint32_t)now);
-        connection_flush(p);
-    }
-}
-
-static void sweep_publishing(struct publisher *p, int64_t now)
-{
-    const struct ingest *i = p->ingest;
-    if (i->config.idle_timeout_ms > 0 && now - p->last_read_ms >= i->config.idle_timeout_ms) {
-        p->ingest->counters.timeouts++;
-        log_warn("ingest", "idle", "peer=%s silent_ms=%lld", p->peer,
-                 (long long)(now - p->last_read_ms));
-        rtmp_session_refuse(p->session, CODE_IDLE, "Nothing has come for too long.");
-        connection_drain(p, "the publisher sent nothing for too long");
-        return;
-    }
-    ping_silent(p, now);
-}
-
-static void sweep_waiting(struct publisher *p, int64_t now)
-{
-    if (now >= p->deadline_ms && p->over_limit != NULL) {
-        close_now(p, "");
-    } else if (now >= p->deadline_ms) {
-        p->ingest->counters.timeouts++;
-        log_warn("ingest", "timeout", "peer=%s reason=\"%s\"", p->peer,
-                 rtmp_session_connected(p->session)
-                     ? "it connected but did not publish or play in time"
-                     : "its handshake took too long");
-        close_now(p, "it took too long");
-    }
-}
-
-void connection_sweep(struct publisher *p, int64_t now)
-{
-    if (p->phase == CONNECTION_DRAINING) {
-        if (now >= p->deadline_ms) {
-            close_now(p, "");
-        }
-    } else if (p->ending) {
-        connection_drain(p, p->ending_text);
-    } else if (p->paused_until_ms != 0) {
-        if (now >= p->paused_until_ms) {
-            resume_reading(p);
-        }
-    } else if (p->playing) {
-        play_sweep(p, now);
-    } else if (p->admitted) {
-        sweep_publishing(p, now);
-    } else {
-        sweep_waiting(p, now);
-    }
-}
+/* --- for the handler and for ingest --- */
 
 void publisher_close(struct publisher *p, const char *code, const char *text)
 {
@@ -630,5 +445,5 @@ void connection_stop(struct publisher *p)
         uv_buf_t b = uv_buf_init((char *)out->data, (unsigned)out->len);
         (void)uv_try_write((uv_stream_t *)&p->tcp, &b, 1);
     }
-    close_now(p, "the server is stopping");
+    connection_close(p, "the server is stopping");
 }

@@ -91,14 +91,45 @@ struct publisher {
     struct buf sending;
 };
 
-/* Takes a connected socket of that listener; over the limits it is told so, or closed at once. */
-void connection_accept(struct ingest_listener *l, int fd);
+/* One that has no socket yet; gives it to the ingest, until it is closed. */
+struct publisher *connection_create(struct ingest *i);
+
+/* Reads from now on. False: that is not possible. */
+bool connection_read(struct publisher *p);
+
+/* As connection_read, of one that publisher_pause holds back. */
+void connection_resume(struct publisher *p);
+
+/* At once, without a word to the peer. */
+void connection_close(struct publisher *p, const char *reason);
 
 /* Sends what there is to be sent and may be sent now. */
 void connection_flush(struct publisher *p);
 
 /* Says no more, but what is on its way still goes; then closes. */
 void connection_drain(struct publisher *p, const char *reason);
+
+/* At the end of the ingest: tells a publisher so, as far as that needs no waiting, and closes. */
+void connection_stop(struct publisher *p);
+
+/* --- ingest.c --- */
+
+/* A handle has closed; the last one of a closing ingest ends it. */
+void ingest_handle_closed(struct ingest *i);
+
+/* --- ingest_accept.c --- */
+
+/* Takes a connected socket of that listener; over the limits it is told so, or closed at once. */
+void connection_accept(struct ingest_listener *l, int fd);
+
+/* Once the address is known (behind a proxy, after its header): whether one more of it may wait.
+ * False: it may not, and is closed; a few are let in to hear why. */
+bool accept_of_address(struct publisher *p);
+
+/* --- ingest_sweep.c --- */
+
+/* Acts on deadlines and on publisher_close. */
+void connection_sweep(struct publisher *p, int64_t now_ms);
 
 /* --- ingest_play.c --- */
 
@@ -119,14 +150,5 @@ void play_end(struct publisher *p, const char *reason);
 
 /* All that were woken send. */
 void play_flush_woken(struct ingest *i);
-
-/* Acts on deadlines and on publisher_close. */
-void connection_sweep(struct publisher *p, int64_t now_ms);
-
-/* At the end of the ingest: tells a publisher so, as far as that needs no waiting, and closes. */
-void connection_stop(struct publisher *p);
-
-/* A handle has closed; the last one of a closing ingest ends it. */
-void ingest_handle_closed(struct ingest *i);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 #include "broadcaster/hls.h"
+#include "broadcaster/http_accept.h"
+#include "broadcaster/http_tag.h"
 #include "broadcaster/pages_assets.h"
 
 #define SETTINGS_MAX  256
@@ -91,24 +93,6 @@ static bool wants(const char *list, const char *name)
     return false;
 }
 
-/* Weak comparison (RFC 9110, 13.1.2): our tags hold no comma and no blank. */
-static bool has_tag(const char *list, const char *etag)
-{
-    size_t n = strlen(etag);
-    while (list != NULL && *list != '\0') {
-        list += strspn(list, " \t,");
-        if (*list == '*') {
-            return true;
-        }
-        list += strncmp(list, "W/", 2) == 0 ? 2 : 0;
-        if (strncmp(list, etag, n) == 0 && strchr(" \t,", list[n]) != NULL) {
-            return true;
-        }
-        list += strcspn(list, ",");
-    }
-    return false;
-}
-
 /* --- pages --- */
 
 static const struct pages_asset *find_asset(const char *name)
@@ -141,16 +125,16 @@ static void give_settings(const struct pages *p, struct page *ret_page)
     };
 }
 
-static void give_asset(const char *name, const struct pages_request *r, struct page *ret_page)
+static void give_asset(const char *name, const struct viewer_request *r, struct page *ret_page)
 {
     const struct pages_asset *asset = find_asset(name);
     if (asset == NULL) {
         give_nothing(ret_page);
         return;
     }
-    bool gzip = wants(r->accept_encoding, "gzip");
+    bool gzip = http_accepts_gzip(r->accept_encoding);
     const char *etag = gzip ? asset->etag_gzip : asset->etag;
-    bool same = has_tag(r->if_none_match, etag);
+    bool same = http_tag_listed(r->if_none_match, etag);
     *ret_page = (struct page){
         .status = same ? 304 : 200,
         .body = same   ? span_of(NULL, 0)
@@ -164,14 +148,14 @@ static void give_asset(const char *name, const struct pages_request *r, struct p
     };
 }
 
-static void give_page(const char *name, const struct pages_request *r, struct page *ret_page)
+static void give_page(const char *name, const struct viewer_request *r, struct page *ret_page)
 {
     give_asset(name, r, ret_page);
     ret_page->policy = policy_page;
 }
 
 /* Where a program gets something else. */
-static enum pages_found give_browser(const char *name, const struct pages_request *r,
+static enum pages_found give_browser(const char *name, const struct viewer_request *r,
                                      struct page *ret_page)
 {
     if (!wants(r->accept, "text/html")) {
@@ -182,9 +166,12 @@ static enum pages_found give_browser(const char *name, const struct pages_reques
     return PAGES_GIVEN;
 }
 
-enum pages_found pages_find(const struct pages *p, const struct pages_request *r,
+enum pages_found pages_find(const struct pages *p, const struct viewer_request *r,
                             struct page *ret_page)
 {
+    if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0) {
+        return PAGES_NONE;
+    }
     struct hls_ask ask = hls_parse(r->target);
     switch (ask.what) {
     case HLS_FRONT:

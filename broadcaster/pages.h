@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/span.h"
+#include "broadcaster/viewers_answer.h"
 
 struct pages;
 
@@ -16,13 +17,6 @@ struct pages_config {
     bool rtmp_this_host; /* nobody else than this host can publish by RTMP */
     bool needs_key;      /* not everybody may publish */
     bool http_push;      /* segments can be pushed by HTTP */
-};
-
-struct pages_request {
-    struct span target;          /* as it was sent: see hls_parse */
-    const char *accept;          /* these headers' values; NULL: not sent */
-    const char *accept_encoding; /* RFC 9110, 12.5.3 */
-    const char *if_none_match;   /* RFC 9110, 13.1.2 */
 };
 
 struct page {
@@ -45,9 +39,10 @@ enum pages_found {
 struct pages *pages_create(const struct pages_config *config);
 void pages_destroy(struct pages *p); /* takes NULL */
 
-/* "/" and "/stream/ID" are pages for who accepts text/html; /multi, /embed/ID, /publish and
- * /assets/ are for all. A page of a stream that is not there is one too: it waits for it. */
-enum pages_found pages_find(const struct pages *p, const struct pages_request *request,
+/* Answers GET and HEAD: "/" and "/stream/ID" are pages for who accepts text/html; /multi,
+ * /embed/ID, /publish and /assets/ are for all. A page of a stream that is not there is one too: it
+ * waits for it. */
+enum pages_found pages_find(const struct pages *p, const struct viewer_request *request,
                             struct page *ret_page);
 
 #endif

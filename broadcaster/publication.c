@@ -115,6 +115,17 @@ static void on_cancel(void *arg, void *publication)
     mem_free(pub);
 }
 
+static void on_received(void *arg, void *publication, size_t bytes)
+{
+    const struct publications *owner = arg;
+    struct publication *pub = publication;
+    char text[LIMITS_TEXT_MAX];
+    if (!pub->closing &&
+        !rate_meter_add(&pub->rate, &pub->limits, bytes, loop_now_ms(owner->loop), text)) {
+        close_publisher(pub, CODE_REJECTED, text);
+    }
+}
+
 static void on_track(void *arg, void *publication, struct track *track)
 {
     struct publication *pub = publication;
@@ -132,12 +143,6 @@ static void on_packet(void *arg, void *publication, const struct packet *packet)
     struct publications *owner = arg;
     struct publication *pub = publication;
     if (pub->closing) {
-        return;
-    }
-    char text[LIMITS_TEXT_MAX];
-    if (!rate_meter_add(&pub->rate, &pub->limits, packet->data.len, loop_now_ms(owner->loop),
-                        text)) {
-        close_publisher(pub, CODE_REJECTED, text);
         return;
     }
     struct figures *f = streams_figures(owner->streams);
@@ -271,5 +276,6 @@ enum err publication_is_free(void *streams, const struct publish_name *name, con
 }
 
 const struct ingest_handler publication_handler = {
-    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play, on_play_end, on_title,
+    on_publish, on_cancel, on_received, on_track,    on_packet,
+    on_skipped, on_end,    on_play,     on_play_end, on_title,
 };

@@ -9,6 +9,7 @@
 #include "broadcaster/capacity.h"
 #include "broadcaster/cidr.h"
 #include "broadcaster/commands.h"
+#include "broadcaster/cors.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/pages.h"
 #include "broadcaster/publication.h"
@@ -52,6 +53,7 @@ struct config {
     bool auth_webhook_play, ban_loopback, hash_key;
     bool rtmp_proxy_protocol;
     const char *rtmp_trusted_proxies;
+    const char *cors_origins;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -68,6 +70,8 @@ static const struct option options[] = {
      "The private key of -tlsCert (PEM), readable by this user only; read again at SIGHUP."},
     {"httpAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(http_addr), "HOST:PORT",
      "Where viewers connect."},
+    {"corsOrigins", OPTION_LIST, CORS_ANY, 0, 0, false, FIELD(cors_origins), "ORIGIN[,...]",
+     "Whose web pages may play streams, e.g. https://www.example.org; * lets all."},
     {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
      "The orchestrator, without which only the source is served; the first of a list is used."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
@@ -175,6 +179,7 @@ struct broadcaster {
     struct loop_timer *tick;
     struct capacity capacity;
     struct cidr_list trusted_proxies;
+    struct cors *cors;
     int64_t drain_by_ms; /* 0 unless publishers were asked to leave */
     int64_t stop_by_ms;  /* 0 until the ingest has closed at the end */
 };
@@ -529,8 +534,14 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
         return e;
     }
     open_pages(b, c);
-    v.push = b->push_http;
     v.pages = b->pages;
+    char bad[CORS_WHY_MAX];
+    if (cors_create(c->cors_origins, &b->cors, bad) != ERR_OK) {
+        log_error("broadcaster", "config", "-corsOrigins: %s", bad);
+        return ERR_PROTO;
+    }
+    v.push = b->push_http;
+    v.cors = b->cors;
     char text[ADDR_MAX];
     addr_format(&v.addr, text);
     const char *why = "";
@@ -564,6 +575,7 @@ static void destroy(void *role)
     lives_close(b->lives);
     board_destroy(b->board);
     cidr_list_fini(&b->trusted_proxies);
+    cors_destroy(b->cors);
     mem_free(b);
 }
 

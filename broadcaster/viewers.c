@@ -15,6 +15,7 @@
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_index.h"
+#include "broadcaster/viewers_response.h"
 #include "broadcaster/viewers_watch.h"
 #include "run/listen.h"
 #include "run/log.h"
@@ -22,7 +23,6 @@
 #define CONNECTION_MEMORY (8 * 1024) /* a request's line and headers have to fit: else 431 */
 #define WATCH_SLACK_MS    2000       /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
-#define METHODS           "GET, HEAD, OPTIONS"
 
 /* The context of a viewer's request behind its first call. */
 static int seen;
@@ -30,6 +30,7 @@ static int seen;
 struct viewers {
     struct push_http *push;
     const struct pages *pages;
+    const struct cors *cors;
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
@@ -103,101 +104,6 @@ static void count(struct viewers *v, const struct answer *a)
     }
 }
 
-static void free_blob(void *blob)
-{
-    blob_unref(blob);
-}
-
-/* Moves the body out of the answer, without a copy. */
-static struct MHD_Response *take_body(struct answer *a, size_t *ret_len)
-{
-    struct span body = a->blob != NULL ? blob_span(a->blob) : buf_span(&a->text);
-    void *owner = a->blob != NULL ? (void *)a->blob : a->text.data;
-    struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
-        body.len, (void *)body.data, a->blob != NULL ? free_blob : mem_free, owner);
-    if (r != NULL) {
-        a->blob = NULL;
-        buf_init(&a->text, a->text.max);
-        *ret_len = body.len;
-    }
-    return r;
-}
-
-static void add_headers(struct MHD_Response *r, const struct answer *a)
-{
-    MHD_add_response_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    MHD_add_response_header(r, "Access-Control-Expose-Headers", "Content-Length, Date");
-    MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
-    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (a->content_type != NULL) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->content_type);
-    }
-    if (a->location.len > 0) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_LOCATION, (const char *)a->location.data);
-    }
-    if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED || a->status == MHD_HTTP_NO_CONTENT) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, METHODS);
-    }
-    if (a->status == MHD_HTTP_NO_CONTENT) {
-        MHD_add_response_header(r, "Access-Control-Allow-Methods", METHODS);
-        MHD_add_response_header(r, "Access-Control-Allow-Headers", "Range, Content-Type, *");
-        MHD_add_response_header(r, "Access-Control-Max-Age", "86400");
-    }
-    if (a->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-    }
-}
-
-/* --- pages --- */
-
-static enum pages_found find_page(const struct viewers *v, struct MHD_Connection *c,
-                                  const char *method, const char *url, struct page *ret_page)
-{
-    if (v->pages == NULL || (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)) {
-        return PAGES_NONE;
-    }
-    struct pages_request r = {
-        .target = span_cstr(url),
-        .accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT),
-        .accept_encoding =
-            MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING),
-        .if_none_match =
-            MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH),
-    };
-    return pages_find(v->pages, &r, ret_page);
-}
-
-static void add_header(struct MHD_Response *r, const char *name, const char *value)
-{
-    if (value != NULL) {
-        MHD_add_response_header(r, name, value);
-    }
-}
-
-static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
-                                 const struct page *p)
-{
-    struct MHD_Response *r =
-        MHD_create_response_from_buffer(p->body.len, (void *)p->body.data, MHD_RESPMEM_PERSISTENT);
-    if (r == NULL) {
-        return MHD_NO;
-    }
-    add_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, p->content_type);
-    add_header(r, MHD_HTTP_HEADER_CONTENT_ENCODING, p->content_encoding);
-    add_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, p->cache_control);
-    add_header(r, MHD_HTTP_HEADER_ETAG, p->etag);
-    add_header(r, MHD_HTTP_HEADER_VARY, p->vary);
-    add_header(r, "Content-Security-Policy", p->policy);
-    add_header(r, "Referrer-Policy", "no-referrer");
-    add_header(r, "X-Content-Type-Options", "nosniff");
-    atomic_fetch_add(&v->requests, 1);
-    atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
-    watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : p->body.len);
-    enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
-    MHD_destroy_response(r);
-    return result;
-}
-
 /* The library ends the connection after an answer that comes before its second call; that is right
  * for a method that may bring a large body, and costs a viewer a connection for each segment. */
 static bool wants_more(const char *method, size_t *upload_size, void **context)
@@ -209,6 +115,29 @@ static bool wants_more(const char *method, size_t *upload_size, void **context)
     bool plain =
         strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
     return (first && plain) || body;
+}
+
+static size_t bytes_sent(const struct answer *a, const char *method)
+{
+    if (strcmp(method, "HEAD") == 0 || a->status == MHD_HTTP_NOT_MODIFIED) {
+        return 0;
+    }
+    return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_body(a).len;
+}
+
+static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
+                                 const struct page *p)
+{
+    struct MHD_Response *r = viewers_page_response(p);
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    atomic_fetch_add(&v->requests, 1);
+    atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
+    watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : p->body.len);
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
+    MHD_destroy_response(r);
+    return result;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
@@ -223,27 +152,29 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (wants_more(method, upload_size, context)) {
         return MHD_YES;
     }
+    struct viewer_request request = {.method = method, .target = span_cstr(url)};
+    viewers_request_read(c, &request);
     struct page page;
-    enum pages_found found = find_page(v, c, method, url, &page);
+    enum pages_found found = v->pages != NULL ? pages_find(v->pages, &request, &page) : PAGES_NONE;
     if (found == PAGES_GIVEN) {
         return give_page(v, c, method, &page);
     }
     struct answer a;
-    size_t len = 0;
     enum MHD_Result result = MHD_NO;
-    struct viewer_request request = {.method = method, .target = span_cstr(url)};
-    if (!viewers_index_answer(v->index, &a, method, span_cstr(url))) {
+    if (!viewers_index_answer(v->index, &a, &request)) {
         answer_init(&a, v->board, &request);
     }
     if (a.kind == ANSWER_PLAYLIST) {
-        viewers_index_saw(v->index, c, span_cstr(url));
+        viewers_index_saw(v->index, c, request.target);
     }
     count(v, &a);
-    struct MHD_Response *r = take_body(&a, &len);
+    size_t len = bytes_sent(&a, method);
+    struct MHD_Response *r = viewers_response(&a, v->cors, request.origin);
     if (r != NULL) {
-        add_headers(r, &a);
-        add_header(r, MHD_HTTP_HEADER_VARY, found == PAGES_VARIES ? "Accept" : NULL);
-        watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : len);
+        if (found == PAGES_VARIES) {
+            MHD_add_response_header(r, MHD_HTTP_HEADER_VARY, "Accept");
+        }
+        watch_answer_begins(watched_of(c), len);
         result = MHD_queue_response(c, (unsigned)a.status, r);
         MHD_destroy_response(r);
     }
@@ -284,7 +215,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
     v->board = board;
     v->push = config->push;
-    v->pages = config->pages;
+    v->cors = config->cors;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "broadcaster/board.h"
+#include "broadcaster/cors.h"
 #include "run/addr.h"
 
 struct viewers;
@@ -20,6 +21,7 @@ struct push_http;
 struct viewers_config {
     struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
     const struct pages *pages; /* for browsers; NULL: there are none. Outlive the viewers */
+    const struct cors *cors;   /* whose pages may read answers; NULL: all. Outlives the viewers */
     struct addr addr;          /* port 0: the system chooses one; host "::" takes IPv4 too */
     bool no_index;             /* does not tell which streams there are */
     int threads;               /* at least 1 */

@@ -14,11 +14,14 @@
 #define SEGMENT_TYPE "video/mp2t" /* RFC 3555 */
 #define SOURCE       "source"     /* whose sound is that of the stream */
 
-/* A playlist may be kept for half a target duration; what is not here may be here soon; a number
- * never gets other bytes. */
+/* A live playlist may be kept for half a target duration; what is not here may be here soon; a
+ * number never gets other bytes. */
 #define CACHE_SHORT   "max-age=1"
 #define CACHE_SEGMENT "public, max-age=3600, immutable"
 #define CACHE_STATIC  "max-age=60"
+#define CACHE_ENDED   "max-age=10" /* the publisher may come back */
+#define CACHE_NEVER   "no-store"
+#define CACHE_ASK     "no-cache" /* kept, and asked about each time */
 
 #define LOCATION_MAX 1024
 
@@ -44,7 +47,7 @@ void answer_say(struct answer *a, int status, const char *format, const char *on
     }
     a->status = status;
     a->content_type = PLAIN_TEXT;
-    a->cache_control = status == 200 ? CACHE_STATIC : CACHE_SHORT;
+    a->cache_control = status == 200 ? CACHE_STATIC : status >= 500 ? CACHE_NEVER : CACHE_SHORT;
     if (e != ERR_OK) {
         buf_clear(&a->text);
     }
@@ -66,6 +69,23 @@ void answer_playlist(struct answer *a, enum err e)
     a->status = 200;
     a->content_type = PLAYLIST_TYPE;
     a->cache_control = CACHE_SHORT;
+}
+
+void answer_playlist_age(struct answer *a, const struct window *w)
+{
+    if (a->status == 200 && w->ended) {
+        a->cache_control = CACHE_ENDED;
+    } else if (a->status == 200 && w->target_duration_s < 2) {
+        a->cache_control = CACHE_ASK; /* half of it is less than a second */
+    }
+}
+
+void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag)
+{
+    answer_playlist(a, ERR_OK);
+    a->blob = plain;
+    a->gzip = gzip;
+    a->tag = tag;
 }
 
 /* The id that is meant. A stream that is really called "current" can be had where the newest one
@@ -187,6 +207,7 @@ static void give_media(struct answer *a, struct board *board, const struct hls_a
         say_live_only(a, ask);
     } else if (w != NULL) {
         answer_playlist(a, playlist_media(&a->text, ask->id, ask->rendition, w));
+        answer_playlist_age(a, w);
     }
     window_unref(w);
 }
@@ -223,6 +244,19 @@ const struct answer_form *answer_form_of(const struct hls_ask *ask)
     return hls_is_audio(ask->rendition) ? &forms_audio[init] : &forms_video[init];
 }
 
+/* A number never gets other bytes in one publication; the times tell those of the next one. */
+static uint64_t container_tag(const struct segment *s, const struct hls_ask *ask,
+                              const struct blob *blob)
+{
+    const struct segment_info *info = segment_info(s);
+    const uint64_t numbers[] = {info->msn, (uint64_t)ask->what, blob_span(blob).len,
+                                (uint64_t)info->start, (uint64_t)info->made_at_ms};
+    if (ask->what == HLS_LIVE_INIT) {
+        return ask->hash; /* many segments have the same */
+    }
+    return http_tag_of_numbers(numbers, sizeof numbers / sizeof numbers[0]);
+}
+
 void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask)
 {
     const struct answer_form *form = answer_form_of(ask);
@@ -232,6 +266,8 @@ void answer_container(struct answer *a, struct segment *s, const struct hls_ask 
         a->status = 200;
         a->content_type = form->type;
         a->cache_control = CACHE_SEGMENT;
+        a->ranges = true;
+        a->tag = container_tag(s, ask, a->blob);
     } else if (e == ERR_NOENT) {
         answer_say(a, 404, "That segment of rendition \"%s\" of stream \"%s\" is missing: a gap.",
                    ask->rendition, ask->id);
@@ -283,7 +319,7 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
         break;
     case HLS_HEALTH:
         answer_say(a, 200, "ok", "", "");
-        a->cache_control = "no-store";
+        a->cache_control = CACHE_NEVER;
         break;
     case HLS_MASTER:
         give_master(a, board, ask);
@@ -340,12 +376,14 @@ void answer_init(struct answer *a, struct board *board, const struct viewer_requ
     } else {
         struct hls_ask ask = hls_parse(request->target);
         give(a, board, &ask);
+        answer_select(a, request);
     }
 }
 
 void answer_fini(struct answer *a)
 {
     blob_unref(a->blob);
+    blob_unref(a->gzip);
     buf_fini(&a->text);
     buf_fini(&a->location);
 }

@@ -7,28 +7,56 @@
 #include "base/buf.h"
 #include "base/span.h"
 #include "broadcaster/board.h"
+#include "broadcaster/http_tag.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 #define ANSWER_TEXT_MAX (1024 * 1024) /* bytes of a playlist */
 
 enum answer_kind { ANSWER_OTHER, ANSWER_PLAYLIST, ANSWER_SEGMENT };
 
-/* One request, as it was sent; all borrowed. */
+/* One request, as it was sent; all borrowed. Headers that did not come are NULL. */
 struct viewer_request {
     const char *method;
     struct span target; /* see hls_parse */
+    const char *range;
+    const char *if_range;
+    const char *if_match;
+    const char *if_none_match;
+    const char *accept;
+    const char *accept_encoding;
+    const char *origin; /* whose page asks */
 };
 
 struct answer {
-    enum answer_kind kind; /* of a 200 */
+    enum answer_kind kind; /* of what is found, whatever of it is sent */
     int status;
     const char *content_type;  /* static storage; NULL when there is no body */
     const char *cache_control; /* static storage */
     struct buf location;       /* text; empty: none */
     struct blob *blob;         /* the body; or, when NULL, */
     struct buf text;           /* this */
+    struct blob *gzip;         /* the same by gzip, where somebody keeps it; NULL: it is made of a
+                                  text when it is asked for, and a blob has none */
+    uint64_t tag;              /* stands for the body (http_tag.h); 0: made of a text's bytes */
+    bool ranges;               /* the body can be had in parts */
+
+    /* Set by answer_select: */
+    bool varies;             /* there is a form by gzip too, or may be */
+    bool gzipped;            /* the body is that of `gzip` */
+    char etag[HTTP_TAG_MAX]; /* "": none */
+    uint64_t first, n;       /* 206: this part of the body */
+    uint64_t whole;          /* 206, 416: how long the body is */
 };
 
 void answer_init(struct answer *a, struct board *board, const struct viewer_request *request);
 void answer_fini(struct answer *a);
+
+/* What answer_init ends with: from what was found (status 200) to what is sent of it: the form by
+ * gzip, a part (206), nothing (304, 412, 416). Other statuses stay as they are. */
+void answer_select(struct answer *a, const struct viewer_request *request);
+
+/* The body that is sent, whole; the caller cuts it. Borrowed from the answer. */
+struct span answer_body(const struct answer *a);
 
 #endif

@@ -1,5 +1,5 @@
-/* What viewers_answer.c (the classic addresses and what all share) and viewers_live.c (those of
- * fMP4) share; nobody else includes it. */
+/* What viewers_answer.c (the classic addresses and what all share), viewers_live.c (those of fMP4)
+ * and viewers_index.c (those of the index) share; nobody else includes it. */
 #ifndef BROADCASTER_VIEWERS_ANSWER_INTERNAL_H
 #define BROADCASTER_VIEWERS_ANSWER_INTERNAL_H
 
@@ -23,6 +23,14 @@ void answer_no_stream(struct answer *a, const struct hls_ask *ask);
 
 /* The text is a playlist, or e says why there is none. */
 void answer_playlist(struct answer *a, enum err e);
+
+/* How long caches may keep this playlist of the window: at most half a target duration while it is
+ * live. */
+void answer_playlist_age(struct answer *a, const struct window *w);
+
+/* A playlist that is kept for all who ask for the same state of it. Takes both references; gzip:
+ * from gzip_blob, NULL when that gave none; tag: http_tag_of the plain one, made once. */
+void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag);
 
 /* Puts the id that is meant in place of "current". A stream that is really called so can be had
  * where the newest one is not on offer. */

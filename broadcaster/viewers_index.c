@@ -7,11 +7,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/content_index.h"
-#include "broadcaster/hls.h"
 #include "broadcaster/index_json.h"
 #include "broadcaster/playlist.h"
+#include "broadcaster/viewers_answer_internal.h"
 
-#define PLAIN_TEXT   "text/plain; charset=utf-8"
 #define CACHE_SHORT  "max-age=1"
 #define SENTENCE_MAX 1024
 #define AGENT_MAX    256 /* bytes that tell viewers apart */
@@ -37,38 +36,35 @@ void viewers_index_destroy(struct viewers_index *x)
     }
 }
 
-/* When even that finds no memory, the body stays empty. */
-static void say(struct answer *a, int status, const char *sentence)
-{
-    a->status = status;
-    a->content_type = PLAIN_TEXT;
-    if (buf_printf(&a->text, "%s\n", sentence) != ERR_OK) {
-        buf_clear(&a->text);
-    }
-}
-
 static void give_content(struct viewers_index *x, struct answer *a, enum index_form form)
 {
     if (x->content == NULL) {
-        say(a, 404, "This server does not tell which streams it has: play /stream/ID.m3u8.");
+        answer_say(a, 404, "This server does not tell which streams it has: play /stream/ID.m3u8.",
+                   "", "");
         return;
     }
-    enum err e = content_index_get(x->content, form, clock_mono_ms(), clock_wall_ms(), &a->blob);
+    struct index_text text;
+    enum err e = content_index_get(x->content, form, clock_mono_ms(), clock_wall_ms(), &text);
     if (e == ERR_OK) {
+        a->blob = text.plain;
+        a->gzip = text.gzip;
+        a->tag = text.tag;
         a->status = 200;
         a->kind = form == INDEX_PLAYLIST ? ANSWER_PLAYLIST : ANSWER_OTHER;
         a->content_type = form == INDEX_PLAYLIST ? PLAYLIST_TYPE : INDEX_JSON_TYPE;
     } else if (e == ERR_NOENT) {
-        say(a, 404, "No stream is live now that MPEG-TS can carry: see /streams.json.");
+        answer_say(a, 404, "No stream is live now that MPEG-TS can carry: see /streams.json.", "",
+                   "");
     } else {
-        say(a, 503, "The server is short of memory; try again in a moment.");
+        answer_no_memory(a);
     }
 }
 
-bool viewers_index_answer(struct viewers_index *x, struct answer *a, const char *method,
-                          struct span target)
+bool viewers_index_answer(struct viewers_index *x, struct answer *a,
+                          const struct viewer_request *request)
 {
-    struct hls_ask ask = hls_parse(target);
+    const char *method = request->method;
+    struct hls_ask ask = hls_parse(request->target);
     bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     bool ours = ask.what == HLS_STREAMS || ask.what == HLS_INDEX;
     if (!get || !ours) {
@@ -78,6 +74,7 @@ bool viewers_index_answer(struct viewers_index *x, struct answer *a, const char 
     buf_init(&a->text, SENTENCE_MAX);
     buf_init(&a->location, SENTENCE_MAX);
     give_content(x, a, ask.what == HLS_STREAMS ? INDEX_JSON : INDEX_PLAYLIST);
+    answer_select(a, request);
     return true;
 }
 

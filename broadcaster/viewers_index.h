@@ -15,8 +15,8 @@ void viewers_index_destroy(struct viewers_index *x); /* takes NULL */
 
 /* Answers a GET or HEAD of an address of the index: a is to be freed with answer_fini. False: it
  * is another method or address, and a is untouched. */
-bool viewers_index_answer(struct viewers_index *x, struct answer *a, const char *method,
-                          struct span target);
+bool viewers_index_answer(struct viewers_index *x, struct answer *a,
+                          const struct viewer_request *request);
 
 struct MHD_Connection;
 

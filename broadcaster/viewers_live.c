@@ -68,6 +68,7 @@ void answer_live_media(struct answer *a, struct board *board, const struct hls_a
             ask->rendition, ask->id);
     } else {
         answer_playlist(a, e);
+        answer_playlist_age(a, w);
     }
     window_unref(w);
 }

@@ -123,14 +123,16 @@ static const char *words_of(const struct http_client_call *call, CURLcode code, 
 
 static void finish(struct http_client_call *call, CURLcode code)
 {
-    long status = 0;
+    long status = 0, sent_bytes = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     enum err e = err_of(call, code);
     struct http_client_result r = {
         .err = e,
         .status = (int)status,
         .body = buf_span(&call->body),
         .why = words_of(call, code, e, status),
+        .sent = sent_bytes > 0,
         .took_ms = clock_mono_ms() - call->begun_ms,
     };
     call->fn(call->arg, &r);

@@ -7,6 +7,7 @@
 #ifndef RUN_HTTP_CLIENT_H
 #define RUN_HTTP_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct http_client_result {
     int status;
     struct span body; /* borrowed for the call */
     const char *why;  /* when err is not ERR_OK: words, for the log */
+    bool sent;        /* something of the question went out: the server may have read all of it */
     int64_t took_ms;
 };
 

@@ -298,7 +298,9 @@ class Push(TestCase):
                 self.assertIn(got.status, (403, 500), got.text)
 
     def test_the_webhook_is_told_of_the_end(self):
-        with contextlib.closing(Webhook()) as hook:
+        """Of the stream, and of each further question that others of its name were admitted by."""
+        named = (200, b'{"manifestID": "long"}')
+        with contextlib.closing(Webhook(lambda body: named)) as hook:
             http = free_port()
             flags = ["-rtmpAddr", f"127.0.0.1:{free_port()}", "-httpAddr", f"127.0.0.1:{http}",
                      "-authWebhookUrl", hook.url, "-pushIdleTimeoutMs", "500"]
@@ -306,10 +308,16 @@ class Push(TestCase):
                 got = http_get(f"http://127.0.0.1:{http}/live/short/0.ts", "PUT", {}, 20,
                                body=self.body("0.ts"))
                 self.assertEqual(got.status, 503)  # nobody transcodes
-                wait_for(hook.ends, 20, "the end was told")
-            end, = hook.ends()
+                got = http_get(f"http://127.0.0.1:{http}/live/short/1.ts?other=words", "PUT", {},
+                               20, body=self.body("1.ts"))
+                self.assertEqual(got.status, 503)
+                wait_for(lambda: len(hook.ends()) == 2, 20, "both ends were told")
+            joined, end = hook.ends()
+            self.assertEqual((joined["sessionID"], joined["reason"]),
+                             (hook.starts()[1]["sessionID"],
+                              "it pushes into a stream that is there already"))
             self.assertEqual((end["manifestID"], end["kind"], end["sessionID"]),
-                             ("short", "push", hook.starts()[0]["sessionID"]))
+                             ("long", "push", hook.starts()[0]["sessionID"]))
             self.assertIn("nothing was pushed", end["reason"])
 
     def test_codecs(self):

@@ -56,6 +56,11 @@ static void on_cancel(void *arg, void *stream)
     mem_free(stream);
 }
 
+static void on_received(void *arg, void *stream, size_t bytes)
+{
+    (void)arg, (void)stream, (void)bytes;
+}
+
 static void on_track(void *arg, void *stream, struct track *track)
 {
     const struct track_params *t = track_params(track);
@@ -137,8 +142,9 @@ static void on_play_end(void *arg, void *play, const char *reason)
 
 int main(int argc, char **argv)
 {
-    static const struct ingest_handler handler = {
-        on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play, on_play_end, NULL};
+    static const struct ingest_handler handler = {on_publish,  on_cancel,  on_received, on_track,
+                                                  on_packet,   on_skipped, on_end,      on_play,
+                                                  on_play_end, NULL};
     struct ingest_config config = {.max_connections = CONNECTIONS_MAX,
                                    .max_per_address = PER_ADDRESS_MAX,
                                    .setup_timeout_ms = SETUP_MS,

@@ -9,10 +9,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define LIMIT_S 60 /* of one read: a build that watches threads takes long to make a large answer */
+
 static int connect_to(const struct sockaddr *to, socklen_t len)
 {
     int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval limit = {.tv_sec = 5};
+    struct timeval limit = {.tv_sec = LIMIT_S};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     if (connect(fd, to, len) != 0) {
@@ -84,6 +86,7 @@ struct raw_reply raw_read(int fd, bool no_body)
     struct raw_reply r = {0};
     bool ok = read_head(fd, &r);
     const char *length = ok ? find_header(&r, "Content-Length") : NULL;
+    no_body = no_body || r.status == 304;
     size_t want = length != NULL && !no_body ? strtoul(length, NULL, 10) : 0;
     r.body = calloc(1, want + 1);
     while (ok && r.len < want) {

@@ -20,7 +20,8 @@ int raw_connect_v6(int port);
 
 void raw_send(int fd, const void *data, size_t len);
 
-/* Reads one answer. no_body: to a HEAD, where Content-Length tells of no bytes that follow. */
+/* Reads one answer. no_body: to a HEAD, where Content-Length tells of no bytes that follow
+ * (nor does that of a 304). */
 struct raw_reply raw_read(int fd, bool no_body);
 
 /* One request on an open connection: "GET", "/path". */

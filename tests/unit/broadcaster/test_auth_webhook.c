@@ -188,4 +188,28 @@ START_TEST(too_much)
 }
 END_TEST
 
-UNIT_MAIN("auth_webhook", urls, what_is_said, yes, no, too_much)
+START_TEST(what_may_be_a_yes)
+{
+    static const struct {
+        enum err e;
+        bool sent;
+        int status;
+        bool maybe;
+    } cases[] = {
+        {ERR_OK, true, 200, false},     {ERR_AUTH, true, 403, false}, /* a verdict */
+        {ERR_AUTH, true, 200, false},                                 /* an empty manifestID */
+        {ERR_PROTO, true, 200, true},   {ERR_LIMIT, true, 200, true},
+        {ERR_TIMEOUT, true, 0, true},   {ERR_CLOSED, true, 0, true},
+        {ERR_TIMEOUT, true, 307, true}, {ERR_CLOSED, true, 200, true},
+        {ERR_TIMEOUT, false, 0, false}, {ERR_CLOSED, false, 0, false},
+        {ERR_IO, false, 0, false},      {ERR_LIMIT, true, 403, false},
+        {ERR_CLOSED, true, 500, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ck_assert_msg(auth_maybe_yes(cases[i].e, cases[i].sent, cases[i].status) == cases[i].maybe,
+                      "case %zu", i);
+    }
+}
+END_TEST
+
+UNIT_MAIN("auth_webhook", urls, what_is_said, yes, no, too_much, what_may_be_a_yes)

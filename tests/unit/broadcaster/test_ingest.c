@@ -28,6 +28,8 @@ struct fixture {
     bool refuse;
     bool later; /* the test answers */
     bool close_at_packet;
+    size_t close_at_bytes; /* 0: never */
+    size_t received_bytes;
     int64_t pause_ms; /* at each packet */
     int publishes, plays, play_ends, cancels, tracks, packets, skipped, ends, orderly;
     int streams; /* admitted and not ended */
@@ -62,20 +64,30 @@ static void on_cancel(void *arg, void *stream)
     f->cancels++;
 }
 
-static void on_track(void *arg, void *stream, struct track *track)
-{
-    struct fixture *f = arg;
-    ck_assert_ptr_eq(stream, f);
-    ck_assert_ptr_nonnull(track);
-    f->tracks++;
-}
-
 static void close_publisher(struct fixture *f)
 {
     int ends = f->ends;
     publisher_close(f->publisher, "NetStream.Publish.Failed", "That is enough.");
     publisher_close(f->publisher, "NetStream.Publish.Failed", "Twice.");
     ck_assert_int_eq(f->ends, ends);
+}
+
+static void on_received(void *arg, void *stream, size_t bytes)
+{
+    struct fixture *f = arg;
+    ck_assert_ptr_eq(stream, f);
+    f->received_bytes += bytes;
+    if (f->close_at_bytes > 0 && f->received_bytes >= f->close_at_bytes) {
+        close_publisher(f);
+    }
+}
+
+static void on_track(void *arg, void *stream, struct track *track)
+{
+    struct fixture *f = arg;
+    ck_assert_ptr_eq(stream, f);
+    ck_assert_ptr_nonnull(track);
+    f->tracks++;
 }
 
 static void on_packet(void *arg, void *stream, const struct packet *packet)
@@ -132,8 +144,9 @@ static void on_play_end(void *arg, void *play, const char *reason)
     snprintf(f->reason, sizeof f->reason, "%s", reason);
 }
 
-static const struct ingest_handler handler = {
-    on_publish, on_cancel, on_track, on_packet, on_skipped, on_end, on_play, on_play_end, NULL};
+static const struct ingest_handler handler = {on_publish,  on_cancel,  on_received, on_track,
+                                              on_packet,   on_skipped, on_end,      on_play,
+                                              on_play_end, NULL};
 
 static struct ingest_config default_config(void)
 {
@@ -786,6 +799,37 @@ START_TEST(a_play_has_one_end)
 }
 END_TEST
 
+/* Messages that are nothing, a chunk size of one byte: all of it counts, and nothing before. */
+START_TEST(all_that_comes_is_counted)
+{
+    struct ingest_config config = default_config();
+    struct fixture *f = open_ingest(&config);
+    struct client c = connect_client(f, 0);
+    uint8_t junk[5000] = {0};
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    client_begin(&c);
+    RUN_UNTIL(f, client_has(&c, "NetStream.Publish.Start"));
+    ck_assert_uint_eq(f->received_bytes, 0);
+    script_message(&b, MESSAGE_DATA_AMF0, 1, 0, span_of(junk, sizeof junk));
+    script_message(&b, 99, 1, 0, span_of(junk, sizeof junk));
+    script_message(&b, MESSAGE_SET_CHUNK_SIZE, 0, 0, span_of((const uint8_t[]){0, 0, 0, 1}, 4));
+    ck_assert_uint_eq(client_send(&c, buf_span(&b)), 0);
+    RUN_UNTIL(f, f->received_bytes == b.len);
+    ck_assert_uint_gt(f->received_bytes, 2 * sizeof junk);
+    f->close_at_bytes = f->received_bytes + 1;
+    ck_assert_uint_eq(client_send(&c, span_of((const uint8_t[]){3}, 1)),
+                      0); /* not even a message */
+    RUN_UNTIL(f, f->ends == 1);
+    RUN_UNTIL(f, client_has(&c, "That is enough.") && client_closed(&c));
+    ck_assert_uint_eq(f->received_bytes, b.len + 1);
+    ck_assert_int_eq(f->packets + f->skipped, 0);
+    buf_fini(&b);
+    client_close(&c);
+    close_ingest(f);
+}
+END_TEST
+
 START_TEST(closed_by_the_handler)
 {
     struct ingest_config config = default_config();
@@ -1008,6 +1052,6 @@ UNIT_MAIN("ingest", behind_a_proxy, not_a_trusted_proxy, a_publish, what_is_left
           garbage_harms_nobody_else, a_broken_publish_is_told_why, a_slow_handshake_is_closed,
           a_client_that_never_publishes_is_closed, a_silent_publisher_is_closed,
           a_silent_publisher_that_answers_pings_stays, a_reset_is_an_end, limits,
-          many_over_the_limit, a_play_has_one_end, closed_by_the_handler,
+          many_over_the_limit, a_play_has_one_end, all_that_comes_is_counted, closed_by_the_handler,
           closed_while_the_client_sends_on, a_client_that_never_reads, the_end_of_the_ingest,
           an_address_in_use, both_families)

@@ -24,14 +24,18 @@ static void end(void)
 
 static enum pages_found find(const char *target, const char *accept, struct page *ret_page)
 {
-    struct pages_request r = {.target = span_cstr(target), .accept = accept};
+    struct viewer_request r = {.method = "GET", .target = span_cstr(target), .accept = accept};
     return pages_find(pages, &r, ret_page);
 }
 
 static struct page given(const char *target, const char *encoding, const char *tag)
 {
     struct page p;
-    struct pages_request r = {span_cstr(target), BROWSER, encoding, tag};
+    struct viewer_request r = {.method = "HEAD",
+                               .target = span_cstr(target),
+                               .accept = BROWSER,
+                               .accept_encoding = encoding,
+                               .if_none_match = tag};
     ck_assert_int_eq(pages_find(pages, &r, &p), PAGES_GIVEN);
     return p;
 }
@@ -77,6 +81,15 @@ START_TEST(test_who_gets_a_page)
         ck_assert_msg(find(table[i].target, table[i].accept, &p) == table[i].found, "%s for %s",
                       table[i].target, table[i].accept);
     }
+}
+END_TEST
+
+START_TEST(test_other_methods_are_not_for_pages)
+{
+    struct page p;
+    struct viewer_request r = {
+        .method = "POST", .target = span_cstr("/publish"), .accept = BROWSER};
+    ck_assert_int_eq(pages_find(pages, &r, &p), PAGES_NONE);
 }
 END_TEST
 
@@ -185,6 +198,7 @@ int main(void)
     TCase *tc = tcase_create("all");
     tcase_add_checked_fixture(tc, begin, end);
     tcase_add_test(tc, test_who_gets_a_page);
+    tcase_add_test(tc, test_other_methods_are_not_for_pages);
     tcase_add_test(tc, test_each_page_is_its_own);
     tcase_add_test(tc, test_policy);
     tcase_add_test(tc, test_every_asset_is_there);

@@ -76,6 +76,7 @@ struct seen {
     int status;
     char body[ANSWER_MAX + 1];
     char why[HTTP_CLIENT_WHY_MAX];
+    bool sent;
 };
 
 static void on_result(void *arg, const struct http_client_result *r)
@@ -88,6 +89,7 @@ static void on_result(void *arg, const struct http_client_result *r)
     memcpy(s->body, r->body.data != NULL ? (const char *)r->body.data : "", r->body.len);
     s->body[r->body.len] = '\0';
     snprintf(s->why, sizeof s->why, "%s", r->why);
+    s->sent = r->sent;
     loop_stop(s->loop);
 }
 
@@ -119,6 +121,7 @@ static struct seen ask_server(const char *says, const char *body)
         ck_assert_str_eq(strstr(s.heard, "\r\n\r\n") + 4, body);
     }
     ck_assert_ptr_null(strstr(seen.why, "secret"));
+    ck_assert(seen.sent);
     return seen;
 }
 
@@ -181,6 +184,7 @@ START_TEST(silence_times_out)
     struct seen seen = ask(url, "{}", 100);
     server_stop(&s);
     ck_assert_int_eq(seen.err, ERR_TIMEOUT);
+    ck_assert(seen.sent);
     ck_assert_ptr_nonnull(strstr(seen.why, "in time"));
 }
 END_TEST
@@ -194,6 +198,7 @@ START_TEST(nobody_listens)
     snprintf(url, sizeof url, "http://user:secret@127.0.0.1:%d/secret", s.port);
     struct seen seen = ask(url, "{}", 10000);
     ck_assert_int_eq(seen.err, ERR_CLOSED);
+    ck_assert(!seen.sent);
     ck_assert(seen.why[0] != '\0' && strstr(seen.why, "secret") == NULL);
 }
 END_TEST

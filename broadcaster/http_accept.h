@@ -1,0 +1,12 @@
+/* What a client takes (RFC 9110, 12.5.3). Pure, total: any text has an answer. */
+#ifndef BROADCASTER_HTTP_ACCEPT_H
+#define BROADCASTER_HTTP_ACCEPT_H
+
+#include <stdbool.h>
+
+/* Whether gzip is the better form for this Accept-Encoding: named (or by "*"), not refused, and not
+ * wanted less than the plain form. NULL: the header did not come. Members that are malformed do not
+ * count. */
+bool http_accepts_gzip(const char *accept_encoding);
+
+#endif

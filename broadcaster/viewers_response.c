@@ -1,0 +1,194 @@
+#include "broadcaster/viewers_response.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/mem.h"
+
+#define METHODS           "GET, HEAD, OPTIONS"
+#define CONTENT_RANGE_MAX 80
+/* What a page's script may send and read beside what it may anyhow (Fetch, 3.2). A wildcard does
+ * not count where a request has credentials. */
+#define ALLOWED_HEADERS "Range, If-Range, If-Match, If-None-Match, Cache-Control, Content-Type, *"
+#define EXPOSED_HEADERS                                                                            \
+    "Content-Length, Content-Range, Content-Encoding, Accept-Ranges, Date, Age, ETag, Retry-After"
+
+struct wanted_header {
+    const char *name;
+    size_t len;
+    size_t at; /* of the field in struct viewer_request */
+};
+
+#define WANTED(name, field)                                                                        \
+    {                                                                                              \
+        name, sizeof name - 1, offsetof(struct viewer_request, field)                              \
+    }
+
+static const struct wanted_header wanted[] = {
+    WANTED("Range", range),       WANTED("If-Range", if_range),
+    WANTED("If-Match", if_match), WANTED("If-None-Match", if_none_match),
+    WANTED("Accept", accept),     WANTED("Accept-Encoding", accept_encoding),
+    WANTED("Origin", origin),
+};
+
+/* Of a header that came twice the first counts: each of these only spares bytes. */
+static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        const char **field = (const char **)((char *)arg + wanted[i].at);
+        if (name_len == wanted[i].len && *field == NULL &&
+            strncasecmp(name, wanted[i].name, name_len) == 0) {
+            *field = value;
+        }
+    }
+    return MHD_YES;
+}
+
+void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r)
+{
+    MHD_get_connection_values_n(c, MHD_HEADER_KIND, on_header, r);
+}
+
+static void free_blob(void *blob)
+{
+    blob_unref(blob);
+}
+
+static struct MHD_Response *move_body(struct answer *a)
+{
+    struct span body = answer_body(a);
+    if (a->status == MHD_HTTP_PARTIAL_CONTENT) {
+        body = span_of(body.data + a->first, a->n);
+    }
+    struct blob **blob = a->gzipped ? &a->gzip : &a->blob;
+    void *owner = *blob != NULL ? (void *)*blob : a->text.data;
+    struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
+        body.len, (void *)(uintptr_t)body.data, *blob != NULL ? free_blob : mem_free, owner);
+    if (r != NULL && *blob != NULL) {
+        *blob = NULL;
+    } else if (r != NULL) {
+        buf_init(&a->text, a->text.max);
+    }
+    return r;
+}
+
+static void add(struct MHD_Response *r, const char *name, const char *value)
+{
+    MHD_add_response_header(r, name, value);
+}
+
+static void add_content_range(struct MHD_Response *r, const struct answer *a)
+{
+    char text[CONTENT_RANGE_MAX];
+    if (a->status == MHD_HTTP_RANGE_NOT_SATISFIABLE) {
+        snprintf(text, sizeof text, "bytes */%" PRIu64, a->whole);
+    } else {
+        snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, a->first,
+                 a->first + a->n - 1, a->whole);
+    }
+    add(r, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+}
+
+/* Whose page may read it. Under a list, each answer depends on who asks, also one to nobody's
+ * page. */
+static void add_cors(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
+                     const char *origin)
+{
+    bool any = cors == NULL || cors_is_any(cors);
+    if (!any || a->varies) {
+        add(r, MHD_HTTP_HEADER_VARY,
+            any         ? "Accept-Encoding"
+            : a->varies ? "Accept-Encoding, Origin"
+                        : "Origin");
+    }
+    if (!any && !cors_lists(cors, origin)) {
+        return;
+    }
+    add(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, any ? CORS_ANY : origin);
+    add(r, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
+    if (a->status == MHD_HTTP_NO_CONTENT) {
+        add(r, "Access-Control-Allow-Methods", METHODS);
+        add(r, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
+        add(r, "Access-Control-Max-Age", "86400");
+    }
+}
+
+/* What belongs to what was found. */
+static void add_found(struct MHD_Response *r, const struct answer *a)
+{
+    if (a->content_type != NULL) {
+        add(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->content_type);
+    }
+    if (a->etag[0] != '\0') {
+        add(r, MHD_HTTP_HEADER_ETAG, a->etag);
+    }
+    if (a->ranges) {
+        add(r, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+    }
+    if (a->gzipped) {
+        add(r, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+    }
+}
+
+/* What belongs to the status. */
+static void add_status(struct MHD_Response *r, const struct answer *a)
+{
+    switch (a->status) {
+    case MHD_HTTP_PARTIAL_CONTENT:
+    case MHD_HTTP_RANGE_NOT_SATISFIABLE:
+        add_content_range(r, a);
+        break;
+    case MHD_HTTP_NO_CONTENT:
+    case MHD_HTTP_METHOD_NOT_ALLOWED:
+        add(r, MHD_HTTP_HEADER_ALLOW, METHODS);
+        break;
+    case MHD_HTTP_SERVICE_UNAVAILABLE:
+        add(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        break;
+    default:
+        break;
+    }
+}
+
+struct MHD_Response *viewers_response(struct answer *a, const struct cors *cors, const char *origin)
+{
+    struct MHD_Response *r = move_body(a);
+    if (r == NULL) {
+        return NULL;
+    }
+    add_cors(r, a, cors, origin);
+    add(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
+    add(r, "X-Content-Type-Options", "nosniff");
+    if (a->location.len > 0) {
+        add(r, MHD_HTTP_HEADER_LOCATION, (const char *)a->location.data);
+    }
+    add_found(r, a);
+    add_status(r, a);
+    return r;
+}
+
+static void add_if(struct MHD_Response *r, const char *name, const char *value)
+{
+    if (value != NULL) {
+        add(r, name, value);
+    }
+}
+
+struct MHD_Response *viewers_page_response(const struct page *p)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(
+        p->body.len, (void *)(uintptr_t)p->body.data, MHD_RESPMEM_PERSISTENT);
+    if (r == NULL) {
+        return NULL;
+    }
+    add(r, MHD_HTTP_HEADER_CONTENT_TYPE, p->content_type);
+    add(r, MHD_HTTP_HEADER_CACHE_CONTROL, p->cache_control);
+    add(r, "X-Content-Type-Options", "nosniff");
+    add_if(r, MHD_HTTP_HEADER_CONTENT_ENCODING, p->content_encoding);
+    add_if(r, MHD_HTTP_HEADER_ETAG, p->etag);
+    add_if(r, MHD_HTTP_HEADER_VARY, p->vary);
+    add_if(r, "Content-Security-Policy", p->policy);
+    return r;
+}

@@ -1,0 +1,256 @@
+"""Serving viewers: segments and playlists against nginx with the same bytes in memory, requests that
+wait for what is not there yet, and how soon a stream can be played.
+
+wrk asks both servers by turns, with as many connections; each server has two threads of its own.
+"""
+import json
+import re
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import harness
+import measure
+
+TITLE = "Delivery"
+CONNECTIONS = [64, 1000]
+HELD = 10000
+HELD_AIM_BYTES = 8192
+WOKEN = 1000
+WOKEN_AIM_MS = 30
+PLAYLIST_BYTES = 300
+OPEN_FILES = 16384
+
+NGINX_CONF = """
+user {user};
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+worker_processes 2;
+worker_rlimit_nofile 16384;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    open_file_cache max=100;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    types {{ application/vnd.apple.mpegurl m3u8; video/mp2t ts; }}
+    server {{
+        listen 127.0.0.1:{port};
+        keepalive_requests 10000000;
+        root {folder}/files;
+        add_header Cache-Control max-age=1;
+        add_header Access-Control-Allow-Origin *;
+    }}
+}}
+"""
+
+
+class Static:
+    """nginx with these files: {name: bytes}."""
+
+    def __init__(self, files):
+        self.files = files
+
+    def __enter__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="streaming-back-end-nginx.", dir="/dev/shm"))
+        (self.folder / "files").mkdir()
+        self.folder.chmod(0o755)
+        for name, body in self.files.items():
+            (self.folder / "files" / name).write_bytes(body)
+        self.port = harness.free_port()
+        (self.folder / "nginx.conf").write_text(NGINX_CONF.format(
+            user="root" if Path("/root").owner() == "root" else "nobody", folder=self.folder,
+            port=self.port))
+        self.process = harness.Process(
+            ["nginx", "-p", self.folder, "-c", self.folder / "nginx.conf"], self.folder / "log")
+        harness.wait_for(lambda: harness.http_get(f"http://127.0.0.1:{self.port}/").status, 10,
+                         "nginx answers")
+        return self
+
+    def __exit__(self, *what):
+        self.process.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+
+class Ours:
+    """A broadcaster with one stream of about 4 Mb/s, whose segments are about 1 MiB."""
+
+    def __enter__(self):
+        self.rtmp_port, self.port = harness.free_port(), harness.free_port()
+        self.role = harness.Role(
+            "broadcaster", ["-rtmpAddr", f"127.0.0.1:{self.rtmp_port}", "-httpAddr",
+                            f"127.0.0.1:{self.port}"], separate=True, verbosity=3)
+        self.publisher = self.publish("s")
+        harness.wait_for(lambda: len(self.segments()) >= 3, 20, "segments are listed")
+        return self
+
+    def __exit__(self, *what):
+        self.publisher.stop()
+        self.role.stop()
+
+    def publish(self, name):
+        return harness.ffmpeg_publish(
+            f"rtmp://127.0.0.1:{self.rtmp_port}/{name}", keyint=60, bitrate="4000k",
+            source="nullsrc=size=640x360:rate=30,geq=random(1)*255:128:128",
+            video_options=["-maxrate", "4000k", "-bufsize", "4000k"])
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def segments(self):
+        answer = harness.http_get(self.url("/stream/s/source.m3u8"))
+        lines = answer.text.splitlines() if answer.status == 200 else []
+        return [line for line in lines if line and not line.startswith("#")]
+
+    def newest_segment(self):
+        return "/stream/s/" + self.segments()[-1].rpartition("/stream/s/")[2]
+
+    @property
+    def pid(self):
+        return self.role.pid
+
+
+# --- against nginx --------------------------------------------------------------------------------
+
+
+def load(pid, url, connections, seconds):
+    """(CPU microseconds of the server per request, requests per second) under wrk."""
+    cpu = measure.cpu_s(pid)
+    done = harness.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", url],
+                       timeout=seconds + 60)
+    cpu = measure.cpu_s(pid) - cpu
+    count = re.search(r"(\d+) requests in", done.stdout)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
+    if done.returncode != 0 or bad or int(count.group(1)) == 0:
+        raise AssertionError(f"wrk on {url}: {done.stdout[-500:]} {done.stderr[-200:]}")
+    return cpu * 1e6 / int(count.group(1)), float(rate.group(1))
+
+
+def compare(ours, nginx, what, path, name, connections, rounds, seconds):
+    found = {"ours": [], "nginx": []}
+    for i in range(rounds):
+        found["ours"].append(load(ours.pid, ours.url(path()), connections, seconds))
+        found["nginx"].append(load(nginx.pid, f"http://127.0.0.1:{nginx.port}/{name}", connections,
+                                   seconds))
+        (cpu, rate), (their_cpu, their_rate) = found["ours"][-1], found["nginx"][-1]
+        measure.say(f"{what}, {connections} connections, {i + 1} of {rounds}: {cpu:.1f} against "
+                    f"{their_cpu:.1f} us, {rate:.0f} against {their_rate:.0f} requests/s")
+    ratios = [(a[0] / b[0], a[1] / b[1]) for a, b in zip(found["ours"], found["nginx"])]
+    return (measure.median([a[0] for a in found["ours"]]),
+            measure.median([b[0] for b in found["nginx"]]),
+            measure.median([r[0] for r in ratios]), measure.median([r[1] for r in ratios]))
+
+
+def against_nginx(section, ours, rounds, seconds):
+    segment = harness.http_get(ours.url(ours.newest_segment())).body
+    text = harness.http_get(ours.url("/stream/s/source.m3u8")).body
+    rows = []
+    with Static({"segment.ts": segment, "playlist.m3u8": text}) as nginx:
+        for what, path, name in (
+                (f"segment of {len(segment) / 2**20:.2f} MiB", ours.newest_segment, "segment.ts"),
+                (f"playlist of {len(text)} bytes", lambda: "/stream/s/source.m3u8",
+                 "playlist.m3u8")):
+            for connections in CONNECTIONS:
+                cpu, their_cpu, cpu_ratio, rate_ratio = compare(ours, nginx, what, path, name,
+                                                                connections, rounds, seconds)
+                rows.append([what, connections, f"{cpu:.1f}", f"{their_cpu:.1f}",
+                             f"{cpu_ratio:.2f}", f"{rate_ratio:.2f}"])
+                kind = name.partition(".")[0]
+                section.figure(f"broadcaster / nginx, {kind}, {connections} connections: CPU per "
+                               "request", f"{cpu_ratio:.2f}", "at most 1", cpu_ratio <= 1)
+                section.figure(f"broadcaster / nginx, {kind}, {connections} connections: requests "
+                               "per second", f"{rate_ratio:.2f}", "at least 1", rate_ratio >= 1)
+    section.table(["what", "connections", "ours, us of CPU", "nginx", "CPU ratio",
+                   "throughput ratio"], rows)
+
+
+# --- who waits ------------------------------------------------------------------------------------
+
+
+def hold(ours, count, rounds):
+    """[(MB resident while held, what the client says)] of each round."""
+    command = [harness.ROOT / "build/bench/hold", ours.port, "/stream/s/source/live.m3u8", count,
+               rounds]
+    found, resident = [], None
+    with subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("held"):
+                resident = measure.rss_mb(ours.pid)
+            else:
+                found.append((resident, json.loads(line)))
+    if len(found) != rounds or any(said["ok"] != count for _, said in found):
+        raise AssertionError(f"not all were answered: {found}")
+    return found
+
+
+def waiting(section, quick):
+    with Ours() as ours:
+        time.sleep(40 if not quick else 20)  # the window is full: the rest is the requests'
+        before = measure.rss_mb(ours.pid)
+        held = hold(ours, HELD, 2)
+        each = [(mb - before) * 1e6 / HELD if mb else None for mb, _ in held]
+        woken = hold(ours, WOKEN, 3 if quick else 7)
+    p99 = measure.median([said["p99_ms"] for _, said in woken])
+    if each[1] is None:
+        raise AssertionError("the answers came before all had asked")
+    section.figure(f"resident memory of each of {HELD} held requests, second hold",
+                   f"{each[1] / 1024:.1f} kB", "at most 8 kB", each[1] <= HELD_AIM_BYTES)
+    section.figure(f"{WOKEN} waiters: p99 behind the first, at the client", f"{p99:.1f} ms",
+                   f"at most {WOKEN_AIM_MS} ms", p99 <= WOKEN_AIM_MS)
+    section.text(f"Held: {', '.join(f'{b / 1024:.1f}' for b in each if b)} kB each, by round. "
+                 f"Woken, p99 by round: {measure.spread([s['p99_ms'] for _, s in woken])} ms.")
+
+
+# --- how soon -------------------------------------------------------------------------------------
+
+
+def first_playable(section, rounds):
+    classic, live = [], []
+    with Ours() as ours:
+        for i in range(rounds):
+            name = f"soon{i}"
+            seen = {}
+            with ours.publish(name) as publisher:
+                harness.wait_for(lambda: name in json.dumps(ours.role.status()), 10, "it is live",
+                                 interval=0.005)
+                began = time.monotonic()
+                while len(seen) < 2 and time.monotonic() - began < 15:
+                    for kind, path in (("classic", f"/stream/{name}/source.m3u8"),
+                                       ("live", f"/stream/{name}/source/live.m3u8")):
+                        if kind not in seen and harness.http_get(ours.url(path)).status == 200:
+                            seen[kind] = (time.monotonic() - began) * 1000
+                    time.sleep(0.005)
+                publisher.stop()
+            classic.append(seen["classic"])
+            live.append(seen["live"])
+    section.figure("publish to first classic playlist", f"{measure.median(classic):.0f} ms",
+                   "at most 2100 ms", measure.median(classic) <= 2100)
+    section.figure("publish to first low-latency playlist", f"{measure.median(live):.0f} ms",
+                   "at most 700 ms", measure.median(live) <= 700)
+    section.text(f"Of {rounds} publishers: {measure.spread(classic, 0)} and "
+                 f"{measure.spread(live, 0)} ms.")
+
+
+def run(quick):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))
+    section = measure.Section(TITLE)
+    with Ours() as ours:
+        against_nginx(section, ours, 2 if quick else 3, 2 if quick else 4)
+    first_playable(section, 2 if quick else 5)
+    waiting(section, quick)
+    return section
