@@ -216,6 +216,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->board = board;
     v->push = config->push;
     v->cors = config->cors;
+    v->pages = config->pages;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);

@@ -202,8 +202,8 @@ class Answers(TestCase):
         page, text = self.recipe.get("/", headers=HTML), self.recipe.get("/", headers={"Accept": "*/*"})
         self.assertEqual(page.headers["content-type"], "text/html; charset=utf-8")
         self.assertEqual(text.headers["content-type"], "text/plain; charset=utf-8")
-        self.assertIn("Accept", page.headers["vary"])
-        self.assertIn("Accept", text.headers["vary"])
+        self.assertIn("Accept", page.headers["vary"].split(", "))
+        self.assertIn("Accept", text.headers["vary"].split(", "))
         self.assertEqual(self.recipe.get("/stream/nobody").status, 404)
         self.assertEqual(self.recipe.get("/stream/nobody", headers=HTML).status, 200)
         self.assertEqual(self.recipe.get("/stream/nobody.m3u8", headers=HTML).status, 404)
@@ -229,7 +229,7 @@ class Answers(TestCase):
                 answer = http_get(f"http://127.0.0.1:{port}{path}", headers=HTML)
                 self.assertEqual(answer.status, status, path)
                 self.assertEqual(answer.headers["content-type"], "text/plain; charset=utf-8", path)
-                self.assertNotIn("vary", answer.headers)
+                self.assertNotIn("Accept", answer.headers.get("vary", "").split(", "))
 
 
 if __name__ == "__main__":
