@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "broadcaster/hls.h"
@@ -52,48 +51,6 @@ void pages_destroy(struct pages *p)
 {
     mem_free(p);
 }
-
-/* --- headers --- */
-
-static const char *skip_blanks(const char *s)
-{
-    return s + strspn(s, " \t");
-}
-
-/* Whether the parameters of an item of a list (from its first ';') say that it is not wanted. */
-static bool weighs_nothing(const char *s, const char *end)
-{
-    while (s < end) {
-        s = skip_blanks(s + 1);
-        if (end - s >= 3 && strncasecmp(s, "q=0", 3) == 0) {
-            s += 3;
-            s += *s == '.' ? 1 + strspn(s + 1, "0") : 0;
-            s = skip_blanks(s);
-            return s >= end || *s == ';';
-        }
-        s += strcspn(s, ";,");
-    }
-    return false;
-}
-
-/* Whether a list with weights (RFC 9110, 12.4.2) names this and wants it. */
-static bool wants(const char *list, const char *name)
-{
-    size_t n = strlen(name);
-    while (list != NULL && *list != '\0') {
-        list = skip_blanks(list);
-        const char *end = list + strcspn(list, ",");
-        size_t len = strcspn(list, ";, \t");
-        if (len == n && strncasecmp(list, name, n) == 0) {
-            const char *parameters = list + len + strspn(list + len, " \t");
-            return !weighs_nothing(parameters, end);
-        }
-        list = *end == ',' ? end + 1 : end;
-    }
-    return false;
-}
-
-/* --- pages --- */
 
 static const struct pages_asset *find_asset(const char *name)
 {
@@ -158,7 +115,7 @@ static void give_page(const char *name, const struct viewer_request *r, struct p
 static enum pages_found give_browser(const char *name, const struct viewer_request *r,
                                      struct page *ret_page)
 {
-    if (!wants(r->accept, "text/html")) {
+    if (!http_accepts_html(r->accept)) {
         return PAGES_VARIES;
     }
     give_page(name, r, ret_page);

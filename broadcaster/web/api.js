@@ -200,14 +200,18 @@ export function make(name, properties = {}, ...children) {
 }
 
 /** Runs fn now and then again each ms, one after the other, and not while nobody looks. */
-export function every(ms, fn) {
-  const turn = async () => {
-    if (!document.hidden) {
-      await fn();
+export async function every(ms, fn) {
+  for (;;) {
+    if (document.hidden) {
+      await new Promise((seen) => {
+        document.addEventListener('visibilitychange', seen, { once: true });
+      });
     }
-    setTimeout(turn, ms);
-  };
-  turn();
+    await fn();
+    await new Promise((done) => {
+      setTimeout(done, ms);
+    });
+  }
 }
 
 async function copy(text) {

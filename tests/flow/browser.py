@@ -52,7 +52,8 @@ class Browser:
         return answer["value"]
 
     def open(self, **options):
-        """A page of its own, as in a private window. width, height, scheme ("dark"), touch."""
+        """A page of its own, as in a private window. width, height, scheme ("dark"), touch;
+        before: a script that runs ahead of the page's own."""
         self.opened += 1
         page = Page(self, f"page{self.opened}")
         self.call("open", page=page.name, **options)

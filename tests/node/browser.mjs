@@ -16,11 +16,14 @@ const browser = await chromium.launch({
 });
 const pages = new Map();
 
-async function open(name, { width = 1280, height = 800, scheme = 'light', touch = false }) {
+async function open(name, { width = 1280, height = 800, scheme = 'light', touch = false, before }) {
   const context = await browser.newContext({
     viewport: { width, height }, colorScheme: scheme, hasTouch: touch, isMobile: touch,
     deviceScaleFactor: touch ? 2 : 1,
   });
+  if (before) {
+    await context.addInitScript({ content: before });
+  }
   const page = await context.newPage();
   const faults = [];
   const requests = [];
