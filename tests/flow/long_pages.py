@@ -29,6 +29,23 @@ class LongPlay(TestCase):
             page.shot("long-play")
             publisher.kill()
 
+    def test_a_browser_without_media_source_extensions(self):
+        """It plays HLS itself, and goes on when the publisher comes back after the stream's end."""
+        with Recipe(order="B", broadcaster_flags=["-reconnectGrace", "1s"]) as recipe, \
+                Browser() as browser:
+            page = browser.open(before="delete window.MediaSource; delete window.ManagedMediaSource;")
+            page.goto(recipe.url(f"/embed/{ID}"))
+            page.wait(f"() => {PLAYBACK}.state === 'waiting'")
+            for _ in range(2):
+                with tool_publish(recipe.rtmp(ID), "-test", "-size", "640x360") as publisher:
+                    page.wait(f"() => {PLAYBACK}.state === 'playing'", 30)
+                    self.assertFalse(page.evaluate(f"() => !!{PLAYBACK}.hls"))
+                    at = page.evaluate(f"() => {VIDEO}.currentTime")
+                    page.wait(f"(at) => {VIDEO}.currentTime > at && {VIDEO}.videoWidth === 640", 20,
+                              at + 3)
+                    publisher.stop()
+                    page.wait(f"() => {PLAYBACK}.state === 'ended'", 40)
+
     def play(self, page, seconds):
         at = page.evaluate(f"() => {VIDEO}.currentTime")
         page.wait(f"(at) => {VIDEO}.currentTime > at", seconds * 1.5 + 5, at + seconds)
