@@ -170,6 +170,7 @@ clean: ## removes what was built
 include broadcaster/web/web.mk
 include tests/checks.mk
 include deploy/install.mk
+include deploy/edge/edge.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .PRECIOUS: $(BUILD)/obj/%.o

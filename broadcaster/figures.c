@@ -10,8 +10,11 @@ void figures_init(struct figures *f)
     histogram_init(&f->source.latency, HISTOGRAM_SHORT);
     for (size_t i = 0; i < FIGURES_RUNGS_MAX; i++) {
         histogram_init(&f->rungs[i].latency, HISTOGRAM_LONG);
+        histogram_init(&f->rungs[i].part_latency, HISTOGRAM_SHORT);
     }
+    histogram_init(&f->source.part_latency, HISTOGRAM_SHORT);
     histogram_init(&f->custom.latency, HISTOGRAM_LONG);
+    histogram_init(&f->custom.part_latency, HISTOGRAM_SHORT);
 }
 
 /* Its place in profile_all, or the number of those. */
@@ -54,6 +57,8 @@ static void rung_metrics(const struct figures *f, const struct profile *ladder, 
         {"sbe_rung_gaps_total", "Segments listed as lost.", METRIC_COUNTER},
         {"livepeer_transcode_latency_seconds",
          "From the source's segment being complete to the rung's being listed.", METRIC_HISTOGRAM},
+        {"sbe_rung_part_latency_seconds",
+         "From the source's picture that ends a part to the rung's part.", METRIC_HISTOGRAM},
     };
     size_t n_all;
     const struct profile *all = profile_all(&n_all);
@@ -67,7 +72,7 @@ static void rung_metrics(const struct figures *f, const struct profile *ladder, 
                 continue;
             }
             if (families[k].type == METRIC_HISTOGRAM) {
-                metrics_histogram(m, name, labels, &r->latency);
+                metrics_histogram(m, name, labels, k == 2 ? &r->latency : &r->part_latency);
             } else {
                 metrics_sample(m, name, labels, (double)(k == 0 ? r->appeared : r->gaps));
             }

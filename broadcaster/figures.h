@@ -13,9 +13,10 @@
 
 /* Of one rung of the ladder, or of the source. */
 struct rung_figures {
-    uint64_t appeared;        /* segments listed, with content */
-    uint64_t gaps;            /* segments listed as lost */
-    struct histogram latency; /* from the source's segment being complete to this one listed */
+    uint64_t appeared;             /* segments listed, with content */
+    uint64_t gaps;                 /* segments listed as lost */
+    struct histogram latency;      /* from the source's segment being complete to this one listed */
+    struct histogram part_latency; /* from the source's media of a part to the part */
 };
 
 struct figures {

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "broadcaster/jobs_rung.h"
+#include "broadcaster/part_lane.h"
 #include "run/events.h"
 #include "run/log.h"
 
@@ -21,19 +23,27 @@
 #define WAITING_MAX 32
 
 /* Encoder settings of a rung; they travel in every JOB_OPEN, no host adds any of its own. */
-#define RUNG_PRESET      "veryfast"
-#define RUNG_CRF         23
-#define RUNG_BFRAMES     2
-#define RUNG_DTS_DELAY   1
-#define RUNG_PARTS_PER_S 3
-#define RUNG_FPS_USUAL   30 /* of a rung with the source's own rate, which nobody tells */
+#define RUNG_PRESET    "veryfast"
+#define RUNG_CRF       23
+#define RUNG_BFRAMES   2
+#define RUNG_DTS_DELAY 1
+#define RUNG_FPS_USUAL 30 /* of a rung with the source's own rate, until it is known */
+
+/* Units that make up a part of a playlist: each ends with a picture that nothing behind it needs to
+ * be waited for. */
+#define RUNG_UNITS_PER_PART 2
+
+struct job_input {
+    struct packet packet;
+    int64_t came_us; /* monotonic */
+};
 
 struct job {
     struct list node; /* of its stream, rising msn */
     uint64_t wire_id; /* of the present opening; 0 = not open at the orchestrator */
     uint64_t msn;
     struct track *video;
-    struct packet *inputs;
+    struct job_input *inputs;
     size_t n_inputs, cap_inputs, input_bytes;
     size_t sent;
     uint32_t seq;
@@ -44,7 +54,10 @@ struct job {
     struct segment *source; /* NULL until the segment is complete */
     int64_t complete_ms;
     struct jobs_rung rungs[PROFILE_LADDER_MAX];
-    size_t wire_rungs[PROFILE_LADDER_MAX]; /* index in the opening's ladder -> in ours */
+    bool whole; /* there are no parts of it */
+    struct part_run runs[PROFILE_LADDER_MAX];
+    uint32_t unit_frames[PROFILE_LADDER_MAX]; /* of each unit of a rung */
+    size_t wire_rungs[PROFILE_LADDER_MAX];    /* index in the opening's ladder -> in ours */
     size_t n_wire_rungs;
 };
 
@@ -55,6 +68,7 @@ struct job_stream {
     struct profile ladder[PROFILE_LADDER_MAX];
     struct rendition *renditions[PROFILE_LADDER_MAX];
     struct jobs_rate rates[PROFILE_LADDER_MAX];
+    struct part_lane lanes[PROFILE_LADDER_MAX];
     size_t n;
     struct list jobs;
     size_t n_jobs;
@@ -130,7 +144,7 @@ static void job_destroy(struct job_stream *s, struct job *job)
     list_remove(&job->node);
     s->n_jobs--;
     for (size_t i = 0; i < job->n_inputs; i++) {
-        packet_unref(&job->inputs[i]);
+        packet_unref(&job->inputs[i].packet);
     }
     for (size_t i = 0; i < s->n; i++) {
         jobs_rung_fini(&job->rungs[i]);
@@ -149,8 +163,6 @@ static struct link_rung describe_rung(const struct job_stream *s, const struct j
     const struct track_params *in = track_params(job->video);
     int w, h;
     profile_output_size(p, in->width, in->height, &w, &h);
-    int fps = p->fps_num > 0 ? p->fps_num / p->fps_den : RUNG_FPS_USUAL;
-    uint32_t parts = (uint32_t)((fps + RUNG_PARTS_PER_S / 2) / RUNG_PARTS_PER_S);
     return (struct link_rung){
         .name = p->name,
         .width = (uint32_t)w,
@@ -164,7 +176,7 @@ static struct link_rung describe_rung(const struct job_stream *s, const struct j
         .preset = RUNG_PRESET,
         .bframes = RUNG_BFRAMES,
         .dts_delay_frames = RUNG_DTS_DELAY,
-        .frames_per_part = parts > 0 ? parts : 1,
+        .frames_per_part = job->unit_frames[i],
         .emit_from = job->rungs[i].parts,
     };
 }
@@ -233,7 +245,7 @@ static enum err job_send(struct job_stream *s, struct job *job)
     }
     enum err e = job->wire_id != 0 ? ERR_OK : send_open(s, job);
     while (e == ERR_OK && job->sent < job->n_inputs) {
-        e = send_input(s->owner, job, &job->inputs[job->sent]);
+        e = send_input(s->owner, job, &job->inputs[job->sent].packet);
         if (e == ERR_OK) {
             job->sent++;
             job->seq++;
@@ -407,6 +419,40 @@ static struct job *find_job(struct jobs *j, uint64_t wire_id, struct job_stream 
     return NULL;
 }
 
+/* How long ago the source's picture came that told how long the part is which ends there (on a
+ * rung's times, which are a frame earlier); -1: it has not come. */
+static int64_t part_age_us(const struct job_stream *s, const struct job *job, size_t i, int64_t end)
+{
+    int64_t came_us = job->source != NULL ? job->complete_ms * 1000 : -1;
+    end += s->lanes[i].parter.frame * RUNG_DTS_DELAY;
+    for (size_t k = job->n_inputs; k > 0 && job->inputs[k - 1].packet.dts >= end; k--) {
+        came_us = job->inputs[k - 1].came_us;
+    }
+    return came_us >= 0 ? clock_mono_us() - came_us : -1;
+}
+
+/* The parts that end in what is there. How long the newest picture of a rung with the source's own
+ * times lasts is told by the next one. */
+static void make_parts(struct job_stream *s, struct job *job, size_t i)
+{
+    const struct jobs_rung *rung = &job->rungs[i];
+    const struct packets *ps = &rung->packets;
+    const struct packet *last = &ps->items[ps->count - 1];
+    bool known = rung->complete || s->ladder[i].fps_num > 0;
+    size_t done = job->runs[i].done, n = known ? ps->count : ps->count - 1;
+    int64_t end = known ? last->dts + last->duration : last->dts;
+    if (n > 0) {
+        part_lane_cut(&s->lanes[i], &job->runs[i], rung->track, ps->items, n, end, rung->complete);
+    }
+    if (job->runs[i].done > done) {
+        done = job->runs[i].done;
+        int64_t age_us = part_age_us(s, job, i, done < ps->count ? ps->items[done].dts : end);
+        rendition_part_came(s->renditions[i], age_us);
+        log_debug("jobs", "part", "stream=%s rung=%s msn=%" PRIu64 " parts=%u late_us=%" PRId64,
+                  s->id, s->ladder[i].name, job->msn, job->runs[i].count, age_us);
+    }
+}
+
 static void on_rung_unit(struct job_stream *s, struct job *job, const struct link_unit *u,
                          struct blob *payload)
 {
@@ -426,6 +472,9 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
     jobs_rate_spend(&s->rates[i], u);
     if (s->tap != NULL) {
         s->tap(s->tap_arg, i, job->msn, job->rungs[i].track, &job->rungs[i].packets);
+    }
+    if (!job->whole) {
+        make_parts(s, job, i);
     }
     if (job->rungs[i].complete) {
         settle_rung(s, job, i, false);
@@ -499,6 +548,10 @@ struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const stru
         s->ladder[i] = ladder[i];
         s->renditions[i] = rungs[i];
         jobs_rate_init(&s->rates[i], ladder[i].bitrate_bps);
+        part_lane_init(&s->lanes[i], rungs[i], TRACK_VIDEO);
+        if (ladder[i].fps_num > 0) {
+            parter_set_rate(&s->lanes[i].parter, ladder[i].fps_num, ladder[i].fps_den);
+        }
     }
     list_init(&s->jobs);
     list_push_back(&j->streams, &s->node);
@@ -568,7 +621,34 @@ static struct job *open_job(struct job_stream *s)
     return newest->source == NULL ? newest : NULL;
 }
 
-void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
+/* Parts end where units do. */
+static uint32_t unit_frames(const struct parter *p)
+{
+    struct parter usual;
+    if (p->frames == 0) {
+        parter_init(&usual);
+        parter_set_rate(&usual, RUNG_FPS_USUAL, 1);
+        p = &usual;
+    }
+    size_t units = p->frames % RUNG_UNITS_PER_PART == 0 ? RUNG_UNITS_PER_PART : 1;
+    return (uint32_t)(p->frames / units);
+}
+
+static void open_rung(struct job_stream *s, struct job *job, size_t i,
+                      const struct segment_info *source)
+{
+    struct segment_info info = *source;
+    info.independent = true;
+    jobs_rung_init(&job->rungs[i]);
+    part_run_init(&job->runs[i], info.msn);
+    job->unit_frames[i] = unit_frames(&s->lanes[i].parter);
+    rendition_expect(s->renditions[i], info.msn);
+    if (!job->whole) {
+        rendition_open(s->renditions[i], &info);
+    }
+}
+
+void jobs_segment_open(struct job_stream *s, const struct segment_info *info, struct track *video)
 {
     if (s->n == 0) {
         return; /* there is nothing to transcode to */
@@ -579,11 +659,11 @@ void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video)
                 "transcoding is too far behind the source");
     }
     struct job *job = mem_alloc(sizeof *job);
-    job->msn = msn;
+    job->msn = info->msn;
     job->video = track_ref(video);
+    job->whole = info->duration > 0;
     for (size_t i = 0; i < s->n; i++) {
-        jobs_rung_init(&job->rungs[i]);
-        rendition_expect(s->renditions[i], msn);
+        open_rung(s, job, i, info);
     }
     list_push_back(&s->jobs, &job->node);
     s->n_jobs++;
@@ -610,13 +690,13 @@ void jobs_segment_without_picture(struct job_stream *s, struct segment *source)
 
 static enum err add_input(struct job *job, const struct packet *p)
 {
-    size_t cost = sizeof(struct packet) + p->data.len;
+    size_t cost = sizeof(struct job_input) + p->data.len;
     if (job->input_bytes + cost > JOB_INPUT_MAX) {
         return ERR_LIMIT;
     }
     if (job->n_inputs == job->cap_inputs) {
         size_t cap = job->cap_inputs > 0 ? job->cap_inputs * 2 : INPUTS_FIRST_CAP;
-        struct packet *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
+        struct job_input *inputs = mem_try_realloc(job->inputs, cap * sizeof *inputs);
         if (inputs == NULL) {
             return ERR_NOMEM;
         }
@@ -625,7 +705,7 @@ static enum err add_input(struct job *job, const struct packet *p)
     }
     struct packet copy = packet_ref(p);
     copy.flags &= ~(unsigned)PACKET_OPEN; /* what it needs comes before it, as the preroll */
-    job->inputs[job->n_inputs++] = copy;
+    job->inputs[job->n_inputs++] = (struct job_input){copy, clock_mono_us()};
     job->input_bytes += cost;
     return ERR_OK;
 }

@@ -73,9 +73,11 @@ struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const stru
                                       struct rendition *const *rungs, size_t n);
 void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
 
-/* The next segment begins: numbers rise. packets then follow in decoding order (a reference of each
- * is taken), those with PACKET_PREROLL first. */
-void jobs_segment_open(struct job_stream *s, uint64_t msn, struct track *video);
+/* The next segment begins: numbers rise. What is known of it is shown of the rungs' segments, which
+ * have parts; but of a source that comes in whole segments, whose duration is known already, the
+ * rungs' are whole as well. packets then follow in decoding order (a reference of
+ * each is taken), those with PACKET_PREROLL first. */
+void jobs_segment_open(struct job_stream *s, const struct segment_info *info, struct track *video);
 void jobs_packet(struct job_stream *s, const struct packet *p);
 
 /* Tells of each rung of each segment once, when it is settled: s is borrowed, a gap when *why says

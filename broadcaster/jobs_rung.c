@@ -57,6 +57,15 @@ static enum err learn_track(struct jobs_rung *r, const struct link_rung *describ
     return r->track != NULL ? ERR_OK : ERR_NOMEM;
 }
 
+/* Each lasts until the next one is decoded, whatever was said: parts of a segment are decoded one
+ * by one. */
+static void join_times(struct packets *ps, size_t from)
+{
+    for (size_t i = from > 0 ? from : 1; i < ps->count; i++) {
+        ps->items[i - 1].duration = ps->items[i].dts - ps->items[i - 1].dts;
+    }
+}
+
 enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
                         const struct link_unit *u, struct blob *payload)
 {
@@ -76,8 +85,10 @@ enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
     } else if (u->config_hash != r->config_hash) {
         return ERR_PROTO;
     }
+    size_t before = r->packets.count;
     enum err e = link_unit_packets(u, TRACK_VIDEO, payload, &r->packets);
     if (e == ERR_OK) {
+        join_times(&r->packets, before);
         r->parts++;
         r->complete = u->last;
     }

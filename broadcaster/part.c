@@ -76,7 +76,17 @@ const struct track *part_track(const struct part *p)
 
 size_t part_bytes(const struct part *p)
 {
-    return p->packets.bytes + atomic_load_explicit(&p->fragment_bytes, memory_order_relaxed);
+    return p->packets.bytes + part_fragment_bytes(p);
+}
+
+size_t part_fragment_bytes(const struct part *p)
+{
+    return atomic_load_explicit(&p->fragment_bytes, memory_order_relaxed);
+}
+
+const struct packets *part_packets(const struct part *p)
+{
+    return &p->packets;
 }
 
 static enum err make_fragment(const struct part *p, struct blob **ret_blob)

@@ -37,6 +37,9 @@ const struct track *part_track(const struct part *p);
 
 /* Of its packets, and of the fragment once that was made. */
 size_t part_bytes(const struct part *p);
+/* Of the fragment alone: a complete segment has the same packets. */
+size_t part_fragment_bytes(const struct part *p);
+const struct packets *part_packets(const struct part *p);
 
 /* "moof" and "mdat" (see fmp4.h), always the same bytes; made by the first call, later ones on any
  * thread wait for it. Errors are those of fmp4_put_fragment, and are tried again at the next call.

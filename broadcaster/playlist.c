@@ -63,7 +63,7 @@ static enum err put_variants(struct buf *out, const char *id, const struct varia
 {
     enum err e = ERR_OK;
     for (size_t i = 0; i < n && e == ERR_OK; i++) {
-        if (list[i].ts == form) {
+        if (list[i].ts == form && !list[i].parts_only) {
             e = put_variant(out, id, &list[i]);
             *any = true;
         }

@@ -16,9 +16,9 @@ enum err playlist_put_escaped(struct buf *out, const char *text) CHECKED;
 enum err playlist_put_master_path(struct buf *out, const char *id) CHECKED;
 
 /* Adds the master playlist: one variant per item, in their order, with URIs relative to /stream/.
- * Left out is that of which MPEG-TS can carry nothing; that of which it can carry the sound alone
- * stands behind the others. ERR_NOENT: none is left; ERR_LIMIT, ERR_NOMEM. out keeps what it had
- * then. */
+ * Left out is what has no segment yet, and that of which MPEG-TS can carry nothing; that of which
+ * it can carry the sound alone stands behind the others. ERR_NOENT: none is left; ERR_LIMIT,
+ * ERR_NOMEM. out keeps what it had then. */
 enum err playlist_master(struct buf *out, const char *id, const struct variant *list,
                          size_t n) CHECKED;
 

@@ -15,9 +15,20 @@
 #define EXPECTED_MAX 64
 #define SOURCE_NAME  "source"
 
+#define PARTS_FIRST_CAP 64
+
 struct expected {
     uint64_t msn;
     struct segment *segment; /* NULL until settled */
+    bool open;
+    struct segment_info info; /* when open */
+};
+
+/* In rising msn and index; those of numbers that are held back stand behind the others. */
+struct lane {
+    int64_t target;
+    struct part **parts;
+    size_t count, cap;
 };
 
 struct rendition {
@@ -28,15 +39,71 @@ struct rendition {
     size_t n_expected;
     struct segment *kept[RENDITION_KEPT];
     size_t n_kept;
+    struct lane lanes[2];          /* by enum track_kind */
+    bool shown;                    /* it has had a window */
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
     int target_s;
-    uint64_t last, count, gaps;
+    uint64_t last, count, gaps, parts;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
     rendition_tap_fn *tap;
     void *tap_arg;
 };
+
+/* --- parts --- */
+
+static void drop_parts(struct lane *lane, size_t from, size_t n)
+{
+    for (size_t i = from; i < from + n; i++) {
+        part_unref(lane->parts[i]);
+    }
+    lane->count -= n;
+    if (lane->count > from) {
+        memmove(lane->parts + from, lane->parts + from + n,
+                (lane->count - from) * sizeof lane->parts[0]);
+    }
+}
+
+/* How many belong to numbers below. */
+static size_t parts_below(const struct lane *lane, uint64_t msn)
+{
+    size_t n = 0;
+    while (n < lane->count && part_info(lane->parts[n])->msn < msn) {
+        n++;
+    }
+    return n;
+}
+
+static void drop_parts_of(struct rendition *r, uint64_t msn)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        struct lane *lane = &r->lanes[kind];
+        size_t from = parts_below(lane, msn);
+        drop_parts(lane, from, parts_below(lane, msn + 1) - from);
+    }
+}
+
+/* Of a segment that is settled and was made too long ago. */
+static void drop_old_parts(struct rendition *r)
+{
+    int64_t since = 0, longest = (int64_t)r->target_s * RENDITION_PARTS_TARGETS * TICKS_PER_S;
+    size_t i = r->n_kept;
+    while (i > 0 && since < longest) {
+        since += segment_info(r->kept[--i])->duration;
+    }
+    for (int kind = 0; kind < 2 && r->n_kept > 0; kind++) {
+        struct lane *lane = &r->lanes[kind];
+        drop_parts(lane, 0, parts_below(lane, segment_info(r->kept[i])->msn));
+    }
+}
+
+/* How many of them may be seen: of numbers before which all is settled. */
+static size_t parts_shown(const struct rendition *r, enum track_kind kind)
+{
+    const struct lane *lane = &r->lanes[kind];
+    return r->n_expected == 0 ? lane->count : parts_below(lane, r->expected[0].msn + 1);
+}
 
 struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name)
 {
@@ -58,6 +125,10 @@ void rendition_destroy(struct rendition *r)
     }
     for (size_t i = 0; i < r->n_kept; i++) {
         segment_unref(r->kept[i]);
+    }
+    for (int kind = 0; kind < 2; kind++) {
+        drop_parts(&r->lanes[kind], 0, r->lanes[kind].count);
+        mem_free(r->lanes[kind].parts);
     }
     mem_free(r);
 }
@@ -87,21 +158,102 @@ size_t rendition_waiting(const struct rendition *r)
     return r->n_expected;
 }
 
+/* Takes references of the first n parts' packets; returns how long they last. */
+static int64_t gather(const struct lane *lane, size_t n, struct packets *to)
+{
+    int64_t ticks = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct packets *from = part_packets(lane->parts[i]);
+        for (size_t j = 0; j < from->count; j++) {
+            struct packet copy = packet_ref(&from->items[j]);
+            if (packets_push(to, copy) != ERR_OK) {
+                packet_unref(&copy); /* then it counts for less */
+            }
+        }
+        ticks += part_info(lane->parts[i])->duration;
+    }
+    return ticks;
+}
+
+static struct track *track_of(const struct lane *lane, size_t n)
+{
+    return n > 0 ? (struct track *)part_track(lane->parts[0]) : NULL;
+}
+
+/* Until there is a segment: as if its parts so far were one. */
+static void measure_parts(struct rendition *r)
+{
+    const struct lane *video = &r->lanes[TRACK_VIDEO], *audio = &r->lanes[TRACK_AUDIO];
+    size_t n_video = parts_shown(r, TRACK_VIDEO), n_audio = parts_shown(r, TRACK_AUDIO);
+    struct packets pictures, sounds;
+    packets_init(&pictures);
+    packets_init(&sounds);
+    int64_t shown = gather(video, n_video, &pictures), heard = gather(audio, n_audio, &sounds);
+    struct segment_info info = r->n_expected > 0 ? r->expected[0].info : (struct segment_info){0};
+    info.duration = shown > heard ? shown : heard;
+    struct track *sound_of = track_of(audio, n_audio);
+    struct sound *sound = sound_of != NULL ? sound_create(sound_of, &sounds) : NULL;
+    struct segment *s = segment_create(&info, track_of(video, n_video), &pictures, sound);
+    variant_measure(&r->variant, &s, 1);
+    r->variant.parts_only = true;
+    segment_unref(s);
+    sound_unref(sound);
+}
+
+static size_t at_most(size_t n, size_t most)
+{
+    return n < most ? n : most;
+}
+
 static size_t listed(const struct rendition *r)
 {
-    return r->n_kept < RENDITION_LISTED ? r->n_kept : RENDITION_LISTED;
+    return at_most(r->n_kept, RENDITION_LISTED);
+}
+
+/* Those that have left the classic playlist alone have not left that of fMP4. */
+static uint64_t discontinuities_left_live(const struct rendition *r)
+{
+    uint64_t left = r->discontinuities_left;
+    size_t from = r->n_kept - at_most(r->n_kept, RENDITION_LISTED_LIVE);
+    for (size_t i = from; i < r->n_kept - listed(r); i++) {
+        left -= segment_info(r->kept[i])->discontinuity;
+    }
+    return left;
+}
+
+static struct window *make_window(const struct rendition *r)
+{
+    struct window *w = window_create(r->kept, r->n_kept, listed(r));
+    w->listed_live = at_most(r->n_kept, RENDITION_LISTED_LIVE);
+    w->target_duration_s = r->target_s;
+    w->discontinuity_sequence = r->discontinuities_left;
+    w->discontinuity_sequence_live = discontinuities_left_live(r);
+    w->show_discontinuity_sequence = r->discontinuities_left > 0;
+    w->ended = r->ended && r->n_expected == 0; /* nothing may follow EXT-X-ENDLIST */
+    w->open = r->n_expected > 0 && r->expected[0].open;
+    if (w->open) {
+        w->open_info = r->expected[0].info;
+    }
+    for (int kind = 0; kind < 2; kind++) {
+        const struct lane *lane = &r->lanes[kind];
+        if (lane->target > 0) {
+            window_set_parts(w, kind, lane->target, lane->parts, parts_shown(r, kind));
+        }
+    }
+    return w;
 }
 
 static void publish(struct rendition *r)
 {
-    if (r->n_kept == 0) {
+    bool parts = parts_shown(r, TRACK_VIDEO) + parts_shown(r, TRACK_AUDIO) > 0;
+    if (r->n_kept == 0 && !parts && !r->shown) {
         return;
     }
-    struct window *w = window_create(r->kept, r->n_kept, listed(r));
-    w->target_duration_s = r->target_s;
-    w->discontinuity_sequence = r->discontinuities_left;
-    w->show_discontinuity_sequence = r->discontinuities_left > 0;
-    w->ended = r->ended && r->n_expected == 0; /* nothing may follow EXT-X-ENDLIST */
+    r->shown = true;
+    if (r->n_kept == 0) {
+        measure_parts(r);
+    }
+    struct window *w = make_window(r);
     board_publish(r->board, r->stream_id, &r->variant, w);
     window_unref(w);
 }
@@ -194,6 +346,7 @@ static void add(struct rendition *r, struct segment *s)
         segment_unref(s);
         return;
     }
+    r->variant.parts_only = false;
     if (info->gap) {
         r->gaps++;
     } else {
@@ -216,6 +369,7 @@ static void publish_settled(struct rendition *r)
     if (n > 0) {
         r->n_expected -= n;
         memmove(r->expected, r->expected + n, r->n_expected * sizeof r->expected[0]);
+        drop_old_parts(r);
         publish(r);
     }
 }
@@ -232,11 +386,84 @@ void rendition_settle(struct rendition *r, struct segment *s)
     for (size_t i = 0; i < r->n_expected; i++) {
         if (r->expected[i].msn == segment_info(s)->msn && r->expected[i].segment == NULL) {
             r->expected[i].segment = segment_ref(s);
+            if (segment_info(s)->gap) {
+                drop_parts_of(r, r->expected[i].msn);
+            }
             publish_settled(r);
             return;
         }
     }
     assert(!"a segment that was not expected, or twice");
+}
+
+static struct expected *find_expected(struct rendition *r, uint64_t msn)
+{
+    for (size_t i = 0; i < r->n_expected; i++) {
+        if (r->expected[i].msn == msn && r->expected[i].segment == NULL) {
+            return &r->expected[i];
+        }
+    }
+    assert(!"a number that was not expected, or is settled");
+    return NULL;
+}
+
+void rendition_open(struct rendition *r, const struct segment_info *info)
+{
+    struct expected *e = find_expected(r, info->msn);
+    e->open = true;
+    e->info = *info;
+    if (e == r->expected) {
+        publish(r);
+    }
+}
+
+void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_t ticks)
+{
+    struct lane *lane = &r->lanes[kind];
+    lane->target = lane->target > 0 ? lane->target : ticks;
+}
+
+static bool has_room(struct lane *lane)
+{
+    if (lane->count == RENDITION_PARTS_MAX) {
+        return false;
+    }
+    if (lane->count == lane->cap) {
+        size_t cap = lane->cap > 0 ? lane->cap * 2 : PARTS_FIRST_CAP;
+        struct part **parts = mem_try_realloc(lane->parts, cap * sizeof *parts);
+        if (parts == NULL) {
+            return false;
+        }
+        lane->parts = parts;
+        lane->cap = cap;
+    }
+    return true;
+}
+
+void rendition_part(struct rendition *r, enum track_kind kind, struct part *p)
+{
+    struct lane *lane = &r->lanes[kind];
+    struct expected *e = find_expected(r, part_info(p)->msn);
+    assert(e->open && lane->target > 0);
+    size_t at = parts_below(lane, e->msn + 1);
+    size_t index = at - parts_below(lane, e->msn);
+    if (part_info(p)->index != index || !has_room(lane)) {
+        return; /* there was no room for the one before it: no more of this segment */
+    }
+    memmove(lane->parts + at + 1, lane->parts + at, (lane->count - at) * sizeof lane->parts[0]);
+    lane->parts[at] = part_ref(p);
+    lane->count++;
+    r->parts++;
+    if (e == r->expected) {
+        publish(r);
+    }
+}
+
+void rendition_part_came(struct rendition *r, int64_t late_us)
+{
+    if (r->figures != NULL && late_us >= 0) {
+        histogram_observe(&r->figures->part_latency, late_us);
+    }
 }
 
 void rendition_set_target(struct rendition *r, int seconds)
@@ -276,6 +503,13 @@ size_t rendition_bytes(const struct rendition *r)
     for (size_t i = 0; i < r->n_kept; i++) {
         sum += segment_bytes(r->kept[i]);
     }
+    for (int kind = 0; kind < 2; kind++) {
+        const struct lane *lane = &r->lanes[kind];
+        for (size_t i = 0; i < lane->count; i++) {
+            bool complete = part_info(lane->parts[i])->msn <= r->last;
+            sum += complete ? part_fragment_bytes(lane->parts[i]) : part_bytes(lane->parts[i]);
+        }
+    }
     return sum;
 }
 
@@ -296,4 +530,9 @@ uint64_t rendition_count(const struct rendition *r)
 uint64_t rendition_gaps(const struct rendition *r)
 {
     return r->gaps;
+}
+
+uint64_t rendition_parts(const struct rendition *r)
+{
+    return r->parts;
 }

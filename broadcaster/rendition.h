@@ -12,8 +12,19 @@
 #include "broadcaster/figures.h"
 #include "broadcaster/segment.h"
 
-#define RENDITION_LISTED 6  /* segments in the playlist */
-#define RENDITION_KEPT   12 /* segments that can be fetched */
+#define RENDITION_LISTED      6 /* segments in the classic playlist */
+#define RENDITION_LISTED_LIVE 8 /* and in that of fMP4 */
+
+/* Segments that can be fetched: one stays for its own duration and that of the longest playlist
+ * that had it (RFC 8216, 6.2.2). */
+#define RENDITION_KEPT (2 * RENDITION_LISTED_LIVE + 1)
+
+/* Parts are there of the segments that end within so many target durations of the newest content:
+ * those in which they are listed (draft-pantos-hls-rfc8216bis, 6.2.2), and one, in which what was
+ * listed can still be fetched. */
+#define RENDITION_PARTS_TARGETS 4
+
+#define RENDITION_PARTS_MAX 1024 /* of a lane; those that come then are left out */
 
 /* Past this the segments that are not listed any more are given up early. */
 #define RENDITION_BYTES_MAX (128 * 1024 * 1024)
@@ -43,8 +54,23 @@ size_t rendition_waiting(const struct rendition *r);
  * not part of this rendition. */
 void rendition_expect(struct rendition *r, uint64_t msn);
 
+/* An expected number's segment is being made: what is known of it. It is shown when all numbers
+ * before it are settled. Again, before its first part: that has changed. */
+void rendition_open(struct rendition *r, const struct segment_info *info);
+
+/* EXT-X-PART-INF of a lane, in ticks. Only the first call counts. */
+void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_t ticks);
+
+/* The next part of a number that was opened and is not settled; takes a reference. The lane's
+ * target is set. Shown at once when all numbers before it are settled, with them otherwise. */
+void rendition_part(struct rendition *r, enum track_kind kind, struct part *p);
+
+/* Counts how long after the source's own a part was there; negative: not known. */
+void rendition_part_came(struct rendition *r, int64_t late_us);
+
 /* Settles an expected number: takes a reference of s (which has that number; gap segments too).
- * Publishes what is complete in order. A gap before the first content is left out. */
+ * Publishes what is complete in order. A gap before the first content is left out; of a gap there
+ * are no parts. */
 void rendition_settle(struct rendition *r, struct segment *s);
 
 /* EXT-X-TARGETDURATION is at least so much from now on: it never shrinks. */
@@ -66,7 +92,7 @@ void rendition_set_tap(struct rendition *r, rendition_tap_fn *fn, void *arg);
 /* Highest published number with content; 0 when none. */
 uint64_t rendition_last(const struct rendition *r);
 
-/* Sum of segment_bytes over what is kept. */
+/* What is kept: segments, the parts of those that are not complete, and all fragments. */
 size_t rendition_bytes(const struct rendition *r);
 
 /* How long the playlist is. */
@@ -75,5 +101,6 @@ int64_t rendition_listed_ms(const struct rendition *r);
 /* Published so far. */
 uint64_t rendition_count(const struct rendition *r);
 uint64_t rendition_gaps(const struct rendition *r);
+uint64_t rendition_parts(const struct rendition *r);
 
 #endif

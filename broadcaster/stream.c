@@ -53,7 +53,7 @@ static bool may_begin(struct stream *st, const struct packet *p)
 static void push_behind(const struct stream *st, struct packet *p)
 {
     const struct packets *video = &st->video_packets;
-    int64_t floor = st->open ? st->info.start : p->dts;
+    int64_t floor = st->open ? parts_until(st) : p->dts;
     if (video->count > 0) {
         int64_t next = video->items[video->count - 1].dts + 1;
         floor = next > floor ? next : floor;
@@ -115,7 +115,8 @@ static enum preroll_start start_of(const struct stream *st, const struct packet 
 static enum err place(struct stream *st, struct packet *p, bool joined, int64_t now_ms)
 {
     bool changes = st->next_video != NULL || st->discontinuity || st->video == NULL;
-    bool adopts = joined && st->open && st->video == NULL && p->dts - st->info.start < ADOPT_TICKS;
+    bool adopts = joined && st->open && st->video == NULL && st->runs[TRACK_AUDIO].count == 0 &&
+                  p->dts - st->info.start < ADOPT_TICKS;
     bool full = st->open && segment_is_full(st, p->data.len);
     bool key = (p->flags & PACKET_KEY) != 0;
     push_behind(st, p);
@@ -191,6 +192,8 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
     }
     if (e == ERR_OK) {
         stream_taps_packet(st, p);
+        silence_fill(st, parts_until(st));
+        parts_make(st);
     }
     return e == ERR_OK ? ERR_OK : stream_no_memory(st);
 }

@@ -1,6 +1,6 @@
 /* What streams.c (the registry and the lives in it), feed.c (who publishes), stream.c (pictures),
- * stream_sound.c (sound), stream_silence.c (its holes), stream_segment.c (the open segment) and
- * stream_report.c share; nobody else includes it. */
+ * stream_sound.c (sound), stream_silence.c (its holes), stream_segment.c (the open segment),
+ * stream_parts.c (its parts) and stream_report.c share; nobody else includes it. */
 #ifndef BROADCASTER_STREAM_INTERNAL_H
 #define BROADCASTER_STREAM_INTERNAL_H
 
@@ -10,7 +10,9 @@
 #include "broadcaster/cutter.h"
 #include "broadcaster/join.h"
 #include "broadcaster/pace.h"
+#include "broadcaster/part_lane.h"
 #include "broadcaster/preroll.h"
+#include "broadcaster/program_clock.h"
 #include "broadcaster/publish_key.h"
 #include "broadcaster/repair.h"
 #include "broadcaster/side_sounds.h"
@@ -78,6 +80,9 @@ struct stream {
     struct packets audio_packets;
     struct packets pending; /* sound before anything is open */
     struct preroll preroll;
+    struct part_lane lanes[2]; /* by enum track_kind */
+    struct part_run runs[2];   /* of the open segment */
+    struct program_clock program;
     struct pace pace;
     const char *why; /* the last packet was refused */
 
@@ -87,7 +92,8 @@ struct stream {
     int64_t sound_lead;   /* how far the sound usually is ahead of the picture, ticks */
     int64_t newest_sound; /* DTS */
     int64_t sound_lag;    /* how far the sound usually is behind the picture, ticks */
-    int64_t sound_end;    /* of the last one in a segment, ticks; 0: none yet */
+    size_t unbroken;      /* sound of the open segment whose holes are filled */
+    int64_t sound_end;    /* of the last of it, ticks; 0: none yet */
     int64_t silent_until; /* no sound has a place before */
     struct blob *silence; /* a frame of it, once there was need */
 
@@ -142,12 +148,27 @@ enum err stream_on_sound(struct stream *st, struct packet *p, int64_t now_ms) CH
 /* What waited for the first segment goes there, as far as it is not older. */
 enum err stream_take_pending(struct stream *st, int64_t from) CHECKED;
 
+/* --- stream_parts.c --- */
+
+/* A segment has begun, or, before its first part, what is known of it has changed. */
+void parts_open(struct stream *st);
+
+/* Packets came: makes parts of what stays in the open segment as it is. */
+void parts_make(struct stream *st);
+
+/* The open segment is complete and has this length: makes parts of what is left. */
+void parts_close(struct stream *st, int64_t duration);
+
+/* The open segment cannot end before this; ticks. */
+int64_t parts_until(const struct stream *st);
+
 /* --- stream_silence.c --- */
 
 /* Sound comes. False: silence is where it would be. */
 bool silence_takes(struct stream *st, const struct packet *p);
 
-/* The open segment ends there: fills the holes of its sound, as far as nothing can come there. */
+/* The open segment reaches to there at least: fills the holes of its sound before, as far as
+ * nothing can come there. */
 void silence_fill(struct stream *st, int64_t end);
 
 /* The sound that follows does not go on where the last one ended. */

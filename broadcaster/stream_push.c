@@ -57,6 +57,13 @@ static void settle_gap(struct rendition *r, struct segment *s)
     rendition_settle(r, s);
 }
 
+/* It came when it had ended. */
+static int64_t recorded_at(struct stream *st, const struct segment_info *info, int64_t now_ms)
+{
+    return program_clock_begin(&st->program, info->start, now_ms - info->duration / TICKS_PER_MS,
+                               info->discontinuity);
+}
+
 static void add_gap(struct stream *st, int64_t start, int64_t duration, int64_t now_ms)
 {
     struct segment_info info = {
@@ -68,6 +75,7 @@ static void add_gap(struct stream *st, int64_t start, int64_t duration, int64_t 
         .discontinuity = st->discontinuity,
         .gap = true,
     };
+    info.program_ms = recorded_at(st, &info, now_ms);
     st->discontinuity = false;
     numbers_used(st->owner->config.numbers, info.msn);
     struct segment *s = segment_create(&info, NULL, NULL, NULL);
@@ -132,7 +140,7 @@ static void open_job(struct stream *st, const struct segment_info *info, const s
     if (st->video == NULL) {
         return;
     }
-    jobs_segment_open(st->jobs, info->msn, st->video);
+    jobs_segment_open(st->jobs, info, st->video);
     for (size_t i = 0; i < m->video_packets.count; i++) {
         jobs_packet(st->jobs, &m->video_packets.items[i]);
     }
@@ -192,6 +200,7 @@ void stream_push_segment(struct stream *st, struct stream_push *p, struct push_m
         .independent = m->independent,
         .discontinuity = st->discontinuity || broken || changed,
     };
+    info.program_ms = recorded_at(st, &info, now_ms);
     st->discontinuity = false;
     st->begun = true;
     numbers_used(st->owner->config.numbers, info.msn);

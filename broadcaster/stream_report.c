@@ -187,7 +187,7 @@ struct json *streams_manifests(const struct streams *s)
         size_t count = board_variants(s->config.board, st->id, variants, BOARD_RENDITIONS_MAX);
         struct json *list = json_new_array();
         for (size_t i = 0; i < count; i++) {
-            if (!hls_is_audio(variants[i].name)) { /* in fMP4 only */
+            if (!hls_is_audio(variants[i].name) && !variants[i].parts_only) { /* in fMP4 only */
                 json_append(list, describe_variant(st, &variants[i]));
             }
         }

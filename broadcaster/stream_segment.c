@@ -48,12 +48,13 @@ enum err segment_add(struct stream *st, struct packets *to, const struct packet 
 void segment_end(struct stream *st, int64_t duration, int64_t now_ms)
 {
     struct packets *video = &st->video_packets;
-    silence_fill(st, st->info.start + duration);
     if (video->count > 0) {
         struct packet *last = &video->items[video->count - 1];
         int64_t rest = st->info.start + duration - last->dts;
         last->duration = rest > 0 ? rest : 1;
     }
+    silence_fill(st, st->info.start + duration);
+    parts_close(st, duration);
     /* Also without a packet: a pause must not change which tracks a segment has. */
     struct sound *sound = st->audio != NULL ? sound_create(st->audio, &st->audio_packets) : NULL;
     st->info.duration = duration;
@@ -63,7 +64,6 @@ void segment_end(struct stream *st, int64_t duration, int64_t now_ms)
     sound_unref(sound);
     st->open = false;
     st->begun = true;
-    rendition_expect(st->source, st->info.msn);
     rendition_settle(st->source, seg);
     sides_close(st->sides, seg);
     side_sounds_close(st->side_sounds, seg);
@@ -165,7 +165,7 @@ static enum err hold_picture(struct stream *st)
     return e == ERR_OK ? ERR_OK : stream_no_memory(st);
 }
 
-static enum err open_segment(struct stream *st, const struct begin *b)
+static enum err open_segment(struct stream *st, const struct begin *b, int64_t now_ms)
 {
     bool changed = take_next_tracks(st, b);
     bool hold = !b->picture && st->preroll.packets.count > 0 && st->video != NULL;
@@ -179,13 +179,18 @@ static enum err open_segment(struct stream *st, const struct begin *b)
     if (st->info.discontinuity) {
         silence_forget(st);
     }
+    st->info.program_ms =
+        program_clock_begin(&st->program, st->info.start, now_ms, st->info.discontinuity);
+    st->unbroken = 0;
     st->open = true;
     numbers_used(st->owner->config.numbers, st->info.msn);
+    rendition_expect(st->source, st->info.msn);
+    parts_open(st);
     streams_start_ladder(st);
     sides_open(st->sides, st->info.msn, st->info.start);
     side_sounds_open(st->side_sounds, st->info.msn, st->info.start);
     if (st->video != NULL) {
-        jobs_segment_open(st->jobs, st->info.msn, st->video);
+        jobs_segment_open(st->jobs, &st->info, st->video);
     }
     if (b->picture && !b->independent) {
         send_preroll(st);
@@ -218,7 +223,7 @@ enum err segment_begin(struct stream *st, const struct begin *b, int64_t now_ms)
         st->repair.counters.n[REPAIR_HOLE]++;
         st->discontinuity = true;
     }
-    enum err e = open_segment(st, b);
+    enum err e = open_segment(st, b, now_ms);
     if (e == ERR_OK) {
         e = was_open ? put_back_sound(st, &rest, track) : stream_take_pending(st, b->at);
     }
@@ -230,5 +235,6 @@ void segment_adopt_picture(struct stream *st, bool independent)
     take_over(st, &st->video, &st->next_video);
     st->info.independent = independent;
     st->info.discontinuity = st->info.discontinuity || st->begun;
-    jobs_segment_open(st->jobs, st->info.msn, st->video);
+    parts_open(st);
+    jobs_segment_open(st->jobs, &st->info, st->video);
 }

@@ -32,11 +32,17 @@ void silence_forget(struct stream *st)
     st->sound_end = 0;
 }
 
+/* The last of the sound is silence that was put there. */
+static bool is_silent(const struct stream *st)
+{
+    return st->sound_end != 0 && st->sound_end == st->silent_until;
+}
+
 static void put_silence(struct stream *st, struct packets *to, int64_t until)
 {
     struct sound_frame f = sound_frame_of(track_params(st->audio), span_of(NULL, 0));
-    int64_t base = st->sound_end, hole = until - base;
-    if (base == 0 || hole < HOLE_TICKS || hole > FILL_TICKS || f.rate <= 0) {
+    int64_t base = st->sound_end, hole = until - base, least = is_silent(st) ? 1 : HOLE_TICKS;
+    if (base == 0 || hole < least || hole > FILL_TICKS || f.rate <= 0) {
         return;
     }
     if (st->silence == NULL) {
@@ -61,29 +67,64 @@ static void put_silence(struct stream *st, struct packets *to, int64_t until)
     }
 }
 
-void silence_fill(struct stream *st, int64_t end)
+/* What is gone stays away for a while: its silence goes on as it is needed. */
+static bool is_gone(const struct stream *st, int64_t sure)
 {
-    if (st->audio == NULL || st->video == NULL) {
-        return;
+    return sure - st->sound_end > (is_silent(st) ? HOLE_TICKS : GONE_TICKS);
+}
+
+/* Moves all from the n-th on. ERR_NOMEM: nothing. */
+static enum err take_from(struct packets *ps, size_t n, struct packets *to)
+{
+    for (size_t i = n; i < ps->count; i++) {
+        if (packets_push(to, ps->items[i]) != ERR_OK) {
+            to->count = 0; /* they are still the others */
+            packets_fini(to);
+            return ERR_NOMEM;
+        }
     }
-    struct packets *audio = &st->audio_packets;
-    struct packets filled;
-    packets_init(&filled);
-    for (size_t i = 0; i < audio->count; i++) {
-        struct packet *p = &audio->items[i];
-        put_silence(st, &filled, p->dts);
-        st->sound_end = p->dts + p->duration;
-        if (packets_push(&filled, *p) != ERR_OK) {
-            packet_unref(p);
+    ps->count = n;
+    ps->bytes -= to->bytes;
+    return ERR_OK;
+}
+
+static void put_back(struct stream *st, struct packets *rest, size_t from)
+{
+    for (size_t i = from; i < rest->count; i++) {
+        if (packets_push(&st->audio_packets, rest->items[i]) != ERR_OK) {
+            packet_unref(&rest->items[i]);
             st->sound_dropped++;
         }
     }
-    audio->count = 0;
-    audio->bytes = 0;
-    packets_fini(audio);
+    rest->count = 0;
+    packets_fini(rest);
+}
+
+void silence_fill(struct stream *st, int64_t end)
+{
+    struct packets *audio = &st->audio_packets;
+    bool heard = st->unbroken < audio->count && audio->items[st->unbroken].dts < end;
     int64_t sure = end - st->sound_lag; /* behind it sound may still come */
-    if (sure - st->sound_end > GONE_TICKS) {
-        put_silence(st, &filled, sure);
+    if (st->audio == NULL || st->video == NULL || (!heard && !is_gone(st, sure))) {
+        return;
     }
-    *audio = filled;
+    struct packets rest;
+    packets_init(&rest);
+    if (take_from(audio, st->unbroken, &rest) != ERR_OK) {
+        return;
+    }
+    size_t n = 0;
+    for (; n < rest.count && rest.items[n].dts < end; n++) {
+        put_silence(st, audio, rest.items[n].dts);
+        st->sound_end = rest.items[n].dts + rest.items[n].duration;
+        if (packets_push(audio, rest.items[n]) != ERR_OK) {
+            packet_unref(&rest.items[n]);
+            st->sound_dropped++;
+        }
+    }
+    if (n == rest.count && is_gone(st, sure)) {
+        put_silence(st, audio, sure);
+    }
+    st->unbroken = audio->count;
+    put_back(st, &rest, n);
 }

@@ -102,6 +102,9 @@ static struct stream *stream_create(struct streams *s, const char *id, const str
     if (!c->source_only) {
         st->wanted = ladder != NULL ? *ladder : s->ladder;
     }
+    part_lane_init(&st->lanes[TRACK_VIDEO], st->source, TRACK_VIDEO);
+    part_lane_init(&st->lanes[TRACK_AUDIO], st->source, TRACK_AUDIO);
+    program_clock_init(&st->program, wall_ms - now_ms);
     stream_taps_open(st);
     list_init(&st->node);
     s->count++;

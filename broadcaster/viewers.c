@@ -160,24 +160,21 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return give_page(v, c, method, &page);
     }
     struct answer a;
-    enum MHD_Result result = MHD_NO;
-    if (!viewers_index_answer(v->index, &a, &request)) {
+    enum index_answer mine = viewers_index_answer(v->index, c, &request, &a);
+    if (mine == INDEX_HELD) {
+        return MHD_YES;
+    }
+    if (mine == INDEX_NOT_MINE) {
         answer_init(&a, v->board, &request);
     }
     if (a.kind == ANSWER_PLAYLIST) {
         viewers_index_saw(v->index, c, request.target);
     }
     count(v, &a);
-    size_t len = bytes_sent(&a, method);
-    struct MHD_Response *r = viewers_response(&a, v->cors, request.origin);
-    if (r != NULL) {
-        if (found == PAGES_VARIES) {
-            MHD_add_response_header(r, MHD_HTTP_HEADER_VARY, "Accept");
-        }
-        watch_answer_begins(watched_of(c), len);
-        result = MHD_queue_response(c, (unsigned)a.status, r);
-        MHD_destroy_response(r);
-    }
+    a.page_too = found == PAGES_VARIES;
+    struct watched *watched = watched_of(c);
+    watch_answer_begins(watched, bytes_sent(&a, method));
+    enum MHD_Result result = viewers_send(c, watched, &a, v->cors, request.origin);
     answer_fini(&a);
     return result;
 }
@@ -221,7 +218,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
-    v->daemon = v->watch != NULL ? start_daemon(v, config, fd) : NULL;
+    v->daemon = v->watch != NULL && v->index != NULL ? start_daemon(v, config, fd) : NULL;
     if (v->daemon == NULL) {
         *ret_why = "the HTTP server's threads could not be started";
         viewers_destroy(v);
@@ -237,6 +234,7 @@ void viewers_destroy(struct viewers *v)
         return;
     }
     if (v->daemon != NULL) {
+        viewers_index_stop(v->index);
         MHD_stop_daemon(v->daemon);
     }
     watch_destroy(v->watch);

@@ -126,11 +126,23 @@ static void say_live_only(struct answer *a, const struct hls_ask *ask)
     buf_fini(&path);
 }
 
+/* Those that have a segment. */
+static size_t whole_variants(struct board *board, const char *id, struct variant *ret_list)
+{
+    size_t n = board_variants(board, id, ret_list, BOARD_RENDITIONS_MAX), kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!ret_list[i].parts_only) {
+            ret_list[kept++] = ret_list[i];
+        }
+    }
+    return kept;
+}
+
 static void give_master(struct answer *a, struct board *board, struct hls_ask *ask)
 {
     struct variant list[BOARD_RENDITIONS_MAX];
     answer_resolve(board, ask);
-    size_t n = board_variants(board, ask->id, list, BOARD_RENDITIONS_MAX);
+    size_t n = whole_variants(board, ask->id, list);
     enum err e = n > 0 ? playlist_master(&a->text, ask->id, list, n) : ERR_OK;
     if (n == 0) {
         answer_no_stream(a, ask);
@@ -157,7 +169,7 @@ static void give_redirect(struct answer *a, struct board *board, struct hls_ask 
     const char *to = ask->current ? "current" : ask->id;
     struct hls_ask meant = *ask;
     answer_resolve(board, &meant);
-    size_t n = board_variants(board, meant.id, list, BOARD_RENDITIONS_MAX);
+    size_t n = whole_variants(board, meant.id, list);
     if (n == 0) {
         answer_no_stream(a, ask);
         return;

@@ -39,6 +39,7 @@ struct answer {
     struct blob *gzip;         /* the same by gzip, where somebody keeps it; NULL: it is made of a
                                   text when it is asked for, and a blob has none */
     uint64_t tag;              /* stands for the body (http_tag.h); 0: made of a text's bytes */
+    bool page_too;             /* a browser gets a page there instead */
     bool ranges;               /* the body can be had in parts */
 
     /* Set by answer_select: */

@@ -7,10 +7,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/content_index.h"
+#include "broadcaster/http_tag.h"
 #include "broadcaster/index_json.h"
 #include "broadcaster/playlist.h"
+#include "broadcaster/posters.h"
 #include "broadcaster/viewers_answer_internal.h"
 
+#define SOURCE       "source"
+#define CACHE_POSTER "public, max-age=3"
 #define CACHE_SHORT  "max-age=1"
 #define SENTENCE_MAX 1024
 #define AGENT_MAX    256 /* bytes that tell viewers apart */
@@ -18,20 +22,43 @@
 struct viewers_index {
     struct board *board;
     struct content_index *content; /* NULL: not told */
+    struct posters *posters;
 };
+
+static void hold(void *connection)
+{
+    MHD_suspend_connection(connection);
+}
+
+static void resume(void *connection)
+{
+    MHD_resume_connection(connection);
+}
 
 struct viewers_index *viewers_index_create(struct board *board, bool listed)
 {
+    static const struct posters_callbacks callbacks = {hold, resume};
+    struct posters *posters = posters_create(&callbacks);
+    if (posters == NULL) {
+        return NULL;
+    }
     struct viewers_index *x = mem_alloc(sizeof *x);
     x->board = board;
     x->content = listed ? content_index_create(board) : NULL;
+    x->posters = posters;
     return x;
+}
+
+void viewers_index_stop(struct viewers_index *x)
+{
+    posters_stop(x->posters);
 }
 
 void viewers_index_destroy(struct viewers_index *x)
 {
     if (x != NULL) {
         content_index_destroy(x->content);
+        posters_destroy(x->posters);
         mem_free(x);
     }
 }
@@ -60,22 +87,83 @@ static void give_content(struct viewers_index *x, struct answer *a, enum index_f
     }
 }
 
-bool viewers_index_answer(struct viewers_index *x, struct answer *a,
-                          const struct viewer_request *request)
+/* The newest segment with a picture that can be decoded by itself; borrowed from w. */
+static struct segment *newest_picture(const struct window *w)
 {
-    const char *method = request->method;
+    for (size_t i = w->count; i > 0; i--) {
+        if (poster_has(w->segments[i - 1])) {
+            return w->segments[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static void give_poster(struct answer *a, const struct hls_ask *ask, enum err e, struct blob *jpeg,
+                        uint64_t msn)
+{
+    if (e == ERR_OK) {
+        a->status = 200;
+        a->blob = jpeg;
+        a->tag = http_tag_of_numbers(&msn, 1);
+        a->content_type = POSTER_TYPE;
+        a->cache_control = CACHE_POSTER;
+    } else if (e == ERR_NOMEM) {
+        answer_no_memory(a);
+    } else if (e == ERR_STATE || e == ERR_CLOSED) {
+        answer_say(a, 503, "Too many wait for posters; try again in a moment.", "", "");
+    } else {
+        answer_say(a, 404, "There is no poster of stream \"%s\": its picture %s.", ask->id,
+                   e == ERR_UNSUPPORTED ? "has no decoder here"
+                   : e == ERR_LIMIT     ? "is too large"
+                                        : "cannot be decoded");
+    }
+}
+
+/* False: the connection is held. */
+static bool find_poster(struct viewers_index *x, struct MHD_Connection *c, struct hls_ask *ask,
+                        struct answer *a)
+{
+    answer_resolve(x->board, ask);
+    struct window *w = board_window(x->board, ask->id, SOURCE);
+    struct segment *s = w != NULL ? newest_picture(w) : NULL;
+    enum err e = ERR_OK;
+    if (w == NULL) {
+        answer_no_stream(a, ask);
+    } else if (s == NULL) {
+        answer_say(a, 404, "There is no poster of stream \"%s\": it has no picture now.", ask->id,
+                   "");
+    } else {
+        struct blob *jpeg = NULL;
+        uint64_t msn = 0;
+        e = posters_get(x->posters, ask->id, s, c, &jpeg, &msn);
+        if (e != ERR_AGAIN) {
+            give_poster(a, ask, e, jpeg, msn);
+        }
+    }
+    window_unref(w);
+    return e != ERR_AGAIN;
+}
+
+enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Connection *c,
+                                       const struct viewer_request *request, struct answer *a)
+{
     struct hls_ask ask = hls_parse(request->target);
-    bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    bool ours = ask.what == HLS_STREAMS || ask.what == HLS_INDEX;
+    bool get = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+    bool ours = ask.what == HLS_STREAMS || ask.what == HLS_INDEX || ask.what == HLS_POSTER;
     if (!get || !ours) {
-        return false;
+        return INDEX_NOT_MINE;
     }
     *a = (struct answer){.cache_control = CACHE_SHORT};
     buf_init(&a->text, SENTENCE_MAX);
     buf_init(&a->location, SENTENCE_MAX);
-    give_content(x, a, ask.what == HLS_STREAMS ? INDEX_JSON : INDEX_PLAYLIST);
+    if (ask.what != HLS_POSTER) {
+        give_content(x, a, ask.what == HLS_STREAMS ? INDEX_JSON : INDEX_PLAYLIST);
+    } else if (!find_poster(x, c, &ask, a)) {
+        answer_fini(a);
+        return INDEX_HELD;
+    }
     answer_select(a, request);
-    return true;
+    return INDEX_ANSWERED;
 }
 
 /* The address alone: a port is another one for each connection. */

@@ -1,5 +1,5 @@
-/* What a viewer gets at the addresses of the content index: /streams.json and /stream/index.m3u8.
- * Any thread. */
+/* What a viewer gets at the addresses of the content index: /streams.json, /stream/index.m3u8 and
+ * the streams' posters. Any thread. */
 #ifndef BROADCASTER_VIEWERS_INDEX_H
 #define BROADCASTER_VIEWERS_INDEX_H
 
@@ -9,16 +9,25 @@
 
 struct viewers_index;
 
-/* Borrows the board for its life. listed: false: it is not told which streams there are. */
-struct viewers_index *viewers_index_create(struct board *board, bool listed);
-void viewers_index_destroy(struct viewers_index *x); /* takes NULL */
-
-/* Answers a GET or HEAD of an address of the index: a is to be freed with answer_fini. False: it
- * is another method or address, and a is untouched. */
-bool viewers_index_answer(struct viewers_index *x, struct answer *a,
-                          const struct viewer_request *request);
+enum index_answer {
+    INDEX_NOT_MINE, /* another method or address; the answer is untouched */
+    INDEX_ANSWERED, /* the answer is to be freed with answer_fini */
+    INDEX_HELD,     /* the connection is suspended: the request comes again; no answer */
+};
 
 struct MHD_Connection;
+
+/* Borrows the board for its life. listed: false: it is not told which streams there are. NULL: no
+ * thread could be started. */
+struct viewers_index *viewers_index_create(struct board *board, bool listed);
+
+/* Resumes all connections that are held, and holds none from now on; before the library's daemon
+ * is stopped. */
+void viewers_index_stop(struct viewers_index *x);
+void viewers_index_destroy(struct viewers_index *x); /* takes NULL */
+
+enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Connection *c,
+                                       const struct viewer_request *request, struct answer *a);
 
 /* This target was answered with a playlist: whose it was is counted as a viewer of its stream. */
 void viewers_index_saw(struct viewers_index *x, struct MHD_Connection *c, struct span target);

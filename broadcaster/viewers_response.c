@@ -1,7 +1,9 @@
 #include "broadcaster/viewers_response.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
@@ -91,12 +93,17 @@ static void add_content_range(struct MHD_Response *r, const struct answer *a)
     add(r, MHD_HTTP_HEADER_CONTENT_RANGE, text);
 }
 
+static bool is_any(const struct cors *cors)
+{
+    return cors == NULL || cors_is_any(cors);
+}
+
 /* Whose page may read it. Under a list, each answer depends on who asks, also one to nobody's
  * page. */
 static void add_cors(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
                      const char *origin)
 {
-    bool any = cors == NULL || cors_is_any(cors);
+    bool any = is_any(cors);
     if (!any || a->varies) {
         add(r, MHD_HTTP_HEADER_VARY,
             any         ? "Accept-Encoding"
@@ -120,6 +127,9 @@ static void add_found(struct MHD_Response *r, const struct answer *a)
 {
     if (a->content_type != NULL) {
         add(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->content_type);
+    }
+    if (a->page_too) {
+        add(r, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT);
     }
     if (a->etag[0] != '\0') {
         add(r, MHD_HTTP_HEADER_ETAG, a->etag);
@@ -152,12 +162,9 @@ static void add_status(struct MHD_Response *r, const struct answer *a)
     }
 }
 
-struct MHD_Response *viewers_response(struct answer *a, const struct cors *cors, const char *origin)
+static void add_headers(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
+                        const char *origin)
 {
-    struct MHD_Response *r = move_body(a);
-    if (r == NULL) {
-        return NULL;
-    }
     add_cors(r, a, cors, origin);
     add(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
     add(r, "X-Content-Type-Options", "nosniff");
@@ -166,7 +173,126 @@ struct MHD_Response *viewers_response(struct answer *a, const struct cors *cors,
     }
     add_found(r, a);
     add_status(r, a);
-    return r;
+}
+
+/* --- answers that all get alike --- */
+
+/* One is kept for each Cache-Control that a body is given with. */
+#define KEPT_MAX          4
+#define CACHE_CONTROL_MAX 64
+
+struct kept {
+    struct MHD_Response *response; /* borrows the body: who sends it holds the blob */
+    char cache_control[CACHE_CONTROL_MAX];
+    char etag[HTTP_TAG_MAX];
+    const char *content_type;
+};
+
+struct kept_all {
+    struct blob_companion base;
+    struct kept *_Atomic list[KEPT_MAX];
+};
+
+static void kept_destroy(struct kept *k)
+{
+    MHD_destroy_response(k->response);
+    mem_free(k);
+}
+
+static void kept_all_destroy(struct blob_companion *companion)
+{
+    struct kept_all *all = (struct kept_all *)companion;
+    for (size_t i = 0; i < KEPT_MAX && all->list[i] != NULL; i++) {
+        kept_destroy(all->list[i]);
+    }
+    mem_free(all);
+}
+
+static struct kept_all *kept_all_of(struct blob *body)
+{
+    struct kept_all *all = (struct kept_all *)blob_companion(body);
+    if (all == NULL && (all = mem_try_alloc(sizeof *all)) != NULL) {
+        struct kept_all *own = all;
+        own->base.destroy = kept_all_destroy;
+        all = (struct kept_all *)blob_set_companion(body, &own->base);
+        if (all != own) {
+            mem_free(own);
+        }
+    }
+    return all;
+}
+
+static bool is_same(const struct kept *k, const struct answer *a)
+{
+    return strcmp(k->etag, a->etag) == 0 && strcmp(k->cache_control, a->cache_control) == 0 &&
+           k->content_type == a->content_type;
+}
+
+static struct kept *kept_create(const struct answer *a)
+{
+    struct kept *k = mem_try_alloc(sizeof *k);
+    struct span body = answer_body(a);
+    if (k == NULL) {
+        return NULL;
+    }
+    k->response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data,
+                                                  MHD_RESPMEM_PERSISTENT);
+    if (k->response == NULL) {
+        mem_free(k);
+        return NULL;
+    }
+    snprintf(k->cache_control, sizeof k->cache_control, "%s", a->cache_control);
+    memcpy(k->etag, a->etag, sizeof k->etag);
+    k->content_type = a->content_type;
+    add_headers(k->response, a, NULL, NULL);
+    return k;
+}
+
+/* NULL: no memory, or too many different ones. */
+static struct kept *kept_find(struct blob *body, const struct answer *a)
+{
+    struct kept_all *all = kept_all_of(body);
+    for (size_t i = 0; all != NULL && i < KEPT_MAX; i++) {
+        struct kept *k = all->list[i];
+        if (k == NULL) {
+            struct kept *own = kept_create(a);
+            if (own == NULL || atomic_compare_exchange_strong(&all->list[i], &k, own)) {
+                return own;
+            }
+            kept_destroy(own);
+        }
+        if (is_same(k, a)) {
+            return k;
+        }
+    }
+    return NULL;
+}
+
+/* The body of an answer that is the same for all who get it; NULL: it is not. */
+static struct blob *body_of_all(const struct answer *a, const struct cors *cors)
+{
+    bool whole = a->status == MHD_HTTP_OK || a->status == MHD_HTTP_NOT_MODIFIED;
+    bool fits = strlen(a->cache_control) < CACHE_CONTROL_MAX;
+    return whole && fits && is_any(cors) ? (a->gzipped ? a->gzip : a->blob) : NULL;
+}
+
+enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, struct answer *a,
+                             const struct cors *cors, const char *origin)
+{
+    struct blob *body = watched != NULL ? body_of_all(a, cors) : NULL;
+    struct kept *k = body != NULL ? kept_find(body, a) : NULL;
+    if (k != NULL) {
+        watch_answer_keeps(watched, blob_ref(body));
+        return MHD_queue_response(c, (unsigned)a->status, k->response);
+    }
+    struct MHD_Response *r = move_body(a);
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    add_headers(r, a, cors, origin);
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)a->status, r);
+    MHD_destroy_response(r);
+    return result;
 }
 
 static void add_if(struct MHD_Response *r, const char *name, const char *value)

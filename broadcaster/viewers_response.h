@@ -8,16 +8,17 @@
 #include "broadcaster/cors.h"
 #include "broadcaster/pages.h"
 #include "broadcaster/viewers_answer.h"
+#include "broadcaster/viewers_watch.h"
 
 /* The headers that an answer depends on. The texts are the connection's, for as long as it is in
  * the request. */
 void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r);
 
-/* With headers, for a page of this origin (NULL: none is named; cors NULL: all may read), and body,
- * which is moved out of the answer without a copy. NULL: no memory (the answer may have lost its
- * body). Gives. */
-struct MHD_Response *viewers_response(struct answer *a, const struct cors *cors,
-                                      const char *origin);
+/* Answers the request on the connection of watched (NULL: there was no memory for it), with headers
+ * for a page of this origin (NULL: none is named; cors NULL: all may read). The body is moved out
+ * of the answer without a copy; what all get alike is made once for a blob and kept with it. */
+enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, struct answer *a,
+                             const struct cors *cors, const char *origin);
 
 /* A page or file of the watch pages, which other sites' pages may not read. NULL: no memory. Gives.
  */

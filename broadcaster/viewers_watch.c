@@ -20,7 +20,8 @@ struct watched {
     atomic_size_t answer_bytes;
     atomic_bool answering;
     int64_t allowance_ms;
-    int64_t body_ms; /* when the body began; the connection's own thread */
+    struct blob *body; /* of the answer; the connection's own thread */
+    int64_t body_ms;   /* when the body began; the connection's own thread */
 };
 
 struct watch {
@@ -134,6 +135,7 @@ void watch_remove(struct watch *w, struct watched *c)
     list_remove(&c->node);
     pthread_mutex_unlock(&w->lock);
     atomic_fetch_sub(&w->open, 1);
+    blob_unref(c->body);
     mem_free(c);
 }
 
@@ -148,11 +150,18 @@ void watch_answer_begins(struct watched *c, size_t n)
     atomic_store(&c->answering, true);
 }
 
+void watch_answer_keeps(struct watched *c, struct blob *body)
+{
+    blob_unref(c->body);
+    c->body = body;
+}
+
 size_t watch_answer_ends(struct watched *c)
 {
     if (c == NULL) {
         return 0;
     }
+    watch_answer_keeps(c, NULL);
     atomic_store(&c->answering, false);
     atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms);
     return atomic_load(&c->answer_bytes);

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/blob.h"
+
 struct watch;
 struct watched; /* one connection */
 
@@ -26,6 +28,10 @@ void watch_remove(struct watch *w, struct watched *c);
 /* An answer of n bytes begins; it is complete (or broken), and the next request may come. ends
  * returns the size that begins was told. The connection's own thread. */
 void watch_answer_begins(struct watched *c, size_t n);
+
+/* Takes a reference of the answer's body and drops it when the answer ends, or the connection. Not
+ * NULL. */
+void watch_answer_keeps(struct watched *c, struct blob *body);
 size_t watch_answer_ends(struct watched *c);
 
 /* A request's body is read: n bytes of it so far, 0 when it begins. It has the allowance plus its

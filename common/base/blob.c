@@ -12,6 +12,7 @@ struct blob {
     struct span span;
     void (*release)(void *arg);
     void *release_arg;
+    struct blob_companion *_Atomic companion;
     bool is_slice; /* its bytes are counted with the parent's */
     uint8_t bytes[];
 };
@@ -90,6 +91,10 @@ void blob_unref(struct blob *b)
     if (b == NULL || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) > 1) {
         return;
     }
+    struct blob_companion *companion = blob_companion(b);
+    if (companion != NULL) {
+        companion->destroy(companion);
+    }
     if (!b->is_slice) {
         atomic_fetch_sub_explicit(&live_bytes, b->span.len, memory_order_relaxed);
     }
@@ -97,6 +102,17 @@ void blob_unref(struct blob *b)
         b->release(b->release_arg);
     }
     mem_free(b);
+}
+
+struct blob_companion *blob_set_companion(struct blob *b, struct blob_companion *companion)
+{
+    struct blob_companion *there = NULL;
+    return atomic_compare_exchange_strong(&b->companion, &there, companion) ? companion : there;
+}
+
+struct blob_companion *blob_companion(const struct blob *b)
+{
+    return atomic_load_explicit(&b->companion, memory_order_acquire);
 }
 
 uint8_t *blob_bytes(struct blob *b)

@@ -34,6 +34,18 @@ uint8_t *blob_bytes(struct blob *b);
 /* Borrowed for as long as a reference is held. NULL gives the empty span. */
 struct span blob_span(const struct blob *b);
 
+/* Something that is made of a blob's bytes, kept with it, and ends with it: destroy is called once,
+ * on the thread that drops the last reference. First member of the maker's own struct; a blob has
+ * at most one, so one module makes them. */
+struct blob_companion {
+    void (*destroy)(struct blob_companion *companion);
+};
+
+/* Any thread that holds a reference. Takes the companion when the blob has none yet; returns the
+ * one it has now, which may be another thread's (destroy the own one then). */
+struct blob_companion *blob_set_companion(struct blob *b, struct blob_companion *companion);
+struct blob_companion *blob_companion(const struct blob *b); /* NULL: none. Borrowed */
+
 /* Bytes held by all live blobs of the process, for the memory gauges and leak checks. */
 size_t blob_live_bytes(void);
 

@@ -4,7 +4,8 @@ import re
 
 import jsonschema
 
-from harness import (Recipe, TestCase, ffmpeg_publish, ffprobe, main, variants, wait_for)
+from harness import (Recipe, TestCase, decode_errors, ffmpeg_publish, ffprobe, ffprobe_streams,
+                     main, temp_dir, variants, wait_for)
 
 TEXT_OR_NULL = {"type": ["string", "null"], "minLength": 1}
 COUNT_OR_NULL = {"type": ["number", "null"], "exclusiveMinimum": 0}
@@ -92,6 +93,7 @@ class Index(TestCase):
                 self.assertEqual(self.recipe.get(url).status, 200, url)
         self.assert_one_playlist_of_all()
         self.assert_viewers_are_counted()
+        self.assert_posters()
         first.stop()
         ended = self.wait_streams(lambda all_: "ended" in [s["state"] for s in all_], "the end")[1]
         self.assertEqual(ended["id"], "first")
@@ -116,6 +118,25 @@ class Index(TestCase):
         seen = self.wait_streams(lambda all_: all_[1]["viewers"] >= 8, "the viewers")
         self.assertLess(seen[1]["viewers"], 8 + 4)  # this test and ffprobe watch too
         self.assertLess(seen[0]["viewers"], 4)
+
+    def assert_posters(self):
+        for url in (self.streams()[1]["poster"], "/stream/current/poster.jpg"):
+            answer = self.recipe.get(url)
+            self.assertEqual(answer.status, 200, answer.text)
+            self.assertEqual(answer.headers["content-type"], "image/jpeg")
+            self.assertEqual(answer.headers["access-control-allow-origin"], "*")
+            self.assertRegex(answer.headers["cache-control"], r"max-age=[1-9]$")
+            path = temp_dir() / "poster.jpg"
+            path.write_bytes(answer.body)
+            picture, = ffprobe_streams(path)
+            self.assertEqual((picture["codec_name"], picture["width"], picture["height"]),
+                             ("mjpeg", 320, 240))
+            self.assertEqual(decode_errors(path), "")
+            tag = answer.headers["etag"]
+            again = self.recipe.get(url, headers={"If-None-Match": tag})
+            self.assertIn(again.status, (200, 304))  # 200: a newer segment is there
+            self.assertEqual(again.status == 304, again.headers["etag"] == tag)
+        self.assertEqual(self.recipe.get("/stream/nobody/poster.jpg").status, 404)
 
     def test_off(self):
         with Recipe(order="B", broadcaster_flags=["-noIndex"]) as recipe:

@@ -121,16 +121,22 @@ static void close_segment(struct bench *b, uint64_t msn, int64_t now)
     segment_unref(s);
 }
 
+static void open_segment(struct bench *b, uint64_t msn)
+{
+    struct segment_info info = {.msn = msn};
+    jobs_segment_open(b->stream, &info, b->video);
+}
+
 static void whole_segment(struct bench *b, uint64_t msn, int64_t now)
 {
-    jobs_segment_open(b->stream, msn, b->video);
+    open_segment(b, msn);
     send_packet(b, 0, PACKET_KEY);
     send_packet(b, 3000, 0);
     close_segment(b, msn, now);
 }
 
-/* A whole part: ten frames of 30 per second, a byte each. */
-#define PART_FRAMES 10
+/* A whole unit: half a part of a playlist at 30 frames per second, a byte each. */
+#define PART_FRAMES 3
 
 static void answer(struct bench *b, uint64_t job, uint32_t rung, uint32_t part, bool last)
 {
@@ -167,7 +173,7 @@ START_TEST(a_segment_streams_out_and_its_rungs_come_back)
 {
     struct bench *b = bench_create();
     jobs_set_connected(b->jobs, true);
-    jobs_segment_open(b->stream, 7, b->video);
+    open_segment(b, 7);
     ck_assert_uint_eq(b->wire.n, 0);
     send_packet(b, 0, PACKET_KEY);
     ck_assert_uint_eq(b->wire.n, 2);
@@ -308,7 +314,7 @@ START_TEST(a_failed_job_is_a_gap_and_the_next_goes_on)
 {
     struct bench *b = bench_create();
     jobs_set_connected(b->jobs, true);
-    jobs_segment_open(b->stream, 1, b->video);
+    open_segment(b, 1);
     send_packet(b, 0, PACKET_KEY);
     struct link_msg m = {.type = LINK_JOB_FAILED, .job = b->wire.sent[0].job, .reason = "no"};
     jobs_on_message(b->jobs, &m, NULL);
@@ -407,7 +413,7 @@ END_TEST
 START_TEST(a_job_that_cannot_be_sent_holds_up_no_other)
 {
     struct bench *b = bench_create();
-    jobs_segment_open(b->stream, 1, b->video);
+    open_segment(b, 1);
     send_packet(b, 0, PACKET_KEY);
     send_shifted(b, 3000, 3000 + INT64_C(4) * 3600 * TICKS_PER_S, 50); /* over the link's limit */
     close_segment(b, 1, 0);
@@ -427,7 +433,7 @@ START_TEST(an_empty_packet_is_not_sent)
 {
     struct bench *b = bench_create();
     jobs_set_connected(b->jobs, true);
-    jobs_segment_open(b->stream, 1, b->video);
+    open_segment(b, 1);
     send_packet(b, 0, PACKET_KEY);
     send_shifted(b, 3000, 3000, 0);
     send_packet(b, 6000, 0);
@@ -443,7 +449,7 @@ END_TEST
 START_TEST(many_small_packets_are_bounded)
 {
     struct bench *b = bench_create();
-    jobs_segment_open(b->stream, 1, b->video);
+    open_segment(b, 1);
     size_t most = JOB_INPUT_MAX / sizeof(struct packet);
     for (size_t i = 0; i < most; i++) {
         send_shifted(b, (int64_t)i, (int64_t)i, 1);
@@ -478,7 +484,7 @@ START_TEST(no_ladder_no_jobs)
         struct segment *s = segment_create(&info, b->video, &none, NULL);
         struct blob *blob = blob_create(10);
         struct packet p = {.flags = PACKET_KEY, .blob = blob, .data = blob_span(blob)};
-        jobs_segment_open(bare, msn, b->video);
+        jobs_segment_open(bare, &(struct segment_info){.msn = msn}, b->video);
         jobs_packet(bare, &p);
         blob_unref(blob);
         jobs_segment_close(bare, s, 0);

@@ -263,8 +263,8 @@ START_TEST(what_is_not_there)
 }
 END_TEST
 
-/* A part of a rung: ten frames of 30 per second. */
-#define PART_FRAMES 10
+/* A unit of a rung: half a part of a playlist, at 30 frames per second. */
+#define PART_FRAMES 3
 
 static void answer(struct bench *b, uint64_t job, int64_t start, uint32_t part, bool last)
 {
@@ -300,31 +300,31 @@ START_TEST(a_rung_as_its_parts_come_with_the_sources_sound)
     ck_assert_uint_eq(e.videos + e.audios, 0);
     answer(b, first, start, 0, false);
     ck_assert(e.first_is_key);
-    ck_assert_uint_eq(e.videos, 10);
+    ck_assert_uint_eq(e.videos, PART_FRAMES);
     ck_assert_uint_eq(e.audios, 0); /* that of before was not asked for */
     play(st, 1000, 1000, 100000);
     answer(b, first, start, 1, false);
-    ck_assert_uint_eq(e.videos, 20);
+    ck_assert_uint_eq(e.videos, 2 * PART_FRAMES);
     listen_to(b, RUNG, &second); /* from the segment's first part */
-    ck_assert_uint_eq(second.videos, 20);
-    ck_assert_uint_ge(second.audios, 31); /* until the twentieth picture, at 633 ms */
-    ck_assert_uint_le(second.audios, 33);
+    ck_assert_uint_eq(second.videos, 2 * PART_FRAMES);
+    ck_assert_uint_ge(second.audios, 8); /* until the sixth picture, at 167 ms */
+    ck_assert_uint_le(second.audios, 10);
     ck_assert_uint_eq(second.backward, 0);
     play(st, 2000, 1000, 1000); /* the second segment begins */
     uint64_t next = b->open_job;
     int64_t next_start = b->open_start;
     ck_assert_uint_ne(next, first);
     answer(b, next, next_start, 0, false); /* ahead of the first one's end: it waits */
-    ck_assert_uint_eq(second.videos, 20);
+    ck_assert_uint_eq(second.videos, 2 * PART_FRAMES);
     answer(b, first, start, 2, true);
-    ck_assert_uint_eq(second.videos, 30);
+    ck_assert_uint_eq(second.videos, 3 * PART_FRAMES);
     ck_assert_uint_eq(second.audios, 100); /* all of the segment's sound */
     listen_to(b, RUNG, &third);            /* the next one's part is there */
-    ck_assert_uint_eq(third.videos, 10);
-    ck_assert_uint_eq(second.videos, 40);
+    ck_assert_uint_eq(third.videos, PART_FRAMES);
+    ck_assert_uint_eq(second.videos, 4 * PART_FRAMES);
     answer(b, next, next_start, 1, false);
-    ck_assert_uint_eq(third.videos, 20);
-    ck_assert_uint_eq(second.videos, 50);
+    ck_assert_uint_eq(third.videos, 2 * PART_FRAMES);
+    ck_assert_uint_eq(second.videos, 5 * PART_FRAMES);
     ck_assert_uint_eq(second.backward, 0);
     ck_assert_uint_eq(third.backward, 0);
     tap_remove(&e.tap);
@@ -347,10 +347,10 @@ START_TEST(a_lost_segment_of_a_rung_keeps_its_sound)
     play(st, 2000, 100, 2000);
     struct link_msg m = {.type = LINK_JOB_FAILED, .job = first, .reason = "lost"};
     jobs_on_message(b->jobs, &m, NULL);
-    ck_assert_uint_eq(e.videos, 10);
+    ck_assert_uint_eq(e.videos, PART_FRAMES);
     ck_assert_uint_eq(e.audios, 100);
     answer(b, b->open_job, b->open_start, 0, false);
-    ck_assert_uint_eq(e.videos, 20);
+    ck_assert_uint_eq(e.videos, 2 * PART_FRAMES);
     ck_assert_uint_eq(e.backward, 0);
     tap_remove(&e.tap);
     stream_end(st, 3000);

@@ -52,6 +52,32 @@ START_TEST(wrapped_memory_is_released_once)
 }
 END_TEST
 
+struct counted {
+    struct blob_companion base;
+    int ended;
+};
+
+static void count_end(struct blob_companion *companion)
+{
+    ((struct counted *)companion)->ended++;
+}
+
+START_TEST(a_companion_ends_with_its_blob)
+{
+    struct counted first = {.base = {count_end}}, second = {.base = {count_end}};
+    struct blob *b = blob_create(3);
+    ck_assert_ptr_null(blob_companion(b));
+    ck_assert_ptr_eq(blob_set_companion(b, &first.base), &first.base);
+    ck_assert_ptr_eq(blob_set_companion(b, &second.base), &first.base);
+    ck_assert_ptr_eq(blob_companion(b), &first.base);
+    blob_unref(blob_ref(b));
+    ck_assert_int_eq(first.ended, 0);
+    blob_unref(b);
+    ck_assert_int_eq(first.ended, 1);
+    ck_assert_int_eq(second.ended, 0);
+}
+END_TEST
+
 START_TEST(nothing_is_an_empty_span)
 {
     blob_unref(NULL);
@@ -106,4 +132,5 @@ START_TEST(threads_share_references)
 END_TEST
 
 UNIT_MAIN("blob", a_copy_is_its_own, the_last_reference_frees, wrapped_memory_is_released_once,
-          nothing_is_an_empty_span, refused_memory_gives_null, threads_share_references)
+          a_companion_ends_with_its_blob, nothing_is_an_empty_span, refused_memory_gives_null,
+          threads_share_references)

@@ -1,0 +1,121 @@
+"""The edge before the real broadcaster: what viewers get through it, what it asks for, and what it is
+like when the broadcaster is started again."""
+import threading
+import time
+import urllib.parse
+
+import harness
+from edge import Edge
+from harness import Recipe, ffprobe_streams, http_get, playlist, temp_dir, tool_publish, wait_for
+
+STREAM = "hello_world"
+SOURCE = f"/stream/{STREAM}/source.m3u8"
+LIVE = f"/stream/{STREAM}/source/live.m3u8"
+VIEWERS = 200
+
+
+class Player(threading.Thread):
+    """Follows a playlist through the edge, whatever it is answered meanwhile."""
+
+    def __init__(self, edge, path):
+        super().__init__(daemon=True)
+        self.edge, self.path = edge, path
+        self.bodies, self.statuses, self.done = {}, [], threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.done.wait(0.25):
+            answer = self.edge.get(self.path)
+            self.statuses.append(answer.status)
+            if answer.status != 200:
+                continue
+            for segment in playlist(answer.text).segments:
+                if segment.number not in self.bodies:
+                    got = self.edge.get(urllib.parse.urljoin(self.path, segment.uri))
+                    self.statuses.append(got.status)
+                    if got.status == 200:
+                        self.bodies[segment.number] = got.body
+
+    def stop(self):
+        self.done.set()
+        self.join(10)
+
+
+class Behind(harness.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.recipe = cls.enterClassContext(Recipe(order="B"))
+        cls.enterClassContext(tool_publish(cls.recipe.rtmp(STREAM), "-test", "-retry", "-size",
+                                           "320x240"))
+        cls.edge = cls.enterClassContext(Edge(f"127.0.0.1:{cls.recipe.http_port}"))
+        cls.recipe.wait_playlist(SOURCE, 2, timeout=20)
+
+    def requests(self):
+        return self.recipe.broadcaster.metrics()["sbe_http_requests_total"]
+
+    def test_1_segments_are_what_the_broadcaster_has_and_are_fetched_once(self):
+        for path in (SOURCE, LIVE):
+            answer = wait_for(lambda: self.edge.get(path).status == 200 and self.edge.get(path), 10,
+                              f"{path} through the edge")
+            direct = self.recipe.get(path)
+            for name in ("content-type", "cache-control", "access-control-allow-origin"):
+                self.assertEqual(answer.headers[name], direct.headers[name], path)
+            path = urllib.parse.urljoin(path, playlist(answer.text).segments[-1].uri)
+            wanted = self.recipe.get(path).body
+            before = self.requests()
+            asked = [self.edge.get(path) for _ in range(10)]
+            self.assertEqual({a.body for a in asked}, {wanted})
+            self.assertEqual([a.headers["x-cache-status"] for a in asked], ["MISS"] + ["HIT"] * 9)
+            self.assertEqual(self.edge.get(path, headers={"Range": "bytes=100-199"}).body,
+                             wanted[100:200])
+            self.assertEqual(self.requests() - before, 1)
+
+    def test_1_http2_and_a_real_player(self):
+        out = temp_dir() / "out"
+        done = self.edge.curl(SOURCE, "-o", out, "-w", "%{http_version} %{http_code}")
+        self.assertEqual(done.stdout, "2 200", done.stderr)
+        done = harness.run(["ffmpeg", "-nostdin", "-v", "error", "-i", self.edge.url(SOURCE), "-t",
+                            "1", "-c", "copy", "-f", "mpegts", out, "-y"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([s["codec_type"] for s in ffprobe_streams(out)], ["video", "audio"])
+
+    def test_1_pushing_is_not_for_the_edge(self):
+        before = self.requests()
+        self.assertEqual(self.edge.get("/live/new/1.ts", method="PUT").status, 405)
+        self.assertEqual(self.edge.get("/live/new/1.ts").status, 404)
+        self.assertEqual(self.requests(), before)
+
+    def test_2_200_blocked_reloads_are_one_request(self):
+        text = self.recipe.get(LIVE).text
+        if "CAN-BLOCK-RELOAD=YES" not in text:
+            self.skipTest("this broadcaster holds no playlist")
+        found = playlist(text)
+        # Two segments on: so that all of them wait.
+        path = f"{LIVE}?_HLS_msn={found.media_sequence + len(found.segments) + 1}"
+        before = self.requests()
+        answers = self.edge.crowd(path, VIEWERS, lambda: None)
+        self.assertEqual({a[0] for a in answers}, {200})
+        self.assertEqual(len({a[1] for a in answers}), 1)
+        self.assertEqual(self.requests() - before, 1)
+
+    def test_3_players_go_on_when_the_broadcaster_is_started_again(self):
+        player = Player(self.edge, SOURCE)
+        self.addCleanup(player.stop)
+        wait_for(lambda: len(player.bodies) >= 2, 15, "the player has two segments")
+        self.recipe.broadcaster.kill()
+        last = max(player.bodies)
+        # Nobody upstream: said at once, and what is kept is still to be had.
+        wait_for(lambda: player.statuses[-1] == 502, 5, "the edge says that nobody is there")
+        self.recipe.broadcaster = self.recipe.broadcaster.again()
+        started = time.monotonic()
+        wait_for(lambda: len([n for n in player.bodies if n > last]) >= 2, 30,
+                 "the player has two further segments")
+        print(f"two segments more {time.monotonic() - started:.1f} s after the start")
+        player.stop()
+        self.assertLessEqual(set(player.statuses), {200, 404, 502})
+        path = f"/stream/{STREAM}/source/{max(player.bodies)}.ts"
+        self.assertEqual(http_get(self.recipe.url(path)).body, player.bodies[max(player.bodies)])
+
+
+if __name__ == "__main__":
+    harness.main()
