@@ -76,13 +76,15 @@ function attributes(line) {
   return found;
 }
 
-/** The last folder of a rendition's address is its name. */
+/** A rendition's name from its playlist's address: ID/NAME/live.m3u8, or ID/NAME.m3u8. */
 export function nameOfRendition(url) {
   const parts = new URL(url, location.href).pathname.split('/');
+  const last = parts.pop();
+  const name = last === 'live.m3u8' ? parts.pop() : last.replace(/\.m3u8$/, '');
   try {
-    return decodeURIComponent(parts[parts.length - 2]);
+    return decodeURIComponent(name);
   } catch {
-    return parts[parts.length - 2];
+    return name;
   }
 }
 

@@ -2,7 +2,7 @@
 // what breaks is begun again. Without hls.js the browser's own player is used. No user interface.
 
 import { hlsVersion } from './build.js';
-import { look, nameOfRendition, pathsOf, readMaster } from './api.js';
+import { get, look, nameOfRendition, pathsOf, readMaster } from './api.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
@@ -28,6 +28,13 @@ function loadHls() {
   return loading;
 }
 
+/** Low latency holds two or more connections of each stream, and a browser has six to one host
+ * unless it speaks HTTP/2: several at once would starve each other. */
+function fewConnections() {
+  const [navigation] = performance.getEntriesByType('navigation');
+  return !/^h[23]/.test(navigation?.nextHopProtocol ?? '');
+}
+
 function jitter(ms) {
   return ms * (0.85 + Math.random() * 0.3);
 }
@@ -35,12 +42,13 @@ function jitter(ms) {
 /** Events: "state" (see .state), "rungs" (the choice changed), "tracks" (captions, sounds), "muted"
  * (the browser allows no sound before a click), "fault" (detail: what was wrong; it goes on). */
 export class Playback extends EventTarget {
-  /** options: capToSize: no larger rung than the picture is on the page; quick: begin at once. */
-  constructor(video, id, { capToSize = false } = {}) {
+  /** many: one of several on the page: no larger rung than the picture is there, and no low latency
+   * where connections are few. */
+  constructor(video, id, { many = false } = {}) {
     super();
     this.video = video;
     this.id = id;
-    this.capToSize = capToSize;
+    this.many = many;
     /** starting, playing, paused, stalled, away (no publisher just now), waiting (no such stream),
      * ended, unreachable, unsupported, missing (no player for this browser in this server). */
     this.state = 'starting';
@@ -186,12 +194,24 @@ export class Playback extends EventTarget {
       return;
     }
     if (state === 'live') {
-      this.#attach(Hls, master);
+      this.path = await this.#pick();
+      if (this.running) {
+        this.#attach(Hls, master);
+      }
       return;
     }
     this.#set(state === 'gone' ? 'waiting' : state);
     const next = state === 'ended' ? ENDED_MS : Math.min(wait * 1.3, WAIT_MAX_MS);
     this.#later(state === 'ended' ? ENDED_MS : wait, () => this.#begin(next));
+  }
+
+  async #pick() {
+    const { live, classic } = pathsOf(this.id);
+    if (!this.many || !fewConnections()) {
+      return live;
+    }
+    const { status } = await get(classic); // not every codec is in that one
+    return status === 200 ? classic : live;
   }
 
   #attach(Hls, master) {
@@ -207,7 +227,7 @@ export class Playback extends EventTarget {
       this.#attachHls(Hls);
       this.#watchLadder(0);
     } else {
-      this.video.src = pathsOf(this.id).live;
+      this.video.src = this.path;
       this.play();
     }
   }
@@ -218,7 +238,7 @@ export class Playback extends EventTarget {
       maxLiveSyncPlaybackRate: 1.1,
       backBufferLength: 30,
       liveDurationInfinity: true,
-      capLevelToPlayerSize: this.capToSize,
+      capLevelToPlayerSize: this.many,
       workerPath: '/assets/hls.worker.js',
     });
     this.hls = hls;
@@ -237,7 +257,7 @@ export class Playback extends EventTarget {
     hls.on(Events.SUBTITLE_TRACKS_UPDATED, () => this.#tell('tracks'));
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#tell('tracks'));
     hls.on(Events.ERROR, (_, error) => this.#hlsFault(Hls, error));
-    hls.loadSource(pathsOf(this.id).live);
+    hls.loadSource(this.path);
     hls.attachMedia(this.video);
   }
 

@@ -93,7 +93,7 @@ class Player {
     this.video.setAttribute('aria-label', `Stream ${id}`);
     this.video.poster = pathsOf(id).poster;
     this.video.volume = volumeKept();
-    this.playback = new Playback(this.video, id, { capToSize: compact });
+    this.playback = new Playback(this.video, id, { many: compact });
     root.classList.add('player');
     root.classList.toggle('compact', compact);
     root.tabIndex = 0;
@@ -344,7 +344,7 @@ class Player {
 }
 
 /** Makes an element the player of a stream, which begins at once. options: muted (default true);
- * compact: few controls, small rungs; onSound(player, on): a click on the picture asks for sound
+ * compact: one of several on the page, with few controls; onSound(player, on): a click on the picture asks for sound
  * instead of a pause. Returns it: .video, .playback (see playback.js), .key(name), .destroy(). */
 export function createPlayer(element, id, options) {
   return new Player(element, id, options);

@@ -154,6 +154,10 @@ class Pages(TestCase):
         page.goto(self.recipe.url(f"/multi?ids={ID},current"))
         both = "[...document.querySelectorAll('video')]"
         page.wait(f"() => {both}.length === 2 && {both}.every((v) => v.currentTime > 0.5 && v.muted)", 25)
+        # Low latency would hold more connections than a browser has to one host.
+        self.assertTrue(page.evaluate(f"() => {both}.every((v) => "
+                                      "v.closest('.player').player.playback.path.endsWith('.m3u8') && "
+                                      "!v.closest('.player').player.playback.path.includes('live'))"))
         page.click(".cell:nth-child(2) video")
         page.wait(f"() => {both}[0].muted && !{both}[1].muted")
         page.click(".cell:nth-child(1) video")

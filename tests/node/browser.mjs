@@ -44,13 +44,18 @@ function evaluate({ page, code, argument = null }) {
 // Not Playwright's waitForFunction: that one is evaluated in the page, whose policy forbids it.
 async function wait(options) {
   const deadline = performance.now() + options.timeout;
-  for (;;) {
-    const value = await evaluate(options);
-    if (value) {
-      return value;
+  for (let last = ''; ;) {
+    try {
+      const value = await evaluate(options);
+      if (value) {
+        return value;
+      }
+      last = '';
+    } catch (e) {
+      last = `: ${e}`; // what it asks for is not there yet, or the page is being left
     }
     if (performance.now() > deadline) {
-      throw new Error(`not within ${options.timeout} ms`);
+      throw new Error(`not within ${options.timeout} ms${last}`);
     }
     await sleep(POLL_MS);
   }
