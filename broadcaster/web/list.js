@@ -33,7 +33,8 @@ class Card {
   }
 
   show(stream) {
-    const best = stream.renditions?.find((r) => r.height > 0);
+    const pictures = (stream.renditions ?? []).filter((r) => r.height > 0);
+    const [best] = [...pictures].sort((a, b) => b.height - a.height);
     this.title.textContent = stream.title || stream.id;
     this.state.textContent = STATES[stream.state] ?? stream.state;
     this.state.dataset.state = stream.state === 'live' ? 'playing' : stream.state;
@@ -43,9 +44,8 @@ class Card {
     if (Number.isFinite(stream.viewers)) {
       facts.push(countOf(stream.viewers, 'viewer'));
     }
-    const pictures = stream.renditions?.filter((r) => r.height > 0).length ?? 0;
-    if (pictures > 1) {
-      facts.push(countOf(pictures, 'quality', 'qualities'));
+    if (pictures.length > 1) {
+      facts.push(countOf(pictures.length, 'quality', 'qualities'));
     }
     this.facts.textContent = facts.filter(Boolean).join(' · ');
     const source = `${stream.poster ?? pathsOf(stream.id).poster}?t=${Math.floor(Date.now() / POSTER_MS)}`;

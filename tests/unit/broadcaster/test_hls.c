@@ -232,13 +232,14 @@ END_TEST
  * it promises. */
 static void check_promises(struct hls_ask a)
 {
-    bool named = a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT;
+    bool named = (a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT) || a.what == HLS_EMBED;
     bool file = a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || a.what == HLS_LIVE_INIT;
     bool media = a.what == HLS_MEDIA || a.what == HLS_LIVE_MEDIA;
     ck_assert_int_eq(named, a.id[0] != '\0');
     ck_assert(!named || id_valid(span_cstr(a.id)));
     ck_assert_int_eq(media || file, a.rendition[0] != '\0');
     ck_assert_int_eq(a.what == HLS_LIVE_INIT, a.hash != 0);
+    ck_assert_int_eq(a.what == HLS_ASSET, a.asset[0] != '\0');
     ck_assert_int_eq(a.why != NULL, a.what == HLS_UNKNOWN || a.what == HLS_BAD);
 }
 
