@@ -12,8 +12,9 @@
 #define SETTINGS_MAX  256
 #define SETTINGS_NAME "settings.json"
 
-/* The names stay the same when the files change: a cache asks each time, and is answered 304. */
-#define CACHE_ASK   "no-cache"
+/* The names stay the same when the files change: browsers ask each time, and are answered 304; a
+ * cache in front may answer for a minute. */
+#define CACHE_ASK   "max-age=0, s-maxage=60"
 #define CACHE_SHORT "max-age=1"
 
 /* Everything comes from this server; blob: is where a player's own buffers are played from. */
