@@ -136,6 +136,24 @@ static bool take_msn(const struct piece *p, uint64_t *ret_msn)
     return true;
 }
 
+/* The number behind a dot; false: there is none, or no good one (the rest is none either then). */
+static bool cut_part(struct piece *p, uint32_t *ret_part)
+{
+    const uint8_t *dot = memchr(p->bytes, '.', p->len);
+    uint64_t part = 0;
+    if (dot == NULL) {
+        return false;
+    }
+    struct piece rest = {.len = p->len - (size_t)(dot + 1 - p->bytes)};
+    memcpy(rest.bytes, dot + 1, rest.len);
+    if (!take_msn(&rest, &part) || part > HLS_PART_MAX) {
+        return false;
+    }
+    p->len = (size_t)(dot - p->bytes);
+    *ret_part = (uint32_t)part;
+    return true;
+}
+
 /* 16 hex digits, in the one form that is printed. */
 static bool take_hash(const struct piece *p, uint64_t *ret_hash)
 {
@@ -239,7 +257,7 @@ static struct hls_ask ask_file(struct piece *id, struct piece *rendition, struct
         return take_hash(file, &a.hash) ? a : answer(HLS_UNKNOWN, no_segment);
     }
     if (cut_extension(file, FRAGMENT_EXT)) {
-        a.what = HLS_LIVE_SEGMENT;
+        a.what = cut_part(file, &a.part) ? HLS_LIVE_PART : HLS_LIVE_SEGMENT;
     } else if (!cut_extension(file, SEGMENT_EXT)) {
         return answer(HLS_UNKNOWN, no_segment);
     }
@@ -311,11 +329,8 @@ static bool below(struct span path, const char *folder, struct span *ret_rest)
     return true;
 }
 
-struct hls_ask hls_parse(struct span target)
+static struct hls_ask parse_path(struct span target)
 {
-    if (target.len > HLS_TARGET_MAX) {
-        return answer(HLS_BAD, "The path is too long.");
-    }
     struct span path = path_of(target);
     if (path.len == 0) {
         return answer(HLS_BAD, "The request names no path.");
@@ -346,4 +361,28 @@ struct hls_ask hls_parse(struct span target)
         return answer(HLS_PUBLISH, NULL);
     }
     return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
+}
+
+static bool has_query(const struct hls_ask *a)
+{
+    return a->id[0] != '\0' || a->what == HLS_INDEX;
+}
+
+struct hls_ask hls_parse(struct span target)
+{
+    if (target.len > HLS_TARGET_MAX) {
+        return answer(HLS_BAD, "The address is too long.");
+    }
+    struct hls_ask a = parse_path(target);
+    struct span whole = cut_at(target, '#');
+    size_t before = cut_at(whole, '?').len;
+    if (!has_query(&a) || before == whole.len) {
+        return a;
+    }
+    struct hls_directives directives = {.has_msn = false};
+    const char *why = hls_query_parse(skip(whole, before + 1), &directives, a.query);
+    if (a.what == HLS_LIVE_MEDIA) {
+        a.directives = directives;
+    }
+    return why != NULL ? answer(HLS_BAD, why) : a;
 }

@@ -28,12 +28,12 @@ void parter_init(struct parter *p)
     *p = (struct parter){0};
 }
 
-static int64_t middle(const int64_t *steps, size_t n)
+static int64_t middle(const int32_t *steps, size_t n)
 {
-    int64_t sorted[PARTER_STEPS_MAX];
+    int32_t sorted[PARTER_STEPS_MAX];
     memcpy(sorted, steps, n * sizeof *steps);
     for (size_t i = 1; i < n; i++) {
-        int64_t step = sorted[i];
+        int32_t step = sorted[i];
         size_t at = i;
         for (; at > 0 && sorted[at - 1] > step; at--) {
             sorted[at] = sorted[at - 1];
@@ -110,7 +110,7 @@ void parter_note(struct parter *p, int64_t step)
     if (p->target != 0 || step <= 0) {
         return;
     }
-    p->steps[p->n_steps++] = step < STEP_MAX ? step : STEP_MAX;
+    p->steps[p->n_steps++] = (int32_t)(step < STEP_MAX ? step : STEP_MAX);
     int64_t usual = middle(p->steps, p->n_steps), sum = 0, n = 0;
     for (size_t i = 0; i < p->n_steps; i++) {
         if (is_usual(p->steps[i], usual)) {

@@ -25,7 +25,7 @@ struct parter {
     int64_t target; /* ticks; 0: not chosen yet. It never changes then. */
     int64_t frame;  /* a usual one's length, ticks */
     size_t frames;  /* of a regular part */
-    int64_t steps[PARTER_STEPS_MAX];
+    int32_t steps[PARTER_STEPS_MAX];
     size_t n_steps;
 };
 

@@ -26,7 +26,7 @@
 
 #define RENDITION_PARTS_MAX 1024 /* of a lane; those that come then are left out */
 
-/* Past this the segments that are not listed any more are given up early. */
+/* Past this the segments that have left the classic playlist are given up early. */
 #define RENDITION_BYTES_MAX (128 * 1024 * 1024)
 
 struct rendition;

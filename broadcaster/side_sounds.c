@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "broadcaster/hls.h"
+#include "broadcaster/part_lane.h"
 
 #define RUNS_MAX 4
 
@@ -14,10 +15,12 @@ struct run {
     uint64_t msn; /* 0: of what belongs to none */
     int64_t start;
     struct segment *source; /* NULL until it is complete */
+    struct part_run parts;
 };
 
 struct side {
     struct rendition *rendition; /* NULL: there has never been such a track */
+    struct part_lane lane;
     struct track *track;
     struct track *next; /* takes over with the next segment */
     struct repair repair;
@@ -84,8 +87,20 @@ static void replace_track(struct side *d, struct track *track)
 
 /* --- segments --- */
 
-static void publish(struct side *d, const struct run *run, struct packets *taken)
+static void make_parts(struct side *d, struct run *run, const struct packets *ps, size_t n,
+                       bool all)
 {
+    if (n > 0 && d->track != NULL && run->msn != 0) {
+        const struct packet *last = &ps->items[n - 1];
+        int64_t next = n < ps->count ? ps->items[n].dts : last->dts + 1;
+        int64_t end = last->duration > 0 ? last->dts + last->duration : next;
+        part_lane_cut(&d->lane, &run->parts, d->track, ps->items, n, end, all);
+    }
+}
+
+static void publish(struct side *d, struct run *run, struct packets *taken)
+{
+    make_parts(d, run, taken, taken->count, true);
     struct segment_info info = *segment_info(run->source);
     info.independent = true;
     info.gap = d->track == NULL || taken->count == 0;
@@ -130,8 +145,10 @@ static void advance(struct side_sounds *s, struct side *d, int64_t time)
     }
 }
 
-void side_sounds_open(struct side_sounds *s, uint64_t msn, int64_t start)
+void side_sounds_open(struct side_sounds *s, const struct segment_info *source)
 {
+    struct segment_info info = *source;
+    info.independent = true;
     for (size_t i = 0; i < SIDE_SOUNDS_MAX; i++) {
         struct side *d = &s->all[i];
         if (d->rendition == NULL) {
@@ -141,8 +158,11 @@ void side_sounds_open(struct side_sounds *s, uint64_t msn, int64_t start)
         if (d->n_runs == 0) {
             d->runs[d->n_runs++] = (struct run){0};
         }
-        rendition_expect(d->rendition, msn);
-        d->runs[d->n_runs++] = (struct run){.msn = msn, .start = start};
+        rendition_expect(d->rendition, info.msn);
+        rendition_open(d->rendition, &info);
+        struct run *run = &d->runs[d->n_runs++];
+        *run = (struct run){.msn = info.msn, .start = info.start};
+        part_run_init(&run->parts, info.msn);
         advance(s, d, d->has_last ? d->last_dts : INT64_MIN);
     }
 }
@@ -180,6 +200,19 @@ void side_sounds_reach(struct side_sounds *s, int64_t newest)
     }
 }
 
+void side_sounds_parts(struct side_sounds *s, int64_t until)
+{
+    for (size_t i = 0; i < SIDE_SOUNDS_MAX; i++) {
+        struct side *d = &s->all[i];
+        int64_t end = d->n_runs >= 2 && d->runs[1].start < until ? d->runs[1].start : until;
+        size_t n = 0;
+        while (d->n_runs > 0 && n < d->packets.count && d->packets.items[n].dts < end) {
+            n++;
+        }
+        make_parts(d, &d->runs[0], &d->packets, n, false);
+    }
+}
+
 /* --- in --- */
 
 void side_sounds_track(struct side_sounds *s, struct track *track)
@@ -194,6 +227,7 @@ void side_sounds_track(struct side_sounds *s, struct track *track)
         snprintf(name, sizeof name, HLS_AUDIO "%u", index);
         d->rendition = rendition_create(s->board, s->id, name);
         rendition_set_first_discontinuity(d->rendition, s->first_discontinuity);
+        part_lane_init(&d->lane, d->rendition, TRACK_AUDIO);
     }
     track_unref(d->next);
     d->next = NULL;

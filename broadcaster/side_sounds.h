@@ -42,9 +42,13 @@ void side_sounds_packet(struct side_sounds *s, const struct packet *p, struct re
 void side_sounds_reach(struct side_sounds *s, int64_t newest);
 
 /* The source begins a segment, has completed it, has no publisher any more. */
-void side_sounds_open(struct side_sounds *s, uint64_t msn, int64_t start);
+void side_sounds_open(struct side_sounds *s, const struct segment_info *info);
 void side_sounds_close(struct side_sounds *s, struct segment *source);
 void side_sounds_end(struct side_sounds *s);
+
+/* The source's open segment cannot end before this time, nor can theirs: makes parts of what is
+ * before it. */
+void side_sounds_parts(struct side_sounds *s, int64_t until);
 
 /* Bytes that no segment has yet. */
 size_t side_sounds_bytes(const struct side_sounds *s);

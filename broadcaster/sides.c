@@ -5,6 +5,7 @@
 
 #include "base/id.h"
 #include "base/mem.h"
+#include "broadcaster/part_lane.h"
 
 #define RUNS_MAX 4
 #define NOT_YET  SIZE_MAX
@@ -14,10 +15,12 @@ struct run {
     uint64_t msn; /* 0: of what belongs to none */
     int64_t dts, pts;
     struct segment *source; /* NULL until it is complete */
+    struct part_run parts;
 };
 
 struct side {
     struct rendition *rendition; /* NULL: there has never been such a track */
+    struct part_lane lane;
     struct track *track;
     struct track *next; /* takes over with the next segment */
     struct packets packets;
@@ -102,6 +105,28 @@ static bool take_packets(struct side *d, size_t n, struct packets *ret_taken)
     return good;
 }
 
+/* Whether a segment of these packets can be shown: it goes on with what was decoded, or begins with
+ * a keyframe in time. */
+static bool can_show(const struct side *d, const struct run *run, const struct packets *ps)
+{
+    if (d->broken || d->track == NULL || ps->count == 0) {
+        return false;
+    }
+    bool late = ps->items[0].pts > run->pts + SIDES_LATE_TICKS;
+    return d->decodable || (!late && (ps->items[0].flags & PACKET_KEY) != 0);
+}
+
+/* Of the last packet in a track nobody knows how long it lasts: as long as the one before. */
+static void make_last_parts(struct side *d, struct run *run, const struct packets *ps)
+{
+    const struct packet *last = &ps->items[ps->count - 1];
+    int64_t length = last->duration;
+    if (length == 0) {
+        length = ps->count > 1 ? last[-1].duration : 1;
+    }
+    part_lane_cut(&d->lane, &run->parts, d->track, ps->items, ps->count, last->dts + length, true);
+}
+
 /* The first run has come to its end: it gets the first n packets. */
 static void settle(struct sides *s, struct side *d, size_t n)
 {
@@ -114,14 +139,14 @@ static void settle(struct sides *s, struct side *d, size_t n)
         unsigned flags = taken.count > 0 ? taken.items[0].flags : 0;
         bool key = (flags & PACKET_KEY) != 0;
         info.independent = key && (flags & PACKET_OPEN) == 0;
-        bool late = taken.count > 0 && taken.items[0].pts > run.pts + SIDES_LATE_TICKS;
-        info.gap = !good || d->broken || d->track == NULL || taken.count == 0 ||
-                   (!d->decodable && (late || !key));
+        info.gap = !good || !can_show(d, &run, &taken);
         d->decodable = !info.gap;
         d->broken = false;
         if (info.gap) {
             s->dropped += taken.count;
             packets_fini(&taken);
+        } else {
+            make_last_parts(d, &run, &taken);
         }
         struct segment *seg = segment_create(&info, info.gap ? NULL : d->track, &taken,
                                              info.gap ? NULL : segment_sound(run.source));
@@ -173,26 +198,29 @@ static void advance(struct sides *s, struct side *d, int64_t seen_dts, bool forc
     }
 }
 
-static void open_run(struct sides *s, struct side *d, const struct run *run)
+static void open_run(struct sides *s, struct side *d, const struct run *run,
+                     const struct segment_info *info)
 {
     if (d->n_runs == 0) {
         d->runs[d->n_runs++] = (struct run){0};
     }
     rendition_expect(d->rendition, run->msn);
+    rendition_open(d->rendition, info);
     advance(s, d, INT64_MIN, true); /* its last cut has had time enough */
     d->runs[d->n_runs++] = *run;
     advance(s, d, INT64_MIN, false);
 }
 
-void sides_open(struct sides *s, uint64_t msn, int64_t start)
+void sides_open(struct sides *s, const struct segment_info *info)
 {
-    struct run run = {.msn = msn, .dts = start, .pts = start};
-    if (s->follows && s->source_dts == start) {
+    struct run run = {.msn = info->msn, .dts = info->start, .pts = info->start};
+    part_run_init(&run.parts, info->msn);
+    if (s->follows && s->source_dts == info->start) {
         run.pts = s->source_pts;
     }
     for (size_t i = 0; i < SIDES_MAX; i++) {
         if (s->all[i].rendition != NULL) {
-            open_run(s, &s->all[i], &run);
+            open_run(s, &s->all[i], &run, info);
         }
     }
 }
@@ -223,6 +251,40 @@ void sides_end(struct sides *s)
     s->follows = false;
 }
 
+/* How many packets are before every place where the first run may end: the keyframe that fits the
+ * next segment's beginning, or what comes at its time. */
+static size_t count_settled(const struct side *d, int64_t until)
+{
+    bool next = d->n_runs >= 2 && d->runs[1].dts <= until;
+    int64_t dts = next ? d->runs[1].dts : until;
+    int64_t pts = (next ? d->runs[1].pts : until) - SIDES_TOLERANCE_TICKS;
+    size_t n = 0;
+    while (n < d->packets.count && d->packets.items[n].dts < dts &&
+           ((d->packets.items[n].flags & PACKET_KEY) == 0 || d->packets.items[n].pts < pts)) {
+        n++;
+    }
+    return n;
+}
+
+void sides_parts(struct sides *s, int64_t until)
+{
+    for (size_t i = 0; i < SIDES_MAX && s->follows; i++) {
+        struct side *d = &s->all[i];
+        struct packets *ps = &d->packets;
+        size_t n = d->n_runs > 0 && d->runs[0].msn != 0 && can_show(d, &d->runs[0], ps)
+                       ? count_settled(d, until)
+                       : 0;
+        n = n < ps->count ? n : ps->count - (n > 0); /* the last one's duration is not known */
+        for (size_t k = d->n_runs > 0 ? d->runs[0].parts.done : 0; k < n; k++) {
+            ps->items[k].duration = ps->items[k + 1].dts - ps->items[k].dts;
+        }
+        if (n > 0) {
+            part_lane_cut(&d->lane, &d->runs[0].parts, d->track, ps->items, n, ps->items[n].dts,
+                          false);
+        }
+    }
+}
+
 /* --- in --- */
 
 void sides_track(struct sides *s, struct track *track)
@@ -237,6 +299,7 @@ void sides_track(struct sides *s, struct track *track)
         snprintf(name, sizeof name, "source%u", index);
         d->rendition = rendition_create(s->board, s->id, name);
         rendition_set_first_discontinuity(d->rendition, s->first_discontinuity);
+        part_lane_init(&d->lane, d->rendition, TRACK_VIDEO);
     }
     if (d->track == NULL) {
         d->track = track_ref(track);

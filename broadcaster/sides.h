@@ -43,9 +43,12 @@ void sides_follow(struct sides *s, const struct packet *sent, const struct packe
 void sides_packet(struct sides *s, const struct packet *p, size_t room);
 
 /* The source begins a segment, has completed it, has no publisher any more. */
-void sides_open(struct sides *s, uint64_t msn, int64_t start);
+void sides_open(struct sides *s, const struct segment_info *info);
 void sides_close(struct sides *s, struct segment *source);
 void sides_end(struct sides *s);
+
+/* The source's open segment cannot end before this time: makes parts of what stays in theirs. */
+void sides_parts(struct sides *s, int64_t until);
 
 /* Bytes that no segment has yet. */
 size_t sides_bytes(const struct sides *s);

@@ -53,6 +53,8 @@ void parts_make(struct stream *st)
     if (st->open) {
         make_of_picture(st);
         make_of_sound(st);
+        sides_parts(st->sides, parts_until(st));
+        side_sounds_parts(st->side_sounds, parts_until(st));
     }
 }
 

@@ -187,8 +187,8 @@ static enum err open_segment(struct stream *st, const struct begin *b, int64_t n
     rendition_expect(st->source, st->info.msn);
     parts_open(st);
     streams_start_ladder(st);
-    sides_open(st->sides, st->info.msn, st->info.start);
-    side_sounds_open(st->side_sounds, st->info.msn, st->info.start);
+    sides_open(st->sides, &st->info);
+    side_sounds_open(st->side_sounds, &st->info);
     if (st->video != NULL) {
         jobs_segment_open(st->jobs, &st->info, st->video);
     }

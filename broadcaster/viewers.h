@@ -17,6 +17,8 @@ struct viewers;
 
 struct pages;
 struct push_http;
+struct json;
+struct metrics;
 
 struct viewers_config {
     struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
@@ -27,15 +29,22 @@ struct viewers_config {
     int threads;               /* at least 1 */
     int max_connections;       /* of all threads together; further ones wait in the listen queue */
     int max_per_address;       /* 0: no limit (behind a cache all come from one) */
+    int max_held;              /* requests that wait for a segment or part, of all together */
+    int max_held_per_address;  /* 0: no limit */
+    bool dated;                /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
     int idle_timeout_s; /* silence, and acknowledgements that do not come, after which a connection
                            is closed; an answer has that long plus its size at 8 kB/s */
 };
 
 struct viewers_counters {
     uint64_t requests, playlists, segments, not_found, bad_requests;
-    uint64_t slow;        /* connections closed because their reader was too slow */
-    uint64_t sent_bytes;  /* bodies that were sent whole */
-    uint64_t connections; /* open now */
+    uint64_t slow;          /* connections closed because their reader was too slow */
+    uint64_t sent_bytes;    /* bodies that were sent whole */
+    uint64_t connections;   /* open now */
+    uint64_t held;          /* requests that wait now for a segment or part */
+    uint64_t waits;         /* those that have waited, or do */
+    uint64_t waits_late;    /* what they wanted did not come in time */
+    uint64_t waits_refused; /* over the limits of waiting requests */
 };
 
 /* Borrows the board for its life. ERR_IO: cannot bind (ret_why: a sentence such as "Address already
@@ -49,5 +58,9 @@ int viewers_port(const struct viewers *v);
 
 /* Any thread. */
 struct viewers_counters viewers_counters(const struct viewers *v);
+
+/* Loop's thread: "viewers" in the status, and the metrics. */
+void viewers_status(const struct viewers *v, struct json *ret_object);
+void viewers_metrics(const struct viewers *v, struct metrics *ret_metrics);
 
 #endif

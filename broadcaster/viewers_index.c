@@ -162,6 +162,7 @@ enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Conne
         answer_fini(a);
         return INDEX_HELD;
     }
+    answer_put_query(a, &ask);
     answer_select(a, request);
     return INDEX_ANSWERED;
 }

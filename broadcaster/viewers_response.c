@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "broadcaster/http_target.h"
 
 #define METHODS           "GET, HEAD, OPTIONS"
 #define CONTENT_RANGE_MAX 80
@@ -46,6 +47,44 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
         }
     }
     return MHD_YES;
+}
+
+struct target {
+    char *text;
+    size_t size;
+    size_t len;
+};
+
+static void add_text(struct target *t, const char *text)
+{
+    for (; *text != '\0' && t->len < t->size; text++) {
+        t->text[t->len++] = http_target_sent(*text);
+    }
+}
+
+/* The library has taken the query apart (http_target.h). */
+static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
+{
+    struct target *t = arg;
+    add_text(t, memchr(t->text, '?', t->len) != NULL ? "&" : "?");
+    add_text(t, key);
+    if (value != NULL) {
+        add_text(t, "=");
+        add_text(t, value);
+    }
+    return MHD_YES;
+}
+
+struct span viewers_target(struct MHD_Connection *c, const char *url, char *text, size_t size)
+{
+    if (MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, NULL, NULL) <= 0) {
+        return span_cstr(url);
+    }
+    struct target t = {.text = text, .size = size};
+    add_text(&t, url);
+    MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_argument, &t);
+    return span_of(text, t.len);
 }
 
 void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r)

@@ -101,6 +101,12 @@ static const struct {
     {"/stream/a/source/LIVE.m3u8", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/xlive.m3u8", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/119802.m4s", HLS_LIVE_SEGMENT, "a", "source", 119802},
+    {"/stream/a/source/119802.0.m4s", HLS_LIVE_PART, "a", "source", 119802},
+    {"/stream/a/audio/7.9999.m4s", HLS_LIVE_PART, "a", "audio", 7},
+    {"/stream/a/source/7.10000.m4s", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/live.m3u8?_HLS_msn=1&_HLS_part=2&t=1", HLS_LIVE_MEDIA, "a", "source", 0},
+    {"/stream/a/source/live.m3u8?_HLS_msn=1&_HLS_msn=1", HLS_BAD, "", "", 0},
+    {"/stream/a/source/live.m3u8?_HLS_part=2", HLS_BAD, "", "", 0},
     {"/stream/a/source/01.m4s", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/1.m4s/", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/1.M4S", HLS_UNKNOWN, "", "", 0},
@@ -233,7 +239,8 @@ END_TEST
 static void check_promises(struct hls_ask a)
 {
     bool named = (a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT) || a.what == HLS_EMBED;
-    bool file = a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || a.what == HLS_LIVE_INIT;
+    bool file = a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || a.what == HLS_LIVE_PART ||
+                a.what == HLS_LIVE_INIT;
     bool media = a.what == HLS_MEDIA || a.what == HLS_LIVE_MEDIA;
     ck_assert_int_eq(named, a.id[0] != '\0');
     ck_assert(!named || id_valid(span_cstr(a.id)));

@@ -396,6 +396,98 @@ START_TEST(failures_are_told_apart)
 }
 END_TEST
 
+static size_t parts_of(struct bench *b, uint64_t msn)
+{
+    struct window *w = board_window(b->board, "x", "P144p30fps16x9");
+    size_t n = 0;
+    while (w != NULL && window_find_part(w, TRACK_VIDEO, msn, (uint32_t)n) != NULL) {
+        n++;
+    }
+    window_unref(w);
+    return n;
+}
+
+/* Two units make a part of 200 ms; the segment's last one is what is left. */
+START_TEST(units_become_parts)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    open_segment(b, 1);
+    send_packet(b, 0, PACKET_KEY);
+    uint64_t job = b->wire.sent[0].job;
+    answer(b, job, 0, 0, false);
+    ck_assert_uint_eq(parts_of(b, 1), 0);
+    answer(b, job, 0, 1, false);
+    ck_assert_uint_eq(parts_of(b, 1), 1);
+    struct window *w = board_window(b->board, "x", "P144p30fps16x9");
+    const struct part *p = window_find_part(w, TRACK_VIDEO, 1, 0);
+    ck_assert_uint_eq(part_packets(p)->count, 2 * PART_FRAMES);
+    ck_assert_int_eq(part_info(p)->duration, 2 * PART_FRAMES * 3000);
+    ck_assert_int_ge(w->lanes[TRACK_VIDEO].part_target, part_info(p)->duration);
+    ck_assert(w->open && w->open_info.independent);
+    window_unref(w);
+    close_segment(b, 1, 0);
+    answer(b, job, 0, 2, true);
+    ck_assert_uint_eq(parts_of(b, 1), 2);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 1);
+    ck_assert_uint_eq(rendition_waiting(b->rungs[1]), 1); /* nothing came of it */
+    bench_destroy(b);
+}
+END_TEST
+
+/* The orchestrator is lost in the middle of a segment: what was shown stays, and goes on behind. */
+START_TEST(what_was_shown_is_never_replaced)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    open_segment(b, 1);
+    send_packet(b, 0, PACKET_KEY);
+    for (uint32_t unit = 0; unit < 5; unit++) {
+        answer(b, b->wire.sent[0].job, 0, unit, false);
+    }
+    ck_assert_uint_eq(parts_of(b, 1), 2);
+    struct window *before = board_window(b->board, "x", "P144p30fps16x9");
+    jobs_set_connected(b->jobs, false);
+    jobs_set_connected(b->jobs, true);
+    close_segment(b, 1, 0);
+    size_t open = b->wire.n;
+    while (b->wire.sent[open - 1].type != LINK_JOB_OPEN) {
+        open--;
+    }
+    ck_assert_uint_eq(b->wire.sent[open - 1].emit_from, 5);
+    answer(b, b->wire.sent[open - 1].job, 0, 5, false);
+    ck_assert_uint_eq(parts_of(b, 1), 3);
+    answer(b, b->wire.sent[open - 1].job, 0, 6, true);
+    ck_assert_uint_eq(parts_of(b, 1), 4);
+    struct window *after = board_window(b->board, "x", "P144p30fps16x9");
+    for (uint32_t i = 0; i < 2; i++) {
+        ck_assert_ptr_eq(window_find_part(before, TRACK_VIDEO, 1, i),
+                         window_find_part(after, TRACK_VIDEO, 1, i));
+    }
+    window_unref(before);
+    window_unref(after);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(a_segment_that_came_whole_has_no_parts)
+{
+    struct bench *b = bench_create();
+    jobs_set_connected(b->jobs, true);
+    struct segment_info info = {.msn = 1, .duration = 180000};
+    jobs_segment_open(b->stream, &info, b->video);
+    send_packet(b, 0, PACKET_KEY);
+    close_segment(b, 1, 0);
+    answer(b, b->wire.sent[0].job, 0, 0, false);
+    answer(b, b->wire.sent[0].job, 0, 1, false);
+    ck_assert_ptr_null(board_window(b->board, "x", "P144p30fps16x9"));
+    answer(b, b->wire.sent[0].job, 0, 2, true);
+    ck_assert_uint_eq(parts_of(b, 1), 0);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 1);
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(the_rate_level_falls_with_bytes_and_rises_with_time)
 {
     struct bench *b = bench_create();
@@ -498,7 +590,8 @@ START_TEST(no_ladder_no_jobs)
 }
 END_TEST
 
-UNIT_MAIN("jobs", a_segment_streams_out_and_its_rungs_come_back,
+UNIT_MAIN("jobs", units_become_parts, what_was_shown_is_never_replaced,
+          a_segment_that_came_whole_has_no_parts, a_segment_streams_out_and_its_rungs_come_back,
           everything_is_sent_again_to_a_new_orchestrator, a_full_queue_loses_nothing,
           late_ones_become_gaps_in_step, too_many_unfinished_give_up_the_oldest,
           units_that_do_not_fit_end_the_job, a_failed_job_is_a_gap_and_the_next_goes_on,

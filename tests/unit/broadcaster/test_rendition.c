@@ -204,6 +204,205 @@ START_TEST(heavy_segments_leave_when_they_leave_the_playlist)
 }
 END_TEST
 
+/* --- parts --- */
+
+#define PART_TICKS (TICKS_PER_S / 5)
+
+static struct window *window_of(struct board *b)
+{
+    return board_window(b, "x", "source");
+}
+
+static void open_number(struct rendition *r, uint64_t msn)
+{
+    struct segment_info info = {.msn = msn, .start = (int64_t)msn * 180000, .independent = true};
+    rendition_expect(r, msn);
+    rendition_open(r, &info);
+    rendition_set_part_target(r, TRACK_VIDEO, PART_TICKS);
+}
+
+static void add_part(struct rendition *r, uint64_t msn, uint32_t index)
+{
+    static const struct track_params params = {
+        .kind = TRACK_VIDEO, .codec = CODEC_H264, .width = 64, .height = 48, .sar_den = 1};
+    struct track *track = track_create(&params);
+    struct blob *blob = blob_create(100);
+    int64_t start = (int64_t)msn * 180000 + index * PART_TICKS;
+    struct packet p = {
+        .dts = start, .pts = start, .duration = PART_TICKS, .blob = blob, .data = blob_span(blob)};
+    struct part_info info = {.msn = msn, .index = index, .start = start, .duration = PART_TICKS};
+    struct part *part = part_create(&info, track, &p, 1);
+    rendition_part(r, TRACK_VIDEO, part);
+    part_unref(part);
+    track_unref(track);
+    blob_unref(blob);
+}
+
+static void add_parts(struct rendition *r, uint64_t msn, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        add_part(r, msn, i);
+    }
+}
+
+/* The lane: rising; from the first number to the newest; so many. */
+static void check_parts(struct board *b, uint64_t first, uint64_t last, size_t count)
+{
+    struct window *w = window_of(b);
+    ck_assert_ptr_nonnull(w);
+    const struct window_lane *lane = &w->lanes[TRACK_VIDEO];
+    ck_assert_uint_eq(lane->count, count);
+    ck_assert_int_eq(lane->part_target, PART_TICKS);
+    for (size_t i = 1; i < count; i++) {
+        const struct part_info *before = part_info(lane->parts[i - 1]);
+        const struct part_info *info = part_info(lane->parts[i]);
+        ck_assert(info->msn > before->msn ? info->index == 0 : info->index == before->index + 1);
+    }
+    if (count > 0) {
+        ck_assert_uint_eq(part_info(lane->parts[0])->msn, first);
+        ck_assert_uint_eq(part_info(lane->parts[count - 1])->msn, last);
+    }
+    window_unref(w);
+}
+
+START_TEST(the_first_part_makes_a_window)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    open_number(r, 1);
+    ck_assert_ptr_null(window_of(b));
+    add_part(r, 1, 0);
+    struct window *w = window_of(b);
+    ck_assert_uint_eq(w->count + w->listed + w->listed_live, 0);
+    ck_assert(w->open);
+    ck_assert_uint_eq(w->open_info.msn, 1);
+    window_unref(w);
+    check_parts(b, 1, 1, 1);
+    ck_assert_uint_eq(rendition_bytes(r), 100);
+    struct variant v;
+    ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
+    ck_assert(v.parts_only);
+    ck_assert_int_eq(v.width, 64);
+    ck_assert_int_eq(v.fps_milli, 5000);
+    settle(r, 1, false, false);
+    w = window_of(b);
+    ck_assert(!w->open);
+    ck_assert_uint_eq(w->listed_live, 1);
+    window_unref(w);
+    ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
+    ck_assert(!v.parts_only);
+    ck_assert_uint_eq(rendition_bytes(r), 1000); /* the parts' packets are the segment's */
+    ck_assert_uint_eq(rendition_parts(r), 1);
+    rendition_destroy(r);
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+/* Parts of a later number come before the one ahead is settled. */
+START_TEST(parts_wait_for_the_numbers_before)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    open_number(r, 1);
+    add_parts(r, 1, 3);
+    open_number(r, 2);
+    add_parts(r, 2, 2);
+    open_number(r, 3);
+    add_part(r, 3, 0);
+    check_parts(b, 1, 1, 3);
+    add_part(r, 1, 3); /* late, and in front of those that wait */
+    check_parts(b, 1, 1, 4);
+    settle(r, 2, false, false);
+    check_parts(b, 1, 1, 4);
+    settle(r, 1, false, false);
+    check_parts(b, 1, 3, 7); /* all at once */
+    struct window *w = window_of(b);
+    ck_assert(w->open);
+    ck_assert_uint_eq(w->open_info.msn, 3);
+    ck_assert_ptr_nonnull(window_find_part(w, TRACK_VIDEO, 1, 3));
+    ck_assert_ptr_nonnull(window_find_part(w, TRACK_VIDEO, 3, 0));
+    ck_assert_ptr_null(window_find_part(w, TRACK_VIDEO, 3, 1));
+    window_unref(w);
+    rendition_destroy(r);
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(a_gap_has_no_parts)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    open_number(r, 1);
+    add_part(r, 1, 0);
+    settle(r, 1, true, false); /* and nothing was there before */
+    check_parts(b, 0, 0, 0);
+    open_number(r, 2);
+    add_part(r, 2, 0);
+    settle(r, 2, false, false);
+    open_number(r, 3);
+    open_number(r, 4);
+    add_parts(r, 3, 4);
+    add_parts(r, 4, 2);
+    settle(r, 4, true, false);
+    check_parts(b, 2, 3, 5);
+    settle(r, 3, true, false);
+    check_parts(b, 2, 2, 1);
+    ck_assert_uint_eq(rendition_gaps(r), 2);
+    rendition_destroy(r);
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(parts_leave_long_before_their_segments)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 30; msn++) {
+        open_number(r, msn);
+        add_parts(r, msn, 10);
+        uint64_t kept = msn - 1 < RENDITION_PARTS_TARGETS ? msn - 1 : RENDITION_PARTS_TARGETS;
+        check_parts(b, msn - kept, msn, 10 * (kept + 1));
+        settle(r, msn, false, false);
+        kept = msn < RENDITION_PARTS_TARGETS ? msn : RENDITION_PARTS_TARGETS;
+        check_parts(b, msn + 1 - kept, msn, 10 * kept);
+        ck_assert_uint_le(rendition_bytes(r), RENDITION_KEPT * 1000);
+    }
+    /* What nobody settles is bounded. */
+    open_number(r, 31);
+    add_parts(r, 31, RENDITION_PARTS_MAX);
+    struct window *w = window_of(b);
+    ck_assert_uint_eq(w->lanes[TRACK_VIDEO].count, RENDITION_PARTS_MAX);
+    window_unref(w);
+    rendition_destroy(r);
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(the_live_playlist_is_longer)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 30; msn++) {
+        rendition_expect(r, msn);
+        settle(r, msn, false, msn == 3 || msn == 10 || msn == 11);
+        struct window *w = window_of(b);
+        size_t live = msn < RENDITION_LISTED_LIVE ? msn : RENDITION_LISTED_LIVE;
+        ck_assert_uint_eq(w->listed_live, live);
+        uint64_t first = msn + 1 - live;
+        ck_assert_uint_eq(segment_info(w->segments[w->count - live])->msn, first);
+        ck_assert_uint_eq(w->discontinuity_sequence_live,
+                          (first > 3) + (first > 10) + (first > 11));
+        window_unref(w);
+    }
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
 static size_t count_lines(FILE *f, const char *words)
 {
     char line[1000];
@@ -254,7 +453,9 @@ START_TEST(what_mpeg_ts_cannot_carry_is_said_once)
 }
 END_TEST
 
-UNIT_MAIN("rendition", window_slides, what_mpeg_ts_cannot_carry_is_said_once,
+UNIT_MAIN("rendition", the_first_part_makes_a_window, parts_wait_for_the_numbers_before,
+          a_gap_has_no_parts, parts_leave_long_before_their_segments, the_live_playlist_is_longer,
+          window_slides, what_mpeg_ts_cannot_carry_is_said_once,
           late_segments_are_published_in_order, gaps_are_kept_but_not_at_the_start,
           discontinuities_are_counted_when_they_leave, the_end_can_be_taken_back,
           a_rung_that_starts_late_counts_discontinuities_as_the_source_does,

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "broadcaster/stream.h"
+#include "tests/support/parts.h"
 #include "tests/support/unit.h"
 
 #define WALL_MS 1795000000000
@@ -173,6 +174,11 @@ static void check_aligned(struct bench *b, const char *name)
         ck_assert_int_eq(info->discontinuity, segment_info(other)->discontinuity);
         ck_assert(info->independent);
         ck_assert_int_eq(info->gap, heard_in(w->segments[i]) == 0);
+        const struct sound *sound = segment_sound(w->segments[i]);
+        size_t n =
+            check_parts_of(w, TRACK_AUDIO, info->msn, sound != NULL ? sound_packets(sound) : NULL);
+        ck_assert(!info->gap || n == 0);
+        ck_assert(i + 1 < w->count || heard_in(w->segments[i]) < 50 || n >= 4);
         ck_assert(i == 0 || info->msn == segment_info(w->segments[i - 1])->msn + 1);
         for (size_t k = 0; k < heard_in(w->segments[i]); k++) {
             const struct packet *p = &sound_packets(segment_sound(w->segments[i]))->items[k];

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "broadcaster/stream.h"
+#include "tests/support/parts.h"
 #include "tests/support/unit.h"
 
 #define WALL_MS 1795000000000
@@ -114,6 +115,11 @@ static void check_aligned(struct bench *b, const char *name)
         ck_assert_int_eq(info->discontinuity, segment_info(other)->discontinuity);
         ck_assert(info->gap || segment_sound(w->segments[i]) == segment_sound(other));
         ck_assert(i == 0 || info->msn == segment_info(w->segments[i - 1])->msn + 1);
+        size_t n = check_parts_of(w, TRACK_VIDEO, info->msn, segment_packets(w->segments[i]));
+        ck_assert(!info->gap || n == 0);
+        if (i + 1 == w->count && !info->gap) {
+            ck_assert_uint_ge(n, info->duration >= TICKS_PER_S ? 5 : 1);
+        }
     }
     window_unref(w);
     window_unref(source);

@@ -1,0 +1,119 @@
+#include "broadcaster/part.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "tests/support/unit.h"
+
+#define N_PACKETS 9
+#define N_THREADS 8
+#define BYTES     40
+
+static struct track *sound_track(void)
+{
+    struct track_params p = {.kind = TRACK_AUDIO,
+                             .codec = CODEC_AAC,
+                             .sample_rate = 48000,
+                             .channels = 2,
+                             .config = span_cstr("\x11\x90")};
+    return track_create(&p);
+}
+
+static struct part *make(struct track *track)
+{
+    struct packet packets[N_PACKETS];
+    for (size_t i = 0; i < N_PACKETS; i++) {
+        struct blob *b = blob_create(BYTES);
+        packets[i] = (struct packet){.kind = TRACK_AUDIO,
+                                     .flags = PACKET_KEY,
+                                     .dts = (int64_t)i * 1920,
+                                     .pts = (int64_t)i * 1920,
+                                     .duration = 1920,
+                                     .blob = b,
+                                     .data = blob_span(b)};
+        memset((uint8_t *)packets[i].data.data, (int)i + 1, BYTES);
+    }
+    struct part_info info = {.msn = 7, .index = 2, .duration = N_PACKETS * 1920};
+    struct part *p = part_create(&info, track, packets, N_PACKETS);
+    for (size_t i = 0; i < N_PACKETS; i++) {
+        packet_unref(&packets[i]);
+    }
+    return p;
+}
+
+START_TEST(it_holds_its_packets_and_its_track)
+{
+    struct track *track = sound_track();
+    struct part *p = make(track);
+    ck_assert_ptr_eq(part_track(p), track);
+    track_unref(track);
+    ck_assert_uint_eq(part_info(p)->msn, 7);
+    ck_assert_uint_eq(part_packets(p)->count, N_PACKETS);
+    ck_assert_uint_eq(part_bytes(p), N_PACKETS * BYTES);
+    ck_assert_uint_eq(part_fragment_bytes(p), 0);
+    struct part *again = part_ref(p);
+    part_unref(p);
+    ck_assert_uint_eq(part_info(again)->index, 2);
+    part_unref(again);
+    part_unref(NULL);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(the_fragment_is_made_once_and_counted)
+{
+    struct track *track = sound_track();
+    struct part *p = make(track);
+    struct blob *first, *second, *init;
+    ck_assert_int_eq(part_fragment(p, &first), ERR_OK);
+    ck_assert_int_eq(part_fragment(p, &second), ERR_OK);
+    ck_assert_ptr_eq(first, second);
+    struct span bytes = blob_span(first);
+    ck_assert_uint_gt(bytes.len, N_PACKETS * BYTES);
+    ck_assert_mem_eq(bytes.data + 4, "moof", 4);
+    ck_assert_uint_eq(bytes.data[bytes.len - 1], N_PACKETS); /* the last packet's bytes */
+    ck_assert_uint_eq(part_fragment_bytes(p), bytes.len);
+    ck_assert_uint_eq(part_bytes(p), N_PACKETS * BYTES + bytes.len);
+    ck_assert_int_eq(part_init_section(p, &init), ERR_OK);
+    ck_assert_mem_eq(blob_span(init).data + 4, "ftyp", 4);
+    blob_unref(first);
+    blob_unref(second);
+    blob_unref(init);
+    part_unref(p);
+    track_unref(track);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+static void *fetch(void *arg)
+{
+    struct blob *b = NULL;
+    return part_fragment(arg, &b) == ERR_OK ? b : NULL;
+}
+
+START_TEST(all_threads_get_the_same)
+{
+    struct track *track = sound_track();
+    struct part *p = make(track);
+    pthread_t threads[N_THREADS];
+    for (size_t i = 0; i < N_THREADS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, fetch, p), 0);
+    }
+    void *first = NULL;
+    for (size_t i = 0; i < N_THREADS; i++) {
+        void *got;
+        ck_assert_int_eq(pthread_join(threads[i], &got), 0);
+        ck_assert_ptr_nonnull(got);
+        first = i == 0 ? got : first;
+        ck_assert_ptr_eq(got, first);
+        blob_unref(got);
+    }
+    part_unref(p);
+    track_unref(track);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+UNIT_MAIN("part", it_holds_its_packets_and_its_track, the_fragment_is_made_once_and_counted,
+          all_threads_get_the_same)
