@@ -435,6 +435,12 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask,
     case HLS_LIVE_INIT:
         answer_live_init(a, board, ask);
         break;
+    case HLS_MULTI:
+    case HLS_EMBED:
+    case HLS_PUBLISH:
+    case HLS_ASSET:
+        answer_say(a, 404, "There is nothing here: streams are at /stream/ID.m3u8.", "", "");
+        break;
     case HLS_STREAMS:
     case HLS_INDEX:
     case HLS_POSTER: /* viewers_index.c answers these */
