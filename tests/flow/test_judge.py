@@ -311,7 +311,7 @@ class Faults(TestCase):
         url = self.world.case(rule, kind, single="single" in how, **faults)
         if how == "single b":
             url = url.replace("/a.m3u8", "/b.m3u8")
-        seconds = 5 if how == "long" else 3 if kind == "live" else 2
+        seconds = 5 if how == "long" else 3 if kind in ("live", "ll") else 2
         return case, judge(url, seconds)
 
     def look_at_all(self, cases):
