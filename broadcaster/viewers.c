@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "broadcaster/http_target.h"
+#include "broadcaster/pages.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_hold.h"
@@ -32,6 +33,7 @@ static int seen;
 
 struct viewers {
     struct push_http *push;
+    const struct pages *pages;
     const struct cors *cors;
     struct MHD_Daemon *daemon;
     struct board *board;
@@ -148,6 +150,21 @@ static size_t bytes_sent(const struct answer *a, const char *method)
     return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_body(a).len;
 }
 
+static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
+                                 const struct page *p)
+{
+    struct MHD_Response *r = viewers_page_response(p);
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    atomic_fetch_add(&v->requests, 1);
+    atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
+    watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : p->body.len);
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
 /* True: the request waits, and there is no answer. */
 static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct viewer_request *request,
                         struct answer *ret_answer)
@@ -195,17 +212,23 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (wants_more(method, upload_size, context)) {
         return MHD_YES;
     }
-    struct answer a;
     char target[HLS_TARGET_MAX + 2];
     struct viewer_request request = {.method = method, .dated = v->dated};
     request.target = viewers_target(c, url, target, sizeof target);
     viewers_request_read(c, &request);
+    struct page page;
+    enum pages_found found = v->pages != NULL ? pages_find(v->pages, &request, &page) : PAGES_NONE;
+    if (found == PAGES_GIVEN) {
+        return give_page(v, c, method, &page);
+    }
+    struct answer a;
     if (find_answer(v, c, &request, &a)) {
         return MHD_YES;
     }
     if (a.kind == ANSWER_PLAYLIST) {
         viewers_index_saw(v->index, c, request.target);
     }
+    a.page_too = found == PAGES_VARIES;
     enum MHD_Result result = send_answer(v, c, &request, &a);
     answer_fini(&a);
     return result;
@@ -245,6 +268,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->board = board;
     v->push = config->push;
     v->cors = config->cors;
+    v->pages = config->pages;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);

@@ -13,7 +13,6 @@
 #include "broadcaster/posters.h"
 #include "broadcaster/viewers_answer_internal.h"
 
-#define SOURCE       "source"
 #define CACHE_POSTER "public, max-age=3"
 #define CACHE_SHORT  "max-age=1"
 #define SENTENCE_MAX 1024
@@ -124,7 +123,7 @@ static bool find_poster(struct viewers_index *x, struct MHD_Connection *c, struc
                         struct answer *a)
 {
     answer_resolve(x->board, ask);
-    struct window *w = board_window(x->board, ask->id, SOURCE);
+    struct window *w = board_window(x->board, ask->id, BOARD_SOURCE);
     struct segment *s = w != NULL ? newest_picture(w) : NULL;
     enum err e = ERR_OK;
     if (w == NULL) {

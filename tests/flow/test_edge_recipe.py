@@ -85,6 +85,24 @@ class Behind(harness.TestCase):
         self.assertEqual(self.edge.get("/live/new/1.ts").status, 404)
         self.assertEqual(self.requests(), before)
 
+    def test_2_a_page_is_for_browsers_and_fetched_once(self):
+        html = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Encoding": "gzip"}
+        for path, plain in (("/", 200), ("/stream/nobody", 404)):
+            for _ in range(2):
+                page = self.edge.get(path, headers=html)
+                self.assertEqual((page.status, page.headers["content-type"]),
+                                 (200, "text/html; charset=utf-8"), path)
+                self.assertIn("default-src 'none'", page.headers["content-security-policy"])
+                text = self.edge.get(path, headers={"Accept": "*/*"})
+                self.assertEqual((text.status, text.headers["content-type"]),
+                                 (plain, "text/plain; charset=utf-8"), path)
+        first = self.edge.get("/assets/player.js", headers={"Accept-Encoding": "gzip"})
+        before = self.requests()
+        again = self.edge.get("/assets/player.js", headers={
+            "Accept-Encoding": "gzip", "If-None-Match": first.headers["etag"]})
+        self.assertEqual((first.status, again.status, again.body), (200, 304, b""))
+        self.assertEqual(self.requests(), before)
+
     def test_2_200_blocked_reloads_are_one_request(self):
         text = self.recipe.get(LIVE).text
         if "CAN-BLOCK-RELOAD=YES" not in text:
