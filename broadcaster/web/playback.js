@@ -326,7 +326,8 @@ export class Playback extends EventTarget {
   }
 
   #hlsFault(Hls, { type, details, fatal, response }) {
-    this.errors = [...this.errors.slice(-ERRORS_KEPT), `${type} ${details}`];
+    const at = this.video.currentTime.toFixed(1);
+    this.errors = [...this.errors.slice(-ERRORS_KEPT), `${type} ${details} at ${at} s`];
     if (!fatal) {
       return;
     }
