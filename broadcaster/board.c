@@ -21,7 +21,7 @@ struct window_texts {
 struct stream {
     struct list node;
     struct board_entry entry;
-    struct rendition renditions[BOARD_RENDITIONS_MAX];
+    struct rendition *renditions[BOARD_RENDITIONS_MAX];
     size_t n_renditions;
 };
 
@@ -159,7 +159,8 @@ struct board *board_create(void)
 static void stream_destroy(struct stream *s)
 {
     for (size_t i = 0; i < s->n_renditions; i++) {
-        window_unref(s->renditions[i].window);
+        window_unref(s->renditions[i]->window);
+        mem_free(s->renditions[i]);
     }
     mem_free(s);
 }
@@ -190,8 +191,8 @@ static struct stream *find_stream(struct board *b, const char *id)
 static struct rendition *find_rendition(struct stream *s, const char *name)
 {
     for (size_t i = 0; i < s->n_renditions; i++) {
-        if (strcmp(s->renditions[i].variant.name, name) == 0) {
-            return &s->renditions[i];
+        if (strcmp(s->renditions[i]->variant.name, name) == 0) {
+            return s->renditions[i];
         }
     }
     return NULL;
@@ -205,6 +206,21 @@ static struct stream *add_stream(struct board *b, const char *id)
     memcpy(s->entry.id, id, len + 1);
     list_push_back(&b->streams, &s->node);
     return s;
+}
+
+/* Players begin with the one that stands first: the source, though a rung may be there before it.
+ */
+static struct rendition *add_rendition(struct stream *s, const char *name)
+{
+    assert(s->n_renditions < BOARD_RENDITIONS_MAX);
+    struct rendition *r = mem_alloc(sizeof *r);
+    list_init(&r->waiters);
+    size_t at = strcmp(name, BOARD_SOURCE) == 0 ? 0 : s->n_renditions;
+    memmove(s->renditions + at + 1, s->renditions + at,
+            (s->n_renditions - at) * sizeof(struct rendition *));
+    s->renditions[at] = r;
+    s->n_renditions++;
+    return r;
 }
 
 /* Moves the waiters of a rendition whose wait is over; window NULL: it is gone. */
@@ -238,9 +254,7 @@ void board_publish(struct board *b, const char *id, const struct variant *v, str
     }
     struct rendition *r = find_rendition(s, v->name);
     if (r == NULL) {
-        assert(s->n_renditions < BOARD_RENDITIONS_MAX);
-        r = &s->renditions[s->n_renditions++];
-        list_init(&r->waiters);
+        r = add_rendition(s, v->name);
     }
     struct window *old = r->window;
     r->variant = *v;
@@ -272,7 +286,7 @@ void board_remove(struct board *b, const char *id)
         list_remove(&s->node);
     }
     for (size_t i = 0; s != NULL && i < s->n_renditions; i++) {
-        take_ready(&s->renditions[i], NULL, &woken);
+        take_ready(s->renditions[i], NULL, &woken);
     }
     if (strcmp(b->current, id) == 0) {
         b->current[0] = '\0';
@@ -314,8 +328,8 @@ size_t board_windows(struct board *b, const char *id, struct variant *ret_list,
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
     for (; s != NULL && n < s->n_renditions && n < max; n++) {
-        ret_list[n] = s->renditions[n].variant;
-        ret_windows[n] = window_ref(s->renditions[n].window);
+        ret_list[n] = s->renditions[n]->variant;
+        ret_windows[n] = window_ref(s->renditions[n]->window);
     }
     pthread_mutex_unlock(&b->lock);
     return n;
@@ -366,7 +380,7 @@ int64_t board_wake_late(struct board *b, int64_t now_ms)
     LIST_EACH (&b->streams, it, tmp) {
         struct stream *s = LIST_ITEM(it, struct stream, node);
         for (size_t i = 0; i < s->n_renditions; i++) {
-            int64_t ms = take_late(&s->renditions[i], now_ms, &woken);
+            int64_t ms = take_late(s->renditions[i], now_ms, &woken);
             next_ms = ms < next_ms ? ms : next_ms;
         }
     }
@@ -381,7 +395,7 @@ size_t board_variants(struct board *b, const char *id, struct variant *ret_list,
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
     for (; s != NULL && n < s->n_renditions && n < max; n++) {
-        ret_list[n] = s->renditions[n].variant;
+        ret_list[n] = s->renditions[n]->variant;
     }
     pthread_mutex_unlock(&b->lock);
     return n;

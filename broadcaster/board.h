@@ -14,7 +14,8 @@
 #include "broadcaster/segment.h"
 #include "broadcaster/variant.h"
 
-#define BOARD_RENDITIONS_MAX 32 /* the source, its further tracks, the ladder, and to spare */
+#define BOARD_SOURCE         "source" /* the rendition that stands first */
+#define BOARD_RENDITIONS_MAX 32       /* the source, its further tracks, the ladder, and to spare */
 
 /* The parts of one kind of track: those of the newest segments and of the one that is being made,
  * in rising msn and index. */
@@ -108,7 +109,8 @@ struct board *board_create(void);
 void board_destroy(struct board *b); /* takes NULL */
 
 /* Loop's thread. The first publish of a rendition adds it behind those already there (order of the
- * master), at most BOARD_RENDITIONS_MAX; takes a reference of w. id: at most ID_MAX bytes. */
+ * master), the source before them, at most BOARD_RENDITIONS_MAX; takes a reference of w. id: at
+ * most ID_MAX bytes. */
 void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w);
 
 /* Loop's thread. Copies f; the stream need not have a window yet, and is not there for viewers

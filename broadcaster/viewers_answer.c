@@ -14,7 +14,6 @@
 
 #define PLAIN_TEXT   "text/plain; charset=utf-8"
 #define SEGMENT_TYPE "video/mp2t" /* RFC 3555 */
-#define SOURCE       "source"     /* whose sound is that of the stream */
 
 /* A live playlist may be kept for half a target duration; what is not here may be here soon; a
  * number never gets other bytes. */
@@ -372,7 +371,7 @@ void answer_container(struct answer *a, struct segment *s, const struct hls_ask 
 /* The sound of all renditions is the source's. */
 const char *answer_live_name(const struct hls_ask *ask)
 {
-    return strcmp(ask->rendition, HLS_AUDIO) == 0 ? SOURCE : ask->rendition;
+    return strcmp(ask->rendition, HLS_AUDIO) == 0 ? BOARD_SOURCE : ask->rendition;
 }
 
 struct window *answer_live_window(struct answer *a, struct board *board, const struct hls_ask *ask)

@@ -130,7 +130,8 @@ static void find_reports(struct page *p)
         if (!audio && (list[i].video.peak_bps > 0 || lanes[TRACK_VIDEO].count > 0)) {
             add_report(p, list[i].name, windows[i], TRACK_VIDEO);
         }
-        if ((audio || i == 0) && (list[i].audio.peak_bps > 0 || lanes[TRACK_AUDIO].count > 0)) {
+        if ((audio || strcmp(list[i].name, BOARD_SOURCE) == 0) &&
+            (list[i].audio.peak_bps > 0 || lanes[TRACK_AUDIO].count > 0)) {
             add_report(p, audio ? list[i].name : HLS_AUDIO, windows[i], TRACK_AUDIO);
         }
         window_unref(windows[i]);

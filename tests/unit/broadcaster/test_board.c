@@ -123,6 +123,23 @@ START_TEST(waiting)
 }
 END_TEST
 
+START_TEST(the_source_stands_first)
+{
+    struct board *b = board_create();
+    struct variant list[3];
+    publish(b, "a", "rung", 5, 1);
+    publish(b, "a", "audio1", 5, 1);
+    publish(b, "a", "source", 5, 1);
+    publish(b, "a", "rung", 6, 1);
+    ck_assert_uint_eq(board_variants(b, "a", list, 3), 3);
+    ck_assert_str_eq(list[0].name, "source");
+    ck_assert_str_eq(list[1].name, "rung");
+    ck_assert_str_eq(list[2].name, "audio1");
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
 static enum err make_text(const struct window *w, void *arg, struct window_page *ret_page)
 {
     int *calls = arg;
@@ -293,6 +310,7 @@ int main(void)
     tcase_add_test(t, facts);
     tcase_add_test(t, current);
     tcase_add_test(t, waiting);
+    tcase_add_test(t, the_source_stands_first);
     tcase_add_test(t, a_text_is_made_once);
     tcase_add_test(t, readers_see_numbers_rise);
     suite_add_tcase(s, t);
