@@ -171,6 +171,24 @@ static struct stream *add_stream(struct board *b, const char *id)
     return s;
 }
 
+static struct rendition *add_rendition(struct stream *s, int rank)
+{
+    assert(s->n_renditions < BOARD_RENDITIONS_MAX);
+    size_t at = s->n_renditions;
+    while (at > 0 && s->renditions[at - 1].variant.rank > rank) {
+        at--;
+    }
+    struct rendition *r = &s->renditions[at];
+    memmove(r + 1, r, (s->n_renditions++ - at) * sizeof *r);
+    *r = (struct rendition){0};
+    return r;
+}
+
+static bool is_shown(const struct stream *s)
+{
+    return s != NULL && s->n_renditions > 0 && s->renditions[0].variant.rank == 0;
+}
+
 void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w)
 {
     pthread_mutex_lock(&b->lock);
@@ -180,8 +198,7 @@ void board_publish(struct board *b, const char *id, const struct variant *v, str
     }
     struct rendition *r = find_rendition(s, v->name);
     if (r == NULL) {
-        assert(s->n_renditions < BOARD_RENDITIONS_MAX);
-        r = &s->renditions[s->n_renditions++];
+        r = add_rendition(s, v->rank);
     }
     struct window *old = r->window;
     r->variant = *v;
@@ -232,7 +249,7 @@ struct window *board_window(struct board *b, const char *id, const char *renditi
     struct window *w = NULL;
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
-    struct rendition *r = s != NULL ? find_rendition(s, rendition) : NULL;
+    struct rendition *r = is_shown(s) ? find_rendition(s, rendition) : NULL;
     if (r != NULL) {
         w = window_ref(r->window);
     }
@@ -245,7 +262,7 @@ size_t board_variants(struct board *b, const char *id, struct variant *ret_list,
     size_t n = 0;
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
-    for (; s != NULL && n < s->n_renditions && n < max; n++) {
+    for (; is_shown(s) && n < s->n_renditions && n < max; n++) {
         ret_list[n] = s->renditions[n].variant;
     }
     pthread_mutex_unlock(&b->lock);
