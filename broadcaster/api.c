@@ -126,7 +126,7 @@ static void on_debug(void *arg, const struct http_value *values, struct http_ans
     struct window *w = board_window(api->board, id, "source");
     if (w == NULL || w->listed == 0) {
         http_answer_text(a, 404, "the stream %s has no segment yet", id);
-    } else if (playlist_media(&a->body, id, "source", w) != ERR_OK) {
+    } else if (playlist_media(&a->body, id, "source", w, false) != ERR_OK) {
         http_answer_text(a, 503, "there is no memory for the playlist");
     }
     window_unref(w);

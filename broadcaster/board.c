@@ -10,12 +10,18 @@
 struct rendition {
     struct variant variant;
     struct window *window;
+    struct list waiters;
+};
+
+struct window_texts {
+    pthread_mutex_t lock; /* held while a text is made */
+    struct window_page pages[WINDOW_TEXTS_];
 };
 
 struct stream {
     struct list node;
     struct board_entry entry;
-    struct rendition renditions[BOARD_RENDITIONS_MAX];
+    struct rendition *renditions[BOARD_RENDITIONS_MAX];
     size_t n_renditions;
 };
 
@@ -23,6 +29,8 @@ struct board {
     pthread_mutex_t lock; /* of everything below; never held while something is freed */
     struct list streams;
     char current[ID_MAX + 1]; /* "": none */
+    board_wake_fn *wake;
+    void *wake_arg;
 };
 
 struct window *window_create(struct segment *const *segments, size_t count, size_t listed)
@@ -34,6 +42,8 @@ struct window *window_create(struct segment *const *segments, size_t count, size
     w->count = count;
     w->listed = listed;
     w->listed_live = listed;
+    w->texts = mem_alloc(sizeof *w->texts);
+    pthread_mutex_init(&w->texts->lock, NULL);
     for (size_t i = 0; i < count; i++) {
         w->segments[i] = segment_ref(segments[i]);
     }
@@ -89,8 +99,34 @@ void window_unref(struct window *w)
         }
         mem_free(w->lanes[kind].parts);
     }
+    for (int i = 0; i < WINDOW_TEXTS_; i++) {
+        blob_unref(w->texts->pages[i].plain);
+        blob_unref(w->texts->pages[i].gzip);
+    }
+    pthread_mutex_destroy(&w->texts->lock);
+    mem_free(w->texts);
     mem_free(w->segments);
     mem_free(w);
+}
+
+enum err window_text(const struct window *w, enum window_text which, window_make_fn *make,
+                     void *arg, struct window_page *ret_page)
+{
+    enum err e = ERR_OK;
+    struct window_page *kept = &w->texts->pages[which];
+    pthread_mutex_lock(&w->texts->lock);
+    if (kept->plain == NULL) {
+        e = make(w, arg, kept);
+    }
+    if (e == ERR_OK) {
+        *ret_page = *kept;
+        blob_ref(kept->plain);
+        if (kept->gzip != NULL) {
+            blob_ref(kept->gzip);
+        }
+    }
+    pthread_mutex_unlock(&w->texts->lock);
+    return e;
 }
 
 struct segment *window_find(const struct window *w, uint64_t msn)
@@ -123,7 +159,8 @@ struct board *board_create(void)
 static void stream_destroy(struct stream *s)
 {
     for (size_t i = 0; i < s->n_renditions; i++) {
-        window_unref(s->renditions[i].window);
+        window_unref(s->renditions[i]->window);
+        mem_free(s->renditions[i]);
     }
     mem_free(s);
 }
@@ -154,8 +191,8 @@ static struct stream *find_stream(struct board *b, const char *id)
 static struct rendition *find_rendition(struct stream *s, const char *name)
 {
     for (size_t i = 0; i < s->n_renditions; i++) {
-        if (strcmp(s->renditions[i].variant.name, name) == 0) {
-            return &s->renditions[i];
+        if (strcmp(s->renditions[i]->variant.name, name) == 0) {
+            return s->renditions[i];
         }
     }
     return NULL;
@@ -171,26 +208,53 @@ static struct stream *add_stream(struct board *b, const char *id)
     return s;
 }
 
-static struct rendition *add_rendition(struct stream *s, int rank)
+/* Players begin with the one that stands first: the source, though a rung may be there before it.
+ */
+static struct rendition *add_rendition(struct stream *s, const struct variant *v)
 {
     assert(s->n_renditions < BOARD_RENDITIONS_MAX);
-    size_t at = s->n_renditions;
-    while (at > 0 && s->renditions[at - 1].variant.rank > rank) {
+    struct rendition *r = mem_alloc(sizeof *r);
+    list_init(&r->waiters);
+    size_t at = strcmp(v->name, BOARD_SOURCE) == 0 ? 0 : s->n_renditions;
+    while (at > 0 && s->renditions[at - 1]->variant.rank > v->rank) {
         at--;
     }
-    struct rendition *r = &s->renditions[at];
-    memmove(r + 1, r, (s->n_renditions++ - at) * sizeof *r);
-    *r = (struct rendition){0};
+    memmove(s->renditions + at + 1, s->renditions + at,
+            (s->n_renditions - at) * sizeof(struct rendition *));
+    s->renditions[at] = r;
+    s->n_renditions++;
     return r;
 }
 
 static bool is_shown(const struct stream *s)
 {
-    return s != NULL && s->n_renditions > 0 && s->renditions[0].variant.rank == 0;
+    return s != NULL && s->n_renditions > 0 && s->renditions[0]->variant.rank == 0;
+}
+
+/* Moves the waiters of a rendition whose wait is over; window NULL: it is gone. */
+static void take_ready(struct rendition *r, const struct window *w, struct list *woken)
+{
+    LIST_EACH (&r->waiters, it, tmp) {
+        struct board_waiter *waiter = LIST_ITEM(it, struct board_waiter, node);
+        if (w == NULL || waiter->ready(waiter, w)) {
+            waiter->why = w != NULL ? BOARD_READY : BOARD_GONE;
+            list_remove(&waiter->node);
+            list_push_back(woken, &waiter->node);
+        }
+    }
+}
+
+static void wake(struct board *b, struct list *woken)
+{
+    if (!list_empty(woken)) {
+        b->wake(b->wake_arg, woken);
+    }
 }
 
 void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w)
 {
+    struct list woken;
+    list_init(&woken);
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
     if (s == NULL) {
@@ -198,12 +262,14 @@ void board_publish(struct board *b, const char *id, const struct variant *v, str
     }
     struct rendition *r = find_rendition(s, v->name);
     if (r == NULL) {
-        r = add_rendition(s, v->rank);
+        r = add_rendition(s, v);
     }
     struct window *old = r->window;
     r->variant = *v;
     r->window = window_ref(w);
+    take_ready(r, w, &woken);
     pthread_mutex_unlock(&b->lock);
+    wake(b, &woken);
     window_unref(old);
 }
 
@@ -220,15 +286,21 @@ void board_set_facts(struct board *b, const char *id, const struct board_facts *
 
 void board_remove(struct board *b, const char *id)
 {
+    struct list woken;
+    list_init(&woken);
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
     if (s != NULL) {
         list_remove(&s->node);
     }
+    for (size_t i = 0; s != NULL && i < s->n_renditions; i++) {
+        take_ready(s->renditions[i], NULL, &woken);
+    }
     if (strcmp(b->current, id) == 0) {
         b->current[0] = '\0';
     }
     pthread_mutex_unlock(&b->lock);
+    wake(b, &woken);
     if (s != NULL) {
         stream_destroy(s);
     }
@@ -257,13 +329,81 @@ struct window *board_window(struct board *b, const char *id, const char *renditi
     return w;
 }
 
+size_t board_windows(struct board *b, const char *id, struct variant *ret_list,
+                     struct window **ret_windows, size_t max)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    for (; is_shown(s) && n < s->n_renditions && n < max; n++) {
+        ret_list[n] = s->renditions[n]->variant;
+        ret_windows[n] = window_ref(s->renditions[n]->window);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return n;
+}
+
+void board_set_wake(struct board *b, board_wake_fn *wake, void *arg)
+{
+    pthread_mutex_lock(&b->lock);
+    b->wake = wake;
+    b->wake_arg = arg;
+    pthread_mutex_unlock(&b->lock);
+}
+
+bool board_wait(struct board *b, const char *id, const char *rendition, struct board_waiter *waiter)
+{
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    struct rendition *r = is_shown(s) ? find_rendition(s, rendition) : NULL;
+    bool waits = b->wake != NULL && r != NULL && !waiter->ready(waiter, r->window);
+    if (waits) {
+        list_push_back(&r->waiters, &waiter->node);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return waits;
+}
+
+/* The next deadline of the rendition. */
+static int64_t take_late(struct rendition *r, int64_t now_ms, struct list *woken)
+{
+    LIST_EACH (&r->waiters, it, tmp) {
+        struct board_waiter *waiter = LIST_ITEM(it, struct board_waiter, node);
+        if (waiter->deadline_ms > now_ms) {
+            return waiter->deadline_ms;
+        }
+        waiter->why = BOARD_LATE;
+        list_remove(&waiter->node);
+        list_push_back(woken, &waiter->node);
+    }
+    return INT64_MAX;
+}
+
+int64_t board_wake_late(struct board *b, int64_t now_ms)
+{
+    int64_t next_ms = INT64_MAX;
+    struct list woken;
+    list_init(&woken);
+    pthread_mutex_lock(&b->lock);
+    LIST_EACH (&b->streams, it, tmp) {
+        struct stream *s = LIST_ITEM(it, struct stream, node);
+        for (size_t i = 0; i < s->n_renditions; i++) {
+            int64_t ms = take_late(s->renditions[i], now_ms, &woken);
+            next_ms = ms < next_ms ? ms : next_ms;
+        }
+    }
+    pthread_mutex_unlock(&b->lock);
+    wake(b, &woken);
+    return next_ms;
+}
+
 size_t board_variants(struct board *b, const char *id, struct variant *ret_list, size_t max)
 {
     size_t n = 0;
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
     for (; is_shown(s) && n < s->n_renditions && n < max; n++) {
-        ret_list[n] = s->renditions[n].variant;
+        ret_list[n] = s->renditions[n]->variant;
     }
     pthread_mutex_unlock(&b->lock);
     return n;
@@ -275,7 +415,7 @@ size_t board_streams(struct board *b, struct board_entry *ret_list, size_t max)
     pthread_mutex_lock(&b->lock);
     LIST_EACH (&b->streams, it, tmp) {
         const struct stream *s = LIST_ITEM(it, const struct stream, node);
-        if (s->n_renditions > 0 && n < max) {
+        if (is_shown(s) && n < max) {
             ret_list[n++] = s->entry;
         }
     }

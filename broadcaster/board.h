@@ -9,11 +9,13 @@
 
 #include "base/err.h"
 #include "base/id.h"
+#include "base/list.h"
 #include "broadcaster/part.h"
 #include "broadcaster/segment.h"
 #include "broadcaster/variant.h"
 
-#define BOARD_RENDITIONS_MAX 32 /* the source, its further tracks, the ladder, and to spare */
+#define BOARD_SOURCE         "source" /* the rendition that stands first */
+#define BOARD_RENDITIONS_MAX 32       /* the source, its further tracks, the ladder, and to spare */
 
 /* The parts of one kind of track: those of the newest segments and of the one that is being made,
  * in rising msn and index. */
@@ -40,6 +42,7 @@ struct window {
     bool show_discontinuity_sequence;
     int target_duration_s;
     bool ended; /* EXT-X-ENDLIST */
+    struct window_texts *texts;
 };
 
 /* Takes a reference of each segment; listed <= count. The creator sets the other fields before the
@@ -51,6 +54,29 @@ void window_set_parts(struct window *w, enum track_kind kind, int64_t part_targe
 /* The part, borrowed; NULL: it is not here. */
 struct part *window_find_part(const struct window *w, enum track_kind kind, uint64_t msn,
                               uint32_t index);
+
+/* What is written from a window: one text for all who ask. */
+enum window_text {
+    WINDOW_TEXT_VIDEO, /* the playlist of fMP4, of pictures */
+    WINDOW_TEXT_VIDEO_DELTA,
+    WINDOW_TEXT_AUDIO, /* of sound */
+    WINDOW_TEXT_AUDIO_DELTA,
+    WINDOW_TEXT_CLASSIC, /* the playlist of MPEG-TS */
+    WINDOW_TEXTS_
+};
+
+struct window_page {
+    struct blob *plain;
+    struct blob *gzip; /* NULL: it is not worth it */
+    uint64_t tag;      /* of the plain one (http_tag.h) */
+};
+
+/* This text of it, made by `make` on the first call and kept as long as the window is; later
+ * callers, on any thread, wait for the first. Gives a reference of each blob. Errors are make's,
+ * and are tried again at the next call. */
+typedef enum err window_make_fn(const struct window *w, void *arg, struct window_page *ret_page);
+enum err window_text(const struct window *w, enum window_text which, window_make_fn *make,
+                     void *arg, struct window_page *ret_page) CHECKED;
 
 struct window *window_ref(struct window *w);
 void window_unref(struct window *w);                               /* takes NULL */
@@ -83,9 +109,9 @@ struct board *board_create(void);
 void board_destroy(struct board *b); /* takes NULL */
 
 /* Loop's thread. The first publish of a rendition adds it behind those of its rank or a lower one
- * (order of the master), at most BOARD_RENDITIONS_MAX; takes a reference of w. Nothing is shown of
- * a stream as long as none of rank 0 is there: without the source its master would be without the
- * sound. id: at most ID_MAX bytes. */
+ * (order of the master), the source before them, at most BOARD_RENDITIONS_MAX; takes a reference of
+ * w. Nothing of a stream is shown as long as none of rank 0 is there: without the source its master
+ * would be without the sound. id: at most ID_MAX bytes. */
 void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w);
 
 /* Loop's thread. Copies f; the stream need not have a window yet, and is not there for viewers
@@ -100,6 +126,43 @@ void board_set_current(struct board *b, const char *id);
 
 /* Any thread. window: gives a reference, NULL when there is none. */
 struct window *board_window(struct board *b, const char *id, const char *rendition);
+
+/* All of a stream's at one moment: fills both lists (at most max) and returns how many; gives a
+ * reference of each window. */
+size_t board_windows(struct board *b, const char *id, struct variant *ret_list,
+                     struct window **ret_windows, size_t max);
+
+/* --- waiting for a rendition's next windows --- */
+
+struct board_waiter;
+
+/* Whether this window ends the wait. Called under the board's lock, on any thread; pure. */
+typedef bool board_ready_fn(const struct board_waiter *waiter, const struct window *w);
+
+enum board_woken { BOARD_READY, BOARD_LATE, BOARD_GONE };
+
+/* Owned by who waits; from board_wait on it is the board's, until it is given back by wake. */
+struct board_waiter {
+    struct list node;
+    board_ready_fn *ready;
+    int64_t deadline_ms; /* monotonic; those of one rendition rise (near enough) as they come */
+    enum board_woken why;
+};
+
+/* Gives back waiters (a list of their nodes, to be emptied), not under the lock: on the thread that
+ * publishes, removes or calls board_wake_late. */
+typedef void board_wake_fn(void *arg, struct list *waiters);
+
+/* Loop's thread; while nobody waits. NULL, as at first: nobody can wait. */
+void board_set_wake(struct board *b, board_wake_fn *wake, void *arg);
+
+/* Any thread. False: it need not wait, the window is ready, or is not there, or nobody can wait. */
+bool board_wait(struct board *b, const char *id, const char *rendition,
+                struct board_waiter *waiter);
+
+/* Any thread. Wakes those whose deadline has come (INT64_MAX: all) with BOARD_LATE. Returns the
+ * next deadline at which to call again; INT64_MAX: nobody waits. */
+int64_t board_wake_late(struct board *b, int64_t now_ms);
 
 /* Copies the variants that have a window; returns how many (at most max); 0 when the stream is not
  * there. */

@@ -136,6 +136,24 @@ static bool take_msn(const struct piece *p, uint64_t *ret_msn)
     return true;
 }
 
+/* The number behind a dot; false: there is none, or no good one (the rest is none either then). */
+static bool cut_part(struct piece *p, uint32_t *ret_part)
+{
+    const uint8_t *dot = memchr(p->bytes, '.', p->len);
+    uint64_t part = 0;
+    if (dot == NULL) {
+        return false;
+    }
+    struct piece rest = {.len = p->len - (size_t)(dot + 1 - p->bytes)};
+    memcpy(rest.bytes, dot + 1, rest.len);
+    if (!take_msn(&rest, &part) || part > HLS_PART_MAX) {
+        return false;
+    }
+    p->len = (size_t)(dot - p->bytes);
+    *ret_part = (uint32_t)part;
+    return true;
+}
+
 /* 16 hex digits, in the one form that is printed. */
 static bool take_hash(const struct piece *p, uint64_t *ret_hash)
 {
@@ -239,7 +257,7 @@ static struct hls_ask ask_file(struct piece *id, struct piece *rendition, struct
         return take_hash(file, &a.hash) ? a : answer(HLS_UNKNOWN, no_segment);
     }
     if (cut_extension(file, FRAGMENT_EXT)) {
-        a.what = HLS_LIVE_SEGMENT;
+        a.what = cut_part(file, &a.part) ? HLS_LIVE_PART : HLS_LIVE_SEGMENT;
     } else if (!cut_extension(file, SEGMENT_EXT)) {
         return answer(HLS_UNKNOWN, no_segment);
     }
@@ -272,11 +290,47 @@ static struct hls_ask ask_below_stream(struct span rest)
     return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
 }
 
-struct hls_ask hls_parse(struct span target)
+static bool asset_char(uint8_t c)
 {
-    if (target.len > HLS_TARGET_MAX) {
-        return answer(HLS_BAD, "The path is too long.");
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+}
+
+static struct hls_ask ask_asset(struct span name)
+{
+    struct hls_ask a = answer(HLS_ASSET, NULL);
+    bool ok = name.len > 0 && name.len <= HLS_ASSET_MAX;
+    for (size_t i = 0; ok && i < name.len; i++) {
+        a.asset[i] = (char)name.data[i];
+        ok = asset_char(name.data[i]);
     }
+    return ok ? a : answer(HLS_UNKNOWN, "There is nothing of that name here.");
+}
+
+static struct hls_ask ask_embed(struct span raw)
+{
+    struct hls_ask a = answer(HLS_EMBED, NULL);
+    struct piece id;
+    const char *why = decode(raw, &id);
+    if (why != NULL) {
+        return answer(HLS_BAD, why);
+    }
+    return take_name(&id, a.id, ID_MAX)
+               ? a
+               : answer(HLS_UNKNOWN, "There is nothing here: a player alone is at /embed/ID.");
+}
+
+static bool below(struct span path, const char *folder, struct span *ret_rest)
+{
+    size_t n = strlen(folder);
+    if (path.len < n || memcmp(path.data, folder, n) != 0) {
+        return false;
+    }
+    *ret_rest = skip(path, n);
+    return true;
+}
+
+static struct hls_ask parse_path(struct span target)
+{
     struct span path = path_of(target);
     if (path.len == 0) {
         return answer(HLS_BAD, "The request names no path.");
@@ -290,9 +344,45 @@ struct hls_ask hls_parse(struct span target)
     if (span_equal(path, span_cstr("/streams.json"))) {
         return answer(HLS_STREAMS, NULL);
     }
-    struct span prefix = span_cstr("/stream/");
-    if (path.len >= prefix.len && memcmp(path.data, prefix.data, prefix.len) == 0) {
-        return ask_below_stream(skip(path, prefix.len));
+    struct span rest;
+    if (below(path, "/stream/", &rest)) {
+        return ask_below_stream(rest);
+    }
+    if (below(path, "/assets/", &rest)) {
+        return ask_asset(rest);
+    }
+    if (below(path, "/embed/", &rest)) {
+        return ask_embed(rest);
+    }
+    if (span_equal(path, span_cstr("/multi"))) {
+        return answer(HLS_MULTI, NULL);
+    }
+    if (span_equal(path, span_cstr("/publish"))) {
+        return answer(HLS_PUBLISH, NULL);
     }
     return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
+}
+
+static bool has_query(const struct hls_ask *a)
+{
+    return a->id[0] != '\0' || a->what == HLS_INDEX;
+}
+
+struct hls_ask hls_parse(struct span target)
+{
+    if (target.len > HLS_TARGET_MAX) {
+        return answer(HLS_BAD, "The address is too long.");
+    }
+    struct hls_ask a = parse_path(target);
+    struct span whole = cut_at(target, '#');
+    size_t before = cut_at(whole, '?').len;
+    if (!has_query(&a) || before == whole.len) {
+        return a;
+    }
+    struct hls_directives directives = {.has_msn = false};
+    const char *why = hls_query_parse(skip(whole, before + 1), &directives, a.query);
+    if (a.what == HLS_LIVE_MEDIA) {
+        a.directives = directives;
+    }
+    return why != NULL ? answer(HLS_BAD, why) : a;
 }

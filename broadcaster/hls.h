@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/span.h"
 #include "broadcaster/board.h"
+#include "broadcaster/hls_query.h"
 
 #define HLS_TARGET_MAX 2048 /* bytes of a request target, with the query */
 
@@ -16,6 +17,7 @@
 #define HLS_AUDIO       "audio"
 #define HLS_LIVE        "live"
 #define HLS_INIT_PREFIX "init-" /* before 16 hex digits, small letters */
+#define HLS_ASSET_MAX   32      /* bytes of the name of a file that the pages are made of */
 #define HLS_INDEX_NAME  "index" /* a stream of this name has no classic master playlist */
 #define HLS_POSTER_FILE "poster.jpg"
 
@@ -32,7 +34,12 @@ enum hls_what {
     HLS_LIVE_MASTER,  /* "/stream/ID/live.m3u8" */
     HLS_LIVE_MEDIA,   /* "/stream/ID/RENDITION/live.m3u8" */
     HLS_LIVE_SEGMENT, /* "/stream/ID/RENDITION/N.m4s" */
+    HLS_LIVE_PART,    /* "/stream/ID/RENDITION/N.P.m4s" */
     HLS_LIVE_INIT,    /* "/stream/ID/RENDITION/init-HASH.mp4" */
+    HLS_MULTI,        /* "/multi": the page of several streams */
+    HLS_EMBED,        /* "/embed/ID": the page of a player alone */
+    HLS_PUBLISH,      /* "/publish": the page for publishers */
+    HLS_ASSET,        /* "/assets/NAME": what the pages are made of */
     HLS_UNKNOWN,      /* nothing is or can be there (404): why */
     HLS_BAD,          /* not a path (400): why */
 };
@@ -40,11 +47,15 @@ enum hls_what {
 struct hls_ask {
     enum hls_what what;
     bool current;        /* both MASTER, REDIRECT, POSTER: "current" in any case */
-    char id[ID_MAX + 1]; /* MASTER to LIVE_INIT */
-    char rendition[RENDITION_NAME_MAX + 1]; /* both MEDIA, both SEGMENT, INIT */
-    uint64_t msn;                           /* both SEGMENT */
+    char id[ID_MAX + 1]; /* EMBED, and MASTER to LIVE_INIT */
+    char rendition[RENDITION_NAME_MAX + 1]; /* both MEDIA, both SEGMENT, PART, INIT */
+    uint64_t msn;                           /* both SEGMENT, PART */
+    uint32_t part;                          /* PART */
     uint64_t hash;                          /* INIT */
-    const char *why;                        /* UNKNOWN, BAD: a sentence; static storage */
+    char asset[HLS_ASSET_MAX + 1];          /* ASSET: small letters, digits, ".", "-", "_" */
+    struct hls_directives directives;       /* LIVE_MEDIA */
+    char query[HLS_QUERY_MAX + 1]; /* what addresses in the answer carry on (hls_query_parse) */
+    const char *why;               /* UNKNOWN, BAD: a sentence; static storage */
 };
 
 /* Whether this rendition is a track of sound by its name: "audio", "audio1" ... "audio7". */
@@ -58,7 +69,8 @@ bool hls_is_reserved(const char *rendition);
 
 /* Reads a request target in origin form or absolute form (RFC 9112, 3.2.1 and 3.2.2), as it was
  * sent. Percent signs are decoded once, after the path was cut at its slashes (RFC 3986, 2.4). The
- * query may hold anything. */
+ * query of what is below /stream/ may hold anything that fits, but its delivery directives have to
+ * be in order. */
 struct hls_ask hls_parse(struct span target);
 
 #endif

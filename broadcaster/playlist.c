@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "media/track.h"
 
@@ -107,12 +108,68 @@ enum err playlist_put_extinf(struct buf *out, const struct segment_info *info)
     return buf_printf(out, "#EXTINF:%" PRId64 ".%03d,\n", ms / 1000, (int)(ms % 1000));
 }
 
+enum err playlist_put_program_date_time(struct buf *out, int64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm t;
+    if (gmtime_r(&seconds, &t) == NULL) {
+        return ERR_OK; /* no year that anybody lives in */
+    }
+    return buf_printf(out, "#EXT-X-PROGRAM-DATE-TIME:%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\n",
+                      t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
+                      (int)(wall_ms % 1000));
+}
+
+/* Where a line's address ends: of a tag before its closing quote, else at its end; 0: it has none.
+ */
+static size_t address_end(struct span line)
+{
+    static const char attribute[] = "URI=\"";
+    if (line.len == 0 || line.data[0] != '#') {
+        return line.len;
+    }
+    const uint8_t *at = memmem(line.data, line.len, attribute, strlen(attribute));
+    if (at == NULL) {
+        return 0;
+    }
+    at += strlen(attribute);
+    const uint8_t *end = memchr(at, '"', line.len - (size_t)(at - line.data));
+    return end != NULL ? (size_t)(end - line.data) : 0;
+}
+
+enum err playlist_put_with_query(struct buf *out, struct span text, const char *query)
+{
+    size_t before = out->len;
+    enum err e = ERR_OK;
+    for (size_t at = 0; at < text.len && e == ERR_OK;) {
+        const uint8_t *stop = memchr(text.data + at, '\n', text.len - at);
+        size_t n = stop != NULL ? (size_t)(stop - text.data) - at : text.len - at;
+        size_t end = address_end(span_of(text.data + at, n));
+        e = buf_put(out, span_of(text.data + at, end));
+        if (e == ERR_OK && end > 0) {
+            e = buf_printf(out, "?%s", query);
+        }
+        size_t rest = n - end + (stop != NULL ? 1 : 0);
+        if (e == ERR_OK) {
+            e = buf_put(out, span_of(text.data + at + end, rest));
+        }
+        at += n + 1;
+    }
+    if (e != ERR_OK) {
+        out->len = before;
+    }
+    return e;
+}
+
 static enum err put_segment(struct buf *out, const char *id, const char *rendition,
-                            const struct segment_info *info)
+                            const struct segment_info *info, bool date)
 {
     enum err e = ERR_OK;
     if (info->discontinuity) {
         e = buf_printf(out, "#EXT-X-DISCONTINUITY\n");
+    }
+    if (e == ERR_OK && date) {
+        e = playlist_put_program_date_time(out, info->program_ms);
     }
     if (e == ERR_OK && info->gap) {
         e = buf_printf(out, "#EXT-X-GAP\n");
@@ -143,13 +200,15 @@ static enum err put_media_head(struct buf *out, const struct window *w, uint64_t
 }
 
 enum err playlist_media(struct buf *out, const char *id, const char *rendition,
-                        const struct window *w)
+                        const struct window *w, bool dated)
 {
     size_t before = out->len;
     size_t first = w->count - w->listed;
     enum err e = put_media_head(out, w, w->listed > 0 ? segment_info(w->segments[first])->msn : 0);
     for (size_t i = first; i < w->count && e == ERR_OK; i++) {
-        e = put_segment(out, id, rendition, segment_info(w->segments[i]));
+        const struct segment_info *info = segment_info(w->segments[i]);
+        bool date = dated && info->program_ms > 0 && (i == first || info->discontinuity);
+        e = put_segment(out, id, rendition, info, date);
     }
     if (e == ERR_OK && w->ended) {
         e = buf_printf(out, "#EXT-X-ENDLIST\n");

@@ -26,9 +26,17 @@ enum err playlist_master(struct buf *out, const char *id, const struct variant *
  * so that their sum does not drift. */
 enum err playlist_put_extinf(struct buf *out, const struct segment_info *info) CHECKED;
 
-/* Adds the media playlist of the window's listed segments, with URIs from the root. ERR_LIMIT,
- * ERR_NOMEM: out keeps what it had. */
+/* Adds the EXT-X-PROGRAM-DATE-TIME line: UTC, with milliseconds. */
+enum err playlist_put_program_date_time(struct buf *out, int64_t wall_ms) CHECKED;
+
+/* Adds the text of a playlist of ours with the query behind each of its addresses (which have none
+ * yet). query: see hls_query_parse. ERR_LIMIT, ERR_NOMEM: out keeps what it had. */
+enum err playlist_put_with_query(struct buf *out, struct span text, const char *query) CHECKED;
+
+/* Adds the media playlist of the window's listed segments, with URIs from the root. dated: with
+ * the first segment's wall clock, and anew behind each discontinuity. ERR_LIMIT, ERR_NOMEM: out
+ * keeps what it had. */
 enum err playlist_media(struct buf *out, const char *id, const char *rendition,
-                        const struct window *w) CHECKED;
+                        const struct window *w, bool dated) CHECKED;
 
 #endif

@@ -8,7 +8,6 @@
 #include "broadcaster/playlist.h"
 
 #define VERSION_OF_MAP 7 /* RFC 8216, 7 */
-#define VERSION_OF_GAP 8 /* its second edition */
 #define GROUP          "audio"
 
 enum err playlist_put_live_path(struct buf *out, const char *id)
@@ -19,8 +18,6 @@ enum err playlist_put_live_path(struct buf *out, const char *id)
     }
     return e == ERR_OK ? buf_printf(out, "/live.m3u8") : e;
 }
-
-/* --- the master ------------------------------------------------------------------------------- */
 
 /* Sound in one codec: players choose between groups by what they can play, and inside of one by
  * what is to be heard. */
@@ -249,70 +246,6 @@ enum err playlist_live_master(struct buf *out, const char *from, const struct va
         any = any || has_picture(&list[i]);
     }
     enum err e = any ? put_master(&m, list, n) : ERR_NOENT;
-    if (e != ERR_OK) {
-        out->len = before;
-    }
-    return e;
-}
-
-/* --- media playlists -------------------------------------------------------------------------- */
-
-static enum err put_segment(struct buf *out, const struct segment_info *info, uint64_t init,
-                            uint64_t *map)
-{
-    enum err e = ERR_OK;
-    if (info->discontinuity) {
-        e = buf_printf(out, "#EXT-X-DISCONTINUITY\n");
-        *map = 0;
-    }
-    if (e == ERR_OK && init != 0 && init != *map) {
-        e = buf_printf(out, "#EXT-X-MAP:URI=\"" HLS_INIT_PREFIX "%016" PRIx64 ".mp4\"\n", init);
-        *map = init;
-    }
-    if (e == ERR_OK && init == 0) {
-        e = buf_printf(out, "#EXT-X-GAP\n");
-    }
-    if (e == ERR_OK) {
-        e = playlist_put_extinf(out, info);
-    }
-    return e == ERR_OK ? buf_printf(out, "%" PRIu64 ".m4s\n", info->msn) : e;
-}
-
-static enum err put_head(struct buf *out, const struct window *w, const uint64_t *inits, bool audio)
-{
-    size_t first = w->count - w->listed;
-    bool gap = false;
-    bool independent = true;
-    for (size_t i = 0; i < w->listed; i++) {
-        gap = gap || inits[i] == 0;
-        independent = independent &&
-                      (audio || inits[i] == 0 || segment_info(w->segments[first + i])->independent);
-    }
-    enum err e = buf_printf(out,
-                            "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-TARGETDURATION:%d\n"
-                            "#EXT-X-MEDIA-SEQUENCE:%" PRIu64 "\n",
-                            gap ? VERSION_OF_GAP : VERSION_OF_MAP, w->target_duration_s,
-                            w->listed > 0 ? segment_info(w->segments[first])->msn : 0);
-    if (e == ERR_OK && w->show_discontinuity_sequence) {
-        e = buf_printf(out, "#EXT-X-DISCONTINUITY-SEQUENCE:%" PRIu64 "\n",
-                       w->discontinuity_sequence);
-    }
-    return e == ERR_OK && independent ? buf_printf(out, "#EXT-X-INDEPENDENT-SEGMENTS\n") : e;
-}
-
-enum err playlist_live_media(struct buf *out, const struct window *w, const uint64_t *inits,
-                             bool audio)
-{
-    size_t before = out->len;
-    size_t first = w->count - w->listed;
-    uint64_t map = 0;
-    enum err e = put_head(out, w, inits, audio);
-    for (size_t i = 0; i < w->listed && e == ERR_OK; i++) {
-        e = put_segment(out, segment_info(w->segments[first + i]), inits[i], &map);
-    }
-    if (e == ERR_OK && w->ended) {
-        e = buf_printf(out, "#EXT-X-ENDLIST\n");
-    }
     if (e != ERR_OK) {
         out->len = before;
     }

@@ -11,6 +11,7 @@
 #include "broadcaster/commands.h"
 #include "broadcaster/cors.h"
 #include "broadcaster/ingest.h"
+#include "broadcaster/pages.h"
 #include "broadcaster/publication.h"
 #include "broadcaster/push.h"
 #include "broadcaster/push_http.h"
@@ -41,10 +42,11 @@ struct config {
     struct daemon_config common;
     const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
-    bool current_manifest, http_ingest, no_index;
+    bool current_manifest, http_ingest, no_index, no_pages, program_date_time;
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
     long connections_per_address, push_idle_ms;
+    long max_held, held_per_address;
     const char *publish_allow, *publish_deny, *play_allow, *play_deny;
     const char *keys_file, *auth_webhook_url, *max_resolution;
     long auth_webhook_timeout_ms, ban_after, ban_window_ms, ban_ms;
@@ -85,6 +87,8 @@ static const struct option options[] = {
      "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
      "Serves the newest stream as /stream/current.m3u8 too."},
+    {"noPages", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_pages), NULL,
+     "Serves no pages for browsers: neither the list of streams nor the player."},
     {"noIndex", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_index), NULL,
      "Does not tell which streams there are: no /streams.json and no /stream/index.m3u8."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
@@ -107,6 +111,13 @@ static const struct option options[] = {
      "With -rtmpProxyProtocol: the addresses that must send the header; others may not."},
     {"connectionsPerAddress", OPTION_INT, "64", 1, 100000, false, FIELD(connections_per_address),
      "N", "RTMP connections of one address that do not publish: players, and those not yet known."},
+    {"maxHeld", OPTION_INT, "20000", 0, 1000000, false, FIELD(max_held), "N",
+     "Requests of viewers that may wait at once for a segment or part of low-latency HLS; further "
+     "ones are told to ask again."},
+    {"heldPerAddress", OPTION_INT, "2000", 0, 1000000, false, FIELD(held_per_address), "N",
+     "The same for one address; 0: no limit. A cache in front counts as one."},
+    {"programDateTime", OPTION_BOOL, NULL, 0, 0, false, FIELD(program_date_time), NULL,
+     "Puts EXT-X-PROGRAM-DATE-TIME into the classic playlists too."},
     {"authWebhookUrl", OPTION_STRING, "", 0, 0, true, FIELD(auth_webhook_url), "URL",
      "Asks there, by POST, whether a publisher may; tells it of each end too."},
     {"authWebhookTimeoutMs", OPTION_INT, "5000", 10, 600000, false, FIELD(auth_webhook_timeout_ms),
@@ -169,6 +180,7 @@ struct broadcaster {
     struct admission *admission;
     struct publications publications;
     struct ingest *ingest;
+    struct pages *pages; /* NULL: switched off */
     struct viewers *viewers;
     struct push *push; /* NULL, both: switched off */
     struct push_http *push_http;
@@ -491,6 +503,28 @@ static enum err open_push(struct broadcaster *b, const struct config *c, const s
     return ERR_OK;
 }
 
+/* What is wrong with these addresses is said when the ingest opens. */
+static void open_pages(struct broadcaster *b, const struct config *c)
+{
+    if (c->no_pages) {
+        return;
+    }
+    struct pages_config p = {
+        .needs_key = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0',
+        .http_push = b->push != NULL,
+    };
+    struct addr a;
+    if (addr_parse(c->rtmp_addr, "127.0.0.1", RTMP_PORT, &a) == ERR_OK) {
+        p.rtmp_port = a.port;
+        p.rtmp_this_host = addr_is_loopback(&a);
+    }
+    if (c->rtmps_addr[0] != '\0' &&
+        addr_parse(c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &a) == ERR_OK) {
+        p.rtmps_port = a.port;
+    }
+    b->pages = pages_create(&p);
+}
+
 static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
@@ -499,6 +533,9 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
         .max_connections = b->capacity.viewers,
         .max_per_address = b->capacity.viewers,
         .idle_timeout_s = VIEWER_IDLE_S,
+        .max_held = (int)c->max_held,
+        .max_held_per_address = (int)c->held_per_address,
+        .dated = c->program_date_time,
     };
     enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
     if (e == ERR_OK) {
@@ -507,6 +544,8 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
     if (e != ERR_OK) {
         return e;
     }
+    open_pages(b, c);
+    v.pages = b->pages;
     char bad[CORS_WHY_MAX];
     if (cors_create(c->cors_origins, &b->cors, bad) != ERR_OK) {
         log_error("broadcaster", "config", "-corsOrigins: %s", bad);
@@ -538,6 +577,7 @@ static void destroy(void *role)
         push_http_stop(b->push_http);
     }
     viewers_destroy(b->viewers);
+    pages_destroy(b->pages);
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);
@@ -627,11 +667,7 @@ static void status(void *role, struct json *object)
     json_set_int(jobs, "failed", (int64_t)j.failed);
     json_set_int(jobs, "given_up", (int64_t)j.given_up);
     json_set(object, "jobs", jobs);
-    struct viewers_counters v = viewers_counters(b->viewers);
-    struct json *viewers = json_new_object();
-    json_set_int(viewers, "requests", (int64_t)v.requests);
-    json_set_int(viewers, "sent_bytes", (int64_t)v.sent_bytes);
-    json_set(object, "viewers", viewers);
+    viewers_status(b->viewers, object);
     if (b->push != NULL) {
         push_status(b->push, object);
     }
@@ -720,13 +756,7 @@ static void metrics(void *role, struct metrics *m)
     }
     job_metrics(b->jobs, m);
     admission_metrics(b->admission, clock_mono_ms(), m);
-    struct viewers_counters v = viewers_counters(b->viewers);
-    metrics_one(m, METRIC_COUNTER, "sbe_http_requests_total", "Requests of viewers.",
-                (double)v.requests);
-    metrics_one(m, METRIC_COUNTER, "sbe_http_sent_bytes_total", "Bytes sent to viewers.",
-                (double)v.sent_bytes);
-    metrics_one(m, METRIC_GAUGE, "sbe_http_connections", "Connections of viewers.",
-                (double)v.connections);
+    viewers_metrics(b->viewers, m);
     if (b->push != NULL) {
         push_metrics(b->push, m);
     }

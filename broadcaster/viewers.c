@@ -11,16 +11,21 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "broadcaster/http_target.h"
+#include "broadcaster/pages.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
+#include "broadcaster/viewers_hold.h"
 #include "broadcaster/viewers_index.h"
 #include "broadcaster/viewers_response.h"
 #include "broadcaster/viewers_watch.h"
 #include "run/listen.h"
 #include "run/log.h"
 
-#define CONNECTION_MEMORY (8 * 1024) /* a request's line and headers have to fit: else 431 */
-#define WATCH_SLACK_MS    2000       /* the library's own time-out comes first, and ends politely */
+/* A request's line and headers have to fit: else 431. It is also what a waiting request costs most
+ * of. */
+#define CONNECTION_MEMORY (6 * 1024)
+#define WATCH_SLACK_MS    2000 /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
 
 /* The context of a viewer's request behind its first call. */
@@ -28,10 +33,13 @@ static int seen;
 
 struct viewers {
     struct push_http *push;
+    const struct pages *pages;
     const struct cors *cors;
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
+    struct hold *hold;
+    bool dated;
     struct viewers_index *index;
     int port;
     unsigned user_timeout_ms;
@@ -54,6 +62,12 @@ static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
     return strlen(text);
 }
 
+static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
+{
+    http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
+    return NULL;
+}
+
 static struct watched *watched_of(struct MHD_Connection *c)
 {
     const union MHD_ConnectionInfo *info =
@@ -74,11 +88,24 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
     *context = watch_add(v->watch, fd);
 }
 
+/* The request does not wait any more, if it did. */
+static enum viewer_wait end_hold(struct watched *watched, int64_t *ret_since_ms)
+{
+    void **slot = watch_slot(watched);
+    struct held *held = *slot;
+    *slot = NULL;
+    return held != NULL ? hold_end(held, ret_since_ms) : VIEWER_MAY_WAIT;
+}
+
 static void on_completed(void *arg, struct MHD_Connection *c, void **context,
                          enum MHD_RequestTerminationCode how)
 {
     struct viewers *v = arg;
-    size_t sent = watch_answer_ends(watched_of(c));
+    struct watched *watched = watched_of(c);
+    size_t sent = watch_answer_ends(watched);
+    if (watched != NULL) {
+        end_hold(watched, NULL);
+    }
     if (*context != NULL && *context != &seen) {
         push_http_completed(*context);
         *context = NULL;
@@ -123,6 +150,56 @@ static size_t bytes_sent(const struct answer *a, const char *method)
     return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_body(a).len;
 }
 
+static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
+                                 const struct page *p)
+{
+    struct MHD_Response *r = viewers_page_response(p);
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    atomic_fetch_add(&v->requests, 1);
+    atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
+    watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : p->body.len);
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+/* True: the request waits, and there is no answer. */
+static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct viewer_request *request,
+                        struct answer *ret_answer)
+{
+    struct watched *watched = watched_of(c);
+    int64_t since_ms = 0;
+    request->wait = watched != NULL ? end_hold(watched, &since_ms) : VIEWER_TOO_MANY;
+    enum index_answer mine = viewers_index_answer(v->index, c, request, ret_answer);
+    if (mine != INDEX_NOT_MINE) {
+        return mine == INDEX_HELD;
+    }
+    answer_init(ret_answer, v->board, request);
+    if (!ret_answer->waits) {
+        return false;
+    }
+    enum hold_result result = hold_begin(v->hold, c, watched, &ret_answer->hold, since_ms,
+                                         (struct held **)watch_slot(watched));
+    answer_fini(ret_answer);
+    if (result == HOLD_HELD) {
+        return true;
+    }
+    request->wait = result == HOLD_STOPPING ? VIEWER_STOPPING : VIEWER_TOO_MANY;
+    answer_init(ret_answer, v->board, request);
+    return false;
+}
+
+static enum MHD_Result send_answer(struct viewers *v, struct MHD_Connection *c,
+                                   const struct viewer_request *request, struct answer *a)
+{
+    struct watched *watched = watched_of(c);
+    count(v, a);
+    watch_answer_begins(watched, bytes_sent(a, request->method));
+    return viewers_send(c, watched, a, v->cors, request->origin);
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
@@ -135,23 +212,24 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (wants_more(method, upload_size, context)) {
         return MHD_YES;
     }
-    struct answer a;
-    struct viewer_request request = {.method = method, .target = span_cstr(url)};
+    char target[HLS_TARGET_MAX + 2];
+    struct viewer_request request = {.method = method, .dated = v->dated};
+    request.target = viewers_target(c, url, target, sizeof target);
     viewers_request_read(c, &request);
-    enum index_answer mine = viewers_index_answer(v->index, c, &request, &a);
-    if (mine == INDEX_HELD) {
-        return MHD_YES;
+    struct page page;
+    enum pages_found found = v->pages != NULL ? pages_find(v->pages, &request, &page) : PAGES_NONE;
+    if (found == PAGES_GIVEN) {
+        return give_page(v, c, method, &page);
     }
-    if (mine == INDEX_NOT_MINE) {
-        answer_init(&a, v->board, &request);
+    struct answer a;
+    if (find_answer(v, c, &request, &a)) {
+        return MHD_YES;
     }
     if (a.kind == ANSWER_PLAYLIST) {
         viewers_index_saw(v->index, c, request.target);
     }
-    count(v, &a);
-    struct watched *watched = watched_of(c);
-    watch_answer_begins(watched, bytes_sent(&a, method));
-    enum MHD_Result result = viewers_send(c, watched, &a, v->cors, request.origin);
+    a.page_too = found == PAGES_VARIES;
+    enum MHD_Result result = send_answer(v, c, &request, &a);
     answer_fini(&a);
     return result;
 }
@@ -167,13 +245,13 @@ static struct MHD_Daemon *start_daemon(struct viewers *v, const struct viewers_c
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-        on_unescape, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, v, MHD_OPTION_NOTIFY_COMPLETED, on_completed, v, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)config->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)config->max_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)config->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY, config->threads > 1 ? pool : pool + 1,
-        MHD_OPTION_END);
+        on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->max_per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY,
+        config->threads > 1 ? pool : pool + 1, MHD_OPTION_END);
 }
 
 enum err viewers_create(const struct viewers_config *config, struct board *board,
@@ -190,11 +268,20 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->board = board;
     v->push = config->push;
     v->cors = config->cors;
+    v->pages = config->pages;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
-    v->daemon = v->watch != NULL && v->index != NULL ? start_daemon(v, config, fd) : NULL;
+    struct hold_config hold = {
+        .board = board,
+        .max = (size_t)config->max_held,
+        .max_per_address = (size_t)config->max_held_per_address,
+    };
+    v->hold = hold_create(&hold);
+    v->dated = config->dated;
+    bool threads = v->watch != NULL && v->index != NULL && v->hold != NULL;
+    v->daemon = threads ? start_daemon(v, config, fd) : NULL;
     if (v->daemon == NULL) {
         *ret_why = "the HTTP server's threads could not be started";
         viewers_destroy(v);
@@ -209,10 +296,14 @@ void viewers_destroy(struct viewers *v)
     if (v == NULL) {
         return;
     }
+    if (v->hold != NULL) {
+        hold_stop(v->hold); /* the library ends the process when a request still waits */
+    }
     if (v->daemon != NULL) {
         viewers_index_stop(v->index);
         MHD_stop_daemon(v->daemon);
     }
+    hold_destroy(v->hold);
     watch_destroy(v->watch);
     viewers_index_destroy(v->index);
     mem_free(v);
@@ -225,7 +316,12 @@ int viewers_port(const struct viewers *v)
 
 struct viewers_counters viewers_counters(const struct viewers *v)
 {
+    struct hold_counters hold = hold_counters(v->hold);
     return (struct viewers_counters){
+        .held = hold.now,
+        .waits = hold.waits,
+        .waits_late = hold.late,
+        .waits_refused = hold.refused,
         .requests = atomic_load(&v->requests),
         .playlists = atomic_load(&v->playlists),
         .segments = atomic_load(&v->segments),

@@ -1,6 +1,7 @@
 /* The viewers' server: GET and HEAD under /stream/ from the board's snapshots (GNU libmicrohttpd,
- * epoll threads of its own). Every answer of ours carries the CORS headers; the few that
- * libmicrohttpd gives by itself (a request it cannot read: 400, 413, 431, 505) do not. */
+ * epoll threads of its own), and the watch pages. Every answer of ours but these carries the CORS
+ * headers; the few that libmicrohttpd gives by itself (a request it cannot read: 400, 413, 431,
+ * 505) do not. */
 #ifndef BROADCASTER_VIEWERS_H
 #define BROADCASTER_VIEWERS_H
 
@@ -14,25 +15,36 @@
 
 struct viewers;
 
+struct pages;
 struct push_http;
+struct json;
+struct metrics;
 
 struct viewers_config {
-    struct push_http *push;  /* requests below /live/; NULL: there are none. Outlives the viewers */
-    const struct cors *cors; /* whose pages may read answers; NULL: all. Outlives the viewers */
-    struct addr addr;        /* port 0: the system chooses one; host "::" takes IPv4 too */
-    bool no_index;           /* does not tell which streams there are */
-    int threads;             /* at least 1 */
-    int max_connections;     /* of all threads together; further ones wait in the listen queue */
-    int max_per_address;     /* 0: no limit (behind a cache all come from one) */
+    struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
+    const struct pages *pages; /* for browsers; NULL: there are none. Outlive the viewers */
+    const struct cors *cors;   /* whose pages may read answers; NULL: all. Outlives the viewers */
+    struct addr addr;          /* port 0: the system chooses one; host "::" takes IPv4 too */
+    bool no_index;             /* does not tell which streams there are */
+    int threads;               /* at least 1 */
+    int max_connections;       /* of all threads together; further ones wait in the listen queue */
+    int max_per_address;       /* 0: no limit (behind a cache all come from one) */
+    int max_held;              /* requests that wait for a segment or part, of all together */
+    int max_held_per_address;  /* 0: no limit */
+    bool dated;                /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
     int idle_timeout_s; /* silence, and acknowledgements that do not come, after which a connection
                            is closed; an answer has that long plus its size at 8 kB/s */
 };
 
 struct viewers_counters {
     uint64_t requests, playlists, segments, not_found, bad_requests;
-    uint64_t slow;        /* connections closed because their reader was too slow */
-    uint64_t sent_bytes;  /* bodies that were sent whole */
-    uint64_t connections; /* open now */
+    uint64_t slow;          /* connections closed because their reader was too slow */
+    uint64_t sent_bytes;    /* bodies that were sent whole */
+    uint64_t connections;   /* open now */
+    uint64_t held;          /* requests that wait now for a segment or part */
+    uint64_t waits;         /* those that have waited, or do */
+    uint64_t waits_late;    /* what they wanted did not come in time */
+    uint64_t waits_refused; /* over the limits of waiting requests */
 };
 
 /* Borrows the board for its life. ERR_IO: cannot bind (ret_why: a sentence such as "Address already
@@ -46,5 +58,9 @@ int viewers_port(const struct viewers *v);
 
 /* Any thread. */
 struct viewers_counters viewers_counters(const struct viewers *v);
+
+/* Loop's thread: "viewers" in the status, and the metrics. */
+void viewers_status(const struct viewers *v, struct json *ret_object);
+void viewers_metrics(const struct viewers *v, struct metrics *ret_metrics);
 
 #endif

@@ -1,9 +1,11 @@
 #include "broadcaster/viewers_answer_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "broadcaster/gzip.h"
 #include "broadcaster/hls.h"
 #include "broadcaster/packager.h"
 #include "broadcaster/playlist.h"
@@ -12,7 +14,6 @@
 
 #define PLAIN_TEXT   "text/plain; charset=utf-8"
 #define SEGMENT_TYPE "video/mp2t" /* RFC 3555 */
-#define SOURCE       "source"     /* whose sound is that of the stream */
 
 /* A live playlist may be kept for half a target duration; what is not here may be here soon; a
  * number never gets other bytes. */
@@ -23,7 +24,7 @@
 #define CACHE_NEVER   "no-store"
 #define CACHE_ASK     "no-cache" /* kept, and asked about each time */
 
-#define LOCATION_MAX 1024
+#define LOCATION_MAX (1024 + HLS_QUERY_MAX)
 
 static const char front_text[] =
     "This is a broadcaster of the Streaming Back-End: live streams over HLS.\n"
@@ -80,12 +81,53 @@ void answer_playlist_age(struct answer *a, const struct window *w)
     }
 }
 
+enum err answer_page(struct buf *text, enum err e, struct window_page *ret_page)
+{
+    struct window_page page = {NULL};
+    if (e == ERR_OK) {
+        e = packager_give(text, &page.plain);
+    }
+    buf_fini(text);
+    if (e != ERR_OK) {
+        return e;
+    }
+    page.tag = http_tag_of(blob_span(page.plain));
+    if (gzip_blob(page.plain, &page.gzip) != ERR_OK) {
+        page.gzip = NULL; /* the plain form is good for everybody */
+    }
+    *ret_page = page;
+    return ERR_OK;
+}
+
 void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag)
 {
     answer_playlist(a, ERR_OK);
     a->blob = plain;
     a->gzip = gzip;
     a->tag = tag;
+}
+
+/* The one form that is kept for all has no viewer's own query in it. */
+void answer_put_query(struct answer *a, const struct hls_ask *ask)
+{
+    if (a->kind != ANSWER_PLAYLIST || ask->query[0] == '\0') {
+        return;
+    }
+    struct buf text;
+    buf_init(&text, ANSWER_TEXT_MAX);
+    struct span plain = a->blob != NULL ? blob_span(a->blob) : buf_span(&a->text);
+    enum err e = playlist_put_with_query(&text, plain, ask->query);
+    blob_unref(a->blob);
+    blob_unref(a->gzip);
+    a->blob = NULL;
+    a->gzip = NULL;
+    a->tag = 0;
+    buf_fini(&a->text);
+    a->text = text;
+    if (e != ERR_OK) {
+        a->kind = ANSWER_OTHER;
+        answer_no_memory(a);
+    }
 }
 
 /* The id that is meant. A stream that is really called "current" can be had where the newest one
@@ -177,6 +219,9 @@ static void give_redirect(struct answer *a, struct board *board, struct hls_ask 
     enum err e = any_in_ts(list, n) && !hls_is_index(to)
                      ? playlist_put_master_path(&a->location, to)
                      : playlist_put_live_path(&a->location, to);
+    if (e == ERR_OK && ask->query[0] != '\0') {
+        e = buf_printf(&a->location, "?%s", ask->query);
+    }
     if (e != ERR_OK || buf_put_u8(&a->location, '\0') != ERR_OK) {
         answer_no_memory(a);
     } else {
@@ -209,7 +254,21 @@ static bool in_ts(struct board *board, const struct hls_ask *ask)
     return true;
 }
 
-static void give_media(struct answer *a, struct board *board, const struct hls_ask *ask)
+struct classic {
+    const struct hls_ask *ask;
+    bool dated;
+};
+
+static enum err make_classic(const struct window *w, void *arg, struct window_page *ret_page)
+{
+    const struct classic *c = arg;
+    struct buf text;
+    buf_init(&text, ANSWER_TEXT_MAX);
+    return answer_page(&text, playlist_media(&text, c->ask->id, c->ask->rendition, w, c->dated),
+                       ret_page);
+}
+
+static void give_media(struct answer *a, struct board *board, const struct hls_ask *ask, bool dated)
 {
     struct window *w = answer_window(a, board, ask);
     if (w != NULL && w->listed == 0) {
@@ -218,7 +277,14 @@ static void give_media(struct answer *a, struct board *board, const struct hls_a
     } else if (w != NULL && !in_ts(board, ask)) {
         say_live_only(a, ask);
     } else if (w != NULL) {
-        answer_playlist(a, playlist_media(&a->text, ask->id, ask->rendition, w));
+        struct classic classic = {ask, dated};
+        struct window_page page = {NULL};
+        enum err e = window_text(w, WINDOW_TEXT_CLASSIC, make_classic, &classic, &page);
+        if (e == ERR_OK) {
+            answer_playlist_kept(a, page.plain, page.gzip, page.tag);
+        } else {
+            answer_playlist(a, e);
+        }
         answer_playlist_age(a, w);
     }
     window_unref(w);
@@ -269,17 +335,24 @@ static uint64_t container_tag(const struct segment *s, const struct hls_ask *ask
     return http_tag_of_numbers(numbers, sizeof numbers / sizeof numbers[0]);
 }
 
+void answer_found(struct answer *a, struct blob *blob, const struct hls_ask *ask, uint64_t tag)
+{
+    a->blob = blob;
+    a->kind = ask->what == HLS_LIVE_INIT ? ANSWER_OTHER : ANSWER_SEGMENT;
+    a->status = 200;
+    a->content_type = answer_form_of(ask)->type;
+    a->cache_control = CACHE_SEGMENT;
+    a->ranges = true;
+    a->tag = tag;
+}
+
 void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask)
 {
     const struct answer_form *form = answer_form_of(ask);
-    enum err e = segment_container(s, form->form, form->make, &a->blob);
+    struct blob *blob = NULL;
+    enum err e = segment_container(s, form->form, form->make, &blob);
     if (e == ERR_OK) {
-        a->kind = ask->what == HLS_LIVE_INIT ? ANSWER_OTHER : ANSWER_SEGMENT;
-        a->status = 200;
-        a->content_type = form->type;
-        a->cache_control = CACHE_SEGMENT;
-        a->ranges = true;
-        a->tag = container_tag(s, ask, a->blob);
+        answer_found(a, blob, ask, container_tag(s, ask, blob));
     } else if (e == ERR_NOENT) {
         answer_say(a, 404, "That segment of rendition \"%s\" of stream \"%s\" is missing: a gap.",
                    ask->rendition, ask->id);
@@ -296,12 +369,15 @@ void answer_container(struct answer *a, struct segment *s, const struct hls_ask 
 }
 
 /* The sound of all renditions is the source's. */
+const char *answer_live_name(const struct hls_ask *ask)
+{
+    return strcmp(ask->rendition, HLS_AUDIO) == 0 ? BOARD_SOURCE : ask->rendition;
+}
+
 struct window *answer_live_window(struct answer *a, struct board *board, const struct hls_ask *ask)
 {
     struct hls_ask meant = *ask;
-    if (strcmp(ask->rendition, HLS_AUDIO) == 0) {
-        memcpy(meant.rendition, SOURCE, sizeof SOURCE);
-    }
+    snprintf(meant.rendition, sizeof meant.rendition, "%s", answer_live_name(ask));
     return answer_window(a, board, &meant);
 }
 
@@ -323,7 +399,8 @@ static void give_segment(struct answer *a, struct board *board, const struct hls
     window_unref(w);
 }
 
-static void give(struct answer *a, struct board *board, struct hls_ask *ask)
+static void give(struct answer *a, struct board *board, struct hls_ask *ask,
+                 const struct viewer_request *request)
 {
     switch (ask->what) {
     case HLS_FRONT:
@@ -340,7 +417,7 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
         give_redirect(a, board, ask);
         break;
     case HLS_MEDIA:
-        give_media(a, board, ask);
+        give_media(a, board, ask, request->dated);
         break;
     case HLS_SEGMENT:
     case HLS_LIVE_SEGMENT:
@@ -350,10 +427,19 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask)
         answer_live_master(a, board, ask);
         break;
     case HLS_LIVE_MEDIA:
-        answer_live_media(a, board, ask);
+        answer_live_media(a, board, ask, request->wait);
+        break;
+    case HLS_LIVE_PART:
+        answer_live_part(a, board, ask, request->wait);
         break;
     case HLS_LIVE_INIT:
         answer_live_init(a, board, ask);
+        break;
+    case HLS_MULTI:
+    case HLS_EMBED:
+    case HLS_PUBLISH:
+    case HLS_ASSET:
+        answer_say(a, 404, "There is nothing here: streams are at /stream/ID.m3u8.", "", "");
         break;
     case HLS_STREAMS:
     case HLS_INDEX:
@@ -381,7 +467,8 @@ void answer_init(struct answer *a, struct board *board, const struct viewer_requ
         answer_say(a, 405, "Only GET, HEAD and OPTIONS are understood here.", "", "");
     } else {
         struct hls_ask ask = hls_parse(request->target);
-        give(a, board, &ask);
+        give(a, board, &ask, request);
+        answer_put_query(a, &ask);
         answer_select(a, request);
     }
 }

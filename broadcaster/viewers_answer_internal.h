@@ -28,9 +28,16 @@ void answer_playlist(struct answer *a, enum err e);
  * live. */
 void answer_playlist_age(struct answer *a, const struct window *w);
 
+/* A page for window_text of what was written, or e says why that failed: its tag, and its form by
+ * gzip where that is worth it. Takes the text's memory, also on failure. */
+enum err answer_page(struct buf *text, enum err e, struct window_page *ret_page) CHECKED;
+
 /* A playlist that is kept for all who ask for the same state of it. Takes both references; gzip:
  * from gzip_blob, NULL when that gave none; tag: http_tag_of the plain one, made once. */
 void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag);
+
+/* Puts the viewer's query behind each address of a playlist. */
+void answer_put_query(struct answer *a, const struct hls_ask *ask);
 
 /* Puts the id that is meant in place of "current". A stream that is really called so can be had
  * where the newest one is not on offer. */
@@ -40,7 +47,11 @@ void answer_resolve(struct board *board, struct hls_ask *ask);
  * Give.
  */
 struct window *answer_window(struct answer *a, struct board *board, const struct hls_ask *ask);
+const char *answer_live_name(const struct hls_ask *ask); /* of the rendition on the board */
 struct window *answer_live_window(struct answer *a, struct board *board, const struct hls_ask *ask);
+
+/* The body is this (taken): a segment, a part, an initialisation section. */
+void answer_found(struct answer *a, struct blob *blob, const struct hls_ask *ask, uint64_t tag);
 
 /* The body is this segment's container, or the answer says why not. */
 void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask);
@@ -48,7 +59,10 @@ void answer_container(struct answer *a, struct segment *s, const struct hls_ask 
 /* --- viewers_live.c --- */
 
 void answer_live_master(struct answer *a, struct board *board, struct hls_ask *ask);
-void answer_live_media(struct answer *a, struct board *board, const struct hls_ask *ask);
+void answer_live_media(struct answer *a, struct board *board, const struct hls_ask *ask,
+                       enum viewer_wait wait);
+void answer_live_part(struct answer *a, struct board *board, const struct hls_ask *ask,
+                      enum viewer_wait wait);
 void answer_live_init(struct answer *a, struct board *board, const struct hls_ask *ask);
 
 #endif

@@ -13,7 +13,6 @@
 #include "broadcaster/posters.h"
 #include "broadcaster/viewers_answer_internal.h"
 
-#define SOURCE       "source"
 #define CACHE_POSTER "public, max-age=3"
 #define CACHE_SHORT  "max-age=1"
 #define SENTENCE_MAX 1024
@@ -124,7 +123,7 @@ static bool find_poster(struct viewers_index *x, struct MHD_Connection *c, struc
                         struct answer *a)
 {
     answer_resolve(x->board, ask);
-    struct window *w = board_window(x->board, ask->id, SOURCE);
+    struct window *w = board_window(x->board, ask->id, BOARD_SOURCE);
     struct segment *s = w != NULL ? newest_picture(w) : NULL;
     enum err e = ERR_OK;
     if (w == NULL) {
@@ -158,6 +157,7 @@ enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Conne
     buf_init(&a->location, SENTENCE_MAX);
     if (ask.what != HLS_POSTER) {
         give_content(x, a, ask.what == HLS_STREAMS ? INDEX_JSON : INDEX_PLAYLIST);
+        answer_put_query(a, &ask);
     } else if (!find_poster(x, c, &ask, a)) {
         answer_fini(a);
         return INDEX_HELD;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "broadcaster/cors.h"
+#include "broadcaster/pages.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_watch.h"
 
@@ -13,10 +14,18 @@
  * the request. */
 void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r);
 
+/* The request's target with its query, as it was sent: url, or what is put together in text, which
+ * has size bytes and holds as much as fits. */
+struct span viewers_target(struct MHD_Connection *c, const char *url, char *text, size_t size);
+
 /* Answers the request on the connection of watched (NULL: there was no memory for it), with headers
  * for a page of this origin (NULL: none is named; cors NULL: all may read). The body is moved out
  * of the answer without a copy; what all get alike is made once for a blob and kept with it. */
 enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, struct answer *a,
                              const struct cors *cors, const char *origin);
+
+/* A page or file of the watch pages, which other sites' pages may not read. NULL: no memory. Gives.
+ */
+struct MHD_Response *viewers_page_response(const struct page *p);
 
 #endif

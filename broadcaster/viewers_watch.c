@@ -20,6 +20,7 @@ struct watched {
     atomic_size_t answer_bytes;
     atomic_bool answering;
     int64_t allowance_ms;
+    void *slot;
     struct blob *body; /* of the answer; the connection's own thread */
     int64_t body_ms;   /* when the body began; the connection's own thread */
 };
@@ -183,6 +184,11 @@ void watch_hold(struct watched *c)
     if (c != NULL) {
         atomic_store(&c->deadline_ms, INT64_MAX);
     }
+}
+
+void **watch_slot(struct watched *c)
+{
+    return &c->slot;
 }
 
 uint64_t watch_slow_count(const struct watch *w)

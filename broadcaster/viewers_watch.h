@@ -41,6 +41,10 @@ void watch_body(struct watched *c, size_t n);
 /* The connection waits for us: no deadline until the next call of the others. */
 void watch_hold(struct watched *c);
 
+/* A place for what the connection's request needs, NULL at first; the connection's own thread.
+ * Takes no NULL. */
+void **watch_slot(struct watched *c);
+
 uint64_t watch_slow_count(const struct watch *w);  /* connections shut down in mid answer */
 uint64_t watch_connections(const struct watch *w); /* open now */
 

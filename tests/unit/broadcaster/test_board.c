@@ -9,6 +9,7 @@
 #include "base/mem.h"
 
 #define N_READERS 4
+#define N_WAITERS 3
 #define ROUNDS    3000
 
 static struct window *window(const uint64_t *msns, size_t count, size_t listed)
@@ -53,6 +54,115 @@ START_TEST(window_finds_by_number)
         window_unref(w);
     }
     window_unref(NULL);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+/* --- waiting --- */
+
+struct waiter {
+    struct board_waiter waiter; /* first */
+    uint64_t msn;
+    bool woken;
+};
+
+static bool has_msn(const struct board_waiter *waiter, const struct window *w)
+{
+    return window_find(w, ((const struct waiter *)waiter)->msn) != NULL;
+}
+
+static void on_wake(void *arg, struct list *waiters)
+{
+    LIST_EACH (waiters, it, tmp) {
+        struct waiter *w = (struct waiter *)LIST_ITEM(it, struct board_waiter, node);
+        list_remove(it);
+        w->woken = true;
+        (*(int *)arg)++;
+    }
+}
+
+static bool begin_wait(struct board *b, const char *name, struct waiter *w, uint64_t msn,
+                       int64_t deadline_ms)
+{
+    *w = (struct waiter){
+        .waiter = {.ready = has_msn, .deadline_ms = deadline_ms, .why = BOARD_READY}, .msn = msn};
+    list_init(&w->waiter.node);
+    return board_wait(b, "a", name, &w->waiter);
+}
+
+START_TEST(waiting)
+{
+    struct board *b = board_create();
+    struct waiter w[N_WAITERS];
+    int woken = 0;
+    publish(b, "a", "source", 5, 1);
+    publish(b, "a", "rung", 5, 1);
+    ck_assert(!begin_wait(b, "source", &w[0], 6, 100)); /* nobody would wake it */
+    board_set_wake(b, on_wake, &woken);
+    ck_assert(!begin_wait(b, "source", &w[0], 5, 100)); /* it is there */
+    ck_assert(!begin_wait(b, "none", &w[0], 6, 100));
+    ck_assert(begin_wait(b, "source", &w[0], 6, 100));
+    ck_assert(begin_wait(b, "source", &w[1], 7, 200));
+    ck_assert(begin_wait(b, "rung", &w[2], 6, 300));
+    publish(b, "a", "source", 6, 1);
+    ck_assert(woken == 1 && w[0].woken && w[0].waiter.why == BOARD_READY);
+    ck_assert_int_eq(board_wake_late(b, 199), 200);
+    ck_assert_int_eq(woken, 1);
+    ck_assert_int_eq(board_wake_late(b, 200), 300);
+    ck_assert(woken == 2 && w[1].woken && w[1].waiter.why == BOARD_LATE);
+    ck_assert(begin_wait(b, "source", &w[0], 9, 400));
+    board_remove(b, "a");
+    ck_assert(woken == 4 && w[2].waiter.why == BOARD_GONE && w[0].waiter.why == BOARD_GONE);
+    ck_assert_int_eq(board_wake_late(b, INT64_MAX), INT64_MAX);
+    publish(b, "a", "source", 5, 1);
+    ck_assert(begin_wait(b, "source", &w[0], 6, INT64_MAX));
+    board_wake_late(b, INT64_MAX);
+    ck_assert(woken == 5 && w[0].waiter.why == BOARD_LATE);
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(the_source_stands_first)
+{
+    struct board *b = board_create();
+    struct variant list[3];
+    publish(b, "a", "rung", 5, 1);
+    publish(b, "a", "audio1", 5, 1);
+    publish(b, "a", "source", 5, 1);
+    publish(b, "a", "rung", 6, 1);
+    ck_assert_uint_eq(board_variants(b, "a", list, 3), 3);
+    ck_assert_str_eq(list[0].name, "source");
+    ck_assert_str_eq(list[1].name, "rung");
+    ck_assert_str_eq(list[2].name, "audio1");
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+static enum err make_text(const struct window *w, void *arg, struct window_page *ret_page)
+{
+    int *calls = arg;
+    if (++*calls == 1) {
+        return ERR_NOMEM;
+    }
+    *ret_page = (struct window_page){.plain = blob_create(3), .tag = w->count};
+    return ERR_OK;
+}
+
+START_TEST(a_text_is_made_once)
+{
+    struct window *w = window((const uint64_t[]){1, 2}, 2, 2);
+    struct window_page page = {NULL}, again = {NULL};
+    int calls = 0;
+    ck_assert_int_eq(window_text(w, WINDOW_TEXT_AUDIO, make_text, &calls, &page), ERR_NOMEM);
+    ck_assert_ptr_null(page.plain);
+    ck_assert_int_eq(window_text(w, WINDOW_TEXT_AUDIO, make_text, &calls, &page), ERR_OK);
+    ck_assert_int_eq(window_text(w, WINDOW_TEXT_AUDIO, make_text, &calls, &again), ERR_OK);
+    ck_assert(calls == 2 && page.plain == again.plain && page.tag == 2 && page.gzip == NULL);
+    blob_unref(again.plain);
+    window_unref(w);
+    blob_unref(page.plain); /* outlives its window */
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
 END_TEST
@@ -199,6 +309,9 @@ int main(void)
     tcase_add_test(t, publish_and_look);
     tcase_add_test(t, facts);
     tcase_add_test(t, current);
+    tcase_add_test(t, waiting);
+    tcase_add_test(t, the_source_stands_first);
+    tcase_add_test(t, a_text_is_made_once);
     tcase_add_test(t, readers_see_numbers_rise);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

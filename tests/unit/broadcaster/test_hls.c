@@ -21,6 +21,24 @@ static const struct {
     {"/", HLS_FRONT, "", "", 0},
     {"/?x", HLS_FRONT, "", "", 0},
     {"/healthz", HLS_HEALTH, "", "", 0},
+    {"/multi?ids=a,b", HLS_MULTI, "", "", 0},
+    {"/multi/", HLS_UNKNOWN, "", "", 0},
+    {"/publish", HLS_PUBLISH, "", "", 0},
+    {"/publishx", HLS_UNKNOWN, "", "", 0},
+    {"/embed/hello_world?muted=0", HLS_EMBED, "hello_world", "", 0},
+    {"/embed/%61", HLS_EMBED, "a", "", 0},
+    {"/embed/", HLS_UNKNOWN, "", "", 0},
+    {"/embed", HLS_UNKNOWN, "", "", 0},
+    {"/embed/a/b", HLS_UNKNOWN, "", "", 0},
+    {"/embed/%2e%2e", HLS_BAD, "", "", 0},
+    {"/embed/%", HLS_BAD, "", "", 0},
+    {"/assets/style.css?x", HLS_ASSET, "", "", 0},
+    {"/assets/", HLS_UNKNOWN, "", "", 0},
+    {"/assets/a/b", HLS_UNKNOWN, "", "", 0},
+    {"/assets/%61.js", HLS_UNKNOWN, "", "", 0},
+    {"/assets/A.js", HLS_UNKNOWN, "", "", 0},
+    {"/assets/abcdefghijabcdefghijabcdefghij12", HLS_ASSET, "", "", 0},
+    {"/assets/abcdefghijabcdefghijabcdefghij123", HLS_UNKNOWN, "", "", 0},
     {"/streams.json", HLS_STREAMS, "", "", 0},
     {"/streams.json?t=1", HLS_STREAMS, "", "", 0},
     {"/streams.json/", HLS_UNKNOWN, "", "", 0},
@@ -83,6 +101,12 @@ static const struct {
     {"/stream/a/source/LIVE.m3u8", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/xlive.m3u8", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/119802.m4s", HLS_LIVE_SEGMENT, "a", "source", 119802},
+    {"/stream/a/source/119802.0.m4s", HLS_LIVE_PART, "a", "source", 119802},
+    {"/stream/a/audio/7.9999.m4s", HLS_LIVE_PART, "a", "audio", 7},
+    {"/stream/a/source/7.10000.m4s", HLS_UNKNOWN, "", "", 0},
+    {"/stream/a/source/live.m3u8?_HLS_msn=1&_HLS_part=2&t=1", HLS_LIVE_MEDIA, "a", "source", 0},
+    {"/stream/a/source/live.m3u8?_HLS_msn=1&_HLS_msn=1", HLS_BAD, "", "", 0},
+    {"/stream/a/source/live.m3u8?_HLS_part=2", HLS_BAD, "", "", 0},
     {"/stream/a/source/01.m4s", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/1.m4s/", HLS_UNKNOWN, "", "", 0},
     {"/stream/a/source/1.M4S", HLS_UNKNOWN, "", "", 0},
@@ -214,13 +238,15 @@ END_TEST
  * it promises. */
 static void check_promises(struct hls_ask a)
 {
-    bool named = a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT;
-    bool file = a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || a.what == HLS_LIVE_INIT;
+    bool named = (a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT) || a.what == HLS_EMBED;
+    bool file = a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || a.what == HLS_LIVE_PART ||
+                a.what == HLS_LIVE_INIT;
     bool media = a.what == HLS_MEDIA || a.what == HLS_LIVE_MEDIA;
     ck_assert_int_eq(named, a.id[0] != '\0');
     ck_assert(!named || id_valid(span_cstr(a.id)));
     ck_assert_int_eq(media || file, a.rendition[0] != '\0');
     ck_assert_int_eq(a.what == HLS_LIVE_INIT, a.hash != 0);
+    ck_assert_int_eq(a.what == HLS_ASSET, a.asset[0] != '\0');
     ck_assert_int_eq(a.why != NULL, a.what == HLS_UNKNOWN || a.what == HLS_BAD);
 }
 

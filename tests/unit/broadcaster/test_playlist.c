@@ -36,7 +36,7 @@ static void expect(const char *id, const char *rendition, const struct window *w
 {
     struct buf b;
     buf_init(&b, 100000);
-    ck_assert_int_eq(playlist_media(&b, id, rendition, w), ERR_OK);
+    ck_assert_int_eq(playlist_media(&b, id, rendition, w, false), ERR_OK);
     ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
     ck_assert_str_eq((char *)b.data, want);
     buf_fini(&b);
@@ -110,7 +110,7 @@ START_TEST(extinf_does_not_drift)
         struct window *w = window(1, WINDOW_MAX, WINDOW_MAX, start, duration);
         struct buf b;
         buf_init(&b, 100000);
-        ck_assert_int_eq(playlist_media(&b, "a", "b", w), ERR_OK);
+        ck_assert_int_eq(playlist_media(&b, "a", "b", w, false), ERR_OK);
         ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
         int64_t sum = 0;
         int64_t exact = duration * WINDOW_MAX / TICKS_PER_MS;
@@ -189,7 +189,7 @@ START_TEST(limits_and_memory)
         struct buf b;
         buf_init(&b, max);
         ck_assert_int_eq(buf_put_u8(&b, 'x'), ERR_OK);
-        enum err e = playlist_media(&b, "\xc3\x9f", "source", w);
+        enum err e = playlist_media(&b, "\xc3\x9f", "source", w, false);
         ck_assert(e == ERR_OK || (e == ERR_LIMIT && b.len == 1));
         b.len = 1;
         e = playlist_master(&b, "\xc3\x9f", list, 1);
@@ -201,7 +201,7 @@ START_TEST(limits_and_memory)
         struct buf b;
         buf_init(&b, 10000);
         mem_fail_nth(n);
-        ck_assert_int_eq(playlist_media(&b, "a", "source", w), n == 1 ? ERR_NOMEM : ERR_OK);
+        ck_assert_int_eq(playlist_media(&b, "a", "source", w, false), n == 1 ? ERR_NOMEM : ERR_OK);
         buf_fini(&b);
     }
     mem_fail_nth(0);

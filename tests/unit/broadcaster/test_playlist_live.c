@@ -206,6 +206,13 @@ static struct window *window(const struct segment_info *infos, size_t n, size_t 
     return w;
 }
 
+static enum err live_media(struct buf *b, const struct window *w, const uint64_t *inits,
+                           enum track_kind kind)
+{
+    struct live_media m = {.window = w, .kind = kind, .inits = inits};
+    return playlist_live_media(b, &m);
+}
+
 static const struct segment_info infos[] = {
     {.msn = 6, .duration = 180000, .independent = true},
     {.msn = 7, .start = 180000, .duration = 180000, .independent = true},
@@ -224,7 +231,7 @@ START_TEST(a_media_playlist)
     w->ended = true;
     w->show_discontinuity_sequence = true;
     w->discontinuity_sequence = 3;
-    ck_assert_int_eq(playlist_live_media(&b, w, inits, false), ERR_OK);
+    ck_assert_int_eq(live_media(&b, w, inits, TRACK_VIDEO), ERR_OK);
     is(&b, "#EXTM3U\n"
            "#EXT-X-VERSION:8\n"
            "#EXT-X-TARGETDURATION:2\n"
@@ -260,11 +267,11 @@ START_TEST(independent_only_when_true)
     struct window *w = window(two, 2, 2);
     struct buf b;
     buf_init(&b, 10000);
-    ck_assert_int_eq(playlist_live_media(&b, w, inits, false), ERR_OK);
+    ck_assert_int_eq(live_media(&b, w, inits, TRACK_VIDEO), ERR_OK);
     is(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:1\n"
            "#EXT-X-MAP:URI=\"init-0000000000000001.mp4\"\n"
            "#EXTINF:2.000,\n1.m4s\n#EXTINF:2.000,\n2.m4s\n");
-    ck_assert_int_eq(playlist_live_media(&b, w, inits, true), ERR_OK);
+    ck_assert_int_eq(live_media(&b, w, inits, TRACK_AUDIO), ERR_OK);
     is(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:1\n"
            "#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"init-0000000000000001.mp4\"\n"
            "#EXTINF:2.000,\n1.m4s\n#EXTINF:2.000,\n2.m4s\n");
@@ -285,7 +292,7 @@ START_TEST(limits_and_memory)
         struct buf b;
         buf_init(&b, max);
         ck_assert_int_eq(buf_put_u8(&b, 'x'), ERR_OK);
-        enum err e = playlist_live_media(&b, w, inits, false);
+        enum err e = live_media(&b, w, inits, TRACK_VIDEO);
         ck_assert(e == ERR_OK || (e == ERR_LIMIT && b.len == 1));
         b.len = 1;
         e = playlist_live_master(&b, "a", list, 2);

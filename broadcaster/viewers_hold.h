@@ -1,0 +1,59 @@
+/* Requests of viewers that wait for a segment or part (libmicrohttpd's suspended connections): the
+ * board says when it is there, a thread of its own wakes them, or gives up after a while. */
+#ifndef BROADCASTER_VIEWERS_HOLD_H
+#define BROADCASTER_VIEWERS_HOLD_H
+
+#include <microhttpd.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broadcaster/board.h"
+#include "broadcaster/viewers_answer.h"
+#include "broadcaster/viewers_watch.h"
+
+struct hold;
+struct held; /* one request */
+
+struct hold_config {
+    struct board *board; /* borrowed */
+    size_t max;
+    size_t max_per_address; /* of IPv6: per network of 64 bits; 0: no limit */
+};
+
+struct hold_counters {
+    uint64_t now;     /* requests that wait */
+    uint64_t waits;   /* that have waited, or do */
+    uint64_t late;    /* what they wanted did not come */
+    uint64_t refused; /* over the limits */
+};
+
+/* Loop's thread; one for a board. NULL: no thread could be had. */
+struct hold *hold_create(const struct hold_config *config);
+
+/* Loop's thread. Resumes all of them, and none is held from now on: the server may be stopped then.
+ */
+void hold_stop(struct hold *h);
+
+/* Loop's thread, behind hold_stop and when the server has ended. Takes NULL. */
+void hold_destroy(struct hold *h);
+
+enum hold_result {
+    HOLD_HELD, /* suspended; the request is called once more, when it is time to answer */
+    HOLD_FULL,
+    HOLD_STOPPING,
+    HOLD_NO_MEMORY,
+};
+
+/* The connection's own thread, like hold_end. c may be NULL. since_ms: 0, or what hold_end gave. */
+enum hold_result hold_begin(struct hold *h, struct MHD_Connection *connection, struct watched *c,
+                            const struct answer_hold *what, int64_t since_ms,
+                            struct held **ret_held);
+
+/* The request is called again, or is over. Frees it; since_ms (may be NULL): when the wait began.
+ */
+enum viewer_wait hold_end(struct held *held, int64_t *ret_since_ms);
+
+/* Any thread. */
+struct hold_counters hold_counters(const struct hold *h);
+
+#endif
