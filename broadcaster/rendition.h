@@ -42,6 +42,13 @@ void rendition_set_figures(struct rendition *r, struct rung_figures *figures);
  * it is printed from the beginning. */
 void rendition_set_first_discontinuity(struct rendition *r, uint64_t number);
 
+/* See struct variant; 0 unless this is called before anything is shown. */
+void rendition_set_rank(struct rendition *r, int rank);
+
+/* While it is held, parts alone do not show it, only its first segment does: its tracks are not
+ * all known. */
+void rendition_hold(struct rendition *r, bool held);
+
 const char *rendition_name(const struct rendition *r);
 
 /* The number that must be settled next; 0 before the first. Later expects may only be higher. */

@@ -299,6 +299,7 @@ void sides_track(struct sides *s, struct track *track)
         snprintf(name, sizeof name, "source%u", index);
         d->rendition = rendition_create(s->board, s->id, name);
         rendition_set_first_discontinuity(d->rendition, s->first_discontinuity);
+        rendition_set_rank(d->rendition, (int)index);
         part_lane_init(&d->lane, d->rendition, TRACK_VIDEO);
     }
     if (d->track == NULL) {
