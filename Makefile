@@ -37,7 +37,7 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 COMMON_OBJ := $(call obj,$(call modules,common)) $(GEN).o
 ORCHESTRATOR_OBJ := $(call obj,$(call modules,orchestrator))
 TRANSCODER_OBJ := $(call obj,$(call modules,transcoder))
-BROADCASTER_OBJ := $(call obj,$(call modules,broadcaster))
+BROADCASTER_OBJ := $(call obj,$(call modules,broadcaster)) $(BUILD)/gen/web/assets.o
 TOOLS_OBJ := $(call obj,$(call modules,publisher-tools))
 
 LIB := $(BUILD)/lib
@@ -167,6 +167,7 @@ samples: $(addprefix $(BIN)/,orchestrator transcoder broadcaster) ## writes depl
 clean: ## removes what was built
 	rm -rf build bin
 
+include broadcaster/web/web.mk
 include tests/checks.mk
 include deploy/install.mk
 include deploy/edge/edge.mk

@@ -61,6 +61,7 @@ enum window_text {
     WINDOW_TEXT_VIDEO_DELTA,
     WINDOW_TEXT_AUDIO, /* of sound */
     WINDOW_TEXT_AUDIO_DELTA,
+    WINDOW_TEXT_CLASSIC, /* the playlist of MPEG-TS */
     WINDOW_TEXTS_
 };
 

@@ -123,6 +123,18 @@ static unsigned count_viewers(struct content_index *ci, const char *id, int64_t 
     return n;
 }
 
+/* A rung can be on the board before it. */
+static void put_source_first(struct variant *list, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(list[i].name, "source") == 0) {
+            struct variant source = list[i];
+            memmove(list + 1, list, i * sizeof *list);
+            list[0] = source;
+        }
+    }
+}
+
 static enum err collect(struct content_index *ci, struct collected *c, int64_t now_ms)
 {
     struct variant list[BOARD_RENDITIONS_MAX];
@@ -139,6 +151,7 @@ static enum err collect(struct content_index *ci, struct collected *c, int64_t n
             return ERR_NOMEM;
         }
         memcpy(variants, list, n_variants * sizeof *variants);
+        put_source_first(variants, n_variants);
         c->streams[c->count++] = (struct index_stream){
             .id = e->id,
             .facts = e->facts,

@@ -290,6 +290,45 @@ static struct hls_ask ask_below_stream(struct span rest)
     return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
 }
 
+static bool asset_char(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+}
+
+static struct hls_ask ask_asset(struct span name)
+{
+    struct hls_ask a = answer(HLS_ASSET, NULL);
+    bool ok = name.len > 0 && name.len <= HLS_ASSET_MAX;
+    for (size_t i = 0; ok && i < name.len; i++) {
+        a.asset[i] = (char)name.data[i];
+        ok = asset_char(name.data[i]);
+    }
+    return ok ? a : answer(HLS_UNKNOWN, "There is nothing of that name here.");
+}
+
+static struct hls_ask ask_embed(struct span raw)
+{
+    struct hls_ask a = answer(HLS_EMBED, NULL);
+    struct piece id;
+    const char *why = decode(raw, &id);
+    if (why != NULL) {
+        return answer(HLS_BAD, why);
+    }
+    return take_name(&id, a.id, ID_MAX)
+               ? a
+               : answer(HLS_UNKNOWN, "There is nothing here: a player alone is at /embed/ID.");
+}
+
+static bool below(struct span path, const char *folder, struct span *ret_rest)
+{
+    size_t n = strlen(folder);
+    if (path.len < n || memcmp(path.data, folder, n) != 0) {
+        return false;
+    }
+    *ret_rest = skip(path, n);
+    return true;
+}
+
 static struct hls_ask parse_path(struct span target)
 {
     struct span path = path_of(target);
@@ -305,9 +344,21 @@ static struct hls_ask parse_path(struct span target)
     if (span_equal(path, span_cstr("/streams.json"))) {
         return answer(HLS_STREAMS, NULL);
     }
-    struct span prefix = span_cstr("/stream/");
-    if (path.len >= prefix.len && memcmp(path.data, prefix.data, prefix.len) == 0) {
-        return ask_below_stream(skip(path, prefix.len));
+    struct span rest;
+    if (below(path, "/stream/", &rest)) {
+        return ask_below_stream(rest);
+    }
+    if (below(path, "/assets/", &rest)) {
+        return ask_asset(rest);
+    }
+    if (below(path, "/embed/", &rest)) {
+        return ask_embed(rest);
+    }
+    if (span_equal(path, span_cstr("/multi"))) {
+        return answer(HLS_MULTI, NULL);
+    }
+    if (span_equal(path, span_cstr("/publish"))) {
+        return answer(HLS_PUBLISH, NULL);
     }
     return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
 }

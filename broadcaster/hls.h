@@ -17,6 +17,7 @@
 #define HLS_AUDIO       "audio"
 #define HLS_LIVE        "live"
 #define HLS_INIT_PREFIX "init-" /* before 16 hex digits, small letters */
+#define HLS_ASSET_MAX   32      /* bytes of the name of a file that the pages are made of */
 #define HLS_INDEX_NAME  "index" /* a stream of this name has no classic master playlist */
 #define HLS_POSTER_FILE "poster.jpg"
 
@@ -35,6 +36,10 @@ enum hls_what {
     HLS_LIVE_SEGMENT, /* "/stream/ID/RENDITION/N.m4s" */
     HLS_LIVE_PART,    /* "/stream/ID/RENDITION/N.P.m4s" */
     HLS_LIVE_INIT,    /* "/stream/ID/RENDITION/init-HASH.mp4" */
+    HLS_MULTI,        /* "/multi": the page of several streams */
+    HLS_EMBED,        /* "/embed/ID": the page of a player alone */
+    HLS_PUBLISH,      /* "/publish": the page for publishers */
+    HLS_ASSET,        /* "/assets/NAME": what the pages are made of */
     HLS_UNKNOWN,      /* nothing is or can be there (404): why */
     HLS_BAD,          /* not a path (400): why */
 };
@@ -42,11 +47,12 @@ enum hls_what {
 struct hls_ask {
     enum hls_what what;
     bool current;        /* both MASTER, REDIRECT, POSTER: "current" in any case */
-    char id[ID_MAX + 1]; /* MASTER to LIVE_INIT */
+    char id[ID_MAX + 1]; /* EMBED, and MASTER to LIVE_INIT */
     char rendition[RENDITION_NAME_MAX + 1]; /* both MEDIA, both SEGMENT, PART, INIT */
     uint64_t msn;                           /* both SEGMENT, PART */
     uint32_t part;                          /* PART */
     uint64_t hash;                          /* INIT */
+    char asset[HLS_ASSET_MAX + 1];          /* ASSET: small letters, digits, ".", "-", "_" */
     struct hls_directives directives;       /* LIVE_MEDIA */
     char query[HLS_QUERY_MAX + 1]; /* what addresses in the answer carry on (hls_query_parse) */
     const char *why;               /* UNKNOWN, BAD: a sentence; static storage */

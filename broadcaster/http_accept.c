@@ -84,3 +84,33 @@ bool http_accepts_gzip(const char *text)
     gzip = gzip != NOT_GIVEN ? gzip : any;
     return gzip > 0 && gzip >= plain;
 }
+
+/* A media type may have parameters of its own in front of its weight. */
+static int weight_behind(const char *at, size_t len)
+{
+    while (len > 0) {
+        const char *end = memchr(at, ';', len);
+        size_t n = end != NULL ? (size_t)(end - at) : len;
+        struct piece p = trim(at, n);
+        if (p.len > 1 && (p.at[0] == 'q' || p.at[0] == 'Q') && p.at[1] == '=') {
+            return weight_of(p);
+        }
+        n += end != NULL;
+        at += n;
+        len -= n;
+    }
+    return WEIGHT_1;
+}
+
+bool http_accepts_html(const char *text)
+{
+    while (text != NULL && *text != '\0') {
+        size_t n = strcspn(text, ",");
+        size_t name = strcspn(text, ";,");
+        if (is(trim(text, name), "text/html")) {
+            return weight_behind(text + name, n - name) > 0;
+        }
+        text += n + (text[n] == ',');
+    }
+    return false;
+}

@@ -24,6 +24,9 @@
  * PACKAGER_BYTES_MAX; ERR_NOMEM; ERR_IO: libavformat refused. Gives. */
 enum err packager_mpegts(const struct segment *s, struct blob **ret_blob) CHECKED;
 
+/* About how many bytes that makes, told without making it: within a tenth. */
+size_t packager_mpegts_size(const struct segment *s);
+
 /* Whether this track can be in MPEG-TS: H.264, HEVC; AAC that ADTS can express, MP3, AC-3, E-AC-3.
  * The others have no form there, or none that players know. */
 bool packager_ts_carries(const struct track_params *t);

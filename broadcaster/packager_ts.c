@@ -286,17 +286,28 @@ static int64_t clock_offset(const struct segment *s)
 }
 
 /* Each table stands once, at the front: with the segment's number as its continuity counter the
- * tables of joined segments count on. */
-static void count_tables(struct buf *out, uint64_t msn)
+ * tables of joined segments count on. libavformat repeats them in front of further key frames. */
+static void keep_first_tables(struct buf *out, uint64_t msn)
 {
+    size_t kept = 0;
+    bool front = true;
     for (size_t at = 0; at + TS_PACKET <= out->len; at += TS_PACKET) {
         uint8_t *p = out->data + at;
         int pid = (p[1] & 0x1f) << 8 | p[2];
-        if (pid != TS_PID_PAT && pid != TS_PID_SDT && pid != TS_PID_PMT) {
-            return;
+        bool table = pid == TS_PID_PAT || pid == TS_PID_SDT || pid == TS_PID_PMT;
+        front &= table;
+        if (table && !front) {
+            continue;
         }
-        p[3] = (uint8_t)((p[3] & 0xf0) | (msn & 0x0f));
+        if (table) {
+            p[3] = (uint8_t)((p[3] & 0xf0) | (msn & 0x0f));
+        }
+        if (kept != at) {
+            memmove(out->data + kept, p, TS_PACKET);
+        }
+        kept += TS_PACKET;
     }
+    out->len = kept;
 }
 
 /* Sound of a codec that MPEG-TS does not have is left out from the start. */
@@ -352,7 +363,7 @@ static enum err finish(struct muxer *m, const struct segment *s, struct blob **r
         e = ERR_NOENT;
     }
     if (e == ERR_OK) {
-        count_tables(&m->out, segment_info(s)->msn);
+        keep_first_tables(&m->out, segment_info(s)->msn);
         e = packager_give(&m->out, ret_blob);
     }
     return e;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "broadcaster/http_target.h"
 #include "broadcaster/push_parts.h"
 #include "broadcaster/push_workers.h"
 #include "run/addr.h"
@@ -263,9 +264,7 @@ static void read_target(struct held *r, const struct push_call *call)
 {
     snprintf(r->target, sizeof r->target, "%s", call->target);
     MHD_get_connection_values(call->connection, MHD_GET_ARGUMENT_KIND, add_argument, r);
-    for (char *c = r->target; *c != '\0'; c++) {
-        *c = *c == ' ' ? '+' : *c;
-    }
+    http_target_unfold(r->target);
 }
 
 static bool too_large(const struct push_call *call)

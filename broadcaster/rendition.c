@@ -258,12 +258,13 @@ static void publish(struct rendition *r)
     window_unref(w);
 }
 
-/* What the classic master playlist says follows what was seen: the highest rate. */
+/* What the classic master playlist says follows what was seen: the highest rate, with what MPEG-TS
+ * adds to the media. */
 static void measure_peak(struct rendition *r, const struct segment *s)
 {
     int64_t duration = segment_info(s)->duration;
     if (duration > 0) {
-        int64_t bps = (int64_t)segment_bytes(s) * 8 * TICKS_PER_S / duration;
+        int64_t bps = (int64_t)packager_mpegts_size(s) * 8 * TICKS_PER_S / duration;
         if (bps > r->variant.bandwidth_bps) {
             r->variant.bandwidth_bps = bps;
         }

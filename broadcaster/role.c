@@ -11,6 +11,7 @@
 #include "broadcaster/commands.h"
 #include "broadcaster/cors.h"
 #include "broadcaster/ingest.h"
+#include "broadcaster/pages.h"
 #include "broadcaster/publication.h"
 #include "broadcaster/push.h"
 #include "broadcaster/push_http.h"
@@ -41,7 +42,7 @@ struct config {
     struct daemon_config common;
     const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
-    bool current_manifest, http_ingest, no_index, program_date_time;
+    bool current_manifest, http_ingest, no_index, no_pages, program_date_time;
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
     long connections_per_address, push_idle_ms;
@@ -86,6 +87,8 @@ static const struct option options[] = {
      "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
     {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
      "Serves the newest stream as /stream/current.m3u8 too."},
+    {"noPages", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_pages), NULL,
+     "Serves no pages for browsers: neither the list of streams nor the player."},
     {"noIndex", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_index), NULL,
      "Does not tell which streams there are: no /streams.json and no /stream/index.m3u8."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
@@ -177,6 +180,7 @@ struct broadcaster {
     struct admission *admission;
     struct publications publications;
     struct ingest *ingest;
+    struct pages *pages; /* NULL: switched off */
     struct viewers *viewers;
     struct push *push; /* NULL, both: switched off */
     struct push_http *push_http;
@@ -499,6 +503,28 @@ static enum err open_push(struct broadcaster *b, const struct config *c, const s
     return ERR_OK;
 }
 
+/* What is wrong with these addresses is said when the ingest opens. */
+static void open_pages(struct broadcaster *b, const struct config *c)
+{
+    if (c->no_pages) {
+        return;
+    }
+    struct pages_config p = {
+        .needs_key = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0',
+        .http_push = b->push != NULL,
+    };
+    struct addr a;
+    if (addr_parse(c->rtmp_addr, "127.0.0.1", RTMP_PORT, &a) == ERR_OK) {
+        p.rtmp_port = a.port;
+        p.rtmp_this_host = addr_is_loopback(&a);
+    }
+    if (c->rtmps_addr[0] != '\0' &&
+        addr_parse(c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &a) == ERR_OK) {
+        p.rtmps_port = a.port;
+    }
+    b->pages = pages_create(&p);
+}
+
 static enum err open_viewers(struct broadcaster *b, const struct config *c)
 {
     struct viewers_config v = {
@@ -518,6 +544,8 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
     if (e != ERR_OK) {
         return e;
     }
+    open_pages(b, c);
+    v.pages = b->pages;
     char bad[CORS_WHY_MAX];
     if (cors_create(c->cors_origins, &b->cors, bad) != ERR_OK) {
         log_error("broadcaster", "config", "-corsOrigins: %s", bad);
@@ -549,6 +577,7 @@ static void destroy(void *role)
         push_http_stop(b->push_http);
     }
     viewers_destroy(b->viewers);
+    pages_destroy(b->pages);
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     uplink_destroy(b->uplink);

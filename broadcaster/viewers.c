@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "broadcaster/http_target.h"
+#include "broadcaster/pages.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_hold.h"
@@ -31,6 +33,7 @@ static int seen;
 
 struct viewers {
     struct push_http *push;
+    const struct pages *pages;
     const struct cors *cors;
     struct MHD_Daemon *daemon;
     struct board *board;
@@ -57,6 +60,12 @@ static void on_log(void *arg, const char *format, va_list args)
 static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
 {
     return strlen(text);
+}
+
+static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
+{
+    http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
+    return NULL;
 }
 
 static struct watched *watched_of(struct MHD_Connection *c)
@@ -141,6 +150,21 @@ static size_t bytes_sent(const struct answer *a, const char *method)
     return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_body(a).len;
 }
 
+static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
+                                 const struct page *p)
+{
+    struct MHD_Response *r = viewers_page_response(p);
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    atomic_fetch_add(&v->requests, 1);
+    atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
+    watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : p->body.len);
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
 /* True: the request waits, and there is no answer. */
 static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct viewer_request *request,
                         struct answer *ret_answer)
@@ -188,17 +212,23 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (wants_more(method, upload_size, context)) {
         return MHD_YES;
     }
-    struct answer a;
     char target[HLS_TARGET_MAX + 2];
     struct viewer_request request = {.method = method, .dated = v->dated};
     request.target = viewers_target(c, url, target, sizeof target);
     viewers_request_read(c, &request);
+    struct page page;
+    enum pages_found found = v->pages != NULL ? pages_find(v->pages, &request, &page) : PAGES_NONE;
+    if (found == PAGES_GIVEN) {
+        return give_page(v, c, method, &page);
+    }
+    struct answer a;
     if (find_answer(v, c, &request, &a)) {
         return MHD_YES;
     }
     if (a.kind == ANSWER_PLAYLIST) {
         viewers_index_saw(v->index, c, request.target);
     }
+    a.page_too = found == PAGES_VARIES;
     enum MHD_Result result = send_answer(v, c, &request, &a);
     answer_fini(&a);
     return result;
@@ -215,13 +245,13 @@ static struct MHD_Daemon *start_daemon(struct viewers *v, const struct viewers_c
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-        on_unescape, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, v, MHD_OPTION_NOTIFY_COMPLETED, on_completed, v, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)config->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)config->max_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)config->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY, config->threads > 1 ? pool : pool + 1,
-        MHD_OPTION_END);
+        on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->max_per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY,
+        config->threads > 1 ? pool : pool + 1, MHD_OPTION_END);
 }
 
 enum err viewers_create(const struct viewers_config *config, struct board *board,
@@ -238,6 +268,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->board = board;
     v->push = config->push;
     v->cors = config->cors;
+    v->pages = config->pages;
     v->port = port;
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);
@@ -249,7 +280,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     };
     v->hold = hold_create(&hold);
     v->dated = config->dated;
-    bool threads = v->watch != NULL && v->hold != NULL && v->index != NULL;
+    bool threads = v->watch != NULL && v->index != NULL && v->hold != NULL;
     v->daemon = threads ? start_daemon(v, config, fd) : NULL;
     if (v->daemon == NULL) {
         *ret_why = "the HTTP server's threads could not be started";

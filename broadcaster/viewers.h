@@ -1,6 +1,7 @@
 /* The viewers' server: GET and HEAD under /stream/ from the board's snapshots (GNU libmicrohttpd,
- * epoll threads of its own). Every answer of ours carries the CORS headers; the few that
- * libmicrohttpd gives by itself (a request it cannot read: 400, 413, 431, 505) do not. */
+ * epoll threads of its own), and the watch pages. Every answer of ours but these carries the CORS
+ * headers; the few that libmicrohttpd gives by itself (a request it cannot read: 400, 413, 431,
+ * 505) do not. */
 #ifndef BROADCASTER_VIEWERS_H
 #define BROADCASTER_VIEWERS_H
 
@@ -14,21 +15,23 @@
 
 struct viewers;
 
+struct pages;
 struct push_http;
 struct json;
 struct metrics;
 
 struct viewers_config {
-    struct push_http *push;  /* requests below /live/; NULL: there are none. Outlives the viewers */
-    const struct cors *cors; /* whose pages may read answers; NULL: all. Outlives the viewers */
-    struct addr addr;        /* port 0: the system chooses one; host "::" takes IPv4 too */
-    bool no_index;           /* does not tell which streams there are */
-    int threads;             /* at least 1 */
-    int max_connections;     /* of all threads together; further ones wait in the listen queue */
-    int max_per_address;     /* 0: no limit (behind a cache all come from one) */
-    int max_held;            /* requests that wait for a segment or part, of all together */
-    int max_held_per_address; /* 0: no limit */
-    bool dated;               /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
+    struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
+    const struct pages *pages; /* for browsers; NULL: there are none. Outlive the viewers */
+    const struct cors *cors;   /* whose pages may read answers; NULL: all. Outlives the viewers */
+    struct addr addr;          /* port 0: the system chooses one; host "::" takes IPv4 too */
+    bool no_index;             /* does not tell which streams there are */
+    int threads;               /* at least 1 */
+    int max_connections;       /* of all threads together; further ones wait in the listen queue */
+    int max_per_address;       /* 0: no limit (behind a cache all come from one) */
+    int max_held;              /* requests that wait for a segment or part, of all together */
+    int max_held_per_address;  /* 0: no limit */
+    bool dated;                /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
     int idle_timeout_s; /* silence, and acknowledgements that do not come, after which a connection
                            is closed; an answer has that long plus its size at 8 kB/s */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "broadcaster/gzip.h"
 #include "broadcaster/hls.h"
 #include "broadcaster/packager.h"
 #include "broadcaster/playlist.h"
@@ -78,6 +79,24 @@ void answer_playlist_age(struct answer *a, const struct window *w)
     } else if (a->status == 200 && w->target_duration_s < 2) {
         a->cache_control = CACHE_ASK; /* half of it is less than a second */
     }
+}
+
+enum err answer_page(struct buf *text, enum err e, struct window_page *ret_page)
+{
+    struct window_page page = {NULL};
+    if (e == ERR_OK) {
+        e = packager_give(text, &page.plain);
+    }
+    buf_fini(text);
+    if (e != ERR_OK) {
+        return e;
+    }
+    page.tag = http_tag_of(blob_span(page.plain));
+    if (gzip_blob(page.plain, &page.gzip) != ERR_OK) {
+        page.gzip = NULL; /* the plain form is good for everybody */
+    }
+    *ret_page = page;
+    return ERR_OK;
 }
 
 void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag)
@@ -235,6 +254,20 @@ static bool in_ts(struct board *board, const struct hls_ask *ask)
     return true;
 }
 
+struct classic {
+    const struct hls_ask *ask;
+    bool dated;
+};
+
+static enum err make_classic(const struct window *w, void *arg, struct window_page *ret_page)
+{
+    const struct classic *c = arg;
+    struct buf text;
+    buf_init(&text, ANSWER_TEXT_MAX);
+    return answer_page(&text, playlist_media(&text, c->ask->id, c->ask->rendition, w, c->dated),
+                       ret_page);
+}
+
 static void give_media(struct answer *a, struct board *board, const struct hls_ask *ask, bool dated)
 {
     struct window *w = answer_window(a, board, ask);
@@ -244,7 +277,14 @@ static void give_media(struct answer *a, struct board *board, const struct hls_a
     } else if (w != NULL && !in_ts(board, ask)) {
         say_live_only(a, ask);
     } else if (w != NULL) {
-        answer_playlist(a, playlist_media(&a->text, ask->id, ask->rendition, w, dated));
+        struct classic classic = {ask, dated};
+        struct window_page page = {NULL};
+        enum err e = window_text(w, WINDOW_TEXT_CLASSIC, make_classic, &classic, &page);
+        if (e == ERR_OK) {
+            answer_playlist_kept(a, page.plain, page.gzip, page.tag);
+        } else {
+            answer_playlist(a, e);
+        }
         answer_playlist_age(a, w);
     }
     window_unref(w);
@@ -394,6 +434,12 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask,
         break;
     case HLS_LIVE_INIT:
         answer_live_init(a, board, ask);
+        break;
+    case HLS_MULTI:
+    case HLS_EMBED:
+    case HLS_PUBLISH:
+    case HLS_ASSET:
+        answer_say(a, 404, "There is nothing here: streams are at /stream/ID.m3u8.", "", "");
         break;
     case HLS_STREAMS:
     case HLS_INDEX:

@@ -36,6 +36,7 @@ struct viewer_request {
     const char *if_range;
     const char *if_match;
     const char *if_none_match;
+    const char *accept;
     const char *accept_encoding;
     const char *origin; /* whose page asks */
 };
@@ -62,6 +63,7 @@ struct answer {
     struct blob *gzip;   /* the same by gzip, where somebody keeps it; NULL: it is made of a
                             text when it is asked for, and a blob has none */
     uint64_t tag;        /* stands for the body (http_tag.h); 0: made of a text's bytes */
+    bool page_too;       /* a browser gets a page there instead */
     bool ranges;         /* the body can be had in parts */
 
     /* Set by answer_select: */

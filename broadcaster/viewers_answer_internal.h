@@ -28,6 +28,10 @@ void answer_playlist(struct answer *a, enum err e);
  * live. */
 void answer_playlist_age(struct answer *a, const struct window *w);
 
+/* A page for window_text of what was written, or e says why that failed: its tag, and its form by
+ * gzip where that is worth it. Takes the text's memory, also on failure. */
+enum err answer_page(struct buf *text, enum err e, struct window_page *ret_page) CHECKED;
+
 /* A playlist that is kept for all who ask for the same state of it. Takes both references; gzip:
  * from gzip_blob, NULL when that gave none; tag: http_tag_of the plain one, made once. */
 void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag);

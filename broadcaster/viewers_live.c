@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "broadcaster/gzip.h"
 #include "broadcaster/packager.h"
 #include "broadcaster/playlist_live.h"
 #include "broadcaster/viewers_answer_internal.h"
@@ -151,23 +150,9 @@ static enum err write_page(const struct page *p, const struct window *w,
         .n_reports = p->n_reports,
         .skip = p->skip,
     };
-    struct window_page page = {NULL};
     struct buf text;
     buf_init(&text, ANSWER_TEXT_MAX);
-    enum err e = playlist_live_media(&text, &m);
-    if (e == ERR_OK) {
-        e = packager_give(&text, &page.plain);
-    }
-    buf_fini(&text);
-    if (e != ERR_OK) {
-        return e;
-    }
-    page.tag = http_tag_of(blob_span(page.plain));
-    if (gzip_blob(page.plain, &page.gzip) != ERR_OK) {
-        page.gzip = NULL; /* the plain form is good for everybody */
-    }
-    *ret_page = page;
-    return ERR_OK;
+    return answer_page(&text, playlist_live_media(&text, &m), ret_page);
 }
 
 static enum err make_page(const struct window *w, void *arg, struct window_page *ret_page)

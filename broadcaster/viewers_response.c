@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "broadcaster/http_target.h"
 
 #define METHODS           "GET, HEAD, OPTIONS"
 #define CONTENT_RANGE_MAX 80
@@ -28,11 +29,9 @@ struct wanted_header {
     }
 
 static const struct wanted_header wanted[] = {
-    WANTED("Range", range),
-    WANTED("If-Range", if_range),
-    WANTED("If-Match", if_match),
-    WANTED("If-None-Match", if_none_match),
-    WANTED("Accept-Encoding", accept_encoding),
+    WANTED("Range", range),       WANTED("If-Range", if_range),
+    WANTED("If-Match", if_match), WANTED("If-None-Match", if_none_match),
+    WANTED("Accept", accept),     WANTED("Accept-Encoding", accept_encoding),
     WANTED("Origin", origin),
 };
 
@@ -59,11 +58,11 @@ struct target {
 static void add_text(struct target *t, const char *text)
 {
     for (; *text != '\0' && t->len < t->size; text++) {
-        t->text[t->len++] = *text == ' ' ? '+' : *text;
+        t->text[t->len++] = http_target_sent(*text);
     }
 }
 
-/* The library has taken the query apart, and nothing but plus signs was decoded. */
+/* The library has taken the query apart (http_target.h). */
 static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const char *key,
                                     const char *value)
 {
@@ -167,6 +166,9 @@ static void add_found(struct MHD_Response *r, const struct answer *a)
 {
     if (a->content_type != NULL) {
         add(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->content_type);
+    }
+    if (a->page_too) {
+        add(r, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT);
     }
     if (a->etag[0] != '\0') {
         add(r, MHD_HTTP_HEADER_ETAG, a->etag);
@@ -330,4 +332,28 @@ enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, 
     enum MHD_Result result = MHD_queue_response(c, (unsigned)a->status, r);
     MHD_destroy_response(r);
     return result;
+}
+
+static void add_if(struct MHD_Response *r, const char *name, const char *value)
+{
+    if (value != NULL) {
+        add(r, name, value);
+    }
+}
+
+struct MHD_Response *viewers_page_response(const struct page *p)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(
+        p->body.len, (void *)(uintptr_t)p->body.data, MHD_RESPMEM_PERSISTENT);
+    if (r == NULL) {
+        return NULL;
+    }
+    add(r, MHD_HTTP_HEADER_CONTENT_TYPE, p->content_type);
+    add(r, MHD_HTTP_HEADER_CACHE_CONTROL, p->cache_control);
+    add(r, "X-Content-Type-Options", "nosniff");
+    add_if(r, MHD_HTTP_HEADER_CONTENT_ENCODING, p->content_encoding);
+    add_if(r, MHD_HTTP_HEADER_ETAG, p->etag);
+    add_if(r, MHD_HTTP_HEADER_VARY, p->vary);
+    add_if(r, "Content-Security-Policy", p->policy);
+    return r;
 }

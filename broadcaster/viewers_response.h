@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "broadcaster/cors.h"
+#include "broadcaster/pages.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_watch.h"
 
@@ -22,5 +23,9 @@ struct span viewers_target(struct MHD_Connection *c, const char *url, char *text
  * of the answer without a copy; what all get alike is made once for a blob and kept with it. */
 enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, struct answer *a,
                              const struct cors *cors, const char *origin);
+
+/* A page or file of the watch pages, which other sites' pages may not read. NULL: no memory. Gives.
+ */
+struct MHD_Response *viewers_page_response(const struct page *p);
 
 #endif

@@ -4,16 +4,19 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define REDIRECTS_MAX      5
+#define PAGE_ORIGIN        "https://judge.invalid"
 
 struct fetcher {
     CURL *curl;
     char error[CURL_ERROR_SIZE];
+    int timeout_ms;
 };
 
 enum err fetch_init(void)
@@ -32,6 +35,34 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     return buf_put(body, span_of(data, size * n)) == ERR_OK ? size * n : 0;
 }
 
+/* Keeps the value of a header when line is that header. */
+static void keep_header(const char *line, size_t n, const char *name, char *value, size_t size)
+{
+    size_t at = strlen(name);
+    if (n <= at || strncasecmp(line, name, at) != 0 || line[at] != ':') {
+        return;
+    }
+    for (at++; at < n && (line[at] == ' ' || line[at] == '\t'); at++) {
+    }
+    while (n > at && (unsigned char)line[n - 1] <= ' ') {
+        n--;
+    }
+    snprintf(value, size, "%.*s", (int)(n - at), line + at);
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *arg)
+{
+    struct fetched *a = arg;
+    if (size * n > 5 && memcmp(line, "HTTP/", 5) == 0) { /* of the answer behind a redirect */
+        a->cache_control[0] = a->allow_origin[0] = a->encoding[0] = '\0';
+    }
+    keep_header(line, size * n, "Cache-Control", a->cache_control, sizeof a->cache_control);
+    keep_header(line, size * n, "Access-Control-Allow-Origin", a->allow_origin,
+                sizeof a->allow_origin);
+    keep_header(line, size * n, "Content-Encoding", a->encoding, sizeof a->encoding);
+    return size * n;
+}
+
 struct fetcher *fetcher_create(int timeout_ms)
 {
     struct fetcher *f = mem_alloc(sizeof *f);
@@ -43,13 +74,14 @@ struct fetcher *fetcher_create(int timeout_ms)
     curl_easy_setopt(f->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(f->curl, CURLOPT_ERRORBUFFER, f->error);
     curl_easy_setopt(f->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-    curl_easy_setopt(f->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    f->timeout_ms = timeout_ms;
     curl_easy_setopt(f->curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(f->curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
     curl_easy_setopt(f->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(f->curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(f->curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)FETCH_MAX_BYTES);
     curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, on_header);
     return f;
 }
 
@@ -98,16 +130,48 @@ static void read_answer(struct fetcher *f, struct fetched *a)
     snprintf(a->url, sizeof a->url, "%s", url != NULL ? url : "");
 }
 
-enum err fetch(struct fetcher *f, const char *url, struct fetched *ret_fetched, char *ret_why)
+static struct curl_slist *headers_of(const struct fetch_ask *ask)
+{
+    struct curl_slist *h = NULL;
+    if (ask->as_page) {
+        h = curl_slist_append(h, "Origin: " PAGE_ORIGIN);
+    }
+    if (ask->method != NULL && strcmp(ask->method, "OPTIONS") == 0) {
+        h = curl_slist_append(h, "Access-Control-Request-Method: GET");
+        h = curl_slist_append(h, "Access-Control-Request-Headers: range");
+    }
+    return h;
+}
+
+static void set_ask(struct fetcher *f, const struct fetch_ask *ask, struct curl_slist *headers)
+{
+    bool head = ask->method != NULL && strcmp(ask->method, "HEAD") == 0;
+    curl_easy_setopt(f->curl, CURLOPT_URL, ask->url);
+    curl_easy_setopt(f->curl, CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(f->curl, CURLOPT_NOBODY, head ? 1L : 0L);
+    curl_easy_setopt(f->curl, CURLOPT_CUSTOMREQUEST, head ? NULL : ask->method);
+    curl_easy_setopt(f->curl, CURLOPT_RANGE, ask->range);
+    curl_easy_setopt(f->curl, CURLOPT_ACCEPT_ENCODING, ask->as_page ? "gzip" : NULL);
+    curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(f->curl, CURLOPT_TIMEOUT_MS,
+                     (long)(ask->timeout_ms > 0 ? ask->timeout_ms : f->timeout_ms));
+}
+
+enum err fetch_ask(struct fetcher *f, const struct fetch_ask *ask, struct fetched *ret_fetched,
+                   char *ret_why)
 {
     struct fetched a = {0};
+    struct curl_slist *headers = headers_of(ask);
     buf_init(&a.body, FETCH_MAX_BYTES);
     f->error[0] = '\0';
-    curl_easy_setopt(f->curl, CURLOPT_URL, url);
+    set_ask(f, ask, headers);
     curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, &a.body);
+    curl_easy_setopt(f->curl, CURLOPT_HEADERDATA, &a);
     int64_t started_ms = clock_mono_ms();
     CURLcode code = curl_easy_perform(f->curl);
     a.took_ms = clock_mono_ms() - started_ms;
+    curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
     if (code != CURLE_OK) {
         snprintf(ret_why, FETCH_WHY_MAX, "%s",
                  f->error[0] != '\0' ? f->error : curl_easy_strerror(code));
@@ -117,6 +181,11 @@ enum err fetch(struct fetcher *f, const char *url, struct fetched *ret_fetched, 
     read_answer(f, &a);
     *ret_fetched = a;
     return ERR_OK;
+}
+
+enum err fetch(struct fetcher *f, const char *url, struct fetched *ret_fetched, char *ret_why)
+{
+    return fetch_ask(f, &(struct fetch_ask){.url = url}, ret_fetched, ret_why);
 }
 
 void fetched_fini(struct fetched *f)

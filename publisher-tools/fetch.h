@@ -2,6 +2,7 @@
 #ifndef PUBLISHER_TOOLS_FETCH_H
 #define PUBLISHER_TOOLS_FETCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -17,6 +18,8 @@ struct fetched {
     int status;
     char content_type[128]; /* without parameters, in lower case; "" when not told */
     char url[HLS_URL_MAX];  /* where redirects led to */
+    /* Of the last answer; "" when not told: */
+    char cache_control[128], allow_origin[128], encoding[32];
     int64_t took_ms;
     struct buf body;
 };
@@ -33,6 +36,17 @@ void fetcher_destroy(struct fetcher *f); /* takes NULL */
  * fetched_fini frees the body. */
 enum err fetch(struct fetcher *f, const char *url, struct fetched *ret_fetched,
                char *ret_why) CHECKED;
+/* The same, with more to ask for. */
+struct fetch_ask {
+    const char *url;
+    const char *method; /* NULL: GET; "HEAD", "OPTIONS" (as a preflight of a GET with Range) */
+    const char *range;  /* NULL: all; "0-99" */
+    bool as_page;       /* as a page of another site does: tells an Origin, accepts gzip */
+    int timeout_ms;     /* 0: the fetcher's */
+};
+
+enum err fetch_ask(struct fetcher *f, const struct fetch_ask *ask, struct fetched *ret_fetched,
+                   char *ret_why) CHECKED;
 void fetched_fini(struct fetched *f);
 
 #endif

@@ -6,18 +6,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "publisher-tools/media_codec.h"
 
 #define IO_BUFFER_BYTES    32768
 #define PREROLL_MAX        3000 /* packets */
 #define PREROLL_BYTES_MAX  (64 * 1024 * 1024)
 #define BEFORE_THE_SEGMENT 1 /* mark on packets and frames of the preroll */
-
-/* ITU-T H.265, table 7-1 */
-#define HEVC_RASL_N  8
-#define HEVC_RASL_R  9
-#define HEVC_CRA     21
-#define HEVC_VCL_MAX 31
-#define HVCC_LENGTH  21 /* byte with the size of lengths */
 
 static const AVRational ticks = {1, 90000};
 
@@ -41,6 +35,7 @@ struct work {
     AVFormatContext *input;
     AVCodecContext *decoder[2]; /* video, audio */
     int index[2];
+    int64_t usual[2]; /* step from packet to packet */
     AVFrame *frame;
     bool no_leading; /* there is nothing that the leading pictures of the start could need */
     char *why;
@@ -145,6 +140,9 @@ static void count_frames(struct work *w, int kind)
             if (kind == 0) {
                 w->facts.width = w->frame->width;
                 w->facts.height = w->frame->height;
+                w->facts.range = w->frame->color_trc == AVCOL_TRC_SMPTE2084      ? MEDIA_PQ
+                                 : w->frame->color_trc == AVCOL_TRC_ARIB_STD_B67 ? MEDIA_HLG
+                                                                                 : MEDIA_SDR;
             }
         }
         av_frame_unref(w->frame);
@@ -163,7 +161,19 @@ static void decode(struct work *w, int kind, const AVPacket *packet, int64_t mar
     count_frames(w, kind);
 }
 
-static void count_times(struct stream_facts *s, const AVPacket *p)
+/* The step from one packet to the next, against the usual one. */
+static void count_step(struct stream_facts *s, int64_t *usual, int64_t step)
+{
+    s->longest_step = FFMAX(s->longest_step, step);
+    if (*usual == 0) {
+        *usual = step;
+    } else if (step * 4 > *usual * 5 || step * 5 < *usual * 4) {
+        s->irregular++;
+        s->left_out += (unsigned)((step + *usual / 2) / *usual - (step * 4 > *usual * 5));
+    }
+}
+
+static void count_times(struct stream_facts *s, int64_t *usual, const AVPacket *p)
 {
     int64_t pts = p->pts != AV_NOPTS_VALUE ? p->pts : p->dts;
     int64_t dts = p->dts != AV_NOPTS_VALUE ? p->dts : p->pts;
@@ -177,6 +187,8 @@ static void count_times(struct stream_facts *s, const AVPacket *p)
         s->first_pts = s->last_pts = pts;
     } else if (dts <= s->last_dts) {
         s->dts_faults++;
+    } else {
+        count_step(s, usual, dts - s->last_dts);
     }
     s->present = true;
     s->packets++;
@@ -212,50 +224,12 @@ static void keep_for_later(struct media_prober *m, const AVPacket *p)
     }
 }
 
-/* Takes the next NAL unit behind a start code, or behind its length when that has a size. */
-static bool next_nal(struct span *s, int length_size, struct span *ret_nal)
-{
-    size_t len = 0;
-    for (int i = 0; i < length_size && s->len > 0; i++) {
-        len = len << 8 | s->data[0];
-        *s = span_of(s->data + 1, s->len - 1);
-    }
-    while (length_size == 0 && s->len > 3 && (s->data[0] | s->data[1] | (s->data[2] ^ 1)) != 0) {
-        *s = span_of(s->data + 1, s->len - 1);
-    }
-    if (length_size == 0) {
-        len = s->len > 3 ? s->len - 3 : 0;
-        *ret_nal = span_of(s->data + 3, len);
-        *s = *ret_nal;
-        return len > 0;
-    }
-    if (len == 0 || len > s->len) {
-        return false;
-    }
-    *ret_nal = span_of(s->data, len);
-    *s = span_of(s->data + len, s->len - len);
-    return true;
-}
-
-/* What kind of HEVC picture it is; -1: it is none. */
-static int hevc_kind(const struct work *w, const AVPacket *p)
-{
-    const AVCodecParameters *par = w->input->streams[p->stream_index]->codecpar;
-    struct span rest = span_of(p->data, (size_t)p->size), nal;
-    bool lengths = par->extradata_size > HVCC_LENGTH && par->extradata[0] == 1;
-    int length_size = lengths ? (par->extradata[HVCC_LENGTH] & 3) + 1 : 0;
-    while (par->codec_id == AV_CODEC_ID_HEVC && next_nal(&rest, length_size, &nal)) {
-        if ((nal.data[0] >> 1 & 63) <= HEVC_VCL_MAX) {
-            return nal.data[0] >> 1 & 63;
-        }
-    }
-    return -1;
-}
-
 static void on_first_picture(struct work *w, const AVPacket *p)
 {
     w->facts.starts_with_key = p->flags & AV_PKT_FLAG_KEY;
-    bool open = hevc_kind(w, p) == HEVC_CRA;
+    const AVCodecParameters *par = w->input->streams[p->stream_index]->codecpar;
+    w->facts.starts_with_idr = media_codec_independent(par, p);
+    bool open = media_codec_hevc_kind(par, p) == MEDIA_HEVC_CRA;
     for (size_t i = 0; (open || !w->facts.starts_with_key) && i < w->m->n_preroll; i++) {
         decode(w, 0, w->m->preroll[i], BEFORE_THE_SEGMENT);
     }
@@ -267,12 +241,12 @@ static void on_video(struct work *w, const AVPacket *p)
     if (w->facts.video.packets == 0) {
         on_first_picture(w, p);
     } else if (w->no_leading) {
-        int kind = hevc_kind(w, p);
-        bool leading = kind == HEVC_RASL_N || kind == HEVC_RASL_R;
+        int kind = media_codec_hevc_kind(w->input->streams[p->stream_index]->codecpar, p);
+        bool leading = kind == MEDIA_HEVC_RASL_N || kind == MEDIA_HEVC_RASL_R;
         w->facts.video.decoded += leading; /* decoders pass over them */
         w->no_leading = !(p->flags & AV_PKT_FLAG_KEY);
     }
-    count_times(&w->facts.video, p);
+    count_times(&w->facts.video, &w->usual[0], p);
     decode(w, 0, p, 0);
     keep_for_later(w->m, p);
 }
@@ -290,7 +264,7 @@ static enum err read_packets(struct work *w)
         if (p->stream_index == w->index[0]) {
             on_video(w, p);
         } else if (p->stream_index == w->index[1]) {
-            count_times(&w->facts.audio, p);
+            count_times(&w->facts.audio, &w->usual[1], p);
             decode(w, 1, p, 0);
         }
         av_packet_unref(p);
@@ -329,29 +303,78 @@ void media_prober_destroy(struct media_prober *m)
     }
 }
 
+static void note_stream(struct work *w, int kind, struct stream_facts *s)
+{
+    if (w->index[kind] >= 0) {
+        media_codec_string(w->input->streams[w->index[kind]]->codecpar, s->codec);
+    }
+}
+
+static enum err read_segment(struct work *w)
+{
+    enum err e = open_decoder(w, 0, AVMEDIA_TYPE_VIDEO);
+    if (e == ERR_OK) {
+        e = open_decoder(w, 1, AVMEDIA_TYPE_AUDIO);
+    }
+    if (e == ERR_OK && w->index[0] < 0 && w->index[1] < 0) {
+        e = refuse(w, "neither video nor audio in it", 0);
+    }
+    return e == ERR_OK ? read_packets(w) : e;
+}
+
 enum err media_prober_read(struct media_prober *m, struct span map, struct span segment,
                            struct segment_facts *ret_facts, char *ret_why)
 {
     struct work w = {.m = m, .reader = {{map, segment}, 0}, .index = {-1, -1}, .why = ret_why};
     enum err e = open_input(&w);
     if (e == ERR_OK) {
-        e = open_decoder(&w, 0, AVMEDIA_TYPE_VIDEO);
-    }
-    if (e == ERR_OK) {
-        e = open_decoder(&w, 1, AVMEDIA_TYPE_AUDIO);
-    }
-    if (e == ERR_OK && w.index[0] < 0 && w.index[1] < 0) {
-        e = refuse(&w, "neither video nor audio in it", 0);
-    }
-    if (e == ERR_OK) {
-        e = read_packets(&w);
+        e = read_segment(&w);
     }
     if (e == ERR_OK) {
         const AVCodecContext *a = w.decoder[1];
         bool known = a != NULL && a->sample_rate > 0;
         w.facts.sample_ticks =
             known ? av_rescale(a->frame_size > 0 ? a->frame_size : 1024, 90000, a->sample_rate) : 0;
+        note_stream(&w, 0, &w.facts.video);
+        note_stream(&w, 1, &w.facts.audio);
         *ret_facts = w.facts;
+    }
+    work_fini(&w);
+    return e;
+}
+
+static enum err peek_packets(struct work *w, struct part_facts *f)
+{
+    AVPacket *p = av_packet_alloc();
+    if (p == NULL) {
+        return refuse(w, "out of memory", AVERROR(ENOMEM));
+    }
+    f->has_video = w->index[0] >= 0;
+    f->independent = !f->has_video;
+    while (av_read_frame(w->input, p) >= 0) {
+        if (p->stream_index == w->index[0]) {
+            f->independent |=
+                media_codec_independent(w->input->streams[p->stream_index]->codecpar, p);
+        }
+        f->packets++;
+        av_packet_unref(p);
+    }
+    av_packet_free(&p);
+    return ERR_OK;
+}
+
+enum err media_prober_peek(struct span map, struct span part, struct part_facts *ret_facts,
+                           char *ret_why)
+{
+    struct work w = {.reader = {{map, part}, 0}, .index = {-1, -1}, .why = ret_why};
+    struct part_facts f = {0};
+    enum err e = open_input(&w);
+    if (e == ERR_OK) {
+        w.index[0] = av_find_best_stream(w.input, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+        e = peek_packets(&w, &f);
+    }
+    if (e == ERR_OK) {
+        *ret_facts = f;
     }
     work_fini(&w);
     return e;

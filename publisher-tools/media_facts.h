@@ -9,7 +9,8 @@
 #include "base/err.h"
 #include "base/span.h"
 
-#define MEDIA_WHY_MAX 256
+#define MEDIA_WHY_MAX   256
+#define MEDIA_CODEC_MAX 48
 
 struct stream_facts {
     bool present;
@@ -20,13 +21,28 @@ struct stream_facts {
     unsigned no_dts;             /* packets without a DTS */
     unsigned decoded;            /* frames that came out of the decoder */
     unsigned errors;             /* packets refused, or frames marked as damaged */
+    int64_t longest_step;        /* between the DTS of two packets that follow each other */
+    unsigned left_out;           /* packets that the usual step says are missing */
+    unsigned irregular;          /* steps that are not the usual one */
+    char codec[MEDIA_CODEC_MAX]; /* as in CODECS (RFC 6381, section 3); "" when not known */
 };
+
+enum media_range { MEDIA_SDR, MEDIA_PQ, MEDIA_HLG };
 
 struct segment_facts {
     struct stream_facts video, audio;
     int width, height;
     bool starts_with_key; /* the first picture is a key frame */
+    bool starts_with_idr; /* and nothing behind it refers to what lies in front of it */
+    enum media_range range;
     int64_t sample_ticks; /* duration of one audio access unit */
+};
+
+/* What a part holds. */
+struct part_facts {
+    bool has_video;
+    bool independent; /* one of its pictures is as starts_with_idr; without video: true */
+    unsigned packets;
 };
 
 struct media_prober;
@@ -41,6 +57,10 @@ void media_prober_destroy(struct media_prober *m); /* takes NULL */
  * sentence); ERR_NOMEM. */
 enum err media_prober_read(struct media_prober *m, struct span map, struct span segment,
                            struct segment_facts *ret_facts, char *ret_why) CHECKED;
+
+/* Demultiplexes a part of a segment (rfc8216bis, section 4.4.4.9) and decodes nothing. As above. */
+enum err media_prober_peek(struct span map, struct span part, struct part_facts *ret_facts,
+                           char *ret_why) CHECKED;
 
 /* The next segment does not continue this one: forget what was kept. */
 void media_prober_forget(struct media_prober *m);

@@ -4,19 +4,21 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/version.h"
 #include "publisher-tools/args.h"
 #include "publisher-tools/fetch.h"
 #include "publisher-tools/hls_url.h"
+#include "publisher-tools/judge_run.h"
 #include "publisher-tools/watch_follow.h"
 
 #define VARIANTS_MAX 32 /* followed at once */
 
 struct flags {
     long seconds, wait, timeout, away;
-    bool all, allow_gaps, json, version, help;
+    bool all, allow_gaps, judge, strict, json, version, help;
 };
 
 #define FIELD(f) offsetof(struct flags, f)
@@ -35,8 +37,14 @@ static const struct option table[] = {
      "Of a master playlist: follows every variant and audio rendition, not only the first."},
     {"allowGaps", OPTION_BOOL, NULL, 0, 0, false, FIELD(allow_gaps), NULL,
      "Segments marked EXT-X-GAP are named and counted, but no faults."},
+    {"judge", OPTION_BOOL, NULL, 0, 0, false, FIELD(judge), NULL,
+     "Judges by the whole specification, low latency included, the whole ladder of a master at "
+     "once; names each rule that is broken with its line."},
+    {"strict", OPTION_BOOL, NULL, 0, 0, false, FIELD(strict), NULL,
+     "With -judge: warnings, too, make the exit status 1."},
     {"json", OPTION_BOOL, NULL, 0, 0, false, FIELD(json), NULL,
-     "Prints a JSON object per line: segment, gap, fault, summary."},
+     "Prints a JSON object per line: segment, gap, fault, summary; with -judge: finding, "
+     "playlist, summary."},
     {"version", OPTION_BOOL, NULL, 0, 0, false, FIELD(version), NULL,
      "Prints the version and ends."},
     {"help", OPTION_BOOL, NULL, 0, 0, false, FIELD(help), NULL, "Prints this and ends."},
@@ -53,8 +61,10 @@ static void on_signal(int number)
 static void usage(FILE *out)
 {
     options_usage(out, "watch", table, N_OPTIONS, NULL);
-    fprintf(out, "  URL\n      A media or master playlist: http://... or https://...\n"
-                 "Exit status: 0 no fault, 1 faults (each named), 2 usage.\n");
+    fprintf(out,
+            "  URL\n      A media or master playlist: http://... or https://...\n"
+            "Exit status: 0 no fault, 1 faults (each named), 2 usage; with -judge 2 also when\n"
+            "there is nothing to judge.\n");
 }
 
 struct task {
@@ -125,6 +135,26 @@ static int watch(const char *url, const struct flags *f)
     return faults > 0;
 }
 
+static int judge(const char *url, const struct flags *f)
+{
+    struct judge_settings settings = {
+        .seconds = f->seconds, .timeout_ms = (int)f->timeout * 1000, .stop = &stop_asked};
+    char why[FETCH_WHY_MAX];
+    bool progress = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) && !f->json;
+    struct judge_report_to *report = judge_report_create(f->json, progress);
+    enum err e = judge_run(url, &settings, f->wait, report, why);
+    int status = 2;
+    if (e == ERR_OK) {
+        size_t counted =
+            judge_report_errors(report) + (f->strict ? judge_report_warnings(report) : 0);
+        status = counted > 0;
+    } else {
+        fprintf(stderr, "watch: nothing to judge at %s: %s\n", url, why);
+    }
+    judge_report_destroy(report);
+    return status;
+}
+
 static int misused(const char *why)
 {
     fprintf(stderr, "watch: %s\n", why);
@@ -153,6 +183,12 @@ static int run(const struct args *a)
     if (!hls_url_is_http(a->others[0])) {
         return misused("the URL must begin with http:// or https://");
     }
+    if (f.judge && (f.all || f.allow_gaps || f.away > 0)) {
+        return misused("-judge follows all and allows nothing: no -all, -allowGaps or -away");
+    }
+    if (f.strict && !f.judge) {
+        return misused("-strict is for -judge");
+    }
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
@@ -163,7 +199,7 @@ static int run(const struct args *a)
         fprintf(stderr, "watch: libcurl refuses to start\n");
         return 1;
     }
-    int status = watch(a->others[0], &f);
+    int status = f.judge ? judge(a->others[0], &f) : watch(a->others[0], &f);
     fetch_fini();
     return status;
 }

@@ -119,6 +119,12 @@ class Sentences(harness.TestCase):
         flags = [*role_flags("broadcaster"), "-transcodingOptions", "P144p30fps16x9,P999p"]
         self.assert_refused("broadcaster", flags, "P999p", "P144p30fps16x9", "P720p60fps16x9")
 
+    def test_origins_that_no_browser_sends(self):
+        for text, reason in (("https://a.example/", "no slash"), ("*,https://a.example", "alone"),
+                             ("a.example", "scheme")):
+            self.assert_refused("broadcaster", [*role_flags("broadcaster"), "-corsOrigins", text],
+                                "-corsOrigins", reason)
+
     def test_a_rung_twice(self):
         twice = "P144p30fps16x9,P144p30fps16x9"
         self.assert_refused("broadcaster", [*role_flags("broadcaster"), "-transcodingOptions",

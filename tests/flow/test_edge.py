@@ -98,7 +98,8 @@ class Held(EdgeCase):
 
     def test_nothing_came_in_time_is_said_to_all_after_one_hold(self):
         path = "/stream/c/source/live.m3u8?_HLS_msn=9"
-        self.up.put(path, b"nothing came\n", status=503, Retry_After="1")
+        self.up.put(path, b"nothing came\n", status=503, Retry_After="1",
+                    Cache_Control="no-store")
         self.up.hold(path)
         answers = self.edge.crowd(path, 30, self.up.release)
         self.assertEqual({a[:2] for a in answers}, {(503, b"nothing came\n")})
@@ -175,6 +176,14 @@ class Live(EdgeCase):
             self.assertEqual((answer.status, answer.headers["cache-control"]), (404, "max-age=1"))
             self.up.put(path, b"now", Cache_Control="max-age=1")
             wait_for(lambda: self.edge.get(path).status == 200, 1, f"{path} is there", 0.1)
+
+    def test_asked_each_time_is_asked_for_all_at_once(self):
+        path = "/stream/short.m3u8"
+        self.up.put(path, b"#EXTM3U\n", Cache_Control="no-cache", ETag='"1"')
+        self.up.hold(path)
+        answers = self.edge.crowd(path, 20, self.up.release)
+        self.assertEqual({a[:2] for a in answers}, {(200, b"#EXTM3U\n")})
+        self.assertLessEqual(self.up.count(path), 2)  # they may have come in two half seconds
 
     def test_what_must_not_be_kept_is_not(self):
         self.up.put("/stream/n.m3u8", lambda: b"%d" % self.up.count("/stream/n.m3u8"),

@@ -1,9 +1,14 @@
 """The viewers' server as clients and caches see it."""
+import gzip
 import http.client
+import socket
 
 from harness import Recipe, TestCase, ffmpeg_publish, main, playlist
+from test_hostile import MB, resident
 
 SOURCE = "/stream/hello_world/source.m3u8"
+LIVE = "/stream/hello_world/source/live.m3u8"
+PAGE = "https://page.example"
 
 
 class Http(TestCase):
@@ -62,6 +67,121 @@ class Http(TestCase):
 
     def test_a_query_changes_nothing(self):
         self.assertEqual(self.recipe.get(SOURCE + "?token=x&_HLS_msn=1").status, 200)
+
+    # --- parts, conditions, gzip ------------------------------------------------------------------
+
+    def of_live(self, ending):
+        """The address of something in the newest low-latency playlist."""
+        text = self.recipe.get(LIVE).text
+        found = [w for w in text.replace('"', "\n").split("\n") if w.partition("?")[0].endswith(ending)]
+        return found[-1] if found[-1].startswith("/") else LIVE.rpartition("/")[0] + "/" + found[-1]
+
+    def test_parts_of_all_that_is_media(self):
+        newest = playlist(self.recipe.get(SOURCE).text).segments[-1].uri
+        for path in (newest, self.of_live(".m4s"), self.of_live(".mp4")):
+            whole = self.recipe.get(path)
+            self.assertEqual(whole.headers["accept-ranges"], "bytes", path)
+            size = len(whole.body)
+            for asked, first, last in (("0-99", 0, 99), ("-100", size - 100, size - 1),
+                                       ("100-", 100, size - 1)):
+                part = self.recipe.get(path, headers={"Range": f"bytes={asked}",
+                                                      "If-Range": whole.headers["etag"]})
+                self.assertEqual(part.status, 206, path)
+                self.assertEqual(part.headers["content-range"], f"bytes {first}-{last}/{size}")
+                self.assertEqual(part.body, whole.body[first:last + 1])
+            beyond = self.recipe.get(path, headers={"Range": f"bytes={size}-"})
+            self.assertEqual(beyond.status, 416)
+            self.assertEqual(beyond.headers["content-range"], f"bytes */{size}")
+            self.assertEqual(beyond.headers["access-control-allow-origin"], "*")
+            same = self.recipe.get(path, headers={"If-None-Match": whole.headers["etag"]})
+            self.assertEqual((same.status, same.body), (304, b""))
+
+    def test_texts_by_gzip(self):
+        for path in ("/", LIVE, "/stream/hello_world/live.m3u8", "/streams.json"):
+            packed = self.recipe.get(path, headers={"Accept-Encoding": "gzip"})
+            plain = self.recipe.get(path)
+            if "content-encoding" not in packed.headers:
+                self.assertLess(len(plain.body), 400, path)  # too little to win anything
+                continue
+            self.assertIn("Accept-Encoding", packed.headers["vary"])
+            self.assertEqual(packed.headers["content-encoding"], "gzip")
+            self.assertNotEqual(packed.headers["etag"], plain.headers["etag"])
+            self.assertEqual(gzip.decompress(packed.body)[:7], plain.body[:7])
+            self.assertLess(len(packed.body), len(plain.body))
+
+    def test_every_answer_has_what_caches_need(self):
+        for path in (SOURCE, LIVE, "/stream/hello_world.m3u8", "/stream/hello_world/live.m3u8",
+                     "/streams.json", "/stream/index.m3u8", "/"):
+            answer = self.recipe.get(path)
+            self.assertEqual(answer.status, 200, path)
+            for name in ("etag", "date", "content-length", "cache-control", "content-type"):
+                self.assertIn(name, answer.headers, path)
+            self.assertFalse(answer.headers["etag"].startswith("W/"), path)
+
+    # --- what nobody means well by -----------------------------------------------------------------
+
+    def test_odd_targets_get_a_status_and_a_sentence(self):
+        for target, status in (("/stream/../../etc/passwd", (400, 404)),
+                               ("/stream/%2e%2e%2f%2e%2e%2fetc%2fpasswd", (400, 404)),
+                               ("/stream/hello_world%2fsource.m3u8", (400, 404)),
+                               ("/stream/hello_world%00.m3u8", (400, 404)),
+                               ("/stream/%zz.m3u8", (400,)), ("//stream//", (400, 404)),
+                               (SOURCE + "?" + "x" * 1000, (200,)),
+                               (SOURCE + "?" + "x=1&" * 200, (200,)),
+                               (SOURCE + "?" + "x=1&" * 700, (400,)),
+                               (SOURCE + "?" + "x" * 10240, (400, 414, 431))):
+            answer = self.recipe.get(target)
+            self.assertIn(answer.status, status, target[:60])
+            self.assertTrue(answer.text, target[:60])
+        self.assertEqual(self.recipe.get(SOURCE).status, 200)
+
+    def test_streams_that_are_not_there_cost_no_memory(self):
+        role, before = self.recipe.broadcaster, None
+        with socket.create_connection(("127.0.0.1", self.recipe.http_port), timeout=10) as s:
+            for batch in range(100):
+                s.sendall(b"".join(b"GET /stream/nobody%d/source/live.m3u8 HTTP/1.1\r\nHost: x\r\n\r\n"
+                                   % (batch * 500 + i) for i in range(500)))
+                got = b""
+                while got.count(b"HTTP/1.1 404") < 500 or not got.endswith(b"now.\n"):
+                    more = s.recv(1 << 20)
+                    self.assertTrue(more, "closed")
+                    got += more
+                before = resident(role) if batch == 10 else before
+        self.assertLess(resident(role) - before, 2 * MB)
+
+    def test_idle_and_slow_ones_do_not_slow_the_others(self):
+        """The figures for thousands are in long_crowd.py."""
+        segment = playlist(self.recipe.get(SOURCE).text).segments[-1].uri
+        alone = self.times()
+        ask = f"GET {segment} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        kept = []
+        for i in range(400):
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.connect(("127.0.0.1", self.recipe.http_port))
+            s.sendall(ask if i % 4 == 0 else ask[:i % 20])
+            kept.append(s)
+        beside = self.times()
+        for s in kept:
+            s.close()
+        self.assertLess(beside, alone * 4 + 0.02)
+
+    def times(self):
+        """The median of 50 requests, in seconds."""
+        found = sorted(self.recipe.get(SOURCE).seconds for _ in range(50))
+        return found[25]
+
+
+class Origins(TestCase):
+    def test_listed_pages_alone(self):
+        with Recipe(order="B", broadcaster_flags=["-corsOrigins", f"{PAGE},http://b.example:81"]) as r:
+            for origin, allowed in ((PAGE, PAGE), ("https://other.example", None), (None, None)):
+                for method, path, status in (("GET", "/", 200), ("GET", SOURCE, 404),
+                                             ("OPTIONS", SOURCE, 204), ("DELETE", SOURCE, 405)):
+                    answer = r.get(path, method=method, headers={"Origin": origin} if origin else {})
+                    self.assertEqual(answer.status, status)
+                    self.assertEqual(answer.headers.get("access-control-allow-origin"), allowed)
+                    self.assertIn("Origin", answer.headers["vary"])
 
 
 if __name__ == "__main__":

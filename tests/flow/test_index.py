@@ -76,6 +76,7 @@ class Index(TestCase):
         first = self.publish("first", output_options=["-metadata", "title=Evening \"news\" \u00e9"])
         self.recipe.wait_playlist("/stream/first/source.m3u8", 1)
         self.publish(NAME)
+        self.recipe.wait_playlist(f"/stream/{ESCAPED}/source.m3u8", 1)
         streams = self.wait_streams(
             lambda all_: len(all_) == 2 and all(len(s["renditions"]) == 3 for s in all_),
             "both streams with their rungs")

@@ -1,5 +1,7 @@
 """The fMP4 addresses: /stream/ID/live.m3u8 and all below it, beside the classic ones."""
 # time limit: 120 s
+import concurrent.futures
+import json
 import re
 import urllib.parse
 
@@ -185,6 +187,20 @@ class Live(TestCase):
                 f"video-sink={sink}picture", f"audio-sink={sink}sound"]
         log = self.folder / f"playbin3{path.replace('/', '-')}.log"
         return self.enterContext(harness.Process(args, log))
+
+    def test_the_judge_finds_no_error(self):
+        """All playlists of both ladders, by every rule of the specification."""
+        urls = [self.recipe.url("/stream/hello_world.m3u8"), self.recipe.url(MASTER)]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(lambda url: run(
+                [BIN / "watch", "-judge", "-json", "-seconds", 6, url], timeout=40), urls))
+        for url, done, playlists in zip(urls, found, (2, 3)):
+            lines = [json.loads(line) for line in done.stdout.splitlines()]
+            self.assertEqual([x for x in lines if x.get("severity") == "error"], [], url)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            judged = [x for x in lines if x["kind"] == "playlist"]
+            self.assertEqual(len(judged), playlists)
+            self.assertGreaterEqual(min(x["segments"] for x in judged), 3)
 
     def test_watch_finds_nothing(self):
         done = run([BIN / "watch", "-all", "-seconds", 8, self.recipe.url(MASTER)], timeout=40)

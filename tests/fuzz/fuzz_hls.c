@@ -29,7 +29,7 @@ static void check_query(const struct hls_ask *a, const uint8_t *data, size_t siz
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct hls_ask a = hls_parse(span_of(data, size));
-    int named = a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT;
+    int named = (a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT) || a.what == HLS_EMBED;
     int part = a.what == HLS_LIVE_PART;
     int file =
         a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || part || a.what == HLS_LIVE_INIT;
@@ -44,5 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(a.directives.has_msn || !a.directives.has_part);
     check_query(&a, data, size);
     must((a.what == HLS_LIVE_INIT) == (a.hash != 0));
+    must((a.what == HLS_ASSET) == (a.asset[0] != '\0'));
+    must(strlen(a.asset) <= HLS_ASSET_MAX);
     return 0;
 }

@@ -70,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
         (void)http_accepts_gzip(text);
+        must(!http_accepts_html(text) || strcasestr(text, "text/html") != NULL);
         break;
     default:
         try_cors(text);

@@ -21,6 +21,24 @@ static const struct {
     {"/", HLS_FRONT, "", "", 0},
     {"/?x", HLS_FRONT, "", "", 0},
     {"/healthz", HLS_HEALTH, "", "", 0},
+    {"/multi?ids=a,b", HLS_MULTI, "", "", 0},
+    {"/multi/", HLS_UNKNOWN, "", "", 0},
+    {"/publish", HLS_PUBLISH, "", "", 0},
+    {"/publishx", HLS_UNKNOWN, "", "", 0},
+    {"/embed/hello_world?muted=0", HLS_EMBED, "hello_world", "", 0},
+    {"/embed/%61", HLS_EMBED, "a", "", 0},
+    {"/embed/", HLS_UNKNOWN, "", "", 0},
+    {"/embed", HLS_UNKNOWN, "", "", 0},
+    {"/embed/a/b", HLS_UNKNOWN, "", "", 0},
+    {"/embed/%2e%2e", HLS_BAD, "", "", 0},
+    {"/embed/%", HLS_BAD, "", "", 0},
+    {"/assets/style.css?x", HLS_ASSET, "", "", 0},
+    {"/assets/", HLS_UNKNOWN, "", "", 0},
+    {"/assets/a/b", HLS_UNKNOWN, "", "", 0},
+    {"/assets/%61.js", HLS_UNKNOWN, "", "", 0},
+    {"/assets/A.js", HLS_UNKNOWN, "", "", 0},
+    {"/assets/abcdefghijabcdefghijabcdefghij12", HLS_ASSET, "", "", 0},
+    {"/assets/abcdefghijabcdefghijabcdefghij123", HLS_UNKNOWN, "", "", 0},
     {"/streams.json", HLS_STREAMS, "", "", 0},
     {"/streams.json?t=1", HLS_STREAMS, "", "", 0},
     {"/streams.json/", HLS_UNKNOWN, "", "", 0},
@@ -220,7 +238,7 @@ END_TEST
  * it promises. */
 static void check_promises(struct hls_ask a)
 {
-    bool named = a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT;
+    bool named = (a.what >= HLS_MASTER && a.what <= HLS_LIVE_INIT) || a.what == HLS_EMBED;
     bool file = a.what == HLS_SEGMENT || a.what == HLS_LIVE_SEGMENT || a.what == HLS_LIVE_PART ||
                 a.what == HLS_LIVE_INIT;
     bool media = a.what == HLS_MEDIA || a.what == HLS_LIVE_MEDIA;
@@ -228,6 +246,7 @@ static void check_promises(struct hls_ask a)
     ck_assert(!named || id_valid(span_cstr(a.id)));
     ck_assert_int_eq(media || file, a.rendition[0] != '\0');
     ck_assert_int_eq(a.what == HLS_LIVE_INIT, a.hash != 0);
+    ck_assert_int_eq(a.what == HLS_ASSET, a.asset[0] != '\0');
     ck_assert_int_eq(a.why != NULL, a.what == HLS_UNKNOWN || a.what == HLS_BAD);
 }
 

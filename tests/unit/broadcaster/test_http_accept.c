@@ -54,4 +54,28 @@ START_TEST(gzip_is_not_taken)
 }
 END_TEST
 
-UNIT_MAIN("http_accept", gzip_is_taken, gzip_is_not_taken)
+START_TEST(a_page_is_taken)
+{
+    const char *const yes[] = {"text/html",
+                               "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                               "a/b, Text/HTML ;level=1; q=0.001", ",, text/html;"};
+    const char *const no[] = {NULL,
+                              "",
+                              "*/*",
+                              "text/*",
+                              "text/html;q=0",
+                              "text/html ; level=1 ; Q=0.000 , a/b",
+                              "text/html;q=2",
+                              "text/htmlx",
+                              "xtext/html",
+                              ";text/html"};
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        ck_assert_msg(http_accepts_html(yes[i]), "%s", yes[i]);
+    }
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
+        ck_assert_msg(!http_accepts_html(no[i]), "%s", no[i]);
+    }
+}
+END_TEST
+
+UNIT_MAIN("http_accept", gzip_is_taken, gzip_is_not_taken, a_page_is_taken)

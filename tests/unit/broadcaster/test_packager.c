@@ -272,6 +272,25 @@ START_TEST(one_segment)
 }
 END_TEST
 
+START_TEST(the_size_is_told_before)
+{
+    for (int audio = 0; audio < 2; audio++) {
+        for (int height = 90; height <= 360; height *= 2) {
+            struct clip v = clip_video(height * 16 / 9, height, SEG_FRAMES, 10, 0, 900000);
+            struct clip a = clip_audio(46, 64000, 900000);
+            struct segment *s = cut(7, &v, 0, SEG_FRAMES, audio ? &a : NULL, 0, 46);
+            size_t told = packager_mpegts_size(s);
+            struct blob *b = make(s);
+            ck_assert_uint_ge(told * 10, blob_span(b).len * 9);
+            ck_assert_uint_le(told * 10, blob_span(b).len * 11);
+            blob_unref(b);
+            clip_free(&v);
+            clip_free(&a);
+        }
+    }
+}
+END_TEST
+
 START_TEST(joined_segments)
 {
     struct clip v = clip_video(320, 180, 4 * SEG_FRAMES, SEG_FRAMES, 2, 900000);
@@ -361,6 +380,8 @@ START_TEST(sets_before_each_idr_only)
         bool sps = j->video[i].bytes[10] == 0x67;
         ck_assert_int_eq(sps, i % 10 == 0);
     }
+    ck_assert_uint_eq(continuity_errors(blob_span(b)), 0);
+    ck_assert_uint_eq(count_pid(blob_span(b), 0), 1);
     judged_free(j);
     blob_unref(b);
     clip_free(&v);
@@ -584,6 +605,7 @@ int main(void)
     TCase *good = tcase_create("good");
     tcase_set_timeout(good, 30);
     tcase_add_test(good, one_segment);
+    tcase_add_test(good, the_size_is_told_before);
     tcase_add_test(good, joined_segments);
     tcase_add_loop_test(good, clock_wraps, 0, sizeof starts / sizeof starts[0]);
     tcase_add_test(good, starts_without_idr);

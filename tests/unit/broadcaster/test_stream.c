@@ -404,6 +404,44 @@ START_TEST(the_end_comes_after_the_grace)
 }
 END_TEST
 
+static void expect_facts(struct bench *b, enum board_state state, int64_t since_ms,
+                         int64_t until_ms, const char *title)
+{
+    struct board_entry e;
+    ck_assert_uint_eq(board_streams(b->board, &e, 1), 1);
+    ck_assert_int_eq(e.facts.state, state);
+    ck_assert_int_eq(e.facts.since_ms, since_ms);
+    ck_assert_int_eq(e.facts.until_ms, until_ms);
+    ck_assert_str_eq(e.facts.title, title);
+}
+
+START_TEST(the_board_knows_what_a_stream_is_doing)
+{
+    struct bench *b = bench_create(10);
+    struct board_entry none;
+    struct stream *st = publish(b, "x", 0); /* at WALL_MS */
+    stream_set_title(st, "one");
+    ck_assert_uint_eq(board_streams(b->board, &none, 1), 0);
+    play(st, 0, 4000, 1000);
+    expect_facts(b, BOARD_LIVE, WALL_MS, 0, "one");
+    stream_end(st, 4000);
+    expect_facts(b, BOARD_WAITING, WALL_MS, WALL_MS + 4000, "one");
+    st = publish(b, "x", 4500); /* it is back: still the same show */
+    stream_set_title(st, "two");
+    expect_facts(b, BOARD_LIVE, WALL_MS, 0, "two");
+    stream_end(st, 5000);
+    streams_tick(b->streams, 5000 + GRACE_MS);
+    expect_facts(b, BOARD_ENDED, WALL_MS, WALL_MS + 5000, "two");
+    const char *why;
+    ck_assert_int_eq(
+        streams_publish(b->streams, "x", NULL, 5000 + GRACE_MS + 100, WALL_MS + 9000, &st, &why),
+        ERR_OK);
+    expect_facts(b, BOARD_LIVE, WALL_MS + 9000, 0, "two");
+    stream_end(st, 9000);
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(current_is_the_newest)
 {
     struct bench *b = bench_create(10);
@@ -1217,10 +1255,11 @@ UNIT_MAIN("stream", parts_are_what_the_segments_have, parts_are_there_long_befor
           a_new_ladder_is_for_new_streams, what_is_counted_outlives_the_streams,
           segments_carry_all_packets_once, a_live_id_is_taken_and_the_number_of_streams_bounded,
           a_publisher_that_returns_continues_behind_a_discontinuity, the_end_comes_after_the_grace,
-          current_is_the_newest, a_cut_without_idr_sends_the_preroll,
-          a_changed_track_begins_a_new_piece_at_its_idr, memory_is_bounded_by_the_window,
-          a_publisher_without_media_leaves_nothing, what_is_left_out_is_counted_and_told,
-          a_hole_in_the_sound_is_filled_with_silence, a_header_that_is_taken_back_changes_nothing,
+          the_board_knows_what_a_stream_is_doing, current_is_the_newest,
+          a_cut_without_idr_sends_the_preroll, a_changed_track_begins_a_new_piece_at_its_idr,
+          memory_is_bounded_by_the_window, a_publisher_without_media_leaves_nothing,
+          what_is_left_out_is_counted_and_told, a_hole_in_the_sound_is_filled_with_silence,
+          a_header_that_is_taken_back_changes_nothing,
           a_changed_sound_begins_a_new_piece_and_costs_no_picture,
           sound_that_comes_later_is_told_by_a_discontinuity, sound_that_pauses_keeps_its_track,
           who_comes_back_without_sound_has_none,

@@ -1,0 +1,290 @@
+/* A master playlist against what its variants hold. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "publisher-tools/judge_ladder.h"
+#include "publisher-tools/judge_ladder_find.h"
+#include "publisher-tools/judge_text.h"
+
+#define SECOND        INT64_C(1000000)
+#define TICKS         INT64_C(90000)
+#define PEAK_OVER     110 /* per cent of BANDWIDTH that a measured peak may be */
+#define RATE_OFF      1   /* per cent of FRAME-RATE */
+#define RATES_MAX     256 /* segments whose frame rate is looked at */
+#define MEAN_SEGMENTS 5   /* fewer tell nothing of a mean */
+
+#define SAY(l, rule, line, ...)                                                                    \
+    judge_list_say((l)->master, (l)->url, (l)->sink, JUDGE_RULE_##rule, line, __VA_ARGS__)
+
+/* --- by itself --- */
+
+static bool has_group(const struct judge_list *m, struct span group)
+{
+    for (size_t i = 0; i < m->n_renditions; i++) {
+        if (judge_text_is(m->renditions[i].type, "AUDIO") &&
+            span_equal(m->renditions[i].group, group)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void judge_master_check(const struct judge_list *master, const char *url,
+                        const struct judge_sink *sink)
+{
+    struct judge_ladder l = {.url = url, .master = master, .sink = sink};
+    char address[HLS_URL_MAX];
+    judge_list_check(master, url, sink);
+    for (size_t i = 0; i < master->n_variants; i++) {
+        const struct judge_variant *v = &master->variants[i];
+        if (v->bandwidth_bps == JUDGE_NONE) {
+            SAY(&l, BANDWIDTH_MISSING, v->line, "the variant tells no BANDWIDTH");
+        }
+        if (v->average_bps == JUDGE_NONE) {
+            SAY(&l, AVERAGE_MISSING, v->line, "the variant tells no AVERAGE-BANDWIDTH");
+        }
+        if (v->codecs.len == 0) {
+            SAY(&l, CODECS_MISSING, v->line, "the variant tells no CODECS");
+        }
+        if (v->audio.len > 0 && !has_group(master, v->audio)) {
+            SAY(&l, GROUP, v->line, "there is no EXT-X-MEDIA of the AUDIO group \"%.*s\"",
+                (int)v->audio.len, (const char *)v->audio.data);
+        }
+        if (hls_url_resolve(url, v->uri, address) != ERR_OK) {
+            SAY(&l, URI, v->uri_line, "the URI is no http or https address");
+        } else if (strstr(address, "_HLS_") != NULL) {
+            SAY(&l, QUERY_LEAKED, v->uri_line, "the URI carries a _HLS_ directive");
+        }
+    }
+}
+
+/* --- what is inside --- */
+
+static const struct judge_seen *with_media(const struct judge_state *s)
+{
+    for (size_t i = 0; s != NULL && i < s->n_seen; i++) {
+        if (s->seen[i].has_media) {
+            return &s->seen[i];
+        }
+    }
+    return NULL;
+}
+
+int64_t judge_ladder_peak_bps(const struct judge_state *s)
+{
+    int64_t target_us = s->last != NULL ? s->last->target_s * SECOND : 0;
+    int64_t peak = 0;
+    for (size_t i = 0; i < s->n_seen; i++) {
+        int64_t duration = 0;
+        int64_t bits = 0;
+        for (size_t k = i; k < s->n_seen && s->seen[k].has_media; k++) {
+            duration += s->seen[k].duration_us;
+            bits += (int64_t)s->seen[k].bytes * 8;
+            if (duration * 2 > 3 * target_us) {
+                break;
+            }
+            if (duration * 2 >= target_us && duration > 0 && bits * SECOND / duration > peak) {
+                peak = bits * SECOND / duration;
+            }
+        }
+    }
+    return peak;
+}
+
+int64_t judge_ladder_mean_bps(const struct judge_state *s)
+{
+    int64_t duration = 0;
+    int64_t bits = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_seen; i++) {
+        if (s->seen[i].has_media) {
+            duration += s->seen[i].duration_us;
+            bits += (int64_t)s->seen[i].bytes * 8;
+            n++;
+        }
+    }
+    return duration > 0 && n >= MEAN_SEGMENTS ? bits * SECOND / duration : 0;
+}
+
+static void check_bandwidth(const struct judge_ladder *l, const struct judge_variant *v,
+                            const struct judge_state *s, const struct judge_state *audio)
+{
+    bool apart = audio != NULL && audio != s;
+    int64_t peak = judge_ladder_peak_bps(s) + (apart ? judge_ladder_peak_bps(audio) : 0);
+    int64_t mean = judge_ladder_mean_bps(s) + (apart ? judge_ladder_mean_bps(audio) : 0);
+    if (v->bandwidth_bps != JUDGE_NONE && peak * 100 > v->bandwidth_bps * PEAK_OVER) {
+        SAY(l, BANDWIDTH, v->line,
+            "the measured peak is %" PRId64 " bit/s%s, BANDWIDTH tells %" PRId64, peak,
+            apart ? " with its audio" : "", v->bandwidth_bps);
+    }
+    if (v->average_bps != JUDGE_NONE && mean * 100 > v->average_bps * PEAK_OVER) {
+        SAY(l, AVERAGE, v->line,
+            "the measured mean is %" PRId64 " bit/s, AVERAGE-BANDWIDTH tells %" PRId64, mean,
+            v->average_bps);
+    }
+}
+
+/* The hexadecimal digits from at on; -1: there are none. */
+static long hex_at(struct span s, size_t at, size_t n)
+{
+    char text[8] = "";
+    if (s.len < at + n || n >= sizeof text) {
+        return -1;
+    }
+    memcpy(text, s.data + at, n);
+    char *end;
+    long v = strtol(text, &end, 16);
+    return *end == '\0' ? v : -1;
+}
+
+static bool avc_fits(struct span listed, const char *inside)
+{
+    struct span in = span_cstr(inside);
+    return in.len < 11 ||
+           (hex_at(listed, 5, 2) == hex_at(in, 5, 2) && hex_at(listed, 9, 2) == hex_at(in, 9, 2));
+}
+
+/* "hvc1.A1.6.L93.B0": the profile with an optional space letter, and the level. */
+static bool hevc_fits(struct span listed, const char *inside)
+{
+    char text[MEDIA_CODEC_MAX];
+    size_t n = listed.len < sizeof text - 1 ? listed.len : sizeof text - 1;
+    memcpy(text, listed.data, n);
+    text[n] = '\0';
+    const char *profile = text + 5 + strspn(text + 5, "ABC");
+    const char *level = strpbrk(text + 5, "LH");
+    const char *has_level = strchr(inside, 'L');
+    return level != NULL && has_level != NULL && atoi(profile) == atoi(inside + 5) &&
+           atoi(level + 1) == atoi(has_level + 1);
+}
+
+bool judge_ladder_codec_fits(struct span listed, const char *inside)
+{
+    if (strncmp(inside, "avc1", 4) == 0) {
+        return (judge_text_starts(listed, "avc1.") || judge_text_starts(listed, "avc3.")) &&
+               avc_fits(listed, inside);
+    }
+    if (strncmp(inside, "hvc1", 4) == 0) {
+        return (judge_text_starts(listed, "hvc1.") || judge_text_starts(listed, "hev1.")) &&
+               hevc_fits(listed, inside);
+    }
+    if (strcmp(inside, "mp4a.40.34") == 0) {
+        return judge_text_is(listed, inside) || judge_text_is(listed, "mp4a.69") ||
+               judge_text_is(listed, "mp4a.6B");
+    }
+    if (strncmp(inside, "mp4a.40.", 8) == 0) {
+        /* A low complexity stream may carry what makes it a high efficiency one. */
+        return judge_text_is(listed, "mp4a.40.2") || judge_text_is(listed, "mp4a.40.5") ||
+               judge_text_is(listed, "mp4a.40.29") || judge_text_is(listed, inside);
+    }
+    size_t n = strlen(inside);
+    bool family = listed.len >= n && strncasecmp((const char *)listed.data, inside, n) == 0;
+    return family;
+}
+
+static bool is_listed(struct span codecs, const char *inside)
+{
+    struct span item;
+    while (judge_text_item(&codecs, &item)) {
+        if (judge_ladder_codec_fits(item, inside)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_codecs(const struct judge_ladder *l, const struct judge_variant *v,
+                         const struct segment_facts *f, const struct segment_facts *audio)
+{
+    const char *inside[3] = {f->video.codec, f->audio.codec,
+                             audio != NULL ? audio->audio.codec : ""};
+    struct span rest = v->codecs, item;
+    for (size_t i = 0; i < 3; i++) {
+        if (inside[i][0] != '\0' && !is_listed(v->codecs, inside[i])) {
+            SAY(l, CODECS, v->line, "%s is inside and not in CODECS", inside[i]);
+            return;
+        }
+    }
+    while (judge_text_item(&rest, &item)) {
+        bool found = false;
+        for (size_t i = 0; i < 3; i++) {
+            found |= inside[i][0] != '\0' && judge_ladder_codec_fits(item, inside[i]);
+        }
+        if (!found && !judge_text_starts(item, "stpp") && !judge_text_starts(item, "wvtt")) {
+            SAY(l, CODECS, v->line, "CODECS lists %.*s, which is not inside", (int)item.len,
+                (const char *)item.data);
+            return;
+        }
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Thousandths of frames per second, of the segment in the middle; 0: not measured. */
+static int64_t rate_milli(const struct judge_state *s)
+{
+    int64_t rates[RATES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_seen && n < RATES_MAX; i++) {
+        const struct stream_facts *f = &s->seen[i].facts.video;
+        int64_t ticks = f->last_dts - f->first_dts;
+        if (s->seen[i].has_media && f->packets > 1 && ticks > 0) {
+            rates[n++] = (int64_t)(f->packets - 1) * TICKS * 1000 / ticks;
+        }
+    }
+    qsort(rates, n, sizeof rates[0], by_size);
+    return n > 0 ? rates[n / 2] : 0;
+}
+
+static void check_picture(const struct judge_ladder *l, const struct judge_variant *v,
+                          const struct judge_state *s, const struct segment_facts *f)
+{
+    int64_t rate = rate_milli(s);
+    int64_t off = v->frame_rate_milli - rate;
+    if (v->width == 0) {
+        SAY(l, RESOLUTION_MISSING, v->line, "the variant tells no RESOLUTION");
+    } else if (v->width != f->width || v->height != f->height) {
+        SAY(l, RESOLUTION, v->line, "the pictures are %dx%d, RESOLUTION tells %dx%d", f->width,
+            f->height, v->width, v->height);
+    }
+    if (v->frame_rate_milli == JUDGE_NONE) {
+        SAY(l, RATE_MISSING, v->line, "the variant tells no FRAME-RATE");
+    } else if (rate > 0 && (off < 0 ? -off : off) * 100 > rate * RATE_OFF) {
+        SAY(l, RATE, v->line, "the pictures come at %.3f a second, FRAME-RATE tells %.3f",
+            (double)rate / 1000, (double)v->frame_rate_milli / 1000);
+    }
+    if (v->captions.len == 0) {
+        SAY(l, CAPTIONS, v->line, "the variant does not tell CLOSED-CAPTIONS");
+    }
+    static const char *const ranges[] = {"SDR", "PQ", "HLG"};
+    if (f->range != MEDIA_SDR && !judge_text_is(v->video_range, ranges[f->range])) {
+        SAY(l, VIDEO_RANGE, v->line, "the pictures are of VIDEO-RANGE %s", ranges[f->range]);
+    }
+}
+
+void judge_master_contents(const struct judge_ladder *l)
+{
+    for (size_t i = 0; l->master != NULL && i < l->master->n_variants; i++) {
+        const struct judge_variant *v = &l->master->variants[i];
+        const struct judge_state *s = judge_ladder_state(l, v->uri);
+        const struct judge_state *audio = judge_ladder_audio(l, v);
+        const struct judge_seen *seen = with_media(s);
+        const struct judge_seen *sound = with_media(audio);
+        if (seen == NULL || (audio != NULL && sound == NULL)) {
+            continue;
+        }
+        check_bandwidth(l, v, s, audio);
+        if (v->codecs.len > 0) {
+            check_codecs(l, v, &seen->facts, sound != NULL ? &sound->facts : NULL);
+        }
+        if (seen->facts.video.present) {
+            check_picture(l, v, s, &seen->facts);
+        }
+    }
+}

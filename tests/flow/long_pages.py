@@ -1,0 +1,57 @@
+"""The player for a minute on a transcoded rung, and up and down between the rungs: hls.js reports no
+error, the picture never stands still."""
+from browser import Browser
+from harness import RUNG, Recipe, TestCase, main, tool_publish
+
+ID = "hello_world"
+PLAY_S = 60
+TURNS = ("source", RUNG, "source", RUNG)
+PLAYBACK = "document.querySelector('.player').player.playback"
+VIDEO = "document.querySelector('video')"
+WIDTHS = {"source": 640, RUNG: 256}
+
+
+class LongPlay(TestCase):
+    def test_a_minute_without_a_stall(self):
+        with Recipe() as recipe, Browser() as browser:
+            publisher = tool_publish(recipe.rtmp(ID), "-test", "-size", "640x360", "-bitrate", "600k")
+            recipe.wait_playlist(f"/stream/{ID}/{RUNG}.m3u8", 3, timeout=20)
+            page = browser.open()
+            page.goto(recipe.url(f"/stream/{ID}"))
+            page.wait(f"() => {PLAYBACK}.state === 'playing'", 20)
+            page.choose("select[aria-label=Quality]", RUNG)
+            page.wait(f"() => {VIDEO}.videoWidth === 256", 20)
+            self.play(page, PLAY_S)
+            for rung in TURNS:
+                page.choose("select[aria-label=Quality]", rung)
+                page.wait(f"(width) => {VIDEO}.videoWidth === width", 20, WIDTHS[rung])
+                self.play(page, 3)
+            page.shot("long-play")
+            publisher.kill()
+
+    def test_a_browser_without_media_source_extensions(self):
+        """It plays HLS itself, and goes on when the publisher comes back after the stream's end."""
+        with Recipe(order="B", broadcaster_flags=["-reconnectGrace", "1s"]) as recipe, \
+                Browser() as browser:
+            page = browser.open(before="delete window.MediaSource; delete window.ManagedMediaSource;")
+            page.goto(recipe.url(f"/embed/{ID}"))
+            page.wait(f"() => {PLAYBACK}.state === 'waiting'")
+            for _ in range(2):
+                with tool_publish(recipe.rtmp(ID), "-test", "-size", "640x360") as publisher:
+                    page.wait(f"() => {PLAYBACK}.state === 'playing'", 30)
+                    self.assertFalse(page.evaluate(f"() => !!{PLAYBACK}.hls"))
+                    at = page.evaluate(f"() => {VIDEO}.currentTime")
+                    page.wait(f"(at) => {VIDEO}.currentTime > at && {VIDEO}.videoWidth === 640", 20,
+                              at + 3)
+                    publisher.stop()
+                    page.wait(f"() => {PLAYBACK}.state === 'ended'", 40)
+
+    def play(self, page, seconds):
+        at = page.evaluate(f"() => {VIDEO}.currentTime")
+        page.wait(f"(at) => {VIDEO}.currentTime > at", seconds * 1.5 + 5, at + seconds)
+        self.assertEqual(page.evaluate(f"() => {PLAYBACK}.errors"), [])
+        self.assertEqual(page.evaluate(f"() => [{PLAYBACK}.stalls, {PLAYBACK}.faults]"), [0, 0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""The watch pages in a real browser, through the real recipe: the list, the player, several at once,
+the embedded player and the page for publishers. Screenshots: build/browser."""
+import re
+
+from browser import Browser
+from harness import RUNG, Recipe, Role, TestCase, free_port, http_get, main, tool_publish
+
+ID = "hello_world"
+SIZE = (640, 360)
+PHONE = (360, 740)
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+# Of the first player on the page.
+PLAYS = "() => document.querySelector('.player').dataset.state === 'playing'"
+VIDEO = "document.querySelector('video')"
+
+
+def publish(recipe, name=ID):
+    return tool_publish(recipe.rtmp(name), "-test", "-size", f"{SIZE[0]}x{SIZE[1]}", "-bitrate", "600k")
+
+
+def state_is(*names):
+    return f"() => {list(names)}.includes(document.querySelector('.player').dataset.state)"
+
+
+class Pages(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.recipe = Recipe().start()
+        cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
+        # Another server, whose streams end soon after their publisher has gone.
+        cls.brief = Recipe(order="B", broadcaster_flags=["-reconnectGrace", "1s"]).start()
+        cls.addClassCleanup(cls.brief.__exit__, None, None, None)
+        cls.browser = Browser()
+        cls.addClassCleanup(cls.browser.close)
+
+    def plays_on(self, page, more=1.0, timeout=20):
+        """The picture moves on by so many seconds from here."""
+        at = page.evaluate(f"() => {VIDEO}.currentTime")
+        page.wait(f"(at) => {VIDEO}.currentTime > at", timeout, at + more)
+
+    def fits(self, page, what):
+        wide, window = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+        self.assertLessEqual(wide, window, f"{what} scrolls sideways")
+
+    def clean(self, page):
+        """Nothing came from elsewhere, and the page's policy forbade none of its own."""
+        for url in page.requests():
+            self.assertTrue(url.startswith((self.recipe.url("/"), "blob:")), url)
+        for fault in page.faults():
+            # What is not there yet is asked for all the same.
+            self.assertIn("status of 404", fault)
+
+    def test_from_the_list_to_a_stream_that_comes_back(self):
+        page = self.browser.open()
+        self.assertEqual(page.goto(self.recipe.url("/")), 200)
+        page.wait("() => document.body.innerText.includes('Nothing is live yet')")
+        self.assertIn(f"rtmp://127.0.0.1:{self.recipe.rtmp_port}/", page.text())
+        page.shot("nothing-live")
+        publisher = publish(self.recipe)
+        page.wait("() => document.querySelector('.tile a')")
+        page.wait("() => document.querySelector('.thumb .pill').textContent === 'Live'")
+        page.shot("list")
+        page.click(".tile a")
+        page.wait(f"() => location.pathname === '/stream/{ID}'")
+
+        self.plays(page)
+        self.rungs(page)
+        self.keys(page)
+        self.phone(page)
+        # What takes its time goes on beside what else there is to see.
+        ending, ends = self.browser.open(), publish(self.brief)
+        ending.goto(self.brief.url(f"/stream/{ID}"))
+        self.comes_back(page, publisher)
+        ending.wait(PLAYS, 20)
+        ends.stop()
+        self.others()
+        ending.wait(state_is("ended"), 20)
+        ending.shot("ended")
+        publish(self.brief)
+        ending.wait(PLAYS, 25)
+        self.plays_on(ending, 0.5)
+        self.plays_on(page, 0.5)
+        self.clean(page)
+
+    def plays(self, page):
+        page.wait(PLAYS, 20)
+        self.plays_on(page)
+        self.assertTrue(page.evaluate(f"() => {VIDEO}.muted"))
+        page.wait("() => /^[0-9.]+ s$/.test(document.querySelector('#latency').textContent)")
+        page.wait("() => /^[0-9.]+ s$/.test(document.querySelector('#buffer').textContent)")
+        self.assertTrue(page.evaluate("() => !!document.querySelector('.player').player.playback.hls"))
+
+    def rungs(self, page):
+        page.wait(f"() => document.querySelector('select option[value={RUNG}]')", 20)
+        page.choose("select[aria-label=Quality]", RUNG)
+        page.wait(f"() => {VIDEO}.videoWidth === 256", 20)
+        page.hover(".bar")
+        page.shot("watch-lower-rung", whole=True)
+        page.choose("select[aria-label=Quality]", "source")
+        page.wait(f"() => {VIDEO}.videoWidth === {SIZE[0]}", 20)
+        page.choose("select[aria-label=Quality]", "")
+        self.plays_on(page, 0.5)
+
+    def keys(self, page):
+        page.click("h1")
+        page.press("m")
+        page.wait(f"() => !{VIDEO}.muted")
+        page.press("ArrowDown")
+        page.wait(f"() => Math.abs({VIDEO}.volume - 0.9) < 0.01")
+        page.press("m")
+        page.wait(f"() => {VIDEO}.muted && document.querySelector('.unmute').offsetWidth > 0")
+        page.click(".unmute")
+        page.wait(f"() => !{VIDEO}.muted && document.querySelector('.unmute').offsetWidth === 0")
+        page.click("h1")
+        page.press(" ")
+        page.wait(f"() => {VIDEO}.paused && document.querySelector('.player').dataset.state === 'paused'")
+        page.press(" ")
+        page.wait(f"() => !{VIDEO}.paused")
+        behind = "document.querySelector('.player').player.playback.latency()"
+        at = page.evaluate(f"() => {behind}")
+        page.press("ArrowLeft")
+        page.wait(f"(at) => {behind} > at + 0.9", 5, at)
+        page.press("l")
+        target = "document.querySelector('.player').player.playback.hls.targetLatency"
+        page.wait(f"() => {behind} < {target} + 1", 5)
+        page.press("f")
+        page.wait("() => document.fullscreenElement === document.querySelector('.player')")
+        page.press("f")
+        page.wait("() => !document.fullscreenElement")
+        self.plays_on(page, 0.5)
+
+    def phone(self, page):
+        page.resize(*PHONE)
+        page.wait("() => innerWidth === 360")
+        self.fits(page, "the player")
+        self.plays_on(page, 0.5)
+        page.shot("watch-phone", whole=True)
+        page.resize(1280, 800)
+
+    def comes_back(self, page, publisher):
+        """The publisher is killed while it plays; the same page goes on in the same playlist."""
+        page.evaluate("() => { window.same = true; }")
+        publisher.kill()
+        page.wait(state_is("away"), 20)
+        page.shot("away")
+        publish(self.recipe)
+        page.wait(PLAYS, 20)
+        self.plays_on(page)
+        self.assertTrue(page.evaluate("() => window.same"))
+
+    def others(self):
+        """The other pages, in the dark and on a phone."""
+        page = self.browser.open(scheme="dark", width=PHONE[0], height=PHONE[1], touch=True)
+        page.goto(self.recipe.url(f"/multi?ids={ID},current"))
+        both = "[...document.querySelectorAll('video')]"
+        page.wait(f"() => {both}.length === 2 && {both}.every((v) => v.currentTime > 0.5 && v.muted)", 25)
+        # Low latency would hold more connections than a browser has to one host.
+        self.assertTrue(page.evaluate(f"() => {both}.every((v) => "
+                                      "v.closest('.player').player.playback.path.endsWith('.m3u8') && "
+                                      "!v.closest('.player').player.playback.path.includes('live'))"))
+        page.click(".cell:nth-child(2) video")
+        page.wait(f"() => {both}[0].muted && !{both}[1].muted")
+        page.click(".cell:nth-child(1) video")
+        page.wait(f"() => !{both}[0].muted && {both}[1].muted")
+        self.fits(page, "several at once")
+        page.shot("multi-dark", whole=True)
+        page.click(".cell:nth-child(2) .remove")
+        page.wait(f"() => location.search === '?ids={ID}'")
+
+        page.goto(self.recipe.url(f"/publish?id={ID}"))
+        address = f"rtmp://127.0.0.1:{self.recipe.rtmp_port}/"
+        page.wait("(url) => document.querySelector('#url').textContent === url", 10, address + ID)
+        page.wait("() => document.body.innerText.includes('Pictures are coming in.')")
+        page.wait(f"() => document.querySelector('#rungs').innerText.includes('{RUNG}')")
+        self.fits(page, "the publishers' page")
+        page.shot("publish-dark", whole=True)
+        page.fill("#name", "nobody")
+        page.wait("() => document.body.innerText.includes('Waiting for “nobody”')")
+        self.assertIn(address + "nobody", page.text())
+
+        page.goto(self.recipe.url(f"/stream/{ID}"))
+        snippet = page.evaluate("() => document.querySelector('#embed').value")
+        source = re.fullmatch(r'<iframe src="([^"]+)" .*></iframe>', snippet).group(1)
+        page.goto(source + "?muted=0")
+        page.wait(PLAYS, 20)
+        self.plays_on(page, 0.5)
+        self.fits(page, "the embedded player")
+        page.shot("embed-dark")
+        page.goto(self.recipe.url("/"))
+        page.wait("() => document.querySelector('.tile a')")
+        self.fits(page, "the list")
+        page.shot("list-dark", whole=True)
+        self.clean(page)
+        page.close()
+
+
+class Answers(TestCase):
+    """What programs get at the same addresses."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.recipe = Recipe(order="B").start()
+        cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
+
+    def test_a_page_is_for_browsers(self):
+        page, text = self.recipe.get("/", headers=HTML), self.recipe.get("/", headers={"Accept": "*/*"})
+        self.assertEqual(page.headers["content-type"], "text/html; charset=utf-8")
+        self.assertEqual(text.headers["content-type"], "text/plain; charset=utf-8")
+        self.assertIn("Accept", page.headers["vary"].split(", "))
+        self.assertIn("Accept", text.headers["vary"].split(", "))
+        self.assertEqual(self.recipe.get("/stream/nobody").status, 404)
+        self.assertEqual(self.recipe.get("/stream/nobody", headers=HTML).status, 200)
+        self.assertEqual(self.recipe.get("/stream/nobody.m3u8", headers=HTML).status, 404)
+        self.assertEqual(self.recipe.get("/publish", method="POST", headers=HTML).status, 405)
+
+    def test_a_file_that_did_not_change_is_not_sent_again(self):
+        first = self.recipe.get("/assets/style.css", headers={"Accept-Encoding": "gzip"})
+        self.assertEqual(first.headers["content-encoding"], "gzip")
+        again = self.recipe.get("/assets/style.css", headers={
+            "Accept-Encoding": "gzip", "If-None-Match": first.headers["etag"]})
+        self.assertEqual((again.status, again.body), (304, b""))
+        self.assertEqual(again.headers["etag"], first.headers["etag"])
+        head = self.recipe.get("/assets/style.css", method="HEAD")
+        self.assertEqual((head.status, head.body), (200, b""))
+        self.assertEqual(self.recipe.get("/assets/hls.js").headers["x-content-type-options"], "nosniff")
+
+    def test_without_pages(self):
+        port = free_port()
+        with Role("broadcaster", ["-noPages", "-httpAddr", f"127.0.0.1:{port}", "-rtmpAddr",
+                                  f"127.0.0.1:{free_port()}"]):
+            for path, status in (("/", 200), ("/publish", 404), ("/multi", 404), ("/embed/a", 404),
+                                 ("/assets/style.css", 404), ("/stream/a", 404)):
+                answer = http_get(f"http://127.0.0.1:{port}{path}", headers=HTML)
+                self.assertEqual(answer.status, status, path)
+                self.assertEqual(answer.headers["content-type"], "text/plain; charset=utf-8", path)
+                self.assertNotIn("Accept", answer.headers.get("vary", "").split(", "))
+
+
+if __name__ == "__main__":
+    main()
