@@ -48,6 +48,8 @@ struct rendition {
     uint64_t last, count, gaps, parts;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
+    unsigned changing; /* begun and not committed */
+    bool changed;      /* since then */
     rendition_tap_fn *tap;
     void *tap_arg;
 };
@@ -251,6 +253,10 @@ static struct window *make_window(const struct rendition *r)
 
 static void publish(struct rendition *r)
 {
+    r->changed = r->changing > 0;
+    if (r->changed) {
+        return;
+    }
     bool parts = parts_shown(r, TRACK_VIDEO) + parts_shown(r, TRACK_AUDIO) > 0;
     if (r->n_kept == 0 && (r->held || (!parts && !r->shown))) {
         return;
@@ -262,6 +268,19 @@ static void publish(struct rendition *r)
     struct window *w = make_window(r);
     board_publish(r->board, r->stream_id, &r->variant, w);
     window_unref(w);
+}
+
+void rendition_begin(struct rendition *r)
+{
+    r->changing++;
+}
+
+void rendition_commit(struct rendition *r)
+{
+    assert(r->changing > 0);
+    if (--r->changing == 0 && r->changed) {
+        publish(r);
+    }
 }
 
 /* What the classic master playlist says follows what was seen: the highest rate, with what MPEG-TS

@@ -75,6 +75,11 @@ void rendition_part(struct rendition *r, enum track_kind kind, struct part *p);
 /* Counts how long after the source's own a part was there; negative: not known. */
 void rendition_part_came(struct rendition *r, int64_t late_us);
 
+/* What changes from begin to commit is published once, by commit: a viewer never sees what stands
+ * only in between, such as the promise of a part behind the last one of a segment. May nest. */
+void rendition_begin(struct rendition *r);
+void rendition_commit(struct rendition *r);
+
 /* Settles an expected number: takes a reference of s (which has that number; gap segments too).
  * Publishes what is complete in order. A gap before the first content is left out; of a gap there
  * are no parts. */

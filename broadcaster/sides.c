@@ -142,6 +142,7 @@ static void settle(struct sides *s, struct side *d, size_t n)
         info.gap = !good || !can_show(d, &run, &taken);
         d->decodable = !info.gap;
         d->broken = false;
+        rendition_begin(d->rendition);
         if (info.gap) {
             s->dropped += taken.count;
             packets_fini(&taken);
@@ -151,6 +152,7 @@ static void settle(struct sides *s, struct side *d, size_t n)
         struct segment *seg = segment_create(&info, info.gap ? NULL : d->track, &taken,
                                              info.gap ? NULL : segment_sound(run.source));
         rendition_settle(d->rendition, seg);
+        rendition_commit(d->rendition);
         segment_unref(seg);
         segment_unref(run.source);
     } else {
