@@ -48,8 +48,8 @@ struct rendition {
     uint64_t last, count, gaps, parts;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
-    unsigned changing; /* begun and not committed */
-    bool changed;      /* since then */
+    unsigned changing;            /* begun and not committed */
+    bool changed;                 /* since then */
     rendition_tap_fn *tap;
     void *tap_arg;
 };
@@ -471,6 +471,11 @@ void rendition_hold(struct rendition *r, bool held)
         r->held = held;
         publish(r);
     }
+}
+
+bool rendition_is_held(const struct rendition *r)
+{
+    return r->held;
 }
 
 void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_t ticks)
