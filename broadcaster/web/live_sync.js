@@ -16,15 +16,16 @@ const JUMP_S = 1; // and a target duration: further behind, playing faster would
 const CLASSIC_PART_S = 1; // where a playlist has no parts
 const TICK_MS = 100;
 const SETTLED_MS = 1000; // a wait sooner after a start or a seek is no stall
+const FRESH_MS = 2000; // of a start: a jump is not noticed yet
 
 /** extra: parts that stalls have put upon the target; stalls: seen so far; calm: when (ms) the last
  * one was, or when a part was taken back since. */
 export const START = Object.freeze({ rate: 1, extra: 0, stalls: 0, calm: 0 });
 
 /** How to play on. seen: latency, buffered (ahead), target, part (PART-TARGET or 0), segment (target
- * duration), all in s; stalls: how many so far; now: ms. Returns the next state: rate is what to play
- * at, target (s) what it aims at, jump: go to the target at once. */
-export function step(state, { latency, buffered, target, part, segment, stalls, now }) {
+ * duration), all in s; stalls: how many so far; fresh: it has just begun to play; now: ms. Returns the
+ * next state: rate is what to play at, target (s) what it aims at, jump: go to the target at once. */
+export function step(state, { latency, buffered, target, part, segment, stalls, fresh, now }) {
   const unit = part || CLASSIC_PART_S;
   let { extra, calm } = state;
   if (stalls > state.stalls) {
@@ -37,6 +38,9 @@ export function step(state, { latency, buffered, target, part, segment, stalls, 
   const aim = target + extra * unit;
   const off = latency - aim;
   const next = { rate: 1, extra, stalls, calm, target: aim, jump: off > segment + JUMP_S };
+  if (fresh && off > FAR_S && buffered - off > unit) {
+    next.jump = true;
+  }
   const margin = state.rate === 1 ? BEGIN_S : DONE_S;
   if (off > margin && state.rate >= 1 && buffered > unit * SAFE_PARTS) {
     next.rate = off > FAR_S ? RATE_FAR : RATE_NEAR;
@@ -52,6 +56,7 @@ export function step(state, { latency, buffered, target, part, segment, stalls, 
 export class LiveSync {
   constructor(hls, video, jump) {
     Object.assign(this, { hls, video, jump, held: false, stalls: 0, state: START });
+    this.fresh = 0; // until when (ms) it is; 0: it has not begun
     this.settled = Infinity;
     this.listeners = new AbortController();
     const { signal } = this.listeners;
@@ -80,7 +85,9 @@ export class LiveSync {
   }
 
   #begins() {
-    this.settled = performance.now() + SETTLED_MS;
+    const now = performance.now();
+    this.settled = now + SETTLED_MS;
+    this.fresh ||= now + FRESH_MS;
   }
 
   #waits() {
@@ -92,6 +99,7 @@ export class LiveSync {
 
   #tick() {
     const { hls, video, state } = this;
+    const now = performance.now();
     const details = hls.latestLevelDetails;
     if (!details?.live || hls.targetLatency === null || video.paused || video.seeking) {
       return;
@@ -107,9 +115,11 @@ export class LiveSync {
       part: (hls.lowLatencyMode && details.partTarget) || 0,
       segment: details.targetduration,
       stalls: this.stalls,
-      now: performance.now(),
+      fresh: now < this.fresh,
+      now,
     });
     if (this.state.jump) {
+      this.fresh = now;
       this.jump();
     }
     this.#playAt(this.state.rate);

@@ -78,6 +78,13 @@ test("far behind it jumps", () => {
   assert.equal(step(START, seen({ latency: 3.7 })).jump, true);
 });
 
+test("at the start it jumps over what is there already, and only over that", () => {
+  assert.equal(step(START, seen({ fresh: true, latency: 1.6, buffered: 1.5 })).jump, true);
+  assert.equal(step(START, seen({ fresh: true, latency: 1.6, buffered: 1.1 })).jump, false);
+  assert.equal(step(START, seen({ fresh: true, latency: 0.85, buffered: 0.8 })).jump, false);
+  assert.equal(step(START, seen({ latency: 1.6, buffered: 1.5 })).jump, false);
+});
+
 test("without parts it is safe with more", () => {
   const classic = { part: 0, target: 6 };
   assert.equal(step(START, seen({ ...classic, latency: 7, buffered: 1.4 })).rate, 1);
