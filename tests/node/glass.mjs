@@ -3,7 +3,7 @@
 //
 //   node glass.mjs '{"url": "http://.../stream/ID", "seconds": 60, "level": "P240", "switch": false}'
 //
-// url: of a watch page, or of a playlist (.m3u8); level: the rendition to stay on ("" : what hls.js
+// warmUp: seconds before it counts; url: of a watch page, or of a playlist (.m3u8); level: the rendition to stay on ("" : what hls.js
 // chooses); switch: goes through all levels, up and down, meanwhile; samples: with latency, buffer
 // and rate of each frame. One line of JSON comes out: latencies in ms, frames, stalls, errors, switches.
 import { readFileSync } from "node:fs";
@@ -11,13 +11,12 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
-const WARM_UP_MS = 5000;
 const START_LIMIT_MS = 40000;
 const page_text = `<!doctype html><meta charset=utf-8><title>glass</title>
 <video id=v muted autoplay playsinline width=640 height=360></video>
 <script src=/hls.js></script>`;
 
-const options = { seconds: 20, level: "", switch: false, lowLatency: true, samples: false, ...JSON.parse(process.argv[2]) };
+const options = { seconds: 20, level: "", switch: false, lowLatency: true, samples: false, warmUp: 5, ...JSON.parse(process.argv[2]) };
 const is_page = !new URL(options.url).pathname.endsWith(".m3u8");
 
 function serve() {
@@ -71,12 +70,18 @@ function look() {
   };
 }
 
-// Runs inside of the watch page: plays what its player plays.
-function start_page(o) {
+// Runs inside of the watch page, as soon as it has a player: the choice comes ahead of the start.
+function choose(level) {
+  const playback = document.querySelector(".player")?.player?.playback;
+  if (playback && level !== "") playback.choose(level);
+  return Boolean(playback);
+}
+
+// Runs inside of the watch page: looks at what its player plays.
+function start_page() {
   const { playback } = document.querySelector(".player").player;
   for (const error of playback.errors) window.glass.errors.push([0, error, false, ""]);
   window.watch_hls(playback.hls);
-  if (o.level !== "") playback.choose(o.level);
 }
 
 // Runs inside of the bare page.
@@ -96,6 +101,11 @@ function start_bare(o) {
 
 const percentile = (sorted, p) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))]);
 
+// The longest time between two frames, in ms.
+function longest_gap(times) {
+  return Math.round(Math.max(0, ...times.slice(1).map((at, i) => at - times[i])));
+}
+
 function report(seen, from, state) {
   const after = (list) => list.filter(([at]) => at >= from);
   const sorted = after(seen.latencies).map(([, ms]) => ms).sort((a, b) => a - b);
@@ -104,6 +114,7 @@ function report(seen, from, state) {
     p50: percentile(sorted, 50), p95: percentile(sorted, 95), p99: percentile(sorted, 99),
     min: percentile(sorted, 0), max: percentile(sorted, 100),
     stalls: seen.stalls.filter((at) => at >= from).length,
+    longest_gap: longest_gap(after(seen.samples).map(([at]) => at)),
     errors: seen.errors.map(([at, ...what]) => [Math.round(at), ...what]),
     switches: seen.switches.map(([at, level]) => [Math.round(at), level]),
     ...(options.samples ? { samples: seen.samples } : {}), ...state,
@@ -117,15 +128,17 @@ const browser = await chromium.launch({
 });
 try {
   const page = await browser.newPage({ ignoreHTTPSErrors: true });
-  await page.goto(is_page ? options.url : `http://127.0.0.1:${server.address().port}/`);
+  await page.goto(is_page ? options.url : `http://127.0.0.1:${server.address().port}/`,
+    { waitUntil: is_page ? "commit" : "load" });
   if (is_page) {
-    await page.waitForFunction(() => document.querySelector(".player")?.player.playback.hls?.levels.length,
-      null, { timeout: START_LIMIT_MS });
+    const limit = { timeout: START_LIMIT_MS };
+    await page.waitForFunction(choose, options.level, limit);
+    await page.waitForFunction(() => document.querySelector(".player").player.playback.hls, null, limit);
   }
   await page.evaluate(look);
   await page.evaluate(is_page ? start_page : start_bare, options);
   await page.waitForFunction(() => window.glass.latencies.length > 0, null, { timeout: START_LIMIT_MS });
-  await page.waitForTimeout(WARM_UP_MS);
+  await page.waitForTimeout(options.warmUp * 1000);
   const from = await page.evaluate(() => performance.now());
   const levels = await page.evaluate(() => window.hls.levels.length);
   const turns = options.switch ? 2 * levels : 1;
