@@ -38,7 +38,8 @@ struct variant {
 };
 
 /* Looks at all kept segments (the newest last, at least one) and sets everything but the name and
- * bandwidth_bps. */
+ * bandwidth_bps. When all of them are gaps it stays as it is: a rung that is away for a while keeps
+ * its place in the master playlists. */
 void variant_measure(struct variant *v, struct segment *const *kept, size_t n);
 
 #endif
