@@ -473,12 +473,14 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
     if (s->tap != NULL) {
         s->tap(s->tap_arg, i, job->msn, job->rungs[i].track, &job->rungs[i].packets);
     }
+    rendition_begin(s->renditions[i]);
     if (!job->whole) {
         make_parts(s, job, i);
     }
     if (job->rungs[i].complete) {
         settle_rung(s, job, i, false);
     }
+    rendition_commit(s->renditions[i]);
     if (all_settled(s, job)) {
         s->owner->counters.done++;
         tell_done(s, job);

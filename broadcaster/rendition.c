@@ -39,8 +39,9 @@ struct rendition {
     size_t n_expected;
     struct segment *kept[RENDITION_KEPT];
     size_t n_kept;
-    struct lane lanes[2];          /* by enum track_kind */
-    bool shown;                    /* it has had a window */
+    struct lane lanes[2]; /* by enum track_kind */
+    bool shown;           /* it has had a window */
+    bool held;
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
     int target_s;
@@ -50,6 +51,8 @@ struct rendition {
     uint64_t last, count, gaps, parts;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
+    unsigned changing; /* begun and not committed */
+    bool changed;      /* since then */
     rendition_tap_fn *tap;
     void *tap_arg;
 };
@@ -144,6 +147,11 @@ void rendition_set_figures(struct rendition *r, struct rung_figures *figures)
 void rendition_set_first_discontinuity(struct rendition *r, uint64_t number)
 {
     r->discontinuities_left = number;
+}
+
+void rendition_set_rank(struct rendition *r, int rank)
+{
+    r->variant.rank = rank;
 }
 
 const char *rendition_name(const struct rendition *r)
@@ -248,8 +256,12 @@ static struct window *make_window(const struct rendition *r)
 
 static void publish(struct rendition *r)
 {
+    r->changed = r->changing > 0;
+    if (r->changed) {
+        return;
+    }
     bool parts = parts_shown(r, TRACK_VIDEO) + parts_shown(r, TRACK_AUDIO) > 0;
-    if (r->n_kept == 0 && !parts && !r->shown) {
+    if (r->n_kept == 0 && (r->held || (!parts && !r->shown))) {
         return;
     }
     r->shown = true;
@@ -259,6 +271,19 @@ static void publish(struct rendition *r)
     struct window *w = make_window(r);
     board_publish(r->board, r->stream_id, &r->variant, w);
     window_unref(w);
+}
+
+void rendition_begin(struct rendition *r)
+{
+    r->changing++;
+}
+
+void rendition_commit(struct rendition *r)
+{
+    assert(r->changing > 0);
+    if (--r->changing == 0 && r->changed) {
+        publish(r);
+    }
 }
 
 /* What the classic master playlist says follows what was seen: the highest rate, with what MPEG-TS
@@ -426,6 +451,14 @@ void rendition_open(struct rendition *r, const struct segment_info *info)
     e->open = true;
     e->info = *info;
     if (e == r->expected) {
+        publish(r);
+    }
+}
+
+void rendition_hold(struct rendition *r, bool held)
+{
+    if (r->held != held) {
+        r->held = held;
         publish(r);
     }
 }

@@ -11,6 +11,7 @@
 
 #define METHODS           "GET, HEAD, OPTIONS"
 #define CONTENT_RANGE_MAX 80
+#define VARY_MAX          64
 /* What a page's script may send and read beside what it may anyhow (Fetch, 3.2). A wildcard does
  * not count where a request has credentials. */
 #define ALLOWED_HEADERS "Range, If-Range, If-Match, If-None-Match, Cache-Control, Content-Type, *"
@@ -137,18 +138,24 @@ static bool is_any(const struct cors *cors)
     return cors == NULL || cors_is_any(cors);
 }
 
-/* Whose page may read it. Under a list, each answer depends on who asks, also one to nobody's
- * page. */
+/* Under a list of origins each answer depends on who asks, also one to nobody's page. */
+static void add_vary(struct MHD_Response *r, const struct answer *a, const struct cors *cors)
+{
+    const char *const parts[] = {a->page_too ? ", Accept" : "",
+                                 a->varies ? ", Accept-Encoding" : "",
+                                 is_any(cors) ? "" : ", Origin"};
+    char text[VARY_MAX];
+    snprintf(text, sizeof text, "%s%s%s", parts[0], parts[1], parts[2]);
+    if (text[0] != '\0') {
+        add(r, MHD_HTTP_HEADER_VARY, text + strlen(", "));
+    }
+}
+
+/* Whose page may read it. */
 static void add_cors(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
                      const char *origin)
 {
     bool any = is_any(cors);
-    if (!any || a->varies) {
-        add(r, MHD_HTTP_HEADER_VARY,
-            any         ? "Accept-Encoding"
-            : a->varies ? "Accept-Encoding, Origin"
-                        : "Origin");
-    }
     if (!any && !cors_lists(cors, origin)) {
         return;
     }
@@ -166,9 +173,6 @@ static void add_found(struct MHD_Response *r, const struct answer *a)
 {
     if (a->content_type != NULL) {
         add(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->content_type);
-    }
-    if (a->page_too) {
-        add(r, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT);
     }
     if (a->etag[0] != '\0') {
         add(r, MHD_HTTP_HEADER_ETAG, a->etag);
@@ -204,6 +208,7 @@ static void add_status(struct MHD_Response *r, const struct answer *a)
 static void add_headers(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
                         const char *origin)
 {
+    add_vary(r, a, cors);
     add_cors(r, a, cors, origin);
     add(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
     add(r, "X-Content-Type-Options", "nosniff");

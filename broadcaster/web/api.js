@@ -149,9 +149,11 @@ export async function look(id) {
   const [first] = readMaster(master.text, path);
   const media = first ? await get(first.url) : { status: 404 };
   if (media.status !== 200) {
-    return { state: media.status >= 400 && media.status < 500 ? 'gone' : 'unreachable', master: '' };
+    const gone = media.status >= 400 && media.status < 500;
+    return { state: gone ? 'gone' : 'unreachable', master: '' };
   }
-  return { state: readMedia(media.text).ended ? 'ended' : 'live', master: master.text };
+  const { ended } = readMedia(media.text);
+  return { state: ended ? 'ended' : 'live', master: master.text };
 }
 
 // --- texts ---

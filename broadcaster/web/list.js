@@ -23,8 +23,8 @@ class Card {
     this.size = make('span', { className: 'tag' });
     this.letter = make('span', { className: 'letter', textContent: [...id][0].toUpperCase() });
     this.letter.setAttribute('aria-hidden', 'true');
-    this.thumb = make('div', { className: 'thumb pictureless' }, this.letter, this.poster, this.state,
-      this.size);
+    this.thumb = make('div', { className: 'thumb pictureless' }, this.letter, this.poster,
+      this.state, this.size);
     this.title = make('h2');
     this.facts = make('p', { className: 'quiet' });
     this.link = make('a', { href: paths.page }, this.thumb,
@@ -48,7 +48,8 @@ class Card {
       facts.push(countOf(pictures.length, 'quality', 'qualities'));
     }
     this.facts.textContent = facts.filter(Boolean).join(' · ');
-    const source = `${stream.poster ?? pathsOf(stream.id).poster}?t=${Math.floor(Date.now() / POSTER_MS)}`;
+    const poster = stream.poster ?? pathsOf(stream.id).poster;
+    const source = `${poster}?t=${Math.floor(Date.now() / POSTER_MS)}`;
     if (stream.state === 'live' || !this.poster.src) {
       if (this.poster.getAttribute('src') !== source) {
         this.poster.src = source;

@@ -9,6 +9,7 @@ const WAIT_MAX_MS = 5000;
 const ENDED_MS = 5000;
 const TICK_MS = 500;
 const STALL_MS = 1200; // without progress it is called a stall
+const QUIET_MS = 2500; // without a new part the publisher is away
 const STUCK_MS = 8000; // while the playlist goes on: begin again
 const LADDER_MS = [3000, 5000, 8000, 15000, 30000]; // looks for rungs that came later
 const RECOVERIES = 2; // of the decoder, within:
@@ -321,12 +322,13 @@ export class Playback extends EventTarget {
       this.newest = newest;
       this.listed = performance.now();
     }
-    this.patience = Math.max(2500, details.targetduration * 1500 + 1000);
+    this.patience = details.partTarget ? QUIET_MS : details.targetduration * 1500 + 1000;
     this.over = !details.live;
   }
 
   #hlsFault(Hls, { type, details, fatal, response }) {
-    this.errors = [...this.errors.slice(-ERRORS_KEPT), `${type} ${details}`];
+    const at = this.video.currentTime.toFixed(1);
+    this.errors = [...this.errors.slice(-ERRORS_KEPT), `${type} ${details} at ${at} s`];
     if (!fatal) {
       return;
     }

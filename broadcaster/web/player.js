@@ -61,7 +61,8 @@ const WORDS = {
   ],
   missing: [
     'There is no player for this browser',
-    'This server was built without hls.js (npm was not there), and this browser does not play HLS itself.',
+    'This server was built without hls.js (npm was not there), and this browser does not play HLS '
+      + 'itself.',
   ],
 };
 const BUSY = new Set(['starting', 'stalled', 'away', 'waiting', 'unreachable']);
@@ -292,7 +293,8 @@ class Player {
     this.start.hidden = state !== 'paused';
     root.classList.toggle('paused', video.paused);
     const silent = video.muted || video.volume === 0;
-    relabel(this.playButton, video.paused ? 'play' : 'pause', video.paused ? 'Play' : 'Pause', 'space');
+    const [shape, act] = video.paused ? ['play', 'Play'] : ['pause', 'Pause'];
+    relabel(this.playButton, shape, act, 'space');
     relabel(this.muteButton, silent ? 'silent' : 'sound', silent ? 'Unmute' : 'Mute', 'm');
     this.volume.value = video.muted ? 0 : video.volume;
     const full = document.fullscreenElement === root;

@@ -30,15 +30,17 @@ function showAddresses() {
   put('phone', url);
   put('server', `${base}${folder}`);
   put('key', key);
-  put('ffmpegFile', `ffmpeg -re -i movie.mp4 -c:v libx264 -preset veryfast -tune zerolatency -b:v 3000k ` +
-    `-maxrate 3000k -bufsize 3000k -g 30 -pix_fmt yuv420p -c:a aac -b:a 128k -f flv ${url}`);
-  put('ffmpegTest', 'ffmpeg -re -f lavfi -i testsrc=size=1280x720:rate=30,format=yuv420p -f lavfi -i sine ' +
-    `-c:v libx264 -preset ultrafast -g 30 -c:a aac -f flv ${url}`);
+  put('ffmpegFile', 'ffmpeg -re -i movie.mp4 -c:v libx264 -preset veryfast -tune zerolatency ' +
+    '-b:v 3000k -maxrate 3000k -bufsize 3000k -g 30 -pix_fmt yuv420p -c:a aac -b:a 128k ' +
+    `-f flv ${url}`);
+  put('ffmpegTest', 'ffmpeg -re -f lavfi -i testsrc=size=1280x720:rate=30,format=yuv420p ' +
+    `-f lavfi -i sine -c:v libx264 -preset ultrafast -g 30 -c:a aac -f flv ${url}`);
   put('gstreamer', 'gst-launch-1.0 -e flvmux name=m streamable=true ! rtmp2sink location=' +
     `"${url}" videotestsrc is-live=true ! video/x-raw,width=1280,height=720,framerate=30/1 ! ` +
     'x264enc tune=zerolatency bitrate=3000 key-int-max=30 ! h264parse ! queue ! m. ' +
     'audiotestsrc is-live=true ! avenc_aac ! aacparse ! queue ! m.');
-  put('pushLine', `ffmpeg -re -i movie.mp4 -c copy -f hls -method PUT ${location.origin}/live/${key}/out.m3u8`);
+  put('pushLine', 'ffmpeg -re -i movie.mp4 -c copy -f hls -method PUT ' +
+    `${location.origin}/live/${key}/out.m3u8`);
   byId('push').hidden = !server.http_push;
   byId('secureLine').hidden = !(server.rtmps_port > 0);
   put('secure', `${rtmpServer(server.rtmps_port, 'rtmps')}${folder || '/live'}/${key}`);
@@ -78,15 +80,19 @@ function judgeSource(r) {
   // The last of them may be a short rest.
   const whole = media.durations.slice(0, -1);
   const [least, most] = [Math.min(...whole), Math.max(...whole)];
+  const mean = whole.reduce((a, b) => a + b, 0) / whole.length;
   if (whole.length > 0 && most > LONG_S) {
-    found.push(['warn', `Segments are up to ${most.toFixed(1)} s long: set the key frame interval to 1 or 2 s.`]);
+    found.push(['warn', `Segments are up to ${most.toFixed(1)} s long: `
+      + 'set the key frame interval to 1 or 2 s.']);
   } else if (whole.length > 2 && most / least > UNEVEN) {
-    found.push(['warn', `Segments are between ${least.toFixed(1)} and ${most.toFixed(1)} s long: a constant key frame interval makes playback steadier.`]);
+    found.push(['warn', `Segments are between ${least.toFixed(1)} and ${most.toFixed(1)} s long: `
+      + 'a constant key frame interval makes playback steadier.']);
   } else if (whole.length > 0) {
-    found.push(['good', `Segments of about ${(whole.reduce((a, b) => a + b) / whole.length).toFixed(1)} s: key frames come steadily.`]);
+    found.push(['good', `Segments of about ${mean.toFixed(1)} s: key frames come steadily.`]);
   }
   if (media.breaks > 0) {
-    found.push(['warn', 'There was a break in the last segments: the connection was lost, or the encoder was started again.']);
+    found.push(['warn', 'There was a break in the last segments: '
+      + 'the connection was lost, or the encoder was started again.']);
   }
   return found;
 }
@@ -104,7 +110,7 @@ function judge(list) {
   if (age > source.media.target * LATE_S + 1) {
     found.push(['bad', `Nothing has come for ${age.toFixed(0)} s: is the encoder still connected?`]);
   } else {
-    found.push(['good', 'Pictures are coming in.', source.url]);
+    found.push(['good', 'Pictures are coming in.']);
   }
   found.push(...judgeSource(source));
   if (!list.some((r) => r.kind === 'audio' && r.media)) {
@@ -115,7 +121,8 @@ function judge(list) {
   if (lost.length > 0) {
     found.push(['bad', `Lost segments in ${lost.join(', ')}: the transcoders do not keep up.`]);
   } else if (others.length > 0) {
-    found.push(['good', others.length === 1 ? 'Its lower rendition keeps up.' : `Its ${others.length} lower renditions keep up.`]);
+    found.push(['good', others.length === 1
+      ? 'Its lower rendition keeps up.' : `Its ${others.length} lower renditions keep up.`]);
   } else {
     found.push(['warn', 'There is only the source: no transcoder has made another rendition yet.']);
   }
@@ -125,7 +132,8 @@ function judge(list) {
 function row(r) {
   const cell = (text) => make('td', { textContent: text });
   const media = r.media;
-  const size = r.height ? `${r.width} × ${r.height}, ${Math.round(r.fps)} fps` : r.kind === 'audio' ? 'sound' : '–';
+  const picture = r.height ? `${r.width} × ${r.height}, ${Math.round(r.fps)} fps` : '–';
+  const size = r.kind === 'audio' ? 'sound' : picture;
   return make('tr', {}, make('th', { scope: 'row', textContent: r.name }), cell(size),
     cell(bitrate(r.bandwidth)), cell(media ? `≤ ${media.target} s` : '–'),
     cell(media ? `${ageOf(r).toFixed(0)} s ago` : '–'), cell(media ? String(media.gaps) : '–'));
@@ -147,7 +155,8 @@ async function refresh() {
     return;
   }
   if (!list) {
-    show('waiting', 'Not live', [['wait', `Waiting for “${name}”: start your encoder, and this page says how it is doing.`]], []);
+    show('waiting', 'Not live', [['wait',
+      `Waiting for “${name}”: start your encoder, and this page says how it is doing.`]], []);
     return;
   }
   const verdicts = judge(list);
@@ -156,15 +165,17 @@ async function refresh() {
     verdicts.push(['wait', `Live for ${since(stream)}, watched by ${stream.viewers}.`]);
   }
   const bad = verdicts.some(([kind]) => kind === 'bad');
+  const [state, word] = bad ? ['stalled', 'Trouble'] : ['playing', 'Live'];
   const ended = list[0]?.media?.ended;
-  show(ended ? 'ended' : bad ? 'stalled' : 'playing', ended ? 'Ended' : bad ? 'Trouble' : 'Live', verdicts, list);
+  show(ended ? 'ended' : state, ended ? 'Ended' : word, verdicts, list);
 }
 
 const asked = new URLSearchParams(location.search).get('id');
 if (asked) {
   byId('name').value = asked;
 }
-byId('local').hidden = !(server.rtmp_this_host && !['localhost', '127.0.0.1', '[::1]'].includes(location.hostname));
+const here = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
+byId('local').hidden = here || !server.rtmp_this_host;
 byId('guarded').hidden = !server.needs_key;
 byId('name').addEventListener('input', () => {
   seen.clear();

@@ -25,8 +25,9 @@ class BrowserError(AssertionError):
 class Browser:
     def __init__(self):
         SHOTS.mkdir(parents=True, exist_ok=True)
-        self.process = Process(["node", ROOT / "tests/node/browser.mjs"], temp_dir() / "browser.log",
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = Process(["node", ROOT / "tests/node/browser.mjs"],
+                               temp_dir() / "browser.log", stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE)
         self.answers = queue.Queue()
         self.opened = 0
         threading.Thread(target=self._read, daemon=True).start()

@@ -1,4 +1,5 @@
-"""Three thousand viewers at once, and a client that polls what is not there without end."""
+"""Three thousand viewers at once, thousands that are idle or hardly read, and a client that polls
+what is not there without end."""
 import resource
 import select
 import socket
@@ -10,6 +11,9 @@ from test_hostile import MB, resident
 
 CROWD = 3000
 POLLS = 1_000_000
+IDLE = 5000
+DRIPS = 500
+DRIPPING_S = 20
 AT_ONCE = 100  # requests on the way
 
 
@@ -17,7 +21,7 @@ class Crowd(TestCase):
     @classmethod
     def setUpClass(cls):
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        if limit < CROWD + 500:
+        if limit < 2 * (IDLE + DRIPS + 500):
             raise harness.unittest.SkipTest(f"only {limit} files may be open here")
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         cls.recipe = Recipe(order="B").start()
@@ -47,6 +51,35 @@ class Crowd(TestCase):
         for s in crowd:
             s.close()
         harness.wait_for(lambda: resident(role) < before + 64 * MB, 20, "the memory is given back")
+
+    def times(self):
+        """The median and the longest but two of 300 requests, in seconds."""
+        found = sorted(self.recipe.get("/stream/show/source.m3u8").seconds for _ in range(300))
+        return found[150], found[-3]
+
+    def open_small(self):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect(("127.0.0.1", self.recipe.http_port))
+        return s
+
+    def test_idle_ones_and_readers_of_a_byte_a_second_slow_nobody(self):
+        alone = self.times()
+        segment = self.recipe.wait_playlist("/stream/show/source.m3u8").segments[-1].uri
+        kept = [self.open_small() for _ in range(IDLE + DRIPS)]
+        drips = kept[:DRIPS]
+        for s in drips:
+            s.sendall(f"GET {segment} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        end = time.monotonic() + DRIPPING_S
+        worst = (0, 0)
+        while time.monotonic() < end:
+            for s in drips:
+                s.recv(1)
+            worst = max(worst, self.times())
+        for s in kept:
+            s.close()
+        self.assertLess(worst[0], alone[0] * 4 + 0.02, f"alone {alone}")
+        self.assertLess(worst[1], alone[1] * 4 + 0.1, f"alone {alone}")
 
     def test_a_million_polls_of_nothing(self):
         role = self.recipe.broadcaster

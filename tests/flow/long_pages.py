@@ -1,5 +1,5 @@
-"""The player for a minute on a transcoded rung, and up and down between the rungs: hls.js reports no
-error, the picture never stands still."""
+"""The player for a minute on a transcoded rung, and up and down between the rungs: hls.js reports
+no error, the picture never stands still."""
 from browser import Browser
 from harness import RUNG, Recipe, TestCase, main, tool_publish
 
@@ -14,7 +14,8 @@ WIDTHS = {"source": 640, RUNG: 256}
 class LongPlay(TestCase):
     def test_a_minute_without_a_stall(self):
         with Recipe() as recipe, Browser() as browser:
-            publisher = tool_publish(recipe.rtmp(ID), "-test", "-size", "640x360", "-bitrate", "600k")
+            publisher = tool_publish(recipe.rtmp(ID), "-test", "-size", "640x360", "-bitrate",
+                                     "600k")
             recipe.wait_playlist(f"/stream/{ID}/{RUNG}.m3u8", 3, timeout=20)
             page = browser.open()
             page.goto(recipe.url(f"/stream/{ID}"))
@@ -33,7 +34,8 @@ class LongPlay(TestCase):
         """It plays HLS itself, and goes on when the publisher comes back after the stream's end."""
         with Recipe(order="B", broadcaster_flags=["-reconnectGrace", "1s"]) as recipe, \
                 Browser() as browser:
-            page = browser.open(before="delete window.MediaSource; delete window.ManagedMediaSource;")
+            page = browser.open(
+                before="delete window.MediaSource; delete window.ManagedMediaSource;")
             page.goto(recipe.url(f"/embed/{ID}"))
             page.wait(f"() => {PLAYBACK}.state === 'waiting'")
             for _ in range(2):

@@ -73,8 +73,9 @@ class Http(TestCase):
     def of_live(self, ending):
         """The address of something in the newest low-latency playlist."""
         text = self.recipe.get(LIVE).text
-        found = [w for w in text.replace('"', "\n").split("\n") if w.partition("?")[0].endswith(ending)]
-        return found[-1] if found[-1].startswith("/") else LIVE.rpartition("/")[0] + "/" + found[-1]
+        words = text.replace('"', "\n").split("\n")
+        uri = [w for w in words if w.partition("?")[0].endswith(ending)][-1]
+        return uri if uri.startswith("/") else LIVE.rpartition("/")[0] + "/" + uri
 
     def test_parts_of_all_that_is_media(self):
         newest = playlist(self.recipe.get(SOURCE).text).segments[-1].uri
@@ -118,7 +119,7 @@ class Http(TestCase):
                 self.assertIn(name, answer.headers, path)
             self.assertFalse(answer.headers["etag"].startswith("W/"), path)
 
-    # --- what nobody means well by -----------------------------------------------------------------
+    # --- what nobody means well by ----------------------------------------------------------------
 
     def test_odd_targets_get_a_status_and_a_sentence(self):
         for target, status in (("/stream/../../etc/passwd", (400, 404)),
@@ -139,8 +140,8 @@ class Http(TestCase):
         role, before = self.recipe.broadcaster, None
         with socket.create_connection(("127.0.0.1", self.recipe.http_port), timeout=10) as s:
             for batch in range(100):
-                s.sendall(b"".join(b"GET /stream/nobody%d/source/live.m3u8 HTTP/1.1\r\nHost: x\r\n\r\n"
-                                   % (batch * 500 + i) for i in range(500)))
+                s.sendall(b"".join(b"GET /stream/nobody%d/source/live.m3u8 HTTP/1.1\r\n"
+                                   b"Host: x\r\n\r\n" % (batch * 500 + i) for i in range(500)))
                 got = b""
                 while got.count(b"HTTP/1.1 404") < 500 or not got.endswith(b"now.\n"):
                     more = s.recv(1 << 20)
@@ -174,11 +175,13 @@ class Http(TestCase):
 
 class Origins(TestCase):
     def test_listed_pages_alone(self):
-        with Recipe(order="B", broadcaster_flags=["-corsOrigins", f"{PAGE},http://b.example:81"]) as r:
+        flags = ["-corsOrigins", f"{PAGE},http://b.example:81"]
+        with Recipe(order="B", broadcaster_flags=flags) as r:
             for origin, allowed in ((PAGE, PAGE), ("https://other.example", None), (None, None)):
                 for method, path, status in (("GET", "/", 200), ("GET", SOURCE, 404),
                                              ("OPTIONS", SOURCE, 204), ("DELETE", SOURCE, 405)):
-                    answer = r.get(path, method=method, headers={"Origin": origin} if origin else {})
+                    headers = {"Origin": origin} if origin else {}
+                    answer = r.get(path, method=method, headers=headers)
                     self.assertEqual(answer.status, status)
                     self.assertEqual(answer.headers.get("access-control-allow-origin"), allowed)
                     self.assertIn("Origin", answer.headers["vary"])

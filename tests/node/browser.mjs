@@ -1,6 +1,6 @@
 // Debian's Chromium, moved by lines of JSON on standard input: {"call": NAME, "page": NAME, ...},
 // each answered by one line on standard output: {"value": ...} or {"error": TEXT}. A page's own
-// errors are kept for the call "faults". It ends when its standard input does. For tests/flow/browser.py.
+// errors are kept for the call "faults". It ends when its standard input does. See tests/flow/browser.py.
 
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -76,8 +76,9 @@ const calls = {
   press: ({ page, key }) => pages.get(page).page.keyboard.press(key),
   hover: ({ page, selector }) => pages.get(page).page.hover(selector),
   resize: ({ page, width, height }) => pages.get(page).page.setViewportSize({ width, height }),
-  shot: ({ page, path, whole = false }) => pages.get(page).page.screenshot({ path, fullPage: whole })
-    .then(() => null),
+  shot: async ({ page, path, whole = false }) => {
+    await pages.get(page).page.screenshot({ path, fullPage: whole });
+  },
   faults: ({ page }) => pages.get(page).faults,
   requests: ({ page }) => pages.get(page).requests,
 };

@@ -9,7 +9,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define LIMIT_S 60 /* of one read: a build that watches threads takes long to make a large answer */
+/* Of one read: a build that watches threads takes long to make a large answer. */
+#define LIMIT_S 60
 
 static int connect_to(const struct sockaddr *to, socklen_t len)
 {

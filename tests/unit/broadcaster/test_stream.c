@@ -173,7 +173,7 @@ struct watched {
     size_t most;         /* parts of one segment */
     size_t without;      /* segments that have pictures or sound, and no parts of them */
     struct part *now[8]; /* of the open segment, as they were shown */
-    uint64_t msn;
+    uint64_t msn, checked;
     size_t n;
 };
 
@@ -198,7 +198,8 @@ static void watch_parts(struct bench *b, struct watched *seen)
     if (w == NULL) {
         return;
     }
-    if (w->count > 0) {
+    if (w->count > 0 && segment_info(w->segments[w->count - 1])->msn != seen->checked) {
+        seen->checked = segment_info(w->segments[w->count - 1])->msn;
         check_segment_parts(w, w->segments[w->count - 1], seen);
     }
     ck_assert(w->count > 0 || w->lanes[0].count + w->lanes[1].count > 0);
