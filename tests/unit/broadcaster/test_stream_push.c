@@ -197,6 +197,7 @@ static int target_after(struct bench *b, int64_t *at, int64_t duration)
     shift(&m.video_packets, *at);
     m.start = *at;
     m.duration = duration;
+    stream_push_begin(b->st, &m);
     stream_push_segment(b->st, &b->push, &m, 0, false, 0);
     push_media_fini(&m);
     *at += duration;
