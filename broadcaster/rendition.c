@@ -45,6 +45,9 @@ struct rendition {
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
     int target_s;
+    size_t run_bytes; /* of the newest segments, which are no whole run yet */
+    int64_t run_ticks;
+    int64_t peak_bps; /* of MPEG-TS */
     uint64_t last, count, gaps, parts;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
@@ -284,16 +287,25 @@ void rendition_commit(struct rendition *r)
 }
 
 /* What the classic master playlist says follows what was seen: the highest rate, with what MPEG-TS
- * adds to the media. */
+ * adds to the media, of a run of segments that are half a target duration long (RFC 8216,
+ * 4.3.4.2); until then, of what there is. */
 static void measure_peak(struct rendition *r, const struct segment *s)
 {
-    int64_t duration = segment_info(s)->duration;
-    if (duration > 0) {
-        int64_t bps = (int64_t)packager_mpegts_size(s) * 8 * TICKS_PER_S / duration;
-        if (bps > r->variant.bandwidth_bps) {
-            r->variant.bandwidth_bps = bps;
-        }
+    const struct segment_info *info = segment_info(s);
+    if (info->gap || info->duration <= 0) {
+        r->run_bytes = 0;
+        r->run_ticks = 0;
+        return;
     }
+    r->run_bytes += packager_mpegts_size(s);
+    r->run_ticks += info->duration;
+    int64_t bps = (int64_t)r->run_bytes * 8 * TICKS_PER_S / r->run_ticks;
+    if (r->run_ticks >= CUTTER_TARGET_TICKS / 2) {
+        r->peak_bps = bps > r->peak_bps ? bps : r->peak_bps;
+        r->run_bytes = 0;
+        r->run_ticks = 0;
+    }
+    r->variant.bandwidth_bps = r->peak_bps > 0 ? r->peak_bps : bps;
 }
 
 static void tell_left_out(struct rendition *r, const struct track *track)

@@ -39,7 +39,8 @@ struct variant {
 };
 
 /* Looks at all kept segments (the newest last, at least one) and sets everything but the name, the
- * rank and bandwidth_bps. */
+ * rank and bandwidth_bps. When all of them are gaps it stays as it is: a rung that is away for a
+ * while keeps its place in the master playlists. */
 void variant_measure(struct variant *v, struct segment *const *kept, size_t n);
 
 #endif
