@@ -29,6 +29,7 @@ struct lane {
     int64_t target;
     struct part **parts;
     size_t count, cap;
+    struct part_group *settled; /* the first ones, as long as those stay; NULL: to be made */
 };
 
 struct rendition {
@@ -59,12 +60,19 @@ struct rendition {
 
 /* --- parts --- */
 
+static void forget_settled(struct lane *lane)
+{
+    part_group_unref(lane->settled);
+    lane->settled = NULL;
+}
+
 static void drop_parts(struct lane *lane, size_t from, size_t n)
 {
     for (size_t i = from; i < from + n; i++) {
         part_unref(lane->parts[i]);
     }
     lane->count -= n;
+    forget_settled(lane);
     if (lane->count > from) {
         memmove(lane->parts + from, lane->parts + from + n,
                 (lane->count - from) * sizeof lane->parts[0]);
@@ -232,7 +240,17 @@ static uint64_t discontinuities_left_live(const struct rendition *r)
     return left;
 }
 
-static struct window *make_window(const struct rendition *r)
+/* Each window has these, and few others. */
+static struct part_group *settled_parts(const struct rendition *r, struct lane *lane)
+{
+    if (lane->settled == NULL) {
+        size_t n = r->n_expected == 0 ? lane->count : parts_below(lane, r->expected[0].msn);
+        lane->settled = n > 0 ? part_group_create(lane->parts, n) : NULL;
+    }
+    return lane->settled;
+}
+
+static struct window *make_window(struct rendition *r)
 {
     struct window *w = window_create(r->kept, r->n_kept, listed(r));
     w->listed_live = at_most(r->n_kept, RENDITION_LISTED_LIVE);
@@ -246,9 +264,10 @@ static struct window *make_window(const struct rendition *r)
         w->open_info = r->expected[0].info;
     }
     for (int kind = 0; kind < 2; kind++) {
-        const struct lane *lane = &r->lanes[kind];
+        struct lane *lane = &r->lanes[kind];
         if (lane->target > 0) {
-            window_set_parts(w, kind, lane->target, lane->parts, parts_shown(r, kind));
+            window_set_parts(w, kind, lane->target, lane->parts, parts_shown(r, kind),
+                             settled_parts(r, lane));
         }
     }
     return w;
@@ -405,6 +424,8 @@ static void publish_settled(struct rendition *r)
         add(r, r->expected[n++].segment);
     }
     if (n > 0) {
+        forget_settled(&r->lanes[TRACK_VIDEO]);
+        forget_settled(&r->lanes[TRACK_AUDIO]);
         r->n_expected -= n;
         memmove(r->expected, r->expected + n, r->n_expected * sizeof r->expected[0]);
         drop_old_parts(r);
