@@ -62,8 +62,11 @@ export class LiveSync {
     const { signal } = this.listeners;
     video.addEventListener('waiting', () => this.#waits(), { signal });
     for (const name of ['playing', 'seeked']) {
-      video.addEventListener(name, () => this.#begins(), { signal });
+      video.addEventListener(name, () => this.#settles(), { signal });
     }
+    video.addEventListener('playing', () => {
+      this.fresh ||= performance.now() + FRESH_MS;
+    }, { signal });
     this.ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -84,10 +87,8 @@ export class LiveSync {
     return liveSyncPosition === null ? null : liveSyncPosition - (this.target - targetLatency);
   }
 
-  #begins() {
-    const now = performance.now();
-    this.settled = now + SETTLED_MS;
-    this.fresh ||= now + FRESH_MS;
+  #settles() {
+    this.settled = performance.now() + SETTLED_MS;
   }
 
   #waits() {
@@ -101,7 +102,8 @@ export class LiveSync {
     const { hls, video, state } = this;
     const now = performance.now();
     const details = hls.latestLevelDetails;
-    if (!details?.live || hls.targetLatency === null || video.paused || video.seeking) {
+    const plays = this.fresh > 0 && !video.paused && !video.seeking && video.readyState >= 2;
+    if (!plays || !details?.live || hls.targetLatency === null) {
       return;
     }
     if (this.held) {
