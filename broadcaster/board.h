@@ -108,9 +108,10 @@ struct board;
 struct board *board_create(void);
 void board_destroy(struct board *b); /* takes NULL */
 
-/* Loop's thread. The first publish of a rendition adds it behind those already there (order of the
- * master), the source before them, at most BOARD_RENDITIONS_MAX; takes a reference of w. id: at
- * most ID_MAX bytes. */
+/* Loop's thread. The first publish of a rendition adds it behind those of its rank or a lower one
+ * (order of the master), the source before them, at most BOARD_RENDITIONS_MAX; takes a reference of
+ * w. Nothing of a stream is shown as long as none of rank 0 is there: without the source its master
+ * would be without the sound. id: at most ID_MAX bytes. */
 void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w);
 
 /* Loop's thread. Copies f; the stream need not have a window yet, and is not there for viewers

@@ -39,14 +39,20 @@ struct rendition {
     size_t n_expected;
     struct segment *kept[RENDITION_KEPT];
     size_t n_kept;
-    struct lane lanes[2];          /* by enum track_kind */
-    bool shown;                    /* it has had a window */
+    struct lane lanes[2]; /* by enum track_kind */
+    bool shown;           /* it has had a window */
+    bool held;
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
     int target_s;
+    size_t run_bytes; /* of the newest segments, which are no whole run yet */
+    int64_t run_ticks;
+    int64_t peak_bps; /* of MPEG-TS */
     uint64_t last, count, gaps, parts;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
+    unsigned changing;            /* begun and not committed */
+    bool changed;                 /* since then */
     rendition_tap_fn *tap;
     void *tap_arg;
 };
@@ -141,6 +147,11 @@ void rendition_set_figures(struct rendition *r, struct rung_figures *figures)
 void rendition_set_first_discontinuity(struct rendition *r, uint64_t number)
 {
     r->discontinuities_left = number;
+}
+
+void rendition_set_rank(struct rendition *r, int rank)
+{
+    r->variant.rank = rank;
 }
 
 const char *rendition_name(const struct rendition *r)
@@ -245,8 +256,12 @@ static struct window *make_window(const struct rendition *r)
 
 static void publish(struct rendition *r)
 {
+    r->changed = r->changing > 0;
+    if (r->changed) {
+        return;
+    }
     bool parts = parts_shown(r, TRACK_VIDEO) + parts_shown(r, TRACK_AUDIO) > 0;
-    if (r->n_kept == 0 && !parts && !r->shown) {
+    if (r->n_kept == 0 && (r->held || (!parts && !r->shown))) {
         return;
     }
     r->shown = true;
@@ -258,17 +273,39 @@ static void publish(struct rendition *r)
     window_unref(w);
 }
 
+void rendition_begin(struct rendition *r)
+{
+    r->changing++;
+}
+
+void rendition_commit(struct rendition *r)
+{
+    assert(r->changing > 0);
+    if (--r->changing == 0 && r->changed) {
+        publish(r);
+    }
+}
+
 /* What the classic master playlist says follows what was seen: the highest rate, with what MPEG-TS
- * adds to the media. */
+ * adds to the media, of a run of segments that are half a target duration long (RFC 8216,
+ * 4.3.4.2); until then, of what there is. */
 static void measure_peak(struct rendition *r, const struct segment *s)
 {
-    int64_t duration = segment_info(s)->duration;
-    if (duration > 0) {
-        int64_t bps = (int64_t)packager_mpegts_size(s) * 8 * TICKS_PER_S / duration;
-        if (bps > r->variant.bandwidth_bps) {
-            r->variant.bandwidth_bps = bps;
-        }
+    const struct segment_info *info = segment_info(s);
+    if (info->gap || info->duration <= 0) {
+        r->run_bytes = 0;
+        r->run_ticks = 0;
+        return;
     }
+    r->run_bytes += packager_mpegts_size(s);
+    r->run_ticks += info->duration;
+    int64_t bps = (int64_t)r->run_bytes * 8 * TICKS_PER_S / r->run_ticks;
+    if (r->run_ticks >= CUTTER_TARGET_TICKS / 2) {
+        r->peak_bps = bps > r->peak_bps ? bps : r->peak_bps;
+        r->run_bytes = 0;
+        r->run_ticks = 0;
+    }
+    r->variant.bandwidth_bps = r->peak_bps > 0 ? r->peak_bps : bps;
 }
 
 static void tell_left_out(struct rendition *r, const struct track *track)
@@ -382,11 +419,33 @@ void rendition_expect(struct rendition *r, uint64_t msn)
     r->expected[r->n_expected++] = (struct expected){.msn = msn};
 }
 
+/* The segment gets the parts that were shown of it, when they are all. */
+static void tell_parts(const struct rendition *r, struct segment *s, enum track_kind kind)
+{
+    const struct lane *lane = &r->lanes[kind];
+    const struct sound *sound = segment_sound(s);
+    const struct packets *ps = kind == TRACK_VIDEO ? segment_packets(s)
+                               : sound != NULL     ? sound_packets(sound)
+                                                   : NULL;
+    size_t from = parts_below(lane, segment_info(s)->msn), n = 0, sum = 0;
+    size_t counts[RENDITION_PARTS_MAX];
+    for (; from + n < lane->count && part_info(lane->parts[from + n])->msn == segment_info(s)->msn;
+         n++) {
+        counts[n] = part_packets(lane->parts[from + n])->count;
+        sum += counts[n];
+    }
+    if (n > 0 && ps != NULL && sum == ps->count) {
+        segment_set_parts(s, kind, counts, n);
+    }
+}
+
 void rendition_settle(struct rendition *r, struct segment *s)
 {
     for (size_t i = 0; i < r->n_expected; i++) {
         if (r->expected[i].msn == segment_info(s)->msn && r->expected[i].segment == NULL) {
             r->expected[i].segment = segment_ref(s);
+            tell_parts(r, s, TRACK_VIDEO);
+            tell_parts(r, s, TRACK_AUDIO);
             if (segment_info(s)->gap) {
                 drop_parts_of(r, r->expected[i].msn);
             }
@@ -416,6 +475,19 @@ void rendition_open(struct rendition *r, const struct segment_info *info)
     if (e == r->expected) {
         publish(r);
     }
+}
+
+void rendition_hold(struct rendition *r, bool held)
+{
+    if (r->held != held) {
+        r->held = held;
+        publish(r);
+    }
+}
+
+bool rendition_is_held(const struct rendition *r)
+{
+    return r->held;
 }
 
 void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_t ticks)

@@ -42,6 +42,14 @@ void rendition_set_figures(struct rendition *r, struct rung_figures *figures);
  * it is printed from the beginning. */
 void rendition_set_first_discontinuity(struct rendition *r, uint64_t number);
 
+/* See struct variant; 0 unless this is called before anything is shown. */
+void rendition_set_rank(struct rendition *r, int rank);
+
+/* While it is held, parts alone do not show it, only its first segment does: its tracks are not
+ * all known. */
+void rendition_hold(struct rendition *r, bool held);
+bool rendition_is_held(const struct rendition *r);
+
 const char *rendition_name(const struct rendition *r);
 
 /* The number that must be settled next; 0 before the first. Later expects may only be higher. */
@@ -67,6 +75,11 @@ void rendition_part(struct rendition *r, enum track_kind kind, struct part *p);
 
 /* Counts how long after the source's own a part was there; negative: not known. */
 void rendition_part_came(struct rendition *r, int64_t late_us);
+
+/* What changes from begin to commit is published once, by commit: a viewer never sees what stands
+ * only in between, such as the promise of a part behind the last one of a segment. May nest. */
+void rendition_begin(struct rendition *r);
+void rendition_commit(struct rendition *r);
 
 /* Settles an expected number: takes a reference of s (which has that number; gap segments too).
  * Publishes what is complete in order. A gap before the first content is left out; of a gap there

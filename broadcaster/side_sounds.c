@@ -8,7 +8,8 @@
 #include "broadcaster/hls.h"
 #include "broadcaster/part_lane.h"
 
-#define RUNS_MAX 4
+#define RUNS_MAX    4
+#define RANK_SOUNDS 1000 /* behind all pictures */
 
 /* A segment to be; what came before the first one belongs to none. */
 struct run {
@@ -227,6 +228,7 @@ void side_sounds_track(struct side_sounds *s, struct track *track)
         snprintf(name, sizeof name, HLS_AUDIO "%u", index);
         d->rendition = rendition_create(s->board, s->id, name);
         rendition_set_first_discontinuity(d->rendition, s->first_discontinuity);
+        rendition_set_rank(d->rendition, RANK_SOUNDS + (int)index);
         part_lane_init(&d->lane, d->rendition, TRACK_AUDIO);
     }
     track_unref(d->next);

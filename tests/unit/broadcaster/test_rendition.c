@@ -57,10 +57,45 @@ START_TEST(window_slides)
     ck_assert_uint_eq(rendition_bytes(r), RENDITION_KEPT * 1000);
     struct variant v;
     ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
-    ck_assert_int_eq(v.bandwidth_bps, 4000);
+    ck_assert_int_eq(v.bandwidth_bps, 9 * 188 * 8 / 2); /* packets of MPEG-TS, in two seconds */
     rendition_destroy(r);
     board_destroy(b);
     ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+static int64_t bandwidth_after(struct board *b, struct rendition *r, uint64_t msn, size_t bytes,
+                               int64_t duration)
+{
+    struct segment_info info = {.msn = msn, .duration = duration};
+    struct packets ps;
+    packets_init(&ps);
+    struct blob *blob = blob_create(bytes);
+    struct packet p = {.blob = blob, .data = blob_span(blob)};
+    ck_assert_int_eq(packets_push(&ps, p), ERR_OK);
+    struct segment *s = segment_create(&info, NULL, &ps, NULL);
+    rendition_expect(r, msn);
+    rendition_settle(r, s);
+    segment_unref(s);
+    struct variant v;
+    ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
+    return v.bandwidth_bps;
+}
+
+/* A publisher that leaves right behind a keyframe leaves a segment of one picture. */
+START_TEST(a_short_segment_is_no_peak)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    int64_t two = 2 * TICKS_PER_S, short_one = TICKS_PER_S / 25;
+    /* In packets of MPEG-TS: 9, 58 and 112. */
+    ck_assert_int_eq(bandwidth_after(b, r, 1, 1000, short_one), 9 * 188 * 8 * 25);
+    ck_assert_int_eq(bandwidth_after(b, r, 2, 10000, two), (9 + 58) * 188 * 8 * 25 / 51);
+    ck_assert_int_eq(bandwidth_after(b, r, 3, 1000, short_one), (9 + 58) * 188 * 8 * 25 / 51);
+    ck_assert_int_eq(bandwidth_after(b, r, 4, 20000, two), (9 + 112) * 188 * 8 * 25 / 51);
+    ck_assert_int_eq(bandwidth_after(b, r, 5, 10000, two), (9 + 112) * 188 * 8 * 25 / 51);
+    rendition_destroy(r);
+    board_destroy(b);
 }
 END_TEST
 
@@ -299,6 +334,33 @@ START_TEST(the_first_part_makes_a_window)
 }
 END_TEST
 
+START_TEST(what_changes_together_is_seen_together)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    open_number(r, 1);
+    add_part(r, 1, 0);
+    rendition_begin(r);
+    add_part(r, 1, 1);
+    check_parts(b, 1, 1, 1);
+    settle(r, 1, false, false);
+    check_parts(b, 1, 1, 1);
+    rendition_commit(r);
+    check_parts(b, 1, 1, 2);
+    struct window *w = window_of(b);
+    ck_assert_uint_eq(w->listed_live, 1);
+    ck_assert(!w->open);
+    rendition_begin(r);
+    rendition_commit(r);
+    struct window *same = window_of(b);
+    ck_assert_ptr_eq(same, w);
+    window_unref(same);
+    window_unref(w);
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
 /* Parts of a later number come before the one ahead is settled. */
 START_TEST(parts_wait_for_the_numbers_before)
 {
@@ -453,7 +515,8 @@ START_TEST(what_mpeg_ts_cannot_carry_is_said_once)
 }
 END_TEST
 
-UNIT_MAIN("rendition", the_first_part_makes_a_window, parts_wait_for_the_numbers_before,
+UNIT_MAIN("rendition", a_short_segment_is_no_peak, the_first_part_makes_a_window,
+          what_changes_together_is_seen_together, parts_wait_for_the_numbers_before,
           a_gap_has_no_parts, parts_leave_long_before_their_segments, the_live_playlist_is_longer,
           window_slides, what_mpeg_ts_cannot_carry_is_said_once,
           late_segments_are_published_in_order, gaps_are_kept_but_not_at_the_start,
