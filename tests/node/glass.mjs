@@ -3,9 +3,10 @@
 //
 //   node glass.mjs '{"url": "http://.../stream/ID", "seconds": 60, "level": "P240", "switch": false}'
 //
-// warmUp: seconds before it counts; url: of a watch page, or of a playlist (.m3u8); level: the rendition to stay on ("" : what hls.js
-// chooses); switch: goes through all levels, up and down, meanwhile; samples: with latency, buffer
-// and rate of each frame. One line of JSON comes out: latencies in ms, frames, stalls, errors, switches.
+// url: of a watch page, or of a playlist (.m3u8); warmUp: seconds before it counts; level: the
+// rendition to stay on ("" : what hls.js chooses); switch: goes through all levels, up and down,
+// meanwhile; samples: with latency, buffer and rate of each frame. One line of JSON comes out:
+// latencies in ms, frames, stalls, the longest gap between two frames in ms, errors, switches.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
