@@ -37,8 +37,10 @@ struct rendition {
     struct variant variant;
     struct expected expected[EXPECTED_MAX];
     size_t n_expected;
-    struct segment *kept[RENDITION_KEPT];
+    struct segment *kept[RENDITION_KEPT_MAX];
+    int64_t stays[RENDITION_KEPT_MAX]; /* of each, at what ticks_added it may go */
     size_t n_kept;
+    int64_t ticks_added;
     struct lane lanes[2]; /* by enum track_kind */
     bool shown;           /* it has had a window */
     bool held;
@@ -51,8 +53,8 @@ struct rendition {
     uint64_t last, count, gaps, parts;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
-    unsigned changing; /* begun and not committed */
-    bool changed;      /* since then */
+    unsigned changing;            /* begun and not committed */
+    bool changed;                 /* since then */
     rendition_tap_fn *tap;
     void *tap_arg;
 };
@@ -341,18 +343,41 @@ static void drop_oldest(struct rendition *r)
     segment_unref(r->kept[0]);
     r->n_kept--;
     memmove(r->kept, r->kept + 1, r->n_kept * sizeof r->kept[0]);
+    memmove(r->stays, r->stays + 1, r->n_kept * sizeof r->stays[0]);
+}
+
+/* Until a segment leaves the longer playlist, `stays` is the longest playlist that had it. */
+static void plan_stays(struct rendition *r)
+{
+    size_t n = at_most(r->n_kept, RENDITION_LISTED_LIVE), from = r->n_kept - n;
+    int64_t playlist = 0;
+    for (size_t i = from; i < r->n_kept; i++) {
+        playlist += segment_info(r->kept[i])->duration;
+    }
+    if (from > 0) {
+        r->stays[from - 1] += r->ticks_added + segment_info(r->kept[from - 1])->duration;
+    }
+    for (size_t i = from; i < r->n_kept; i++) {
+        r->stays[i] = r->stays[i] > playlist ? r->stays[i] : playlist;
+    }
+    while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= r->ticks_added) {
+        drop_oldest(r);
+    }
 }
 
 static void keep(struct rendition *r, struct segment *s)
 {
-    if (r->n_kept == RENDITION_KEPT) {
+    if (r->n_kept == RENDITION_KEPT_MAX) {
         drop_oldest(r);
     }
     if (r->n_kept >= RENDITION_LISTED &&
         segment_info(r->kept[r->n_kept - RENDITION_LISTED])->discontinuity) {
         r->discontinuities_left++;
     }
+    r->stays[r->n_kept] = 0;
     r->kept[r->n_kept++] = s;
+    r->ticks_added += segment_info(s)->duration;
+    plan_stays(r);
     while (r->n_kept > RENDITION_LISTED && rendition_bytes(r) > RENDITION_BYTES_MAX) {
         drop_oldest(r);
     }
