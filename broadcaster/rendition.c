@@ -360,7 +360,9 @@ static void plan_stays(struct rendition *r)
     for (size_t i = from; i < r->n_kept; i++) {
         r->stays[i] = r->stays[i] > playlist ? r->stays[i] : playlist;
     }
-    while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= r->ticks_added) {
+    /* Not with the one that comes when the time is up, but with the next: some come early. */
+    int64_t before = r->ticks_added - segment_info(r->kept[r->n_kept - 1])->duration;
+    while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= before) {
         drop_oldest(r);
     }
 }

@@ -17,7 +17,7 @@
 
 /* Segments that can be fetched: one stays, when it has left the playlist of fMP4, for its own
  * duration and that of the longest playlist that had it (RFC 8216, 6.2.2). */
-#define RENDITION_KEPT     (2 * RENDITION_LISTED_LIVE + 1) /* when all are equally long */
+#define RENDITION_KEPT     (2 * RENDITION_LISTED_LIVE + 2) /* when all are equally long */
 #define RENDITION_KEPT_MAX 128 /* when short ones follow on long ones: past this, and */
 
 /* Parts are there of the segments that end within so many target durations of the newest content:

@@ -14,8 +14,8 @@ RUNG = "P144p30fps16x9"
 LISTS = {f"/stream/x/{name}{end}": end for name in ("source", RUNG) for end in (".m3u8", "/live.m3u8")}
 LISTS["/stream/x/audio/live.m3u8"] = "/live.m3u8"
 EARLY_S = 0.3  # before its time is up, each address is asked for again
-PUBLISHERS_S = 22, 60
-LOST_AT_S, BACK_AT_S = 40, 46
+PUBLISHERS_S = 22, 70
+LOST_AT_S, BACK_AT_S = 36, 56
 
 
 class Address:
