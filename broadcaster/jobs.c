@@ -671,6 +671,18 @@ void jobs_segment_open(struct job_stream *s, const struct segment_info *info, st
     s->n_jobs++;
 }
 
+void jobs_segment_date(struct job_stream *s, const struct segment_info *info)
+{
+    struct job *job = s->n_jobs > 0 ? LIST_ITEM(s->jobs.prev, struct job, node) : NULL;
+    for (size_t i = 0; job != NULL && job->msn == info->msn && i < s->n; i++) {
+        if (!job->whole && !job->rungs[i].settled) {
+            struct segment_info own = *info;
+            own.independent = true;
+            rendition_open(s->renditions[i], &own);
+        }
+    }
+}
+
 void jobs_segment_without_picture(struct job_stream *s, struct segment *source)
 {
     while (s->n_jobs > 0 && rendition_waiting(s->renditions[0]) >= WAITING_MAX) {

@@ -78,6 +78,10 @@ void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
  * rungs' are whole as well. packets then follow in decoding order (a reference of
  * each is taken), those with PACKET_PREROLL first. */
 void jobs_segment_open(struct job_stream *s, const struct segment_info *info, struct track *video);
+
+/* It was recorded at another time than was said when it began; nobody has seen any of it yet. */
+void jobs_segment_date(struct job_stream *s, const struct segment_info *info);
+
 void jobs_packet(struct job_stream *s, const struct packet *p);
 
 /* Tells of each rung of each segment once, when it is settled: s is borrowed, a gap when *why says

@@ -21,6 +21,11 @@ struct part {
     atomic_size_t fragment_bytes;
 };
 
+uint32_t part_sequence(uint64_t msn, size_t index)
+{
+    return (uint32_t)msn * PARTS_PER_SEGMENT + (uint32_t)index + 1;
+}
+
 static void destroy(struct part *p)
 {
     blob_unref(p->fragment);
@@ -93,7 +98,7 @@ static enum err make_fragment(const struct part *p, struct blob **ret_blob)
 {
     struct buf out;
     buf_init(&out, PACKAGER_BYTES_MAX);
-    uint32_t sequence = (uint32_t)p->info.msn * PARTS_PER_SEGMENT + p->info.index + 1;
+    uint32_t sequence = part_sequence(p->info.msn, p->info.index);
     enum err e = fmp4_put_fragment(&out, track_params(p->track), sequence, p->packets.items,
                                    p->packets.count);
     if (e == ERR_OK) {

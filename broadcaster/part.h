@@ -23,6 +23,9 @@ struct part_info {
     bool independent; /* begins with a picture that decoding can start at; of sound always */
 };
 
+/* What "mfhd" says in a part's fragment. */
+uint32_t part_sequence(uint64_t msn, size_t index);
+
 struct part;
 
 /* Takes a reference of the track and of each packet (n: 1 to PART_PACKETS_MAX), whose durations are

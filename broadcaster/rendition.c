@@ -446,11 +446,33 @@ void rendition_expect(struct rendition *r, uint64_t msn)
     r->expected[r->n_expected++] = (struct expected){.msn = msn};
 }
 
+/* The segment gets the parts that were shown of it, when they are all. */
+static void tell_parts(const struct rendition *r, struct segment *s, enum track_kind kind)
+{
+    const struct lane *lane = &r->lanes[kind];
+    const struct sound *sound = segment_sound(s);
+    const struct packets *ps = kind == TRACK_VIDEO ? segment_packets(s)
+                               : sound != NULL     ? sound_packets(sound)
+                                                   : NULL;
+    size_t from = parts_below(lane, segment_info(s)->msn), n = 0, sum = 0;
+    size_t counts[RENDITION_PARTS_MAX];
+    for (; from + n < lane->count && part_info(lane->parts[from + n])->msn == segment_info(s)->msn;
+         n++) {
+        counts[n] = part_packets(lane->parts[from + n])->count;
+        sum += counts[n];
+    }
+    if (n > 0 && ps != NULL && sum == ps->count) {
+        segment_set_parts(s, kind, counts, n);
+    }
+}
+
 void rendition_settle(struct rendition *r, struct segment *s)
 {
     for (size_t i = 0; i < r->n_expected; i++) {
         if (r->expected[i].msn == segment_info(s)->msn && r->expected[i].segment == NULL) {
             r->expected[i].segment = segment_ref(s);
+            tell_parts(r, s, TRACK_VIDEO);
+            tell_parts(r, s, TRACK_AUDIO);
             if (segment_info(s)->gap) {
                 drop_parts_of(r, r->expected[i].msn);
             }
@@ -488,6 +510,11 @@ void rendition_hold(struct rendition *r, bool held)
         r->held = held;
         publish(r);
     }
+}
+
+bool rendition_is_held(const struct rendition *r)
+{
+    return r->held;
 }
 
 void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_t ticks)

@@ -49,6 +49,7 @@ void rendition_set_rank(struct rendition *r, int rank);
 /* While it is held, parts alone do not show it, only its first segment does: its tracks are not
  * all known. */
 void rendition_hold(struct rendition *r, bool held);
+bool rendition_is_held(const struct rendition *r);
 
 const char *rendition_name(const struct rendition *r);
 

@@ -156,6 +156,10 @@ void parts_open(struct stream *st);
 /* Packets came: makes parts of what stays in the open segment as it is. */
 void parts_make(struct stream *st);
 
+/* A picture of this time came now: the first segment's date is put right as long as nobody has seen
+ * it. */
+void parts_date(struct stream *st, int64_t dts, int64_t now_ms);
+
 /* The open segment is complete and has this length: makes parts of what is left. */
 void parts_close(struct stream *st, int64_t duration);
 

@@ -55,6 +55,19 @@ static void show(struct stream *st)
     }
 }
 
+void parts_date(struct stream *st, int64_t dts, int64_t now_ms)
+{
+    if (!rendition_is_held(st->source) || !st->open) {
+        return;
+    }
+    int64_t program_ms = program_clock_came(&st->program, dts, now_ms);
+    if (program_ms != st->info.program_ms) {
+        st->info.program_ms = program_ms;
+        rendition_open(st->source, &st->info);
+        jobs_segment_date(st->jobs, &st->info);
+    }
+}
+
 void parts_make(struct stream *st)
 {
     if (st->open) {
