@@ -1,7 +1,7 @@
 """A real stream's playlists over a minute and a half, in both trees: its publisher leaves and comes back,
 its transcoder is lost and another one comes. What was said once stays so: the target duration, each
 segment's number and discontinuity number, and each address ever listed has the same bytes for its
-segment's duration and the playlist's after it left."""
+segment's duration and the playlist's after it left, or after the end."""
 import hashlib
 import re
 import time
@@ -95,7 +95,8 @@ class Watched:
                 if status != 200:
                     self.say(f"{uri} is listed and answers {status}")
             a = self.found[s.number] = Address(s, uri, digest)
-        a.seen = now
+        if not self.ended or not a.seen:  # behind EXT-X-ENDLIST nothing more leaves: all of it does
+            a.seen = now
         a.longest = max(a.longest, longest)
 
 
