@@ -346,6 +346,12 @@ static void drop_oldest(struct rendition *r)
     memmove(r->stays, r->stays + 1, r->n_kept * sizeof r->stays[0]);
 }
 
+/* How much time has gone by with it: the gaps of a lost rung may come all at once. */
+static int64_t time_of(const struct segment *s)
+{
+    return segment_info(s)->gap ? 0 : segment_info(s)->duration;
+}
+
 /* Until a segment leaves the longer playlist, `stays` is the longest playlist that had it. */
 static void plan_stays(struct rendition *r)
 {
@@ -361,7 +367,7 @@ static void plan_stays(struct rendition *r)
         r->stays[i] = r->stays[i] > playlist ? r->stays[i] : playlist;
     }
     /* Not with the one that comes when the time is up, but with the next: some come early. */
-    int64_t before = r->ticks_added - segment_info(r->kept[r->n_kept - 1])->duration;
+    int64_t before = r->ticks_added - time_of(r->kept[r->n_kept - 1]);
     while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= before) {
         drop_oldest(r);
     }
@@ -378,7 +384,7 @@ static void keep(struct rendition *r, struct segment *s)
     }
     r->stays[r->n_kept] = 0;
     r->kept[r->n_kept++] = s;
-    r->ticks_added += segment_info(s)->duration;
+    r->ticks_added += time_of(s);
     plan_stays(r);
     while (r->n_kept > RENDITION_LISTED && rendition_bytes(r) > RENDITION_BYTES_MAX) {
         drop_oldest(r);

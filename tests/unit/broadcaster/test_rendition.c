@@ -115,6 +115,25 @@ START_TEST(a_long_segment_stays_when_short_ones_follow)
 }
 END_TEST
 
+/* A rung that is given up for a while: its gaps are there at one moment. */
+START_TEST(gaps_make_nothing_leave)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 2 * RENDITION_KEPT_MAX; msn++) {
+        rendition_expect(r, msn);
+        settle(r, msn, msn > 10, false);
+        struct window *w = board_window(b, "x", "source");
+        ck_assert(msn > RENDITION_KEPT_MAX || window_find(w, 1) != NULL);
+        ck_assert_uint_le(w->count, RENDITION_KEPT_MAX);
+        window_unref(w);
+    }
+    rendition_destroy(r);
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
 /* A publisher that leaves right behind a keyframe leaves a segment of one picture. */
 START_TEST(a_short_segment_is_no_peak)
 {
@@ -548,12 +567,12 @@ START_TEST(what_mpeg_ts_cannot_carry_is_said_once)
 }
 END_TEST
 
-UNIT_MAIN("rendition", a_long_segment_stays_when_short_ones_follow, a_short_segment_is_no_peak,
-          the_first_part_makes_a_window, what_changes_together_is_seen_together,
-          parts_wait_for_the_numbers_before, a_gap_has_no_parts,
-          parts_leave_long_before_their_segments, the_live_playlist_is_longer, window_slides,
-          what_mpeg_ts_cannot_carry_is_said_once, late_segments_are_published_in_order,
-          gaps_are_kept_but_not_at_the_start, discontinuities_are_counted_when_they_leave,
-          the_end_can_be_taken_back,
+UNIT_MAIN("rendition", gaps_make_nothing_leave, a_long_segment_stays_when_short_ones_follow,
+          a_short_segment_is_no_peak, the_first_part_makes_a_window,
+          what_changes_together_is_seen_together, parts_wait_for_the_numbers_before,
+          a_gap_has_no_parts, parts_leave_long_before_their_segments, the_live_playlist_is_longer,
+          window_slides, what_mpeg_ts_cannot_carry_is_said_once,
+          late_segments_are_published_in_order, gaps_are_kept_but_not_at_the_start,
+          discontinuities_are_counted_when_they_leave, the_end_can_be_taken_back,
           a_rung_that_starts_late_counts_discontinuities_as_the_source_does,
           the_end_waits_for_what_is_expected, heavy_segments_leave_when_they_leave_the_playlist)
