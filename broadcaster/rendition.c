@@ -619,13 +619,15 @@ size_t rendition_bytes(const struct rendition *r)
     return sum;
 }
 
-int64_t rendition_listed_ms(const struct rendition *r)
+int64_t rendition_stays_ms(const struct rendition *r)
 {
-    int64_t ticks = 0;
-    for (size_t i = r->n_kept - listed(r); i < r->n_kept; i++) {
-        ticks += segment_info(r->kept[i])->duration;
+    int64_t ticks = 0, longest = 0;
+    for (size_t i = r->n_kept - at_most(r->n_kept, RENDITION_LISTED_LIVE); i < r->n_kept; i++) {
+        int64_t duration = segment_info(r->kept[i])->duration;
+        ticks += duration;
+        longest = duration > longest ? duration : longest;
     }
-    return ticks / TICKS_PER_MS;
+    return (ticks + longest) / TICKS_PER_MS;
 }
 
 uint64_t rendition_count(const struct rendition *r)

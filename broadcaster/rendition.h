@@ -109,8 +109,9 @@ uint64_t rendition_last(const struct rendition *r);
 /* What is kept: segments, the parts of those that are not complete, and all fragments. */
 size_t rendition_bytes(const struct rendition *r);
 
-/* How long the playlist is. */
-int64_t rendition_listed_ms(const struct rendition *r);
+/* How long what is listed is to be there behind the end: as long as a segment is when it leaves the
+ * longer playlist. */
+int64_t rendition_stays_ms(const struct rendition *r);
 
 /* Published so far. */
 uint64_t rendition_count(const struct rendition *r);

@@ -1,5 +1,5 @@
-"""A real stream's playlists over a minute and a half, in both trees: its publisher leaves and comes back,
-its transcoder is lost and another one comes. What was said once stays so: the target duration, each
+"""A real stream's playlists over a minute and a half, in both trees: its publisher leaves and comes
+back, its transcoder is lost and another one comes. What was said stays so: the target duration, each
 segment's number and discontinuity number, and each address ever listed has the same bytes for its
 segment's duration and the playlist's after it left, or after the end."""
 import hashlib

@@ -54,6 +54,7 @@ START_TEST(window_slides)
         check_window(b, msn + 1 - listed, msn, n < RENDITION_KEPT ? n : RENDITION_KEPT);
     }
     ck_assert_uint_eq(rendition_last(r), 129);
+    ck_assert_int_eq(rendition_stays_ms(r), (RENDITION_LISTED_LIVE + 1) * 2000);
     ck_assert_uint_eq(rendition_bytes(r), RENDITION_KEPT * 1000);
     struct variant v;
     ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
