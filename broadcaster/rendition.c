@@ -71,12 +71,12 @@ static void drop_parts(struct lane *lane, size_t from, size_t n)
     }
 }
 
-/* How many belong to numbers below. */
+/* How many belong to numbers below: it is mostly the newest that are looked for. */
 static size_t parts_below(const struct lane *lane, uint64_t msn)
 {
-    size_t n = 0;
-    while (n < lane->count && part_info(lane->parts[n])->msn < msn) {
-        n++;
+    size_t n = lane->count;
+    while (n > 0 && part_info(lane->parts[n - 1])->msn >= msn) {
+        n--;
     }
     return n;
 }
