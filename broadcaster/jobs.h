@@ -22,6 +22,8 @@
 
 struct jobs;
 struct job_stream; /* the jobs of one stream */
+struct json;
+struct metrics;
 
 /* Sends one message to the orchestrator. ERR_AGAIN: full, jobs_writable follows; anything else: it
  * cannot be sent at all. */
@@ -61,6 +63,10 @@ struct jobs_counters {
     uint64_t given_up_by[JOBS_FAILURES_];
 };
 struct jobs_counters jobs_counters(const struct jobs *j);
+
+/* The counters in the status and in the metrics. */
+void jobs_status(const struct jobs *j, struct json *object);
+void jobs_metrics(const struct jobs *j, struct metrics *m);
 
 /* The part of the last JOBS_HISTORY segments of each stream whose rungs all came, averaged over the
  * streams; 1 when there are none. */

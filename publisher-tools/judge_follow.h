@@ -84,6 +84,9 @@ void judge_follow_media_fini(struct judge_follow *f);
 /* An address seen from the playlist; false: it leads nowhere (said elsewhere). */
 bool judge_follow_url(const struct judge_follow *f, struct span uri, char *ret_url);
 
+/* What judge_http_check looks at; borrowed from a. */
+struct judge_answer judge_follow_answer(const struct fetched *a);
+
 /* As in judge_http_check. */
 void judge_follow_headers(const struct judge_follow *f, const struct fetched *a,
                           enum judge_thing thing);

@@ -26,17 +26,22 @@ bool judge_follow_url(const struct judge_follow *f, struct span uri, char *ret_u
     return hls_url_resolve(f->base, uri, ret_url) == ERR_OK;
 }
 
+struct judge_answer judge_follow_answer(const struct fetched *a)
+{
+    return (struct judge_answer){.url = a->url,
+                                 .status = a->status,
+                                 .content_type = a->content_type,
+                                 .cache_control = a->cache_control,
+                                 .allow_origin = a->allow_origin,
+                                 .encoding = a->encoding,
+                                 .body = buf_span(&a->body)};
+}
+
 void judge_follow_headers(const struct judge_follow *f, const struct fetched *a,
                           enum judge_thing thing)
 {
     const struct judge_list *l = f->state->last;
-    struct judge_answer answer = {.url = a->url,
-                                  .status = a->status,
-                                  .content_type = a->content_type,
-                                  .cache_control = a->cache_control,
-                                  .allow_origin = a->allow_origin,
-                                  .encoding = a->encoding,
-                                  .body = buf_span(&a->body)};
+    struct judge_answer answer = judge_follow_answer(a);
     /* The directives of a blocked reload make each of its addresses another one. */
     if (thing == JUDGE_THING_BLOCKED || thing == JUDGE_THING_PLAYLIST) {
         answer.url = f->state->url;

@@ -58,5 +58,5 @@ START_TEST(what_waited_on_its_way_was_recorded_earlier)
 }
 END_TEST
 
-UNIT_MAIN("program_clock", what_waited_on_its_way_was_recorded_earlier, the_media_tells_the_time, it_is_followed_little_by_little,
-          a_break_begins_it_anew_but_not_in_the_past)
+UNIT_MAIN("program_clock", what_waited_on_its_way_was_recorded_earlier, the_media_tells_the_time,
+          it_is_followed_little_by_little, a_break_begins_it_anew_but_not_in_the_past)
