@@ -70,7 +70,7 @@ class Masters(TestCase):
 
     @staticmethod
     def rates(sizes):
-        whole = [8 * n / d for d, n in sizes if d >= 1]
+        whole = [8 * n / d for d, n in sizes if d >= 1.9]  # not the last one, which was cut off
         return max(whole), 8 * sum(n for _, n in sizes) / sum(d for d, _ in sizes)
 
     def test_what_is_promised_is_there(self):
