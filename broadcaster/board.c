@@ -51,15 +51,16 @@ struct window *window_create(struct segment *const *segments, size_t count, size
 }
 
 void window_set_parts(struct window *w, enum track_kind kind, int64_t part_target,
-                      struct part *const *parts, size_t count)
+                      struct part *const *parts, size_t count, struct part_group *group)
 {
     struct window_lane *lane = &w->lanes[kind];
     assert(lane->parts == NULL);
     lane->part_target = part_target;
     lane->parts = mem_alloc((count + 1) * sizeof(struct part *));
     lane->count = count;
+    lane->group = group != NULL ? part_group_ref(group) : NULL;
     for (size_t i = 0; i < count; i++) {
-        lane->parts[i] = part_ref(parts[i]);
+        lane->parts[i] = i < part_group_count(group) ? parts[i] : part_ref(parts[i]);
     }
 }
 
@@ -94,9 +95,11 @@ void window_unref(struct window *w)
         segment_unref(w->segments[i]);
     }
     for (int kind = 0; kind < 2; kind++) {
-        for (size_t i = 0; i < w->lanes[kind].count; i++) {
-            part_unref(w->lanes[kind].parts[i]);
+        struct window_lane *lane = &w->lanes[kind];
+        for (size_t i = part_group_count(lane->group); i < lane->count; i++) {
+            part_unref(lane->parts[i]);
         }
+        part_group_unref(lane->group);
         mem_free(w->lanes[kind].parts);
     }
     for (int i = 0; i < WINDOW_TEXTS_; i++) {
@@ -210,17 +213,25 @@ static struct stream *add_stream(struct board *b, const char *id)
 
 /* Players begin with the one that stands first: the source, though a rung may be there before it.
  */
-static struct rendition *add_rendition(struct stream *s, const char *name)
+static struct rendition *add_rendition(struct stream *s, const struct variant *v)
 {
     assert(s->n_renditions < BOARD_RENDITIONS_MAX);
     struct rendition *r = mem_alloc(sizeof *r);
     list_init(&r->waiters);
-    size_t at = strcmp(name, BOARD_SOURCE) == 0 ? 0 : s->n_renditions;
+    size_t at = strcmp(v->name, BOARD_SOURCE) == 0 ? 0 : s->n_renditions;
+    while (at > 0 && s->renditions[at - 1]->variant.rank > v->rank) {
+        at--;
+    }
     memmove(s->renditions + at + 1, s->renditions + at,
             (s->n_renditions - at) * sizeof(struct rendition *));
     s->renditions[at] = r;
     s->n_renditions++;
     return r;
+}
+
+static bool is_shown(const struct stream *s)
+{
+    return s != NULL && s->n_renditions > 0 && s->renditions[0]->variant.rank == 0;
 }
 
 /* Moves the waiters of a rendition whose wait is over; window NULL: it is gone. */
@@ -254,7 +265,7 @@ void board_publish(struct board *b, const char *id, const struct variant *v, str
     }
     struct rendition *r = find_rendition(s, v->name);
     if (r == NULL) {
-        r = add_rendition(s, v->name);
+        r = add_rendition(s, v);
     }
     struct window *old = r->window;
     r->variant = *v;
@@ -313,7 +324,7 @@ struct window *board_window(struct board *b, const char *id, const char *renditi
     struct window *w = NULL;
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
-    struct rendition *r = s != NULL ? find_rendition(s, rendition) : NULL;
+    struct rendition *r = is_shown(s) ? find_rendition(s, rendition) : NULL;
     if (r != NULL) {
         w = window_ref(r->window);
     }
@@ -327,7 +338,7 @@ size_t board_windows(struct board *b, const char *id, struct variant *ret_list,
     size_t n = 0;
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
-    for (; s != NULL && n < s->n_renditions && n < max; n++) {
+    for (; is_shown(s) && n < s->n_renditions && n < max; n++) {
         ret_list[n] = s->renditions[n]->variant;
         ret_windows[n] = window_ref(s->renditions[n]->window);
     }
@@ -347,7 +358,7 @@ bool board_wait(struct board *b, const char *id, const char *rendition, struct b
 {
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
-    struct rendition *r = s != NULL ? find_rendition(s, rendition) : NULL;
+    struct rendition *r = is_shown(s) ? find_rendition(s, rendition) : NULL;
     bool waits = b->wake != NULL && r != NULL && !waiter->ready(waiter, r->window);
     if (waits) {
         list_push_back(&r->waiters, &waiter->node);
@@ -394,7 +405,7 @@ size_t board_variants(struct board *b, const char *id, struct variant *ret_list,
     size_t n = 0;
     pthread_mutex_lock(&b->lock);
     struct stream *s = find_stream(b, id);
-    for (; s != NULL && n < s->n_renditions && n < max; n++) {
+    for (; is_shown(s) && n < s->n_renditions && n < max; n++) {
         ret_list[n] = s->renditions[n]->variant;
     }
     pthread_mutex_unlock(&b->lock);
@@ -407,7 +418,7 @@ size_t board_streams(struct board *b, struct board_entry *ret_list, size_t max)
     pthread_mutex_lock(&b->lock);
     LIST_EACH (&b->streams, it, tmp) {
         const struct stream *s = LIST_ITEM(it, const struct stream, node);
-        if (s->n_renditions > 0 && n < max) {
+        if (is_shown(s) && n < max) {
             ret_list[n++] = s->entry;
         }
     }

@@ -121,19 +121,10 @@ static bool take_name(const struct piece *p, char *out, size_t max)
 
 static bool take_msn(const struct piece *p, uint64_t *ret_msn)
 {
-    uint64_t v = 0;
-    if (p->len == 0 || p->len > MSN_DIGITS || (p->len > 1 && p->bytes[0] == '0')) {
+    if (p->len > MSN_DIGITS || (p->len > 1 && p->bytes[0] == '0')) {
         return false;
     }
-    for (size_t i = 0; i < p->len; i++) {
-        unsigned digit = (unsigned)p->bytes[i] - '0';
-        if (digit > 9 || v > (UINT64_MAX - digit) / 10) {
-            return false;
-        }
-        v = v * 10 + digit;
-    }
-    *ret_msn = v;
-    return true;
+    return span_decimal(piece_span(p), UINT64_MAX, ret_msn);
 }
 
 /* The number behind a dot; false: there is none, or no good one (the rest is none either then). */

@@ -19,23 +19,6 @@ static struct span cut_at(struct span s, uint8_t stop)
     return at != NULL ? span_of(s.data, (size_t)(at - s.data)) : s;
 }
 
-static bool take_number(struct span s, uint64_t max, uint64_t *ret_value)
-{
-    uint64_t v = 0;
-    if (s.len == 0 || s.len > MSN_DIGITS) {
-        return false;
-    }
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned digit = (unsigned)s.data[i] - '0';
-        if (digit > 9 || v > (max - digit) / 10) {
-            return false;
-        }
-        v = v * 10 + digit;
-    }
-    *ret_value = v;
-    return true;
-}
-
 /* NULL, or what is wrong. */
 static const char *take_directive(struct reader *r, struct span name, struct span value)
 {
@@ -45,14 +28,14 @@ static const char *take_directive(struct reader *r, struct span name, struct spa
         if (d->has_msn) {
             return "The query says _HLS_msn more than once.";
         }
-        d->has_msn = take_number(value, UINT64_MAX, &d->msn);
+        d->has_msn = value.len <= MSN_DIGITS && span_decimal(value, UINT64_MAX, &d->msn);
         return d->has_msn ? NULL : "_HLS_msn in the query is not a segment's number.";
     }
     if (span_equal(name, span_cstr("_HLS_part"))) {
         if (d->has_part) {
             return "The query says _HLS_part more than once.";
         }
-        d->has_part = take_number(value, HLS_PART_MAX, &part);
+        d->has_part = value.len <= MSN_DIGITS && span_decimal(value, HLS_PART_MAX, &part);
         d->part = d->has_part ? (uint32_t)part : 0;
         return d->has_part ? NULL : "_HLS_part in the query is not a part's number.";
     }

@@ -128,7 +128,7 @@ static enum err put_addresses(struct buf *out, const struct index_stream *s)
     bool ts = false;
     bool picture = false;
     for (size_t i = 0; i < s->n_variants; i++) {
-        ts = ts || s->variants[i].ts != VARIANT_TS_NOTHING;
+        ts = ts || (s->variants[i].ts != VARIANT_TS_NOTHING && !s->variants[i].parts_only);
         picture = picture || has_picture(&s->variants[i]);
     }
     enum err e = put_text(out, ",\"poster\":");

@@ -17,6 +17,8 @@
 
 struct cidr_list;
 struct ingest;
+struct json;
+struct metrics;
 struct publisher; /* one connection; valid from on_publish until on_end returns, or from on_play
                      until on_play_end does */
 
@@ -135,5 +137,9 @@ void ingest_close(struct ingest *i, void (*done)(void *arg), void *arg);
 void ingest_destroy(struct ingest *i);
 
 struct ingest_counters ingest_counters(const struct ingest *i);
+
+/* The counters in the status and in the metrics. */
+void ingest_status(const struct ingest *i, struct json *object);
+void ingest_metrics(const struct ingest *i, struct metrics *m);
 
 #endif

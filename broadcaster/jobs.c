@@ -473,12 +473,14 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
     if (s->tap != NULL) {
         s->tap(s->tap_arg, i, job->msn, job->rungs[i].track, &job->rungs[i].packets);
     }
+    rendition_begin(s->renditions[i]);
     if (!job->whole) {
         make_parts(s, job, i);
     }
     if (job->rungs[i].complete) {
         settle_rung(s, job, i, false);
     }
+    rendition_commit(s->renditions[i]);
     if (all_settled(s, job)) {
         s->owner->counters.done++;
         tell_done(s, job);
@@ -667,6 +669,18 @@ void jobs_segment_open(struct job_stream *s, const struct segment_info *info, st
     }
     list_push_back(&s->jobs, &job->node);
     s->n_jobs++;
+}
+
+void jobs_segment_date(struct job_stream *s, const struct segment_info *info)
+{
+    struct job *job = s->n_jobs > 0 ? LIST_ITEM(s->jobs.prev, struct job, node) : NULL;
+    for (size_t i = 0; job != NULL && job->msn == info->msn && i < s->n; i++) {
+        if (!job->whole && !job->rungs[i].settled) {
+            struct segment_info own = *info;
+            own.independent = true;
+            rendition_open(s->renditions[i], &own);
+        }
+    }
 }
 
 void jobs_segment_without_picture(struct job_stream *s, struct segment *source)

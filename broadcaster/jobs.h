@@ -22,6 +22,8 @@
 
 struct jobs;
 struct job_stream; /* the jobs of one stream */
+struct json;
+struct metrics;
 
 /* Sends one message to the orchestrator. ERR_AGAIN: full, jobs_writable follows; anything else: it
  * cannot be sent at all. */
@@ -62,6 +64,10 @@ struct jobs_counters {
 };
 struct jobs_counters jobs_counters(const struct jobs *j);
 
+/* The counters in the status and in the metrics. */
+void jobs_status(const struct jobs *j, struct json *object);
+void jobs_metrics(const struct jobs *j, struct metrics *m);
+
 /* The part of the last JOBS_HISTORY segments of each stream whose rungs all came, averaged over the
  * streams; 1 when there are none. */
 #define JOBS_HISTORY 30
@@ -78,6 +84,10 @@ void jobs_stream_destroy(struct job_stream *s); /* takes NULL */
  * rungs' are whole as well. packets then follow in decoding order (a reference of
  * each is taken), those with PACKET_PREROLL first. */
 void jobs_segment_open(struct job_stream *s, const struct segment_info *info, struct track *video);
+
+/* It was recorded at another time than was said when it began; nobody has seen any of it yet. */
+void jobs_segment_date(struct job_stream *s, const struct segment_info *info);
+
 void jobs_packet(struct job_stream *s, const struct packet *p);
 
 /* Tells of each rung of each segment once, when it is settled: s is borrowed, a gap when *why says

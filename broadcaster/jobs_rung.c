@@ -58,11 +58,14 @@ static enum err learn_track(struct jobs_rung *r, const struct link_rung *describ
 }
 
 /* Each lasts until the next one is decoded, whatever was said: parts of a segment are decoded one
- * by one. */
+ * by one. On a grid it does but for the rounding, and may stand in a part already. */
 static void join_times(struct packets *ps, size_t from)
 {
     for (size_t i = from > 0 ? from : 1; i < ps->count; i++) {
-        ps->items[i - 1].duration = ps->items[i].dts - ps->items[i - 1].dts;
+        int64_t step = ps->items[i].dts - ps->items[i - 1].dts;
+        if (step > ps->items[i - 1].duration + 1 || step < ps->items[i - 1].duration - 1) {
+            ps->items[i - 1].duration = step;
+        }
     }
 }
 

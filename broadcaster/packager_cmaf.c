@@ -1,6 +1,7 @@
 #include "base/mem.h"
 #include "broadcaster/fmp4.h"
 #include "broadcaster/packager.h"
+#include "broadcaster/part.h"
 
 #define INIT_BYTES_MAX (1024 * 1024) /* a configuration may be large */
 #define FNV_OFFSET     UINT64_C(0xcbf29ce484222325)
@@ -44,6 +45,26 @@ static bool find(const struct segment *s, enum track_kind kind, const struct tra
     return *ret_track != NULL && (*ret_packets)->count > 0;
 }
 
+/* What viewers had in parts is the same bytes in the segment (draft-pantos-hls-rfc8216bis, 6.2.2).
+ */
+static enum err put_fragments(struct buf *out, const struct segment *s,
+                              const struct track_params *t, const struct packets *packets)
+{
+    size_t n, at = 0;
+    uint64_t msn = segment_info(s)->msn;
+    const size_t *counts = segment_parts(s, t->kind, &n);
+    if (n == 0) {
+        return fmp4_put_fragment(out, t, (uint32_t)msn, packets->items, packets->count);
+    }
+    enum err e = ERR_NOENT;
+    for (size_t i = 0; i < n && (e == ERR_OK || e == ERR_NOENT); at += counts[i++]) {
+        enum err part =
+            fmp4_put_fragment(out, t, part_sequence(msn, i), packets->items + at, counts[i]);
+        e = part != ERR_NOENT ? part : e;
+    }
+    return e;
+}
+
 static enum err make(const struct segment *s, enum track_kind kind, bool init,
                      struct blob **ret_blob)
 {
@@ -55,9 +76,8 @@ static enum err make(const struct segment *s, enum track_kind kind, bool init,
     struct buf out;
     buf_init(&out, init ? INIT_BYTES_MAX : PACKAGER_BYTES_MAX);
     const struct track_params *t = track_params(track);
-    enum err e = init ? fmp4_put_init(&out, t, packets->items[0].data)
-                      : fmp4_put_fragment(&out, t, (uint32_t)segment_info(s)->msn, packets->items,
-                                          packets->count);
+    enum err e =
+        init ? fmp4_put_init(&out, t, packets->items[0].data) : put_fragments(&out, s, t, packets);
     if (e == ERR_OK) {
         e = packager_give(&out, ret_blob);
     }

@@ -23,6 +23,9 @@ struct part_info {
     bool independent; /* begins with a picture that decoding can start at; of sound always */
 };
 
+/* What "mfhd" says in a part's fragment. */
+uint32_t part_sequence(uint64_t msn, size_t index);
+
 struct part;
 
 /* Takes a reference of the track and of each packet (n: 1 to PART_PACKETS_MAX), whose durations are
@@ -49,5 +52,14 @@ enum err part_fragment(struct part *p, struct blob **ret_blob) CHECKED;
 /* What a player needs before it, the same bytes for all parts and segments of a track (compare
  * packager_cmaf_video_init). Gives. */
 enum err part_init_section(const struct part *p, struct blob **ret_blob) CHECKED;
+
+/* Parts that are kept together: one reference in place of one each. Any thread. */
+struct part_group;
+
+/* Takes a reference of each. Gives. */
+struct part_group *part_group_create(struct part *const *parts, size_t n);
+struct part_group *part_group_ref(struct part_group *g);
+void part_group_unref(struct part_group *g);         /* takes NULL */
+size_t part_group_count(const struct part_group *g); /* of NULL: 0 */
 
 #endif

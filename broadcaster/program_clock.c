@@ -26,10 +26,17 @@ int64_t program_clock_begin(struct program_clock *c, int64_t start, int64_t now_
     } else if (heard > due) {
         due += heard - due < PROGRAM_CLOCK_FOLLOW_US ? heard - due : PROGRAM_CLOCK_FOLLOW_US;
     } else {
-        due -= due - heard < PROGRAM_CLOCK_FOLLOW_US ? due - heard : PROGRAM_CLOCK_FOLLOW_US;
+        due -= due - heard < PROGRAM_CLOCK_BACK_US ? due - heard : PROGRAM_CLOCK_BACK_US;
     }
     c->started = true;
     c->ticks = start;
     c->us = due;
     return due / US_PER_MS;
+}
+
+int64_t program_clock_came(struct program_clock *c, int64_t ticks, int64_t now_ms)
+{
+    int64_t heard = (now_ms + c->offset_ms) * US_PER_MS - us_of(ticks - c->ticks);
+    c->us = heard < c->us ? heard : c->us;
+    return c->us / US_PER_MS;
 }

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROGRAM_CLOCK_FOLLOW_US 1000 /* at most, with each segment */
+#define PROGRAM_CLOCK_FOLLOW_US 1000  /* at most, with each segment */
+#define PROGRAM_CLOCK_BACK_US   20000 /* where media came before it was recorded, as it is said */
 
 struct program_clock {
     bool started;
@@ -24,5 +25,10 @@ void program_clock_init(struct program_clock *c, int64_t offset_ms);
  * timeline breaks before it: the clock begins anew, but not before what was recorded earlier has
  * ended. Returns the segment's beginning in milliseconds of the wall clock. */
 int64_t program_clock_begin(struct program_clock *c, int64_t start, int64_t now_ms, bool anew);
+
+/* As long as nobody has seen when the last segment began: what belongs to `ticks` came at now_ms,
+ * so that it was not recorded later. A publisher's first packets may have waited on their way.
+ * Returns the segment's beginning. */
+int64_t program_clock_came(struct program_clock *c, int64_t ticks, int64_t now_ms);
 
 #endif

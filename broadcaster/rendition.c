@@ -29,6 +29,7 @@ struct lane {
     int64_t target;
     struct part **parts;
     size_t count, cap;
+    struct part_group *settled; /* the first ones, as long as those stay; NULL: to be made */
 };
 
 struct rendition {
@@ -37,21 +38,35 @@ struct rendition {
     struct variant variant;
     struct expected expected[EXPECTED_MAX];
     size_t n_expected;
-    struct segment *kept[RENDITION_KEPT];
+    struct segment *kept[RENDITION_KEPT_MAX];
+    int64_t stays[RENDITION_KEPT_MAX]; /* of each, at what ticks_added it may go */
     size_t n_kept;
-    struct lane lanes[2];          /* by enum track_kind */
-    bool shown;                    /* it has had a window */
+    int64_t ticks_added;
+    struct lane lanes[2]; /* by enum track_kind */
+    bool shown;           /* it has had a window */
+    bool held;
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
     int target_s;
+    size_t run_bytes; /* of the newest segments, which are no whole run yet */
+    int64_t run_ticks;
+    int64_t peak_bps; /* of MPEG-TS */
     uint64_t last, count, gaps, parts;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
+    unsigned changing;            /* begun and not committed */
+    bool changed;                 /* since then */
     rendition_tap_fn *tap;
     void *tap_arg;
 };
 
 /* --- parts --- */
+
+static void forget_settled(struct lane *lane)
+{
+    part_group_unref(lane->settled);
+    lane->settled = NULL;
+}
 
 static void drop_parts(struct lane *lane, size_t from, size_t n)
 {
@@ -59,18 +74,19 @@ static void drop_parts(struct lane *lane, size_t from, size_t n)
         part_unref(lane->parts[i]);
     }
     lane->count -= n;
+    forget_settled(lane);
     if (lane->count > from) {
         memmove(lane->parts + from, lane->parts + from + n,
                 (lane->count - from) * sizeof lane->parts[0]);
     }
 }
 
-/* How many belong to numbers below. */
+/* How many belong to numbers below: it is mostly the newest that are looked for. */
 static size_t parts_below(const struct lane *lane, uint64_t msn)
 {
-    size_t n = 0;
-    while (n < lane->count && part_info(lane->parts[n])->msn < msn) {
-        n++;
+    size_t n = lane->count;
+    while (n > 0 && part_info(lane->parts[n - 1])->msn >= msn) {
+        n--;
     }
     return n;
 }
@@ -141,6 +157,11 @@ void rendition_set_figures(struct rendition *r, struct rung_figures *figures)
 void rendition_set_first_discontinuity(struct rendition *r, uint64_t number)
 {
     r->discontinuities_left = number;
+}
+
+void rendition_set_rank(struct rendition *r, int rank)
+{
+    r->variant.rank = rank;
 }
 
 const char *rendition_name(const struct rendition *r)
@@ -221,7 +242,17 @@ static uint64_t discontinuities_left_live(const struct rendition *r)
     return left;
 }
 
-static struct window *make_window(const struct rendition *r)
+/* Each window has these, and few others. */
+static struct part_group *settled_parts(const struct rendition *r, struct lane *lane)
+{
+    if (lane->settled == NULL) {
+        size_t n = r->n_expected == 0 ? lane->count : parts_below(lane, r->expected[0].msn);
+        lane->settled = n > 0 ? part_group_create(lane->parts, n) : NULL;
+    }
+    return lane->settled;
+}
+
+static struct window *make_window(struct rendition *r)
 {
     struct window *w = window_create(r->kept, r->n_kept, listed(r));
     w->listed_live = at_most(r->n_kept, RENDITION_LISTED_LIVE);
@@ -235,9 +266,10 @@ static struct window *make_window(const struct rendition *r)
         w->open_info = r->expected[0].info;
     }
     for (int kind = 0; kind < 2; kind++) {
-        const struct lane *lane = &r->lanes[kind];
+        struct lane *lane = &r->lanes[kind];
         if (lane->target > 0) {
-            window_set_parts(w, kind, lane->target, lane->parts, parts_shown(r, kind));
+            window_set_parts(w, kind, lane->target, lane->parts, parts_shown(r, kind),
+                             settled_parts(r, lane));
         }
     }
     return w;
@@ -245,8 +277,12 @@ static struct window *make_window(const struct rendition *r)
 
 static void publish(struct rendition *r)
 {
+    r->changed = r->changing > 0;
+    if (r->changed) {
+        return;
+    }
     bool parts = parts_shown(r, TRACK_VIDEO) + parts_shown(r, TRACK_AUDIO) > 0;
-    if (r->n_kept == 0 && !parts && !r->shown) {
+    if (r->n_kept == 0 && (r->held || (!parts && !r->shown))) {
         return;
     }
     r->shown = true;
@@ -258,17 +294,39 @@ static void publish(struct rendition *r)
     window_unref(w);
 }
 
+void rendition_begin(struct rendition *r)
+{
+    r->changing++;
+}
+
+void rendition_commit(struct rendition *r)
+{
+    assert(r->changing > 0);
+    if (--r->changing == 0 && r->changed) {
+        publish(r);
+    }
+}
+
 /* What the classic master playlist says follows what was seen: the highest rate, with what MPEG-TS
- * adds to the media. */
+ * adds to the media, of a run of segments that are half a target duration long (RFC 8216,
+ * 4.3.4.2); until then, of what there is. */
 static void measure_peak(struct rendition *r, const struct segment *s)
 {
-    int64_t duration = segment_info(s)->duration;
-    if (duration > 0) {
-        int64_t bps = (int64_t)packager_mpegts_size(s) * 8 * TICKS_PER_S / duration;
-        if (bps > r->variant.bandwidth_bps) {
-            r->variant.bandwidth_bps = bps;
-        }
+    const struct segment_info *info = segment_info(s);
+    if (info->gap || info->duration <= 0) {
+        r->run_bytes = 0;
+        r->run_ticks = 0;
+        return;
     }
+    r->run_bytes += packager_mpegts_size(s);
+    r->run_ticks += info->duration;
+    int64_t bps = (int64_t)r->run_bytes * 8 * TICKS_PER_S / r->run_ticks;
+    if (r->run_ticks >= CUTTER_TARGET_TICKS / 2) {
+        r->peak_bps = bps > r->peak_bps ? bps : r->peak_bps;
+        r->run_bytes = 0;
+        r->run_ticks = 0;
+    }
+    r->variant.bandwidth_bps = r->peak_bps > 0 ? r->peak_bps : bps;
 }
 
 static void tell_left_out(struct rendition *r, const struct track *track)
@@ -304,18 +362,49 @@ static void drop_oldest(struct rendition *r)
     segment_unref(r->kept[0]);
     r->n_kept--;
     memmove(r->kept, r->kept + 1, r->n_kept * sizeof r->kept[0]);
+    memmove(r->stays, r->stays + 1, r->n_kept * sizeof r->stays[0]);
+}
+
+/* How much time has gone by with it: the gaps of a lost rung may come all at once. */
+static int64_t time_of(const struct segment *s)
+{
+    return segment_info(s)->gap ? 0 : segment_info(s)->duration;
+}
+
+/* Until a segment leaves the longer playlist, `stays` is the longest playlist that had it. */
+static void plan_stays(struct rendition *r)
+{
+    size_t n = at_most(r->n_kept, RENDITION_LISTED_LIVE), from = r->n_kept - n;
+    int64_t playlist = 0;
+    for (size_t i = from; i < r->n_kept; i++) {
+        playlist += segment_info(r->kept[i])->duration;
+    }
+    if (from > 0) {
+        r->stays[from - 1] += r->ticks_added + segment_info(r->kept[from - 1])->duration;
+    }
+    for (size_t i = from; i < r->n_kept; i++) {
+        r->stays[i] = r->stays[i] > playlist ? r->stays[i] : playlist;
+    }
+    /* Not with the one that comes when the time is up, but with the next: some come early. */
+    int64_t before = r->ticks_added - time_of(r->kept[r->n_kept - 1]);
+    while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= before) {
+        drop_oldest(r);
+    }
 }
 
 static void keep(struct rendition *r, struct segment *s)
 {
-    if (r->n_kept == RENDITION_KEPT) {
+    if (r->n_kept == RENDITION_KEPT_MAX) {
         drop_oldest(r);
     }
     if (r->n_kept >= RENDITION_LISTED &&
         segment_info(r->kept[r->n_kept - RENDITION_LISTED])->discontinuity) {
         r->discontinuities_left++;
     }
+    r->stays[r->n_kept] = 0;
     r->kept[r->n_kept++] = s;
+    r->ticks_added += time_of(s);
+    plan_stays(r);
     while (r->n_kept > RENDITION_LISTED && rendition_bytes(r) > RENDITION_BYTES_MAX) {
         drop_oldest(r);
     }
@@ -368,6 +457,8 @@ static void publish_settled(struct rendition *r)
         add(r, r->expected[n++].segment);
     }
     if (n > 0) {
+        forget_settled(&r->lanes[TRACK_VIDEO]);
+        forget_settled(&r->lanes[TRACK_AUDIO]);
         r->n_expected -= n;
         memmove(r->expected, r->expected + n, r->n_expected * sizeof r->expected[0]);
         drop_old_parts(r);
@@ -382,11 +473,33 @@ void rendition_expect(struct rendition *r, uint64_t msn)
     r->expected[r->n_expected++] = (struct expected){.msn = msn};
 }
 
+/* The segment gets the parts that were shown of it, when they are all. */
+static void tell_parts(const struct rendition *r, struct segment *s, enum track_kind kind)
+{
+    const struct lane *lane = &r->lanes[kind];
+    const struct sound *sound = segment_sound(s);
+    const struct packets *ps = kind == TRACK_VIDEO ? segment_packets(s)
+                               : sound != NULL     ? sound_packets(sound)
+                                                   : NULL;
+    size_t from = parts_below(lane, segment_info(s)->msn), n = 0, sum = 0;
+    size_t counts[RENDITION_PARTS_MAX];
+    for (; from + n < lane->count && part_info(lane->parts[from + n])->msn == segment_info(s)->msn;
+         n++) {
+        counts[n] = part_packets(lane->parts[from + n])->count;
+        sum += counts[n];
+    }
+    if (n > 0 && ps != NULL && sum == ps->count) {
+        segment_set_parts(s, kind, counts, n);
+    }
+}
+
 void rendition_settle(struct rendition *r, struct segment *s)
 {
     for (size_t i = 0; i < r->n_expected; i++) {
         if (r->expected[i].msn == segment_info(s)->msn && r->expected[i].segment == NULL) {
             r->expected[i].segment = segment_ref(s);
+            tell_parts(r, s, TRACK_VIDEO);
+            tell_parts(r, s, TRACK_AUDIO);
             if (segment_info(s)->gap) {
                 drop_parts_of(r, r->expected[i].msn);
             }
@@ -416,6 +529,19 @@ void rendition_open(struct rendition *r, const struct segment_info *info)
     if (e == r->expected) {
         publish(r);
     }
+}
+
+void rendition_hold(struct rendition *r, bool held)
+{
+    if (r->held != held) {
+        r->held = held;
+        publish(r);
+    }
+}
+
+bool rendition_is_held(const struct rendition *r)
+{
+    return r->held;
 }
 
 void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_t ticks)
@@ -514,13 +640,15 @@ size_t rendition_bytes(const struct rendition *r)
     return sum;
 }
 
-int64_t rendition_listed_ms(const struct rendition *r)
+int64_t rendition_stays_ms(const struct rendition *r)
 {
-    int64_t ticks = 0;
-    for (size_t i = r->n_kept - listed(r); i < r->n_kept; i++) {
-        ticks += segment_info(r->kept[i])->duration;
+    int64_t ticks = 0, longest = 0;
+    for (size_t i = r->n_kept - at_most(r->n_kept, RENDITION_LISTED_LIVE); i < r->n_kept; i++) {
+        int64_t duration = segment_info(r->kept[i])->duration;
+        ticks += duration;
+        longest = duration > longest ? duration : longest;
     }
-    return ticks / TICKS_PER_MS;
+    return (ticks + longest) / TICKS_PER_MS;
 }
 
 uint64_t rendition_count(const struct rendition *r)

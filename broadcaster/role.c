@@ -675,40 +675,13 @@ static void status(void *role, struct json *object)
         uplink_status(b->uplink, object);
     }
     admission_status(b->admission, clock_mono_ms(), object);
-    struct jobs_counters j = jobs_counters(b->jobs);
-    struct json *jobs = json_new_object();
-    json_set_int(jobs, "opened", (int64_t)j.opened);
-    json_set_int(jobs, "reopened", (int64_t)j.reopened);
-    json_set_int(jobs, "done", (int64_t)j.done);
-    json_set_int(jobs, "failed", (int64_t)j.failed);
-    json_set_int(jobs, "given_up", (int64_t)j.given_up);
-    json_set(object, "jobs", jobs);
+    jobs_status(b->jobs, object);
     viewers_status(b->viewers, object);
     if (b->push != NULL) {
         push_status(b->push, object);
     }
     if (b->ingest != NULL) {
-        struct ingest_counters i = ingest_counters(b->ingest);
-        struct json *ingest = json_new_object();
-        json_set_int(ingest, "connections", (int64_t)i.connections);
-        json_set_int(ingest, "publishers", (int64_t)i.publishers);
-        json_set_int(ingest, "refused", (int64_t)i.refused);
-        json_set_int(ingest, "protocol_errors", (int64_t)i.protocol_errors);
-        json_set_int(ingest, "timeouts", (int64_t)i.timeouts);
-        json_set_int(ingest, "over_limit", (int64_t)i.over_limit);
-        struct json *skipped = json_new_object();
-        for (int k = 0; k < RTMP_SKIPS_; k++) {
-            json_set_int(skipped, ingest_skip_name((enum rtmp_skip)k), (int64_t)i.skipped[k]);
-        }
-        json_set(ingest, "skipped", skipped);
-        json_set_int(ingest, "tls_failures", (int64_t)i.tls_failures);
-        json_set_int(ingest, "players", (int64_t)i.players);
-        json_set_int(ingest, "plays", (int64_t)i.plays);
-        json_set_int(ingest, "plays_stuck", (int64_t)i.plays_stuck);
-        json_set_int(ingest, "play_packets", (int64_t)i.players_sent.packets);
-        json_set_int(ingest, "play_packets_dropped", (int64_t)i.players_sent.packets_dropped);
-        json_set_int(ingest, "sent_bytes", (int64_t)i.sent_bytes);
-        json_set(object, "ingest", ingest);
+        ingest_status(b->ingest, object);
     }
 }
 
@@ -721,48 +694,6 @@ static void sentence(void *role, char *text, size_t size)
     snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
 }
 
-static void job_metrics(const struct jobs *jobs, struct metrics *m)
-{
-    struct jobs_counters j = jobs_counters(jobs);
-    metrics_one(m, METRIC_COUNTER, "livepeer_segment_source_emerged_total",
-                "Segments offered for transcoding.", (double)j.opened);
-    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_total",
-                "Segments whose rungs all came.", (double)j.done);
-    metrics_one(m, METRIC_COUNTER, "livepeer_segment_transcoded_all_appeared_total",
-                "Segments whose rungs were all listed.", (double)j.done);
-    const char *name = "livepeer_segment_transcode_failed_total";
-    metrics_family(m, name, METRIC_COUNTER, "Segments with a rung that was lost.");
-    for (int i = 0; i < JOBS_FAILURES_; i++) {
-        const char *code = jobs_failure_code((enum jobs_failure)i);
-        metrics_sample(m, name, (const char *const[]){"error_code", code, NULL},
-                       (double)j.given_up_by[i]);
-    }
-    metrics_one(m, METRIC_GAUGE, "livepeer_success_rate",
-                "Part of the last segments whose rungs all came, averaged over the streams.",
-                jobs_success_rate(jobs));
-    metrics_one(m, METRIC_COUNTER, "sbe_jobs_reopened_total",
-                "Segments offered again after a loss.", (double)j.reopened);
-    metrics_one(m, METRIC_COUNTER, "sbe_jobs_bad_answers_total",
-                "Results that did not fit their segment.", (double)j.refused_units);
-}
-
-static void play_metrics(const struct ingest_counters *i, struct metrics *m)
-{
-    metrics_one(m, METRIC_COUNTER, "sbe_ingest_tls_failures_total",
-                "RTMPS connections whose TLS failed.", (double)i->tls_failures);
-    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_sent_bytes_total",
-                "Bytes sent over RTMP, nearly all of them to players.", (double)i->sent_bytes);
-    metrics_one(m, METRIC_GAUGE, "sbe_rtmp_players", "Players over RTMP.", (double)i->players);
-    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_plays_total", "Players over RTMP, those gone too.",
-                (double)i->plays);
-    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_plays_stuck_total",
-                "Players over RTMP that were closed because they read nothing.",
-                (double)i->plays_stuck);
-    metrics_one(m, METRIC_COUNTER, "sbe_rtmp_play_packets_dropped_total",
-                "Packets left out for players over RTMP that were too slow.",
-                (double)i->players_sent.packets_dropped);
-}
-
 static void metrics(void *role, struct metrics *m)
 {
     struct broadcaster *b = role;
@@ -770,31 +701,14 @@ static void metrics(void *role, struct metrics *m)
     if (b->uplink != NULL) {
         uplink_metrics(b->uplink, m);
     }
-    job_metrics(b->jobs, m);
+    jobs_metrics(b->jobs, m);
     admission_metrics(b->admission, clock_mono_ms(), m);
     viewers_metrics(b->viewers, m);
     if (b->push != NULL) {
         push_metrics(b->push, m);
     }
     if (b->ingest != NULL) {
-        struct ingest_counters i = ingest_counters(b->ingest);
-        metrics_one(m, METRIC_COUNTER, "sbe_ingest_bytes_total", "Bytes received from publishers.",
-                    (double)i.received_bytes);
-        metrics_one(m, METRIC_COUNTER, "sbe_ingest_refused_total", "Publishers refused.",
-                    (double)i.refused);
-        metrics_one(m, METRIC_COUNTER, "sbe_ingest_protocol_errors_total",
-                    "Connections that broke the protocol.", (double)i.protocol_errors);
-        metrics_one(m, METRIC_COUNTER, "sbe_ingest_timeouts_total",
-                    "Connections that took too long.", (double)i.timeouts);
-        const char *name = "sbe_ingest_skipped_total";
-        metrics_family(m, name, METRIC_COUNTER,
-                       "Messages and frames of publishers that were left out.");
-        for (int k = 0; k < RTMP_SKIPS_; k++) {
-            const char *reason = ingest_skip_name((enum rtmp_skip)k);
-            metrics_sample(m, name, (const char *const[]){"reason", reason, NULL},
-                           (double)i.skipped[k]);
-        }
-        play_metrics(&i, m);
+        ingest_metrics(b->ingest, m);
     }
 }
 

@@ -17,6 +17,8 @@ struct segment {
     struct track *video;
     struct packets packets;
     struct sound *sound;
+    size_t *parts[2]; /* by enum track_kind: packets of each */
+    size_t n_parts[2];
     pthread_mutex_t lock; /* of the containers, and held while one is made */
     struct blob *containers[SEGMENT_FORMS_];
     atomic_size_t container_bytes; /* of all of them */
@@ -95,11 +97,28 @@ void segment_unref(struct segment *s)
     for (int i = 0; i < SEGMENT_FORMS_; i++) {
         blob_unref(s->containers[i]);
     }
+    mem_free(s->parts[TRACK_VIDEO]);
+    mem_free(s->parts[TRACK_AUDIO]);
     pthread_mutex_destroy(&s->lock);
     sound_unref(s->sound);
     packets_fini(&s->packets);
     track_unref(s->video);
     mem_free(s);
+}
+
+void segment_set_parts(struct segment *s, enum track_kind kind, const size_t *counts, size_t n)
+{
+    s->parts[kind] = mem_try_alloc(n * sizeof *counts);
+    s->n_parts[kind] = s->parts[kind] != NULL ? n : 0;
+    for (size_t i = 0; i < s->n_parts[kind]; i++) {
+        s->parts[kind][i] = counts[i];
+    }
+}
+
+const size_t *segment_parts(const struct segment *s, enum track_kind kind, size_t *ret_n)
+{
+    *ret_n = s->n_parts[kind];
+    return s->parts[kind];
 }
 
 const struct segment_info *segment_info(const struct segment *s)

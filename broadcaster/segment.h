@@ -39,6 +39,13 @@ struct segment;
 struct segment *segment_create(const struct segment_info *info, struct track *video,
                                struct packets *packets, struct sound *sound);
 struct segment *segment_ref(struct segment *s);
+
+/* How many packets of this kind each of its parts has, all of them together; its fragments are
+ * those of the parts then. By who creates it, before it is shared. Without memory it has no parts.
+ */
+void segment_set_parts(struct segment *s, enum track_kind kind, const size_t *counts, size_t n);
+/* The counts, borrowed; *ret_n is 0 when there are none. */
+const size_t *segment_parts(const struct segment *s, enum track_kind kind, size_t *ret_n);
 void segment_unref(struct segment *s); /* takes NULL */
 
 const struct segment_info *segment_info(const struct segment *s);

@@ -142,6 +142,7 @@ static void settle(struct sides *s, struct side *d, size_t n)
         info.gap = !good || !can_show(d, &run, &taken);
         d->decodable = !info.gap;
         d->broken = false;
+        rendition_begin(d->rendition);
         if (info.gap) {
             s->dropped += taken.count;
             packets_fini(&taken);
@@ -151,6 +152,7 @@ static void settle(struct sides *s, struct side *d, size_t n)
         struct segment *seg = segment_create(&info, info.gap ? NULL : d->track, &taken,
                                              info.gap ? NULL : segment_sound(run.source));
         rendition_settle(d->rendition, seg);
+        rendition_commit(d->rendition);
         segment_unref(seg);
         segment_unref(run.source);
     } else {
@@ -299,6 +301,7 @@ void sides_track(struct sides *s, struct track *track)
         snprintf(name, sizeof name, "source%u", index);
         d->rendition = rendition_create(s->board, s->id, name);
         rendition_set_first_discontinuity(d->rendition, s->first_discontinuity);
+        rendition_set_rank(d->rendition, (int)index);
         part_lane_init(&d->lane, d->rendition, TRACK_VIDEO);
     }
     if (d->track == NULL) {

@@ -193,6 +193,7 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
     if (e == ERR_OK) {
         stream_taps_packet(st, p);
         silence_fill(st, parts_until(st));
+        parts_date(st, p->dts, now_ms);
         parts_make(st);
     }
     return e == ERR_OK ? ERR_OK : stream_no_memory(st);

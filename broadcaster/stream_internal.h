@@ -118,8 +118,9 @@ struct begin {
     int64_t at;     /* ticks */
     int64_t closed; /* duration of the open segment, which this one ends */
     bool independent;
-    bool hole;    /* between both */
-    bool picture; /* it begins with one of the publisher's */
+    bool hole;      /* between both */
+    bool picture;   /* it begins with one of the publisher's */
+    int64_t waited; /* ticks: so long ago its first packet came */
 };
 
 /* Ends the open segment, if there is one, and begins another. ERR_NOMEM. */
@@ -155,6 +156,10 @@ void parts_open(struct stream *st);
 
 /* Packets came: makes parts of what stays in the open segment as it is. */
 void parts_make(struct stream *st);
+
+/* A picture of this time came now: the first segment's date is put right as long as nobody has seen
+ * it. */
+void parts_date(struct stream *st, int64_t dts, int64_t now_ms);
 
 /* The open segment is complete and has this length: makes parts of what is left. */
 void parts_close(struct stream *st, int64_t duration);

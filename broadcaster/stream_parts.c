@@ -39,12 +39,32 @@ static void make_of_sound(struct stream *st)
         return;
     }
     const struct packet *last = &ps->items[n - 1];
-    if (last->duration > 0) {
-        part_lane_cut(&st->lanes[TRACK_AUDIO], &st->runs[TRACK_AUDIO], st->audio, ps->items, n,
-                      last->dts + last->duration, false);
-    } else if (n > 1) {
-        part_lane_cut(&st->lanes[TRACK_AUDIO], &st->runs[TRACK_AUDIO], st->audio, ps->items, n - 1,
-                      last->dts, false);
+    if (last->duration == 0 && --n == 0) {
+        return;
+    }
+    part_lane_cut(&st->lanes[TRACK_AUDIO], &st->runs[TRACK_AUDIO], st->audio, ps->items, n,
+                  last->dts + last->duration, false);
+}
+
+/* A master playlist without the sound, or without the picture, would be taken for the whole. */
+static void show(struct stream *st)
+{
+    bool seen = st->runs[TRACK_VIDEO].count > 0, heard = st->runs[TRACK_AUDIO].count > 0;
+    if ((seen || st->video == NULL) && (heard || st->audio == NULL) && (seen || heard)) {
+        rendition_hold(st->source, false);
+    }
+}
+
+void parts_date(struct stream *st, int64_t dts, int64_t now_ms)
+{
+    if (!rendition_is_held(st->source) || !st->open) {
+        return;
+    }
+    int64_t program_ms = program_clock_came(&st->program, dts, now_ms);
+    if (program_ms != st->info.program_ms) {
+        st->info.program_ms = program_ms;
+        rendition_open(st->source, &st->info);
+        jobs_segment_date(st->jobs, &st->info);
     }
 }
 
@@ -55,6 +75,7 @@ void parts_make(struct stream *st)
         make_of_sound(st);
         sides_parts(st->sides, parts_until(st));
         side_sounds_parts(st->side_sounds, parts_until(st));
+        show(st);
     }
 }
 

@@ -3,12 +3,14 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "broadcaster/cutter.h"
 #include "broadcaster/stream_internal.h"
 #include "run/log.h"
 
-#define CLOCK_TICKS  (INT64_C(1) << 33) /* of MPEG-TS: it wraps here */
-#define HOLE_LONGEST 3                  /* of a missing segment, in durations of its neighbour */
-#define STEP_TICKS   (TICKS_PER_S / 30)
+#define CLOCK_TICKS    (INT64_C(1) << 33) /* of MPEG-TS: it wraps here */
+#define HOLE_LONGEST   3                  /* of a missing segment, in durations of its neighbour */
+#define STEP_TICKS     (TICKS_PER_S / 30)
+#define TARGET_S_LEAST (CUTTER_TARGET_TICKS / TICKS_PER_S)
 
 /* --- where a segment begins --- */
 
@@ -125,12 +127,28 @@ static bool take_track(struct track **slot, struct track *track)
     return changed;
 }
 
-static void set_target(struct stream *st, int64_t duration)
+/* EXT-X-TARGETDURATION is to stay as it is (RFC 8216, 6.2.1), and what comes later is not known
+ * when the first segment does: a fifth is added, and half a second is rounded off. A segment that
+ * is longer still keeps its cut, as who pushed it waits for rungs of the same length: an address
+ * that goes on with another target is better for players than one that promises what is not so. */
+static void set_target(struct stream *st, struct stream_push *p, int64_t duration)
 {
-    int seconds = (int)((duration + TICKS_PER_S - 1) / TICKS_PER_S);
-    rendition_set_target(st->source, seconds);
+    if (p->target_s > 0 && duration + TICKS_PER_MS <= p->target_s * TICKS_PER_S + TICKS_PER_S / 2) {
+        return;
+    }
+    int before = p->target_s;
+    p->target_s = (int)((duration * 6 / 5 + TICKS_PER_S / 2) / TICKS_PER_S);
+    p->target_s = p->target_s > TARGET_S_LEAST ? p->target_s : TARGET_S_LEAST;
+    if (before > 0) {
+        log_warn("stream", "target_raised",
+                 "stream=%s from_s=%d to_s=%d text=\"a pushed segment is much longer than the "
+                 "first one: push segments of one length, players need not take a change of "
+                 "EXT-X-TARGETDURATION\"",
+                 st->id, before, p->target_s);
+    }
+    rendition_set_target(st->source, p->target_s);
     for (size_t i = 0; i < st->ladder.n; i++) {
-        rendition_set_target(st->rungs[i], seconds);
+        rendition_set_target(st->rungs[i], p->target_s);
     }
 }
 
@@ -182,7 +200,7 @@ void stream_push_segment(struct stream *st, struct stream_push *p, struct push_m
     int64_t hole = 0;
     bool broken = false;
     int64_t start = place(st, p, m, holes, restarted, &hole, &broken);
-    set_target(st, hole > m->duration ? hole : m->duration);
+    set_target(st, p, hole > m->duration ? hole : m->duration);
     for (unsigned i = 0; i < holes && p->started; i++) {
         add_gap(st, start - (holes - i) * hole, hole, now_ms);
     }

@@ -16,6 +16,7 @@
 
 /* Where the stream's timeline and the pusher's clock stand; zero at first. The pusher's. */
 struct stream_push {
+    int target_s; /* EXT-X-TARGETDURATION; 0: before the first */
     bool started;
     int64_t next;     /* on the pusher's clock: the end of the last segment */
     int64_t end;      /* the same on the stream's timeline */

@@ -26,6 +26,7 @@ static struct json *describe_rendition(const struct stream *st, const struct ren
     json_set_int(j, "lag_segments", lag_segments(st, r));
     json_set_int(j, "segments", (int64_t)rendition_count(r));
     json_set_int(j, "gaps", (int64_t)rendition_gaps(r));
+    json_set_int(j, "parts", (int64_t)rendition_parts(r));
     json_set_int(j, "bytes", (int64_t)rendition_bytes(r));
     return j;
 }
@@ -33,7 +34,7 @@ static struct json *describe_rendition(const struct stream *st, const struct ren
 /* A rung that is made when the first segment tells what the publisher brings by itself. */
 static struct json *describe_wanted(const struct profile *p)
 {
-    static const char *const counts[] = {"last", "segments", "gaps", "bytes"};
+    static const char *const counts[] = {"last", "segments", "gaps", "parts", "bytes"};
     struct json *j = json_new_object();
     json_set_str(j, "name", p->name);
     json_set_int(j, "lag_segments", -1);

@@ -54,6 +54,7 @@ void segment_end(struct stream *st, int64_t duration, int64_t now_ms)
         last->duration = rest > 0 ? rest : 1;
     }
     silence_fill(st, st->info.start + duration);
+    rendition_begin(st->source);
     parts_close(st, duration);
     /* Also without a packet: a pause must not change which tracks a segment has. */
     struct sound *sound = st->audio != NULL ? sound_create(st->audio, &st->audio_packets) : NULL;
@@ -65,6 +66,7 @@ void segment_end(struct stream *st, int64_t duration, int64_t now_ms)
     st->open = false;
     st->begun = true;
     rendition_settle(st->source, seg);
+    rendition_commit(st->source);
     sides_close(st->sides, seg);
     side_sounds_close(st->side_sounds, seg);
     if (st->video != NULL) {
@@ -179,8 +181,8 @@ static enum err open_segment(struct stream *st, const struct begin *b, int64_t n
     if (st->info.discontinuity) {
         silence_forget(st);
     }
-    st->info.program_ms =
-        program_clock_begin(&st->program, st->info.start, now_ms, st->info.discontinuity);
+    st->info.program_ms = program_clock_begin(
+        &st->program, st->info.start, now_ms - b->waited / TICKS_PER_MS, st->info.discontinuity);
     st->unbroken = 0;
     st->open = true;
     numbers_used(st->owner->config.numbers, st->info.msn);

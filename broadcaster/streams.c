@@ -6,6 +6,8 @@
 #include "run/events.h"
 #include "run/log.h"
 
+#define RANK_RUNGS TRACKS_PER_KIND_MAX /* behind the publisher's further pictures */
+
 struct streams *streams_create(const struct streams_config *config)
 {
     struct streams *s = mem_alloc(sizeof *s);
@@ -97,6 +99,7 @@ static struct stream *stream_create(struct streams *s, const char *id, const str
     st->next_msn = numbers_first(c->numbers, wall_ms);
     continue_earlier_life(st);
     st->source = create_rendition(st, "source", &s->figures.source);
+    rendition_hold(st->source, true);
     st->sides = sides_create(c->board, id, st->first_discontinuity);
     st->side_sounds = side_sounds_create(c->board, id, st->first_discontinuity);
     if (!c->source_only) {
@@ -132,6 +135,7 @@ void streams_start_ladder(struct stream *st)
         }
         st->rungs[st->ladder.n] =
             create_rendition(st, p->name, figures_rung(&st->owner->figures, p));
+        rendition_set_rank(st->rungs[st->ladder.n], RANK_RUNGS + (int)st->ladder.n);
         st->ladder.rungs[st->ladder.n++] = *p;
     }
     st->jobs = jobs_stream_create(st->owner->config.jobs, st->id, st->ladder.rungs, st->rungs,
@@ -334,7 +338,7 @@ enum err streams_publish(struct streams *s, const char *id, const struct ladder 
 static int64_t linger_ms(const struct stream *st)
 {
     int64_t fixed = st->owner->config.linger_ms;
-    return fixed >= 0 ? fixed : rendition_listed_ms(st->source);
+    return fixed >= 0 ? fixed : rendition_stays_ms(st->source);
 }
 
 void streams_tick(struct streams *s, int64_t now_ms)

@@ -119,6 +119,9 @@ void variant_measure(struct variant *v, struct segment *const *kept, size_t n)
 {
     const struct track *video = newest(kept, n, TRACK_VIDEO);
     const struct track *audio = newest(kept, n, TRACK_AUDIO);
+    if (video == NULL && audio == NULL) {
+        return;
+    }
     v->width = video != NULL ? track_params(video)->width : 0;
     v->height = video != NULL ? track_params(video)->height : 0;
     v->channels = audio != NULL ? track_params(audio)->channels : 0;

@@ -24,6 +24,7 @@ struct variant_track {
 
 struct variant {
     char name[RENDITION_NAME_MAX + 1]; /* "source", "P144p30fps16x9" */
+    int rank;                          /* place in master playlists, rising; the source's is 0 */
     int width, height;                 /* 0: not known, no RESOLUTION */
     int64_t bandwidth_bps;             /* the highest so far, picture and sound */
     enum variant_ts ts;
@@ -37,8 +38,9 @@ struct variant {
     int told_width, told_height;
 };
 
-/* Looks at all kept segments (the newest last, at least one) and sets everything but the name and
- * bandwidth_bps. */
+/* Looks at all kept segments (the newest last, at least one) and sets everything but the name, the
+ * rank and bandwidth_bps. When all of them are gaps it stays as it is: a rung that is away for a
+ * while keeps its place in the master playlists. */
 void variant_measure(struct variant *v, struct segment *const *kept, size_t n);
 
 #endif

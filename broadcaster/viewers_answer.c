@@ -83,7 +83,7 @@ void answer_playlist_age(struct answer *a, const struct window *w)
 
 enum err answer_page(struct buf *text, enum err e, struct window_page *ret_page)
 {
-    struct window_page page = {NULL};
+    struct window_page page = {0};
     if (e == ERR_OK) {
         e = packager_give(text, &page.plain);
     }
@@ -278,7 +278,7 @@ static void give_media(struct answer *a, struct board *board, const struct hls_a
         say_live_only(a, ask);
     } else if (w != NULL) {
         struct classic classic = {ask, dated};
-        struct window_page page = {NULL};
+        struct window_page page = {0};
         enum err e = window_text(w, WINDOW_TEXT_CLASSIC, make_classic, &classic, &page);
         if (e == ERR_OK) {
             answer_playlist_kept(a, page.plain, page.gzip, page.tag);

@@ -70,11 +70,7 @@ static void resume_all(struct list *woken)
 
 static void wait_round(struct hold *h)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ROUND_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct timespec until = clock_mono_after(ROUND_MS);
     pthread_cond_timedwait(&h->wakes, &h->lock, &until);
 }
 

@@ -185,7 +185,7 @@ static void give_page(struct answer *a, struct board *board, const struct window
     };
     struct page p = {
         .board = board, .ask = ask, .kind = kind_of(ask), .skip = ask->directives.skip};
-    struct window_page page = {NULL};
+    struct window_page page = {0};
     enum err e = window_text(w, texts[p.kind][p.skip], make_page, &p, &page);
     if (e == ERR_OK) {
         answer_playlist_kept(a, page.plain, page.gzip, page.tag);

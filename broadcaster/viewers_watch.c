@@ -53,11 +53,7 @@ static void shut_down_late(struct watch *w, int64_t now_ms)
 
 static void wait_round(struct watch *w)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ROUND_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct timespec until = clock_mono_after(ROUND_MS);
     pthread_cond_timedwait(&w->ended, &w->lock, &until);
 }
 

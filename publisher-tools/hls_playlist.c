@@ -40,31 +40,13 @@ static bool take_prefix(struct span *s, const char *prefix)
     return true;
 }
 
-/* All of s as a decimal number. */
-static bool read_number(struct span s, uint64_t max, uint64_t *ret_v)
-{
-    uint64_t v = 0;
-    if (s.len == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned digit = (unsigned)s.data[i] - '0';
-        if (digit > 9 || v > (max - digit) / 10) {
-            return false;
-        }
-        v = v * 10 + digit;
-    }
-    *ret_v = v;
-    return true;
-}
-
 /* "1.980" in microseconds; places past the sixth are cut off. */
 static bool read_seconds(struct span s, int64_t *ret_us)
 {
     const uint8_t *dot = s.len > 0 ? memchr(s.data, '.', s.len) : NULL;
     struct span whole = dot != NULL ? span_of(s.data, (size_t)(dot - s.data)) : s;
     uint64_t seconds;
-    if (!read_number(whole, 1000000000, &seconds)) {
+    if (!span_decimal(whole, 1000000000, &seconds)) {
         return false;
     }
     int64_t us = 0;
@@ -127,7 +109,7 @@ static enum err on_stream_inf(struct reader *r, struct span list)
     struct span value;
     uint64_t n;
     if (find_attribute(list, "BANDWIDTH", &value)) {
-        if (!read_number(value, INT64_MAX, &n)) {
+        if (!span_decimal(value, INT64_MAX, &n)) {
             return refuse(r, "BANDWIDTH is not a number");
         }
         v.bandwidth_bps = (int64_t)n;
@@ -137,8 +119,8 @@ static enum err on_stream_inf(struct reader *r, struct span list)
         uint64_t w = 0;
         uint64_t h = 0;
         size_t at = x != NULL ? (size_t)(x - value.data) : 0;
-        if (x == NULL || !read_number(span_of(value.data, at), 65535, &w) ||
-            !read_number(span_of(x + 1, value.len - at - 1), 65535, &h)) {
+        if (x == NULL || !span_decimal(span_of(value.data, at), 65535, &w) ||
+            !span_decimal(span_of(x + 1, value.len - at - 1), 65535, &h)) {
             return refuse(r, "RESOLUTION is not WxH");
         }
         v.width = (int)w;
@@ -153,7 +135,7 @@ static enum err on_stream_inf(struct reader *r, struct span list)
 static enum err read_u64(struct reader *r, struct span value, uint64_t max, const char *why,
                          uint64_t *ret_v)
 {
-    return read_number(value, max, ret_v) ? ERR_OK : refuse(r, why);
+    return span_decimal(value, max, ret_v) ? ERR_OK : refuse(r, why);
 }
 
 static enum err on_target_duration(struct reader *r, struct span value)
@@ -313,19 +295,6 @@ static enum err on_uri(struct reader *r, struct span uri)
     return e;
 }
 
-static struct span next_line(struct span *rest)
-{
-    const uint8_t *lf = memchr(rest->data, '\n', rest->len);
-    size_t len = lf != NULL ? (size_t)(lf - rest->data) : rest->len;
-    size_t skip = lf != NULL ? len + 1 : len;
-    struct span line = span_of(rest->data, len);
-    *rest = span_of(rest->data + skip, rest->len - skip);
-    if (line.len > 0 && line.data[line.len - 1] == '\r') {
-        line.len--;
-    }
-    return line;
-}
-
 static bool has_control_bytes(struct span s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -380,7 +349,7 @@ static enum err read_all(struct reader *r, struct span text)
     enum err e = ERR_OK;
     do {
         r->line++;
-        e = read_line(r, next_line(&rest));
+        e = read_line(r, span_take_line(&rest));
     } while (e == ERR_OK && rest.len > 0);
     return e == ERR_OK ? check_whole(r) : e;
 }

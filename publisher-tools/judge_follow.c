@@ -240,6 +240,7 @@ static void look_once(struct judge_follow *f, int64_t deadline_ms)
         judge_follow_hint(f);
     }
     reload_blocking(f);
+    judge_follow_hinted(f);
 }
 
 static void run(struct judge_follow *f)
@@ -275,8 +276,8 @@ static void finish(struct judge_follow *f)
 {
     size_t n = f->n_latencies;
     qsort(f->latencies, n, sizeof f->latencies[0], by_size);
-    f->totals.latency_p50_ms = n > 0 ? f->latencies[n / 2] : -1;
-    f->totals.latency_p95_ms = n > 0 ? f->latencies[n * 95 / 100] : -1;
+    f->totals.latency_p50_ms = n > 0 ? f->latencies[n / 2] : JUDGE_NONE;
+    f->totals.latency_p95_ms = n > 0 ? f->latencies[n * 95 / 100] : JUDGE_NONE;
     judge_report_playlist(f->report, f->state->url, &f->totals);
     judge_follow_media_fini(f);
     media_prober_destroy(f->prober);
@@ -295,7 +296,6 @@ void judge_follow(struct judge_state *state, const struct judge_settings *settin
     f->fetcher = fetcher_create(settings->timeout_ms);
     f->prober = media_prober_create();
     snprintf(f->base, sizeof f->base, "%s", state->url);
-    buf_init(&f->parts_bytes, FETCH_MAX_BYTES);
     if (f->fetcher != NULL) {
         run(f);
     } else {

@@ -51,12 +51,15 @@ struct judge_follow {
     char base[HLS_URL_MAX]; /* where the playlist really is */
     bool unreachable;       /* and said so */
     bool probed, checked_segment, checked_part, checked_map;
-    size_t blocked;        /* reloads */
+    size_t blocked;               /* reloads */
+    char refused[JUDGE_TEXT_MAX]; /* URI of a hinted part that was refused; empty: none */
+    int refused_status;
     size_t done;           /* of state->seen: looked at */
     uint64_t parts_number; /* the segment whose parts were last fetched */
     size_t parts_done;
-    bool parts_whole; /* from its first part on */
-    struct buf parts_bytes;
+    bool parts_whole;     /* from its first part on */
+    uint64_t parts_media; /* part_facts of all of them */
+    unsigned parts_packets;
     struct judge_map_bytes *maps[JUDGE_MAPS_MAX];
     size_t n_maps;
     struct judge_kept *kept;
@@ -81,6 +84,9 @@ void judge_follow_media_fini(struct judge_follow *f);
 /* An address seen from the playlist; false: it leads nowhere (said elsewhere). */
 bool judge_follow_url(const struct judge_follow *f, struct span uri, char *ret_url);
 
+/* What judge_http_check looks at; borrowed from a. */
+struct judge_answer judge_follow_answer(const struct fetched *a);
+
 /* As in judge_http_check. */
 void judge_follow_headers(const struct judge_follow *f, const struct fetched *a,
                           enum judge_thing thing);
@@ -91,5 +97,9 @@ void judge_follow_probe(struct judge_follow *f);
 
 /* Asks for the hinted part, which must wait until it is there. */
 void judge_follow_hint(struct judge_follow *f);
+
+/* Behind a reload: a part that was refused and has come all the same should have been waited for;
+ * one that never comes was rightly refused. */
+void judge_follow_hinted(struct judge_follow *f);
 
 #endif

@@ -26,17 +26,22 @@ bool judge_follow_url(const struct judge_follow *f, struct span uri, char *ret_u
     return hls_url_resolve(f->base, uri, ret_url) == ERR_OK;
 }
 
+struct judge_answer judge_follow_answer(const struct fetched *a)
+{
+    return (struct judge_answer){.url = a->url,
+                                 .status = a->status,
+                                 .content_type = a->content_type,
+                                 .cache_control = a->cache_control,
+                                 .allow_origin = a->allow_origin,
+                                 .encoding = a->encoding,
+                                 .body = buf_span(&a->body)};
+}
+
 void judge_follow_headers(const struct judge_follow *f, const struct fetched *a,
                           enum judge_thing thing)
 {
     const struct judge_list *l = f->state->last;
-    struct judge_answer answer = {.url = a->url,
-                                  .status = a->status,
-                                  .content_type = a->content_type,
-                                  .cache_control = a->cache_control,
-                                  .allow_origin = a->allow_origin,
-                                  .encoding = a->encoding,
-                                  .body = buf_span(&a->body)};
+    struct judge_answer answer = judge_follow_answer(a);
     /* The directives of a blocked reload make each of its addresses another one. */
     if (thing == JUDGE_THING_BLOCKED || thing == JUDGE_THING_PLAYLIST) {
         answer.url = f->state->url;
@@ -157,18 +162,20 @@ static bool is_mp4(struct span s)
                          memcmp(s.data + 4, "sidx", 4) == 0 || memcmp(s.data + 4, "prft", 4) == 0);
 }
 
-/* Parts that were all fetched are, together, the segment. */
-static void check_parts_bytes(struct judge_follow *f, const struct judge_segment *s,
-                              struct span bytes)
+/* Parts that were all fetched hold, together, what the segment holds. */
+static void check_parts_media(struct judge_follow *f, const struct judge_segment *s,
+                              struct span map, struct span bytes)
 {
+    struct part_facts whole;
+    char why[MEDIA_WHY_MAX];
     if (f->parts_number != s->number || !f->parts_whole || f->parts_done == 0 ||
-        f->parts_done != s->n_parts) {
+        f->parts_done != s->n_parts || media_prober_peek(map, bytes, &whole, why) != ERR_OK) {
         return;
     }
-    if (!span_equal(buf_span(&f->parts_bytes), bytes)) {
+    if (whole.media != f->parts_media) {
         judge_state_say(f->state, JUDGE_RULE_PARTS_BYTES, s->line,
-                        "the %zu parts have %zu bytes that are not the %zu of the segment",
-                        f->parts_done, f->parts_bytes.len, bytes.len);
+                        "the %zu parts hold %u frames that are not the %u of the segment",
+                        f->parts_done, f->parts_packets, whole.packets);
     }
 }
 
@@ -217,7 +224,7 @@ static void look_at_segment(struct judge_follow *f, const struct judge_segment *
         judge_follow_headers(f, &a, JUDGE_THING_SEGMENT);
     }
     keep(f, s, url, range_text(s->range, range), buf_span(&a.body));
-    check_parts_bytes(f, s, buf_span(&a.body));
+    check_parts_media(f, s, buf_span(map), buf_span(&a.body));
     look_inside(f, s, buf_span(map), buf_span(&a.body));
     f->totals.segments++;
     f->totals.bytes += a.body.len;
@@ -245,10 +252,12 @@ static void look_at_part(struct judge_follow *f, const struct judge_segment *s,
     }
     if (media_prober_peek(buf_span(map), buf_span(&a.body), &facts, why) == ERR_OK) {
         judge_media_part(f->state, p, &facts);
+        f->parts_media += facts.media;
+        f->parts_packets += facts.packets;
     } else {
+        f->parts_whole = false;
         judge_state_say(f->state, JUDGE_RULE_UNREADABLE, p->line, "the part: %s", why);
     }
-    f->parts_whole &= buf_put(&f->parts_bytes, buf_span(&a.body)) == ERR_OK;
     f->totals.parts++;
     judge_report_count(f->report, 0, 1);
     fetched_fini(&a);
@@ -263,7 +272,8 @@ static void look_at_parts(struct judge_follow *f, const struct judge_segment *s)
         f->parts_number = s->number;
         f->parts_done = 0;
         f->parts_whole = true;
-        buf_clear(&f->parts_bytes);
+        f->parts_media = 0;
+        f->parts_packets = 0;
     }
     for (; f->parts_done < s->n_parts; f->parts_done++) {
         look_at_part(f, s, &f->state->last->parts[s->first_part + f->parts_done]);
@@ -347,5 +357,4 @@ void judge_follow_media_fini(struct judge_follow *f)
         mem_free(f->kept[i].range);
     }
     mem_free(f->kept);
-    buf_fini(&f->parts_bytes);
 }

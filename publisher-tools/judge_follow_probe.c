@@ -148,9 +148,31 @@ void judge_follow_hint(struct judge_follow *f)
         return;
     }
     if (a.status != 200) {
-        judge_state_say(f->state, JUDGE_RULE_HINT_NOT_HELD, l->hints[i].line,
-                        "a GET of the hinted part gets status %d after %" PRId64 " ms", a.status,
-                        a.took_ms);
+        snprintf(f->refused, sizeof f->refused, "%.*s", (int)l->hints[i].uri.len,
+                 (const char *)l->hints[i].uri.data);
+        f->refused_status = a.status;
     }
     fetched_fini(&a);
+}
+
+void judge_follow_hinted(struct judge_follow *f)
+{
+    const struct judge_list *l = f->state->last;
+    bool listed = false;
+    for (size_t i = 0; i < l->n_parts && f->refused[0] != '\0'; i++) {
+        listed = judge_text_is(l->parts[i].uri, f->refused);
+        if (listed) {
+            judge_state_say(f->state, JUDGE_RULE_HINT_NOT_HELD, l->parts[i].line,
+                            "a GET of the part got status %d when it was hinted at",
+                            f->refused_status);
+            break;
+        }
+    }
+    bool hinted = false;
+    for (size_t i = 0; i < l->n_hints && !hinted; i++) {
+        hinted = judge_text_is(l->hints[i].uri, f->refused);
+    }
+    if (listed || !hinted) {
+        f->refused[0] = '\0';
+    }
 }

@@ -36,19 +36,6 @@ void judge_reader_complain(struct judge_reader *r, enum judge_rule rule, const c
     l->n_complaints++;
 }
 
-static struct span next_line(struct span *rest)
-{
-    const uint8_t *lf = memchr(rest->data, '\n', rest->len);
-    size_t len = lf != NULL ? (size_t)(lf - rest->data) : rest->len;
-    size_t skip = lf != NULL ? len + 1 : len;
-    struct span line = span_of(rest->data, len);
-    *rest = span_of(rest->data + skip, rest->len - skip);
-    if (line.len > 0 && line.data[line.len - 1] == '\r') {
-        line.len--;
-    }
-    return line;
-}
-
 static bool has_control_bytes(struct span s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -149,7 +136,7 @@ static enum err read_all(struct judge_reader *r, struct span text)
         r->line++;
         e = judge_reader_grow((void **)&l->lines, l->n_lines, sizeof *l->lines);
         if (e == ERR_OK) {
-            l->lines[l->n_lines++] = next_line(&rest);
+            l->lines[l->n_lines++] = span_take_line(&rest);
             e = on_line(r, l->lines[l->n_lines - 1]);
         }
     } while (e == ERR_OK && rest.len > 0);

@@ -51,7 +51,7 @@ static int64_t whole(struct judge_reader *r, const struct judge_tag *t, const ch
     if (!find(r, t, name, &v)) {
         return JUDGE_NONE;
     }
-    if (!judge_text_number(v, INT64_MAX / 4, &n)) {
+    if (!span_decimal(v, INT64_MAX / 4, &n)) {
         syntax(r, "an attribute that must be a whole number is none");
         return JUDGE_NONE;
     }
@@ -70,7 +70,7 @@ static struct judge_range range(struct judge_reader *r, struct span v, uint64_t 
 static uint64_t number(struct judge_reader *r, const struct judge_tag *t, uint64_t max)
 {
     uint64_t n = 0;
-    if (!judge_text_number(t->value, max, &n)) {
+    if (!span_decimal(t->value, max, &n)) {
         syntax(r, "its value is not a whole number");
     }
     return n;

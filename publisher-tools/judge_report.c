@@ -178,7 +178,7 @@ void judge_report_playlist(struct judge_report_to *r, const char *url, const str
         json_set_int(j, "segments", (int64_t)t->segments);
         json_set_int(j, "parts", (int64_t)t->parts);
         json_set_int(j, "bytes", (int64_t)t->bytes);
-        if (t->latency_p50_ms >= 0) {
+        if (t->latency_p50_ms != INT64_MIN) {
             json_set_int(j, "latency_p50_ms", t->latency_p50_ms);
             json_set_int(j, "latency_p95_ms", t->latency_p95_ms);
         }
@@ -186,7 +186,7 @@ void judge_report_playlist(struct judge_report_to *r, const char *url, const str
     } else {
         printf("%s: %zu reloads, %zu segments, %zu parts, %zu bytes", url, t->reloads, t->segments,
                t->parts, t->bytes);
-        if (t->latency_p50_ms >= 0) {
+        if (t->latency_p50_ms != INT64_MIN) {
             printf(", newest media %" PRId64 " ms old (p95 %" PRId64 ")", t->latency_p50_ms,
                    t->latency_p95_ms);
         }

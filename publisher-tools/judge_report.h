@@ -20,7 +20,7 @@ const struct judge_sink *judge_report_sink(struct judge_report_to *r);
 
 struct judge_totals {
     size_t reloads, segments, parts, bytes;
-    int64_t latency_p50_ms, latency_p95_ms; /* -1: no dates */
+    int64_t latency_p50_ms, latency_p95_ms; /* INT64_MIN: no dates */
 };
 
 void judge_report_playlist(struct judge_report_to *r, const char *url,

@@ -63,13 +63,8 @@ static enum err get_list(struct run *r, struct fetched *ret_answer, struct judge
 
 static void check_master(struct run *r, const struct fetched *a)
 {
-    struct judge_answer answer = {.url = r->url,
-                                  .status = a->status,
-                                  .content_type = a->content_type,
-                                  .cache_control = a->cache_control,
-                                  .allow_origin = a->allow_origin,
-                                  .encoding = a->encoding,
-                                  .body = buf_span(&a->body)};
+    struct judge_answer answer = judge_follow_answer(a);
+    answer.url = r->url;
     judge_http_check(&answer, JUDGE_THING_PLAYLIST, 0, true, judge_report_sink(r->report));
     judge_master_check(r->master, r->base, judge_report_sink(r->report));
 }

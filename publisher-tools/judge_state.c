@@ -86,7 +86,8 @@ static void check_headers(const struct judge_state *s, const struct judge_list *
             "segment %" PRIu64 " was the last one and is not listed any more",
             judge_list_next(old) - 1);
     }
-    if (new->discontinuity_sequence < old->discontinuity_sequence) {
+    if (new->discontinuity_sequence < old->discontinuity_sequence &&new->media_sequence >=
+        old->media_sequence) {
         SAY(DISCONTINUITY, new->discontinuity_line,
             "EXT-X-DISCONTINUITY-SEQUENCE went back from %" PRIu64 " to %" PRIu64,
             old->discontinuity_sequence, new->discontinuity_sequence);

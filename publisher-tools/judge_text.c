@@ -15,23 +15,6 @@ bool judge_text_starts(struct span s, const char *text)
     return s.len >= n && (n == 0 || memcmp(s.data, text, n) == 0);
 }
 
-bool judge_text_number(struct span s, uint64_t max, uint64_t *ret_v)
-{
-    uint64_t v = 0;
-    if (s.len == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned digit = (unsigned)s.data[i] - '0';
-        if (digit > 9 || digit > max || v > (max - digit) / 10) {
-            return false;
-        }
-        v = v * 10 + digit;
-    }
-    *ret_v = v;
-    return true;
-}
-
 static struct span before(struct span s, uint8_t c, struct span *ret_rest)
 {
     const uint8_t *at = s.len > 0 ? memchr(s.data, c, s.len) : NULL;
@@ -45,7 +28,7 @@ bool judge_text_micros(struct span s, int64_t *ret_v)
     struct span places;
     struct span whole = before(s, '.', &places);
     uint64_t units;
-    if (!judge_text_number(whole, 1000000000, &units)) {
+    if (!span_decimal(whole, 1000000000, &units)) {
         return false;
     }
     int64_t v = 0;
@@ -66,10 +49,10 @@ bool judge_text_range(struct span s, uint64_t default_offset, struct judge_range
     struct judge_range r = {.offset = default_offset};
     struct span offset;
     struct span length = before(s, '@', &offset);
-    if (!judge_text_number(length, INT64_MAX / 2, &r.length) || r.length == 0) {
+    if (!span_decimal(length, INT64_MAX / 2, &r.length) || r.length == 0) {
         return false;
     }
-    if (length.len < s.len && !judge_text_number(offset, INT64_MAX / 2, &r.offset)) {
+    if (length.len < s.len && !span_decimal(offset, INT64_MAX / 2, &r.offset)) {
         return false;
     }
     *ret_range = r;
@@ -81,7 +64,7 @@ bool judge_text_size(struct span s, int *ret_width, int *ret_height)
     uint64_t w, h;
     struct span height;
     struct span width = before(s, 'x', &height);
-    if (!judge_text_number(width, 65535, &w) || !judge_text_number(height, 65535, &h)) {
+    if (!span_decimal(width, 65535, &w) || !span_decimal(height, 65535, &h)) {
         return false;
     }
     *ret_width = (int)w;
@@ -94,7 +77,7 @@ static bool take_digits(struct span *s, size_t n, uint8_t mark, int64_t *ret_v)
 {
     uint64_t v;
     size_t all = n + (mark != 0);
-    if (s->len < all || !judge_text_number(span_of(s->data, n), 9999, &v) ||
+    if (s->len < all || !span_decimal(span_of(s->data, n), 9999, &v) ||
         (mark != 0 && s->data[n] != mark)) {
         return false;
     }

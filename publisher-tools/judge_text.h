@@ -11,9 +11,6 @@
 bool judge_text_is(struct span s, const char *text);
 bool judge_text_starts(struct span s, const char *text);
 
-/* All of s as a decimal integer up to max. */
-bool judge_text_number(struct span s, uint64_t max, uint64_t *ret_v);
-
 /* All of s as a decimal number of units, in millionths; places past the sixth are cut off. */
 bool judge_text_micros(struct span s, int64_t *ret_v);
 

@@ -343,6 +343,16 @@ enum err media_prober_read(struct media_prober *m, struct span map, struct span 
     return e;
 }
 
+/* FNV-1a of a packet: what it holds, and when it is shown. */
+static uint64_t packet_sum(const AVPacket *p)
+{
+    uint64_t h = UINT64_C(14695981039346656037) ^ (uint64_t)p->pts;
+    for (int i = 0; i < p->size; i++) {
+        h = (h ^ p->data[i]) * UINT64_C(1099511628211);
+    }
+    return h;
+}
+
 static enum err peek_packets(struct work *w, struct part_facts *f)
 {
     AVPacket *p = av_packet_alloc();
@@ -356,6 +366,8 @@ static enum err peek_packets(struct work *w, struct part_facts *f)
             f->independent |=
                 media_codec_independent(w->input->streams[p->stream_index]->codecpar, p);
         }
+        av_packet_rescale_ts(p, w->input->streams[p->stream_index]->time_base, ticks);
+        f->media += packet_sum(p);
         f->packets++;
         av_packet_unref(p);
     }

@@ -43,6 +43,7 @@ struct part_facts {
     bool has_video;
     bool independent; /* one of its pictures is as starts_with_idr; without video: true */
     unsigned packets;
+    uint64_t media; /* a sum over all packets, their times and bytes: of parts it adds up */
 };
 
 struct media_prober;
@@ -58,7 +59,8 @@ void media_prober_destroy(struct media_prober *m); /* takes NULL */
 enum err media_prober_read(struct media_prober *m, struct span map, struct span segment,
                            struct segment_facts *ret_facts, char *ret_why) CHECKED;
 
-/* Demultiplexes a part of a segment (rfc8216bis, section 4.4.4.9) and decodes nothing. As above. */
+/* Demultiplexes a part of a segment (rfc8216bis, section 4.4.4.9), or a whole one, and decodes
+ * nothing. As above. */
 enum err media_prober_peek(struct span map, struct span part, struct part_facts *ret_facts,
                            char *ret_why) CHECKED;
 

@@ -123,9 +123,7 @@ static bool send_all(struct output *t, struct rtmp_out *out, char *ret_why)
 
 static bool wait_before_retry(struct outputs *o)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += RETRY_MS / 1000;
+    struct timespec until = clock_mono_after(RETRY_MS);
     int e = 0;
     pthread_mutex_lock(&o->lock);
     while (!o->ending && e == 0) {

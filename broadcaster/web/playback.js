@@ -3,6 +3,7 @@
 
 import { hlsVersion } from './build.js';
 import { get, look, nameOfRendition, pathsOf, readMaster } from './api.js';
+import { LIVE_SYNC_CONFIG, LiveSync, aheadOf } from './live_sync.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
@@ -17,7 +18,6 @@ const RECOVERY_MS = 10000;
 const NATIVE_TYPE = 'application/vnd.apple.mpegurl';
 const NEAR_END_S = 0.5;
 const ERRORS_KEPT = 20;
-const LATE_S = 1; // beyond what hls.js catches up with by playing faster
 
 let loading;
 
@@ -123,13 +123,7 @@ export class Playback extends EventTarget {
 
   /** Seconds that can be played without the network. */
   buffered() {
-    const { buffered, currentTime } = this.video;
-    for (let i = 0; i < buffered.length; i++) {
-      if (buffered.start(i) <= currentTime + 0.1 && buffered.end(i) > currentTime) {
-        return buffered.end(i) - currentTime;
-      }
-    }
-    return 0;
+    return aheadOf(this.video);
   }
 
   bandwidth() {
@@ -140,7 +134,7 @@ export class Playback extends EventTarget {
     const { video, hls } = this;
     this.behind = false;
     const n = video.seekable.length;
-    const edge = hls?.liveSyncPosition ?? (n > 0 ? video.seekable.end(n - 1) : NaN);
+    const edge = (hls && this.sync.position) ?? (n > 0 ? video.seekable.end(n - 1) : NaN);
     if (edge > video.currentTime) {
       video.currentTime = edge;
     }
@@ -236,13 +230,14 @@ export class Playback extends EventTarget {
   #attachHls(Hls) {
     const hls = new Hls({
       lowLatencyMode: true,
-      maxLiveSyncPlaybackRate: 1.1,
+      ...LIVE_SYNC_CONFIG,
       backBufferLength: 30,
       liveDurationInfinity: true,
       capLevelToPlayerSize: this.many,
       workerPath: '/assets/hls.worker.js',
     });
     this.hls = hls;
+    this.sync = new LiveSync(hls, this.video, () => this.toLive());
     const { Events } = Hls;
     hls.on(Events.MANIFEST_PARSED, () => {
       if (this.wanted !== null) {
@@ -268,6 +263,7 @@ export class Playback extends EventTarget {
     }
     this.timers.clear();
     if (this.hls) {
+      this.sync.stop();
       this.hls.destroy();
       this.hls = null;
     } else if (this.video.src) {
@@ -395,12 +391,14 @@ export class Playback extends EventTarget {
     if (!attached || this.state === 'ended') {
       return;
     }
+    if (this.sync) {
+      this.sync.held = this.behind || this.over;
+    }
     const now = performance.now();
     if (video.currentTime !== this.at) {
       this.at = video.currentTime;
       if (!video.paused && video.readyState >= 2) {
         this.#progress();
-        this.#keepUp();
       }
       this.moved = now;
       return;
@@ -411,15 +409,6 @@ export class Playback extends EventTarget {
       this.#ended();
     } else if (now - this.moved > STALL_MS) {
       this.#stalled(now);
-    }
-  }
-
-  /** After a stall it is further behind than playing a little faster mends. */
-  #keepUp() {
-    const { hls } = this;
-    const target = hls?.latestLevelDetails?.targetduration;
-    if (target && !this.behind && !this.over && hls.latency > hls.targetLatency + target + LATE_S) {
-      this.toLive();
     }
   }
 

@@ -19,6 +19,12 @@ int64_t clock_mono_ms(void)
     return clock_mono_us() / 1000;
 }
 
+struct timespec clock_mono_after(int64_t ms)
+{
+    int64_t at_us = clock_mono_us() + ms * 1000;
+    return (struct timespec){.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
+}
+
 int64_t clock_wall_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;

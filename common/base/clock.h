@@ -3,10 +3,14 @@
 #define BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 /* Monotonic time since some fixed point. */
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
+
+/* The time in ms milliseconds, for pthread_cond_timedwait of a condition on CLOCK_MONOTONIC. */
+struct timespec clock_mono_after(int64_t ms);
 
 /* Wall clock, since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);

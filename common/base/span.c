@@ -17,6 +17,35 @@ bool span_equal(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+bool span_decimal(struct span s, uint64_t max, uint64_t *ret_v)
+{
+    uint64_t v = 0;
+    if (s.len == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned digit = (unsigned)s.data[i] - '0';
+        if (digit > 9 || digit > max || v > (max - digit) / 10) {
+            return false;
+        }
+        v = v * 10 + digit;
+    }
+    *ret_v = v;
+    return true;
+}
+
+struct span span_take_line(struct span *s)
+{
+    const uint8_t *lf = s->len > 0 ? memchr(s->data, '\n', s->len) : NULL;
+    struct span line = span_of(s->data, lf != NULL ? (size_t)(lf - s->data) : s->len);
+    size_t taken = line.len + (lf != NULL ? 1 : 0);
+    *s = taken < s->len ? span_of(s->data + taken, s->len - taken) : span_of(NULL, 0);
+    if (line.len > 0 && line.data[line.len - 1] == '\r') {
+        line.len--;
+    }
+    return line;
+}
+
 static enum err read_be(struct span *s, size_t n, uint64_t *ret_v)
 {
     if (s->len < n) {

@@ -20,6 +20,13 @@ struct span span_cstr(const char *s);
 
 bool span_equal(struct span a, struct span b);
 
+/* All of s as a decimal number: digits alone, one at least. False, with nothing written, when it is
+ * none or is above max. */
+bool span_decimal(struct span s, uint64_t max, uint64_t *ret_v);
+
+/* Takes the first line from the front, without its LF or CRLF; the last line may lack one. */
+struct span span_take_line(struct span *s);
+
 /* Readers: take from the front of *s and move it on. ERR_PROTO, with nothing moved and nothing
  * written, when too few bytes are left. Big-endian unless the name says le. */
 enum err span_read_u8(struct span *s, uint8_t *ret_v) CHECKED;

@@ -1,11 +1,11 @@
-"""A small HLS server for judging the judge: media made by ffmpeg, playlists written here, classic and
-low-latency, right in all things but the one that a case asks to be wrong.
+"""A small HLS server for judging the judge: media made by ffmpeg, playlists written here, classic
+and low-latency, right in all things but the one that a case asks to be wrong.
 
     with World() as world:
         url = world.case("name", "ll", playlist=lambda text, ctx: text.replace(...))
 
-Kinds: "ts" and "fmp4" (whole, ended; the latter with an audio rendition), "live" (a sliding window of
-MPEG-TS) and "ll" (low latency, with an audio rendition). A case changes what is served through
+Kinds: "ts" and "fmp4" (whole, ended; the latter with an audio rendition), "live" (a sliding window
+of MPEG-TS) and "ll" (low latency, with an audio rendition). A case changes what is served through
   playlist(text, ctx) -> text    of each media playlist; ctx has path, query, elapsed, hits, made
   master(text) -> text
   answer(reply, ctx)             of anything: reply.status, reply.headers, reply.body
@@ -47,7 +47,8 @@ def encode(folder, name, size="160x90", gop=RATE, ts_offset=0, video_filter=None
          *(["-vf", video_filter, "-vsync", "vfr"] if video_filter else []),
          "-t", TS_LENGTH, "-c:v", "libx264", "-preset", "ultrafast",
          "-tune", "zerolatency", "-g", 999, "-sc_threshold", 0, "-force_key_frames",
-         f"expr:gte(t,n_forced*{gop // RATE})", "-pix_fmt", "yuv420p", "-threads", 1, "-output_ts_offset", ts_offset, "-f", "hls", "-hls_time", 1,
+         f"expr:gte(t,n_forced*{gop // RATE})", "-pix_fmt", "yuv420p", "-threads", 1,
+         "-output_ts_offset", ts_offset, "-f", "hls", "-hls_time", 1,
          "-hls_list_size", 0, *(["-hls_flags", "split_by_time"] if split else []),
          "-hls_segment_filename", out / "%d.ts", out / "list.m3u8"], timeout=60)
     return [(out / f"{i}.ts").read_bytes() for i in range(TS_LENGTH)]

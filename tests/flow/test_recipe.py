@@ -103,6 +103,7 @@ class Form(harness.TestCase):
             self.assertIn(newest - rung["last"], range(0, 4), rung)
             self.assertIn(rung["lag_segments"], (0, 1), rung)
             self.assertEqual(rung["gaps"], 0)
+            self.assertGreater(rung["parts"], 4 * rung["segments"], rung)
         self.assertGreater(of["broadcaster"]["jobs"]["done"], 0)
         transcoder, = of["orchestrator"]["transcoders"]
         self.assertEqual(transcoder["capacity"], 10)

@@ -1,23 +1,24 @@
-// How old the picture is that a viewer sees: plays an HLS address with hls.js in headless Chromium
-// and reads the clock that tests/support/camera.py draws into each frame.
+// How old the picture is that a viewer sees: opens a watch page, or plays an HLS address with bare
+// hls.js, in headless Chromium, and reads the clock that tests/support/camera.py draws into each frame.
 //
-//   node glass.mjs '{"url": "http://.../live.m3u8", "seconds": 60, "level": "P240", "switch": false}'
+//   node glass.mjs '{"url": "http://.../stream/ID", "seconds": 60, "level": "P240", "switch": false}'
 //
-// level: part of the rendition's address to stay on ("" : what hls.js chooses); switch: goes through
-// all levels, up and down, meanwhile. One line of JSON comes out: latencies in ms, frames, stalls,
-// errors, switches.
+// url: of a watch page, or of a playlist (.m3u8); warmUp: seconds before it counts; level: the
+// rendition to stay on ("" : what hls.js chooses); switch: goes through all levels, up and down,
+// meanwhile; samples: with latency, buffer and rate of each frame. One line of JSON comes out:
+// latencies in ms, frames, stalls, the longest gap between two frames in ms, errors, switches.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
-const WARM_UP_MS = 5000;
 const START_LIMIT_MS = 40000;
 const page_text = `<!doctype html><meta charset=utf-8><title>glass</title>
 <video id=v muted autoplay playsinline width=640 height=360></video>
 <script src=/hls.js></script>`;
 
-const options = { seconds: 20, level: "", switch: false, lowLatency: true, ...JSON.parse(process.argv[2]) };
+const options = { seconds: 20, level: "", switch: false, lowLatency: true, samples: false, warmUp: 5, ...JSON.parse(process.argv[2]) };
+const is_page = !new URL(options.url).pathname.endsWith(".m3u8");
 
 function serve() {
   const script = readFileSync(createRequire(import.meta.url).resolve("hls.js/dist/hls.min.js"));
@@ -29,15 +30,15 @@ function serve() {
   return new Promise((done) => server.listen(0, "127.0.0.1", () => done(server)));
 }
 
-// Runs inside of the page.
-function start(o) {
-  const video = document.getElementById("v");
+// Runs inside of the page: looks at each frame that is shown.
+function look() {
+  const video = document.querySelector("video");
   const canvas = document.createElement("canvas");
   canvas.width = 640;
   canvas.height = 36;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const seen = (window.glass = {
-    latencies: [], unread: 0, shown: 0, stalls: [], errors: [], switches: [], widths: {}, hls_latency: [],
+    latencies: [], unread: 0, shown: 0, stalls: [], errors: [], switches: [], widths: {}, samples: [],
   });
   const read = () => {
     context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 10, 0, 0, 640, 36);
@@ -55,20 +56,47 @@ function start(o) {
     const clock = (performance.timeOrigin + performance.now()) % 4294967296;
     if (value === null) seen.unread++;
     else seen.latencies.push([performance.now(), clock - value]);
+    const n = video.buffered.length;
+    seen.samples.push([performance.now(), value === null ? null : clock - value, window.hls?.latency,
+      n > 0 ? video.buffered.end(n - 1) - video.currentTime : 0, video.playbackRate]);
     seen.widths[video.videoWidth] = (seen.widths[video.videoWidth] ?? 0) + 1;
     video.requestVideoFrameCallback(on_frame);
   };
   video.requestVideoFrameCallback(on_frame);
   video.addEventListener("waiting", () => seen.stalls.push(performance.now()));
-  const hls = (window.hls = new Hls({
-    lowLatencyMode: o.lowLatency, maxLiveSyncPlaybackRate: 1.1, ...o.config,
-  }));
-  hls.on(Hls.Events.ERROR, (_, e) => seen.errors.push([performance.now(), e.details, e.fatal, String(e.reason ?? e.error ?? "")]));
-  hls.on(Hls.Events.LEVEL_SWITCHED, (_, e) => seen.switches.push([performance.now(), e.level]));
+  window.watch_hls = (hls) => {
+    window.hls = hls;
+    hls.on("hlsError", (_, e) => seen.errors.push([performance.now(), e.details, e.fatal, String(e.reason ?? e.error ?? "")]));
+    hls.on("hlsLevelSwitched", (_, e) => seen.switches.push([performance.now(), e.level]));
+  };
+}
+
+// Runs ahead of the watch page's own: the choice is made when the player is, before it begins.
+function choose(level) {
+  Object.defineProperty(Element.prototype, "player", {
+    set(player) {
+      Object.defineProperty(this, "player", { value: player });
+      if (level !== "") queueMicrotask(() => player.playback.choose(level));
+    },
+  });
+}
+
+// Runs inside of the watch page: looks at what its player plays.
+function start_page() {
+  const { playback } = document.querySelector(".player").player;
+  for (const error of playback.errors) window.glass.errors.push([0, error, false, ""]);
+  window.watch_hls(playback.hls);
+}
+
+// Runs inside of the bare page.
+function start_bare(o) {
+  const hls = new Hls({ lowLatencyMode: o.lowLatency, maxLiveSyncPlaybackRate: 1.1, ...o.config });
+  const video = document.querySelector("video");
+  window.watch_hls(hls);
   hls.on(Hls.Events.MANIFEST_PARSED, () => {
     const level = hls.levels.findIndex((l) => l.uri.includes(o.level));
     if (o.level !== "" && level >= 0) hls.startLevel = hls.currentLevel = level;
-    if (o.level !== "" && level < 0) seen.errors.push([0, "no such level", true, o.level]);
+    if (o.level !== "" && level < 0) window.glass.errors.push([0, "no such level", true, o.level]);
   });
   hls.loadSource(o.url);
   hls.attachMedia(video);
@@ -76,6 +104,11 @@ function start(o) {
 }
 
 const percentile = (sorted, p) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))]);
+
+// The longest time between two frames, in ms.
+function longest_gap(times) {
+  return Math.round(Math.max(0, ...times.slice(1).map((at, i) => at - times[i])));
+}
 
 function report(seen, from, state) {
   const after = (list) => list.filter(([at]) => at >= from);
@@ -85,8 +118,10 @@ function report(seen, from, state) {
     p50: percentile(sorted, 50), p95: percentile(sorted, 95), p99: percentile(sorted, 99),
     min: percentile(sorted, 0), max: percentile(sorted, 100),
     stalls: seen.stalls.filter((at) => at >= from).length,
+    longest_gap: longest_gap(after(seen.samples).map(([at]) => at)),
     errors: seen.errors.map(([at, ...what]) => [Math.round(at), ...what]),
-    switches: seen.switches.map(([at, level]) => [Math.round(at), level]), ...state,
+    switches: seen.switches.map(([at, level]) => [Math.round(at), level]),
+    ...(options.samples ? { samples: seen.samples } : {}), ...state,
   };
 }
 
@@ -96,11 +131,19 @@ const browser = await chromium.launch({
   args: ["--autoplay-policy=no-user-gesture-required", "--no-sandbox", "--mute-audio"],
 });
 try {
-  const page = await browser.newPage();
-  await page.goto(`http://127.0.0.1:${server.address().port}/`);
-  await page.evaluate(start, options);
+  const page = await browser.newPage({ ignoreHTTPSErrors: true });
+  if (is_page) {
+    await page.addInitScript(choose, options.level);
+    await page.goto(options.url);
+    await page.waitForFunction(() => document.querySelector(".player").player.playback.hls, null,
+      { timeout: START_LIMIT_MS });
+  } else {
+    await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  }
+  await page.evaluate(look);
+  await page.evaluate(is_page ? start_page : start_bare, options);
   await page.waitForFunction(() => window.glass.latencies.length > 0, null, { timeout: START_LIMIT_MS });
-  await page.waitForTimeout(WARM_UP_MS);
+  await page.waitForTimeout(options.warmUp * 1000);
   const from = await page.evaluate(() => performance.now());
   const levels = await page.evaluate(() => window.hls.levels.length);
   const turns = options.switch ? 2 * levels : 1;

@@ -60,6 +60,17 @@ START_TEST(all_that_is_told)
            "\"bandwidth\":20000,\"codecs\":\"mp4a.40.2\"}],"
            "\"viewers\":3,\"poster\":\"/stream/a%C3%A9/poster.jpg\","
            "\"url\":\"/stream/a%C3%A9.m3u8\",\"live_url\":\"/stream/a%C3%A9/live.m3u8\"}]}\n");
+    /* The classic master has a rendition from its first segment on. */
+    for (size_t k = 0; k < 3; k++) {
+        list[k].parts_only = true;
+    }
+    struct buf b;
+    buf_init(&b, 100000);
+    ck_assert_int_eq(index_json(&b, &s, 1, NOON), ERR_OK);
+    ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
+    ck_assert_ptr_nonnull(
+        strstr((char *)b.data, "\"url\":null,\"live_url\":\"/stream/a%C3%A9/live.m3u8\""));
+    buf_fini(&b);
 }
 END_TEST
 

@@ -4,13 +4,15 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "broadcaster/packager.h"
+#include "broadcaster/segment.h"
 #include "tests/support/unit.h"
 
 #define N_PACKETS 9
 #define N_THREADS 8
 #define BYTES     40
 
-static struct track *sound_track(void)
+static struct track *make_track(void)
 {
     struct track_params p = {.kind = TRACK_AUDIO,
                              .codec = CODEC_AAC,
@@ -44,7 +46,7 @@ static struct part *make(struct track *track)
 
 START_TEST(it_holds_its_packets_and_its_track)
 {
-    struct track *track = sound_track();
+    struct track *track = make_track();
     struct part *p = make(track);
     ck_assert_ptr_eq(part_track(p), track);
     track_unref(track);
@@ -63,7 +65,7 @@ END_TEST
 
 START_TEST(the_fragment_is_made_once_and_counted)
 {
-    struct track *track = sound_track();
+    struct track *track = make_track();
     struct part *p = make(track);
     struct blob *first, *second, *init;
     ck_assert_int_eq(part_fragment(p, &first), ERR_OK);
@@ -86,6 +88,48 @@ START_TEST(the_fragment_is_made_once_and_counted)
 }
 END_TEST
 
+/* What was had in parts is the same in the segment. */
+START_TEST(the_segment_is_its_parts_one_behind_the_other)
+{
+    struct track *track = make_track();
+    struct part *p = make(track);
+    struct packets all;
+    packets_init(&all);
+    const struct packets *ps = part_packets(p);
+    for (size_t i = 0; i < ps->count; i++) {
+        ck_assert_int_eq(packets_push(&all, packet_ref(&ps->items[i])), ERR_OK);
+    }
+    struct sound *sound = sound_create(track, &all);
+    struct segment_info info = {.msn = 7, .duration = N_PACKETS * 1920};
+    struct segment *s = segment_create(&info, NULL, NULL, sound);
+    static const size_t counts[] = {4, 4, 1};
+    segment_set_parts(s, TRACK_AUDIO, counts, 3);
+    struct blob *whole;
+    ck_assert_int_eq(packager_cmaf_audio(s, &whole), ERR_OK);
+    size_t at = 0, from = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct part_info of_part = {.msn = 7, .index = i, .duration = (int64_t)counts[i] * 1920};
+        struct part *one = part_create(&of_part, track, ps->items + from, counts[i]);
+        struct blob *fragment;
+        ck_assert_int_eq(part_fragment(one, &fragment), ERR_OK);
+        struct span bytes = blob_span(fragment);
+        ck_assert_uint_le(at + bytes.len, blob_span(whole).len);
+        ck_assert_mem_eq(blob_span(whole).data + at, bytes.data, bytes.len);
+        at += bytes.len;
+        from += counts[i];
+        blob_unref(fragment);
+        part_unref(one);
+    }
+    ck_assert_uint_eq(at, blob_span(whole).len);
+    blob_unref(whole);
+    segment_unref(s);
+    sound_unref(sound);
+    part_unref(p);
+    track_unref(track);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
 static void *fetch(void *arg)
 {
     struct blob *b = NULL;
@@ -94,7 +138,7 @@ static void *fetch(void *arg)
 
 START_TEST(all_threads_get_the_same)
 {
-    struct track *track = sound_track();
+    struct track *track = make_track();
     struct part *p = make(track);
     pthread_t threads[N_THREADS];
     for (size_t i = 0; i < N_THREADS; i++) {
@@ -115,5 +159,5 @@ START_TEST(all_threads_get_the_same)
 }
 END_TEST
 
-UNIT_MAIN("part", it_holds_its_packets_and_its_track, the_fragment_is_made_once_and_counted,
-          all_threads_get_the_same)
+UNIT_MAIN("part", the_segment_is_its_parts_one_behind_the_other, it_holds_its_packets_and_its_track,
+          the_fragment_is_made_once_and_counted, all_threads_get_the_same)

@@ -188,29 +188,57 @@ START_TEST(holes)
 }
 END_TEST
 
-START_TEST(the_target_duration_grows)
+static int target_after(struct bench *b, int64_t *at, int64_t duration)
 {
-    struct bench *b = bench_create();
-    push(b, 0, 0, false);
-    struct window *w = board_window(b->board, "x", "source");
-    ck_assert_int_eq(w->target_duration_s, 2);
-    window_unref(w);
     struct push_media m;
     push_media_init(&m);
     m.video = track_ref(b->video.track);
     m.video_packets = clip_cut(&b->video, 0, 60);
-    shift(&m.video_packets, TWO_S);
-    m.start = TWO_S;
-    m.duration = 6 * TICKS_PER_S + 1;
+    shift(&m.video_packets, *at);
+    m.start = *at;
+    m.duration = duration;
+    stream_push_begin(b->st, &m);
     stream_push_segment(b->st, &b->push, &m, 0, false, 0);
     push_media_fini(&m);
-    push(b, TWO_S + 6 * TICKS_PER_S + 1, 0, false);
-    w = board_window(b->board, "x", "source");
-    ck_assert_int_eq(w->target_duration_s, 7);
+    *at += duration;
+    struct window *w = board_window(b->board, "x", "source");
+    int seconds = w->target_duration_s;
     window_unref(w);
+    return seconds;
+}
+
+/* Encoders cut where their keyframes are: a little longer and shorter in turn. */
+START_TEST(the_target_duration_stays)
+{
+    static const int64_t tenths[] = {20, 24, 1, 16, 20};
+    static const int64_t longer[] = {60, 74, 40, 70};
+    struct bench *b = bench_create();
+    int64_t at = 0;
+    for (size_t i = 0; i < sizeof tenths / sizeof tenths[0]; i++) {
+        ck_assert_int_eq(target_after(b, &at, tenths[i] * TICKS_PER_S / 10), 2);
+    }
+    bench_destroy(b);
+    b = bench_create();
+    at = 0;
+    for (size_t i = 0; i < sizeof longer / sizeof longer[0]; i++) {
+        ck_assert_int_eq(target_after(b, &at, longer[i] * TICKS_PER_S / 10), 7);
+    }
+    bench_destroy(b);
+}
+END_TEST
+
+/* Never is a segment longer than what the playlist says. */
+START_TEST(a_much_longer_segment_raises_the_target_once)
+{
+    struct bench *b = bench_create();
+    int64_t at = 0;
+    ck_assert_int_eq(target_after(b, &at, TWO_S), 2);
+    ck_assert_int_eq(target_after(b, &at, 6 * TICKS_PER_S + 1), 7);
+    ck_assert_int_eq(target_after(b, &at, 7 * TICKS_PER_S + TICKS_PER_S / 3), 7);
+    ck_assert_int_eq(target_after(b, &at, TWO_S), 7);
     bench_destroy(b);
 }
 END_TEST
 
 UNIT_MAIN("stream_push", a_clock_that_goes_on, a_clock_that_wraps, a_clock_that_begins_anew, holes,
-          the_target_duration_grows)
+          the_target_duration_stays, a_much_longer_segment_raises_the_target_once)

@@ -140,6 +140,26 @@ static const struct {
     {CODECS_, CODEC_FLAC, VARIANT_TS_NOTHING},   {CODECS_, CODECS_, VARIANT_TS_WHOLE},
 };
 
+/* A rung whose segments were lost for longer than the window is still what it was. */
+START_TEST(a_window_of_gaps_changes_nothing)
+{
+    struct variant v = measure(&plain, 1);
+    struct segment_info info = {.duration = 180000, .gap = true};
+    struct segment *gaps[] = {segment_create(&info, NULL, NULL, NULL),
+                              segment_create(&info, NULL, NULL, NULL)};
+    struct variant before = v;
+    variant_measure(&v, gaps, 2);
+    ck_assert_int_eq(v.video.peak_bps, before.video.peak_bps);
+    ck_assert_int_eq(v.audio.mean_bps, before.audio.mean_bps);
+    ck_assert_str_eq(v.video.codec, "avc1.64001f");
+    ck_assert_str_eq(v.audio.codec, "mp4a.40.2");
+    ck_assert_int_eq(v.width, 640);
+    ck_assert_int_eq(v.fps_milli, 30000);
+    segment_unref(gaps[0]);
+    segment_unref(gaps[1]);
+}
+END_TEST
+
 START_TEST(what_is_left_in_mpeg_ts)
 {
     struct form f = plain;
@@ -183,6 +203,7 @@ int main(void)
     TCase *t = tcase_create("variant");
     tcase_add_test(t, a_stream);
     tcase_add_test(t, short_segments_are_no_peak);
+    tcase_add_test(t, a_window_of_gaps_changes_nothing);
     tcase_add_loop_test(t, frame_rates, 0, sizeof rates / sizeof rates[0]);
     tcase_add_loop_test(t, what_is_left_in_mpeg_ts, 0, sizeof forms_in_ts / sizeof forms_in_ts[0]);
     tcase_add_test(t, a_track_of_sound_is_not_in_mpeg_ts);

@@ -413,14 +413,14 @@ START_TEST(part_rules)
 {
     struct judge_state *s = begin(LL);
     struct judge_part p = {.independent = true, .line = 9};
-    judge_media_part(s, &p, &(struct part_facts){true, true, 5});
+    judge_media_part(s, &p, &(struct part_facts){true, true, 5, 0});
     assert_found("");
-    judge_media_part(s, &p, &(struct part_facts){true, false, 5});
+    judge_media_part(s, &p, &(struct part_facts){true, false, 5, 0});
     assert_found("independent-claim-false ");
     p.independent = false;
-    judge_media_part(s, &p, &(struct part_facts){true, true, 5});
+    judge_media_part(s, &p, &(struct part_facts){true, true, 5, 0});
     assert_found("independent-not-told ");
-    judge_media_part(s, &p, &(struct part_facts){true, false, 0});
+    judge_media_part(s, &p, &(struct part_facts){true, false, 0, 0});
     assert_found("segment-unreadable ");
     judge_state_destroy(s);
 }

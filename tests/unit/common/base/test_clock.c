@@ -26,4 +26,17 @@ START_TEST(wall_time_is_since_1970)
 }
 END_TEST
 
-UNIT_MAIN("clock", monotonic_time_goes_on_in_its_units, wall_time_is_since_1970)
+START_TEST(a_time_to_come_is_whole)
+{
+    int64_t before_us = clock_mono_us();
+    struct timespec until = clock_mono_after(1999);
+    int64_t after_us = clock_mono_us();
+    int64_t until_us = (int64_t)until.tv_sec * 1000000 + until.tv_nsec / 1000;
+    ck_assert_int_ge(until_us, before_us + 1999000);
+    ck_assert_int_le(until_us, after_us + 1999000);
+    ck_assert_int_lt(until.tv_nsec, 1000000000);
+}
+END_TEST
+
+UNIT_MAIN("clock", monotonic_time_goes_on_in_its_units, wall_time_is_since_1970,
+          a_time_to_come_is_whole)

@@ -94,5 +94,38 @@ START_TEST(equality_is_of_bytes)
 }
 END_TEST
 
+START_TEST(decimal_numbers)
+{
+    uint64_t v = 7;
+    ck_assert(!span_decimal(span_cstr(""), 9, &v));
+    ck_assert(!span_decimal(span_cstr("-1"), 9, &v));
+    ck_assert(!span_decimal(span_cstr("1 "), 9, &v));
+    ck_assert(!span_decimal(span_cstr("5"), 4, &v));
+    ck_assert(!span_decimal(span_cstr("256"), 255, &v));
+    ck_assert(!span_decimal(span_cstr("18446744073709551616"), UINT64_MAX, &v));
+    ck_assert_uint_eq(v, 7);
+    ck_assert(span_decimal(span_of("12x", 2), 12, &v));
+    ck_assert_uint_eq(v, 12);
+    ck_assert(span_decimal(span_cstr("000"), 0, &v));
+    ck_assert_uint_eq(v, 0);
+    ck_assert(span_decimal(span_cstr("18446744073709551615"), UINT64_MAX, &v));
+    ck_assert_uint_eq(v, UINT64_MAX);
+}
+END_TEST
+
+START_TEST(lines_end_with_lf_crlf_or_the_end)
+{
+    struct span s = span_cstr("one\r\n\n\rtwo\r\nlast");
+    ck_assert(span_equal(span_take_line(&s), span_cstr("one")));
+    ck_assert(span_equal(span_take_line(&s), span_cstr("")));
+    ck_assert(span_equal(span_take_line(&s), span_cstr("\rtwo")));
+    ck_assert(span_equal(span_take_line(&s), span_cstr("last")));
+    ck_assert_uint_eq(s.len, 0);
+    ck_assert(span_equal(span_take_line(&s), span_cstr("")));
+    ck_assert_uint_eq(s.len, 0);
+}
+END_TEST
+
 UNIT_MAIN("span", readers_take_big_endian_from_the_front, wide_readers,
-          too_few_bytes_change_nothing, bytes_are_borrowed_and_may_be_none, equality_is_of_bytes)
+          too_few_bytes_change_nothing, bytes_are_borrowed_and_may_be_none, equality_is_of_bytes,
+          decimal_numbers, lines_end_with_lf_crlf_or_the_end)

@@ -1,0 +1,39 @@
+"""Low-latency HLS of a transcoded rung in a real browser: no stall, no error event, and pictures
+that are young. How young: make bench K=glass."""
+from glass import Camera, watch
+from harness import ROOT, Recipe, TestCase, main, run
+
+ID = "hello_world"
+RUNG = "P240p30fps16x9"
+SECONDS = 4
+LATENCY_MAX_MS = 4000
+UNREAD_MAX = 0.05  # of all frames: a clock that could not be read
+
+
+class LowLatency(TestCase):
+    def test_the_policy(self):
+        done = run(["node", "--test", ROOT / "tests/node/live_sync.test.mjs"])
+        self.assertEqual(done.returncode, 0, done.stdout[-4000:])
+        self.assertRegex(done.stdout, r"(?m)^# pass [1-9]")
+
+    def test_a_rung_on_the_page_and_by_hls_js_alone(self):
+        with Recipe(rungs=RUNG) as recipe, Camera(recipe.rtmp(ID), 120):
+            recipe.wait_playlist(f"/stream/{ID}/{RUNG}.m3u8", timeout=20)
+            for path in (f"/stream/{ID}", f"/stream/{ID}/live.m3u8"):
+                with self.subTest(path=path):
+                    self.judge(watch(recipe.url(path), SECONDS, level=RUNG, warmUp=1))
+
+    def judge(self, seen):
+        self.assertNotIn("failed", seen)
+        self.assertEqual(seen["errors"], [])
+        self.assertEqual(seen["stalls"], 0)
+        self.assertGreater(seen["frames"], SECONDS * 10, seen)
+        self.assertLess(seen["unread"], seen["shown"] * UNREAD_MAX)
+        self.assertEqual(list(seen["widths"]), ["426"], "the rung's pictures alone")
+        self.assertGreater(seen["min"], 0)
+        self.assertLess(seen["p99"], LATENCY_MAX_MS)
+        self.assertIsNotNone(seen["part_target"])
+
+
+if __name__ == "__main__":
+    main()
