@@ -51,15 +51,16 @@ struct window *window_create(struct segment *const *segments, size_t count, size
 }
 
 void window_set_parts(struct window *w, enum track_kind kind, int64_t part_target,
-                      struct part *const *parts, size_t count)
+                      struct part *const *parts, size_t count, struct part_group *group)
 {
     struct window_lane *lane = &w->lanes[kind];
     assert(lane->parts == NULL);
     lane->part_target = part_target;
     lane->parts = mem_alloc((count + 1) * sizeof(struct part *));
     lane->count = count;
+    lane->group = group != NULL ? part_group_ref(group) : NULL;
     for (size_t i = 0; i < count; i++) {
-        lane->parts[i] = part_ref(parts[i]);
+        lane->parts[i] = i < part_group_count(group) ? parts[i] : part_ref(parts[i]);
     }
 }
 
@@ -94,9 +95,11 @@ void window_unref(struct window *w)
         segment_unref(w->segments[i]);
     }
     for (int kind = 0; kind < 2; kind++) {
-        for (size_t i = 0; i < w->lanes[kind].count; i++) {
-            part_unref(w->lanes[kind].parts[i]);
+        struct window_lane *lane = &w->lanes[kind];
+        for (size_t i = part_group_count(lane->group); i < lane->count; i++) {
+            part_unref(lane->parts[i]);
         }
+        part_group_unref(lane->group);
         mem_free(w->lanes[kind].parts);
     }
     for (int i = 0; i < WINDOW_TEXTS_; i++) {

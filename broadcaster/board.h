@@ -23,6 +23,7 @@ struct window_lane {
     int64_t part_target; /* ticks, PART-TARGET; never changes; 0: there are no parts */
     struct part **parts;
     size_t count;
+    struct part_group *group; /* has the references of the first ones; NULL: of none */
 };
 
 /* One rendition's window at one moment. Immutable, reference-counted. Segments in rising msn; the
@@ -48,9 +49,10 @@ struct window {
 /* Takes a reference of each segment; listed <= count. The creator sets the other fields before the
  * window is first published. Gives. */
 struct window *window_create(struct segment *const *segments, size_t count, size_t listed);
-/* Takes a reference of each part. Before the window is first published, once for each kind. */
+/* Takes a reference of each part, but for the first ones that are in the group (may be NULL), of
+ * which it takes one. Before the window is first published, once for each kind. */
 void window_set_parts(struct window *w, enum track_kind kind, int64_t part_target,
-                      struct part *const *parts, size_t count);
+                      struct part *const *parts, size_t count, struct part_group *group);
 /* The part, borrowed; NULL: it is not here. */
 struct part *window_find_part(const struct window *w, enum track_kind kind, uint64_t msn,
                               uint32_t index);

@@ -7,11 +7,12 @@
 struct capacity {
     int viewers; /* connections, each a file */
     int ingest;
+    int bodies; /* of segments that are kept in files, two descriptors each */
 };
 
-/* Cuts `wanted` down to what the limit leaves once the process has what it needs itself: a quarter
- * of that for publishers, the rest for viewers, a few of each in any case. True: nothing had to be
- * cut. */
+/* Cuts `wanted` down to what the limit leaves once the process has what it needs itself: an eighth
+ * of that for bodies, a quarter of the rest for publishers, what remains for viewers, a few
+ * connections of each kind in any case. True: no connections had to be cut. */
 bool capacity_fit(long files, const struct capacity *wanted, struct capacity *ret_fit);
 
 #endif

@@ -26,6 +26,12 @@ uint32_t part_sequence(uint64_t msn, size_t index)
     return (uint32_t)msn * PARTS_PER_SEGMENT + (uint32_t)index + 1;
 }
 
+struct part_group {
+    atomic_uint refs;
+    size_t count;
+    struct part *parts[];
+};
+
 static void destroy(struct part *p)
 {
     blob_unref(p->fragment);
@@ -136,4 +142,37 @@ enum err part_init_section(const struct part *p, struct blob **ret_blob)
     }
     buf_fini(&out);
     return e;
+}
+
+struct part_group *part_group_create(struct part *const *parts, size_t n)
+{
+    struct part_group *g = mem_alloc(sizeof *g + n * sizeof g->parts[0]);
+    g->refs = 1;
+    g->count = n;
+    for (size_t i = 0; i < n; i++) {
+        g->parts[i] = part_ref(parts[i]);
+    }
+    return g;
+}
+
+struct part_group *part_group_ref(struct part_group *g)
+{
+    atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+    return g;
+}
+
+void part_group_unref(struct part_group *g)
+{
+    if (g == NULL || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) > 1) {
+        return;
+    }
+    for (size_t i = 0; i < g->count; i++) {
+        part_unref(g->parts[i]);
+    }
+    mem_free(g);
+}
+
+size_t part_group_count(const struct part_group *g)
+{
+    return g != NULL ? g->count : 0;
 }

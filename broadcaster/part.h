@@ -53,4 +53,13 @@ enum err part_fragment(struct part *p, struct blob **ret_blob) CHECKED;
  * packager_cmaf_video_init). Gives. */
 enum err part_init_section(const struct part *p, struct blob **ret_blob) CHECKED;
 
+/* Parts that are kept together: one reference in place of one each. Any thread. */
+struct part_group;
+
+/* Takes a reference of each. Gives. */
+struct part_group *part_group_create(struct part *const *parts, size_t n);
+struct part_group *part_group_ref(struct part_group *g);
+void part_group_unref(struct part_group *g);         /* takes NULL */
+size_t part_group_count(const struct part_group *g); /* of NULL: 0 */
+
 #endif

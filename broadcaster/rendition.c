@@ -29,6 +29,7 @@ struct lane {
     int64_t target;
     struct part **parts;
     size_t count, cap;
+    struct part_group *settled; /* the first ones, as long as those stay; NULL: to be made */
 };
 
 struct rendition {
@@ -37,8 +38,10 @@ struct rendition {
     struct variant variant;
     struct expected expected[EXPECTED_MAX];
     size_t n_expected;
-    struct segment *kept[RENDITION_KEPT];
+    struct segment *kept[RENDITION_KEPT_MAX];
+    int64_t stays[RENDITION_KEPT_MAX]; /* of each, at what ticks_added it may go */
     size_t n_kept;
+    int64_t ticks_added;
     struct lane lanes[2]; /* by enum track_kind */
     bool shown;           /* it has had a window */
     bool held;
@@ -59,24 +62,31 @@ struct rendition {
 
 /* --- parts --- */
 
+static void forget_settled(struct lane *lane)
+{
+    part_group_unref(lane->settled);
+    lane->settled = NULL;
+}
+
 static void drop_parts(struct lane *lane, size_t from, size_t n)
 {
     for (size_t i = from; i < from + n; i++) {
         part_unref(lane->parts[i]);
     }
     lane->count -= n;
+    forget_settled(lane);
     if (lane->count > from) {
         memmove(lane->parts + from, lane->parts + from + n,
                 (lane->count - from) * sizeof lane->parts[0]);
     }
 }
 
-/* How many belong to numbers below. */
+/* How many belong to numbers below: it is mostly the newest that are looked for. */
 static size_t parts_below(const struct lane *lane, uint64_t msn)
 {
-    size_t n = 0;
-    while (n < lane->count && part_info(lane->parts[n])->msn < msn) {
-        n++;
+    size_t n = lane->count;
+    while (n > 0 && part_info(lane->parts[n - 1])->msn >= msn) {
+        n--;
     }
     return n;
 }
@@ -232,7 +242,17 @@ static uint64_t discontinuities_left_live(const struct rendition *r)
     return left;
 }
 
-static struct window *make_window(const struct rendition *r)
+/* Each window has these, and few others. */
+static struct part_group *settled_parts(const struct rendition *r, struct lane *lane)
+{
+    if (lane->settled == NULL) {
+        size_t n = r->n_expected == 0 ? lane->count : parts_below(lane, r->expected[0].msn);
+        lane->settled = n > 0 ? part_group_create(lane->parts, n) : NULL;
+    }
+    return lane->settled;
+}
+
+static struct window *make_window(struct rendition *r)
 {
     struct window *w = window_create(r->kept, r->n_kept, listed(r));
     w->listed_live = at_most(r->n_kept, RENDITION_LISTED_LIVE);
@@ -246,9 +266,10 @@ static struct window *make_window(const struct rendition *r)
         w->open_info = r->expected[0].info;
     }
     for (int kind = 0; kind < 2; kind++) {
-        const struct lane *lane = &r->lanes[kind];
+        struct lane *lane = &r->lanes[kind];
         if (lane->target > 0) {
-            window_set_parts(w, kind, lane->target, lane->parts, parts_shown(r, kind));
+            window_set_parts(w, kind, lane->target, lane->parts, parts_shown(r, kind),
+                             settled_parts(r, lane));
         }
     }
     return w;
@@ -341,18 +362,49 @@ static void drop_oldest(struct rendition *r)
     segment_unref(r->kept[0]);
     r->n_kept--;
     memmove(r->kept, r->kept + 1, r->n_kept * sizeof r->kept[0]);
+    memmove(r->stays, r->stays + 1, r->n_kept * sizeof r->stays[0]);
+}
+
+/* How much time has gone by with it: the gaps of a lost rung may come all at once. */
+static int64_t time_of(const struct segment *s)
+{
+    return segment_info(s)->gap ? 0 : segment_info(s)->duration;
+}
+
+/* Until a segment leaves the longer playlist, `stays` is the longest playlist that had it. */
+static void plan_stays(struct rendition *r)
+{
+    size_t n = at_most(r->n_kept, RENDITION_LISTED_LIVE), from = r->n_kept - n;
+    int64_t playlist = 0;
+    for (size_t i = from; i < r->n_kept; i++) {
+        playlist += segment_info(r->kept[i])->duration;
+    }
+    if (from > 0) {
+        r->stays[from - 1] += r->ticks_added + segment_info(r->kept[from - 1])->duration;
+    }
+    for (size_t i = from; i < r->n_kept; i++) {
+        r->stays[i] = r->stays[i] > playlist ? r->stays[i] : playlist;
+    }
+    /* Not with the one that comes when the time is up, but with the next: some come early. */
+    int64_t before = r->ticks_added - time_of(r->kept[r->n_kept - 1]);
+    while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= before) {
+        drop_oldest(r);
+    }
 }
 
 static void keep(struct rendition *r, struct segment *s)
 {
-    if (r->n_kept == RENDITION_KEPT) {
+    if (r->n_kept == RENDITION_KEPT_MAX) {
         drop_oldest(r);
     }
     if (r->n_kept >= RENDITION_LISTED &&
         segment_info(r->kept[r->n_kept - RENDITION_LISTED])->discontinuity) {
         r->discontinuities_left++;
     }
+    r->stays[r->n_kept] = 0;
     r->kept[r->n_kept++] = s;
+    r->ticks_added += time_of(s);
+    plan_stays(r);
     while (r->n_kept > RENDITION_LISTED && rendition_bytes(r) > RENDITION_BYTES_MAX) {
         drop_oldest(r);
     }
@@ -405,6 +457,8 @@ static void publish_settled(struct rendition *r)
         add(r, r->expected[n++].segment);
     }
     if (n > 0) {
+        forget_settled(&r->lanes[TRACK_VIDEO]);
+        forget_settled(&r->lanes[TRACK_AUDIO]);
         r->n_expected -= n;
         memmove(r->expected, r->expected + n, r->n_expected * sizeof r->expected[0]);
         drop_old_parts(r);
@@ -586,13 +640,15 @@ size_t rendition_bytes(const struct rendition *r)
     return sum;
 }
 
-int64_t rendition_listed_ms(const struct rendition *r)
+int64_t rendition_stays_ms(const struct rendition *r)
 {
-    int64_t ticks = 0;
-    for (size_t i = r->n_kept - listed(r); i < r->n_kept; i++) {
-        ticks += segment_info(r->kept[i])->duration;
+    int64_t ticks = 0, longest = 0;
+    for (size_t i = r->n_kept - at_most(r->n_kept, RENDITION_LISTED_LIVE); i < r->n_kept; i++) {
+        int64_t duration = segment_info(r->kept[i])->duration;
+        ticks += duration;
+        longest = duration > longest ? duration : longest;
     }
-    return ticks / TICKS_PER_MS;
+    return (ticks + longest) / TICKS_PER_MS;
 }
 
 uint64_t rendition_count(const struct rendition *r)

@@ -15,9 +15,10 @@
 #define RENDITION_LISTED      6 /* segments in the classic playlist */
 #define RENDITION_LISTED_LIVE 8 /* and in that of fMP4 */
 
-/* Segments that can be fetched: one stays for its own duration and that of the longest playlist
- * that had it (RFC 8216, 6.2.2). */
-#define RENDITION_KEPT (2 * RENDITION_LISTED_LIVE + 1)
+/* Segments that can be fetched: one stays, when it has left the playlist of fMP4, for its own
+ * duration and that of the longest playlist that had it (RFC 8216, 6.2.2). */
+#define RENDITION_KEPT     (2 * RENDITION_LISTED_LIVE + 2) /* when all are equally long */
+#define RENDITION_KEPT_MAX 128 /* when short ones follow on long ones: past this, and */
 
 /* Parts are there of the segments that end within so many target durations of the newest content:
  * those in which they are listed (draft-pantos-hls-rfc8216bis, 6.2.2), and one, in which what was
@@ -26,7 +27,7 @@
 
 #define RENDITION_PARTS_MAX 1024 /* of a lane; those that come then are left out */
 
-/* Past this the segments that have left the classic playlist are given up early. */
+/* past this, the segments that have left the classic playlist are given up early. */
 #define RENDITION_BYTES_MAX (128 * 1024 * 1024)
 
 struct rendition;
@@ -108,8 +109,9 @@ uint64_t rendition_last(const struct rendition *r);
 /* What is kept: segments, the parts of those that are not complete, and all fragments. */
 size_t rendition_bytes(const struct rendition *r);
 
-/* How long the playlist is. */
-int64_t rendition_listed_ms(const struct rendition *r);
+/* How long what is listed is to be there behind the end: as long as a segment is when it leaves the
+ * longer playlist. */
+int64_t rendition_stays_ms(const struct rendition *r);
 
 /* Published so far. */
 uint64_t rendition_count(const struct rendition *r);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/blob.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/api.h"
@@ -32,7 +33,9 @@
 #define HTTP_PORT              8935
 #define ORCH_PORT              8935
 #define INGEST_CONNECTIONS_MAX 1000
-#define VIEWER_CONNECTIONS_MAX 10000
+#define VIEWER_CONNECTIONS_MAX 20000 /* unless told otherwise */
+#define VIEWER_CONNECTIONS_FEW 10000 /* less is told to the operator */
+#define SEGMENT_FILES_MAX      1024
 #define VIEWER_THREADS         2
 #define VIEWER_IDLE_S          30
 #define NUMBERS_FILE           "segment-numbers"
@@ -46,7 +49,7 @@ struct config {
     long max_sessions;
     long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
     long connections_per_address, push_idle_ms;
-    long max_held, held_per_address;
+    long max_held, held_per_address, max_connections, max_connections_per_address;
     const char *publish_allow, *publish_deny, *play_allow, *play_deny;
     const char *keys_file, *auth_webhook_url, *max_resolution;
     long auth_webhook_timeout_ms, ban_after, ban_window_ms, ban_ms;
@@ -111,6 +114,12 @@ static const struct option options[] = {
      "With -rtmpProxyProtocol: the addresses that must send the header; others may not."},
     {"connectionsPerAddress", OPTION_INT, "64", 1, 100000, false, FIELD(connections_per_address),
      "N", "RTMP connections of one address that do not publish: players, and those not yet known."},
+    {"maxConnections", OPTION_INT, "0", 0, 1000000, false, FIELD(max_connections), "N",
+     "Connections of viewers at once; 0: as many as open files allow, 20000 at most."},
+    {"maxConnectionsPerAddress", OPTION_INT, "4000", 0, 1000000, false,
+     FIELD(max_connections_per_address), "N",
+     "The same for one address, of IPv6 for a network of 64 bits; 0: no limit, for where a cache "
+     "or proxy in front is all that connects."},
     {"maxHeld", OPTION_INT, "20000", 0, 1000000, false, FIELD(max_held), "N",
      "Requests of viewers that may wait at once for a segment or part of low-latency HLS; further "
      "ones are told to ask again."},
@@ -316,10 +325,17 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     return ERR_OK;
 }
 
-static void measure_capacity(struct broadcaster *b)
+static void measure_capacity(struct broadcaster *b, const struct config *c)
 {
-    const struct capacity wanted = {VIEWER_CONNECTIONS_MAX, INGEST_CONNECTIONS_MAX};
-    if (!capacity_fit(files_limit(), &wanted, &b->capacity)) {
+    bool told = c->max_connections > 0;
+    const struct capacity wanted = {
+        .viewers = told ? (int)c->max_connections : VIEWER_CONNECTIONS_MAX,
+        .ingest = INGEST_CONNECTIONS_MAX,
+        .bodies = SEGMENT_FILES_MAX,
+    };
+    bool all = capacity_fit(files_limit(), &wanted, &b->capacity);
+    blob_allow_files((size_t)b->capacity.bodies);
+    if (!all && (told || b->capacity.viewers < VIEWER_CONNECTIONS_FEW)) {
         log_warn("broadcaster", "few_files",
                  "only %ld files may be open: at most %d viewers' and %d RTMP connections at once; "
                  "raise the limit (ulimit -n, or LimitNOFILE of the service)",
@@ -531,7 +547,7 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
         .no_index = c->no_index,
         .threads = VIEWER_THREADS,
         .max_connections = b->capacity.viewers,
-        .max_per_address = b->capacity.viewers,
+        .max_per_address = (int)c->max_connections_per_address,
         .idle_timeout_s = VIEWER_IDLE_S,
         .max_held = (int)c->max_held,
         .max_held_per_address = (int)c->held_per_address,
@@ -596,7 +612,7 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     struct broadcaster *b = mem_alloc(sizeof *b);
     b->daemon = d;
     avlog_install();
-    measure_capacity(b);
+    measure_capacity(b, c);
     b->board = board_create();
     enum err e = open_streams(b, c);
     if (e == ERR_OK) {

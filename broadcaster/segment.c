@@ -148,6 +148,18 @@ size_t segment_bytes(const struct segment *s)
            atomic_load_explicit(&s->container_bytes, memory_order_relaxed);
 }
 
+/* Takes made; without a file it stays where it is. */
+static struct blob *move_to_file(struct blob *made)
+{
+    struct span bytes = blob_span(made);
+    struct blob *file = bytes.len >= SEGMENT_FILE_MIN ? blob_copy_to_file(bytes) : NULL;
+    if (file == NULL) {
+        return made;
+    }
+    blob_unref(made);
+    return file;
+}
+
 enum err segment_container(struct segment *s, enum segment_form form, segment_make_fn *make,
                            struct blob **ret_blob)
 {
@@ -158,8 +170,8 @@ enum err segment_container(struct segment *s, enum segment_form form, segment_ma
         struct blob *made = NULL;
         e = make(s, &made);
         if (e == ERR_OK) {
-            *container = made;
-            atomic_fetch_add_explicit(&s->container_bytes, blob_span(made).len,
+            *container = move_to_file(made);
+            atomic_fetch_add_explicit(&s->container_bytes, blob_span(*container).len,
                                       memory_order_relaxed);
         }
     }

@@ -67,6 +67,9 @@ enum segment_form {
     SEGMENT_FORMS_
 };
 
+/* From this size on a container is kept in a file in memory, if one can be had (base/blob.h). */
+#define SEGMENT_FILE_MIN (64 * 1024)
+
 /* This form of it, made by `make` on the first call and kept; later callers, on any thread, wait
  * for the first. A form has always the same `make`. Gives a reference. Errors are make's, and are
  * tried again at the next call. */

@@ -101,6 +101,7 @@ static void make_parts(struct side *d, struct run *run, const struct packets *ps
 
 static void publish(struct side *d, struct run *run, struct packets *taken)
 {
+    rendition_begin(d->rendition);
     make_parts(d, run, taken, taken->count, true);
     struct segment_info info = *segment_info(run->source);
     info.independent = true;
@@ -108,6 +109,7 @@ static void publish(struct side *d, struct run *run, struct packets *taken)
     struct sound *sound = info.gap ? NULL : sound_create(d->track, taken);
     struct segment *seg = segment_create(&info, NULL, NULL, sound);
     rendition_settle(d->rendition, seg);
+    rendition_commit(d->rendition);
     segment_unref(seg);
     sound_unref(sound);
 }
@@ -201,13 +203,22 @@ void side_sounds_reach(struct side_sounds *s, int64_t newest)
     }
 }
 
+/* Whether more of the first run follows this packet: what is in a part without the segment's last
+ * packet is not its last part, and the one behind it may be promised. */
+static bool is_followed(const struct side *d, const struct packet *p, int64_t until)
+{
+    bool closed = d->n_runs >= 2 && d->runs[1].start <= until;
+    int64_t end = closed ? d->runs[1].start - p->duration / 2 : until;
+    return p->dts < end && p->dts + p->duration <= end;
+}
+
 void side_sounds_parts(struct side_sounds *s, int64_t until)
 {
     for (size_t i = 0; i < SIDE_SOUNDS_MAX; i++) {
         struct side *d = &s->all[i];
-        int64_t end = d->n_runs >= 2 && d->runs[1].start < until ? d->runs[1].start : until;
         size_t n = 0;
-        while (d->n_runs > 0 && n < d->packets.count && d->packets.items[n].dts < end) {
+        while (d->n_runs > 0 && n < d->packets.count &&
+               is_followed(d, &d->packets.items[n], until)) {
             n++;
         }
         make_parts(d, &d->runs[0], &d->packets, n, false);

@@ -38,7 +38,7 @@ struct streams_config {
     bool source_only;     /* there is nobody to transcode: no stream gets rungs */
     size_t max_live;
     int64_t grace_ms;  /* between the publisher's end and EXT-X-ENDLIST */
-    int64_t linger_ms; /* between EXT-X-ENDLIST and 404; -1: the length of the playlist */
+    int64_t linger_ms; /* between EXT-X-ENDLIST and 404; -1: see rendition_stays_ms */
     bool show_current; /* -currentManifest */
 };
 

@@ -118,8 +118,9 @@ struct begin {
     int64_t at;     /* ticks */
     int64_t closed; /* duration of the open segment, which this one ends */
     bool independent;
-    bool hole;    /* between both */
-    bool picture; /* it begins with one of the publisher's */
+    bool hole;      /* between both */
+    bool picture;   /* it begins with one of the publisher's */
+    int64_t waited; /* ticks: so long ago its first packet came */
 };
 
 /* Ends the open segment, if there is one, and begins another. ERR_NOMEM. */

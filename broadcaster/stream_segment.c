@@ -181,8 +181,8 @@ static enum err open_segment(struct stream *st, const struct begin *b, int64_t n
     if (st->info.discontinuity) {
         silence_forget(st);
     }
-    st->info.program_ms =
-        program_clock_begin(&st->program, st->info.start, now_ms, st->info.discontinuity);
+    st->info.program_ms = program_clock_begin(
+        &st->program, st->info.start, now_ms - b->waited / TICKS_PER_MS, st->info.discontinuity);
     st->unbroken = 0;
     st->open = true;
     numbers_used(st->owner->config.numbers, st->info.msn);

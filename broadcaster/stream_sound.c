@@ -78,7 +78,11 @@ static enum err begin_alone(struct stream *st, int64_t now_ms)
         drop(st, ps->count);
         return ERR_OK;
     }
-    struct begin b = {.at = ps->items[first].dts, .independent = true};
+    struct begin b = {
+        .at = ps->items[first].dts,
+        .independent = true,
+        .waited = newest - ps->items[first].dts,
+    };
     cutter_begin(&st->cutter, b.at, true);
     return segment_begin(st, &b, now_ms);
 }

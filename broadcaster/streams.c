@@ -338,7 +338,7 @@ enum err streams_publish(struct streams *s, const char *id, const struct ladder 
 static int64_t linger_ms(const struct stream *st)
 {
     int64_t fixed = st->owner->config.linger_ms;
-    return fixed >= 0 ? fixed : rendition_listed_ms(st->source);
+    return fixed >= 0 ? fixed : rendition_stays_ms(st->source);
 }
 
 void streams_tick(struct streams *s, int64_t now_ms)

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "broadcaster/address_count.h"
 #include "broadcaster/http_target.h"
 #include "broadcaster/pages.h"
 #include "broadcaster/push_http.h"
@@ -38,12 +39,13 @@ struct viewers {
     struct MHD_Daemon *daemon;
     struct board *board;
     struct watch *watch;
+    struct address_count *addresses; /* of open connections */
     struct hold *hold;
     bool dated;
     struct viewers_index *index;
     int port;
     unsigned user_timeout_ms;
-    atomic_ullong requests, playlists, segments, not_found, bad_requests, sent_bytes;
+    atomic_ullong requests, playlists, segments, not_found, bad_requests, sent_bytes, refused;
 };
 
 static void on_log(void *arg, const char *format, va_list args)
@@ -79,13 +81,27 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
     struct viewers *v = arg;
+    const struct sockaddr *from =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        watch_remove(v->watch, *context);
+        if (*context != NULL) {
+            address_count_down(v->addresses, from);
+            watch_remove(v->watch, *context);
+        }
         return;
     }
     int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &v->user_timeout_ms, sizeof v->user_timeout_ms);
-    *context = watch_add(v->watch, fd);
+    /* The library's own limit is of whole addresses, and an IPv6 host has any number of them. */
+    enum err e = address_count_up(v->addresses, from);
+    *context = e == ERR_OK ? watch_add(v->watch, fd) : NULL;
+    if (e == ERR_OK && *context == NULL) {
+        address_count_down(v->addresses, from);
+    }
+    if (*context == NULL) {
+        atomic_fetch_add(&v->refused, e == ERR_LIMIT);
+        shutdown(fd, SHUT_RDWR);
+    }
 }
 
 /* The request does not wait any more, if it did. */
@@ -248,7 +264,6 @@ static struct MHD_Daemon *start_daemon(struct viewers *v, const struct viewers_c
         on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->max_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY,
         config->threads > 1 ? pool : pool + 1, MHD_OPTION_END);
@@ -270,6 +285,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->cors = config->cors;
     v->pages = config->pages;
     v->port = port;
+    v->addresses = address_count_create((size_t)config->max_per_address);
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
@@ -306,6 +322,7 @@ void viewers_destroy(struct viewers *v)
     hold_destroy(v->hold);
     watch_destroy(v->watch);
     viewers_index_destroy(v->index);
+    address_count_destroy(v->addresses);
     mem_free(v);
 }
 
@@ -329,6 +346,7 @@ struct viewers_counters viewers_counters(const struct viewers *v)
         .bad_requests = atomic_load(&v->bad_requests),
         .slow = watch_slow_count(v->watch),
         .sent_bytes = atomic_load(&v->sent_bytes),
+        .refused = atomic_load(&v->refused),
         .connections = watch_connections(v->watch),
     };
 }

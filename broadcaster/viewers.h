@@ -28,10 +28,11 @@ struct viewers_config {
     bool no_index;             /* does not tell which streams there are */
     int threads;               /* at least 1 */
     int max_connections;       /* of all threads together; further ones wait in the listen queue */
-    int max_per_address;       /* 0: no limit (behind a cache all come from one) */
-    int max_held;              /* requests that wait for a segment or part, of all together */
-    int max_held_per_address;  /* 0: no limit */
-    bool dated;                /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
+    int max_per_address; /* of IPv6: per network of 64 bits; 0: no limit (behind a cache all come
+                            from one) */
+    int max_held;        /* requests that wait for a segment or part, of all together */
+    int max_held_per_address; /* 0: no limit */
+    bool dated;               /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
     int idle_timeout_s; /* silence, and acknowledgements that do not come, after which a connection
                            is closed; an answer has that long plus its size at 8 kB/s */
 };
@@ -41,6 +42,7 @@ struct viewers_counters {
     uint64_t slow;          /* connections closed because their reader was too slow */
     uint64_t sent_bytes;    /* bodies that were sent whole */
     uint64_t connections;   /* open now */
+    uint64_t refused;       /* connections over the limit of their address */
     uint64_t held;          /* requests that wait now for a segment or part */
     uint64_t waits;         /* those that have waited, or do */
     uint64_t waits_late;    /* what they wanted did not come in time */

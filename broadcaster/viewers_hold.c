@@ -1,39 +1,29 @@
 #include "broadcaster/viewers_hold.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "broadcaster/address_count.h"
 
-#define ROUND_MS      250 /* by so much a request may wait too long */
-#define BUCKETS       1024
-#define ADDRESS_BYTES 16
+#define ROUND_MS 250 /* by so much a request may wait too long */
 
 /* Who waits, with how many requests. */
-struct address {
-    struct list node;
-    uint8_t ip[ADDRESS_BYTES];
-    size_t n;
-};
-
 struct held {
     struct board_waiter waiter; /* its node: of the board's list, or of woken */
     struct hold *hold;
     struct MHD_Connection *connection;
-    struct address *from; /* NULL: is not counted */
     struct hls_want want;
     int64_t since_ms;
 };
 
 struct hold {
     struct hold_config config;
+    struct address_count *addresses;
     pthread_t thread;
     pthread_cond_t wakes;
     atomic_bool stopping;
@@ -41,7 +31,6 @@ struct hold {
     pthread_mutex_t lock; /* of what follows; never held with the board's, nor while resuming */
     bool ending;
     struct list woken;
-    struct list buckets[BUCKETS];
 };
 
 /* --- waking --- */
@@ -122,10 +111,8 @@ struct hold *hold_create(const struct hold_config *config)
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&h->lock, NULL);
     list_init(&h->woken);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        list_init(&h->buckets[i]);
-    }
     h->config = *config;
+    h->addresses = address_count_create(config->max_per_address);
     if (pthread_create(&h->thread, NULL, run, h) != 0) {
         hold_destroy(h);
         return NULL;
@@ -153,93 +140,36 @@ void hold_destroy(struct hold *h)
     }
     pthread_mutex_destroy(&h->lock);
     pthread_cond_destroy(&h->wakes);
+    address_count_destroy(h->addresses);
     mem_free(h);
 }
 
 /* --- limits --- */
 
-static void read_address(struct MHD_Connection *connection, uint8_t ret_ip[ADDRESS_BYTES])
+static const struct sockaddr *peer_of(struct MHD_Connection *connection)
 {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *a = info != NULL ? info->client_addr : NULL;
-    memset(ret_ip, 0, ADDRESS_BYTES);
-    if (a != NULL && a->sa_family == AF_INET) {
-        memcpy(ret_ip, mapped, sizeof mapped);
-        memcpy(ret_ip + sizeof mapped, &((const struct sockaddr_in *)a)->sin_addr, 4);
-    } else if (a != NULL && a->sa_family == AF_INET6) {
-        memcpy(ret_ip, &((const struct sockaddr_in6 *)a)->sin6_addr, ADDRESS_BYTES);
-    }
-    if (memcmp(ret_ip, mapped, sizeof mapped) != 0) {
-        memset(ret_ip + ADDRESS_BYTES / 2, 0, ADDRESS_BYTES / 2); /* a host may have them all */
-    }
+    return info != NULL ? info->client_addr : NULL;
 }
 
-static struct list *bucket_of(struct hold *h, const uint8_t ip[ADDRESS_BYTES])
-{
-    uint32_t hash = 2166136261U; /* FNV-1a, 32 bits */
-    for (size_t i = 0; i < ADDRESS_BYTES; i++) {
-        hash = (hash ^ ip[i]) * 16777619U;
-    }
-    return &h->buckets[hash % BUCKETS];
-}
-
-/* Under the lock. NULL: no memory. */
-static struct address *find_address(struct hold *h, const uint8_t ip[ADDRESS_BYTES])
-{
-    struct list *bucket = bucket_of(h, ip);
-    LIST_EACH (bucket, it, tmp) {
-        struct address *a = LIST_ITEM(it, struct address, node);
-        if (memcmp(a->ip, ip, ADDRESS_BYTES) == 0) {
-            return a;
-        }
-    }
-    struct address *a = mem_try_alloc(sizeof *a);
-    if (a != NULL) {
-        memcpy(a->ip, ip, ADDRESS_BYTES);
-        list_push_back(bucket, &a->node);
-    }
-    return a;
-}
-
-static void count_down(struct hold *h, struct address *from)
+static void count_down(struct hold *h, struct held *held)
 {
     atomic_fetch_sub(&h->now, 1);
-    if (from == NULL) {
-        return;
-    }
-    pthread_mutex_lock(&h->lock);
-    bool last = --from->n == 0;
-    if (last) {
-        list_remove(&from->node);
-    }
-    pthread_mutex_unlock(&h->lock);
-    if (last) {
-        mem_free(from);
-    }
+    address_count_down(h->addresses, peer_of(held->connection));
 }
 
 static enum hold_result count_up(struct hold *h, struct held *held)
 {
-    if (atomic_fetch_add(&h->now, 1) >= h->config.max) {
-        count_down(h, NULL);
-        return HOLD_FULL;
+    enum err e = ERR_LIMIT;
+    if (atomic_fetch_add(&h->now, 1) < h->config.max) {
+        e = address_count_up(h->addresses, peer_of(held->connection));
     }
-    if (h->config.max_per_address == 0) {
+    if (e == ERR_OK) {
         return HOLD_HELD;
     }
-    uint8_t ip[ADDRESS_BYTES];
-    read_address(held->connection, ip);
-    pthread_mutex_lock(&h->lock);
-    held->from = find_address(h, ip);
-    size_t n = held->from != NULL ? ++held->from->n : 0;
-    pthread_mutex_unlock(&h->lock);
-    if (n > 0 && n <= h->config.max_per_address) {
-        return HOLD_HELD;
-    }
-    count_down(h, held->from);
-    return n > 0 ? HOLD_FULL : HOLD_NO_MEMORY;
+    atomic_fetch_sub(&h->now, 1);
+    return e == ERR_NOMEM ? HOLD_NO_MEMORY : HOLD_FULL;
 }
 
 /* --- the connections' threads --- */
@@ -286,7 +216,7 @@ enum viewer_wait hold_end(struct held *held, int64_t *ret_since_ms)
     if (ret_since_ms != NULL) {
         *ret_since_ms = held->since_ms;
     }
-    count_down(h, held->from);
+    count_down(h, held);
     mem_free(held);
     atomic_fetch_add(&h->late, late && !stopping);
     return stopping ? VIEWER_STOPPING : late ? VIEWER_LATE : VIEWER_MAY_WAIT;

@@ -9,6 +9,7 @@ void viewers_status(const struct viewers *v, struct json *ret_object)
     struct json *o = json_new_object();
     json_set_int(o, "requests", (int64_t)c.requests);
     json_set_int(o, "sent_bytes", (int64_t)c.sent_bytes);
+    json_set_int(o, "connections_refused", (int64_t)c.refused);
     json_set_int(o, "held", (int64_t)c.held);
     json_set_int(o, "waits", (int64_t)c.waits);
     json_set_int(o, "waits_late", (int64_t)c.waits_late);
@@ -26,6 +27,8 @@ void viewers_metrics(const struct viewers *v, struct metrics *ret_metrics)
                 (double)c.sent_bytes);
     metrics_one(m, METRIC_GAUGE, "sbe_http_connections", "Connections of viewers.",
                 (double)c.connections);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_connections_refused_total",
+                "Connections of viewers over the limit of their address.", (double)c.refused);
     metrics_one(m, METRIC_GAUGE, "sbe_http_held",
                 "Requests of viewers that wait for a segment or part.", (double)c.held);
     metrics_one(m, METRIC_COUNTER, "sbe_http_waits_total",

@@ -1,10 +1,12 @@
 #include "broadcaster/viewers_response.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "broadcaster/http_target.h"
@@ -272,15 +274,31 @@ static bool is_same(const struct kept *k, const struct answer *a)
            k->content_type == a->content_type;
 }
 
-static struct kept *kept_create(const struct answer *a)
+/* From the body's file, if it has one, of which `first` says that there is no other yet: the file
+ * takes no more than two descriptors. The library closes its own. */
+static struct MHD_Response *share_body(const struct answer *a, bool first)
+{
+    struct span body = answer_body(a);
+    int file = a->gzipped || !first ? -1 : blob_descriptor(a->blob);
+    int fd = file >= 0 ? fcntl(file, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd < 0) {
+        return MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data,
+                                               MHD_RESPMEM_PERSISTENT);
+    }
+    struct MHD_Response *r = MHD_create_response_from_fd_at_offset64(body.len, fd, 0);
+    if (r == NULL) {
+        close(fd);
+    }
+    return r;
+}
+
+static struct kept *kept_create(const struct answer *a, bool first)
 {
     struct kept *k = mem_try_alloc(sizeof *k);
-    struct span body = answer_body(a);
     if (k == NULL) {
         return NULL;
     }
-    k->response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data,
-                                                  MHD_RESPMEM_PERSISTENT);
+    k->response = share_body(a, first);
     if (k->response == NULL) {
         mem_free(k);
         return NULL;
@@ -299,7 +317,7 @@ static struct kept *kept_find(struct blob *body, const struct answer *a)
     for (size_t i = 0; all != NULL && i < KEPT_MAX; i++) {
         struct kept *k = all->list[i];
         if (k == NULL) {
-            struct kept *own = kept_create(a);
+            struct kept *own = kept_create(a, i == 0);
             if (own == NULL || atomic_compare_exchange_strong(&all->list[i], &k, own)) {
                 return own;
             }

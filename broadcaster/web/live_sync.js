@@ -1,5 +1,5 @@
-// Keeps a live picture close to the newest, gently. hls.js itself plays faster only while more than a
-// second is buffered, and a low-latency stream that runs well never has as much.
+// Keeps a live picture close to the newest, gently. hls.js itself plays faster only while more than
+// a second is buffered, and a low-latency stream that runs well never has as much.
 //
 // step() decides (pure); LiveSync looks at the player and does what it says.
 
@@ -23,8 +23,8 @@ const FRESH_MS = 2000; // of a start: a jump is not noticed yet
 export const START = Object.freeze({ rate: 1, extra: 0, stalls: 0, calm: 0 });
 
 /** How to play on. seen: latency, buffered (ahead), target, part (PART-TARGET or 0), segment (target
- * duration), all in s; stalls: how many so far; fresh: it has just begun to play; now: ms. Returns the
- * next state: rate is what to play at, target (s) what it aims at, jump: go to the target at once. */
+ * duration), all in s; stalls: how many so far; fresh: it has just begun to play; now: ms. Returns
+ * the next state: rate is what to play at, target (s) what it aims at, jump: go there at once. */
 export function step(state, { latency, buffered, target, part, segment, stalls, fresh, now }) {
   const unit = part || CLASSIC_PART_S;
   let { extra, calm } = state;
@@ -50,9 +50,8 @@ export function step(state, { latency, buffered, target, part, segment, stalls, 
   return next;
 }
 
-/** Of one hls.js player and its video; hls needs maxLiveSyncPlaybackRate and liveSyncOnStallIncrease
- * out of the way (see LIVE_SYNC_CONFIG). jump(): goes to the newest. held: the viewer is where he
- * wants to be, leave him there. */
+/** Of one hls.js player and its video; hls has LIVE_SYNC_CONFIG in its settings. jump(): goes to the
+ * newest. held: the viewer is where he wants to be, leave him there. */
 export class LiveSync {
   constructor(hls, video, jump) {
     Object.assign(this, { hls, video, jump, held: false, stalls: 0, state: START });
@@ -62,8 +61,11 @@ export class LiveSync {
     const { signal } = this.listeners;
     video.addEventListener('waiting', () => this.#waits(), { signal });
     for (const name of ['playing', 'seeked']) {
-      video.addEventListener(name, () => this.#begins(), { signal });
+      video.addEventListener(name, () => this.#settles(), { signal });
     }
+    video.addEventListener('playing', () => {
+      this.fresh ||= performance.now() + FRESH_MS;
+    }, { signal });
     this.ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -84,10 +86,8 @@ export class LiveSync {
     return liveSyncPosition === null ? null : liveSyncPosition - (this.target - targetLatency);
   }
 
-  #begins() {
-    const now = performance.now();
-    this.settled = now + SETTLED_MS;
-    this.fresh ||= now + FRESH_MS;
+  #settles() {
+    this.settled = performance.now() + SETTLED_MS;
   }
 
   #waits() {
@@ -101,7 +101,8 @@ export class LiveSync {
     const { hls, video, state } = this;
     const now = performance.now();
     const details = hls.latestLevelDetails;
-    if (!details?.live || hls.targetLatency === null || video.paused || video.seeking) {
+    const plays = this.fresh > 0 && !video.paused && !video.seeking && video.readyState >= 2;
+    if (!plays || !details?.live || hls.targetLatency === null) {
       return;
     }
     if (this.held) {

@@ -24,6 +24,20 @@ struct blob *blob_wrap(const void *data, size_t len, void (*release)(void *arg),
  * NULL when memory is refused. */
 struct blob *blob_slice(struct blob *b, struct span part);
 
+/* A copy of bytes in a sealed file of its own in memory (memfd_create(2)), which the kernel can
+ * send without another copy. NULL: memory, a descriptor or address space is refused, or there are
+ * as many as blob_allow_files says. */
+struct blob *blob_copy_to_file(struct span bytes);
+
+/* Any thread. How many blobs may have files at once, each a descriptor; none unless told. */
+void blob_allow_files(size_t n);
+
+/* The descriptor of such a blob, borrowed, or -1. Its offset is nobody's: pread(2), sendfile(2). */
+int blob_descriptor(const struct blob *b);
+
+/* How many have one now, for leak checks. */
+size_t blob_live_files(void);
+
 /* Any thread. unref takes NULL. */
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b);

@@ -1,8 +1,8 @@
 """Glass to glass: how old the picture is that a browser shows.
 
-tests/support/camera.py draws the wall clock into each frame and publishes it; headless Chromium shows
-the watch page, or plays live.m3u8 with bare hls.js (tests/node/glass.mjs), and reads the clock from a
-canvas.
+tests/support/camera.py draws the wall clock into each frame and publishes it; headless Chromium
+shows the watch page, or plays live.m3u8 with bare hls.js (tests/node/glass.mjs), and reads the clock
+from a canvas.
 """
 import harness
 import measure

@@ -18,7 +18,7 @@ import measure
 import servers
 
 TITLE = "CPU and memory of the broadcaster against nginx-rtmp"
-WARM_UP_S = 30  # until 12 segments of 2 s are there: all that is kept
+WARM_UP_S = 40  # until 17 segments of 2 s are there: all that is kept
 SEGMENT_S = 2
 MEMORY_FACTOR = 1.3
 MEMORY_BASE_MB = 1.0

@@ -1,5 +1,6 @@
-"""Glass to glass for tests and bench: a camera with a clock in its picture (tests/support/camera.py),
-and headless Chromium that reads it from what it shows (tests/node/glass.mjs)."""
+"""Glass to glass for tests and bench: a camera with a clock in its picture
+(tests/support/camera.py), and headless Chromium that reads it from what it shows
+(tests/node/glass.mjs)."""
 import json
 import sys
 
@@ -16,7 +17,7 @@ class Camera(harness.Publisher):
 
 
 def watch(url, seconds, **options):
-    """What glass.mjs says of a watch page or a playlist; {"failed": ...} when there was no picture."""
+    """What glass.mjs says of a watch page or a playlist; {"failed": ...}: there was no picture."""
     text = json.dumps({"url": url, "seconds": seconds, **options})
     done = harness.run(["node", ROOT / "tests/node/glass.mjs", text], timeout=seconds + 120)
     lines = done.stdout.strip().splitlines()

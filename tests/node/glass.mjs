@@ -3,9 +3,10 @@
 //
 //   node glass.mjs '{"url": "http://.../stream/ID", "seconds": 60, "level": "P240", "switch": false}'
 //
-// warmUp: seconds before it counts; url: of a watch page, or of a playlist (.m3u8); level: the rendition to stay on ("" : what hls.js
-// chooses); switch: goes through all levels, up and down, meanwhile; samples: with latency, buffer
-// and rate of each frame. One line of JSON comes out: latencies in ms, frames, stalls, errors, switches.
+// url: of a watch page, or of a playlist (.m3u8); warmUp: seconds before it counts; level: the
+// rendition to stay on ("" : what hls.js chooses); switch: goes through all levels, up and down,
+// meanwhile; samples: with latency, buffer and rate of each frame. One line of JSON comes out:
+// latencies in ms, frames, stalls, the longest gap between two frames in ms, errors, switches.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -70,11 +71,14 @@ function look() {
   };
 }
 
-// Runs inside of the watch page, as soon as it has a player: the choice comes ahead of the start.
+// Runs ahead of the watch page's own: the choice is made when the player is, before it begins.
 function choose(level) {
-  const playback = document.querySelector(".player")?.player?.playback;
-  if (playback && level !== "") playback.choose(level);
-  return Boolean(playback);
+  Object.defineProperty(Element.prototype, "player", {
+    set(player) {
+      Object.defineProperty(this, "player", { value: player });
+      if (level !== "") queueMicrotask(() => player.playback.choose(level));
+    },
+  });
 }
 
 // Runs inside of the watch page: looks at what its player plays.
@@ -128,12 +132,13 @@ const browser = await chromium.launch({
 });
 try {
   const page = await browser.newPage({ ignoreHTTPSErrors: true });
-  await page.goto(is_page ? options.url : `http://127.0.0.1:${server.address().port}/`,
-    { waitUntil: is_page ? "commit" : "load" });
   if (is_page) {
-    const limit = { timeout: START_LIMIT_MS };
-    await page.waitForFunction(choose, options.level, limit);
-    await page.waitForFunction(() => document.querySelector(".player").player.playback.hls, null, limit);
+    await page.addInitScript(choose, options.level);
+    await page.goto(options.url);
+    await page.waitForFunction(() => document.querySelector(".player").player.playback.hls, null,
+      { timeout: START_LIMIT_MS });
+  } else {
+    await page.goto(`http://127.0.0.1:${server.address().port}/`);
   }
   await page.evaluate(look);
   await page.evaluate(is_page ? start_page : start_bare, options);

@@ -87,7 +87,7 @@ static void set_parts(struct window *w, const struct lanes *l, const struct lane
             parts[n++] = part_of(l, kind, s->first + i, k);
         }
     }
-    window_set_parts(w, kind, LANES_PART_TARGET, parts, n);
+    window_set_parts(w, kind, LANES_PART_TARGET, parts, n, NULL);
     for (size_t i = 0; i < n; i++) {
         part_unref(parts[i]);
     }

@@ -4,28 +4,30 @@
 
 #include "tests/support/unit.h"
 
-static const struct capacity wanted = {.viewers = 10000, .ingest = 1000};
+static const struct capacity wanted = {.viewers = 10000, .ingest = 1000, .bodies = 500};
 
 START_TEST(all_that_is_wanted)
 {
-    static const long enough[] = {11048, 1048576, LONG_MAX};
+    static const long enough[] = {12048, 1048576, LONG_MAX};
     for (size_t i = 0; i < sizeof enough / sizeof enough[0]; i++) {
         struct capacity fit;
         ck_assert(capacity_fit(enough[i], &wanted, &fit));
         ck_assert_int_eq(fit.viewers, 10000);
         ck_assert_int_eq(fit.ingest, 1000);
+        ck_assert_int_eq(fit.bodies, 500);
     }
 }
 END_TEST
 
 START_TEST(what_is_left)
 {
-    for (long files = 64; files < 11048; files++) {
+    for (long files = 64; files < 12048; files++) {
         struct capacity fit;
         ck_assert(!capacity_fit(files, &wanted, &fit));
         ck_assert_int_ge(fit.viewers, 2);
         ck_assert_int_ge(fit.ingest, 2);
-        ck_assert_int_le(fit.viewers + fit.ingest, files - 48);
+        ck_assert_int_ge(fit.bodies, 0);
+        ck_assert_int_le(fit.viewers + fit.ingest + 2 * fit.bodies, files - 48);
     }
 }
 END_TEST
@@ -38,6 +40,7 @@ START_TEST(never_nothing)
         ck_assert(!capacity_fit(few[i], &wanted, &fit));
         ck_assert_int_eq(fit.viewers, 2);
         ck_assert_int_eq(fit.ingest, 2);
+        ck_assert_int_eq(fit.bodies, 0);
     }
 }
 END_TEST

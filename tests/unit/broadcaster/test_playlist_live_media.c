@@ -247,7 +247,7 @@ START_TEST(targets_are_rounded_up)
         v->target_duration_s = 2;
         v->open = true;
         v->open_info = (struct segment_info){.msn = 101};
-        window_set_parts(v, TRACK_VIDEO, cases[i].ticks, &p, 1);
+        window_set_parts(v, TRACK_VIDEO, cases[i].ticks, &p, 1, NULL);
         struct live_media m = media(v);
         has(&m, cases[i].target);
         has(&m, cases[i].hold);
@@ -269,7 +269,7 @@ START_TEST(independent_only_when_true)
     struct part *p = part_create(&info, l.video.track, l.video.packets.items, 1);
     struct window *w = window_create(whole->segments, 1, 1);
     w->target_duration_s = 2;
-    window_set_parts(w, TRACK_VIDEO, 45000, &p, 1);
+    window_set_parts(w, TRACK_VIDEO, 45000, &p, 1, NULL);
     struct live_media m = media(w);
     char *text = text_of(&m);
     ck_assert_ptr_null(strstr(text, "INDEPENDENT"));

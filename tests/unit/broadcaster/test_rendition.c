@@ -54,6 +54,7 @@ START_TEST(window_slides)
         check_window(b, msn + 1 - listed, msn, n < RENDITION_KEPT ? n : RENDITION_KEPT);
     }
     ck_assert_uint_eq(rendition_last(r), 129);
+    ck_assert_int_eq(rendition_stays_ms(r), (RENDITION_LISTED_LIVE + 1) * 2000);
     ck_assert_uint_eq(rendition_bytes(r), RENDITION_KEPT * 1000);
     struct variant v;
     ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
@@ -81,6 +82,58 @@ static int64_t bandwidth_after(struct board *b, struct rendition *r, uint64_t ms
     ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
     return v.bandwidth_bps;
 }
+
+/* RFC 8216, 6.2.2: ten segments of 8 s, then such of one; each is there for its own
+ * duration and that of the longest playlist behind the moment at which it leaves that of fMP4. */
+START_TEST(a_long_segment_stays_when_short_ones_follow)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    int64_t eight = 8 * TICKS_PER_S, one = TICKS_PER_S, now = 0;
+    int64_t left[11] = {0}; /* by number */
+    for (uint64_t msn = 1; msn <= 160; msn++) {
+        bandwidth_after(b, r, msn, 100, msn <= 10 ? eight : one);
+        now += msn <= 10 ? eight : one;
+        struct window *w = board_window(b, "x", "source");
+        uint64_t listed = segment_info(w->segments[w->count - w->listed_live])->msn;
+        for (uint64_t old = 1; old <= 10; old++) {
+            left[old] = listed > old && left[old] == 0 ? now : left[old];
+            if (left[old] > 0 && now < left[old] + eight + RENDITION_LISTED_LIVE * eight) {
+                ck_assert_msg(window_find(w, old) != NULL, "%d at %d", (int)old, (int)msn);
+            }
+        }
+        ck_assert_uint_le(w->count, RENDITION_KEPT_MAX);
+        window_unref(w);
+    }
+    for (uint64_t msn = 161; msn <= 200; msn++) {
+        bandwidth_after(b, r, msn, 100, one);
+    }
+    struct window *w = board_window(b, "x", "source");
+    ck_assert_uint_eq(w->count, RENDITION_KEPT);
+    window_unref(w);
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
+/* A rung that is given up for a while: its gaps are there at one moment. */
+START_TEST(gaps_make_nothing_leave)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    for (uint64_t msn = 1; msn <= 2 * RENDITION_KEPT_MAX; msn++) {
+        rendition_expect(r, msn);
+        settle(r, msn, msn > 10, false);
+        struct window *w = board_window(b, "x", "source");
+        ck_assert(msn > RENDITION_KEPT_MAX || window_find(w, 1) != NULL);
+        ck_assert_uint_le(w->count, RENDITION_KEPT_MAX);
+        window_unref(w);
+    }
+    rendition_destroy(r);
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
 
 /* A publisher that leaves right behind a keyframe leaves a segment of one picture. */
 START_TEST(a_short_segment_is_no_peak)
@@ -515,7 +568,8 @@ START_TEST(what_mpeg_ts_cannot_carry_is_said_once)
 }
 END_TEST
 
-UNIT_MAIN("rendition", a_short_segment_is_no_peak, the_first_part_makes_a_window,
+UNIT_MAIN("rendition", gaps_make_nothing_leave, a_long_segment_stays_when_short_ones_follow,
+          a_short_segment_is_no_peak, the_first_part_makes_a_window,
           what_changes_together_is_seen_together, parts_wait_for_the_numbers_before,
           a_gap_has_no_parts, parts_leave_long_before_their_segments, the_live_playlist_is_longer,
           window_slides, what_mpeg_ts_cannot_carry_is_said_once,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "broadcaster/hls_wait.h"
 #include "broadcaster/stream.h"
 #include "tests/support/parts.h"
 #include "tests/support/unit.h"
@@ -55,7 +56,7 @@ static void bench_fini(struct bench *b)
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
 
-static void track(struct bench *b, enum track_codec codec, unsigned index)
+static void track_at(struct bench *b, enum track_codec codec, unsigned index, int sample_rate)
 {
     bool video = track_codec_is_video(codec);
     struct track_params t = {.kind = video ? TRACK_VIDEO : TRACK_AUDIO,
@@ -63,12 +64,17 @@ static void track(struct bench *b, enum track_codec codec, unsigned index)
                              .index = index,
                              .width = video ? 1280 : 0,
                              .height = video ? 720 : 0,
-                             .sample_rate = video ? 0 : 48000,
+                             .sample_rate = video ? 0 : sample_rate,
                              .channels = video ? 0 : 2,
                              .sar_den = 1};
     struct track *made = track_create(&t);
     stream_track(b->stream, made);
     track_unref(made);
+}
+
+static void track(struct bench *b, enum track_codec codec, unsigned index)
+{
+    track_at(b, codec, index, 48000);
 }
 
 static void publish(struct bench *b, int64_t now, bool picture)
@@ -228,6 +234,53 @@ START_TEST(another_sound_is_a_rendition_of_its_own)
         ck_assert_uint_ge(all, 469 - 1);
         ck_assert_uint_ge(heard(&b, "audio1") + (size_t)late[i] / 21 + 1, all);
         ck_assert_uint_eq(dropped(&b), 0);
+        bench_fini(&b);
+    }
+}
+END_TEST
+
+/* What viewers are told to come next, and wait for, comes. */
+static void check_promise(struct bench *b, uint64_t *msn, uint32_t *part)
+{
+    struct window *w = board_window(b->board, "x", "audio1");
+    uint64_t next_msn;
+    uint32_t next_part;
+    if (w != NULL && hls_next_part(w, TRACK_AUDIO, &next_msn, &next_part)) {
+        if (*msn != 0 && (next_msn != *msn || next_part != *part)) {
+            ck_assert_msg(window_find_part(w, TRACK_AUDIO, *msn, *part) != NULL,
+                          "part %u of %llu was promised", *part, (unsigned long long)*msn);
+        }
+        *msn = next_msn;
+        *part = next_part;
+    }
+    window_unref(w);
+}
+
+/* Frames of 40 ms, so that the last part of a segment has as many as each other; 10 ms of picture,
+ * so that all of them are there before the next segment begins. */
+START_TEST(no_part_is_promised_that_does_not_come)
+{
+    static const int64_t picture_ms[] = {40, 10};
+    for (size_t i = 0; i < sizeof picture_ms / sizeof picture_ms[0]; i++) {
+        struct bench b;
+        uint64_t msn = 0;
+        uint32_t part = 0;
+        bench_init(&b);
+        publish(&b, 0, true);
+        track_at(&b, CODEC_AAC, 1, 25600);
+        for (int64_t t = 0; t < 10000; t += 10) {
+            if (t % picture_ms[i] == 0) {
+                push(&b, TRACK_VIDEO, 0, t, t);
+                check_promise(&b, &msn, &part);
+            }
+            if (t % 40 == 0) {
+                push(&b, TRACK_AUDIO, 0, t, t);
+                push(&b, TRACK_AUDIO, 1, t, t);
+                check_promise(&b, &msn, &part);
+            }
+        }
+        ck_assert_uint_gt(msn, 4);
+        stream_end(b.stream, 10000);
         bench_fini(&b);
     }
 }
@@ -489,7 +542,8 @@ START_TEST(short_of_memory)
 }
 END_TEST
 
-UNIT_MAIN("side_sounds", another_sound_is_a_rendition_of_its_own, beside_sound_alone,
+UNIT_MAIN("side_sounds", another_sound_is_a_rendition_of_its_own,
+          no_part_is_promised_that_does_not_come, beside_sound_alone,
           a_track_that_is_away_leaves_gaps, over_publishers_the_name_stays,
           another_codec_from_the_next_segment_on, where_the_clock_jumps_the_sounds_stay_together,
           forged_times_do_not_stay, seven_and_no_more, what_waits_is_bounded, short_of_memory)

@@ -959,6 +959,8 @@ START_TEST(sound_alone_is_cut_by_its_own_time)
         ck_assert_ptr_null(segment_video(w->segments[i]));
         ck_assert_int_eq(segment_info(w->segments[i])->duration, CUTTER_TARGET_TICKS);
         ck_assert_uint_eq(sound_packets(segment_sound(w->segments[i]))->count, 100);
+        /* It waited three seconds for a picture, and is dated by when it came. */
+        ck_assert_int_eq(segment_info(w->segments[i])->program_ms, WALL_MS + 1020 + 2000 * (int)i);
     }
     window_unref(w);
     ck_assert_uint_eq(b->opened, 0);

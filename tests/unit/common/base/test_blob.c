@@ -1,7 +1,10 @@
 #include "base/blob.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "tests/support/unit.h"
@@ -131,6 +134,60 @@ START_TEST(threads_share_references)
 }
 END_TEST
 
-UNIT_MAIN("blob", a_copy_is_its_own, the_last_reference_frees, wrapped_memory_is_released_once,
-          a_companion_ends_with_its_blob, nothing_is_an_empty_span, refused_memory_gives_null,
-          threads_share_references)
+START_TEST(a_file_holds_the_same_bytes)
+{
+    static const char text[] = "some bytes";
+    struct span bytes = span_cstr(text);
+    struct blob *memory = blob_copy(bytes);
+    ck_assert_int_eq(blob_descriptor(memory), -1);
+    blob_unref(memory);
+    ck_assert_ptr_null(blob_copy_to_file(bytes)); /* none are allowed */
+    blob_allow_files(2);
+    struct blob *b = blob_copy_to_file(bytes);
+    ck_assert_ptr_nonnull(b);
+    ck_assert(span_equal(blob_span(b), bytes));
+    int fd = blob_descriptor(b);
+    char read_back[sizeof text];
+    ck_assert_int_eq(pread(fd, read_back, sizeof read_back, 0), (int)bytes.len);
+    ck_assert_mem_eq(read_back, text, bytes.len);
+    ck_assert_int_eq(pwrite(fd, "x", 1, 0), -1); /* sealed */
+    ck_assert_int_eq(ftruncate(fd, 1), -1);
+    ck_assert_uint_eq(blob_live_files(), 1);
+    ck_assert_uint_eq(blob_live_bytes(), bytes.len);
+    blob_unref(b);
+    ck_assert_int_eq(fcntl(fd, F_GETFD), -1); /* closed */
+    ck_assert_uint_eq(blob_live_files(), 0);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+    ck_assert_ptr_null(blob_copy_to_file(span_of(NULL, 0)));
+    ck_assert_uint_eq(blob_live_files(), 0);
+}
+END_TEST
+
+START_TEST(files_have_a_limit)
+{
+    blob_allow_files(1);
+    struct blob *b = blob_copy_to_file(span_cstr("a"));
+    ck_assert_ptr_nonnull(b);
+    ck_assert_ptr_null(blob_copy_to_file(span_cstr("b")));
+    blob_unref(b);
+    b = blob_copy_to_file(span_cstr("c"));
+    ck_assert_ptr_nonnull(b);
+    blob_unref(b);
+    struct rlimit none;
+    getrlimit(RLIMIT_NOFILE, &none);
+    none.rlim_cur = 0; /* no descriptor is left */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    b = blob_copy_to_file(span_cstr("d"));
+    none.rlim_cur = none.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_ptr_null(b);
+    mem_fail_nth(1);
+    ck_assert_ptr_null(blob_copy_to_file(span_cstr("e")));
+    ck_assert_uint_eq(blob_live_files(), 0);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+UNIT_MAIN("blob", a_file_holds_the_same_bytes, files_have_a_limit, a_copy_is_its_own,
+          the_last_reference_frees, wrapped_memory_is_released_once, a_companion_ends_with_its_blob,
+          nothing_is_an_empty_span, refused_memory_gives_null, threads_share_references)
