@@ -104,7 +104,7 @@ struct judge_list {
     bool is_master, is_media;
     int version; /* 1 when not told */
     unsigned version_line;
-    int64_t target_s; /* JUDGE_NONE: no EXT-X-TARGETDURATION */
+    int64_t target_s; /* 0: no EXT-X-TARGETDURATION */
     unsigned target_line;
     uint64_t media_sequence, discontinuity_sequence;
     unsigned media_sequence_line, discontinuity_line; /* 0: no such tag */

@@ -513,7 +513,7 @@ void judge_reader_begin(struct judge_reader *r)
 {
     struct judge_list *l = r->list;
     l->version = 1;
-    l->target_s = l->part_target_us = JUDGE_NONE;
+    l->part_target_us = JUDGE_NONE;
     l->hold_back_us = l->part_hold_back_us = l->skip_until_us = JUDGE_NONE;
     next_segment(r);
 }

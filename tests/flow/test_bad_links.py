@@ -55,6 +55,9 @@ class BadDay(TestCase):
         goal = follower.numbers(follower.urls[0])[-1] + segments
         follower.follow(lambda: all(follower.numbers(u)[-1] >= goal for u in watched), timeout)
 
+    def whole(self, follower, url):
+        return [s.number for s in follower.segments[url] if not s.gap]
+
     def check(self, follower, gaps=False):
         """The source is whole; what a rung has is the source's, picture by picture."""
         source, *rungs = follower.urls
@@ -92,7 +95,8 @@ class Transcoders(BadDay):
             r.transcoders[0].pause()
             self.go_on(follower, 3)  # gaps are listed too
             r.start_transcoder()
-            self.go_on(follower, 3)
+            follower.follow(lambda: all(len(self.whole(follower, u)) > 3 for u in follower.urls),
+                            40)
             self.check(follower, gaps=True)
 
     def kill_in_the_midst(self, recipe):

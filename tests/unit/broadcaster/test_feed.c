@@ -425,7 +425,7 @@ START_TEST(a_restarted_broadcaster_goes_on_above_what_players_have_seen)
 }
 END_TEST
 
-START_TEST(an_ended_stream_stays_as_long_as_its_playlist_is)
+START_TEST(an_ended_stream_stays_as_long_as_its_playlist_and_a_segment_last)
 {
     struct bench b;
     struct peer p;
@@ -442,18 +442,19 @@ START_TEST(an_ended_stream_stays_as_long_as_its_playlist_is)
     play(&p, 0, 30000, 0);
     feed_close(p.feed, 30000);
     streams_tick(b.streams, 30000 + GRACE_MS);
-    streams_tick(b.streams, 30000 + GRACE_MS + 11999);
+    int64_t gone_ms = 30000 + GRACE_MS + (int64_t)(RENDITION_LISTED_LIVE + 1) * 2000;
+    streams_tick(b.streams, gone_ms - 1);
     struct window *w = board_window(b.board, "x", "source");
     ck_assert(w != NULL && w->ended);
     window_unref(w);
-    streams_tick(b.streams, 30000 + GRACE_MS + 12000);
+    streams_tick(b.streams, gone_ms);
     ck_assert_ptr_null(board_window(b.board, "x", "source"));
     bench_fini(&b);
 }
 END_TEST
 
 UNIT_MAIN("feed", a_restarted_broadcaster_goes_on_above_what_players_have_seen,
-          an_ended_stream_stays_as_long_as_its_playlist_is,
+          an_ended_stream_stays_as_long_as_its_playlist_and_a_segment_last,
           who_comes_back_takes_over_at_its_first_keyframe, without_a_keyframe_the_old_one_goes_on,
           who_waits_has_the_stream_when_the_old_one_goes,
           a_stream_that_had_nothing_yet_is_begun_anew, the_newest_claimant_is_the_only_one,

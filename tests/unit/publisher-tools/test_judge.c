@@ -155,6 +155,8 @@ START_TEST(one_playlist_by_itself)
          "playlist-syntax part-too-short "
          "parts-differ-from-extinf "},
         {"#EXT-X-TARGETDURATION:2\n", "", "target-duration-missing "},
+        {"#EXT-X-TARGETDURATION:2\n#EXT-X-SERVER-CONTROL:", "#EXT-X-SERVER-CONTROL:HOLD-BACK=6,",
+         "target-duration-missing "},
         {"#EXT-X-VERSION:9", "#EXT-X-VERSION:3", "version-too-low "},
         {"#EXTINF:2,\n8", "#EXTINF:2.6,\n8", "extinf-over-target parts-differ-from-extinf "},
         {"#EXT-X-MAP:URI=\"init.mp4\"\n", "", "map-missing "},
