@@ -37,6 +37,15 @@ static int64_t rate(uint64_t bytes, int64_t ticks)
     return ticks > 0 ? (int64_t)(bytes * 8 * TICKS_PER_S / (uint64_t)ticks) : 0;
 }
 
+/* What fMP4 adds to the packets: each part is a fragment of its own. */
+static uint64_t boxes_bytes(const struct segment *s, enum track_kind kind, size_t packets)
+{
+    size_t parts;
+    segment_parts(s, kind, &parts);
+    size_t more = parts > 1 ? parts - 1 : 0;
+    return fmp4_overhead(kind, packets) + more * fmp4_overhead(kind, 0);
+}
+
 /* RFC 8216, 4.3.4.2: the peak is that of any run of segments between half and one and a half
  * target durations. */
 static void measure_rates(struct variant_track *t, struct segment *const *kept, size_t n,
@@ -53,7 +62,7 @@ static void measure_rates(struct variant_track *t, struct segment *const *kept, 
             run_ticks = 0;
             continue;
         }
-        uint64_t bytes = ps->bytes + fmp4_overhead(kind, ps->count);
+        uint64_t bytes = ps->bytes + boxes_bytes(kept[i], kind, ps->count);
         all_bytes += bytes;
         all_ticks += ticks;
         run_bytes += bytes;

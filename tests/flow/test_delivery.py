@@ -10,7 +10,7 @@ MASTERS = {"classic": ("/stream/x.m3u8", "{}.m3u8"), "live": ("/stream/x/live.m3
 RUNG = "P144p30fps16x9"
 NAMES = ("source", RUNG)
 SEGMENTS = 4
-UNDER = 0.98  # fMP4's own bytes are reckoned, and weigh more in a short last segment
+UNDER = 1
 OVER = 1.25  # what BANDWIDTH may be over the measured peak
 FIRST_MOST = 6  # and over the final one in the first moment, of which a keyframe is most
 

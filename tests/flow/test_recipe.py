@@ -261,7 +261,8 @@ class StartAndStop(harness.TestCase):
             try:
                 info = Path(f"/proc/{role.pid}/fdinfo/{fd.name}").read_text(encoding="ascii")
                 flags = int(re.search(r"flags:\s+(\d+)", info).group(1), 8)
-                if fd.is_file() and flags & (os.O_WRONLY | os.O_RDWR):
+                in_memory = os.readlink(fd).startswith("/memfd:")
+                if fd.is_file() and flags & (os.O_WRONLY | os.O_RDWR) and not in_memory:
                     found.add(fd.resolve())
             except FileNotFoundError:
                 pass  # closed since the list was made
