@@ -135,7 +135,7 @@ static enum err put_place(struct writer *p, const struct segment_info *info, uin
         e = buf_printf(p->out, "#EXT-X-MAP:URI=\"" HLS_INIT_PREFIX "%016" PRIx64 ".mp4\"\n", init);
         p->map = init;
     }
-    return e == ERR_OK && p->parts && info->program_ms > 0
+    return e == ERR_OK && info->program_ms > 0
                ? playlist_put_program_date_time(p->out, info->program_ms)
                : e;
 }

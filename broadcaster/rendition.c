@@ -645,7 +645,7 @@ int64_t rendition_stays_ms(const struct rendition *r)
     int64_t ticks = 0, longest = 0;
     for (size_t i = r->n_kept - at_most(r->n_kept, RENDITION_LISTED_LIVE); i < r->n_kept; i++) {
         int64_t duration = segment_info(r->kept[i])->duration;
-        ticks += duration;
+        ticks = r->stays[i] > ticks ? r->stays[i] : ticks;
         longest = duration > longest ? duration : longest;
     }
     return (ticks + longest) / TICKS_PER_MS;

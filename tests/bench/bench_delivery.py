@@ -92,7 +92,8 @@ class Ours:
         self.rtmp_port, self.port = harness.free_port(), harness.free_port()
         self.role = harness.Role(
             "broadcaster", ["-rtmpAddr", f"127.0.0.1:{self.rtmp_port}", "-httpAddr",
-                            f"127.0.0.1:{self.port}"], separate=True, verbosity=3)
+                            f"127.0.0.1:{self.port}", "-heldPerAddress", 0,
+                            "-maxConnectionsPerAddress", 0], separate=True, verbosity=3)
         self.publisher = self.publish("s")
         harness.wait_for(lambda: len(self.segments()) >= 3, 20, "segments are listed")
         return self

@@ -24,7 +24,7 @@ class Crowd(TestCase):
         if limit < 2 * (IDLE + DRIPS + 500):
             raise harness.unittest.SkipTest(f"only {limit} files may be open here")
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-        cls.recipe = Recipe(order="B").start()
+        cls.recipe = Recipe(order="B", broadcaster_flags=["-maxConnectionsPerAddress", 0]).start()
         cls.addClassCleanup(cls.recipe.broadcaster.kill)
         cls.publisher = ffmpeg_publish(cls.recipe.rtmp("show"), bitrate="500k")
         cls.addClassCleanup(cls.publisher.kill)

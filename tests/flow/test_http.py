@@ -2,8 +2,10 @@
 import gzip
 import http.client
 import socket
+import time
 
-from harness import Recipe, TestCase, ffmpeg_publish, main, playlist
+from harness import (Recipe, Role, TestCase, ffmpeg_publish, free_port, main, playlist,
+                     wait_for)
 from test_hostile import MB, resident
 
 SOURCE = "/stream/hello_world/source.m3u8"
@@ -185,6 +187,66 @@ class Origins(TestCase):
                     self.assertEqual(answer.status, status)
                     self.assertEqual(answer.headers.get("access-control-allow-origin"), allowed)
                     self.assertIn("Origin", answer.headers["vary"])
+
+
+class Limits(TestCase):
+    def ask(self, http_port, address, path="/healthz"):
+        """(the connection, whether it was answered)."""
+        s = socket.create_connection((address, http_port), timeout=10)
+        try:
+            s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            return s, s.recv(100).startswith(b"HTTP/1.1 200")
+        except (ConnectionResetError, BrokenPipeError):
+            return s, False
+
+    def test_connections_of_an_address(self):
+        flags = ["-rtmpAddr", f"127.0.0.1:{free_port()}", "-maxConnectionsPerAddress", 3,
+                 "-maxConnections", 5]
+        port = free_port()
+        with Role("broadcaster", [*flags, "-httpAddr", f"[::]:{port}"]) as b:
+            mine = [self.ask(port, "127.0.0.1") for _ in range(4)]
+            self.assertEqual([answered for _, answered in mine], [True, True, True, False])
+            other, answered = self.ask(port, "::1")
+            self.assertTrue(answered, "another address has its own")
+            self.assertEqual(b.status()["viewers"]["connections_refused"], 1)
+            mine[0][0].close()
+
+            def anew():
+                s, answered = self.ask(port, "127.0.0.1")
+                s.close()
+                return answered
+            wait_for(anew, 10, "a place that was left is taken again")
+            for s in [other, *(s for s, _ in mine)]:
+                s.close()
+
+    def test_stops_with_requests_of_all_kinds_held(self):
+        with Recipe(order="B") as r, ffmpeg_publish(r.rtmp("show")) as publisher:
+            r.wait_playlist("/stream/show/source.m3u8", 2)
+            live = playlist(r.get("/stream/show/source.m3u8").text)
+            ahead = live.media_sequence + len(live.segments) + 1
+            ask = (f"GET /stream/show/source/live.m3u8?_HLS_msn={ahead} HTTP/1.1\r\n"
+                   "Host: x\r\n\r\n").encode()
+            held = [socket.create_connection(("127.0.0.1", r.http_port), timeout=10)
+                    for _ in range(50)]
+            for s in held:
+                s.sendall(ask)
+            push = socket.create_connection(("127.0.0.1", r.http_port), timeout=10)
+            push.sendall(b"PUT /live/pushed/0.ts HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n"
+                         b"\r\n" + bytes(100))
+            wait_for(lambda: r.broadcaster.status()["push"]["streams"] == 1, 10, "the push")
+            wait_for(lambda: r.broadcaster.status()["viewers"]["held"] >= 50, 10, "the reloads")
+            began = time.monotonic()
+            self.assertEqual(r.broadcaster.stop(timeout=10), 0)
+            self.assertLess(time.monotonic() - began, 8)
+            for s in [push, *held]:  # an answer, or an end
+                s.settimeout(5)
+                try:
+                    self.assertRegex(s.recv(100), rb"^$|^HTTP/1.1 ")
+                except ConnectionResetError:
+                    pass
+            for s in [push, *held]:
+                s.close()
+            publisher.kill()
 
 
 if __name__ == "__main__":

@@ -210,6 +210,22 @@ START_TEST(listed_for_fmp4)
 }
 END_TEST
 
+/* One playlist of a stream may have no parts yet, and dates of the same content stand in all or in
+ * none (6.2.4). */
+START_TEST(dates_without_parts)
+{
+    struct lanes l = lanes_make();
+    struct lanes_shape s = {.first = 100, .segments = 2, .program_ms = PROGRAM_MS};
+    struct window *w = lanes_window(&l, &s);
+    w->lanes[TRACK_VIDEO].part_target = 0;
+    w->lanes[TRACK_AUDIO].part_target = 0;
+    struct live_media m = media(w);
+    has(&m, "#EXT-X-PROGRAM-DATE-TIME:2026-11-21T12:00:00.123Z\n" SEGMENT("100"));
+    window_unref(w);
+    lanes_free(&l);
+}
+END_TEST
+
 START_TEST(gaps_have_no_parts)
 {
     struct lanes l = lanes_make();
@@ -341,5 +357,5 @@ END_TEST
 
 UNIT_MAIN("playlist_live_media", at_the_edge, between_segments_and_ended,
           parts_before_the_first_segment, what_stands_before_parts, a_delta_update, listed_for_fmp4,
-          gaps_have_no_parts, targets_are_rounded_up, independent_only_when_true, limits,
-          a_viewers_query_on_every_address)
+          dates_without_parts, gaps_have_no_parts, targets_are_rounded_up,
+          independent_only_when_true, limits, a_viewers_query_on_every_address)
