@@ -37,7 +37,7 @@ asan-flow tsan-flow: %-flow:
 	@$(MAKE) --no-print-directory -j2 BUILD=build/$* BIN=build/$*/bin SAN_FLAGS="$(SAN_$*)" all
 	@for name in $(FLOW_OF_SAN); do \
 	    TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" TIME_SCALE=4 \
-	    BUILD=build/$* BIN=build/$*/bin tests/run flow -j 1 -k flow/test_$$name || failed=1; \
+	    ROLES_END=stop BUILD=build/$* BIN=build/$*/bin tests/run flow -j 1 -k flow/test_$$name || failed=1; \
 	done; test -z "$$failed"
 
 T ?= rtmp_session

@@ -10,6 +10,7 @@ test process ends, however it ends (see Process). Python 3, standard library onl
 
 BIN names the folder of the executables (default bin, seen from the top of the repository).
 TIME_SCALE (default 1) multiplies every time limit, for slow builds such as sanitizers'.
+ROLES_END=stop asks roles to end where they are killed otherwise, and minds their exit status.
 """
 import atexit
 import collections
@@ -215,6 +216,10 @@ class Process:
         self.popen.wait()
         self._forget()
 
+    def end(self):
+        """At the end of a with block."""
+        self.kill()
+
     def pause(self):
         """SIGSTOP: a peer that is there but silent."""
         self.popen.send_signal(signal.SIGSTOP)
@@ -232,7 +237,8 @@ class Process:
     def __exit__(self, kind, value, traceback):
         if kind is not None:
             print(self.tail(), file=sys.stderr)
-        self.kill()
+            self.kill()
+        self.end()
 
 
 def run(args, timeout=30, **more):
@@ -300,6 +306,15 @@ class Role(Process):
                 name, _, value = line.rpartition(" ")
                 found[name] = float(value)
         return found
+
+    def end(self):
+        """Killed; where ROLES_END is "stop", asked to end: sanitizers tell leaks there only."""
+        if os.environ.get("ROLES_END") == "stop" and self.alive():
+            self.resume()
+            status = self.stop(timeout=60)
+            if status != 0:
+                raise AssertionError(f"{self.role} ended with {status}\n{self.tail()}")
+        self.kill()
 
     def wait_healthy(self, timeout=10):
         def healthy():
@@ -405,8 +420,10 @@ class Recipe:
         if kind is not None and not issubclass(kind, unittest.SkipTest):
             for role in self.roles():
                 print(role.tail(), file=sys.stderr)
+            for role in self.roles():
+                role.kill()
         for role in self.roles():
-            role.kill()
+            role.end()
 
 
 def _in_url(host):
