@@ -96,7 +96,7 @@ class Hostile(TestCase):
         # Reset: what it has sent is not worth reading any more.
         raw.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raw.close()
-        wait_for(lambda: self.role.status()["ingest"]["publishers"] == 0, 30, "it has gone")
+        wait_for(lambda: self.role.status()["ingest"]["publishers"] == 0, 90, "it has gone")
 
     def check_publisher(self, name):
         """An honest publisher gets through."""
