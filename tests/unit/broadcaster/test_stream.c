@@ -423,14 +423,14 @@ START_TEST(the_board_knows_what_a_stream_is_doing)
     struct bench *b = bench_create(10);
     struct board_entry none;
     struct stream *st = publish(b, "x", 0); /* at WALL_MS */
-    stream_set_title(st, "one");
+    stream_told(st, "one", 0);
     ck_assert_uint_eq(board_streams(b->board, &none, 1), 0);
     play(st, 0, 4000, 1000);
     expect_facts(b, BOARD_LIVE, WALL_MS, 0, "one");
     stream_end(st, 4000);
     expect_facts(b, BOARD_WAITING, WALL_MS, WALL_MS + 4000, "one");
     st = publish(b, "x", 4500); /* it is back: still the same show */
-    stream_set_title(st, "two");
+    stream_told(st, "two", 0);
     expect_facts(b, BOARD_LIVE, WALL_MS, 0, "two");
     stream_end(st, 5000);
     streams_tick(b->streams, 5000 + GRACE_MS);
