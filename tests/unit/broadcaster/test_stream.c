@@ -220,6 +220,12 @@ static void watch_parts(struct bench *b, struct watched *seen)
     while (w->open && seen->n < 8 &&
            (p = window_find_part(w, TRACK_VIDEO, seen->msn, (uint32_t)seen->n)) != NULL) {
         seen->now[seen->n++] = p;
+        const struct packets *ps = part_packets(p);
+        bool has = false;
+        for (size_t i = 0; i < ps->count; i++) {
+            has = has || (ps->items[i].flags & (PACKET_KEY | PACKET_OPEN)) == PACKET_KEY;
+        }
+        ck_assert_int_eq(part_info(p)->has_independent, has);
     }
     window_unref(w);
 }
@@ -269,6 +275,7 @@ START_TEST(parts_are_what_the_segments_have)
 {
     static const struct material rows[] = {
         {25, false, false, 0, 0, 0},
+        {8, false, false, 0, 0, 0}, /* key pictures inside of parts */
         {50, true, false, 0, 0, 0},
         {25, true, true, 0, 0, 0},
         {1, false, false, 0, 0, 0},
