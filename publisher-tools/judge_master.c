@@ -63,11 +63,13 @@ void judge_master_check(const struct judge_list *master, const char *url,
 
 /* --- what is inside --- */
 
+/* The newest: a live stream may have changed its size, and its master playlist tells what is now.
+ */
 static const struct judge_seen *with_media(const struct judge_state *s)
 {
-    for (size_t i = 0; s != NULL && i < s->n_seen; i++) {
-        if (s->seen[i].has_media) {
-            return &s->seen[i];
+    for (size_t i = s != NULL ? s->n_seen : 0; i > 0; i--) {
+        if (s->seen[i - 1].has_media) {
+            return &s->seen[i - 1];
         }
     }
     return NULL;

@@ -333,6 +333,7 @@ END_TEST
 /* --- media --- */
 
 static int64_t busiest_milli = 30000;
+static int first_width = 640; /* of a ladder's first segments */
 
 /* Two seconds of 30 frames a second and of AAC, from start (ticks) on. */
 static struct segment_facts media(int64_t start)
@@ -453,8 +454,10 @@ static void ladder(const char *master_text, const char *b_text, int64_t b_late, 
     see(states[1], b_copy, 0);
     for (unsigned i = 0; i < 6; i++) {
         struct segment_facts f = media(START + i * 180000);
+        f.width = i == 0 ? first_width : 640;
         judge_media_see(states[0], 5 + i, &f, 1000);
         f = media(START + i * 180000 + b_late);
+        f.width = i == 0 ? first_width : 640;
         judge_media_see(states[1], 5 + i, &f, 1000);
     }
     judge_master_check(master, "http://host/m.m3u8", &sink);
@@ -490,6 +493,9 @@ START_TEST(ladder_rules)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ladder(with(MASTER, cases[i].a, cases[i].b), NULL, 0, cases[i].rules);
     }
+    first_width = 320;
+    ladder(MASTER, NULL, 0, "tracks-changed "); /* and what the master tells is right now */
+    first_width = 640;
     busiest_milli = 50000;
     ladder(MASTER, NULL, 0, "frame-rate-wrong ");
     char one[2048];
