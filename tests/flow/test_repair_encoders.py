@@ -168,10 +168,10 @@ class Encoders(Streams):
         for u in urls:
             self.assert_together(self.judge(f, u))
         stream = self.stream("liar")
-        self.assertEqual((stream["width"], stream["height"]), (320, 240))
+        self.assertEqual((stream["width"], stream["height"]), (160, 120))
         self.assertEqual(set(stream["repairs"].values()), {0})
         master = variants(self.recipe.get("/stream/liar.m3u8").text)
-        self.assertEqual(master[0][0]["RESOLUTION"], "320x240")
+        self.assertEqual(master[0][0]["RESOLUTION"], "160x120")
         self.assertNotIn("\x1b", self.recipe.broadcaster.log())
 
 
