@@ -48,7 +48,9 @@ class Kinds(harness.TestCase):
         """codec_type: stream, of the newest segment."""
         newest = self.recipe.wait_playlist(path).segments[-1]
         file = temp_dir() / "one.ts"
-        file.write_bytes(self.recipe.get(newest.uri).body)
+        answer = self.recipe.get(newest.uri)
+        self.assertEqual(answer.status, 200, f"{newest}: {answer.text[:200]}")
+        file.write_bytes(answer.body)
         return {s["codec_type"]: s for s in harness.ffprobe_streams(file)}
 
     def test_other_programs_and_no_sound(self):
