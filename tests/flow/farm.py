@@ -214,6 +214,13 @@ class Collector:
     def body(self, url, number):
         return next(f.bodies[url][number] for f in self.followers if url in f.bodies)
 
+    def forget(self, url, before):
+        """The bytes of segments before that number are not needed any more."""
+        bodies = next(f.bodies[url] for f in self.followers if url in f.bodies)
+        for number in list(bodies):
+            if number < before:
+                bodies[number] = None
+
     def newest(self, url):
         found = self.segments(url)
         return max(found) if found else -1
@@ -558,6 +565,11 @@ class Farm:
             words.append(f"{url}: picture {pictures[i]} is followed by {pictures[i + 1]} at {i} of "
                          f"{len(pictures)}, and so on {len(steps)} times")
         return words
+
+    def forget_before(self, mark):
+        for s in self.streams:
+            for r in self.renditions():
+                self.collector.forget(self.url(s, r), mark[s] - 1)
 
     def watch(self):
         """bin/watch follows every ladder from here on, and judges it, until check_watchers."""
