@@ -1,5 +1,7 @@
 #include "broadcaster/rung_check.h"
 
+#include <stdbool.h>
+
 #include "broadcaster/avc.h"
 #include "media/packet.h"
 
@@ -138,6 +140,55 @@ const char *rung_check(const struct link_rung *described, const struct link_unit
             return why;
         }
         at += u->packets[i].length;
+    }
+    return NULL;
+}
+
+/* When the k-th frame of a grid is due, behind the first. */
+static int64_t grid_ticks(const struct link_rung *d, int64_t k)
+{
+    return k * TICKS_PER_S * (int64_t)d->fps_den / (int64_t)d->fps_num;
+}
+
+/* How many frames a segment has. */
+static int64_t grid_frames(const struct link_rung *d, int64_t duration)
+{
+    int64_t quarters = 4 * duration * (int64_t)d->fps_num / (TICKS_PER_S * (int64_t)d->fps_den);
+    int64_t n = (quarters + 1) / 4;
+    return n > 1 ? n : 1;
+}
+
+static bool is_near(int64_t a, int64_t b, int64_t most)
+{
+    return a - b <= most && b - a <= most;
+}
+
+/* Grid times are rounded at both ends. */
+#define ROUNDING_TICKS 2
+
+const char *rung_check_times(const struct link_rung *described, const struct link_unit *u,
+                             const struct rung_place *place)
+{
+    if (described->fps_num == 0 || u->n_packets == 0) {
+        return NULL;
+    }
+    int64_t delay = grid_ticks(described, described->dts_delay_frames);
+    int64_t first = place->frames > 0 ? place->first_dts : u->packets[0].dts;
+    if (!is_near(first + delay, place->start, RUNG_CHECK_START_TICKS)) {
+        return "its times are not those of the source";
+    }
+    for (size_t i = 0; i < u->n_packets; i++) {
+        const struct link_packet *p = &u->packets[i];
+        int64_t due = first + grid_ticks(described, (int64_t)(place->frames + i));
+        /* Reordered frames are shown at most as much later as decoding runs ahead, twice. */
+        if (!is_near(p->dts, due, ROUNDING_TICKS) ||
+            !is_near(p->pts, p->dts + delay, delay + ROUNDING_TICKS)) {
+            return "a frame has another time than was asked for";
+        }
+    }
+    int64_t frames = (int64_t)(place->frames + u->n_packets);
+    if (place->duration > 0 && u->last && frames != grid_frames(described, place->duration)) {
+        return "its segment has another number of frames than the source's length gives";
     }
     return NULL;
 }

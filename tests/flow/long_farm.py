@@ -95,8 +95,9 @@ class FalseTranscoders(FarmCase):
         mark, since = f.mark(), time.monotonic()
         false = f.start_false_transcoder(mode)
         f.wait_transcoders(4)
-        for t in f.transcoders[:2]:  # streams stay where they are: it would not be asked
-            t.kill()
+        # Streams stay where they are: two leave in order, so that it is asked for whole segments.
+        for t in f.transcoders[:2]:
+            t.popen.send_signal(signal.SIGTERM)
         wait_for(lambda: false.status()["jobs"]["accepted"], 20, "the false one has a job")
         self.finish(f, mark, more=6)
         median, p95, added = f.delays(since)

@@ -209,4 +209,87 @@ START_TEST(any_byte_may_be_anything)
 }
 END_TEST
 
-UNIT_MAIN("rung_check", what_is_right_passes, what_is_wrong_is_named, any_byte_may_be_anything)
+/* A part on the grid of 30000/1001 frames a second, behind so many others. */
+#define START  900000
+#define DELAY  2
+#define LENGTH (2 * TICKS_PER_S)
+#define COUNT  60 /* of its segment: 59.94, and a quarter is added */
+
+static const struct link_rung ntsc = {.fps_num = 30000, .fps_den = 1001, .dts_delay_frames = DELAY};
+
+static struct rung_place timed_init(struct part *p, size_t before)
+{
+    *p = (struct part){.unit = {.packets = p->packets, .n_packets = FRAMES}};
+    for (size_t i = 0; i < FRAMES; i++) {
+        int64_t dts = START + ((int64_t)(before + i) - DELAY) * 3003;
+        p->packets[i] = (struct link_packet){.dts = dts, .pts = dts + DELAY * 3003};
+    }
+    p->unit.last = before + FRAMES == COUNT;
+    return (struct rung_place){.start = START,
+                               .first_dts = START - DELAY * 3003,
+                               .frames = before,
+                               .duration = p->unit.last ? LENGTH : 0};
+}
+
+START_TEST(times_on_the_grid_pass)
+{
+    struct part p;
+    for (size_t before = 0; before < COUNT; before += FRAMES) {
+        struct rung_place place = timed_init(&p, before);
+        ck_assert_ptr_null(rung_check_times(&ntsc, &p.unit, &place));
+        /* A B-frame and what is decoded before it. */
+        p.packets[1].pts += 2 * 3003;
+        p.packets[2].pts -= 3003;
+        ck_assert_ptr_null(rung_check_times(&ntsc, &p.unit, &place));
+        /* The source's own first picture came a little later. */
+        place.start += RUNG_CHECK_START_TICKS / 2;
+        ck_assert_ptr_null(rung_check_times(&ntsc, &p.unit, &place));
+    }
+}
+END_TEST
+
+START_TEST(other_times_are_named)
+{
+    struct part p;
+    struct rung_place place = timed_init(&p, 0);
+    for (size_t i = 0; i < FRAMES; i++) {
+        p.packets[i].dts += TICKS_PER_S;
+        p.packets[i].pts += TICKS_PER_S;
+    }
+    ck_assert_str_eq(rung_check_times(&ntsc, &p.unit, &place),
+                     "its times are not those of the source");
+    place = timed_init(&p, FRAMES);
+    place.frames++; /* one is missing */
+    ck_assert_str_eq(rung_check_times(&ntsc, &p.unit, &place),
+                     "a frame has another time than was asked for");
+    place = timed_init(&p, FRAMES);
+    p.packets[3].dts += 10;
+    ck_assert_ptr_nonnull(rung_check_times(&ntsc, &p.unit, &place));
+    place = timed_init(&p, FRAMES);
+    p.packets[3].pts += 3 * 3003;
+    ck_assert_ptr_nonnull(rung_check_times(&ntsc, &p.unit, &place));
+}
+END_TEST
+
+START_TEST(a_segment_has_as_many_frames_as_it_is_long)
+{
+    struct part p;
+    struct rung_place place = timed_init(&p, COUNT - FRAMES);
+    place.duration += 3003;
+    ck_assert_ptr_nonnull(rung_check_times(&ntsc, &p.unit, &place));
+    place.duration -= 2 * 3003;
+    ck_assert_ptr_nonnull(rung_check_times(&ntsc, &p.unit, &place));
+    place = timed_init(&p, 0); /* the whole of a segment that ends at once */
+    p.unit.last = true;
+    p.unit.n_packets = 1;
+    place.duration = 10;
+    ck_assert_ptr_null(rung_check_times(&ntsc, &p.unit, &place));
+    struct link_rung own = ntsc;
+    own.fps_num = 0;
+    p.packets[0].dts = 5;
+    ck_assert_ptr_null(rung_check_times(&own, &p.unit, &place));
+}
+END_TEST
+
+UNIT_MAIN("rung_check", what_is_right_passes, what_is_wrong_is_named, any_byte_may_be_anything,
+          times_on_the_grid_pass, other_times_are_named, a_segment_has_as_many_frames_as_it_is_long)
