@@ -49,6 +49,9 @@ void part_lane_cut(struct part_lane *lane, struct part_run *run, struct track *t
                    const struct packet *packets, size_t n, int64_t end, bool all)
 {
     note(lane, run, packets, n, end);
+    if (run->count == 0 && !rendition_parts_wanted(lane->to)) {
+        return;
+    }
     while (run->done < n && !run->lost) {
         const struct packet *rest = packets + run->done;
         int64_t duration;
