@@ -3,13 +3,15 @@
 #include "base/mem.h"
 #include "broadcaster/jobs_internal.h"
 
-struct jobs *jobs_create(jobs_send_fn *send, void *arg, int64_t deadline_ms)
+#define SLEEP_SHARE 3 /* of the deadline */
+
+struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts)
 {
     struct jobs *j = mem_alloc(sizeof *j);
     list_init(&j->streams);
-    j->send = send;
-    j->send_arg = arg;
+    list_init(&j->ways);
     j->deadline_ms = deadline_ms;
+    j->max_attempts = max_attempts;
     return j;
 }
 
@@ -30,39 +32,43 @@ const char *jobs_failure_code(enum jobs_failure f)
     return codes[f];
 }
 
-void jobs_set_connected(struct jobs *j, bool connected)
-{
-    j->connected = connected;
-    LIST_EACH (&j->streams, sn, sn_next) {
-        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
-        LIST_EACH (&s->jobs, jn, jn_next) {
-            jobs_job_forget_opening(LIST_ITEM(jn, struct job, node));
-        }
-    }
-    jobs_pump_all(j);
-}
-
 bool jobs_connected(const struct jobs *j)
 {
-    return j->connected;
+    LIST_EACH (&j->ways, n, next) {
+        if (LIST_ITEM(n, const struct jobs_way, node)->open) {
+            return true;
+        }
+    }
+    return false;
 }
 
-void jobs_writable(struct jobs *j)
+/* Nothing has come of it for so long that another orchestrator should try. */
+static bool is_asleep(const struct jobs *j, const struct job *job)
 {
-    jobs_pump_all(j);
+    int64_t since = job->heard_ms > job->complete_ms ? job->heard_ms : job->complete_ms;
+    return job->wire_id != 0 && j->now_ms - since > j->deadline_ms / SLEEP_SHARE;
+}
+
+static void look_after(struct job_stream *s, struct job *job)
+{
+    struct jobs *j = s->owner;
+    if (j->now_ms - job->complete_ms > j->deadline_ms) {
+        jobs_job_give_up_late(s, job, "no transcoder finished it in time");
+    } else if (is_asleep(j, job)) {
+        job->heard_ms = j->now_ms;
+        (void)jobs_job_move(s, job, "nothing came of a segment for too long");
+    }
 }
 
 void jobs_tick(struct jobs *j, int64_t now_ms)
 {
+    j->now_ms = now_ms;
     LIST_EACH (&j->streams, sn, sn_next) {
         struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
         LIST_EACH (&s->jobs, jn, jn_next) {
             struct job *job = LIST_ITEM(jn, struct job, node);
-            if (job->source != NULL && now_ms - job->complete_ms > j->deadline_ms) {
-                jobs_job_give_up(s, job,
-                                 j->connected ? JOBS_FAILED_LATE : JOBS_FAILED_NO_ORCHESTRATOR,
-                                 j->connected ? "no transcoder finished it in time"
-                                              : "there is no orchestrator");
+            if (job->source != NULL) {
+                look_after(s, job);
             }
         }
     }

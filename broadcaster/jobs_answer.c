@@ -4,13 +4,14 @@
 #include "broadcaster/jobs_internal.h"
 #include "run/log.h"
 
-static struct job *find_job(struct jobs *j, uint64_t wire_id, struct job_stream **ret_stream)
+static struct job *find_job(const struct jobs_way *w, uint64_t wire_id,
+                            struct job_stream **ret_stream)
 {
-    LIST_EACH (&j->streams, sn, sn_next) {
+    LIST_EACH (&w->owner->streams, sn, sn_next) {
         struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
         LIST_EACH (&s->jobs, jn, jn_next) {
             struct job *job = LIST_ITEM(jn, struct job, node);
-            if (job->wire_id == wire_id) {
+            if (job->wire_id == wire_id && job->way == w) {
                 *ret_stream = s;
                 return job;
             }
@@ -66,10 +67,13 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
         s->owner->counters.refused_units++;
         log_warn("jobs", "bad_rung_unit", "stream=%s msn=%" PRIu64 " rung=%u part=%u: %s", s->id,
                  job->msn, u->rung, u->part, err_text(e));
-        jobs_job_give_up(s, job, JOBS_FAILED_BAD_ANSWER,
-                         "the orchestrator sent a unit that does not fit");
+        const char *reason = "the orchestrator sent a unit that does not fit";
+        if (!jobs_job_move(s, job, reason)) {
+            jobs_job_give_up(s, job, JOBS_FAILED_BAD_ANSWER, reason);
+        }
         return;
     }
+    job->heard_ms = s->owner->now_ms;
     jobs_rate_spend(&s->rates[i], u);
     if (s->tap != NULL) {
         s->tap(s->tap_arg, i, job->msn, job->rungs[i].track, &job->rungs[i].packets);
@@ -85,12 +89,24 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
     jobs_job_finish(s, job);
 }
 
-void jobs_on_message(struct jobs *j, const struct link_msg *m, struct blob *payload)
+static void on_refused(struct job_stream *s, struct job *job, const struct link_msg *m)
+{
+    s->owner->counters.failed++;
+    job->wire_id = 0; /* there is nothing to cancel */
+    /* What is final is the segment's own fault. */
+    if (m->final || !jobs_job_move(s, job, m->reason)) {
+        jobs_job_give_up(s, job,
+                         m->type == LINK_JOB_REFUSE ? JOBS_FAILED_BUSY : JOBS_FAILED_TRANSCODE,
+                         m->reason);
+    }
+}
+
+void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob *payload)
 {
     struct job_stream *s;
-    struct job *job = find_job(j, m->job, &s);
-    if (job == NULL || m->job == 0) {
-        return; /* finished or given up: answers to it may still be under way */
+    struct job *job = m->job != 0 ? find_job(w, m->job, &s) : NULL;
+    if (job == NULL) {
+        return; /* finished, given up or elsewhere: answers to it may still be under way */
     }
     switch (m->type) {
     case LINK_RUNG_UNIT:
@@ -98,11 +114,7 @@ void jobs_on_message(struct jobs *j, const struct link_msg *m, struct blob *payl
         break;
     case LINK_JOB_FAILED:
     case LINK_JOB_REFUSE:
-        j->counters.failed++;
-        job->wire_id = 0;
-        jobs_job_give_up(s, job,
-                         m->type == LINK_JOB_REFUSE ? JOBS_FAILED_BUSY : JOBS_FAILED_TRANSCODE,
-                         m->reason);
+        on_refused(s, job, m);
         break;
     default:
         break; /* JOB_ACCEPT and JOB_DONE tell nothing that the units do not */

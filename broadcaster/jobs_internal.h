@@ -1,6 +1,7 @@
-/* What jobs.c (who is served, and for how long), jobs_stream.c (a stream's segments coming in),
- * jobs_wire.c (jobs going out), jobs_answer.c (rungs coming back) and jobs_settle.c (how each
- * number ends) share; nobody else includes it. */
+/* What jobs.c (who is served, and for how long), jobs_way.c (the orchestrators, and which one a
+ * stream has), jobs_stream.c (a stream's segments coming in), jobs_wire.c (jobs going out),
+ * jobs_answer.c (rungs coming back) and jobs_settle.c (how each number ends) share; nobody else
+ * includes it. */
 #ifndef BROADCASTER_JOBS_INTERNAL_H
 #define BROADCASTER_JOBS_INTERNAL_H
 
@@ -19,8 +20,11 @@ struct job_input {
 };
 
 struct job {
-    struct list node; /* of its stream, rising msn */
-    uint64_t wire_id; /* of the present opening; 0 = not open at the orchestrator */
+    struct list node;     /* of its stream, rising msn */
+    uint64_t wire_id;     /* of the present opening; 0 = not open at any orchestrator */
+    struct jobs_way *way; /* of that opening */
+    int64_t heard_ms;     /* when it was opened, or its last unit came */
+    unsigned attempts;    /* that an orchestrator refused, failed or slept through */
     uint64_t msn;
     struct track *video;
     struct job_input *inputs;
@@ -50,6 +54,7 @@ struct job_stream {
     struct jobs_rate rates[PROFILE_LADDER_MAX];
     struct part_lane lanes[PROFILE_LADDER_MAX];
     size_t n;
+    struct jobs_way *way; /* of the next opening; NULL: it has none yet */
     struct list jobs;
     size_t n_jobs;
     uint64_t lost_in_a_row;
@@ -61,15 +66,44 @@ struct job_stream {
     void *tap_arg;
 };
 
-struct jobs {
-    struct list streams;
+struct jobs_way {
+    struct list node;
+    struct jobs *owner;
+    char name[JOBS_WAY_NAME_MAX + 1];
     jobs_send_fn *send;
     void *send_arg;
+    bool open;
+    char why[JOBS_WHY_MAX]; /* while it is not open */
+    int64_t avoid_until_ms; /* it refused something lately */
+    char avoided_for[JOBS_WHY_MAX];
+    size_t streams; /* that have it */
+};
+
+struct jobs {
+    struct list streams;
+    struct list ways;
     int64_t deadline_ms;
-    bool connected;
+    unsigned max_attempts;
+    int64_t now_ms; /* of the last tick */
     uint64_t last_wire_id;
     struct jobs_counters counters;
 };
+
+/* --- jobs_way.c --- */
+
+/* True when s->way is open; chooses one when there is none yet. */
+bool jobs_stream_has_way(struct job_stream *s);
+
+/* The stream has no way any more. */
+void jobs_stream_leave_way(struct job_stream *s);
+
+/* The job's orchestrator did not do it: opens it, and the stream's next ones, at another one.
+ * False, and nothing has happened to the job, when there is no other or it was tried often enough.
+ */
+bool jobs_job_move(struct job_stream *s, struct job *job, const char *reason);
+
+/* Why there is no way that is open. */
+void jobs_no_way(const struct jobs *j, char ret_why[JOBS_WHY_MAX]);
 
 /* --- jobs_wire.c --- */
 
@@ -84,8 +118,8 @@ void jobs_pump_all(struct jobs *j);
 /* It is not open anywhere. */
 void jobs_job_forget_opening(struct job *job);
 
-/* The orchestrator need not go on with it. */
-void jobs_job_cancel(struct jobs *j, struct job *job, const char *reason);
+/* Its orchestrator need not go on with it. */
+void jobs_job_cancel(struct job *job, const char *reason);
 
 /* --- jobs_settle.c --- */
 
@@ -99,6 +133,9 @@ void jobs_job_finish(struct job_stream *s, struct job *job);
  */
 void jobs_job_give_up(struct job_stream *s, struct job *job, enum jobs_failure why,
                       const char *reason);
+
+/* As that, because of the time: for the reason, or for want of an orchestrator. */
+void jobs_job_give_up_late(struct job_stream *s, struct job *job, const char *reason);
 
 void jobs_job_destroy(struct job_stream *s, struct job *job);
 

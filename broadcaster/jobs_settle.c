@@ -106,7 +106,7 @@ void jobs_job_give_up(struct job_stream *s, struct job *job, enum jobs_failure w
         tell_loss(s, job, reason);
     }
     job->failed = true;
-    jobs_job_cancel(s->owner, job, reason);
+    jobs_job_cancel(job, reason);
     if (job->source == NULL) {
         return;
     }
@@ -119,6 +119,17 @@ void jobs_job_give_up(struct job_stream *s, struct job *job, enum jobs_failure w
         }
     }
     jobs_job_destroy(s, job);
+}
+
+void jobs_job_give_up_late(struct job_stream *s, struct job *job, const char *reason)
+{
+    if (jobs_connected(s->owner)) {
+        jobs_job_give_up(s, job, JOBS_FAILED_LATE, reason);
+    } else {
+        char why[JOBS_WHY_MAX];
+        jobs_no_way(s->owner, why);
+        jobs_job_give_up(s, job, JOBS_FAILED_NO_ORCHESTRATOR, why);
+    }
 }
 
 void jobs_job_finish(struct job_stream *s, struct job *job)

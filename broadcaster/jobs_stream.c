@@ -43,9 +43,10 @@ void jobs_stream_destroy(struct job_stream *s)
     }
     LIST_EACH (&s->jobs, jn, jn_next) {
         struct job *job = LIST_ITEM(jn, struct job, node);
-        jobs_job_cancel(s->owner, job, "the stream has ended");
+        jobs_job_cancel(job, "the stream has ended");
         jobs_job_destroy(s, job);
     }
+    jobs_stream_leave_way(s);
     list_remove(&s->node);
     mem_free(s);
 }
@@ -127,9 +128,8 @@ void jobs_segment_open(struct job_stream *s, const struct segment_info *info, st
         return; /* there is nothing to transcode to */
     }
     if (s->n_jobs >= JOBS_PER_STREAM_MAX) {
-        jobs_job_give_up(s, LIST_ITEM(s->jobs.next, struct job, node),
-                         s->owner->connected ? JOBS_FAILED_LATE : JOBS_FAILED_NO_ORCHESTRATOR,
-                         "transcoding is too far behind the source");
+        jobs_job_give_up_late(s, LIST_ITEM(s->jobs.next, struct job, node),
+                              "transcoding is too far behind the source");
     }
     struct job *job = mem_alloc(sizeof *job);
     job->msn = info->msn;

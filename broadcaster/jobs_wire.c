@@ -50,8 +50,10 @@ static enum err send_open(struct job_stream *s, struct job *job)
         }
     }
     m.open.n_ladder = job->n_wire_rungs;
-    enum err e = s->owner->send(s->owner->send_arg, &m, NULL);
+    enum err e = s->way->send(s->way->send_arg, &m, NULL);
     if (e == ERR_OK) {
+        job->way = s->way;
+        job->heard_ms = s->owner->now_ms;
         job->wire_id = ++s->owner->last_wire_id;
         job->openings++;
         job->openings > 1 ? s->owner->counters.reopened++ : s->owner->counters.opened++;
@@ -59,7 +61,7 @@ static enum err send_open(struct job_stream *s, struct job *job)
     return e;
 }
 
-static enum err send_input(struct jobs *j, struct job *job, const struct packet *p)
+static enum err send_input(struct job *job, const struct packet *p)
 {
     struct link_packet lp = {
         .length = (uint32_t)p->data.len,
@@ -74,12 +76,12 @@ static enum err send_input(struct jobs *j, struct job *job, const struct packet 
     if (payload == NULL) {
         return ERR_NOMEM;
     }
-    enum err e = j->send(j->send_arg, &m, payload);
+    enum err e = job->way->send(job->way->send_arg, &m, payload);
     blob_unref(payload);
     return e;
 }
 
-static enum err send_last(struct jobs *j, struct job *job)
+static enum err send_last(struct job *job)
 {
     struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
     m.unit = (struct link_unit){
@@ -87,26 +89,26 @@ static enum err send_last(struct jobs *j, struct job *job)
         .duration = (uint32_t)segment_info(job->source)->duration,
         .seq = job->seq,
     };
-    return j->send(j->send_arg, &m, NULL);
+    return job->way->send(job->way->send_arg, &m, NULL);
 }
 
 /* Sends what can be sent now. ERR_AGAIN: the queue is full; anything else: the job cannot be sent.
  */
 static enum err send_all(struct job_stream *s, struct job *job)
 {
-    if (!s->owner->connected || job->failed) {
+    if (job->failed || (job->wire_id == 0 && !jobs_stream_has_way(s))) {
         return ERR_OK;
     }
     enum err e = job->wire_id != 0 ? ERR_OK : send_open(s, job);
     while (e == ERR_OK && job->sent < job->n_inputs) {
-        e = send_input(s->owner, job, &job->inputs[job->sent].packet);
+        e = send_input(job, &job->inputs[job->sent].packet);
         if (e == ERR_OK) {
             job->sent++;
             job->seq++;
         }
     }
     if (e == ERR_OK && job->source != NULL && !job->last_sent) {
-        e = send_last(s->owner, job);
+        e = send_last(job);
         job->last_sent = e == ERR_OK;
     }
     return e;
@@ -129,7 +131,7 @@ void jobs_pump_all(struct jobs *j)
         struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
         LIST_EACH (&s->jobs, jn, jn_next) {
             if (!jobs_job_pump(s, LIST_ITEM(jn, struct job, node))) {
-                return;
+                break;
             }
         }
     }
@@ -143,12 +145,12 @@ void jobs_job_forget_opening(struct job *job)
     job->last_sent = false;
 }
 
-void jobs_job_cancel(struct jobs *j, struct job *job, const char *reason)
+void jobs_job_cancel(struct job *job, const char *reason)
 {
-    if (job->wire_id != 0 && j->connected) {
+    if (job->wire_id != 0) {
         struct link_msg m = {.type = LINK_JOB_CANCEL, .job = job->wire_id, .reason = reason};
         /* Best effort: when the queue is full, the orchestrator's own deadline ends the job. */
-        enum err ignored = j->send(j->send_arg, &m, NULL);
+        enum err ignored = job->way->send(job->way->send_arg, &m, NULL);
         (void)ignored;
     }
     job->wire_id = 0;
