@@ -23,6 +23,7 @@ struct watched {
     void *slot;
     struct blob *body; /* of the answer; the connection's own thread */
     int64_t body_ms;   /* when the body began; the connection's own thread */
+    int64_t ready_us;  /* the connection's own thread */
 };
 
 struct watch {
@@ -180,6 +181,18 @@ void watch_hold(struct watched *c)
     if (c != NULL) {
         atomic_store(&c->deadline_ms, INT64_MAX);
     }
+}
+
+void watch_set_ready(struct watched *c, int64_t us)
+{
+    if (c != NULL) {
+        c->ready_us = us;
+    }
+}
+
+int64_t watch_ready(const struct watched *c)
+{
+    return c != NULL ? c->ready_us : 0;
 }
 
 void **watch_slot(struct watched *c)

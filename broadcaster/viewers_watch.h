@@ -41,6 +41,11 @@ void watch_body(struct watched *c, size_t n);
 /* The connection waits for us: no deadline until the next call of the others. */
 void watch_hold(struct watched *c);
 
+/* Since when (clock_mono_us) what the connection's answer has was waited for and is there; 0, as at
+ * first: it was not waited for. The connection's own thread; c may be NULL. */
+void watch_set_ready(struct watched *c, int64_t us);
+int64_t watch_ready(const struct watched *c);
+
 /* A place for what the connection's request needs, NULL at first; the connection's own thread.
  * Takes no NULL. */
 void **watch_slot(struct watched *c);
