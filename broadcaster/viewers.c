@@ -297,7 +297,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->addresses = address_count_create((size_t)config->max_per_address);
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);
-    v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
+    v->watch = watch_create(idle_ms + WATCH_SLACK_MS, config->min_rate);
     struct hold_config hold = {
         .board = board,
         .max = (size_t)config->max_held,

@@ -34,7 +34,8 @@ struct viewers_config {
     int max_held_per_address; /* 0: no limit */
     bool dated;               /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
     int idle_timeout_s; /* silence, and acknowledgements that do not come, after which a connection
-                           is closed; an answer has that long plus its size at 8 kB/s */
+                           is closed; an answer has that long plus its size at min_rate */
+    size_t min_rate;    /* bytes per millisecond; 0: WATCH_RATE_MIN */
 };
 
 struct viewers_counters {
