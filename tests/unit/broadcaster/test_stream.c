@@ -23,6 +23,7 @@ static void change(struct stream *st, enum track_kind kind, const char *config);
 struct bench {
     struct board *board;
     struct jobs *jobs;
+    struct jobs_way *way;
     struct numbers *numbers;
     struct streams *streams;
     char path[64];
@@ -47,8 +48,9 @@ static struct bench *bench_create(size_t max_live)
     unlink(b->path);
     b->board = board_create();
     b->numbers = numbers_open(b->path);
-    b->jobs = jobs_create(on_send, b, 10000);
-    jobs_set_connected(b->jobs, true);
+    b->jobs = jobs_create(10000, 3);
+    b->way = jobs_way_create(b->jobs, "a", on_send, b);
+    jobs_way_open(b->way);
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
@@ -64,6 +66,7 @@ static struct bench *bench_create(size_t max_live)
 static void bench_destroy(struct bench *b)
 {
     streams_destroy(b->streams);
+    jobs_way_destroy(b->way);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     board_destroy(b->board);

@@ -15,6 +15,7 @@
 struct bench {
     struct board *board;
     struct jobs *jobs;
+    struct jobs_way *way;
     struct numbers *numbers;
     struct streams *streams;
     struct stream *st;
@@ -47,8 +48,9 @@ static struct bench *bench_create(void)
     unlink(b->path);
     b->board = board_create();
     b->numbers = numbers_open(b->path);
-    b->jobs = jobs_create(on_send, b, 1000);
-    jobs_set_connected(b->jobs, true);
+    b->jobs = jobs_create(1000, 3);
+    b->way = jobs_way_create(b->jobs, "a", on_send, b);
+    jobs_way_open(b->way);
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
@@ -68,6 +70,7 @@ static void bench_destroy(struct bench *b)
     stream_push_watch(b->st, NULL, NULL);
     stream_end(b->st, 0);
     streams_destroy(b->streams);
+    jobs_way_destroy(b->way);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     board_destroy(b->board);
