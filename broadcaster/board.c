@@ -22,6 +22,7 @@ struct window_texts {
 struct stream {
     struct list node;
     struct board_entry entry;
+    struct interest *interest;
     struct rendition *renditions[BOARD_RENDITIONS_MAX];
     size_t n_renditions;
 };
@@ -166,6 +167,7 @@ static void stream_destroy(struct stream *s)
         window_unref(s->renditions[i]->window);
         mem_free(s->renditions[i]);
     }
+    interest_unref(s->interest);
     mem_free(s);
 }
 
@@ -208,6 +210,7 @@ static struct stream *add_stream(struct board *b, const char *id)
     assert(len <= ID_MAX);
     struct stream *s = mem_alloc(sizeof *s);
     memcpy(s->entry.id, id, len + 1);
+    s->interest = interest_create();
     list_push_back(&b->streams, &s->node);
     return s;
 }
@@ -325,6 +328,28 @@ void board_set_current(struct board *b, const char *id)
     assert(len <= ID_MAX);
     pthread_mutex_lock(&b->lock);
     memcpy(b->current, name, len + 1);
+    pthread_mutex_unlock(&b->lock);
+}
+
+struct interest *board_interest(struct board *b, const char *id)
+{
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    if (s == NULL) {
+        s = add_stream(b, id);
+    }
+    struct interest *i = interest_ref(s->interest);
+    pthread_mutex_unlock(&b->lock);
+    return i;
+}
+
+void board_ask_parts(struct board *b, const char *id)
+{
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    if (s != NULL) {
+        interest_show(s->interest);
+    }
     pthread_mutex_unlock(&b->lock);
 }
 

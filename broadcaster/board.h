@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "broadcaster/interest.h"
 #include "broadcaster/part.h"
 #include "broadcaster/segment.h"
 #include "broadcaster/variant.h"
@@ -125,6 +126,13 @@ void board_remove(struct board *b, const char *id);
 
 /* Loop's thread. NULL: none. The id is copied; it need not have a window yet. */
 void board_set_current(struct board *b, const char *id);
+
+/* Loop's thread. Who asks for parts of the stream, which need not have a window yet; the same for
+ * all its renditions as long as it is not removed. Gives a reference. */
+struct interest *board_interest(struct board *b, const char *id);
+
+/* Any thread. Somebody asks for parts of that stream, or for what lists them. */
+void board_ask_parts(struct board *b, const char *id);
 
 /* Any thread. window: gives a reference, NULL when there is none. */
 struct window *board_window(struct board *b, const char *id, const char *rendition);

@@ -21,6 +21,8 @@
 #define DTS_DELAY_MAX       64
 #define FRAMES_PER_PART_MAX 1000
 #define PARTS_MAX           100000
+#define GOP_MAX             100000 /* frames */
+#define LOOKAHEAD_MAX       250
 #define TIME_MAX_TICKS      (INT64_C(1) << 56)
 #define DURATION_MAX_TICKS  (60 * 60 * TICKS_PER_S)
 #define REORDER_MAX_TICKS   (3 * 60 * 60 * TICKS_PER_S) /* RTMP can say 2.3 hours */
@@ -93,6 +95,9 @@ static struct fault check_hello(const struct link_hello *h)
     if (!text_ok(h->instance, LINK_STRING_MAX)) {
         return malformed("hello: instance is too long or not text");
     }
+    if (h->speed > NUMBER_MAX) {
+        return outside("hello: speed is out of range");
+    }
     return h->capacity > CAPACITY_MAX ? outside("hello: capacity is out of range") : fine;
 }
 
@@ -106,6 +111,9 @@ static struct fault check_welcome(const struct link_welcome *w)
     }
     if (!within(w->heartbeat_ms, 1, INTERVAL_MAX_MS)) {
         return outside("welcome: heartbeat_ms is out of range");
+    }
+    if (w->price > NUMBER_MAX || w->price_pixels > NUMBER_MAX) {
+        return outside("welcome: the price is out of range");
     }
     return within(w->timeout_ms, 1, INTERVAL_MAX_MS) ? fine
                                                      : outside("welcome: timeout_ms out of range");
@@ -180,6 +188,12 @@ static struct fault check_rung(const struct link_rung *r)
     }
     if (!within(r->frames_per_part, 1, FRAMES_PER_PART_MAX)) {
         return outside("rung: frames_per_part is out of range");
+    }
+    if (r->profile >= LINK_PROFILES_) {
+        return outside("rung: profile is not known");
+    }
+    if (r->gop_frames > GOP_MAX || r->lookahead_frames > LOOKAHEAD_MAX) {
+        return outside("rung: gop_frames or lookahead_frames is out of range");
     }
     return r->emit_from > PARTS_MAX ? outside("rung: emit_from is out of range") : check_rate(r);
 }
@@ -275,6 +289,14 @@ static struct fault check_reason(const struct link_msg *m)
     return text_ok(m->reason, LINK_STRING_MAX) ? fine : malformed("reason is too long or not text");
 }
 
+static struct fault check_word(const struct link_msg *m)
+{
+    if (m->word.rung >= PROFILE_LADDER_MAX) {
+        return outside("word: rung is out of range");
+    }
+    return m->word.part > PARTS_MAX ? outside("word: part is out of range") : check_reason(m);
+}
+
 static struct fault check(const struct link_msg *m)
 {
     switch (m->type) {
@@ -298,6 +320,9 @@ static struct fault check(const struct link_msg *m)
         return fine;
     case LINK_JOB_DONE:
         return check_done(&m->done);
+    case LINK_RUNG_GIVEN_UP:
+    case LINK_RUNG_REJECT:
+        return check_word(m);
     }
     return malformed("the message's type is not known");
 }

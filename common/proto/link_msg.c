@@ -54,6 +54,7 @@ static bool read_hello(const Link__Hello *p, struct link_msg *m)
         .software = p->software,
         .instance = p->instance,
         .capacity = p->capacity,
+        .speed = p->speed,
         .draining = p->draining,
     };
     return !has_nul(p->role) && !has_nul(p->name) && !has_nul(p->encoder) &&
@@ -68,6 +69,8 @@ static bool read_welcome(const Link__Welcome *p, struct link_msg *m)
         .session = p->session,
         .heartbeat_ms = p->heartbeat_ms,
         .timeout_ms = p->timeout_ms,
+        .price = p->price,
+        .price_pixels = p->price_pixels,
     };
     return !has_nul(p->session);
 }
@@ -98,6 +101,10 @@ static bool read_rung(const Link__Rung *p, struct link_rung *r)
         .dts_delay_frames = p->dts_delay_frames,
         .frames_per_part = p->frames_per_part,
         .emit_from = p->emit_from,
+        .profile = p->profile,
+        .gop_frames = p->gop_frames,
+        .lookahead_frames = p->lookahead_frames,
+        .viewers = p->viewers,
     };
     return !has_nul(p->name) && !has_nul(p->preset);
 }
@@ -224,6 +231,13 @@ static bool read_body(struct link_arena *a, const Link__Envelope *e, struct link
     case LINK__ENVELOPE__BODY_JOB_FAILED:
         m->final = e->job_failed->final;
         return read_reason(LINK_JOB_FAILED, e->job_failed->job, e->job_failed->reason, m);
+    case LINK__ENVELOPE__BODY_RUNG_GIVEN_UP:
+        m->word.rung = e->rung_given_up->rung;
+        return read_reason(LINK_RUNG_GIVEN_UP, e->rung_given_up->job, e->rung_given_up->reason, m);
+    case LINK__ENVELOPE__BODY_RUNG_REJECT:
+        m->word.rung = e->rung_reject->rung;
+        m->word.part = e->rung_reject->part;
+        return read_reason(LINK_RUNG_REJECT, e->rung_reject->job, e->rung_reject->reason, m);
     default:
         return false;
     }

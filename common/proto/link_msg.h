@@ -36,12 +36,15 @@ enum link_msg_type {
     LINK_RUNG_UNIT,
     LINK_JOB_DONE,
     LINK_JOB_FAILED,
+    LINK_RUNG_GIVEN_UP,
+    LINK_RUNG_REJECT,
 };
 
 struct link_hello {
     uint32_t version_min, version_max;
     const char *role, *name, *encoder, *software, *instance;
     uint32_t capacity;
+    uint64_t speed; /* luma samples of rungs a second; 0: not known */
     bool draining;
 };
 
@@ -49,6 +52,16 @@ struct link_welcome {
     uint32_t version;
     const char *session;
     uint32_t heartbeat_ms, timeout_ms;
+    uint64_t price, price_pixels; /* what so many pixels of rungs cost; price_pixels 0: nothing */
+};
+
+/* The profiles of H.264 that a rung may ask for; LINK_PROFILE_ANY leaves it to the encoder. */
+enum link_profile {
+    LINK_PROFILE_ANY,
+    LINK_PROFILE_BASELINE, /* constrained: no B-frames */
+    LINK_PROFILE_MAIN,
+    LINK_PROFILE_HIGH,
+    LINK_PROFILES_
 };
 
 struct link_rung {
@@ -56,6 +69,10 @@ struct link_rung {
     uint32_t width, height, fps_num, fps_den, bitrate_bps, buffer_bits, vbv_init_permille, crf;
     const char *preset;
     uint32_t bframes, dts_delay_frames, frames_per_part, emit_from;
+    uint32_t profile;          /* enum link_profile */
+    uint32_t gop_frames;       /* at most from IDR to IDR; 0: one for each segment */
+    uint32_t lookahead_frames; /* beside its B-frames */
+    uint32_t viewers;          /* the rung with fewest is given up first */
 };
 
 struct link_job_open {
@@ -95,10 +112,16 @@ struct link_job_done {
     uint64_t cpu_us;
 };
 
-/* reason: LINK_BYE, LINK_JOB_CANCEL, LINK_JOB_REFUSE, LINK_JOB_FAILED. */
+/* The rung of a job that LINK_RUNG_GIVEN_UP and LINK_RUNG_REJECT are about. */
+struct link_rung_word {
+    uint32_t rung;
+    uint32_t part; /* LINK_RUNG_REJECT: the first that is no good */
+};
+
+/* reason: LINK_BYE, LINK_JOB_CANCEL, LINK_JOB_REFUSE, LINK_JOB_FAILED, LINK_RUNG_*. */
 struct link_msg {
     enum link_msg_type type;
-    uint64_t job; /* every LINK_JOB_* and LINK_RUNG_UNIT */
+    uint64_t job; /* every LINK_JOB_* and LINK_RUNG_* */
     const char *reason;
     bool final; /* LINK_JOB_FAILED */
     union {
@@ -107,6 +130,7 @@ struct link_msg {
         struct link_job_open open;
         struct link_unit unit;
         struct link_job_done done;
+        struct link_rung_word word;
     };
     void *owned; /* memory of an unpacked message; NULL in one that the caller built */
 };

@@ -42,6 +42,7 @@ static void write_hello(const struct link_hello *h, Link__Hello *p)
     p->software = text(h->software);
     p->instance = text(h->instance);
     p->draining = h->draining;
+    p->speed = h->speed;
 }
 
 static void write_welcome(const struct link_welcome *w, Link__Welcome *p)
@@ -51,6 +52,8 @@ static void write_welcome(const struct link_welcome *w, Link__Welcome *p)
     p->session = text(w->session);
     p->heartbeat_ms = w->heartbeat_ms;
     p->timeout_ms = w->timeout_ms;
+    p->price = w->price;
+    p->price_pixels = w->price_pixels;
 }
 
 static void write_track(const struct track_params *t, Link__Track *p)
@@ -81,6 +84,10 @@ static void write_rung(const struct link_rung *r, Link__Rung *p)
     p->dts_delay_frames = r->dts_delay_frames;
     p->frames_per_part = r->frames_per_part;
     p->emit_from = r->emit_from;
+    p->profile = r->profile;
+    p->gop_frames = r->gop_frames;
+    p->lookahead_frames = r->lookahead_frames;
+    p->viewers = r->viewers;
 }
 
 static bool write_open(struct link_arena *a, const struct link_msg *m, Link__JobOpen *p)
@@ -191,6 +198,8 @@ union body {
     Link__RungUnit rung_unit;
     Link__JobDone job_done;
     Link__JobFailed job_failed;
+    Link__RungGivenUp rung_given_up;
+    Link__RungReject rung_reject;
 };
 
 static void write_small(const struct link_msg *m, Link__Envelope *e, union body *b)
@@ -221,6 +230,21 @@ static void write_small(const struct link_msg *m, Link__Envelope *e, union body 
         b->job_refuse.job = m->job;
         b->job_refuse.reason = text(m->reason);
         e->body_case = LINK__ENVELOPE__BODY_JOB_REFUSE;
+        break;
+    case LINK_RUNG_GIVEN_UP:
+        link__rung_given_up__init(&b->rung_given_up);
+        b->rung_given_up.job = m->job;
+        b->rung_given_up.rung = m->word.rung;
+        b->rung_given_up.reason = text(m->reason);
+        e->body_case = LINK__ENVELOPE__BODY_RUNG_GIVEN_UP;
+        break;
+    case LINK_RUNG_REJECT:
+        link__rung_reject__init(&b->rung_reject);
+        b->rung_reject.job = m->job;
+        b->rung_reject.rung = m->word.rung;
+        b->rung_reject.part = m->word.part;
+        b->rung_reject.reason = text(m->reason);
+        e->body_case = LINK__ENVELOPE__BODY_RUNG_REJECT;
         break;
     default:
         assert(m->type == LINK_JOB_FAILED);

@@ -52,6 +52,10 @@ static struct link_rung random_rung(void)
         .dts_delay_frames = between(0, 64),
         .frames_per_part = between(1, 1000),
         .emit_from = between(0, 100000),
+        .profile = between(0, LINK_PROFILES_ - 1),
+        .gop_frames = between(0, 100000),
+        .lookahead_frames = between(0, 250),
+        .viewers = (uint32_t)rnd(),
     };
 }
 
@@ -117,12 +121,13 @@ static size_t random_msg(enum link_msg_type type, struct link_msg *m)
     }
     switch (type) {
     case LINK_HELLO:
-        m->hello = (struct link_hello){1,      between(1, 9), word(),           word(),   word(),
-                                       word(), word(),        between(0, 1000), rnd() % 2};
+        m->hello =
+            (struct link_hello){1,      between(1, 9), word(),           word(),      word(),
+                                word(), word(),        between(0, 1000), rnd() >> 12, rnd() % 2};
         return 0;
     case LINK_WELCOME:
-        m->welcome =
-            (struct link_welcome){between(1, 9), word(), between(1, 1000), between(1, 5000)};
+        m->welcome = (struct link_welcome){between(1, 9),    word(),      between(1, 1000),
+                                           between(1, 5000), rnd() >> 12, rnd() >> 12};
         return 0;
     case LINK_PING:
         return 0;
@@ -140,6 +145,12 @@ static size_t random_msg(enum link_msg_type type, struct link_msg *m)
         m->reason = word();
         return 0;
     case LINK_JOB_ACCEPT:
+        return 0;
+    case LINK_RUNG_GIVEN_UP:
+    case LINK_RUNG_REJECT:
+        m->word.rung = between(0, PROFILE_LADDER_MAX - 1);
+        m->word.part = type == LINK_RUNG_REJECT ? between(0, 100000) : 0;
+        m->reason = word();
         return 0;
     default:
         m->reason = word();
@@ -163,6 +174,10 @@ static void same_rung(const struct link_rung *a, const struct link_rung *b)
     ck_assert_uint_eq(a->dts_delay_frames, b->dts_delay_frames);
     ck_assert_uint_eq(a->frames_per_part, b->frames_per_part);
     ck_assert_uint_eq(a->emit_from, b->emit_from);
+    ck_assert_uint_eq(a->profile, b->profile);
+    ck_assert_uint_eq(a->gop_frames, b->gop_frames);
+    ck_assert_uint_eq(a->lookahead_frames, b->lookahead_frames);
+    ck_assert_uint_eq(a->viewers, b->viewers);
 }
 
 static bool same_track(const struct track_params *a, const struct track_params *b)
@@ -213,6 +228,7 @@ static void same_hello(const struct link_hello *a, const struct link_hello *b)
     ck_assert_str_eq(a->software, b->software);
     ck_assert_str_eq(a->instance, b->instance);
     ck_assert_uint_eq(a->capacity, b->capacity);
+    ck_assert_uint_eq(a->speed, b->speed);
     ck_assert_uint_eq(a->draining, b->draining);
 }
 
@@ -240,12 +256,17 @@ static void same_msg(const struct link_msg *a, const struct link_msg *b)
         ck_assert_str_eq(a->welcome.session, b->welcome.session);
         ck_assert_uint_eq(a->welcome.heartbeat_ms, b->welcome.heartbeat_ms);
         ck_assert_uint_eq(a->welcome.timeout_ms, b->welcome.timeout_ms);
+        ck_assert_uint_eq(a->welcome.price, b->welcome.price);
+        ck_assert_uint_eq(a->welcome.price_pixels, b->welcome.price_pixels);
     } else if (a->type == LINK_JOB_OPEN) {
         same_open(&a->open, &b->open);
     } else if (a->type == LINK_JOB_UNIT || a->type == LINK_RUNG_UNIT) {
         same_unit(&a->unit, &b->unit);
     } else if (a->type == LINK_JOB_DONE) {
         same_done(&a->done, &b->done);
+    } else if (a->type == LINK_RUNG_GIVEN_UP || a->type == LINK_RUNG_REJECT) {
+        ck_assert_uint_eq(a->word.rung, b->word.rung);
+        ck_assert_uint_eq(a->word.part, b->word.part);
     }
 }
 
@@ -462,7 +483,10 @@ static const struct limit_case limit_cases[] = {{2, 0, "width"},
                                                 {12, 65, "dts_delay"},
                                                 {13, 0, "frames_per_part"},
                                                 {13, 1001, "frames_per_"},
-                                                {14, 100001, "emit_from"}};
+                                                {14, 100001, "emit_from"},
+                                                {15, LINK_PROFILES_, "profile"},
+                                                {16, 100001, "gop_frames"},
+                                                {17, 251, "lookahead_frames"}};
 
 static size_t put_varint(uint8_t *out, uint64_t v)
 {
@@ -479,13 +503,13 @@ START_TEST(a_rung_outside_its_limits_is_refused)
     const struct limit_case *c = &limit_cases[_i];
     uint8_t rung[200];
     size_t n = 0;
-    static const uint32_t good[15] = {0,   0,  256, 144, 30, 1,  400000, 400000,
+    static const uint32_t good[18] = {0,   0,  256, 144, 30, 1,  400000, 400000,
                                       900, 23, 0,   0,   0,  15, 0};
     memcpy(rung, "\x0a\x01r\x52\x01p", 6); /* name, preset */
     n = 6;
-    for (uint8_t f = 2; f <= 14; f++) {
+    for (uint8_t f = 2; f <= 17; f++) {
         if (f != 10) {
-            rung[n++] = (uint8_t)(f << 3);
+            n += put_varint(rung + n, (uint64_t)f << 3);
             n += put_varint(rung + n, f == c->field ? c->value : good[f]);
         }
     }
@@ -563,7 +587,7 @@ END_TEST
 
 int main(void)
 {
-    int types = LINK_JOB_FAILED + 1;
+    int types = LINK_RUNG_REJECT + 1;
     int cases = (int)(sizeof limit_cases / sizeof limit_cases[0]);
     for (size_t i = 0; i < sizeof config; i++) {
         config[i] = (uint8_t)rnd();
