@@ -234,7 +234,8 @@ def waiting(section, quick):
     section.figure(f"{WOKEN} waiters: p99 behind the first, at the client", f"{p99:.1f} ms",
                    f"at most {WOKEN_AIM_MS} ms", p99 <= WOKEN_AIM_MS)
     section.figure(f"{WOKEN} waiters: p99 from the part's publishing to its sending, in the server",
-                   f"within {bound:.0f} ms", f"at most {WOKEN_SERVER_AIM_MS} ms", bound <= WOKEN_SERVER_AIM_MS)
+                   f"within {bound:.0f} ms", f"at most {WOKEN_SERVER_AIM_MS} ms",
+                   bound <= WOKEN_SERVER_AIM_MS)
     clients = measure.spread([said["p99_ms"] for _, said, _ in woken])
     section.text(f"Held: {', '.join(f'{b / 1024:.1f}' for b in each if b)} kB each, by round. "
                  f"Woken, p99 by round: {clients} ms at the client, "
