@@ -669,10 +669,11 @@ def frame_numbers(path):
         raise AssertionError(done.stderr.decode("utf-8", "replace"))
     size = 320 * 20
     frames = [done.stdout[i:i + size] for i in range(0, len(done.stdout), size)]
-    return [_read_number(f) for f in frames]
+    return [read_number(f) for f in frames]
 
 
-def _read_number(gray):
+def read_number(gray):
+    """Of one such picture's top eighth as 320x20 gray pixels."""
     number = complement = 0
     for block in range(32):
         x = block * 10 + 5
