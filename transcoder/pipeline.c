@@ -15,7 +15,9 @@ struct pipeline {
     AVFrame *frame;
     AVFrame *woven; /* out of the deinterlacer */
     struct rung *rungs[PROFILE_LADDER_MAX];
+    size_t order[PROFILE_LADDER_MAX]; /* the largest rung first: smaller ones begin from it */
     size_t n_rungs;
+    struct cascade cascade;
     AVRational track_sar;
     uint64_t shown;
 };
@@ -32,6 +34,22 @@ static bool create_rungs(struct pipeline *p, const struct link_job_open *open)
     return true;
 }
 
+static uint64_t area(const struct link_rung *r)
+{
+    return (uint64_t)r->width * r->height;
+}
+
+static void order_rungs(struct pipeline *p, const struct link_job_open *open)
+{
+    for (size_t i = 0; i < open->n_ladder; i++) {
+        size_t at = i;
+        for (; at > 0 && area(&open->ladder[p->order[at - 1]]) < area(&open->ladder[i]); at--) {
+            p->order[at] = p->order[at - 1];
+        }
+        p->order[at] = i;
+    }
+}
+
 enum err pipeline_create(const struct link_job_open *open, rung_emit_fn *emit, void *arg,
                          const atomic_bool *cancel, struct fault *f, struct pipeline **ret_pipeline)
 {
@@ -44,13 +62,18 @@ enum err pipeline_create(const struct link_job_open *open, rung_emit_fn *emit, v
         return e;
     }
     struct pipeline *p = mem_alloc(sizeof *p);
-    p->host =
-        (struct rung_host){.emit = emit, .emit_arg = arg, .cancel = cancel, .fault = &p->fault};
+    p->host = (struct rung_host){.emit = emit,
+                                 .emit_arg = arg,
+                                 .cancel = cancel,
+                                 .fault = &p->fault,
+                                 .cascade = &p->cascade};
+    order_rungs(p, open);
     p->decoder = decoder;
     p->frame = av_frame_alloc();
     p->woven = av_frame_alloc();
     p->track_sar = (AVRational){open->track.sar_num, open->track.sar_den};
-    if (p->frame == NULL || p->woven == NULL || !create_rungs(p, open)) {
+    if (cascade_init(&p->cascade, open->n_ladder) != ERR_OK || p->frame == NULL ||
+        p->woven == NULL || !create_rungs(p, open)) {
         pipeline_destroy(p);
         return fault_set(f, false, ERR_NOMEM, "no memory for a job");
     }
@@ -67,6 +90,7 @@ void pipeline_destroy(struct pipeline *p)
         rung_destroy(p->rungs[i]);
     }
     decoder_destroy(p->decoder);
+    cascade_fini(&p->cascade);
     deinterlacer_destroy(p->deinterlacer);
     av_frame_free(&p->frame);
     av_frame_free(&p->woven);
@@ -86,7 +110,7 @@ static enum err show(struct pipeline *p, AVFrame *frame)
     }
     p->shown++;
     for (size_t i = 0; i < p->n_rungs; i++) {
-        enum err e = rung_offer(p->rungs[i], frame);
+        enum err e = rung_offer(p->rungs[p->order[i]], frame);
         if (e != ERR_OK) {
             return e;
         }
@@ -200,7 +224,7 @@ enum err pipeline_finish(struct pipeline *p, int64_t duration)
         e = fault_set(&p->fault, true, ERR_PROTO, "no picture of the segment can be decoded");
     }
     for (size_t i = 0; i < p->n_rungs && e == ERR_OK; i++) {
-        e = rung_finish(p->rungs[i], duration);
+        e = rung_finish(p->rungs[p->order[i]], duration);
     }
     return e;
 }
