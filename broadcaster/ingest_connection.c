@@ -265,8 +265,8 @@ static void on_session_event(void *arg, const struct rtmp_event *e)
         if (!p->described) {
             log_metadata(p, e->metadata);
         }
-        if (i->handler->on_title != NULL) {
-            i->handler->on_title(i->arg, p->publication, e->metadata->title);
+        if (i->handler->on_told != NULL) {
+            i->handler->on_told(i->arg, p->publication, e->metadata->title, e->metadata->fps_milli);
         }
     }
 }

@@ -347,7 +347,9 @@ class Recipe:
         self.flags = {
             "O": ["-serviceAddr", service, "-httpAddr", service, "-orchSecret", secret,
                   *orchestrator_flags],
-            "T": ["-orchAddr", service, "-orchSecret", secret, *transcoder_flags],
+            # Measuring the host costs each start half a second of a processor.
+            "T": ["-orchAddr", service, "-orchSecret", secret, *transcoder_flags,
+                  *(() if {"-speed", "-config"} & set(transcoder_flags) else ("-speed", "off"))],
             "B": ["-currentManifest", "-rtmpAddr", f"{_in_url(host)}:{self.rtmp_port}",
                   "-httpAddr", f"{_in_url(host)}:{self.http_port}", "-orchAddr", service,
                   "-transcodingOptions", rungs, *broadcaster_flags],

@@ -230,18 +230,25 @@ START_TEST(the_target_duration_stays)
 }
 END_TEST
 
-/* Never is a segment longer than what the playlist says. */
-START_TEST(a_much_longer_segment_raises_the_target_once)
+START_TEST(the_target_duration_never_changes)
 {
     struct bench *b = bench_create();
     int64_t at = 0;
+    ck_assert_int_eq(stream_push_longest(&b->push), 0);
     ck_assert_int_eq(target_after(b, &at, TWO_S), 2);
-    ck_assert_int_eq(target_after(b, &at, 6 * TICKS_PER_S + 1), 7);
-    ck_assert_int_eq(target_after(b, &at, 7 * TICKS_PER_S + TICKS_PER_S / 3), 7);
-    ck_assert_int_eq(target_after(b, &at, TWO_S), 7);
+    ck_assert_int_eq(stream_push_longest(&b->push), 2499 * TICKS_PER_MS);
+    ck_assert_int_eq(target_after(b, &at, stream_push_longest(&b->push)), 2);
+    /* Nor by gaps: they are as long as what was last. */
+    push(b, at + 12 * TICKS_PER_S, 2, false);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_int_eq(w->target_duration_s, 2);
+    for (size_t i = 0; i < w->count; i++) {
+        ck_assert_int_le(segment_info(w->segments[i])->duration, stream_push_longest(&b->push));
+    }
+    window_unref(w);
     bench_destroy(b);
 }
 END_TEST
 
 UNIT_MAIN("stream_push", a_clock_that_goes_on, a_clock_that_wraps, a_clock_that_begins_anew, holes,
-          the_target_duration_stays, a_much_longer_segment_raises_the_target_once)
+          the_target_duration_stays, the_target_duration_never_changes)
