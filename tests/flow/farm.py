@@ -526,7 +526,15 @@ class Farm:
         test.assertGreater(p95, 0)
         test.assertLess(added, limit * harness.TIME_SCALE)
 
-    def check(self, test, mark, more=4, timeout=40, gaps=False):
+    def check(self, test, mark, **more):
+        """As check_pictures; shows the roles' logs when something is wrong."""
+        try:
+            self.check_pictures(test, mark, **more)
+        except AssertionError:
+            self.show()
+            raise
+
+    def check_pictures(self, test, mark, more=4, timeout=40, gaps=False):
         """Waits until every rendition is so many segments on, then judges all since a segment before
         mark. gaps: what was lost may be shown as such, in rungs."""
         self.wait_beyond(mark, more, timeout)
