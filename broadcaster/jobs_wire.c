@@ -44,7 +44,7 @@ static enum err send_open(struct job_stream *s, struct job *job)
     m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + SEGMENT_SPAN_MS);
     job->n_wire_rungs = 0;
     for (size_t i = 0; i < s->n; i++) {
-        if (!job->rungs[i].complete) {
+        if (!job->rungs[i].complete && !job->rungs[i].lost) {
             m.open.ladder[job->n_wire_rungs] = jobs_describe_rung(s, job, i);
             job->wire_rungs[job->n_wire_rungs++] = i;
         }
