@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "broadcaster/jobs_rung.h"
 #include "broadcaster/part_lane.h"
+#include "broadcaster/rung_describe.h"
 #include "run/events.h"
 #include "run/log.h"
 
@@ -21,17 +22,6 @@
 
 /* Segments that may wait behind an unfinished one on a rung. */
 #define WAITING_MAX 32
-
-/* Encoder settings of a rung; they travel in every JOB_OPEN, no host adds any of its own. */
-#define RUNG_PRESET    "veryfast"
-#define RUNG_CRF       23
-#define RUNG_BFRAMES   2
-#define RUNG_DTS_DELAY 1
-#define RUNG_FPS_USUAL 30 /* of a rung with the source's own rate, until it is known */
-
-/* Units that make up a part of a playlist: each ends with a picture that nothing behind it needs to
- * be waited for. */
-#define RUNG_UNITS_PER_PART 2
 
 struct job_input {
     struct packet packet;
@@ -86,6 +76,7 @@ struct jobs {
     jobs_send_fn *send;
     void *send_arg;
     int64_t deadline_ms;
+    bool quality; /* rather than low latency */
     bool connected;
     uint64_t last_wire_id;
     struct jobs_counters counters;
@@ -99,6 +90,11 @@ struct jobs *jobs_create(jobs_send_fn *send, void *arg, int64_t deadline_ms)
     j->send_arg = arg;
     j->deadline_ms = deadline_ms;
     return j;
+}
+
+void jobs_set_quality(struct jobs *j, bool quality)
+{
+    j->quality = quality;
 }
 
 void jobs_destroy(struct jobs *j)
@@ -159,26 +155,15 @@ static void job_destroy(struct job_stream *s, struct job *job)
 
 static struct link_rung describe_rung(const struct job_stream *s, const struct job *job, size_t i)
 {
-    const struct profile *p = &s->ladder[i];
-    const struct track_params *in = track_params(job->video);
-    int w, h;
-    profile_output_size(p, in->width, in->height, &w, &h);
-    return (struct link_rung){
-        .name = p->name,
-        .width = (uint32_t)w,
-        .height = (uint32_t)h,
-        .fps_num = (uint32_t)p->fps_num,
-        .fps_den = (uint32_t)p->fps_den,
-        .bitrate_bps = (uint32_t)p->bitrate_bps,
-        .buffer_bits = (uint32_t)p->bitrate_bps, /* one second */
-        .vbv_init_permille = jobs_rate_permille(&s->rates[i]),
-        .crf = RUNG_CRF,
-        .preset = RUNG_PRESET,
-        .bframes = RUNG_BFRAMES,
-        .dts_delay_frames = RUNG_DTS_DELAY,
-        .frames_per_part = job->unit_frames[i],
-        .emit_from = job->rungs[i].parts,
-    };
+    const struct parter *parter = &s->lanes[i].parter;
+    struct link_rung r =
+        rung_describe(&s->ladder[i], track_params(job->video), parter->frame, s->owner->quality);
+    r.bitrate_bps = (uint32_t)s->rates[i].rate_bps;
+    r.buffer_bits = (uint32_t)s->rates[i].size_bits;
+    r.vbv_init_permille = jobs_rate_permille(&s->rates[i]);
+    r.frames_per_part = job->unit_frames[i];
+    r.emit_from = job->rungs[i].parts;
+    return r;
 }
 
 static enum err send_open(struct job_stream *s, struct job *job)
@@ -554,6 +539,8 @@ struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const stru
         if (ladder[i].fps_num > 0) {
             parter_set_rate(&s->lanes[i].parter, ladder[i].fps_num, ladder[i].fps_den);
         }
+        rendition_set_part_lag(rungs[i], TRACK_VIDEO,
+                               rung_lag(&ladder[i], s->lanes[i].parter.frame, j->quality));
     }
     list_init(&s->jobs);
     list_push_back(&j->streams, &s->node);
@@ -623,19 +610,6 @@ static struct job *open_job(struct job_stream *s)
     return newest->source == NULL ? newest : NULL;
 }
 
-/* Parts end where units do. */
-static uint32_t unit_frames(const struct parter *p)
-{
-    struct parter usual;
-    if (p->frames == 0) {
-        parter_init(&usual);
-        parter_set_rate(&usual, RUNG_FPS_USUAL, 1);
-        p = &usual;
-    }
-    size_t units = p->frames % RUNG_UNITS_PER_PART == 0 ? RUNG_UNITS_PER_PART : 1;
-    return (uint32_t)(p->frames / units);
-}
-
 static void open_rung(struct job_stream *s, struct job *job, size_t i,
                       const struct segment_info *source)
 {
@@ -643,7 +617,7 @@ static void open_rung(struct job_stream *s, struct job *job, size_t i,
     info.independent = true;
     jobs_rung_init(&job->rungs[i]);
     part_run_init(&job->runs[i], info.msn);
-    job->unit_frames[i] = unit_frames(&s->lanes[i].parter);
+    job->unit_frames[i] = rung_unit_frames(&s->lanes[i].parter, s->owner->quality);
     rendition_expect(s->renditions[i], info.msn);
     if (!job->whole) {
         rendition_open(s->renditions[i], &info);

@@ -31,6 +31,10 @@ typedef enum err jobs_send_fn(void *arg, const struct link_msg *m, struct blob *
 
 /* deadline_ms: how long after its end a segment's rungs may come. */
 struct jobs *jobs_create(jobs_send_fn *send, void *arg, int64_t deadline_ms);
+
+/* Rungs for quality rather than for low latency, as at first: the encoders see further ahead, and
+ * their parts come so much later. Before the first stream. */
+void jobs_set_quality(struct jobs *j, bool quality);
 void jobs_destroy(struct jobs *j); /* takes NULL; after all its streams */
 
 /* The orchestrator welcomed us, or was lost. */
