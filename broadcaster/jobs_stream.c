@@ -9,6 +9,9 @@
 /* Segments that may wait behind an unfinished one on a rung. */
 #define WAITING_MAX 32
 
+/* Lighter rungs have longer parts. */
+#define LIGHT_BPS 48000
+
 struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const struct profile *ladder,
                                       struct rendition *const *rungs, size_t n)
 {
@@ -21,6 +24,9 @@ struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const stru
         s->renditions[i] = rungs[i];
         jobs_rate_init(&s->rates[i], ladder[i].bitrate_bps);
         part_lane_init(&s->lanes[i], rungs[i], TRACK_VIDEO);
+        if (ladder[i].bitrate_bps < LIGHT_BPS) {
+            parter_set_aim(&s->lanes[i].parter, PARTER_LIGHT_TICKS);
+        }
         if (ladder[i].fps_num > 0) {
             parter_set_rate(&s->lanes[i].parter, ladder[i].fps_num, ladder[i].fps_den);
         }

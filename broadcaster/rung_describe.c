@@ -94,6 +94,7 @@ uint32_t rung_unit_frames(const struct parter *parter, bool quality)
     struct parter usual;
     if (parter->frames == 0) {
         parter_init(&usual);
+        parter_set_aim(&usual, parter->aim);
         parter_set_rate(&usual, USUAL_FPS, 1);
         parter = &usual;
     }

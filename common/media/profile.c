@@ -29,7 +29,7 @@ static const struct profile profiles[] = {
     NAMED("P240p30fps4x3", 320, 240, 30, 600000),
     NAMED("P144p30fps16x9", 256, 144, 30, 400000),
     NAMED("P144p25fps16x9", 256, 144, 25, 400000),
-    NAMED("P96p8fps16x9", 170, 96, 8, 18000),
+    NAMED("P96p8fps16x9", 170, 96, 8, 16000),
 };
 
 #define N_PROFILES (sizeof profiles / sizeof profiles[0])

@@ -103,6 +103,13 @@ START_TEST(units_divide_parts)
     ck_assert_uint_eq(rung_unit_frames(&none, false), 3);
     ck_assert_uint_eq(rung_unit_frames(&twenty_five, false), 5);
     ck_assert_uint_eq(rung_unit_frames(&twenty_five, true), 5);
+    struct parter light;
+    parter_init(&light);
+    parter_set_aim(&light, PARTER_LIGHT_TICKS);
+    parter_set_rate(&light, 8, 1);
+    ck_assert_uint_eq(light.frames, 4);
+    ck_assert_uint_eq(rung_unit_frames(&light, false), 2);
+    ck_assert_uint_eq(rung_unit_frames(&light, true), 4);
 }
 END_TEST
 
