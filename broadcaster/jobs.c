@@ -20,6 +20,11 @@ struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts)
     return j;
 }
 
+void jobs_set_quality(struct jobs *j, bool quality)
+{
+    j->quality = quality;
+}
+
 void jobs_destroy(struct jobs *j)
 {
     mem_free(j);

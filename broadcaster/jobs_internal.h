@@ -10,9 +10,7 @@
 #include "broadcaster/jobs.h"
 #include "broadcaster/jobs_rung.h"
 #include "broadcaster/part_lane.h"
-
-/* Pictures that a rung's decoding times are ahead of its presentation. */
-#define RUNG_DTS_DELAY 1
+#include "broadcaster/rung_describe.h"
 
 struct job_input {
     struct packet packet;
@@ -84,6 +82,7 @@ struct jobs {
     struct list ways;
     int64_t deadline_ms;
     unsigned max_attempts;
+    bool quality;   /* rather than low latency */
     int64_t now_ms; /* of the last tick */
     uint64_t last_wire_id;
     struct jobs_counters counters;
