@@ -5,6 +5,11 @@
 
 #define SLEEP_SHARE 3 /* of the deadline */
 
+void jobs_set_inspection(struct jobs *j, jobs_inspect_fn *fn)
+{
+    j->inspect = fn;
+}
+
 struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts)
 {
     struct jobs *j = mem_alloc(sizeof *j);
@@ -13,6 +18,11 @@ struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts)
     j->deadline_ms = deadline_ms;
     j->max_attempts = max_attempts;
     return j;
+}
+
+void jobs_set_quality(struct jobs *j, bool quality)
+{
+    j->quality = quality;
 }
 
 void jobs_destroy(struct jobs *j)
