@@ -124,6 +124,7 @@ void jobs_pump_all(struct jobs *j)
 void jobs_job_forget_opening(struct job *job)
 {
     job->wire_id = 0;
+    job->way = NULL;
     job->sent = 0;
     job->seq = 0;
     job->last_sent = false;
