@@ -108,6 +108,30 @@ void jobs_rate_init(struct jobs_rate *r, int cap_bps)
     r->rate_bps = (int64_t)cap_bps * RATE_PERMILLE / 1000;
     r->size_bits = (int64_t)cap_bps * BUFFER_PERMILLE / 1000;
     r->level_bits = r->size_bits * RATE_FIRST_PERMILLE / 1000;
+    r->sum_permille = 0;
+    r->pictures = 0;
+    r->crf_more = 0;
+}
+
+/* The mean level of a segment, permille of the buffer, at which the next one is told to spend less
+ * (or much less), and more. */
+#define LEVEL_STARVED 150
+#define LEVEL_LOW     300
+#define LEVEL_HIGH    550
+#define LEVEL_FULL    800
+
+static void end_segment(struct jobs_rate *r)
+{
+    int64_t level = r->sum_permille / r->pictures;
+    uint32_t more = r->crf_more;
+    if (level < LEVEL_LOW) {
+        more += level < LEVEL_STARVED ? 2 : 1;
+    } else if (level > LEVEL_HIGH && more > 0) {
+        more = level > LEVEL_FULL ? more / 2 : more - 1;
+    }
+    r->crf_more = more < RATE_CRF_MORE_MAX ? more : RATE_CRF_MORE_MAX;
+    r->sum_permille = 0;
+    r->pictures = 0;
 }
 
 void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
@@ -121,7 +145,17 @@ void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
         if (r->level_bits < 0) {
             r->level_bits = 0;
         }
+        r->sum_permille += jobs_rate_permille(r);
+        r->pictures++;
     }
+    if (u->last && r->pictures > 0) {
+        end_segment(r);
+    }
+}
+
+uint32_t jobs_rate_crf_more(const struct jobs_rate *r)
+{
+    return r->crf_more;
 }
 
 uint32_t jobs_rate_permille(const struct jobs_rate *r)
