@@ -108,36 +108,39 @@ void jobs_rate_init(struct jobs_rate *r, int cap_bps)
     r->rate_bps = (int64_t)cap_bps * RATE_PERMILLE / 1000;
     r->size_bits = (int64_t)cap_bps * BUFFER_PERMILLE / 1000;
     r->level_bits = r->size_bits * RATE_FIRST_PERMILLE / 1000;
-    r->sum_permille = 0;
-    r->pictures = 0;
+    r->in_bits = 0;
+    r->out_bits = 0;
     r->crf_more = 0;
 }
 
-/* The mean level of a segment, permille of the buffer, at which the next one is told to spend less
- * (or much less), and more. */
-#define LEVEL_STARVED 150
-#define LEVEL_LOW     300
-#define LEVEL_HIGH    550
-#define LEVEL_FULL    800
+/* What a segment spent, permille of what flowed in, above which the next one is told to spend less
+ * (or much less), and below which more. */
+#define SPENT_ALL  990
+#define SPENT_MUCH 940
+#define SPENT_LESS 820
+#define SPENT_HALF 500
 
 static void end_segment(struct jobs_rate *r)
 {
-    int64_t level = r->sum_permille / r->pictures;
+    int64_t spent = r->out_bits * 1000 / r->in_bits;
     uint32_t more = r->crf_more;
-    if (level < LEVEL_LOW) {
-        more += level < LEVEL_STARVED ? 2 : 1;
-    } else if (level > LEVEL_HIGH && more > 0) {
-        more = level > LEVEL_FULL ? more / 2 : more - 1;
+    if (spent > SPENT_MUCH) {
+        more += spent > SPENT_ALL ? 2 : 1;
+    } else if (spent < SPENT_LESS && more > 0) {
+        more = spent < SPENT_HALF ? more / 2 : more - 1;
     }
     r->crf_more = more < RATE_CRF_MORE_MAX ? more : RATE_CRF_MORE_MAX;
-    r->sum_permille = 0;
-    r->pictures = 0;
+    r->in_bits = 0;
+    r->out_bits = 0;
 }
 
 void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
 {
     for (size_t i = 0; i < u->n_packets; i++) {
-        r->level_bits += r->rate_bps * u->packets[i].duration / TICKS_PER_S;
+        int64_t in = r->rate_bps * u->packets[i].duration / TICKS_PER_S;
+        r->in_bits += in;
+        r->out_bits += (int64_t)u->packets[i].length * 8;
+        r->level_bits += in;
         if (r->level_bits > r->size_bits) {
             r->level_bits = r->size_bits;
         }
@@ -145,10 +148,8 @@ void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
         if (r->level_bits < 0) {
             r->level_bits = 0;
         }
-        r->sum_permille += jobs_rate_permille(r);
-        r->pictures++;
     }
-    if (u->last && r->pictures > 0) {
+    if (u->last && r->in_bits > 0) {
         end_segment(r);
     }
 }

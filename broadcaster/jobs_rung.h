@@ -39,8 +39,7 @@ struct jobs_rate {
     int64_t rate_bps; /* what flows in */
     int64_t size_bits;
     int64_t level_bits;
-    int64_t sum_permille; /* of the level after each picture of the present segment */
-    uint32_t pictures;
+    int64_t in_bits, out_bits; /* what flowed in and was spent in the present segment */
     uint32_t crf_more;
 };
 
@@ -51,8 +50,8 @@ void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u);
 uint32_t jobs_rate_permille(const struct jobs_rate *r);
 
 /* What to add to the rung's CRF for the next segment: an encoder that has far too few bits for what
- * it is told to reach spends them at once and starves then. Rises as long as segments leave the
- * buffer nearly empty, up to RATE_CRF_MORE_MAX, and falls when they do not. */
+ * it is told to reach spends them at once and starves then. Rises as long as segments spend
+ * all there is, up to RATE_CRF_MORE_MAX, and falls when they do not. */
 #define RATE_CRF_MORE_MAX 12
 uint32_t jobs_rate_crf_more(const struct jobs_rate *r);
 

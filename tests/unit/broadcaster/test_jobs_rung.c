@@ -184,13 +184,12 @@ START_TEST(no_ten_seconds_above_the_cap)
 }
 END_TEST
 
-/* Segments of 60 pictures that leave the buffer at about this level. */
+/* Segments of 60 pictures that spend this part of what flows in. */
 static void spend_segments(struct jobs_rate *r, int64_t permille, int n)
 {
     for (int i = 0; i < 60 * n; i++) {
-        int64_t bits = r->level_bits + r->rate_bps * 3000 / TICKS_PER_S;
-        bits -= r->size_bits * permille / 1000;
-        struct link_packet p = {.length = bits > 0 ? (uint32_t)(bits / 8) : 0, .duration = 3000};
+        int64_t bits = r->rate_bps * 3000 / TICKS_PER_S * permille / 1000;
+        struct link_packet p = {.length = (uint32_t)(bits / 8), .duration = 3000};
         const struct link_unit u = {.packets = &p, .n_packets = 1, .last = i % 60 == 59};
         jobs_rate_spend(r, &u);
     }
@@ -201,19 +200,19 @@ START_TEST(a_starved_rung_is_told_to_reach_for_less)
     struct jobs_rate r;
     jobs_rate_init(&r, 1000000);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
-    spend_segments(&r, 900, 3);
-    ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
-    spend_segments(&r, 200, 3);
-    ck_assert_uint_eq(jobs_rate_crf_more(&r), 3);
-    spend_segments(&r, 50, 2);
-    ck_assert_uint_eq(jobs_rate_crf_more(&r), 7);
     spend_segments(&r, 400, 3);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
+    spend_segments(&r, 960, 3);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 3);
+    spend_segments(&r, 1000, 2);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), 7);
-    spend_segments(&r, 0, 9);
+    spend_segments(&r, 900, 3);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 7);
+    spend_segments(&r, 1050, 9);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), RATE_CRF_MORE_MAX);
-    spend_segments(&r, 620, 1);
+    spend_segments(&r, 750, 1);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), RATE_CRF_MORE_MAX - 1);
-    spend_segments(&r, 1000, 4);
+    spend_segments(&r, 100, 4);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
 }
 END_TEST
