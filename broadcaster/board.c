@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 
@@ -237,15 +238,23 @@ static bool is_shown(const struct stream *s)
     return s != NULL && s->n_renditions > 0 && s->renditions[0]->variant.rank == 0;
 }
 
+static void take(struct board_waiter *waiter, enum board_woken why, struct list *woken)
+{
+    waiter->why = why;
+    waiter->waits = false;
+    list_remove(&waiter->node);
+    list_push_back(woken, &waiter->node);
+}
+
 /* Moves the waiters of a rendition whose wait is over; window NULL: it is gone. */
 static void take_ready(struct rendition *r, const struct window *w, struct list *woken)
 {
+    int64_t now_us = clock_mono_us();
     LIST_EACH (&r->waiters, it, tmp) {
         struct board_waiter *waiter = LIST_ITEM(it, struct board_waiter, node);
         if (w == NULL || waiter->ready(waiter, w)) {
-            waiter->why = w != NULL ? BOARD_READY : BOARD_GONE;
-            list_remove(&waiter->node);
-            list_push_back(woken, &waiter->node);
+            waiter->ready_us = now_us;
+            take(waiter, w != NULL ? BOARD_READY : BOARD_GONE, woken);
         }
     }
 }
@@ -387,9 +396,22 @@ bool board_wait(struct board *b, const char *id, const char *rendition, struct b
     bool waits = b->wake != NULL && r != NULL && !waiter->ready(waiter, r->window);
     if (waits) {
         list_push_back(&r->waiters, &waiter->node);
+        waiter->waits = true;
     }
     pthread_mutex_unlock(&b->lock);
     return waits;
+}
+
+bool board_leave(struct board *b, struct board_waiter *waiter)
+{
+    pthread_mutex_lock(&b->lock);
+    bool waited = waiter->waits;
+    if (waited) {
+        waiter->waits = false;
+        list_remove(&waiter->node);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return waited;
 }
 
 /* The next deadline of the rendition. */
@@ -400,9 +422,7 @@ static int64_t take_late(struct rendition *r, int64_t now_ms, struct list *woken
         if (waiter->deadline_ms > now_ms) {
             return waiter->deadline_ms;
         }
-        waiter->why = BOARD_LATE;
-        list_remove(&waiter->node);
-        list_push_back(woken, &waiter->node);
+        take(waiter, BOARD_LATE, woken);
     }
     return INT64_MAX;
 }

@@ -159,6 +159,9 @@ struct board_waiter {
     board_ready_fn *ready;
     int64_t deadline_ms; /* monotonic; those of one rendition rise (near enough) as they come */
     enum board_woken why;
+    int64_t
+        ready_us; /* monotonic: since when what it waits for has been there; BOARD_READY alone */
+    bool waits;   /* the board's own */
 };
 
 /* Gives back waiters (a list of their nodes, to be emptied), not under the lock: on the thread that
@@ -171,6 +174,10 @@ void board_set_wake(struct board *b, board_wake_fn *wake, void *arg);
 /* Any thread. False: it need not wait, the window is ready, or is not there, or nobody can wait. */
 bool board_wait(struct board *b, const char *id, const char *rendition,
                 struct board_waiter *waiter);
+
+/* Any thread. True: it waited, and is its owner's again; false: it is given back by wake, or did
+ * not wait. The waiter must be there still. */
+bool board_leave(struct board *b, struct board_waiter *waiter);
 
 /* Any thread. Wakes those whose deadline has come (INT64_MAX: all) with BOARD_LATE. Returns the
  * next deadline at which to call again; INT64_MAX: nobody waits. */

@@ -20,7 +20,7 @@ struct job_input {
 struct job {
     struct list node;     /* of its stream, rising msn */
     uint64_t wire_id;     /* of the present opening; 0 = not open at any orchestrator */
-    struct jobs_way *way; /* of that opening */
+    struct jobs_way *way; /* of that opening; NULL: it is open nowhere */
     int64_t heard_ms;     /* when it was opened, or its last unit came */
     unsigned attempts;    /* that an orchestrator refused, failed or slept through */
     uint64_t msn;
@@ -86,6 +86,7 @@ struct jobs {
     int64_t now_ms; /* of the last tick */
     uint64_t last_wire_id;
     struct jobs_counters counters;
+    jobs_inspect_fn *inspect; /* NULL: nobody looks */
 };
 
 /* --- jobs_way.c --- */
@@ -96,9 +97,9 @@ bool jobs_stream_has_way(struct job_stream *s);
 /* The stream has no way any more. */
 void jobs_stream_leave_way(struct job_stream *s);
 
-/* The job's orchestrator did not do it: opens it, and the stream's next ones, at another one.
- * False, and nothing has happened to the job, when there is no other or it was tried often enough.
- */
+/* The orchestrator that has the job, or should have taken it, did not do it: opens it, and the
+ * stream's next ones, at another one. False, and nothing has happened to the job, when there is no
+ * other or it was tried often enough. */
 bool jobs_job_move(struct job_stream *s, struct job *job, const char *reason);
 
 /* Why there is no way that is open. */
@@ -125,8 +126,15 @@ void jobs_job_cancel(struct job *job, const char *reason);
 /* Rung i has all its parts, or is a gap. The job's source must be there. */
 void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap);
 
-/* Destroys the job when all its rungs are settled. */
-void jobs_job_finish(struct job_stream *s, struct job *job);
+/* Destroys the job when all its rungs are settled, and says whether it has. */
+bool jobs_job_finish(struct job_stream *s, struct job *job);
+
+/* Rung i will not come (any further): a gap, once the job's source is there. May destroy the job.
+ */
+void jobs_rung_lose(struct job_stream *s, struct job *job, size_t i, const char *reason);
+
+/* The job's source is there: what was lost before is a gap now. Says whether that destroyed it. */
+bool jobs_settle_lost(struct job_stream *s, struct job *job);
 
 /* What is not there yet will not come: gaps. Destroys the job unless its source is still growing.
  */

@@ -210,5 +210,7 @@ void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t no
         jobs_job_give_up(s, job, job->failure, "its job had failed");
         return;
     }
-    jobs_job_pump(s, job);
+    if (!jobs_settle_lost(s, job)) {
+        jobs_job_pump(s, job);
+    }
 }

@@ -30,7 +30,7 @@ static enum err send_open(struct job_stream *s, struct job *job)
     m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + SEGMENT_SPAN_MS);
     job->n_wire_rungs = 0;
     for (size_t i = 0; i < s->n; i++) {
-        if (!job->rungs[i].complete) {
+        if (!job->rungs[i].complete && !job->rungs[i].lost) {
             m.open.ladder[job->n_wire_rungs] = jobs_describe_rung(s, job, i);
             job->wire_rungs[job->n_wire_rungs++] = i;
         }
@@ -126,6 +126,7 @@ void jobs_pump_all(struct jobs *j)
 void jobs_job_forget_opening(struct job *job)
 {
     job->wire_id = 0;
+    job->way = NULL;
     job->sent = 0;
     job->seq = 0;
     job->last_sent = false;

@@ -17,6 +17,7 @@
 #include "broadcaster/publication.h"
 #include "broadcaster/push.h"
 #include "broadcaster/push_http.h"
+#include "broadcaster/rung_check.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplinks.h"
 #include "broadcaster/viewers.h"
@@ -37,7 +38,6 @@
 #define VIEWER_CONNECTIONS_FEW 10000 /* less is told to the operator */
 #define SEGMENT_FILES_MAX      1024
 #define VIEWER_THREADS         2
-#define VIEWER_IDLE_S          30
 #define PRICE_MAX              1000000000000000
 #define NUMBERS_FILE           "segment-numbers"
 #define LIVES_FILE             "streams-seen"
@@ -50,7 +50,8 @@ struct config {
     long orch_webhook_refresh_ms, max_price, pixels_per_unit, max_attempts;
     bool current_manifest, http_ingest, no_index, no_pages, program_date_time;
     long max_sessions;
-    long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
+    long viewer_timeout_ms, viewer_min_rate, grace_ms, linger_ms, rung_deadline_ms,
+        setup_timeout_ms, idle_timeout_ms;
     long connections_per_address, push_idle_ms;
     long max_held, held_per_address, max_connections, max_connections_per_address;
     const char *publish_allow, *publish_deny, *play_allow, *play_deny;
@@ -116,7 +117,8 @@ static const struct option options[] = {
      "How long a publisher may be away before its stream ends; until then its key is the only one "
      "that may go on."},
     {"lingerMs", OPTION_INT, "-1", -1, 3600000, false, FIELD(linger_ms), "MS",
-     "How long an ended stream can still be fetched; -1: as long as its playlist is."},
+     "How long an ended stream's playlists, and all segments that they list, can still be fetched; "
+     "-1: as long as its longest playlist and a segment last."},
     {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
      "How long after its end a segment's rungs may come, before they are given up as gaps."},
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
@@ -136,6 +138,11 @@ static const struct option options[] = {
      FIELD(max_connections_per_address), "N",
      "The same for one address, of IPv6 for a network of 64 bits; 0: no limit, for where a cache "
      "or proxy in front is all that connects."},
+    {"viewerTimeout", OPTION_DURATION, "30s", 1000, 3600000, false, FIELD(viewer_timeout_ms),
+     "TIME", "How long a viewer's connection may be silent, or take nothing of an answer."},
+    {"viewerMinRate", OPTION_INT, "8", 1, 1000000, false, FIELD(viewer_min_rate), "KB/S",
+     "Closes the connection of a viewer that reads a whole answer more slowly, -viewerTimeout "
+     "aside."},
     {"maxHeld", OPTION_INT, "20000", 0, 1000000, false, FIELD(max_held), "N",
      "Requests of viewers that may wait at once for a segment or part of low-latency HLS; further "
      "ones are told to ask again."},
@@ -264,6 +271,7 @@ static enum err parse_addr(const char *flag, const char *text, const char *host,
 static enum err open_uplinks(struct broadcaster *b, const struct config *c)
 {
     b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
+    jobs_set_inspection(b->jobs, rung_check);
     if (c->orch_addr[0] == '\0' && c->orch_webhook_url[0] == '\0') {
         log_warn("broadcaster", "no_orchestrator",
                  "no orchestrator specified (-orchAddr): transcoding will not happen");
@@ -570,7 +578,8 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
         .threads = VIEWER_THREADS,
         .max_connections = b->capacity.viewers,
         .max_per_address = (int)c->max_connections_per_address,
-        .idle_timeout_s = VIEWER_IDLE_S,
+        .idle_timeout_s = (int)((c->viewer_timeout_ms + 999) / 1000),
+        .min_rate = (size_t)c->viewer_min_rate,
         .max_held = (int)c->max_held,
         .max_held_per_address = (int)c->held_per_address,
         .dated = c->program_date_time,
