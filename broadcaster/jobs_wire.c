@@ -13,6 +13,8 @@ struct link_rung jobs_describe_rung(const struct job_stream *s, const struct job
         rung_describe(&s->ladder[i], track_params(job->video), parter->frame, s->owner->quality);
     r.bitrate_bps = (uint32_t)s->rates[i].rate_bps;
     r.buffer_bits = (uint32_t)s->rates[i].size_bits;
+    r.crf += jobs_rate_crf_more(&s->rates[i]);
+    r.crf = r.crf < PROFILE_QUALITY_MAX ? r.crf : PROFILE_QUALITY_MAX;
     r.vbv_init_permille = jobs_rate_permille(&s->rates[i]);
     r.frames_per_part = job->unit_frames[i];
     r.emit_from = job->rungs[i].parts;
