@@ -600,8 +600,16 @@ class Farm:
         """bin/watch was content; wanted: which faults count."""
         for w in self.watchers:
             faults, segments = w.verdict()
-            test.assertEqual([x for x in faults if wanted(x)], [], w.url)
+            faults = [x for x in faults if wanted(x) and not self.is_slow_machine(x)]
+            if faults:
+                self.show()
+            test.assertEqual(faults, [], w.url)
             test.assertGreater(segments, 3, w.url)
+
+    def is_slow_machine(self, fault):
+        """A wait that is not too long for a machine as slow as TIME_SCALE says."""
+        found = re.match(r"no new segment for ([\d.]+) s \(target duration (\d+) s\)$", str(fault))
+        return found and float(found[1]) < 3 * float(found[2]) * harness.TIME_SCALE
 
 
 def set_up_module():
