@@ -14,6 +14,7 @@
 #include "base/blob.h"
 #include "base/err.h"
 #include "broadcaster/rendition.h"
+#include "broadcaster/rung_check.h"
 #include "broadcaster/segment.h"
 #include "media/packet.h"
 #include "media/profile.h"
@@ -35,7 +36,19 @@ struct metrics;
  * may refuse, fail or sleep through one segment before it is given up; those that are lost do not
  * count. */
 struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts);
+
+/* Rungs for quality rather than for low latency, as at first: the encoders see further ahead, and
+ * their parts come so much later. Before the first stream. */
+void jobs_set_quality(struct jobs *j, bool quality);
+
 void jobs_destroy(struct jobs *j); /* takes NULL; after all its streams and ways */
+
+/* Looks at each part that comes back: what is wrong with it (a static sentence), or NULL. Such a
+ * part is not shown, and the orchestrator has it made again elsewhere. NULL, as at first: nobody
+ * looks. */
+typedef const char *jobs_inspect_fn(const struct link_rung *asked, const struct link_unit *u,
+                                    struct span payload, const struct rung_place *place);
+void jobs_set_inspection(struct jobs *j, jobs_inspect_fn *fn);
 
 /* --- the orchestrators --- */
 

@@ -132,12 +132,57 @@ void jobs_job_give_up_late(struct job_stream *s, struct job *job, const char *re
     }
 }
 
-void jobs_job_finish(struct job_stream *s, struct job *job)
+static bool any_lost(const struct job_stream *s, const struct job *job)
 {
-    if (all_settled(s, job)) {
+    for (size_t i = 0; i < s->n; i++) {
+        if (job->rungs[i].lost) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool jobs_job_finish(struct job_stream *s, struct job *job)
+{
+    if (!all_settled(s, job)) {
+        return false;
+    }
+    bool whole = !any_lost(s, job);
+    if (whole) {
         s->owner->counters.done++;
         tell_done(s, job);
-        remember(s, true);
-        jobs_job_destroy(s, job);
+    } else {
+        s->owner->counters.given_up++;
+        s->owner->counters.given_up_by[job->failure]++;
     }
+    remember(s, whole);
+    jobs_job_destroy(s, job);
+    return true;
+}
+
+void jobs_rung_lose(struct job_stream *s, struct job *job, size_t i, const char *reason)
+{
+    struct jobs_rung *rung = &job->rungs[i];
+    if (rung->settled || rung->lost) {
+        return;
+    }
+    if (!any_lost(s, job)) {
+        emit_lost(s, job, reason);
+        tell_loss(s, job, reason);
+    }
+    rung->lost = true;
+    job->failure = job->failed ? job->failure : JOBS_FAILED_BUSY;
+    if (job->source != NULL) {
+        (void)jobs_settle_lost(s, job);
+    }
+}
+
+bool jobs_settle_lost(struct job_stream *s, struct job *job)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (job->rungs[i].lost && !job->rungs[i].settled) {
+            jobs_rung_settle(s, job, i, true);
+        }
+    }
+    return jobs_job_finish(s, job);
 }
