@@ -205,7 +205,7 @@ bool attempt_has_lost(const struct job_attempt *a)
     for (size_t i = 0; i < a->n_asked; i++) {
         lost |= a->rungs[a->asked[i]].lost || a->job->rungs[a->asked[i]].given_up;
     }
-    return lost && !attempt_is_useful(a);
+    return (lost || !a->open_sent) && !attempt_is_useful(a);
 }
 
 static bool is_covered(const struct job *j, uint32_t rung, const struct job_attempt *but)
@@ -249,6 +249,23 @@ void job_begin(struct job *j, struct job_attempt *a, bool all)
     a->weight = a->rate;
 }
 
+bool job_trim(struct job_attempt *a)
+{
+    size_t n = 0;
+    a->rate = 0;
+    for (size_t i = 0; i < a->n_asked; i++) {
+        uint32_t rung = a->asked[i];
+        a->rungs[rung].asked = attempt_covers(a, rung);
+        if (a->rungs[rung].asked) {
+            a->asked[n++] = rung;
+            a->rate += job_rung_rate(a->job, rung);
+        }
+    }
+    a->n_asked = n;
+    a->weight = a->rate;
+    return n > 0;
+}
+
 void job_ask(const struct job_attempt *a, int64_t now_ms, struct link_job_open *ret_open)
 {
     const struct job *j = a->job;
@@ -289,7 +306,8 @@ void job_deliver(struct job_attempt *a, uint32_t rung, const struct link_unit *u
     a->heard_ms = now_ms;
     a->rungs[rung].emitting = true;
     for (size_t i = 0; i < JOB_TRIES; i++) {
-        j->tries[i].rungs[rung].lost |= &j->tries[i] != a;
+        /* One that has not been sent yet asks for what is missing then. */
+        j->tries[i].rungs[rung].lost |= &j->tries[i] != a && j->tries[i].open_sent;
     }
     r->has_hash = true;
     r->hash = u->config_hash;
@@ -341,7 +359,7 @@ enum err job_reject(struct job *j, uint32_t rung, uint32_t part, struct job_atte
         struct job_attempt *a = &j->tries[i];
         if (a->transcoder != NULL && a->rungs[rung].asked) {
             by = !a->rungs[rung].lost && a->rungs[rung].emitting ? a : by;
-            a->rungs[rung].lost = true;
+            a->rungs[rung].lost = a->open_sent;
         }
     }
     *ret_by = by;

@@ -155,7 +155,7 @@ bool job_rung_is_open(const struct job *j, uint32_t rung);
 bool attempt_covers(const struct job_attempt *a, uint32_t rung);
 bool attempt_is_useful(const struct job_attempt *a);
 
-/* It can bring nothing any more because others go on with its rungs. */
+/* It can bring nothing any more because others go on with its rungs, or it was never sent. */
 bool attempt_has_lost(const struct job_attempt *a);
 
 /* A rung is open that no attempt but this one (NULL: none at all) covers. */
@@ -164,6 +164,10 @@ bool job_is_uncovered(const struct job *j, const struct job_attempt *but);
 /* An attempt at its start: nothing sent; of the open rungs all, or only those that nobody covers.
  */
 void job_begin(struct job *j, struct job_attempt *a, bool all);
+
+/* Before it is sent: it no longer asks for what it does not cover any more. False: nothing is left.
+ */
+bool job_trim(struct job_attempt *a);
 
 /* What the attempt's JOB_OPEN says: its rungs, each from its first missing part; time left until
  * the deadline. Borrows from the job. */

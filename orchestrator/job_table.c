@@ -71,7 +71,9 @@ struct job_table_gauges job_table_gauges(const struct job_table *s)
     };
     LIST_EACH (&s->roster.broadcasters, bit, btmp) {
         LIST_EACH (&LIST_ITEM(bit, struct broadcaster, node)->jobs, it, tmp) {
-            enum job_state state = job_state(LIST_ITEM(it, struct job, of_peer));
+            const struct job *j = LIST_ITEM(it, const struct job, of_peer);
+            enum job_state state = job_state(j);
+            g.doubled += job_tries(j) > 1;
             g.queued += state == JOB_QUEUED;
             g.offered += state == JOB_OFFERED;
             g.active += state == JOB_ACTIVE;

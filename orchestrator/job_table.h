@@ -110,6 +110,7 @@ struct job_table_counters {
 
 struct job_table_gauges {
     unsigned queued, offered, active;
+    unsigned doubled; /* of these: two transcoders are at work on it */
     unsigned sessions, max_sessions;
     size_t held_bytes;
 };

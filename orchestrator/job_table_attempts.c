@@ -62,6 +62,12 @@ void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const ch
 static bool send_open(struct job_table *s, struct job_attempt *a, int64_t now_ms)
 {
     struct link_msg m = {.type = LINK_JOB_OPEN, .job = a->number, .reason = ""};
+    a->transcoder->rate -= a->weight;
+    bool asks = job_trim(a);
+    a->transcoder->rate += a->weight;
+    if (!asks) {
+        return false; /* it is about to be ended */
+    }
     job_ask(a, now_ms, &m.open);
     if (s->out.send(s->out.arg, a->transcoder->peer, &m, NULL) != ERR_OK) {
         return false;
@@ -263,6 +269,9 @@ static bool check_lateness(struct job_table *s, struct job_attempt *a, int64_t n
     const struct job_table_config *c = &s->config;
     bool alone = job_tries(j) == 1;
     int64_t unanswered_ms = a->accepted ? 0 : now_ms - a->offered_ms;
+    if (unanswered_ms >= c->answer_ms) {
+        return move(s, a, "the transcoder did not answer", now_ms);
+    }
     int64_t owed_ms = c->late_ms > 0 ? job_owed_ms(a, now_ms) : 0;
     int64_t may_owe_ms = alone ? job_may_owe_ms(a, c->late_ms) : c->late_ms;
     int64_t worst_ms = owed_ms > unanswered_ms ? owed_ms : unanswered_ms;
@@ -270,9 +279,6 @@ static bool check_lateness(struct job_table *s, struct job_attempt *a, int64_t n
     if (hedges && worst_ms >= c->hedge_ms && hedge(s, a, now_ms)) {
         mark_late(a, now_ms);
         return true;
-    }
-    if (unanswered_ms >= c->answer_ms) {
-        return move(s, a, "the transcoder did not answer", now_ms);
     }
     if (c->late_ms == 0 || owed_ms < may_owe_ms || owed_ms == 0) {
         return false;

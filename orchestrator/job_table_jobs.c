@@ -148,6 +148,7 @@ static void refuse(struct job_table *s, const struct broadcaster *b, uint64_t jo
             .job = job,
             .broadcaster = b->name,
             .transcoder = "",
+            .rung = "",
             .reason = reason,
         };
         s->out.note(s->out.arg, &n);

@@ -87,6 +87,7 @@ static struct json *jobs_json(const struct relay *r)
     json_set_int(j, "queued", g.queued);
     json_set_int(j, "offered", g.offered);
     json_set_int(j, "active", g.active);
+    json_set_int(j, "doubled", g.doubled);
     json_set_int(j, "opened", (int64_t)c.opened);
     json_set_int(j, "done", (int64_t)c.done);
     json_set_int(j, "failed", (int64_t)c.failed);

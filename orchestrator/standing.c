@@ -32,7 +32,7 @@ static void grow(struct standing *s, uint64_t load)
     }
     uint64_t step = s->speed / GROW_DIVISOR + 1;
     s->speed = s->speed < UINT64_MAX - step ? s->speed + step : UINT64_MAX;
-    s->was_slow = s->was_slow && below;
+    s->was_slow = s->was_slow && (s->announced == 0 || s->speed < s->announced);
 }
 
 void standing_done(struct standing *s, uint64_t load, uint32_t permille)
