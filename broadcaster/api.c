@@ -1,5 +1,8 @@
 #include "broadcaster/api.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -7,16 +10,30 @@
 #include "broadcaster/playlist.h"
 #include "run/log.h"
 
-#define NO_ORCHESTRATOR "this broadcaster has no orchestrator (-orchAddr)"
+#define NO_ORCHESTRATOR "this broadcaster has no orchestrator (-orchAddr, -orchWebhookUrl)"
+#define PRICE_MAX       1000000000000000ull
 
 /* --- settings --- */
+
+/* As the known system says it: "a/b"; null: any. */
+static void set_price(struct json *j, const struct uplinks *u)
+{
+    char text[PRICE_TEXT_MAX];
+    const struct price *max = u != NULL ? uplinks_max_price(u) : NULL;
+    if (max != NULL && price_is_set(max)) {
+        snprintf(text, sizeof text, "%" PRIu64 "/%" PRIu64, max->amount, max->pixels);
+        json_set_str(j, "MaxPrice", text);
+    } else {
+        json_set_str(j, "MaxPrice", NULL);
+    }
+}
 
 static void answer_config(const struct api *api, struct http_answer *a)
 {
     char text[LADDER_TEXT_MAX];
     struct json *j = json_new_object();
     ladder_format(streams_ladder(api->streams), text);
-    json_set_str(j, "MaxPrice", NULL); /* nobody is paid */
+    set_price(j, api->uplinks);
     json_set_str(j, "TranscodingOptions", text);
     http_answer_json(a, j);
 }
@@ -26,39 +43,89 @@ static void on_get_config(void *arg, const struct http_value *values, struct htt
     answer_config(arg, a);
 }
 
-static void set_ladder(const struct api *api, const char *text, struct http_answer *a)
+static bool read_ladder(const char *text, struct ladder *ret_ladder, struct http_answer *a)
 {
     char why[LADDER_WHY_MAX];
     struct ladder l;
     if (ladder_parse(text, &l, why) != ERR_OK) {
         http_answer_text(a, 400, "transcodingOptions: %s", why);
-    } else if (l.n == 0) {
-        http_answer_text(a, 400, "transcodingOptions names no rung");
-    } else if (api->uplink == NULL) {
-        http_answer_text(a, 409, NO_ORCHESTRATOR ": nothing could be transcoded");
-    } else {
-        streams_set_ladder(api->streams, &l);
-        log_info("broadcaster", "transcoding_options", "new streams get %s", text);
-        answer_config(api, a);
+        return false;
     }
+    if (l.n == 0) {
+        http_answer_text(a, 400, "transcodingOptions names no rung");
+        return false;
+    }
+    *ret_ladder = l;
+    return true;
+}
+
+/* Whole, from min to PRICE_MAX. */
+static bool read_number(const char *text, uint64_t min, uint64_t *ret_value)
+{
+    size_t n = strlen(text);
+    if (n == 0 || n > 16 || strspn(text, "0123456789") != n) {
+        return false;
+    }
+    uint64_t v = strtoull(text, NULL, 10);
+    if (v < min || v > PRICE_MAX) {
+        return false;
+    }
+    *ret_value = v;
+    return true;
 }
 
 /* The known tools send all three. */
 enum { PRICE, PIXELS, OPTIONS };
 
+static bool read_price(const struct http_value *values, struct price *ret_price,
+                       struct http_answer *a)
+{
+    struct price p = {.pixels = 1};
+    const char *pixels = values[PIXELS].text;
+    if (!read_number(values[PRICE].text, 0, &p.amount)) {
+        http_answer_text(a, 400, "maxPricePerUnit is no whole number up to %llu", PRICE_MAX);
+        return false;
+    }
+    if (pixels[0] != '\0' && !read_number(pixels, 1, &p.pixels)) {
+        http_answer_text(a, 400, "pixelsPerUnit is no whole number from 1 to %llu", PRICE_MAX);
+        return false;
+    }
+    *ret_price = p;
+    return true;
+}
+
+/* All or nothing. An empty price is as none: some tools send it so. */
 static void on_set_config(void *arg, const struct http_value *values, struct http_answer *a)
 {
-    const char *price = values[PRICE].text;
-    if (price[0] != '\0' && strcmp(price, "0") != 0) {
-        http_answer_text(a, 400,
-                         "maxPricePerUnit can only be 0: orchestrators are not paid in this mode");
-    } else if (values[OPTIONS].given) {
-        set_ladder(arg, values[OPTIONS].text, a);
-    } else if (!values[PRICE].given) {
+    const struct api *api = arg;
+    const char *price_text = values[PRICE].text;
+    struct ladder l;
+    struct price price;
+    bool has_price = price_text[0] != '\0';
+    if (!values[OPTIONS].given && !values[PRICE].given) {
         http_answer_text(a, 400, "the parameter transcodingOptions is missing");
-    } else {
-        answer_config(arg, a);
+        return;
     }
+    if ((has_price && !read_price(values, &price, a)) ||
+        (values[OPTIONS].given && !read_ladder(values[OPTIONS].text, &l, a))) {
+        return;
+    }
+    if (api->uplinks == NULL && (values[OPTIONS].given || (has_price && price.amount > 0))) {
+        http_answer_text(a, 409, NO_ORCHESTRATOR ": nothing could be transcoded");
+        return;
+    }
+    if (values[OPTIONS].given) {
+        streams_set_ladder(api->streams, &l);
+        log_info("broadcaster", "transcoding_options", "new streams get %s", values[OPTIONS].text);
+    }
+    if (has_price && api->uplinks != NULL) {
+        char text[PRICE_TEXT_MAX];
+        price_format(&price, text);
+        uplinks_set_max_price(api->uplinks, &price);
+        log_info("broadcaster", "max_price", "orchestrators may ask %s",
+                 price_is_set(&price) ? text : "any price");
+    }
+    answer_config(api, a);
 }
 
 static void on_options(void *arg, const struct http_value *values, struct http_answer *a)
@@ -151,32 +218,23 @@ static void on_clear_bans(void *arg, const struct http_value *values, struct htt
 static void on_orchestrators(void *arg, const struct http_value *values, struct http_answer *a)
 {
     const struct api *api = arg;
-    struct json *list = json_new_array();
-    if (api->uplink != NULL) {
-        json_append(list, uplink_orchestrator(api->uplink));
-    }
-    http_answer_json(a, list);
+    http_answer_json(a, uplinks_list(api->uplinks));
 }
 
 static void on_orchestrator(void *arg, const struct http_value *values, struct http_answer *a)
 {
     const struct api *api = arg;
-    if (api->uplink == NULL) {
+    struct json *info = uplinks_info(api->uplinks);
+    if (info == NULL) {
         http_answer_text(a, 404, NO_ORCHESTRATOR);
     } else {
-        http_answer_json(a, uplink_orchestrator(api->uplink));
+        http_answer_json(a, info);
     }
 }
 
 void api_status(const struct api *api, struct json *object)
 {
-    char uri[UPLINK_URI_MAX];
-    struct json *pool = json_new_array();
-    if (api->uplink != NULL) {
-        uplink_uri(api->uplink, uri);
-        json_append_str(pool, uri);
-    }
-    json_set(object, "OrchestratorPool", pool);
+    json_set(object, "OrchestratorPool", uplinks_pool(api->uplinks));
     json_set(object, "Manifests", streams_manifests(api->streams));
     json_set_int(object, "RegisteredTranscodersNumber", 0);
     json_set(object, "RegisteredTranscoders", json_new_array());

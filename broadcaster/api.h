@@ -6,7 +6,7 @@
 #include "broadcaster/admission.h"
 #include "broadcaster/board.h"
 #include "broadcaster/stream.h"
-#include "broadcaster/uplink.h"
+#include "broadcaster/uplinks.h"
 #include "run/http_route.h"
 
 #define API_SESSIONS_MAX 1000000
@@ -15,7 +15,7 @@
 struct api {
     struct streams *streams;
     struct board *board;
-    struct uplink *uplink; /* NULL: source only */
+    struct uplinks *uplinks; /* NULL: source only */
     struct admission *admission;
 };
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 
@@ -21,6 +22,7 @@ struct window_texts {
 struct stream {
     struct list node;
     struct board_entry entry;
+    struct interest *interest;
     struct rendition *renditions[BOARD_RENDITIONS_MAX];
     size_t n_renditions;
 };
@@ -165,6 +167,7 @@ static void stream_destroy(struct stream *s)
         window_unref(s->renditions[i]->window);
         mem_free(s->renditions[i]);
     }
+    interest_unref(s->interest);
     mem_free(s);
 }
 
@@ -207,6 +210,7 @@ static struct stream *add_stream(struct board *b, const char *id)
     assert(len <= ID_MAX);
     struct stream *s = mem_alloc(sizeof *s);
     memcpy(s->entry.id, id, len + 1);
+    s->interest = interest_create();
     list_push_back(&b->streams, &s->node);
     return s;
 }
@@ -234,15 +238,23 @@ static bool is_shown(const struct stream *s)
     return s != NULL && s->n_renditions > 0 && s->renditions[0]->variant.rank == 0;
 }
 
+static void take(struct board_waiter *waiter, enum board_woken why, struct list *woken)
+{
+    waiter->why = why;
+    waiter->waits = false;
+    list_remove(&waiter->node);
+    list_push_back(woken, &waiter->node);
+}
+
 /* Moves the waiters of a rendition whose wait is over; window NULL: it is gone. */
 static void take_ready(struct rendition *r, const struct window *w, struct list *woken)
 {
+    int64_t now_us = clock_mono_us();
     LIST_EACH (&r->waiters, it, tmp) {
         struct board_waiter *waiter = LIST_ITEM(it, struct board_waiter, node);
         if (w == NULL || waiter->ready(waiter, w)) {
-            waiter->why = w != NULL ? BOARD_READY : BOARD_GONE;
-            list_remove(&waiter->node);
-            list_push_back(woken, &waiter->node);
+            waiter->ready_us = now_us;
+            take(waiter, w != NULL ? BOARD_READY : BOARD_GONE, woken);
         }
     }
 }
@@ -319,6 +331,28 @@ void board_set_current(struct board *b, const char *id)
     pthread_mutex_unlock(&b->lock);
 }
 
+struct interest *board_interest(struct board *b, const char *id)
+{
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    if (s == NULL) {
+        s = add_stream(b, id);
+    }
+    struct interest *i = interest_ref(s->interest);
+    pthread_mutex_unlock(&b->lock);
+    return i;
+}
+
+void board_ask_parts(struct board *b, const char *id)
+{
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    if (s != NULL) {
+        interest_show(s->interest);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
 struct window *board_window(struct board *b, const char *id, const char *rendition)
 {
     struct window *w = NULL;
@@ -362,9 +396,22 @@ bool board_wait(struct board *b, const char *id, const char *rendition, struct b
     bool waits = b->wake != NULL && r != NULL && !waiter->ready(waiter, r->window);
     if (waits) {
         list_push_back(&r->waiters, &waiter->node);
+        waiter->waits = true;
     }
     pthread_mutex_unlock(&b->lock);
     return waits;
+}
+
+bool board_leave(struct board *b, struct board_waiter *waiter)
+{
+    pthread_mutex_lock(&b->lock);
+    bool waited = waiter->waits;
+    if (waited) {
+        waiter->waits = false;
+        list_remove(&waiter->node);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return waited;
 }
 
 /* The next deadline of the rendition. */
@@ -375,9 +422,7 @@ static int64_t take_late(struct rendition *r, int64_t now_ms, struct list *woken
         if (waiter->deadline_ms > now_ms) {
             return waiter->deadline_ms;
         }
-        waiter->why = BOARD_LATE;
-        list_remove(&waiter->node);
-        list_push_back(woken, &waiter->node);
+        take(waiter, BOARD_LATE, woken);
     }
     return INT64_MAX;
 }

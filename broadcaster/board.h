@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "broadcaster/interest.h"
 #include "broadcaster/part.h"
 #include "broadcaster/segment.h"
 #include "broadcaster/variant.h"
@@ -126,6 +127,13 @@ void board_remove(struct board *b, const char *id);
 /* Loop's thread. NULL: none. The id is copied; it need not have a window yet. */
 void board_set_current(struct board *b, const char *id);
 
+/* Loop's thread. Who asks for parts of the stream, which need not have a window yet; the same for
+ * all its renditions as long as it is not removed. Gives a reference. */
+struct interest *board_interest(struct board *b, const char *id);
+
+/* Any thread. Somebody asks for parts of that stream, or for what lists them. */
+void board_ask_parts(struct board *b, const char *id);
+
 /* Any thread. window: gives a reference, NULL when there is none. */
 struct window *board_window(struct board *b, const char *id, const char *rendition);
 
@@ -149,6 +157,9 @@ struct board_waiter {
     board_ready_fn *ready;
     int64_t deadline_ms; /* monotonic; those of one rendition rise (near enough) as they come */
     enum board_woken why;
+    int64_t
+        ready_us; /* monotonic: since when what it waits for has been there; BOARD_READY alone */
+    bool waits;   /* the board's own */
 };
 
 /* Gives back waiters (a list of their nodes, to be emptied), not under the lock: on the thread that
@@ -161,6 +172,10 @@ void board_set_wake(struct board *b, board_wake_fn *wake, void *arg);
 /* Any thread. False: it need not wait, the window is ready, or is not there, or nobody can wait. */
 bool board_wait(struct board *b, const char *id, const char *rendition,
                 struct board_waiter *waiter);
+
+/* Any thread. True: it waited, and is its owner's again; false: it is given back by wake, or did
+ * not wait. The waiter must be there still. */
+bool board_leave(struct board *b, struct board_waiter *waiter);
 
 /* Any thread. Wakes those whose deadline has come (INT64_MAX: all) with BOARD_LATE. Returns the
  * next deadline at which to call again; INT64_MAX: nobody waits. */

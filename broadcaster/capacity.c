@@ -1,8 +1,7 @@
 #include "broadcaster/capacity.h"
 
-#define OWN_FILES  48 /* log, listeners, the link, the control server's connections */
-#define BODY_FILES 2
-#define LEAST      2 /* one for each of the viewers' threads */
+#define OWN_FILES 48 /* log, listeners, the link, the control server's connections */
+#define LEAST     2  /* one for each of the viewers' threads */
 
 static int at_most(int wanted, long possible)
 {
@@ -16,10 +15,10 @@ bool capacity_fit(long files, const struct capacity *wanted, struct capacity *re
 {
     long left = files - OWN_FILES;
     struct capacity fit = {.bodies = wanted->bodies};
-    if (fit.bodies > left / 8 / BODY_FILES) {
-        fit.bodies = left > 0 ? (int)(left / 8 / BODY_FILES) : 0;
+    if (fit.bodies > left / 8 / CAPACITY_BODY_FILES) {
+        fit.bodies = left > 0 ? (int)(left / 8 / CAPACITY_BODY_FILES) : 0;
     }
-    left -= (long)fit.bodies * BODY_FILES;
+    left -= (long)fit.bodies * CAPACITY_BODY_FILES;
     fit.ingest = at_most(wanted->ingest, left / 4);
     fit.viewers = at_most(wanted->viewers, left - fit.ingest);
     *ret_fit = fit;

@@ -4,10 +4,13 @@
 
 #include <stdbool.h>
 
+/* A segment's file, and one for each thread that sends it. */
+#define CAPACITY_BODY_FILES 3
+
 struct capacity {
     int viewers; /* connections, each a file */
     int ingest;
-    int bodies; /* of segments that are kept in files, two descriptors each */
+    int bodies; /* of segments that are kept in files, CAPACITY_BODY_FILES descriptors each */
 };
 
 /* Cuts `wanted` down to what the limit leaves once the process has what it needs itself: an eighth

@@ -20,6 +20,7 @@ struct feed {
     struct stream *stream;                        /* NULL: another feed has taken over */
     struct track *tracks[2][TRACKS_PER_KIND_MAX]; /* while it waits */
     char title[BOARD_TITLE_MAX + 1];
+    int fps_milli;
     bool heard;
     int64_t first_sound_ms;
 };
@@ -60,7 +61,7 @@ static void put_in_force(struct feed *f, int64_t now_ms)
     st->feed = f;
     st->key = f->key;
     st->key_given = f->claim.key_given;
-    stream_set_title(st, f->title);
+    stream_told(st, f->title, f->fps_milli);
     st->heard_ms = now_ms;
     for (size_t kind = 0; kind < 2; kind++) {
         for (size_t i = 0; i < TRACKS_PER_KIND_MAX; i++) {
@@ -248,11 +249,12 @@ void feed_track(struct feed *f, struct track *track)
     }
 }
 
-void feed_title(struct feed *f, const char *title)
+void feed_told(struct feed *f, const char *title, int fps_milli)
 {
+    f->fps_milli = fps_milli;
     snprintf(f->title, sizeof f->title, "%s", title);
     if (in_force(f)) {
-        stream_set_title(f->stream, f->title);
+        stream_told(f->stream, f->title, f->fps_milli);
     }
 }
 

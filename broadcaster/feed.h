@@ -57,8 +57,9 @@ void feed_track(struct feed *f, struct track *track);
 enum err feed_packet(struct feed *f, const struct packet *p, int64_t now_ms) CHECKED;
 
 /* What the publisher calls the stream: UTF-8 without control characters, at most BOARD_TITLE_MAX
- * bytes; copied. "": nothing. It is the stream's from when the feed is in force. */
-void feed_title(struct feed *f, const char *title);
+ * bytes; copied, "": nothing; and the rate it declares, as stream_told. It is the stream's from
+ * when the feed is in force. */
+void feed_told(struct feed *f, const char *title, int fps_milli);
 
 /* As stream_left_out; nothing while the feed is not in force. */
 void feed_left_out(struct feed *f, enum repair_kind why, int64_t now_ms);

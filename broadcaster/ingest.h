@@ -54,9 +54,9 @@ struct ingest_handler {
                      const struct ingest_request *r);
     /* Once for each admitted play. reason: for the log and people. */
     void (*on_play_end)(void *arg, void *publication, const char *reason);
-    /* An admitted publisher says what it calls its stream, as often as it likes ("": not at all);
-     * see rtmp_metadata. NULL: nobody wants to know. */
-    void (*on_title)(void *arg, void *publication, const char *title);
+    /* An admitted publisher says what it calls its stream, as often as it likes ("": not at all),
+     * and its rate; see rtmp_metadata. NULL: nobody wants to know. */
+    void (*on_told)(void *arg, void *publication, const char *title, int fps_milli);
 };
 
 struct ingest_config {

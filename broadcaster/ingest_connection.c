@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "broadcaster/ingest_proxy.h"
@@ -264,8 +265,8 @@ static void on_session_event(void *arg, const struct rtmp_event *e)
         if (!p->described) {
             log_metadata(p, e->metadata);
         }
-        if (i->handler->on_title != NULL) {
-            i->handler->on_title(i->arg, p->publication, e->metadata->title);
+        if (i->handler->on_told != NULL) {
+            i->handler->on_told(i->arg, p->publication, e->metadata->title, e->metadata->fps_milli);
         }
     }
 }
@@ -284,11 +285,27 @@ struct publisher *connection_create(struct ingest *i)
     return p;
 }
 
+/* Many publishers send the header of a message (mostly of 8 bytes, at most 12 without an extended
+ * time) apart from what follows at once: between messages less than this does not wake us up. No
+ * message that has to be acted on is shorter. */
+#define MESSAGE_READ_BYTES 13
+
+static void set_least_read(struct publisher *p)
+{
+    int fd, bytes = rtmp_session_is_between(p->session) ? MESSAGE_READ_BYTES : 1;
+    if (p->tls == NULL && bytes != p->least_read && uv_fileno((uv_handle_t *)&p->tcp, &fd) == 0) {
+        p->least_read = bytes;
+        /* Without it there is more to do: no reason to refuse. */
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+    }
+}
+
 static void feed(struct publisher *p, struct span bytes)
 {
     p->feeding = true;
     enum err e = rtmp_session_feed(p->session, bytes);
     p->feeding = false;
+    set_least_read(p);
     if (e != ERR_OK) {
         const char *why = ingest_proxy_hint(p, bytes, rtmp_session_why(p->session));
         p->ingest->counters.protocol_errors++;

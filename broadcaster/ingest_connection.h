@@ -67,6 +67,7 @@ struct publisher {
     unsigned char address[16];        /* IPv4 in its mapped form */
     int64_t deadline_ms;              /* OPEN: to publish by; DRAINING: to be gone by */
     int64_t last_read_ms;
+    int least_read; /* bytes that wake us up; 0: as at first, 1 */
     int64_t last_ping_ms;
     int64_t paused_until_ms; /* 0: it is read from */
     bool feeding;

@@ -1,6 +1,8 @@
-/* Segments out to the orchestrator, rung units back. One job is one segment of one stream,
+/* Segments out to the orchestrators, rung units back. One job is one segment of one stream,
  * streamed: it opens with the segment's first packet. The packets are kept until the job is
- * finished, so that it can be opened anew after the orchestrator, or the way to it, was lost. Every
+ * finished, so that it can be opened anew after the orchestrator, or the way to it, was lost. A
+ * stream has one orchestrator, and keeps it while it can be used; then all that is unfinished goes
+ * on at another one, from the first parts that are missing. Every
  * number of a rung is settled in the end: with content or as a gap. Pure but for the log; loop's
  * thread. */
 #ifndef BROADCASTER_JOBS_H
@@ -20,23 +22,54 @@
 #define JOBS_PER_STREAM_MAX 8                  /* unfinished segments; the oldest is given up */
 #define JOB_INPUT_MAX       (64 * 1024 * 1024) /* one segment's packets, bookkeeping included */
 
+#define JOBS_WAY_NAME_MAX 300 /* bytes */
+#define JOBS_WHY_MAX      320 /* bytes of a reason, with the NUL */
+
 struct jobs;
+struct jobs_way;   /* to one orchestrator */
 struct job_stream; /* the jobs of one stream */
 struct json;
 struct metrics;
 
-/* Sends one message to the orchestrator. ERR_AGAIN: full, jobs_writable follows; anything else: it
- * cannot be sent at all. */
+/* deadline_ms: how long after its end a segment's rungs may come. max_attempts: orchestrators that
+ * may refuse, fail or sleep through one segment before it is given up; those that are lost do not
+ * count. */
+struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts);
+void jobs_destroy(struct jobs *j); /* takes NULL; after all its streams and ways */
+
+/* --- the orchestrators --- */
+
+/* Sends one message to the orchestrator. ERR_AGAIN: full, jobs_way_writable follows; anything else:
+ * it cannot be sent at all. */
 typedef enum err jobs_send_fn(void *arg, const struct link_msg *m, struct blob *payload);
 
-/* deadline_ms: how long after its end a segment's rungs may come. */
-struct jobs *jobs_create(jobs_send_fn *send, void *arg, int64_t deadline_ms);
-void jobs_destroy(struct jobs *j); /* takes NULL; after all its streams */
+/* name: for people, copied. It is closed. Streams go to the open way with the fewest of them.
+ * Gives.
+ */
+struct jobs_way *jobs_way_create(struct jobs *j, const char *name, jobs_send_fn *send, void *arg);
+void jobs_way_destroy(struct jobs_way *w); /* takes NULL; closes it */
 
-/* The orchestrator welcomed us, or was lost. */
-void jobs_set_connected(struct jobs *j, bool connected);
-void jobs_writable(struct jobs *j);
-void jobs_on_message(struct jobs *j, const struct link_msg *m, struct blob *payload);
+/* The orchestrator can be used now; or cannot any more, and has forgotten all jobs: its streams
+ * move at once. why: words for people, copied. */
+void jobs_way_open(struct jobs_way *w);
+void jobs_way_close(struct jobs_way *w, const char *why);
+
+/* As closing, but the orchestrator is still there: it is told that it need not go on. */
+void jobs_way_withdraw(struct jobs_way *w, const char *why);
+
+void jobs_way_writable(struct jobs_way *w);
+void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob *payload);
+
+bool jobs_way_is_open(const struct jobs_way *w);
+size_t jobs_way_streams(const struct jobs_way *w); /* that have it now */
+
+/* Why it is not open, or why new streams do not go there; "" when they do. */
+const char *jobs_way_why(const struct jobs_way *w);
+
+/* True when a way is open. */
+bool jobs_connected(const struct jobs *j);
+
+/* --- all --- */
 
 /* Gives up what is too late. Call a few times a second. */
 void jobs_tick(struct jobs *j, int64_t now_ms);
@@ -49,7 +82,7 @@ enum jobs_failure {
     JOBS_FAILED_TRANSCODE,       /* transcoders could not */
     JOBS_FAILED_BUSY,            /* the orchestrator did not take it */
     JOBS_FAILED_LATE,            /* not within the deadline */
-    JOBS_FAILED_NO_ORCHESTRATOR, /* none was connected */
+    JOBS_FAILED_NO_ORCHESTRATOR, /* none could be used */
     JOBS_FAILED_BAD_ANSWER,      /* the orchestrator sent what does not fit */
     JOBS_FAILED_INPUT,           /* larger than this broadcaster keeps */
     JOBS_FAILURES_
@@ -59,9 +92,10 @@ enum jobs_failure {
 const char *jobs_failure_code(enum jobs_failure f);
 
 struct jobs_counters {
-    uint64_t opened, reopened, done, given_up, failed, refused_units;
+    uint64_t opened, reopened, moved, done, given_up, failed, refused_units;
     uint64_t given_up_by[JOBS_FAILURES_];
 };
+/* moved: openings at another orchestrator because one did not do it, though it is there. */
 struct jobs_counters jobs_counters(const struct jobs *j);
 
 /* The counters in the status and in the metrics. */
@@ -72,6 +106,8 @@ void jobs_metrics(const struct jobs *j, struct metrics *m);
  * streams; 1 when there are none. */
 #define JOBS_HISTORY 30
 double jobs_success_rate(const struct jobs *j);
+
+/* --- streams --- */
 
 /* rungs[i] is the rendition of ladder[i]; the renditions are borrowed for the stream's life, the
  * rest is copied. */
@@ -98,8 +134,6 @@ void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg); /*
 
 /* True while rungs of that segment are still to be settled. */
 bool jobs_stream_has(const struct job_stream *s, uint64_t msn);
-
-bool jobs_connected(const struct jobs *j);
 
 /* A segment of sound alone, for which none was opened: there is nothing to transcode, and the rungs
  * have the same sound; those that have shown nothing yet stay away. */

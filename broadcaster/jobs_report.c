@@ -9,6 +9,7 @@ void jobs_status(const struct jobs *j, struct json *object)
     struct json *o = json_new_object();
     json_set_int(o, "opened", (int64_t)c.opened);
     json_set_int(o, "reopened", (int64_t)c.reopened);
+    json_set_int(o, "moved", (int64_t)c.moved);
     json_set_int(o, "done", (int64_t)c.done);
     json_set_int(o, "failed", (int64_t)c.failed);
     json_set_int(o, "given_up", (int64_t)c.given_up);
@@ -36,6 +37,9 @@ void jobs_metrics(const struct jobs *j, struct metrics *m)
                 jobs_success_rate(j));
     metrics_one(m, METRIC_COUNTER, "sbe_jobs_reopened_total",
                 "Segments offered again after a loss.", (double)c.reopened);
+    metrics_one(m, METRIC_COUNTER, "sbe_jobs_moved_total",
+                "Segments offered to another orchestrator because one did not do them.",
+                (double)c.moved);
     metrics_one(m, METRIC_COUNTER, "sbe_jobs_bad_answers_total",
                 "Results that did not fit their segment.", (double)c.refused_units);
 }

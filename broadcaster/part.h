@@ -16,11 +16,12 @@
 #define PART_PACKETS_MAX 4096
 
 struct part_info {
-    uint64_t msn;     /* of its segment */
-    uint32_t index;   /* in its segment, from 0 */
-    int64_t start;    /* ticks: DTS of its first packet */
-    int64_t duration; /* ticks, as EXT-X-PART says it: never above the lane's target */
-    bool independent; /* begins with a picture that decoding can start at; of sound always */
+    uint64_t msn;         /* of its segment */
+    uint32_t index;       /* in its segment, from 0 */
+    int64_t start;        /* ticks: DTS of its first packet */
+    int64_t duration;     /* ticks, as EXT-X-PART says it: never above the lane's target */
+    bool independent;     /* begins with a picture that decoding can start at; of sound always */
+    bool has_independent; /* has one, wherever */
 };
 
 /* What "mfhd" says in a part's fragment. */

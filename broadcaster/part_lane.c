@@ -28,6 +28,16 @@ static bool may_begin_with(const struct packet *p, enum track_kind kind)
     return kind == TRACK_AUDIO || ((p->flags & PACKET_KEY) != 0 && (p->flags & PACKET_OPEN) == 0);
 }
 
+/* It need not stand first (draft-pantos-hls-rfc8216bis, 4.4.4.9). */
+static bool may_begin_inside(const struct packet *packets, size_t n, enum track_kind kind)
+{
+    bool found = false;
+    for (size_t i = 0; i < n && !found; i++) {
+        found = may_begin_with(&packets[i], kind);
+    }
+    return found;
+}
+
 static void give(struct part_lane *lane, struct part_run *run, struct track *track,
                  const struct packet *packets, size_t n, int64_t duration)
 {
@@ -35,7 +45,8 @@ static void give(struct part_lane *lane, struct part_run *run, struct track *tra
                              .index = run->count,
                              .start = packets[0].dts,
                              .duration = duration,
-                             .independent = may_begin_with(&packets[0], lane->kind)};
+                             .independent = may_begin_with(&packets[0], lane->kind),
+                             .has_independent = may_begin_inside(packets, n, lane->kind)};
     struct part *part = part_create(&info, track, packets, n);
     run->lost = part == NULL;
     if (part != NULL) {
@@ -49,6 +60,9 @@ void part_lane_cut(struct part_lane *lane, struct part_run *run, struct track *t
                    const struct packet *packets, size_t n, int64_t end, bool all)
 {
     note(lane, run, packets, n, end);
+    if (run->count == 0 && !rendition_parts_wanted(lane->to)) {
+        return;
+    }
     while (run->done < n && !run->lost) {
         const struct packet *rest = packets + run->done;
         int64_t duration;

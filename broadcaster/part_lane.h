@@ -33,7 +33,8 @@ void part_run_init(struct part_run *run, uint64_t msn);
 
 /* packets: all of the segment so far, in decoding order, those of earlier calls unchanged; n
  * of them will stay in it as they are, with their durations; the last of these ends at `end`. all:
- * they are the whole segment. */
+ * they are the whole segment. Nothing is cut of a segment as long as nobody asks for parts; once
+ * somebody does, all of it is: a segment has all of its parts or none. */
 void part_lane_cut(struct part_lane *lane, struct part_run *run, struct track *track,
                    const struct packet *packets, size_t n, int64_t end, bool all);
 

@@ -16,6 +16,9 @@
  * fit. */
 #define SHORT_FRAME_PERMILLE 750
 
+/* What is alike is off by that at most. */
+#define ALIKE_PERMILLE 40
+
 /* No frame is longer, whatever a publisher sends. */
 #define STEP_MAX (60 * (int64_t)TICKS_PER_S)
 
@@ -105,6 +108,23 @@ void parter_set_rate(struct parter *p, int num, int den)
     p->target = (second * (int64_t)p->frames + num - 1) / num + MARGIN_MIN_TICKS;
 }
 
+void parter_expect(struct parter *p, int fps_milli)
+{
+    p->declared = fps_milli > 0 ? 1000 * (int64_t)TICKS_PER_S / fps_milli : 0;
+}
+
+static bool is_alike(int64_t a, int64_t b)
+{
+    return off(a, b) * 1000 <= b * ALIKE_PERMILLE;
+}
+
+/* So few frames show the rate of slow ones only. */
+static bool few_are_enough(const struct parter *p)
+{
+    return (p->n_steps == 1 && is_alike(p->steps[0], p->declared)) ||
+           (p->n_steps == 2 && is_alike(p->steps[0], p->steps[1]));
+}
+
 void parter_note(struct parter *p, int64_t step)
 {
     if (p->target != 0 || step <= 0) {
@@ -118,7 +138,8 @@ void parter_note(struct parter *p, int64_t step)
             n++;
         }
     }
-    if ((sum >= PARTER_LEARN_TICKS && n >= PARTER_STEPS_MIN) || p->n_steps == PARTER_STEPS_MAX) {
+    bool shown = sum >= PARTER_LEARN_TICKS && (n >= PARTER_STEPS_MIN || few_are_enough(p));
+    if (shown || p->n_steps == PARTER_STEPS_MAX) {
         choose(p, usual, sum, n);
     }
 }

@@ -16,15 +16,17 @@
 #define PARTER_PACKETS_MAX    4096 /* of one part */
 
 /* What the target is chosen from: frames of about the same length that last so long, at least
- * PARTER_STEPS_MIN of them; or else the first PARTER_STEPS_MAX. */
+ * PARTER_STEPS_MIN of them, or two that are alike, or one that is as the publisher declares; or
+ * else the first PARTER_STEPS_MAX. */
 #define PARTER_LEARN_TICKS (TICKS_PER_S / 2)
 #define PARTER_STEPS_MIN   3
 #define PARTER_STEPS_MAX   256
 
 struct parter {
-    int64_t target; /* ticks; 0: not chosen yet. It never changes then. */
-    int64_t frame;  /* a usual one's length, ticks */
-    size_t frames;  /* of a regular part */
+    int64_t target;   /* ticks; 0: not chosen yet. It never changes then. */
+    int64_t frame;    /* a usual one's length, ticks */
+    size_t frames;    /* of a regular part */
+    int64_t declared; /* a frame's length as the publisher says; 0: it does not */
     int32_t steps[PARTER_STEPS_MAX];
     size_t n_steps;
 };
@@ -33,6 +35,10 @@ void parter_init(struct parter *p);
 
 /* The lane's rate is known: chooses the target at once, if there is none. num, den > 0. */
 void parter_set_rate(struct parter *p, int num, int den);
+
+/* The lane's rate as a publisher declares it, which may be wrong: frames in 1000 s; 0: it does not.
+ */
+void parter_expect(struct parter *p, int fps_milli);
 
 /* How far the next frame was from one frame, ticks. Chooses the target when enough were seen. */
 void parter_note(struct parter *p, int64_t step);

@@ -107,7 +107,7 @@ static enum err put_part(const struct writer *p, const struct part_info *part)
     return buf_printf(
         p->out, "#EXT-X-PART:DURATION=%" PRId64 ".%05d,URI=\"%" PRIu64 ".%" PRIu32 ".m4s\"%s\n",
         units / UNITS_PER_S, (int)(units % UNITS_PER_S), part->msn, part->index,
-        part->independent ? ",INDEPENDENT=YES" : "");
+        part->has_independent ? ",INDEPENDENT=YES" : "");
 }
 
 static enum err put_parts(struct writer *p, uint64_t msn, bool listed)

@@ -181,12 +181,12 @@ static void on_skipped(void *arg, void *publication, enum rtmp_skip skip)
     }
 }
 
-static void on_title(void *arg, void *publication, const char *title)
+static void on_told(void *arg, void *publication, const char *title, int fps_milli)
 {
     struct publication *pub = publication;
     (void)arg;
     if (!pub->closing) {
-        feed_title(pub->feed, title);
+        feed_told(pub->feed, title, fps_milli);
     }
 }
 
@@ -277,5 +277,5 @@ enum err publication_is_free(void *streams, const struct publish_name *name, con
 
 const struct ingest_handler publication_handler = {
     on_publish, on_cancel, on_received, on_track,    on_packet,
-    on_skipped, on_end,    on_play,     on_play_end, on_title,
+    on_skipped, on_end,    on_play,     on_play_end, on_told,
 };

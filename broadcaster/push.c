@@ -14,7 +14,9 @@
 void push_answer_fini(struct push_answer *a)
 {
     for (size_t i = 0; i < a->n; i++) {
-        segment_unref(a->segments[i]);
+        for (size_t k = 0; k < a->n_pieces; k++) {
+            segment_unref(a->segments[i][k]);
+        }
     }
     a->n = 0;
 }

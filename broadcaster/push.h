@@ -13,6 +13,7 @@
 #include "broadcaster/push_demux.h"
 #include "broadcaster/push_media.h"
 #include "broadcaster/push_request.h"
+#include "broadcaster/push_split.h"
 #include "broadcaster/stream.h"
 #include "run/metrics.h"
 
@@ -32,7 +33,8 @@ struct push_answer {
     char text[PUSH_TEXT_MAX]; /* without a line end; "": no body */
     bool parts;               /* multipart/mixed, of these: */
     size_t n;
-    struct segment *segments[PROFILE_LADDER_MAX]; /* a reference each */
+    size_t n_pieces; /* segments that the file became (push_split.h), from msn on */
+    struct segment *segments[PROFILE_LADDER_MAX][PUSH_PIECES_MAX]; /* a reference each */
     char names[PROFILE_LADDER_MAX][RENDITION_NAME_MAX + 1];
     uint64_t number; /* for the parts' names */
     bool mp4;
@@ -62,7 +64,7 @@ struct push_job {
     struct admission_ask *ask;
     int64_t since_ms;
     uint64_t number, msn;
-    size_t rungs_left;
+    size_t rungs_left; /* to be settled, of all pieces */
     bool lost;
     enum jobs_failure failure;
 

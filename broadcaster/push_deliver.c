@@ -21,7 +21,8 @@ static void on_settled(void *arg, size_t rung, struct segment *s, const enum job
     struct push_stream *ps = arg;
     LIST_EACH (&ps->waiting, n, next) {
         struct push_job *job = LIST_ITEM(n, struct push_job, node);
-        if (job->rungs_left == 0 || job->msn != segment_info(s)->msn) {
+        uint64_t msn = segment_info(s)->msn, piece = msn - job->msn;
+        if (job->rungs_left == 0 || msn < job->msn || piece >= job->answer.n_pieces) {
             continue;
         }
         job->rungs_left--;
@@ -29,7 +30,7 @@ static void on_settled(void *arg, size_t rung, struct segment *s, const enum job
             job->failure = job->lost ? job->failure : *why;
             job->lost = true;
         } else {
-            job->answer.segments[rung] = segment_ref(s);
+            job->answer.segments[rung][piece] = segment_ref(s);
         }
         if (job->rungs_left == 0 && !ps->delivering) {
             finish_rungs(job);
@@ -53,17 +54,47 @@ static bool within_limits(struct push_stream *ps, struct push_job *job, int64_t 
     return true;
 }
 
-static void put_in(struct push_stream *ps, const struct push_turn *turn, int64_t now_ms)
+static bool pending(const struct push_stream *ps, const struct push_job *job)
+{
+    for (size_t i = 0; i < job->answer.n_pieces; i++) {
+        if (stream_push_pending(ps->stream, job->msn + i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False: the job is answered. */
+static bool split(struct push_stream *ps, struct push_job *job, struct push_media *pieces)
+{
+    char text[LIMITS_TEXT_MAX];
+    int64_t longest = stream_push_longest(&ps->push);
+    enum err e = push_split(&job->media, longest, pieces, &job->answer.n_pieces);
+    if (e == ERR_LIMIT) {
+        snprintf(text, sizeof text,
+                 "invalid duration: %.1f s do not fit into segments of %.1f s, as they are since "
+                 "this stream's first one: push segments of one length",
+                 (double)job->media.duration / TICKS_PER_S, (double)longest / TICKS_PER_S);
+    }
+    if (e != ERR_OK) {
+        push_finish(job, 500, e == ERR_LIMIT ? text : "ErrStorage");
+    }
+    return e == ERR_OK;
+}
+
+static void put_in(struct push_stream *ps, const struct push_turn *turn, struct push_media *pieces,
+                   int64_t now_ms)
 {
     struct push *p = ps->owner;
     struct push_job *job = turn->item.what;
-    bool pictures = job->media.video != NULL;
-    stream_push_begin(ps->stream, &job->media);
+    size_t n_pieces = job->answer.n_pieces;
+    bool pictures = pieces[0].video != NULL;
+    stream_push_begin(ps->stream, &pieces[0]);
     stream_push_watch(ps->stream, on_settled, ps);
     size_t n = pictures ? stream_push_rungs(ps->stream) : 0;
     bool connected = jobs_connected(p->config.jobs);
     job->msn = stream_push_next(ps->stream) + turn->holes;
-    job->rungs_left = n;
+    job->rungs_left = n * n_pieces;
     job->answer.n = n;
     job->answer.mp4 = ps->mp4;
     job->answer.number = job->number;
@@ -75,14 +106,18 @@ static void put_in(struct push_stream *ps, const struct push_turn *turn, int64_t
     p->counters.segments++;
     p->counters.holes += turn->holes;
     ps->delivering = true;
-    stream_push_segment(ps->stream, &ps->push, &job->media, turn->holes, turn->restarted, now_ms);
+    for (size_t i = 0; i < n_pieces; i++) {
+        bool first = i == 0;
+        stream_push_segment(ps->stream, &ps->push, &pieces[i], first ? turn->holes : 0,
+                            first && turn->restarted, now_ms);
+        push_media_fini(&pieces[i]);
+    }
     ps->delivering = false;
-    push_media_fini(&job->media);
     if (!p->config.transcodes || !connected) {
         push_finish(job, 503, PUSH_NO_SESSIONS);
     } else if (job->rungs_left == 0) {
         finish_rungs(job);
-    } else if (!stream_push_pending(ps->stream, job->msn)) {
+    } else if (!pending(ps, job)) {
         push_finish(job, 500, EXHAUSTED); /* a codec that transcoders do not take */
     }
 }
@@ -91,8 +126,9 @@ void push_deliver(struct push_stream *ps, int64_t now_ms)
 {
     struct push_turn turn;
     while (ps->state == PUSH_STREAM_READY && push_sequence_next(&ps->sequence, now_ms, &turn)) {
-        if (within_limits(ps, turn.item.what, now_ms)) {
-            put_in(ps, &turn, now_ms);
+        struct push_media pieces[PUSH_PIECES_MAX];
+        if (within_limits(ps, turn.item.what, now_ms) && split(ps, turn.item.what, pieces)) {
+            put_in(ps, &turn, pieces, now_ms);
         }
         ps->last_ms = now_ms;
     }

@@ -14,6 +14,7 @@ struct push_media {
     struct track *audio;
     struct packets video_packets; /* in decoding order; DTS rise strictly, PTS not below DTS */
     struct packets audio_packets;
+    struct packets preroll; /* pictures in front of it that decoding needs, with PACKET_PREROLL */
     int64_t start;     /* DTS of the first picture, or of the first sound where there is none */
     int64_t duration;  /* at least 1 */
     bool independent;  /* starts with a key picture, or has none at all */

@@ -12,9 +12,14 @@
 static enum err put_part(struct buf *out, const struct push_answer *a, size_t i,
                          const char *boundary)
 {
+    struct segment *whole = NULL;
     struct blob *blob = NULL;
-    enum err e = a->mp4 ? push_mp4(a->segments[i], &blob)
-                        : segment_container(a->segments[i], SEGMENT_TS, packager_mpegts, &blob);
+    enum err e = push_join(a->segments[i], a->n_pieces, &whole);
+    if (e == ERR_OK) {
+        e = a->mp4 ? push_mp4(whole, &blob)
+                   : segment_container(whole, SEGMENT_TS, packager_mpegts, &blob);
+    }
+    segment_unref(whole);
     if (e != ERR_OK) {
         return e;
     }

@@ -34,6 +34,7 @@ struct lane {
 
 struct rendition {
     struct board *board;
+    struct interest *interest;
     char stream_id[ID_MAX + 1];
     struct variant variant;
     struct expected expected[EXPECTED_MAX];
@@ -125,6 +126,7 @@ struct rendition *rendition_create(struct board *board, const char *stream_id, c
 {
     struct rendition *r = mem_alloc(sizeof *r);
     r->board = board;
+    r->interest = board_interest(board, stream_id);
     snprintf(r->stream_id, sizeof r->stream_id, "%s", stream_id);
     r->target_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
     snprintf(r->variant.name, sizeof r->variant.name, "%s", name);
@@ -146,6 +148,7 @@ void rendition_destroy(struct rendition *r)
         drop_parts(&r->lanes[kind], 0, r->lanes[kind].count);
         mem_free(r->lanes[kind].parts);
     }
+    interest_unref(r->interest);
     mem_free(r);
 }
 
@@ -542,6 +545,11 @@ void rendition_hold(struct rendition *r, bool held)
 bool rendition_is_held(const struct rendition *r)
 {
     return r->held;
+}
+
+bool rendition_parts_wanted(const struct rendition *r)
+{
+    return interest_there(r->interest);
 }
 
 void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_t ticks)

@@ -67,6 +67,9 @@ void rendition_expect(struct rendition *r, uint64_t msn);
  * before it are settled. Again, before its first part: that has changed. */
 void rendition_open(struct rendition *r, const struct segment_info *info);
 
+/* Whether somebody asks for its parts now. */
+bool rendition_parts_wanted(const struct rendition *r);
+
 /* EXT-X-PART-INF of a lane, in ticks. Only the first call counts. */
 void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_t ticks);
 

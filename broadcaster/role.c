@@ -17,7 +17,7 @@
 #include "broadcaster/push.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/stream.h"
-#include "broadcaster/uplink.h"
+#include "broadcaster/uplinks.h"
 #include "broadcaster/viewers.h"
 #include "run/addr.h"
 #include "run/avlog.h"
@@ -31,13 +31,12 @@
 #define RTMP_PORT              1935
 #define RTMPS_PORT             1936
 #define HTTP_PORT              8935
-#define ORCH_PORT              8935
 #define INGEST_CONNECTIONS_MAX 1000
 #define VIEWER_CONNECTIONS_MAX 20000 /* unless told otherwise */
 #define VIEWER_CONNECTIONS_FEW 10000 /* less is told to the operator */
 #define SEGMENT_FILES_MAX      1024
 #define VIEWER_THREADS         2
-#define VIEWER_IDLE_S          30
+#define PRICE_MAX              1000000000000000
 #define NUMBERS_FILE           "segment-numbers"
 #define LIVES_FILE             "streams-seen"
 
@@ -45,9 +44,12 @@ struct config {
     struct daemon_config common;
     const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
+    const char *orch_webhook_url;
+    long orch_webhook_refresh_ms, max_price, pixels_per_unit, max_attempts;
     bool current_manifest, http_ingest, no_index, no_pages, program_date_time;
     long max_sessions;
-    long grace_ms, linger_ms, rung_deadline_ms, setup_timeout_ms, idle_timeout_ms;
+    long viewer_timeout_ms, viewer_min_rate, grace_ms, linger_ms, rung_deadline_ms,
+        setup_timeout_ms, idle_timeout_ms;
     long connections_per_address, push_idle_ms;
     long max_held, held_per_address, max_connections, max_connections_per_address;
     const char *publish_allow, *publish_deny, *play_allow, *play_deny;
@@ -77,7 +79,17 @@ static const struct option options[] = {
     {"corsOrigins", OPTION_LIST, CORS_ANY, 0, 0, false, FIELD(cors_origins), "ORIGIN[,...]",
      "Whose web pages may play streams, e.g. https://www.example.org; * lets all."},
     {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
-     "The orchestrator, without which only the source is served; the first of a list is used."},
+     "The orchestrators, without which only the source is served; streams are spread over them."},
+    {"orchWebhookUrl", OPTION_STRING, "", 0, 0, true, FIELD(orch_webhook_url), "URL",
+     "Asks there, by GET, for the list of orchestrators; -orchAddr is not used then."},
+    {"orchWebhookRefreshMs", OPTION_INT, "60000", 100, 86400000, false,
+     FIELD(orch_webhook_refresh_ms), "MS", "How often it is asked again."},
+    {"maxPricePerUnit", OPTION_INT, "0", 0, PRICE_MAX, false, FIELD(max_price), "N",
+     "Orchestrators that ask for more are not used; 0: any price."},
+    {"pixelsPerUnit", OPTION_INT, "1", 1, PRICE_MAX, false, FIELD(pixels_per_unit), "N",
+     "The pixels that -maxPricePerUnit is for."},
+    {"maxAttempts", OPTION_INT, "3", 1, 1000, false, FIELD(max_attempts), "N",
+     "Orchestrators that may refuse or fail one segment before its rungs are given up."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
      "For an orchestrator on another host: the secret shared with it, a file whose first line it "
      "is, or a credential file."},
@@ -100,7 +112,8 @@ static const struct option options[] = {
      "How long a publisher may be away before its stream ends; until then its key is the only one "
      "that may go on."},
     {"lingerMs", OPTION_INT, "-1", -1, 3600000, false, FIELD(linger_ms), "MS",
-     "How long an ended stream can still be fetched; -1: as long as its playlist is."},
+     "How long an ended stream's playlists, and all segments that they list, can still be fetched; "
+     "-1: as long as its longest playlist and a segment last."},
     {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
      "How long after its end a segment's rungs may come, before they are given up as gaps."},
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
@@ -120,6 +133,11 @@ static const struct option options[] = {
      FIELD(max_connections_per_address), "N",
      "The same for one address, of IPv6 for a network of 64 bits; 0: no limit, for where a cache "
      "or proxy in front is all that connects."},
+    {"viewerTimeout", OPTION_DURATION, "30s", 1000, 3600000, false, FIELD(viewer_timeout_ms),
+     "TIME", "How long a viewer's connection may be silent, or take nothing of an answer."},
+    {"viewerMinRate", OPTION_INT, "8", 1, 1000000, false, FIELD(viewer_min_rate), "KB/S",
+     "Closes the connection of a viewer that reads a whole answer more slowly, -viewerTimeout "
+     "aside."},
     {"maxHeld", OPTION_INT, "20000", 0, 1000000, false, FIELD(max_held), "N",
      "Requests of viewers that may wait at once for a segment or part of low-latency HLS; further "
      "ones are told to ask again."},
@@ -183,7 +201,7 @@ struct broadcaster {
     struct board *board;
     struct numbers *numbers;
     struct lives *lives;
-    struct uplink *uplink; /* NULL: source only */
+    struct uplinks *uplinks; /* NULL: source only */
     struct jobs *jobs;
     struct streams *streams;
     struct admission *admission;
@@ -228,7 +246,7 @@ static void on_tick(void *arg)
     if (b->drain_by_ms != 0 && (now >= b->drain_by_ms || ingest_leaving(b->ingest) == 0)) {
         close_ingest(b);
     }
-    bool done = (b->uplink == NULL || jobs_idle(b->jobs)) && admission_idle(b->admission);
+    bool done = (b->uplinks == NULL || jobs_idle(b->jobs)) && admission_idle(b->admission);
     if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || done)) {
         b->stop_by_ms = 0;
         daemon_stopped(b->daemon);
@@ -245,29 +263,25 @@ static enum err parse_addr(const char *flag, const char *text, const char *host,
     return e;
 }
 
-static enum err open_uplink(struct broadcaster *b, const struct config *c)
+static enum err open_uplinks(struct broadcaster *b, const struct config *c)
 {
-    if (c->orch_addr[0] == '\0') {
+    b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
+    if (c->orch_addr[0] == '\0' && c->orch_webhook_url[0] == '\0') {
         log_warn("broadcaster", "no_orchestrator",
                  "no orchestrator specified (-orchAddr): transcoding will not happen");
         return ERR_OK;
     }
-    char first[ADDR_MAX];
-    snprintf(first, sizeof first, "%.*s", (int)strcspn(c->orch_addr, ","), c->orch_addr);
-    struct uplink_config u = {
+    struct uplinks_config u = {
+        .addrs = c->orch_addr,
+        .webhook_url = c->orch_webhook_url,
+        .refresh_ms = c->orch_webhook_refresh_ms,
         .secret = c->orch_secret,
         .data_dir = b->daemon->data_dir,
         .name = c->common.name,
-        .retry_min_ms = 200,
-        .retry_max_ms = 5000,
+        .jobs = b->jobs,
+        .max_price = {(uint64_t)c->max_price, (uint64_t)c->pixels_per_unit},
     };
-    enum err e = parse_addr("-orchAddr", first, "127.0.0.1", ORCH_PORT, &u.addr);
-    return e == ERR_OK ? uplink_create(b->daemon->loop, &u, &b->uplink) : e;
-}
-
-static enum err no_uplink(void *arg, const struct link_msg *m, struct blob *payload)
-{
-    return ERR_AGAIN;
+    return uplinks_create(b->daemon->loop, &u, &b->uplinks);
 }
 
 static enum err parse_ladder(const struct config *c, struct streams_config *s)
@@ -297,12 +311,12 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     }
     enum err e = parse_ladder(c, &s);
     if (e == ERR_OK) {
-        e = open_uplink(b, c);
+        e = open_uplinks(b, c);
     }
     if (e != ERR_OK) {
         return e;
     }
-    s.source_only = b->uplink == NULL;
+    s.source_only = b->uplinks == NULL;
     if (s.source_only) {
         s.ladder.n = 0;
     }
@@ -311,17 +325,12 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     b->numbers = numbers_open(path);
     snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, LIVES_FILE);
     b->lives = lives_open(path);
-    b->jobs =
-        jobs_create(b->uplink != NULL ? uplink_send : no_uplink, b->uplink, c->rung_deadline_ms);
-    if (b->uplink != NULL) {
-        uplink_set_jobs(b->uplink, b->jobs);
-    }
     s.board = b->board;
     s.jobs = b->jobs;
     s.numbers = b->numbers;
     s.lives = b->lives;
     b->streams = streams_create(&s);
-    b->api = (struct api){b->streams, b->board, b->uplink, NULL};
+    b->api = (struct api){b->streams, b->board, b->uplinks, NULL};
     return ERR_OK;
 }
 
@@ -509,7 +518,7 @@ static enum err open_push(struct broadcaster *b, const struct config *c, const s
         .streams = b->streams,
         .admission = b->admission,
         .jobs = b->jobs,
-        .transcodes = b->uplink != NULL,
+        .transcodes = b->uplinks != NULL,
         .idle_ms = c->push_idle_ms,
         .answer = push_http_answer,
         .forget = push_http_forget,
@@ -548,7 +557,8 @@ static enum err open_viewers(struct broadcaster *b, const struct config *c)
         .threads = VIEWER_THREADS,
         .max_connections = b->capacity.viewers,
         .max_per_address = (int)c->max_connections_per_address,
-        .idle_timeout_s = VIEWER_IDLE_S,
+        .idle_timeout_s = (int)((c->viewer_timeout_ms + 999) / 1000),
+        .min_rate = (size_t)c->viewer_min_rate,
         .max_held = (int)c->max_held,
         .max_held_per_address = (int)c->held_per_address,
         .dated = c->program_date_time,
@@ -596,7 +606,7 @@ static void destroy(void *role)
     pages_destroy(b->pages);
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
-    uplink_destroy(b->uplink);
+    uplinks_destroy(b->uplinks);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     lives_close(b->lives);
@@ -671,8 +681,8 @@ static void status(void *role, struct json *object)
     struct broadcaster *b = role;
     api_status(&b->api, object);
     streams_status(b->streams, clock_mono_ms(), object);
-    if (b->uplink != NULL) {
-        uplink_status(b->uplink, object);
+    if (b->uplinks != NULL) {
+        uplinks_status(b->uplinks, object);
     }
     admission_status(b->admission, clock_mono_ms(), object);
     jobs_status(b->jobs, object);
@@ -688,9 +698,12 @@ static void status(void *role, struct json *object)
 static void sentence(void *role, char *text, size_t size)
 {
     const struct broadcaster *b = role;
-    const char *rungs = b->uplink == NULL             ? "no orchestrator, the source only"
-                        : uplink_connected(b->uplink) ? "orchestrator connected"
-                                                      : "orchestrator away, the source only";
+    char rungs[64] = "no orchestrator, the source only";
+    if (b->uplinks != NULL) {
+        size_t connected = uplinks_connected(b->uplinks);
+        snprintf(rungs, sizeof rungs, "orchestrators connected: %zu of %zu%s", connected,
+                 uplinks_count(b->uplinks), connected == 0 ? ", the source only" : "");
+    }
     snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
 }
 
@@ -698,8 +711,8 @@ static void metrics(void *role, struct metrics *m)
 {
     struct broadcaster *b = role;
     streams_metrics(b->streams, m);
-    if (b->uplink != NULL) {
-        uplink_metrics(b->uplink, m);
+    if (b->uplinks != NULL) {
+        uplinks_metrics(b->uplinks, m);
     }
     jobs_metrics(b->jobs, m);
     admission_metrics(b->admission, clock_mono_ms(), m);

@@ -36,6 +36,7 @@ struct side_sounds {
     struct board *board;
     char id[ID_MAX + 1];
     uint64_t first_discontinuity;
+    size_t used; /* of all, the first ones: the others never had a track */
     struct side all[SIDE_SOUNDS_MAX];
     uint64_t dropped;
 };
@@ -198,7 +199,7 @@ void side_sounds_end(struct side_sounds *s)
 
 void side_sounds_reach(struct side_sounds *s, int64_t newest)
 {
-    for (size_t i = 0; i < SIDE_SOUNDS_MAX; i++) {
+    for (size_t i = 0; i < s->used; i++) {
         advance(s, &s->all[i], newest - SIDE_SOUNDS_LATE_TICKS);
     }
 }
@@ -214,7 +215,7 @@ static bool is_followed(const struct side *d, const struct packet *p, int64_t un
 
 void side_sounds_parts(struct side_sounds *s, int64_t until)
 {
-    for (size_t i = 0; i < SIDE_SOUNDS_MAX; i++) {
+    for (size_t i = 0; i < s->used; i++) {
         struct side *d = &s->all[i];
         size_t n = 0;
         while (d->n_runs > 0 && n < d->packets.count &&
@@ -240,6 +241,7 @@ void side_sounds_track(struct side_sounds *s, struct track *track)
         d->rendition = rendition_create(s->board, s->id, name);
         rendition_set_first_discontinuity(d->rendition, s->first_discontinuity);
         rendition_set_rank(d->rendition, RANK_SOUNDS + (int)index);
+        s->used = s->used > index ? s->used : index;
         part_lane_init(&d->lane, d->rendition, TRACK_AUDIO);
     }
     track_unref(d->next);

@@ -36,6 +36,7 @@ struct sides {
     struct board *board;
     char id[ID_MAX + 1];
     uint64_t first_discontinuity;
+    size_t used; /* of all, the first ones: the others never had a track */
     struct side all[SIDES_MAX];
     bool follows; /* the shifts are known */
     int64_t dts_shift, pts_shift;
@@ -270,7 +271,7 @@ static size_t count_settled(const struct side *d, int64_t until)
 
 void sides_parts(struct sides *s, int64_t until)
 {
-    for (size_t i = 0; i < SIDES_MAX && s->follows; i++) {
+    for (size_t i = 0; i < s->used && s->follows; i++) {
         struct side *d = &s->all[i];
         struct packets *ps = &d->packets;
         size_t n = d->n_runs > 0 && d->runs[0].msn != 0 && can_show(d, &d->runs[0], ps)
@@ -302,6 +303,7 @@ void sides_track(struct sides *s, struct track *track)
         d->rendition = rendition_create(s->board, s->id, name);
         rendition_set_first_discontinuity(d->rendition, s->first_discontinuity);
         rendition_set_rank(d->rendition, (int)index);
+        s->used = s->used > index ? s->used : index;
         part_lane_init(&d->lane, d->rendition, TRACK_VIDEO);
     }
     if (d->track == NULL) {
@@ -397,7 +399,7 @@ void sides_packet(struct sides *s, const struct packet *p, size_t room)
 size_t sides_bytes(const struct sides *s)
 {
     size_t sum = 0;
-    for (size_t i = 0; i < SIDES_MAX; i++) {
+    for (size_t i = 0; i < s->used; i++) {
         sum += s->all[i].packets.bytes;
     }
     return sum;

@@ -65,8 +65,8 @@ enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms
 const char *stream_why(const struct stream *st);
 
 /* What the publisher calls it: UTF-8 without control characters, at most BOARD_TITLE_MAX bytes;
- * copied. "": nothing. */
-void stream_set_title(struct stream *st, const char *title);
+ * copied, "": nothing. And the rate that it declares, frames in 1000 s; 0: none. */
+void stream_told(struct stream *st, const char *title, int fps_milli);
 
 /* Something that the publisher sent never became a packet. */
 void stream_left_out(struct stream *st, enum repair_kind why, int64_t now_ms);

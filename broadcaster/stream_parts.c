@@ -71,8 +71,10 @@ void parts_date(struct stream *st, int64_t dts, int64_t now_ms)
 void parts_make(struct stream *st)
 {
     if (st->open) {
+        rendition_begin(st->source);
         make_of_picture(st);
         make_of_sound(st);
+        rendition_commit(st->source);
         sides_parts(st->sides, parts_until(st));
         side_sounds_parts(st->side_sounds, parts_until(st));
         show(st);

@@ -39,7 +39,8 @@ static int64_t place(struct stream *st, struct stream_push *p, const struct push
     int64_t delta = m->start - p->next;
     delta = m->wraps ? round_of_clock(delta) : delta;
     int64_t hole = holes > 0 ? delta / holes : 0;
-    if (holes > 0 && !restarted && hole > 0 && hole <= HOLE_LONGEST * p->duration) {
+    bool fits = hole > 0 && hole <= HOLE_LONGEST * p->duration && hole <= stream_push_longest(p);
+    if (holes > 0 && !restarted && fits) {
         *ret_hole = hole;
         *ret_broken = false;
         return p->end + delta;
@@ -127,29 +128,25 @@ static bool take_track(struct track **slot, struct track *track)
     return changed;
 }
 
-/* EXT-X-TARGETDURATION is to stay as it is (RFC 8216, 6.2.1), and what comes later is not known
- * when the first segment does: a fifth is added, and half a second is rounded off. A segment that
- * is longer still keeps its cut, as who pushed it waits for rungs of the same length: an address
- * that goes on with another target is better for players than one that promises what is not so. */
+/* EXT-X-TARGETDURATION stays as it is (RFC 8216, 6.2.1), and what comes later is not known when the
+ * first segment does: a fifth is added. */
 static void set_target(struct stream *st, struct stream_push *p, int64_t duration)
 {
-    if (p->target_s > 0 && duration + TICKS_PER_MS <= p->target_s * TICKS_PER_S + TICKS_PER_S / 2) {
+    if (p->target_s > 0) {
         return;
     }
-    int before = p->target_s;
     p->target_s = (int)((duration * 6 / 5 + TICKS_PER_S / 2) / TICKS_PER_S);
     p->target_s = p->target_s > TARGET_S_LEAST ? p->target_s : TARGET_S_LEAST;
-    if (before > 0) {
-        log_warn("stream", "target_raised",
-                 "stream=%s from_s=%d to_s=%d text=\"a pushed segment is much longer than the "
-                 "first one: push segments of one length, players need not take a change of "
-                 "EXT-X-TARGETDURATION\"",
-                 st->id, before, p->target_s);
-    }
     rendition_set_target(st->source, p->target_s);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_set_target(st->rungs[i], p->target_s);
     }
+}
+
+/* Half a second is rounded off. */
+int64_t stream_push_longest(const struct stream_push *p)
+{
+    return p->target_s > 0 ? p->target_s * TICKS_PER_S + TICKS_PER_S / 2 - TICKS_PER_MS : 0;
 }
 
 /* The rungs follow the pictures; where there are none, there is nothing to transcode. */
@@ -159,6 +156,9 @@ static void open_job(struct stream *st, const struct segment_info *info, const s
         return;
     }
     jobs_segment_open(st->jobs, info, st->video);
+    for (size_t i = 0; i < m->preroll.count; i++) {
+        jobs_packet(st->jobs, &m->preroll.items[i]);
+    }
     for (size_t i = 0; i < m->video_packets.count; i++) {
         jobs_packet(st->jobs, &m->video_packets.items[i]);
     }
@@ -200,7 +200,7 @@ void stream_push_segment(struct stream *st, struct stream_push *p, struct push_m
     int64_t hole = 0;
     bool broken = false;
     int64_t start = place(st, p, m, holes, restarted, &hole, &broken);
-    set_target(st, p, hole > m->duration ? hole : m->duration);
+    set_target(st, p, m->duration);
     for (unsigned i = 0; i < holes && p->started; i++) {
         add_gap(st, start - (holes - i) * hole, hole, now_ms);
     }
@@ -208,6 +208,7 @@ void stream_push_segment(struct stream *st, struct stream_push *p, struct push_m
     changed = take_track(&st->audio, m->audio) || changed;
     move_times(&m->video_packets, start - m->start);
     move_times(&m->audio_packets, start - m->start);
+    move_times(&m->preroll, start - m->start);
     drop_overlap(st, p, &m->audio_packets);
     struct segment_info info = {
         .msn = st->next_msn++,

@@ -26,7 +26,11 @@ struct stream_push {
     uint64_t jumps;       /* segments that did not follow on */
 };
 
-/* Adds a segment: takes the packets out of m, whose tracks stay. holes: numbers missing in front of
+/* A segment may last so long, ticks; 0: before the first one, which decides it. */
+int64_t stream_push_longest(const struct stream_push *p);
+
+/* Adds a segment: takes the packets out of m, whose tracks stay. It lasts at most
+ * stream_push_longest. holes: numbers missing in front of
  * it, which become gaps. restarted: the pusher began anew. ret_msn: its number; *ret_rungs: how
  * many rungs will be settled (see stream_push_watch), perhaps from inside of this call. */
 void stream_push_segment(struct stream *st, struct stream_push *p, struct push_media *m,

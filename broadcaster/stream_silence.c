@@ -38,32 +38,64 @@ static bool is_silent(const struct stream *st)
     return st->sound_end != 0 && st->sound_end == st->silent_until;
 }
 
-static void put_silence(struct stream *st, struct packets *to, int64_t until)
+static bool has_silence(struct stream *st)
 {
-    struct sound_frame f = sound_frame_of(track_params(st->audio), span_of(NULL, 0));
-    int64_t base = st->sound_end, hole = until - base, least = is_silent(st) ? 1 : HOLE_TICKS;
-    if (base == 0 || hole < least || hole > FILL_TICKS || f.rate <= 0) {
-        return;
-    }
     if (st->silence == NULL) {
         st->silence = silence_create(track_params(st->audio));
     }
-    int64_t length = sound_frame_ticks(f);
-    for (int64_t i = 0; st->silence != NULL && st->sound_end + length <= until; i++) {
+    return st->silence != NULL;
+}
+
+/* n frames from `base` on; returns how many, which is less when there is no memory. */
+static int64_t put_frames(struct stream *st, struct packets *to, struct sound_frame f, int64_t base,
+                          int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
         struct packet p = {.kind = TRACK_AUDIO,
                            .flags = PACKET_KEY,
                            .dts = base + i * f.samples * TICKS_PER_S / f.rate,
                            .pts = base + i * f.samples * TICKS_PER_S / f.rate,
-                           .duration = length,
+                           .duration = sound_frame_ticks(f),
                            .blob = blob_ref(st->silence),
                            .data = blob_span(st->silence)};
         if (packets_push(to, p) != ERR_OK) {
             packet_unref(&p);
-            return; /* then it stays a hole */
+            return i; /* then it stays a hole */
         }
-        st->sound_end = p.dts + length;
+    }
+    return n;
+}
+
+/* Where a piece of the stream begins, its sound is often behind the picture: B-frames put the time
+ * at which a picture is decoded before that of the sound it is shown with. */
+static void put_lead_in(struct stream *st, struct packets *to, int64_t until)
+{
+    struct sound_frame f = sound_frame_of(track_params(st->audio), span_of(NULL, 0));
+    int64_t hole = until - st->info.start;
+    if (hole <= 0 || hole > FILL_TICKS || f.rate <= 0 || !has_silence(st)) {
+        return;
+    }
+    int64_t n = hole * f.rate / (f.samples * TICKS_PER_S);
+    (void)put_frames(st, to, f, until - n * f.samples * TICKS_PER_S / f.rate, n);
+}
+
+static void put_silence(struct stream *st, struct packets *to, int64_t until)
+{
+    struct sound_frame f = sound_frame_of(track_params(st->audio), span_of(NULL, 0));
+    int64_t base = st->sound_end, hole = until - base, least = is_silent(st) ? 1 : HOLE_TICKS;
+    if (base == 0 || hole < least || hole > FILL_TICKS || f.rate <= 0 || !has_silence(st)) {
+        return;
+    }
+    int64_t length = sound_frame_ticks(f);
+    int64_t n = 0;
+    while (base + n * f.samples * TICKS_PER_S / f.rate + length <= until) {
+        n++;
+    }
+    n = put_frames(st, to, f, base, n);
+    if (n > 0) {
+        st->sound_end = base + (n - 1) * f.samples * TICKS_PER_S / f.rate + length;
         st->silent_until = st->sound_end;
-        st->repair.counters.n[REPAIR_SILENCE]++;
+        st->repair.counters.n[REPAIR_SILENCE] += (uint64_t)n;
     }
 }
 
@@ -115,7 +147,11 @@ void silence_fill(struct stream *st, int64_t end)
     }
     size_t n = 0;
     for (; n < rest.count && rest.items[n].dts < end; n++) {
-        put_silence(st, audio, rest.items[n].dts);
+        if (st->sound_end == 0) {
+            put_lead_in(st, audio, rest.items[n].dts);
+        } else {
+            put_silence(st, audio, rest.items[n].dts);
+        }
         st->sound_end = rest.items[n].dts + rest.items[n].duration;
         if (packets_push(audio, rest.items[n]) != ERR_OK) {
             packet_unref(&rest.items[n]);

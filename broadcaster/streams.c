@@ -272,8 +272,9 @@ void streams_tell_board(struct stream *st)
     board_set_facts(st->owner->config.board, st->id, &f);
 }
 
-void stream_set_title(struct stream *st, const char *title)
+void stream_told(struct stream *st, const char *title, int fps_milli)
 {
+    parter_expect(&st->lanes[TRACK_VIDEO].parter, fps_milli);
     if (strcmp(st->title, title) != 0) {
         snprintf(st->title, sizeof st->title, "%s", title);
         streams_tell_board(st);

@@ -23,12 +23,15 @@ struct uplink {
     struct uplink_config config;
     char addr[ADDR_MAX];
     struct link_keys keys;
-    bool has_secret; /* keys come from -orchSecret, not from the credential file */
     struct link *link;
     struct loop_timer *retry; /* until there is a credential */
-    struct jobs *jobs;
+    struct jobs_way *way;
     bool welcomed;
+    bool refused; /* since it was last welcomed */
     bool waiting_logged;
+    struct price price;      /* as it was last said */
+    struct price told_price; /* that was logged as too dear, */
+    struct price told_max;   /* and over what */
     uint64_t connections, refusals;
     char session[SESSION_MAX];
     char instance[INSTANCE_BYTES * 2 + 1];
@@ -52,30 +55,79 @@ static void say_hello(struct uplink *u)
     }
 }
 
+/* --- its price --- */
+
+static bool same_price(const struct price *a, const struct price *b)
+{
+    return a->amount == b->amount && a->pixels == b->pixels;
+}
+
+static void say_too_dear(struct uplink *u, const char *price, const char *max)
+{
+    const struct price *limit = &u->config.max_price;
+    if (same_price(&u->told_price, &u->price) && same_price(&u->told_max, limit)) {
+        return; /* it has come back as it was */
+    }
+    u->told_price = u->price;
+    u->told_max = *limit;
+    log_warn("uplink", "too_dear",
+             "orchestrator=%s is not used: it asks %s, and -maxPricePerUnit allows %s", u->addr,
+             price, max);
+}
+
+/* Whether its price allows to use it. */
+static void settle_use(struct uplink *u)
+{
+    char price[PRICE_TEXT_MAX], max[PRICE_TEXT_MAX], why[JOBS_WHY_MAX];
+    price_format(&u->price, price);
+    price_format(&u->config.max_price, max);
+    if (!u->welcomed) {
+        return;
+    }
+    if (price_over(&u->price, &u->config.max_price)) {
+        say_too_dear(u, price, max);
+        snprintf(why, sizeof why, "too dear: it asks %s, the maximum is %s", price, max);
+        jobs_way_withdraw(u->way, why);
+    } else if (!jobs_way_is_open(u->way)) {
+        u->told_price = (struct price){0};
+        jobs_way_open(u->way);
+    }
+}
+
+/* --- the connection --- */
+
 static void on_welcome(struct uplink *u, const struct link_welcome *w)
 {
     if (u->welcomed) {
         return; /* once is enough: what is open at the orchestrator stays open */
     }
+    char price[PRICE_TEXT_MAX];
     u->welcomed = true;
+    u->refused = false;
     u->connections++;
+    u->price = (struct price){w->price, w->price_pixels};
     link_set_beat(u->link, w->heartbeat_ms, w->timeout_ms);
     loop_timer_stop(u->retry);
     strncpy(u->session, w->session, sizeof u->session - 1);
+    price_format(&u->price, price);
     event_emit("orchestrator_connected", "address", u->addr);
-    log_info("uplink", "connected", "orchestrator=%s session=%s", u->addr, u->session);
-    jobs_set_connected(u->jobs, true);
+    log_info("uplink", "connected", "orchestrator=%s session=%s price=\"%s\"", u->addr, u->session,
+             price);
+    settle_use(u);
 }
 
-static void lose(struct uplink *u)
+static void lose(struct uplink *u, const char *why)
 {
     if (u->welcomed) {
         u->welcomed = false;
         event_emit("orchestrator_lost", "address", u->addr);
-        log_warn("uplink", "lost", "orchestrator=%s; rungs pause, the source goes on, redialling",
-                 u->addr);
-        jobs_set_connected(u->jobs, false);
+        log_warn(
+            "uplink", "lost",
+            "orchestrator=%s; its streams' rungs go on at another one or pause, the sources go "
+            "on, redialling",
+            u->addr);
     }
+    jobs_way_close(u->way, why);
 }
 
 static void on_message(struct uplink *u, const struct link_event *e)
@@ -85,13 +137,13 @@ static void on_message(struct uplink *u, const struct link_event *e)
         on_welcome(u, &e->msg->welcome);
         break;
     case LINK_BYE:
-        log_warn("uplink", "bye", "the orchestrator says: %s", e->msg->reason);
-        lose(u);
+        log_warn("uplink", "bye", "the orchestrator %s says: %s", u->addr, e->msg->reason);
+        lose(u, e->msg->reason);
         break;
     case LINK_PING:
         break;
     default:
-        jobs_on_message(u->jobs, e->msg, e->payload);
+        jobs_way_message(u->way, e->msg, e->payload);
         break;
     }
 }
@@ -104,12 +156,15 @@ static void on_event(void *arg, const struct link_event *e)
         say_hello(u);
         break;
     case LINK_EVENT_DOWN:
-        lose(u);
+        if (u->welcomed) { /* else why not is known */
+            lose(u, "not connected");
+        }
         break;
     case LINK_EVENT_REFUSED:
         u->refusals++;
-        lose(u);
-        if (!u->has_secret) {
+        u->refused = true;
+        lose(u, "it does not accept our secret or credential");
+        if (u->config.keys == NULL) {
             /* The orchestrator may have a new secret: its credential file tells. */
             loop_timer_start(u->retry, CREDENTIAL_RETRY_MS, CREDENTIAL_RETRY_MS);
         }
@@ -118,7 +173,7 @@ static void on_event(void *arg, const struct link_event *e)
         on_message(u, e);
         break;
     case LINK_EVENT_WRITABLE:
-        jobs_writable(u->jobs);
+        jobs_way_writable(u->way);
         break;
     }
 }
@@ -173,65 +228,58 @@ static void try_credential(void *arg)
     }
 }
 
-static enum err take_secret(struct uplink *u)
+static enum err send_to_orchestrator(void *arg, const struct link_msg *m, struct blob *payload)
 {
-    char words[SECRET_WORDS_MAX];
-    enum err e = secret_keys(u->config.secret, LINK_ROLE_BROADCASTER, &u->keys, words);
-    if (e != ERR_OK) {
-        log_error("uplink", "secret", "%s", words);
-    } else if (words[0] != '\0') {
-        log_warn("uplink", "secret", "%s", words);
-    }
-    return e;
+    struct uplink *u = arg;
+    return u->welcomed ? link_send_msg(u->link, 0, m, payload) : ERR_AGAIN;
 }
 
-enum err uplink_create(struct loop *l, const struct uplink_config *config,
+enum err uplink_create(struct loop *l, const char *addr, const struct uplink_config *config,
                        struct uplink **ret_uplink)
 {
     struct uplink *u = mem_alloc(sizeof *u);
     u->loop = l;
     u->config = *config;
-    addr_format(&config->addr, u->addr);
+    snprintf(u->addr, sizeof u->addr, "%s", addr);
     id_random_hex(u->instance, INSTANCE_BYTES);
-    u->has_secret = config->secret[0] != '\0';
     u->retry = loop_timer_create(l, try_credential, u);
-    enum err e = ERR_OK;
-    if (u->has_secret) {
-        e = take_secret(u);
-        if (e == ERR_OK) {
-            e = dial(u);
+    u->way = jobs_way_create(config->jobs, u->addr, send_to_orchestrator, u);
+    if (config->keys != NULL) {
+        u->keys = *config->keys;
+        enum err e = dial(u);
+        if (e != ERR_OK) {
+            uplink_destroy(u, 0);
+            return e;
         }
     } else {
         loop_timer_start(u->retry, 0, CREDENTIAL_RETRY_MS);
-    }
-    if (e != ERR_OK) {
-        uplink_destroy(u);
-        return e;
     }
     *ret_uplink = u;
     return ERR_OK;
 }
 
-void uplink_destroy(struct uplink *u)
+void uplink_destroy(struct uplink *u, int linger_ms)
 {
     if (u == NULL) {
         return;
     }
-    link_destroy(u->link, 200);
+    jobs_way_withdraw(u->way, "the broadcaster does not use this orchestrator any more");
+    jobs_way_destroy(u->way);
+    link_destroy(u->link, linger_ms);
     loop_timer_destroy(u->retry);
     link_keys_wipe(&u->keys);
     mem_free(u);
 }
 
-void uplink_set_jobs(struct uplink *u, struct jobs *jobs)
+void uplink_set_max_price(struct uplink *u, const struct price *max)
 {
-    u->jobs = jobs;
+    u->config.max_price = *max;
+    settle_use(u);
 }
 
-enum err uplink_send(void *arg, const struct link_msg *m, struct blob *payload)
+const char *uplink_addr(const struct uplink *u)
 {
-    struct uplink *u = arg;
-    return u->welcomed ? link_send_msg(u->link, 0, m, payload) : ERR_AGAIN;
+    return u->addr;
 }
 
 bool uplink_connected(const struct uplink *u)
@@ -239,12 +287,39 @@ bool uplink_connected(const struct uplink *u)
     return u->welcomed;
 }
 
-void uplink_status(const struct uplink *u, struct json *object)
+/* --- reports --- */
+
+static const char *state(const struct uplink *u)
+{
+    if (u->welcomed) {
+        return jobs_way_is_open(u->way) ? "used" : "too dear";
+    }
+    return u->refused ? "refused" : u->link == NULL ? "no credential" : "connecting";
+}
+
+/* What a stranger may say fits. */
+static int64_t shown(uint64_t v)
+{
+    return v < INT64_MAX ? (int64_t)v : INT64_MAX;
+}
+
+static const char *why_not(const struct uplink *u)
+{
+    return u->link == NULL ? "no credential for it yet on this host" : jobs_way_why(u->way);
+}
+
+struct json *uplink_status(const struct uplink *u)
 {
     struct json *j = json_new_object();
+    const char *why = why_not(u);
     json_set_str(j, "address", u->addr);
     json_set_bool(j, "connected", u->welcomed);
+    json_set_str(j, "state", state(u));
+    json_set_str(j, "why", why[0] != '\0' ? why : NULL);
     json_set_str(j, "session", u->session);
+    json_set_int(j, "streams", (int64_t)jobs_way_streams(u->way));
+    json_set_int(j, "price_per_unit", shown(u->price.amount));
+    json_set_int(j, "pixels_per_unit", shown(u->price.pixels));
     json_set_int(j, "connections", (int64_t)u->connections);
     json_set_int(j, "refusals", (int64_t)u->refusals);
     if (u->link != NULL) {
@@ -253,15 +328,19 @@ void uplink_status(const struct uplink *u, struct json *object)
         json_set_int(j, "received_bytes", (int64_t)c.received_bytes);
         json_set_int(j, "dropped", (int64_t)c.dropped);
     }
-    json_set(object, "orchestrator", j);
+    return j;
 }
 
-void uplink_metrics(const struct uplink *u, struct metrics *m)
+struct uplink_counters uplink_counters(const struct uplink *u)
 {
-    metrics_one(m, METRIC_GAUGE, "sbe_orchestrator_connected",
-                "1 while the orchestrator has welcomed this broadcaster.", u->welcomed ? 1 : 0);
-    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_connections_total",
-                "Times that the orchestrator welcomed this broadcaster.", (double)u->connections);
+    return (struct uplink_counters){
+        .connections = u->connections,
+        .refusals = u->refusals,
+        .streams = jobs_way_streams(u->way),
+        .price = u->price,
+        .connected = u->welcomed,
+        .used = jobs_way_is_open(u->way),
+    };
 }
 
 void uplink_uri(const struct uplink *u, char *out)

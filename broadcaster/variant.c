@@ -7,6 +7,12 @@
 
 #define FPS_TOLERANCE 1500 /* a rate is a usual one when it is off by less than its 1500th part */
 
+/* The highest rate is that of any run of pictures that lasts so long; it is off by more of its part
+ * than the mean. */
+#define FPS_RUN_TICKS      (TICKS_PER_S / 2)
+#define FPS_RUN_TOLERANCE  100
+#define FPS_VARIES_PERCENT 105 /* of the mean: less is jitter */
+
 static const struct packets *packets_of(const struct segment *s, enum track_kind kind)
 {
     static const struct packets none;
@@ -79,7 +85,7 @@ static void measure_rates(struct variant_track *t, struct segment *const *kept, 
 }
 
 /* RTMP's times are whole milliseconds: what is that near to a usual rate is that. */
-static int usual_rate(int64_t milli)
+static int usual_rate(int64_t milli, int tolerance)
 {
     static const int usual[] = {23976, 24000, 25000, 29970,  30000, 48000,
                                 50000, 59940, 60000, 119880, 120000};
@@ -87,7 +93,7 @@ static int usual_rate(int64_t milli)
     int64_t off_most = milli;
     for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
         int64_t off = milli > usual[i] ? milli - usual[i] : usual[i] - milli;
-        if (off * FPS_TOLERANCE < usual[i] && off <= off_most) {
+        if (off * tolerance < usual[i] && off <= off_most) {
             nearest = usual[i];
             off_most = off;
         }
@@ -95,21 +101,49 @@ static int usual_rate(int64_t milli)
     return nearest < INT32_MAX ? (int)nearest : 0;
 }
 
+/* Thousandths; 0: the segment is shorter than a run. */
+static int64_t peak_rate(const struct segment *s)
+{
+    const struct packets *ps = segment_packets(s);
+    int64_t end = segment_info(s)->start + segment_info(s)->duration;
+    int64_t best = 0;
+    size_t first = 0;
+    for (size_t i = 1; i <= ps->count; i++) {
+        int64_t until = i < ps->count ? ps->items[i].dts : end;
+        while (first + 1 < i && until - ps->items[first + 1].dts >= FPS_RUN_TICKS) {
+            first++;
+        }
+        int64_t ticks = until - ps->items[first].dts;
+        if (ticks >= FPS_RUN_TICKS) {
+            int64_t milli = ((int64_t)(i - first) * 1000 * TICKS_PER_S + ticks / 2) / ticks;
+            best = milli > best ? milli : best;
+        }
+    }
+    return best;
+}
+
+/* FRAME-RATE is the highest one (RFC 8216, 4.3.4.2); one that does not vary is best told by all of
+ * its pictures. */
 static void measure_pictures(struct variant *v, struct segment *const *kept, size_t n)
 {
     int64_t frames = 0;
     int64_t ticks = 0;
+    int64_t peak = 0;
     v->dependent = false;
     for (size_t i = 0; i < n; i++) {
         const struct segment_info *info = segment_info(kept[i]);
         size_t count = segment_packets(kept[i])->count;
         if (count > 0 && info->duration > 0) {
+            int64_t here = peak_rate(kept[i]);
+            peak = here > peak ? here : peak;
             frames += (int64_t)count;
             ticks += info->duration;
             v->dependent |= !info->independent;
         }
     }
-    v->fps_milli = ticks > 0 ? usual_rate((frames * 1000 * TICKS_PER_S + ticks / 2) / ticks) : 0;
+    int64_t mean = ticks > 0 ? (frames * 1000 * TICKS_PER_S + ticks / 2) / ticks : 0;
+    v->fps_milli = peak * 100 > mean * FPS_VARIES_PERCENT ? usual_rate(peak, FPS_RUN_TOLERANCE)
+                                                          : usual_rate(mean, FPS_TOLERANCE);
 }
 
 static enum variant_ts form_in_ts(const struct track *video, const struct track *audio)

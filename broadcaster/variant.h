@@ -29,7 +29,7 @@ struct variant {
     int64_t bandwidth_bps;             /* the highest so far, picture and sound */
     enum variant_ts ts;
     struct variant_track video, audio;
-    int fps_milli;           /* frames per 1000 s; 0: not known */
+    int fps_milli;           /* frames per 1000 s, at most; 0: not known */
     int channels;            /* 0: not known */
     const char *video_range; /* "PQ", "HLG" or NULL; static storage */
     bool dependent;          /* a segment does not start with an IDR */

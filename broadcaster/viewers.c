@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/address_count.h"
 #include "broadcaster/http_target.h"
@@ -105,12 +106,12 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
 }
 
 /* The request does not wait any more, if it did. */
-static enum viewer_wait end_hold(struct watched *watched, int64_t *ret_since_ms)
+static struct hold_over end_hold(struct watched *watched)
 {
     void **slot = watch_slot(watched);
     struct held *held = *slot;
     *slot = NULL;
-    return held != NULL ? hold_end(held, ret_since_ms) : VIEWER_MAY_WAIT;
+    return held != NULL ? hold_end(held) : (struct hold_over){.wait = VIEWER_MAY_WAIT};
 }
 
 static void on_completed(void *arg, struct MHD_Connection *c, void **context,
@@ -120,7 +121,11 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
     struct watched *watched = watched_of(c);
     size_t sent = watch_answer_ends(watched);
     if (watched != NULL) {
-        end_hold(watched, NULL);
+        end_hold(watched);
+    }
+    int64_t ready_us = watch_ready(watched);
+    if (ready_us > 0 && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        hold_answered(v->hold, clock_mono_us() - ready_us);
     }
     if (*context != NULL && *context != &seen) {
         push_http_completed(*context);
@@ -186,8 +191,12 @@ static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct view
                         struct answer *ret_answer)
 {
     struct watched *watched = watched_of(c);
-    int64_t since_ms = 0;
-    request->wait = watched != NULL ? end_hold(watched, &since_ms) : VIEWER_TOO_MANY;
+    struct hold_over over = {.wait = VIEWER_TOO_MANY};
+    if (watched != NULL) {
+        over = end_hold(watched);
+    }
+    request->wait = over.wait;
+    watch_set_ready(watched, over.ready_us);
     enum index_answer mine = viewers_index_answer(v->index, c, request, ret_answer);
     if (mine != INDEX_NOT_MINE) {
         return mine == INDEX_HELD;
@@ -196,7 +205,7 @@ static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct view
     if (!ret_answer->waits) {
         return false;
     }
-    enum hold_result result = hold_begin(v->hold, c, watched, &ret_answer->hold, since_ms,
+    enum hold_result result = hold_begin(v->hold, c, watched, &ret_answer->hold, over.since_ms,
                                          (struct held **)watch_slot(watched));
     answer_fini(ret_answer);
     if (result == HOLD_HELD) {
@@ -288,7 +297,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->addresses = address_count_create((size_t)config->max_per_address);
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);
-    v->watch = watch_create(idle_ms + WATCH_SLACK_MS);
+    v->watch = watch_create(idle_ms + WATCH_SLACK_MS, config->min_rate);
     struct hold_config hold = {
         .board = board,
         .max = (size_t)config->max_held,
@@ -331,6 +340,11 @@ int viewers_port(const struct viewers *v)
     return v->port;
 }
 
+struct histogram viewers_wake(const struct viewers *v)
+{
+    return hold_wake(v->hold);
+}
+
 struct viewers_counters viewers_counters(const struct viewers *v)
 {
     struct hold_counters hold = hold_counters(v->hold);
@@ -339,6 +353,7 @@ struct viewers_counters viewers_counters(const struct viewers *v)
         .waits = hold.waits,
         .waits_late = hold.late,
         .waits_refused = hold.refused,
+        .waits_left = hold.left,
         .requests = atomic_load(&v->requests),
         .playlists = atomic_load(&v->playlists),
         .segments = atomic_load(&v->segments),

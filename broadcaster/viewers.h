@@ -12,13 +12,13 @@
 #include "broadcaster/board.h"
 #include "broadcaster/cors.h"
 #include "run/addr.h"
+#include "run/metrics.h"
 
 struct viewers;
 
 struct pages;
 struct push_http;
 struct json;
-struct metrics;
 
 struct viewers_config {
     struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
@@ -34,7 +34,8 @@ struct viewers_config {
     int max_held_per_address; /* 0: no limit */
     bool dated;               /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
     int idle_timeout_s; /* silence, and acknowledgements that do not come, after which a connection
-                           is closed; an answer has that long plus its size at 8 kB/s */
+                           is closed; an answer has that long plus its size at min_rate */
+    size_t min_rate;    /* bytes per millisecond; 0: WATCH_RATE_MIN */
 };
 
 struct viewers_counters {
@@ -47,6 +48,7 @@ struct viewers_counters {
     uint64_t waits;         /* those that have waited, or do */
     uint64_t waits_late;    /* what they wanted did not come in time */
     uint64_t waits_refused; /* over the limits of waiting requests */
+    uint64_t waits_left;    /* whose clients closed the connection meanwhile */
 };
 
 /* Borrows the board for its life. ERR_IO: cannot bind (ret_why: a sentence such as "Address already
@@ -60,6 +62,10 @@ int viewers_port(const struct viewers *v);
 
 /* Any thread. */
 struct viewers_counters viewers_counters(const struct viewers *v);
+
+/* Any thread. From a window's being published to the answer's being sent, of the requests that
+ * waited for it. */
+struct histogram viewers_wake(const struct viewers *v);
 
 /* Loop's thread: "viewers" in the status, and the metrics. */
 void viewers_status(const struct viewers *v, struct json *ret_object);

@@ -378,6 +378,7 @@ struct window *answer_live_window(struct answer *a, struct board *board, const s
 {
     struct hls_ask meant = *ask;
     snprintf(meant.rendition, sizeof meant.rendition, "%s", answer_live_name(ask));
+    board_ask_parts(board, ask->id);
     return answer_window(a, board, &meant);
 }
 

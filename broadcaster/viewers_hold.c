@@ -1,5 +1,6 @@
 #include "broadcaster/viewers_hold.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -11,6 +12,8 @@
 #include "broadcaster/address_count.h"
 
 #define ROUND_MS 250 /* by so much a request may wait too long */
+#define LOOKS    4   /* rounds in which each is looked at once: whether its client has left */
+#define LOOK_MAX 256 /* so many at once: others wait for the lock */
 
 /* Who waits, with how many requests. */
 struct held {
@@ -19,6 +22,9 @@ struct held {
     struct MHD_Connection *connection;
     struct hls_want want;
     int64_t since_ms;
+    int fd;
+    struct list node; /* of all; under the lock, as the next */
+    bool left;        /* its client has closed the connection */
 };
 
 struct hold {
@@ -27,10 +33,13 @@ struct hold {
     pthread_t thread;
     pthread_cond_t wakes;
     atomic_bool stopping;
-    atomic_ullong waits, late, refused, now;
-    pthread_mutex_t lock; /* of what follows; never held with the board's, nor while resuming */
+    atomic_ullong waits, late, refused, left, now;
+    pthread_mutex_t lock; /* of what follows; taken before the board's, never while resuming */
     bool ending;
     struct list woken;
+    struct list all; /* who was looked at longest ago first */
+    size_t n_all;
+    struct histogram wake;
 };
 
 /* --- waking --- */
@@ -68,6 +77,43 @@ static void resume_all(struct list *woken)
     }
 }
 
+/* --- who leaves --- */
+
+/* A suspended connection is not polled by the library. Its descriptor stays open until hold_end,
+ * which takes the lock. */
+static void look(struct hold *h)
+{
+    struct pollfd fds[LOOK_MAX];
+    struct held *whose[LOOK_MAX];
+    size_t n = h->n_all < LOOK_MAX ? h->n_all : LOOK_MAX;
+    for (size_t i = 0; i < n; i++) {
+        struct held *held = LIST_ITEM(h->all.next, struct held, node);
+        list_remove(&held->node);
+        list_push_back(&h->all, &held->node);
+        whose[i] = held;
+        fds[i] = (struct pollfd){.fd = held->fd, .events = POLLRDHUP};
+    }
+    int found = n > 0 ? poll(fds, n, 0) : 0;
+    for (size_t i = 0; i < n && found > 0; i++) {
+        if (fds[i].revents != 0 && board_leave(h->config.board, &whose[i]->waiter)) {
+            whose[i]->left = true;
+            list_push_back(&h->woken, &whose[i]->waiter.node);
+        }
+    }
+}
+
+static void look_for_left(struct hold *h)
+{
+    size_t all = (size_t)atomic_load(&h->now);
+    for (size_t seen = 0; seen < all; seen += LOOK_MAX * LOOKS) {
+        pthread_mutex_lock(&h->lock);
+        look(h);
+        pthread_mutex_unlock(&h->lock);
+    }
+}
+
+/* --- the thread --- */
+
 static void wait_round(struct hold *h)
 {
     struct timespec until = clock_mono_after(ROUND_MS);
@@ -91,6 +137,7 @@ static void *run(void *arg)
         int64_t now_ms = clock_mono_ms();
         if (now_ms >= next_ms) {
             board_wake_late(h->config.board, now_ms);
+            look_for_left(h);
             next_ms = now_ms + ROUND_MS;
         }
         pthread_mutex_lock(&h->lock);
@@ -111,6 +158,8 @@ struct hold *hold_create(const struct hold_config *config)
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&h->lock, NULL);
     list_init(&h->woken);
+    list_init(&h->all);
+    histogram_init(&h->wake, HISTOGRAM_SHORT);
     h->config = *config;
     h->addresses = address_count_create(config->max_per_address);
     if (pthread_create(&h->thread, NULL, run, h) != 0) {
@@ -159,6 +208,14 @@ static void count_down(struct hold *h, struct held *held)
     address_count_down(h->addresses, peer_of(held->connection));
 }
 
+static void add(struct hold *h, struct held *held)
+{
+    pthread_mutex_lock(&h->lock);
+    list_push_back(&h->all, &held->node);
+    h->n_all++;
+    pthread_mutex_unlock(&h->lock);
+}
+
 static enum hold_result count_up(struct hold *h, struct held *held)
 {
     enum err e = ERR_LIMIT;
@@ -187,6 +244,7 @@ enum hold_result hold_begin(struct hold *h, struct MHD_Connection *connection, s
     }
     held->hold = h;
     held->connection = connection;
+    held->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     held->want = what->want;
     held->since_ms = since_ms > 0 ? since_ms : clock_mono_ms();
     held->waiter.ready = is_ready;
@@ -199,6 +257,7 @@ enum hold_result hold_begin(struct hold *h, struct MHD_Connection *connection, s
         return result;
     }
     atomic_fetch_add(&h->waits, 1);
+    add(h, held);
     *ret_held = held;
     watch_hold(c);
     MHD_suspend_connection(connection); /* before anybody could resume it */
@@ -208,18 +267,43 @@ enum hold_result hold_begin(struct hold *h, struct MHD_Connection *connection, s
     return HOLD_HELD;
 }
 
-enum viewer_wait hold_end(struct held *held, int64_t *ret_since_ms)
+struct hold_over hold_end(struct held *held)
 {
     struct hold *h = held->hold;
-    bool late = held->waiter.why == BOARD_LATE;
+    pthread_mutex_lock(&h->lock);
+    list_remove(&held->node);
+    h->n_all--;
+    pthread_mutex_unlock(&h->lock);
+    bool left = held->left;
+    bool late = !left && held->waiter.why == BOARD_LATE;
     bool stopping = atomic_load(&h->stopping);
-    if (ret_since_ms != NULL) {
-        *ret_since_ms = held->since_ms;
-    }
+    struct hold_over over = {
+        .wait = stopping       ? VIEWER_STOPPING
+                : late || left ? VIEWER_LATE
+                               : VIEWER_MAY_WAIT,
+        .since_ms = held->since_ms,
+        .ready_us = held->waiter.why == BOARD_READY ? held->waiter.ready_us : 0,
+    };
     count_down(h, held);
     mem_free(held);
     atomic_fetch_add(&h->late, late && !stopping);
-    return stopping ? VIEWER_STOPPING : late ? VIEWER_LATE : VIEWER_MAY_WAIT;
+    atomic_fetch_add(&h->left, left && !stopping);
+    return over;
+}
+
+void hold_answered(struct hold *h, int64_t us)
+{
+    pthread_mutex_lock(&h->lock);
+    histogram_observe(&h->wake, us);
+    pthread_mutex_unlock(&h->lock);
+}
+
+struct histogram hold_wake(struct hold *h)
+{
+    pthread_mutex_lock(&h->lock);
+    struct histogram wake = h->wake;
+    pthread_mutex_unlock(&h->lock);
+    return wake;
 }
 
 struct hold_counters hold_counters(const struct hold *h)
@@ -229,5 +313,6 @@ struct hold_counters hold_counters(const struct hold *h)
         .waits = atomic_load(&h->waits),
         .late = atomic_load(&h->late),
         .refused = atomic_load(&h->refused),
+        .left = atomic_load(&h->left),
     };
 }

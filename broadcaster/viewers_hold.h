@@ -10,6 +10,7 @@
 #include "broadcaster/board.h"
 #include "broadcaster/viewers_answer.h"
 #include "broadcaster/viewers_watch.h"
+#include "run/metrics.h"
 
 struct hold;
 struct held; /* one request */
@@ -25,6 +26,7 @@ struct hold_counters {
     uint64_t waits;   /* that have waited, or do */
     uint64_t late;    /* what they wanted did not come */
     uint64_t refused; /* over the limits */
+    uint64_t left; /* whose clients closed the connection meanwhile: found within a second or two */
 };
 
 /* Loop's thread; one for a board. NULL: no thread could be had. */
@@ -49,11 +51,21 @@ enum hold_result hold_begin(struct hold *h, struct MHD_Connection *connection, s
                             const struct answer_hold *what, int64_t since_ms,
                             struct held **ret_held);
 
-/* The request is called again, or is over. Frees it; since_ms (may be NULL): when the wait began.
- */
-enum viewer_wait hold_end(struct held *held, int64_t *ret_since_ms);
+struct hold_over {
+    enum viewer_wait wait;
+    int64_t since_ms; /* when the wait began; for hold_begin, if it goes on */
+    int64_t ready_us; /* when the board had what it waited for (clock_mono_us); 0: it had not */
+};
 
-/* Any thread. */
+/* The request is called again, or is over. Frees it. */
+struct hold_over hold_end(struct held *held);
+
+/* An answer that was waited for has been sent, so long after the board had it. */
+void hold_answered(struct hold *h, int64_t us);
+
+/* Any thread, as the next: of what hold_answered was told. */
+struct histogram hold_wake(struct hold *h);
+
 struct hold_counters hold_counters(const struct hold *h);
 
 #endif

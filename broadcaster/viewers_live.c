@@ -16,6 +16,7 @@ void answer_live_master(struct answer *a, struct board *board, struct hls_ask *a
 {
     struct variant list[BOARD_RENDITIONS_MAX];
     answer_resolve(board, ask);
+    board_ask_parts(board, ask->id);
     size_t n = board_variants(board, ask->id, list, BOARD_RENDITIONS_MAX);
     enum err e =
         n > 0 ? playlist_live_master(&a->text, ask->current ? ask->id : NULL, list, n) : ERR_OK;

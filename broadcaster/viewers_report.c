@@ -14,6 +14,8 @@ void viewers_status(const struct viewers *v, struct json *ret_object)
     json_set_int(o, "waits", (int64_t)c.waits);
     json_set_int(o, "waits_late", (int64_t)c.waits_late);
     json_set_int(o, "waits_refused", (int64_t)c.waits_refused);
+    json_set_int(o, "waits_left", (int64_t)c.waits_left);
+    json_set_int(o, "slow", (int64_t)c.slow);
     json_set(ret_object, "viewers", o);
 }
 
@@ -37,4 +39,14 @@ void viewers_metrics(const struct viewers *v, struct metrics *ret_metrics)
                 "Requests that waited for what did not come in time.", (double)c.waits_late);
     metrics_one(m, METRIC_COUNTER, "sbe_http_waits_refused_total",
                 "Requests that might not wait because too many did.", (double)c.waits_refused);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_waits_left_total",
+                "Requests whose clients left while they waited.", (double)c.waits_left);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_slow_total",
+                "Connections closed because their reader was too slow.", (double)c.slow);
+    struct histogram wake = viewers_wake(v);
+    metrics_family(
+        m, "sbe_http_wake_seconds", METRIC_HISTOGRAM,
+        "From a segment or part being there to the answer of a request that waited for it "
+        "being sent.");
+    metrics_histogram(m, "sbe_http_wake_seconds", NULL, &wake);
 }

@@ -223,8 +223,10 @@ static void add_headers(struct MHD_Response *r, const struct answer *a, const st
 
 /* --- answers that all get alike --- */
 
-/* One is kept for each Cache-Control that a body is given with. */
+/* One is kept for each Cache-Control that a body is given with, and each of the first threads: the
+ * library sends a file under a lock of the response, and counts its users under it. */
 #define KEPT_MAX          4
+#define KEPT_THREADS      2
 #define CACHE_CONTROL_MAX 64
 
 struct kept {
@@ -236,7 +238,7 @@ struct kept {
 
 struct kept_all {
     struct blob_companion base;
-    struct kept *_Atomic list[KEPT_MAX];
+    struct kept *_Atomic lists[KEPT_THREADS][KEPT_MAX];
 };
 
 static void kept_destroy(struct kept *k)
@@ -248,10 +250,23 @@ static void kept_destroy(struct kept *k)
 static void kept_all_destroy(struct blob_companion *companion)
 {
     struct kept_all *all = (struct kept_all *)companion;
-    for (size_t i = 0; i < KEPT_MAX && all->list[i] != NULL; i++) {
-        kept_destroy(all->list[i]);
+    for (size_t t = 0; t < KEPT_THREADS; t++) {
+        for (size_t i = 0; i < KEPT_MAX && all->lists[t][i] != NULL; i++) {
+            kept_destroy(all->lists[t][i]);
+        }
     }
     mem_free(all);
+}
+
+/* This thread's list; further threads share with others. */
+static struct kept *_Atomic *kept_list(struct kept_all *all)
+{
+    static atomic_uint threads;
+    static _Thread_local unsigned own; /* from 1; 0: not known */
+    if (own == 0) {
+        own = atomic_fetch_add(&threads, 1) + 1;
+    }
+    return all->lists[(own - 1) % KEPT_THREADS];
 }
 
 static struct kept_all *kept_all_of(struct blob *body)
@@ -274,8 +289,9 @@ static bool is_same(const struct kept *k, const struct answer *a)
            k->content_type == a->content_type;
 }
 
-/* From the body's file, if it has one, of which `first` says that there is no other yet: the file
- * takes no more than two descriptors. The library closes its own. */
+/* From the body's file, if it has one, and `first` says that the thread has no other response with
+ * it: so the file takes no more than CAPACITY_BODY_FILES descriptors. The library closes its own.
+ */
 static struct MHD_Response *share_body(const struct answer *a, bool first)
 {
     struct span body = answer_body(a);
@@ -314,11 +330,12 @@ static struct kept *kept_create(const struct answer *a, bool first)
 static struct kept *kept_find(struct blob *body, const struct answer *a)
 {
     struct kept_all *all = kept_all_of(body);
-    for (size_t i = 0; all != NULL && i < KEPT_MAX; i++) {
-        struct kept *k = all->list[i];
+    struct kept *_Atomic *list = all != NULL ? kept_list(all) : NULL;
+    for (size_t i = 0; list != NULL && i < KEPT_MAX; i++) {
+        struct kept *k = list[i];
         if (k == NULL) {
             struct kept *own = kept_create(a, i == 0);
-            if (own == NULL || atomic_compare_exchange_strong(&all->list[i], &k, own)) {
+            if (own == NULL || atomic_compare_exchange_strong(&list[i], &k, own)) {
                 return own;
             }
             kept_destroy(own);

@@ -20,9 +20,11 @@ struct watched {
     atomic_size_t answer_bytes;
     atomic_bool answering;
     int64_t allowance_ms;
+    size_t rate_min;
     void *slot;
     struct blob *body; /* of the answer; the connection's own thread */
     int64_t body_ms;   /* when the body began; the connection's own thread */
+    int64_t ready_us;  /* the connection's own thread */
 };
 
 struct watch {
@@ -32,6 +34,7 @@ struct watch {
     bool ending;
     struct list connections;
     int64_t allowance_ms;
+    size_t rate_min;
     atomic_ullong slow;
     atomic_ullong open;
 };
@@ -76,7 +79,7 @@ static void destroy_parts(struct watch *w)
     mem_free(w);
 }
 
-struct watch *watch_create(int64_t allowance_ms)
+struct watch *watch_create(int64_t allowance_ms, size_t rate_min)
 {
     struct watch *w = mem_alloc(sizeof *w);
     pthread_condattr_t monotonic;
@@ -87,6 +90,7 @@ struct watch *watch_create(int64_t allowance_ms)
     pthread_mutex_init(&w->lock, NULL);
     list_init(&w->connections);
     w->allowance_ms = allowance_ms;
+    w->rate_min = rate_min > 0 ? rate_min : WATCH_RATE_MIN;
     if (pthread_create(&w->thread, NULL, run, w) != 0) {
         destroy_parts(w);
         return NULL;
@@ -115,6 +119,7 @@ struct watched *watch_add(struct watch *w, int fd)
     }
     c->fd = fd;
     c->allowance_ms = w->allowance_ms;
+    c->rate_min = w->rate_min;
     atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms);
     pthread_mutex_lock(&w->lock);
     list_push_back(&w->connections, &c->node);
@@ -142,8 +147,7 @@ void watch_answer_begins(struct watched *c, size_t n)
         return;
     }
     atomic_store(&c->answer_bytes, n);
-    atomic_store(&c->deadline_ms,
-                 clock_mono_ms() + c->allowance_ms + (int64_t)(n / WATCH_RATE_MIN));
+    atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms + (int64_t)(n / c->rate_min));
     atomic_store(&c->answering, true);
 }
 
@@ -180,6 +184,18 @@ void watch_hold(struct watched *c)
     if (c != NULL) {
         atomic_store(&c->deadline_ms, INT64_MAX);
     }
+}
+
+void watch_set_ready(struct watched *c, int64_t us)
+{
+    if (c != NULL) {
+        c->ready_us = us;
+    }
+}
+
+int64_t watch_ready(const struct watched *c)
+{
+    return c != NULL ? c->ready_us : 0;
 }
 
 void **watch_slot(struct watched *c)

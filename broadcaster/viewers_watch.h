@@ -11,11 +11,12 @@
 struct watch;
 struct watched; /* one connection */
 
-#define WATCH_RATE_MIN 8 /* bytes per millisecond: slower readers of an answer are given up */
+#define WATCH_RATE_MIN 8 /* bytes per millisecond: slower senders of a body are given up */
 
 /* Starts a thread. allowance_ms: for sending a request, or being silent between two, and for each
- * answer on top of its size at WATCH_RATE_MIN. NULL: no thread could be had. */
-struct watch *watch_create(int64_t allowance_ms);
+ * answer on top of its size at rate_min (bytes per millisecond; 0: WATCH_RATE_MIN). NULL: no thread
+ * could be had. */
+struct watch *watch_create(int64_t allowance_ms, size_t rate_min);
 
 /* Ends the thread; all connections must have been removed. Takes NULL. */
 void watch_destroy(struct watch *w);
@@ -40,6 +41,11 @@ void watch_body(struct watched *c, size_t n);
 
 /* The connection waits for us: no deadline until the next call of the others. */
 void watch_hold(struct watched *c);
+
+/* Since when (clock_mono_us) what the connection's answer has was waited for and is there; 0, as at
+ * first: it was not waited for. The connection's own thread; c may be NULL. */
+void watch_set_ready(struct watched *c, int64_t us);
+int64_t watch_ready(const struct watched *c);
 
 /* A place for what the connection's request needs, NULL at first; the connection's own thread.
  * Takes no NULL. */

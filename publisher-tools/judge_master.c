@@ -12,6 +12,7 @@
 #define TICKS         INT64_C(90000)
 #define PEAK_OVER     110 /* per cent of BANDWIDTH that a measured peak may be */
 #define RATE_OFF      1   /* per cent of FRAME-RATE */
+#define RATE_VARIES   105 /* per cent of a segment's mean: what is less is jitter */
 #define RATES_MAX     256 /* segments whose frame rate is looked at */
 #define MEAN_SEGMENTS 5   /* fewer tell nothing of a mean */
 
@@ -226,8 +227,13 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Thousandths of frames per second, of the segment in the middle; 0: not measured. */
-static int64_t rate_milli(const struct judge_state *s)
+struct rates {
+    int64_t usual, highest; /* frames per 1000 s; 0: not measured */
+};
+
+/* How a segment is at its busiest: the one in the middle, and the most. A playlist that is written
+ * while it goes on cannot know what comes. */
+static struct rates rates_of(const struct judge_state *s)
 {
     int64_t rates[RATES_MAX];
     size_t n = 0;
@@ -235,30 +241,39 @@ static int64_t rate_milli(const struct judge_state *s)
         const struct stream_facts *f = &s->seen[i].facts.video;
         int64_t ticks = f->last_dts - f->first_dts;
         if (s->seen[i].has_media && f->packets > 1 && ticks > 0) {
-            rates[n++] = (int64_t)(f->packets - 1) * TICKS * 1000 / ticks;
+            int64_t mean = (int64_t)(f->packets - 1) * TICKS * 1000 / ticks;
+            bool varies = f->peak_milli * 100 > mean * RATE_VARIES;
+            rates[n++] = varies ? f->peak_milli : mean;
         }
     }
     qsort(rates, n, sizeof rates[0], by_size);
-    return n > 0 ? rates[n / 2] : 0;
+    return n > 0 ? (struct rates){rates[n / 2], rates[n - 1]} : (struct rates){0};
+}
+
+static void check_rate(const struct judge_ladder *l, const struct judge_variant *v,
+                       const struct judge_state *s)
+{
+    struct rates r = rates_of(s);
+    int64_t told = v->frame_rate_milli;
+    if (told == JUDGE_NONE) {
+        SAY(l, RATE_MISSING, v->line, "the variant tells no FRAME-RATE");
+    } else if (r.usual > 0 && (told * 100 < r.usual * (100 - RATE_OFF) ||
+                               told * 100 > r.highest * (100 + RATE_OFF))) {
+        SAY(l, RATE, v->line, "up to %.3f pictures come in a second, FRAME-RATE tells %.3f",
+            (double)r.usual / 1000, (double)told / 1000);
+    }
 }
 
 static void check_picture(const struct judge_ladder *l, const struct judge_variant *v,
                           const struct judge_state *s, const struct segment_facts *f)
 {
-    int64_t rate = rate_milli(s);
-    int64_t off = v->frame_rate_milli - rate;
     if (v->width == 0) {
         SAY(l, RESOLUTION_MISSING, v->line, "the variant tells no RESOLUTION");
     } else if (v->width != f->width || v->height != f->height) {
         SAY(l, RESOLUTION, v->line, "the pictures are %dx%d, RESOLUTION tells %dx%d", f->width,
             f->height, v->width, v->height);
     }
-    if (v->frame_rate_milli == JUDGE_NONE) {
-        SAY(l, RATE_MISSING, v->line, "the variant tells no FRAME-RATE");
-    } else if (rate > 0 && (off < 0 ? -off : off) * 100 > rate * RATE_OFF) {
-        SAY(l, RATE, v->line, "the pictures come at %.3f a second, FRAME-RATE tells %.3f",
-            (double)rate / 1000, (double)v->frame_rate_milli / 1000);
-    }
+    check_rate(l, v, s);
     if (v->captions.len == 0) {
         SAY(l, CAPTIONS, v->line, "the variant does not tell CLOSED-CAPTIONS");
     }

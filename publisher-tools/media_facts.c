@@ -11,6 +11,8 @@
 #define IO_BUFFER_BYTES    32768
 #define PREROLL_MAX        3000 /* packets */
 #define PREROLL_BYTES_MAX  (64 * 1024 * 1024)
+#define RECENT_MAX         256 /* packets in RATE_RUN_TICKS, at most */
+#define RATE_RUN_TICKS     (90000 / 2)
 #define BEFORE_THE_SEGMENT 1 /* mark on packets and frames of the preroll */
 
 static const AVRational ticks = {1, 90000};
@@ -27,6 +29,12 @@ struct reader {
     int64_t at;
 };
 
+/* The DTS of the newest packets. */
+struct recent {
+    int64_t dts[RECENT_MAX];
+    unsigned n; /* that have been, also those that are forgotten */
+};
+
 struct work {
     struct media_prober *m;
     struct segment_facts facts;
@@ -36,6 +44,7 @@ struct work {
     AVCodecContext *decoder[2]; /* video, audio */
     int index[2];
     int64_t usual[2]; /* step from packet to packet */
+    struct recent recent[2];
     AVFrame *frame;
     bool no_leading; /* there is nothing that the leading pictures of the start could need */
     char *why;
@@ -173,7 +182,22 @@ static void count_step(struct stream_facts *s, int64_t *usual, int64_t step)
     }
 }
 
-static void count_times(struct stream_facts *s, int64_t *usual, const AVPacket *p)
+/* The shortest run that ends here and lasts half a second. */
+static void count_rate(struct stream_facts *s, struct recent *r, int64_t dts)
+{
+    unsigned kept = r->n < RECENT_MAX ? r->n : RECENT_MAX;
+    for (unsigned back = 1; back <= kept; back++) {
+        int64_t ticks = dts - r->dts[(r->n - back) % RECENT_MAX];
+        if (ticks >= RATE_RUN_TICKS) {
+            s->peak_milli = FFMAX(s->peak_milli, (int64_t)back * 1000 * 90000 / ticks);
+            break;
+        }
+    }
+    r->dts[r->n++ % RECENT_MAX] = dts;
+}
+
+static void count_times(struct stream_facts *s, int64_t *usual, struct recent *recent,
+                        const AVPacket *p)
 {
     int64_t pts = p->pts != AV_NOPTS_VALUE ? p->pts : p->dts;
     int64_t dts = p->dts != AV_NOPTS_VALUE ? p->dts : p->pts;
@@ -190,6 +214,7 @@ static void count_times(struct stream_facts *s, int64_t *usual, const AVPacket *
     } else {
         count_step(s, usual, dts - s->last_dts);
     }
+    count_rate(s, recent, dts);
     s->present = true;
     s->packets++;
     s->last_dts = dts;
@@ -246,7 +271,7 @@ static void on_video(struct work *w, const AVPacket *p)
         w->facts.video.decoded += leading; /* decoders pass over them */
         w->no_leading = !(p->flags & AV_PKT_FLAG_KEY);
     }
-    count_times(&w->facts.video, &w->usual[0], p);
+    count_times(&w->facts.video, &w->usual[0], &w->recent[0], p);
     decode(w, 0, p, 0);
     keep_for_later(w->m, p);
 }
@@ -264,7 +289,7 @@ static enum err read_packets(struct work *w)
         if (p->stream_index == w->index[0]) {
             on_video(w, p);
         } else if (p->stream_index == w->index[1]) {
-            count_times(&w->facts.audio, &w->usual[1], p);
+            count_times(&w->facts.audio, &w->usual[1], &w->recent[1], p);
             decode(w, 1, p, 0);
         }
         av_packet_unref(p);

@@ -24,6 +24,7 @@ struct stream_facts {
     int64_t longest_step;        /* between the DTS of two packets that follow each other */
     unsigned left_out;           /* packets that the usual step says are missing */
     unsigned irregular;          /* steps that are not the usual one */
+    int64_t peak_milli;          /* packets per 1000 s in the busiest half second; 0: shorter */
     char codec[MEDIA_CODEC_MAX]; /* as in CODECS (RFC 6381, section 3); "" when not known */
 };
 

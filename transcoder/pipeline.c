@@ -88,9 +88,17 @@ static enum err show(struct pipeline *p)
     return ERR_OK;
 }
 
+static enum err cancelled(struct pipeline *p)
+{
+    return fault_set(&p->fault, false, ERR_CLOSED, "cancelled");
+}
+
 static enum err show_decoded(struct pipeline *p)
 {
     for (;;) {
+        if (is_cancelled(p)) {
+            return cancelled(p);
+        }
         enum err e = decoder_pull(p->decoder, p->frame, &p->fault);
         if (e == ERR_AGAIN || e == ERR_CLOSED) {
             return ERR_OK;
@@ -113,7 +121,7 @@ static bool is_time(int64_t ticks)
 static enum err feed_one(struct pipeline *p, const struct packet *packet)
 {
     if (is_cancelled(p)) {
-        return fault_set(&p->fault, false, ERR_CLOSED, "cancelled");
+        return cancelled(p);
     }
     if (!is_time(packet->pts) || !is_time(packet->dts)) {
         return fault_set(&p->fault, true, ERR_LIMIT, "a packet's time is out of all bounds");

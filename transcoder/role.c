@@ -8,29 +8,40 @@
 #include "run/avlog.h"
 #include "run/log.h"
 #include "run/metrics.h"
+#include "transcoder/benchmark.h"
 #include "transcoder/capabilities.h"
+#include "transcoder/cores.h"
 #include "transcoder/worker.h"
 
 #define ORCH_HOST    "127.0.0.1"
 #define ORCH_PORT    8935
 #define SESSIONS_MAX 1000
+#define DRAIN_MIN_MS 100
+#define DRAIN_MAX_MS 600000
+#define LIST_MAX     (LINK_ADDRS_MAX * ADDR_MAX)
 
 struct config {
     struct daemon_config common;
-    const char *orch_addr, *orch_secret, *http_addr;
-    long max_sessions;
+    const char *orch_addr, *orch_secret, *http_addr, *speed;
+    long max_sessions, drain_ms;
 };
 
 #define FIELD(f) offsetof(struct config, f)
 
 static const struct option options[] = {
     {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
-     "The orchestrator that gives the jobs; the first of a list is used."},
+     "The orchestrator that gives the jobs; of a list the next one when one cannot be reached."},
     {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
      "The secret shared with the orchestrator, a file whose first line it is, or a credential "
      "file."},
     {"maxSessions", OPTION_INT, "10", -1000000, SESSIONS_MAX, false, FIELD(max_sessions), "N",
-     "Jobs (segments of streams) to work on at once."},
+     "Jobs (segments of streams) to work on at once; read again from -config at SIGHUP."},
+    {"speed", OPTION_STRING, "auto", 0, 0, false, FIELD(speed), "MPIXELS",
+     "What this host makes, in millions of pixels of rungs a second; auto measures it at the start "
+     "and goes on by the jobs; off says nothing of it. Read again from -config at SIGHUP."},
+    {"drainTime", OPTION_DURATION, "25s", DRAIN_MIN_MS, DRAIN_MAX_MS, false, FIELD(drain_ms),
+     "DURATION",
+     "How long a stop waits for the jobs at work; then they fail and are done elsewhere."},
     {"httpAddr", OPTION_STRING, "", 0, 0, false, FIELD(http_addr), "HOST:PORT",
      "Accepted and not used: a transcoder serves nobody but its control address."},
 };
@@ -38,36 +49,54 @@ static const struct option options[] = {
 struct transcoder {
     struct daemon *daemon;
     struct worker *worker;
-    char addr[ADDR_MAX];
+    struct benchmark *benchmark; /* NULL: none runs */
+    char list[LIST_MAX];         /* of orchestrators */
     char encoder[FINGERPRINT_MAX];
 };
 
 /* --- start --- */
 
-static enum err read_addr(const struct config *c, char *ret_addr)
+static enum err read_one_addr(struct span text, char *ret_addr)
 {
-    char first[ADDR_MAX];
-    size_t len = strcspn(c->orch_addr, ",");
+    char one[ADDR_MAX];
     struct addr a;
-    if (len == 0) {
+    if (text.len >= sizeof one) {
+        log_error("transcoder", "config", "-orchAddr is too long for an address");
+        return ERR_LIMIT;
+    }
+    memcpy(one, text.data, text.len);
+    one[text.len] = '\0';
+    if (addr_parse(one, ORCH_HOST, ORCH_PORT, &a) != ERR_OK || a.port == 0) {
+        log_error("transcoder", "config", "-orchAddr \"%s\" is not host:port", one);
+        return ERR_PROTO;
+    }
+    addr_format(&a, ret_addr);
+    return ERR_OK;
+}
+
+static enum err read_list(const struct config *c, char *ret_list)
+{
+    size_t n = 0;
+    size_t used = 0;
+    if (c->orch_addr[0] == '\0') {
         log_error("transcoder", "config",
                   "which orchestrator gives the jobs? Say it with -orchAddr HOST:PORT");
         return ERR_NOENT;
     }
-    if (len >= sizeof first) {
-        log_error("transcoder", "config", "-orchAddr is too long for an address");
-        return ERR_LIMIT;
+    for (const char *at = c->orch_addr; at != NULL; at = strchr(at, ',')) {
+        char addr[ADDR_MAX];
+        at += *at == ',';
+        if (n++ == LINK_ADDRS_MAX) {
+            log_error("transcoder", "config", "-orchAddr has more than %d addresses",
+                      LINK_ADDRS_MAX);
+            return ERR_LIMIT;
+        }
+        enum err e = read_one_addr(span_of(at, strcspn(at, ",")), addr);
+        if (e != ERR_OK) {
+            return e;
+        }
+        used += (size_t)snprintf(ret_list + used, LIST_MAX - used, "%s%s", n > 1 ? "," : "", addr);
     }
-    memcpy(first, c->orch_addr, len);
-    first[len] = '\0';
-    if (addr_parse(first, ORCH_HOST, ORCH_PORT, &a) != ERR_OK || a.port == 0) {
-        log_error("transcoder", "config", "-orchAddr \"%s\" is not host:port", first);
-        return ERR_PROTO;
-    }
-    if (c->orch_addr[len] != '\0') {
-        log_info("transcoder", "config", "-orchAddr is a list; only the first, %s, is used", first);
-    }
-    addr_format(&a, ret_addr);
     return ERR_OK;
 }
 
@@ -83,19 +112,73 @@ static enum err read_keys(const struct config *c, struct link_keys *ret_keys)
     return e;
 }
 
-static enum err check(const struct config *c, struct transcoder *t, struct link_keys *ret_keys)
+static enum err check_limits(const struct config *c, struct speed_setting *ret_speed)
 {
     if (c->max_sessions <= 0) {
         log_error("transcoder", "config", "-maxSessions must be 1 or more, not %ld",
                   c->max_sessions);
         return ERR_PROTO;
     }
-    enum err e = read_addr(c, t->addr);
+    enum err e = speed_read_setting(c->speed, ret_speed);
+    if (e != ERR_OK) {
+        log_error("transcoder", "config", "-speed %s, not \"%s\"", SPEED_SETTING_TAKES, c->speed);
+    }
+    return e;
+}
+
+static enum err check(const struct config *c, struct transcoder *t, struct speed_setting *ret_speed,
+                      struct link_keys *ret_keys)
+{
+    enum err e = check_limits(c, ret_speed);
+    if (e == ERR_OK) {
+        e = read_list(c, t->list);
+    }
     return e == ERR_OK ? read_keys(c, ret_keys) : e;
 }
 
-static enum err start(struct transcoder *t, const struct config *c, const struct link_keys *keys)
+/* --- the speed of this host --- */
+
+static void on_benchmark(void *arg, const struct benchmark_result *r)
 {
+    struct transcoder *t = arg;
+    if (r->fault.text[0] != '\0') {
+        log_warn("transcoder", "benchmark",
+                 "the speed of this host is not known: %s; it will be "
+                 "learned from the jobs",
+                 r->fault.text);
+    } else if (r->all.cpu_us > 0 && r->alone.cpu_us > 0) {
+        log_info("transcoder", "benchmark",
+                 "mpixels_per_core_s=%.1f alone=%.1f threads=%u took_ms=%lld",
+                 (double)r->all.pixels / (double)r->all.cpu_us,
+                 (double)r->alone.pixels / (double)r->alone.cpu_us, r->all.threads,
+                 (long long)r->wall_ms);
+        worker_measured(t->worker, r->all.pixels, r->all.cpu_us);
+    }
+    benchmark_destroy(t->benchmark);
+    t->benchmark = NULL;
+}
+
+static void measure(struct transcoder *t, const struct speed_setting *speed, uint32_t cores)
+{
+    benchmark_destroy(t->benchmark);
+    t->benchmark = NULL;
+    if (speed->source == SPEED_UNKNOWN) {
+        t->benchmark = benchmark_start(t->daemon->loop, cores, on_benchmark, t);
+    }
+}
+
+static void on_worn(void *arg)
+{
+    struct transcoder *t = arg;
+    log_error("transcoder", "worn",
+              "too many jobs hang in codecs: ending, so that this process is started anew");
+    daemon_fail(t->daemon);
+}
+
+static enum err start(struct transcoder *t, const struct config *c,
+                      const struct speed_setting *speed, const struct link_keys *keys)
+{
+    uint32_t cores = cores_permille();
     struct fault fault = {0};
     enum err e = capabilities_fingerprint(t->encoder, &fault);
     if (e != ERR_OK) {
@@ -103,19 +186,25 @@ static enum err start(struct transcoder *t, const struct config *c, const struct
                   "%s; install an FFmpeg (libavcodec) that was built with libx264", fault.text);
         return e;
     }
-    const struct worker_config config = {.orch_addr = t->addr,
+    const struct worker_config config = {.orch_addr = t->list,
                                          .keys = *keys,
                                          .name = c->common.name,
                                          .encoder = t->encoder,
-                                         .capacity = (uint32_t)c->max_sessions};
+                                         .capacity = (uint32_t)c->max_sessions,
+                                         .speed = *speed,
+                                         .cores_permille = cores,
+                                         .drain_ms = (int)c->drain_ms,
+                                         .on_worn = on_worn,
+                                         .on_worn_arg = t};
     const char *why = "";
     e = worker_create(t->daemon->loop, &config, &t->worker, &why);
     if (e != ERR_OK) {
-        log_error("transcoder", "link", "cannot dial %s: %s", t->addr, why);
+        log_error("transcoder", "link", "cannot dial %s: %s", t->list, why);
         return e;
     }
-    log_info("transcoder", "start", "orchestrator=%s capacity=%ld encoder=\"%s\"", t->addr,
+    log_info("transcoder", "start", "orchestrator=%s capacity=%ld encoder=\"%s\"", t->list,
              c->max_sessions, t->encoder);
+    measure(t, speed, cores);
     return ERR_OK;
 }
 
@@ -123,15 +212,16 @@ static enum err role_create(struct daemon *d, const void *config, void **ret_rol
 {
     const struct config *c = config;
     struct link_keys keys = {0};
+    struct speed_setting speed = {0};
     struct transcoder *t = mem_alloc(sizeof *t);
     t->daemon = d;
     avlog_install();
-    enum err e = check(c, t, &keys);
+    enum err e = check(c, t, &speed, &keys);
     if (e == ERR_OK && c->http_addr[0] != '\0') {
         log_info("transcoder", "config", "-httpAddr %s is not used by a transcoder", c->http_addr);
     }
     if (e == ERR_OK) {
-        e = start(t, c, &keys);
+        e = start(t, c, &speed, &keys);
         link_keys_wipe(&keys);
     }
     if (e != ERR_OK) {
@@ -140,6 +230,30 @@ static enum err role_create(struct daemon *d, const void *config, void **ret_rol
     }
     *ret_role = t;
     return ERR_OK;
+}
+
+/* --- reading again --- */
+
+static void take_limits(void *arg, const void *config)
+{
+    struct transcoder *t = arg;
+    const struct config *c = config;
+    struct speed_setting speed;
+    if (check_limits(c, &speed) != ERR_OK) {
+        return;
+    }
+    uint32_t cores = cores_permille();
+    log_info("transcoder", "limits", "capacity=%ld speed=%s cores=%.2f", c->max_sessions, c->speed,
+             cores / 1000.0);
+    worker_set_speed(t->worker, &speed, cores);
+    worker_set_capacity(t->worker, (uint32_t)c->max_sessions);
+    measure(t, &speed, cores);
+}
+
+static void role_reload(void *role)
+{
+    struct transcoder *t = role;
+    daemon_config_again(t->daemon, take_limits, t);
 }
 
 /* --- end --- */
@@ -159,6 +273,7 @@ static void role_stop(void *role)
 static void role_destroy(void *role)
 {
     struct transcoder *t = role;
+    benchmark_destroy(t->benchmark);
     worker_destroy(t->worker);
     mem_free(t);
 }
@@ -169,7 +284,7 @@ static struct json *orchestrator_json(const struct transcoder *t)
 {
     char uri[ADDR_MAX + 8];
     struct json *j = json_new_object();
-    (void)snprintf(uri, sizeof uri, "tcp://%s", t->addr);
+    (void)snprintf(uri, sizeof uri, "tcp://%s", worker_stats(t->worker).addr);
     json_set_str(j, "ServiceURI", uri);
     json_set_bool(j, "Active", worker_stats(t->worker).connected);
     return j;
@@ -212,13 +327,18 @@ static void role_status(void *role, struct json *object)
 {
     struct transcoder *t = role;
     struct worker_stats s = worker_stats(t->worker);
-    json_set_str(object, "orchestrator", t->addr);
+    json_set_str(object, "orchestrator", s.addr);
+    json_set_str(object, "orchestrators", t->list);
     json_set_bool(object, "connected", s.connected);
     json_set_str(object, "state", s.state);
     json_set_bool(object, "draining", s.draining);
     json_set_str(object, "encoder", t->encoder);
     json_set_int(object, "load", s.load);
     json_set_int(object, "capacity", s.capacity);
+    json_set_int(object, "speed", (int64_t)speed_now(&s.speed));
+    json_set_str(object, "speed_from", speed_source_name(s.speed.source));
+    json_set_real(object, "cores", s.speed.cores_permille / 1000.0);
+    json_set_int(object, "stuck", s.stuck);
     struct json *jobs = json_new_object();
     json_set_int(jobs, "accepted", (int64_t)s.accepted);
     json_set_int(jobs, "done", (int64_t)s.done);
@@ -262,7 +382,7 @@ static void role_sentence(void *role, char *text, size_t size)
 {
     struct transcoder *t = role;
     struct worker_stats s = worker_stats(t->worker);
-    snprintf(text, size, "orchestrator %s: %s; jobs at work: %u of %u", t->addr, s.state, s.load,
+    snprintf(text, size, "orchestrator %s: %s; jobs at work: %u of %u", s.addr, s.state, s.load,
              s.capacity);
 }
 
@@ -299,6 +419,14 @@ static void role_metrics(void *role, struct metrics *m)
          s.connected},
         {METRIC_GAUGE, "sbe_transcoder_load", "Jobs at work.", s.load},
         {METRIC_GAUGE, "sbe_transcoder_capacity", "Jobs that may be at work.", s.capacity},
+        {METRIC_GAUGE, "sbe_transcoder_speed_pixels_per_second",
+         "What this host makes of rungs; 0 when it is not known.", (double)speed_now(&s.speed)},
+        {METRIC_GAUGE, "sbe_transcoder_cores", "Processors that this process may use.",
+         s.speed.cores_permille / 1000.0},
+        {METRIC_GAUGE, "sbe_transcoder_stuck", "Jobs that hang; each has taken its place with it.",
+         s.stuck},
+        {METRIC_COUNTER, "sbe_transcoder_stuck_total", "Jobs that have hung.",
+         (double)s.stuck_total},
         {METRIC_GAUGE, "sbe_transcoder_draining", "1 when no more jobs are taken.", s.draining},
         {METRIC_COUNTER, "sbe_transcoder_frames_total", "Pictures encoded.", (double)s.frames},
         {METRIC_COUNTER, "sbe_transcoder_pixels_total", "Pixels encoded.", (double)s.pixels},
@@ -336,6 +464,7 @@ const struct role transcoder_role = {
     .samples = samples,
     .create = role_create,
     .stop = role_stop,
+    .reload = role_reload,
     .destroy = role_destroy,
     .status = role_status,
     .metrics = role_metrics,

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "transcoder/pipeline.h"
@@ -20,16 +21,16 @@ struct unit {
 
 struct work {
     uint64_t job;
-    struct mailbox *out;
     struct pipeline *pipeline; /* the thread's, once it runs */
     pthread_t thread;
     atomic_bool cancel;
     uint32_t next_seq; /* the loop's */
     bool complete;
-    bool joined;
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
+    struct mailbox *out; /* NULL: abandoned */
+    bool ended;
     struct list units;
     size_t n_units;
     size_t in_bytes;
@@ -50,6 +51,20 @@ static size_t payload_bytes(const struct work_event *e)
     return blob_span(e->payload).len;
 }
 
+/* Under the lock, so that the mailbox is there as long as the work is not abandoned. */
+static void post(struct work *w, struct work_event *e)
+{
+    pthread_mutex_lock(&w->lock);
+    bool abandoned = w->out == NULL;
+    if (!abandoned) {
+        mailbox_post(w->out, e);
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (abandoned) {
+        work_event_destroy(e);
+    }
+}
+
 /* Waits for room, then hands the part to the loop. */
 static enum err emit(void *arg, const struct link_unit *unit, struct blob *payload)
 {
@@ -68,7 +83,7 @@ static enum err emit(void *arg, const struct link_unit *unit, struct blob *paylo
     }
     w->out_bytes += payload_bytes(e);
     pthread_mutex_unlock(&w->lock);
-    mailbox_post(w->out, e);
+    post(w, e);
     return ERR_OK;
 }
 
@@ -147,7 +162,11 @@ static void *run(void *arg)
     /* Here and not at work_destroy: closing codecs is work too, and not the loop's. */
     pipeline_destroy(w->pipeline);
     w->pipeline = NULL;
-    mailbox_post(w->out, e);
+    post(w, e);
+    pthread_mutex_lock(&w->lock);
+    w->ended = true;
+    pthread_cond_broadcast(&w->changed);
+    pthread_mutex_unlock(&w->lock);
     return NULL;
 }
 
@@ -184,7 +203,11 @@ enum err work_create(struct mailbox *out, uint64_t job, const struct link_job_op
     w->out = out;
     list_init(&w->units);
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->changed, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     enum err e = pipeline_create(open, emit, w, &w->cancel, f, &w->pipeline);
     if (e == ERR_OK && start_thread(w) != 0) {
         e = fault_set(f, false, ERR_NOMEM, "the host has no thread left for a job");
@@ -262,16 +285,34 @@ void work_event_destroy(struct work_event *e)
     mem_free(e);
 }
 
-void work_join(struct work *w)
+bool work_has_ended(struct work *w)
 {
-    if (!w->joined) {
-        pthread_join(w->thread, NULL);
-        w->joined = true;
+    return work_await(w, 0);
+}
+
+bool work_await(struct work *w, int64_t ms)
+{
+    struct timespec end = clock_mono_after(ms);
+    int r = 0;
+    pthread_mutex_lock(&w->lock);
+    while (!w->ended && ms > 0 && r == 0) {
+        r = pthread_cond_timedwait(&w->changed, &w->lock, &end);
     }
+    bool ended = w->ended;
+    pthread_mutex_unlock(&w->lock);
+    return ended;
+}
+
+void work_abandon(struct work *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->out = NULL;
+    pthread_mutex_unlock(&w->lock);
+    pthread_detach(w->thread);
 }
 
 void work_destroy(struct work *w)
 {
-    work_join(w);
+    pthread_join(w->thread, NULL);
     work_free(w);
 }

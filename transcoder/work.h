@@ -50,8 +50,16 @@ uint64_t work_job(const struct work *w);
 /* Releases an event; bytes of a part no longer count as waiting. */
 void work_event_destroy(struct work_event *e);
 
-/* Waits until the thread has ended (soon, when cancelled); its events are in the mailbox then. */
-void work_join(struct work *w);
+/* True when the thread has nothing more to do; its events are in the mailbox then. */
+bool work_has_ended(struct work *w);
+
+/* Waits for that, for at most so many milliseconds; whether it came. */
+bool work_await(struct work *w, int64_t ms);
+
+/* Leaves a thread to itself that does not end: its further events go nowhere, and its memory is not
+ * released. Only for the end of the process; w is not to be used afterwards, but for the events in
+ * the mailbox. */
+void work_abandon(struct work *w);
 
 /* After WORK_ENDED has been received: waits for the thread, which is at its end. */
 void work_destroy(struct work *w);

@@ -18,6 +18,7 @@
 #define DEADLINE_DEFAULT_MS 30000
 #define DEADLINE_MAX_MS     120000
 #define LINGER_MS           1000
+#define END_MS              5000 /* for threads that were told to end, at the end of all */
 #define STATE_MAX           160
 #define INSTANCE_BYTES      16 /* random */
 /* Cancelled jobs end within a picture, but until then they hold a thread. */
@@ -27,7 +28,8 @@ struct job {
     struct list node;
     struct worker *worker;
     struct work *work;
-    struct loop_timer *deadline;
+    struct loop_timer *deadline; /* once it is told to end: until it counts as hanging */
+    bool stuck;
     char stream[ID_MAX + 1];
     uint64_t msn;
     int64_t opened_us;
@@ -37,15 +39,19 @@ struct job {
 struct worker {
     struct loop *loop;
     struct worker_config config;
-    char addr[ADDR_MAX];
+    char *list;                          /* of addresses, with commas */
+    char addr[LINK_ADDRS_MAX][ADDR_MAX]; /* the same, apart */
+    size_t at;
     char *name;
     char *encoder;
     char instance[INSTANCE_BYTES * 2 + 1];
     struct link *link;
     struct mailbox *mail;
     struct loop_timer *idle; /* calls drained from outside any other callback */
+    struct loop_timer *late; /* ends the drain */
+    struct loop_timer *worn;
     struct list jobs;
-    uint32_t n_jobs; /* with those that are cancelled and not yet ended */
+    uint32_t n_jobs; /* with those that are cancelled and not yet ended, but not those that hang */
     struct send_queue out;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -93,6 +99,12 @@ static void send_words(struct worker *w, enum link_msg_type type, uint64_t job, 
     send_msg(w, &m);
 }
 
+/* A job that hangs has its place, and probably a processor, for good. The link's rules want one. */
+static uint32_t places(const struct worker *w)
+{
+    return w->config.capacity > w->stats.stuck ? w->config.capacity - w->stats.stuck : 1;
+}
+
 static void say_hello(struct worker *w)
 {
     struct link_msg m = {.type = LINK_HELLO, .reason = ""};
@@ -104,12 +116,20 @@ static void say_hello(struct worker *w)
         .encoder = w->encoder,
         .software = software_version,
         .instance = w->instance,
-        .capacity = w->config.capacity,
+        .capacity = places(w),
+        .speed = speed_announce(&w->stats.speed),
         .draining = w->stats.draining,
     };
     enum err e = link_send_msg(w->link, 0, &m, NULL);
     if (e != ERR_OK) {
         log_warn("worker", "hello", "could not be sent: %s", err_text(e));
+    }
+}
+
+static void say_hello_again(struct worker *w)
+{
+    if (w->stats.connected) {
+        say_hello(w);
     }
 }
 
@@ -157,12 +177,38 @@ static void on_idle(void *arg)
     }
 }
 
-static void measure(struct worker_stats *s, const struct job *j, const struct link_job_done *done)
+static void announce_speed(struct worker *w)
 {
+    if (speed_is_news(&w->stats.speed)) {
+        log_info("worker", "speed", "mpixels_per_s=%.1f from=%s cores=%.2f",
+                 (double)speed_now(&w->stats.speed) / 1e6, speed_source_name(w->stats.speed.source),
+                 w->stats.speed.cores_permille / 1000.0);
+        say_hello_again(w);
+    }
+}
+
+static void measure(struct worker *w, const struct job *j, const struct link_job_done *done)
+{
+    struct worker_stats *s = &w->stats;
     int64_t now = clock_mono_us();
+    uint64_t pixels = 0;
     histogram_observe(&s->job_time, now - j->opened_us);
     histogram_observe(&s->finish_time, now - j->complete_us);
     histogram_observe(&s->cpu_time, (int64_t)done->cpu_us);
+    for (size_t i = 0; i < done->n_rungs; i++) {
+        pixels += done->rungs[i].pixels;
+    }
+    speed_observe(&s->speed, pixels, done->cpu_us);
+    announce_speed(w);
+}
+
+static void recover(struct worker *w, const struct job *j)
+{
+    w->stats.stuck--;
+    w->n_jobs++;
+    log_warn("worker", "job_unstuck", "stream=%s msn=%llu: a job that hung has ended after all",
+             j->stream, (unsigned long long)j->msn);
+    say_hello_again(w);
 }
 
 /* A job's last event has been sent, or was not to be. */
@@ -170,6 +216,9 @@ static void end_job(void *arg, struct work_event *e)
 {
     struct worker *w = arg;
     struct job *j = job_of(w, e->work);
+    if (j->stuck) {
+        recover(w, j);
+    }
     for (size_t i = 0; i < e->done.n_rungs; i++) {
         w->stats.frames += e->done.rungs[i].frames;
         w->stats.pixels += e->done.rungs[i].pixels;
@@ -185,7 +234,7 @@ static void end_job(void *arg, struct work_event *e)
                  (unsigned long long)j->msn, e->fault.text);
     } else {
         w->stats.done++;
-        measure(&w->stats, j, &e->done);
+        measure(w, j, &e->done);
         log_debug("worker", "job_done", "stream=%s msn=%llu cpu_ms=%llu", j->stream,
                   (unsigned long long)j->msn, (unsigned long long)(e->done.cpu_us / 1000));
     }
@@ -205,6 +254,38 @@ static void on_work(void *arg, void *item)
     flush(w);
 }
 
+/* Told to end, a thread does so within a picture. */
+static void wind_down(struct worker *w, struct job *j)
+{
+    work_cancel(j->work);
+    loop_timer_start(j->deadline, w->config.stuck_ms, 0);
+}
+
+static void on_worn(void *arg)
+{
+    struct worker *w = arg;
+    w->config.on_worn(w->config.on_worn_arg);
+}
+
+static void give_up(struct worker *w, struct job *j)
+{
+    j->stuck = true;
+    w->stats.stuck++;
+    w->stats.stuck_total++;
+    w->n_jobs--;
+    event_emit("job_stuck", "stream", j->stream);
+    log_error("worker", "job_stuck",
+              "stream=%s msn=%llu: its thread hangs in a codec, %d ms after it was told to end; "
+              "its place is given up, jobs that hang: %u",
+              j->stream, (unsigned long long)j->msn, w->config.stuck_ms, w->stats.stuck);
+    bool worn = w->stats.stuck >= WORKER_STUCK_MAX || w->stats.stuck >= w->config.capacity;
+    if (worn && w->config.on_worn != NULL && !w->stats.draining) {
+        loop_timer_start(w->worn, 0, 0);
+    }
+    say_hello_again(w);
+    flush(w);
+}
+
 /* The job is given up here; its thread ends by itself. */
 static void fail_job(struct worker *w, struct job *j, const char *reason, bool final)
 {
@@ -213,15 +294,33 @@ static void fail_job(struct worker *w, struct job *j, const char *reason, bool f
     log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
              (unsigned long long)j->msn, reason);
     uint64_t id = work_job(j->work);
-    loop_timer_stop(j->deadline);
-    work_cancel(j->work);
+    wind_down(w, j);
     send_words(w, LINK_JOB_FAILED, id, reason, final);
 }
 
 static void on_deadline(void *arg)
 {
     struct job *j = arg;
-    fail_job(j->worker, j, "not finished within its deadline", false);
+    if (!work_is_cancelled(j->work)) {
+        fail_job(j->worker, j, "not finished within its deadline", false);
+    } else if (!work_has_ended(j->work)) {
+        give_up(j->worker, j);
+    }
+}
+
+static void on_late(void *arg)
+{
+    struct worker *w = arg;
+    log_warn("worker", "drain_over", "jobs=%u are not done after %d ms; ending without them",
+             load(w), w->config.drain_ms);
+    LIST_EACH (&w->jobs, it, tmp) {
+        struct job *j = LIST_ITEM(it, struct job, node);
+        if (!work_is_cancelled(j->work)) {
+            fail_job(w, j, "this transcoder is leaving and does not wait for the job any longer",
+                     false);
+        }
+    }
+    loop_timer_start(w->idle, 0, 0);
 }
 
 static void refuse(struct worker *w, const struct link_msg *m, const char *reason)
@@ -265,8 +364,7 @@ static void on_open(struct worker *w, const struct link_msg *m)
         refuse(w, m, "this transcoder is leaving");
         return;
     }
-    if (load(w) >= w->config.capacity ||
-        w->n_jobs >= w->config.capacity * (1 + ENDING_PER_CAPACITY)) {
+    if (load(w) >= places(w) || w->n_jobs >= places(w) * (1 + ENDING_PER_CAPACITY)) {
         refuse(w, m, "this transcoder is full");
         return;
     }
@@ -323,8 +421,7 @@ static void on_unit(struct worker *w, const struct link_msg *m, struct blob *pay
 static void cancel_job(struct worker *w, struct job *j)
 {
     w->stats.cancelled++;
-    loop_timer_stop(j->deadline);
-    work_cancel(j->work);
+    wind_down(w, j);
 }
 
 static void on_cancel(struct worker *w, const struct link_msg *m)
@@ -342,8 +439,8 @@ static void on_cancel(struct worker *w, const struct link_msg *m)
 static void lose(struct worker *w, const char *why)
 {
     if (w->stats.connected) {
-        event_emit_reason("orchestrator_lost", "address", w->addr, why);
-        log_warn("worker", "lost", "orchestrator=%s jobs=%u, redialling", w->addr, load(w));
+        event_emit_reason("orchestrator_lost", "address", w->addr[w->at], why);
+        log_warn("worker", "lost", "orchestrator=%s jobs=%u, redialling", w->addr[w->at], load(w));
     }
     w->stats.connected = false;
     set_state(w, "%s", why);
@@ -367,8 +464,8 @@ static void on_welcome(struct worker *w, const struct link_welcome *m)
     }
     if (!w->stats.connected) {
         w->stats.connections++;
-        event_emit("orchestrator_connected", "address", w->addr);
-        log_info("worker", "connected", "orchestrator=%s session=%s", w->addr, m->session);
+        event_emit("orchestrator_connected", "address", w->addr[w->at]);
+        log_info("worker", "connected", "orchestrator=%s session=%s", w->addr[w->at], m->session);
     }
     w->stats.connected = true;
     link_set_beat(w->link, m->heartbeat_ms, m->timeout_ms);
@@ -405,6 +502,7 @@ static void on_link(void *arg, const struct link_event *e)
     struct worker *w = arg;
     switch (e->type) {
     case LINK_EVENT_UP:
+        w->at = e->target;
         set_state(w, "%s", "waiting for the orchestrator's welcome");
         say_hello(w);
         break;
@@ -430,7 +528,7 @@ static struct link_config link_config_of(const struct worker *w)
 {
     const struct worker_config *c = &w->config;
     return (struct link_config){
-        .addr = w->addr,
+        .addr = w->list,
         .keys = c->keys,
         .peer_queue_bytes = QUEUE_BYTES,
         .heartbeat_ms = c->heartbeat_ms > 0 ? c->heartbeat_ms : WORKER_HEARTBEAT_MS,
@@ -440,13 +538,27 @@ static struct link_config link_config_of(const struct worker *w)
     };
 }
 
+static void split_list(struct worker *w)
+{
+    const char *c = w->list;
+    for (size_t i = 0; i < LINK_ADDRS_MAX && *c != '\0'; i++) {
+        int len = (int)strcspn(c, ",");
+        snprintf(w->addr[i], sizeof w->addr[i], "%.*s", len, c);
+        c += len + (c[len] == ',');
+    }
+}
+
 enum err worker_create(struct loop *l, const struct worker_config *config,
                        struct worker **ret_worker, const char **ret_why)
 {
     struct worker *w = mem_alloc(sizeof *w);
     w->loop = l;
     w->config = *config;
-    snprintf(w->addr, sizeof w->addr, "%s", config->orch_addr);
+    w->config.stuck_ms = config->stuck_ms > 0 ? config->stuck_ms : WORKER_STUCK_MS;
+    w->config.drain_ms = config->drain_ms > 0 ? config->drain_ms : WORKER_DRAIN_MS;
+    w->list = mem_strdup(config->orch_addr);
+    split_list(w);
+    speed_set(&w->stats.speed, &config->speed, config->cores_permille);
     w->name = mem_strdup(config->name);
     w->encoder = mem_strdup(config->encoder);
     id_random_hex(w->instance, INSTANCE_BYTES);
@@ -457,6 +569,8 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     send_queue_init(&w->out, send_now, end_job, w);
     w->mail = mailbox_create(l, on_work, w);
     w->idle = loop_timer_create(l, on_idle, w);
+    w->late = loop_timer_create(l, on_late, w);
+    w->worn = loop_timer_create(l, on_worn, w);
     set_state(w, "%s", "no orchestrator has answered yet; dialling");
     struct link_config link = link_config_of(w);
     enum err e = link_dial(l, &link, on_link, w, &w->link, ret_why);
@@ -473,9 +587,23 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
 void worker_set_capacity(struct worker *w, uint32_t capacity)
 {
     w->config.capacity = capacity;
-    if (w->stats.connected) {
-        say_hello(w);
+    say_hello_again(w);
+}
+
+void worker_set_speed(struct worker *w, const struct speed_setting *setting,
+                      uint32_t cores_permille)
+{
+    speed_set(&w->stats.speed, setting, cores_permille);
+    /* While it is being measured what was announced stays in force. */
+    if (setting->source != SPEED_UNKNOWN) {
+        announce_speed(w);
     }
+}
+
+void worker_measured(struct worker *w, uint64_t pixels, uint64_t cpu_us)
+{
+    speed_measured(&w->stats.speed, pixels, cpu_us);
+    announce_speed(w);
 }
 
 void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
@@ -483,9 +611,8 @@ void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
     w->drained = drained;
     w->drained_arg = arg;
     w->stats.draining = true;
-    if (w->stats.connected) {
-        say_hello(w);
-    }
+    loop_timer_start(w->late, w->config.drain_ms, 0);
+    say_hello_again(w);
     flush(w);
 }
 
@@ -494,13 +621,31 @@ static void drop_event(void *item)
     work_event_destroy(item);
 }
 
+/* Of a thread that hangs everything is left as it is: it may still be at it when the process ends.
+ */
+static void abandon(struct worker *w, struct job *j)
+{
+    log_error("worker", "job_abandoned", "stream=%s msn=%llu: its thread does not end; leaving it",
+              j->stream, (unsigned long long)j->msn);
+    work_abandon(j->work);
+    w->n_jobs -= !j->stuck;
+    list_remove(&j->node);
+    loop_timer_destroy(j->deadline);
+    mem_free(j);
+}
+
 /* The threads end within a picture; then their last letters are read. */
 static void await_jobs(struct worker *w)
 {
+    int64_t end = clock_mono_ms() + END_MS;
     LIST_EACH (&w->jobs, it, tmp) {
-        work_join(LIST_ITEM(it, struct job, node)->work);
+        struct job *j = LIST_ITEM(it, struct job, node);
+        int64_t left = end - clock_mono_ms();
+        if (!work_await(j->work, !j->stuck && left > 0 ? left : 0)) {
+            abandon(w, j);
+        }
     }
-    while (w->n_jobs > 0) {
+    while (!list_empty(&w->jobs)) {
         loop_run_once(w->loop);
     }
 }
@@ -518,6 +663,9 @@ void worker_destroy(struct worker *w)
     mailbox_destroy(w->mail, drop_event);
     send_queue_fini(&w->out);
     loop_timer_destroy(w->idle);
+    loop_timer_destroy(w->late);
+    loop_timer_destroy(w->worn);
+    mem_free(w->list);
     mem_free(w->name);
     mem_free(w->encoder);
     mem_free(w);
@@ -526,9 +674,10 @@ void worker_destroy(struct worker *w)
 struct worker_stats worker_stats(const struct worker *w)
 {
     struct worker_stats s = w->stats;
+    s.addr = w->addr[w->at];
     s.state = w->state;
     s.load = load(w);
-    s.capacity = w->config.capacity;
+    s.capacity = places(w);
     s.link = link_counters(w->link);
     return s;
 }

@@ -76,6 +76,11 @@ void chunk_reader_set_limits(struct chunk_reader *r, const struct chunk_limits *
     r->limits = *limits;
 }
 
+bool chunk_reader_is_between(const struct chunk_reader *r)
+{
+    return r->partial_bytes == 0 && r->tail_len == 0;
+}
+
 enum err chunk_reader_set_size(struct chunk_reader *r, uint32_t size)
 {
     if (size == 0 || size > INT32_MAX) {

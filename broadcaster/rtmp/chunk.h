@@ -3,6 +3,7 @@
 #ifndef RTMP_CHUNK_H
 #define RTMP_CHUNK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,9 @@ void chunk_reader_set_limits(struct chunk_reader *r, const struct chunk_limits *
  */
 enum err chunk_reader_feed(struct chunk_reader *r, struct span *in,
                            struct chunk_message *ret_message) CHECKED;
+
+/* True when no message has begun that is not complete. */
+bool chunk_reader_is_between(const struct chunk_reader *r);
 
 /* What the protocol control messages Set Chunk Size (5.4.1) and Abort (5.4.2) ask for. ERR_PROTO: a
  * size of 0 or with the top bit set. */

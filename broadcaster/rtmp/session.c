@@ -297,6 +297,11 @@ enum err rtmp_session_feed(struct rtmp_session *s, struct span bytes)
     return e;
 }
 
+bool rtmp_session_is_between(const struct rtmp_session *s)
+{
+    return s->state == SESSION_PUBLISHING && chunk_reader_is_between(s->reader);
+}
+
 const char *rtmp_session_why(const struct rtmp_session *s)
 {
     return s->why;

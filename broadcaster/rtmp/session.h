@@ -71,6 +71,9 @@ void rtmp_session_destroy(struct rtmp_session *s); /* takes NULL */
  * ERR_PROTO, ERR_LIMIT, ERR_NOMEM, ERR_UNSUPPORTED. */
 enum err rtmp_session_feed(struct rtmp_session *s, struct span bytes) CHECKED;
 
+/* True while a publisher's next byte begins a message. */
+bool rtmp_session_is_between(const struct rtmp_session *s);
+
 /* A static sentence for the log after an error; "" before. */
 const char *rtmp_session_why(const struct rtmp_session *s);
 

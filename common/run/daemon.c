@@ -56,7 +56,7 @@ static const struct option common_options[] = {
 #define N_COMMON (sizeof common_options / sizeof common_options[0])
 
 struct process {
-    struct daemon d;
+    struct daemon d; /* first: what a role knows of it leads back here */
     const struct role *role;
     void *instance;
     struct control *control;
@@ -164,6 +164,15 @@ static void open_events(struct process *p)
     }
 }
 
+static void begin_stop(struct process *p, const char *why)
+{
+    p->d.stopping = true;
+    log_info("daemon", "stopping", "%s, finishing what is under way", why);
+    event_emit("role_stopping", "version", software_version);
+    notify_stopping(p->notify);
+    p->role->stop(p->instance);
+}
+
 static void on_signal(void *arg, int signum)
 {
     struct process *p = arg;
@@ -172,14 +181,9 @@ static void on_signal(void *arg, int signum)
         loop_stop(p->d.loop);
         return;
     }
-    p->d.stopping = true;
-    log_info("daemon", "stopping", "signal=%s, finishing what is under way",
-             signum == SIGINT   ? "SIGINT"
-             : signum == SIGHUP ? "SIGHUP, the terminal is gone"
-                                : "SIGTERM");
-    event_emit("role_stopping", "version", software_version);
-    notify_stopping(p->notify);
-    p->role->stop(p->instance);
+    begin_stop(p, signum == SIGINT   ? "signal=SIGINT"
+                  : signum == SIGHUP ? "signal=SIGHUP, the terminal is gone"
+                                     : "signal=SIGTERM");
 }
 
 static bool has_terminal(void)
@@ -243,6 +247,29 @@ void daemon_stopped(struct daemon *d)
     loop_stop(d->loop);
 }
 
+void daemon_fail(struct daemon *d)
+{
+    d->failed = true;
+    if (!d->stopping) {
+        begin_stop((struct process *)d, "this role cannot do its work any more");
+    }
+}
+
+void daemon_config_again(const struct daemon *d, void (*fn)(void *arg, const void *config),
+                         void *arg)
+{
+    char why[CONFIG_WHY_MAX] = "";
+    struct config_file *file = NULL;
+    void *config = mem_alloc(((const struct process *)d)->role->config_size);
+    if (settings_read_again(d->settings, config, &file, why) == ERR_OK) {
+        fn(arg, config);
+        config_destroy(file);
+    } else {
+        log_error("daemon", "reload", "%s; everything stays as it is", why);
+    }
+    mem_free(config);
+}
+
 static int run_role(struct process *p, const void *config)
 {
     /* Before the role, which may only be destroyed after it has run and stopped. Nobody is answered
@@ -264,7 +291,8 @@ static int run_role(struct process *p, const void *config)
     control_destroy(p->control);
     if (status == 0) {
         p->role->destroy(p->instance);
-        log_info("daemon", "ended", "status=0");
+        status = p->d.failed ? 1 : 0;
+        log_info("daemon", "ended", "status=%d", status);
     }
     return status;
 }
@@ -324,7 +352,7 @@ static int serve(const struct role *role, const struct settings *s, void *config
             settings_hint(s);
         } else if (status < 0) {
             status = run(p, config);
-            if (status != 0 && s->path != NULL) {
+            if (status != 0 && !p->d.failed && s->path != NULL) {
                 log_info("daemon", "config",
                          "values came from %s too; -printConfig shows where each came from",
                          s->path);

@@ -36,6 +36,7 @@ struct daemon {
     const struct daemon_config *config;
     char data_dir[4096]; /* completed, created 0700 */
     bool stopping;
+    bool failed;
 };
 
 struct role {
@@ -79,7 +80,8 @@ struct role {
     size_t n_routes;
 };
 
-/* Returns the process's exit status: 0 finished, 1 a configuration that cannot work, 2 usage. */
+/* Returns the process's exit status: 0 finished, 1 a configuration that cannot work or daemon_fail,
+ * 2 usage. */
 int daemon_main(const struct role *role, int argc, char **argv);
 
 /* True when the flag of that name was given, on the command line or in the file of -config. */
@@ -87,5 +89,15 @@ bool daemon_flag_given(const struct daemon *d, const char *name);
 
 /* Called by a role on the loop's thread when its stop is complete: ends the loop. */
 void daemon_stopped(struct daemon *d);
+
+/* Stops as a first SIGTERM would, for a role that cannot do its work any more (it has logged why):
+ * the exit status is 1 then, so that what supervises the process starts it anew. Calls role.stop
+ * when that has not been called yet. */
+void daemon_fail(struct daemon *d);
+
+/* For role.reload: the flags and the file of -config, read again. config is borrowed until fn
+ * returns. When it cannot be read, that is logged and fn is not called. */
+void daemon_config_again(const struct daemon *d, void (*fn)(void *arg, const void *config),
+                         void *arg);
 
 #endif

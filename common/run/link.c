@@ -67,6 +67,7 @@ static void tell(struct link *k, const struct link_mail *mail, const struct link
         .address = "",
         .credential = "",
         .reason = mail->reason != NULL ? mail->reason : "",
+        .target = mail->target,
         .msg = mail->msg,
         .payload = mail->payload,
     };

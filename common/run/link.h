@@ -25,6 +25,9 @@
 
 struct link;
 
+#define LINK_ADDRS_MAX                                                                             \
+    16 /* of a list to dial: one is used, the next one when it cannot be reached */
+
 typedef uint32_t link_peer; /* the orchestrator's name for a connected peer; 0 = the orchestrator */
 
 enum link_event_type {
@@ -45,6 +48,7 @@ struct link_event {
     const char
         *credential;    /* listening side: the name that its key proves; "": the shared secret */
     const char *reason; /* LINK_EVENT_DOWN: why the peer had to go, or "" */
+    size_t target; /* LINK_EVENT_UP, LINK_EVENT_REFUSED: which address of the list it is, from 0 */
     struct link_msg *msg;
     struct blob *payload; /* NULL when empty */
 };
@@ -62,16 +66,19 @@ struct link_admission {
 typedef void link_admit_fn(void *arg, const unsigned char *key, struct link_admission *admission);
 
 struct link_config {
-    const char *addr;      /* "host:port", complete */
+    const char *addr; /* "host:port", complete; dialling side: up to LINK_ADDRS_MAX of them with
+                         commas between */
     struct link_keys keys; /* copied */
     link_admit_fn *admit;  /* listening side; NULL: nobody but who has the secret */
     void *admit_arg;
-    size_t peer_queue_bytes;        /* bound of what waits for one peer (one message may always) */
-    int heartbeat_ms;               /* ping interval; and */
-    int timeout_ms;                 /* silence after which a peer is gone */
-    int retry_min_ms, retry_max_ms; /* redial interval, doubling; after a refusal from retry_max_ms
-                                       to four times that */
-    size_t frame_max_bytes;         /* ZMQ_MAXMSGSIZE; 0 = LINK_PAYLOAD_MAX */
+    size_t peer_queue_bytes; /* bound of what waits for one peer (one message may always) */
+    int heartbeat_ms;        /* ping interval; and */
+    int timeout_ms;          /* silence after which a peer is gone */
+    /* Redial interval, doubling with each round of the list in vain, from retry_min_ms again once a
+     * connection stood; also doubling from connection to connection while they end within two
+     * timeout_ms. After a refusal from retry_max_ms to four times that. */
+    int retry_min_ms, retry_max_ms;
+    size_t frame_max_bytes; /* ZMQ_MAXMSGSIZE; 0 = LINK_PAYLOAD_MAX */
 };
 
 struct link_counters {

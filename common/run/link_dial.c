@@ -9,7 +9,7 @@
 #include "run/log.h"
 
 #define ENDPOINT_MAX       (ADDR_MAX + 8)
-#define ATTEMPT_EXTRA_MS   6000 /* beyond the handshake's time: for connecting */
+#define ATTEMPT_EXTRA_MS   6000 /* beyond the handshake's time, where there is no other address */
 #define REFUSED_GROWTH     4 /* a refused dialler waits retry_max_ms and up to this many times it */
 #define SHUT_MEANS_REFUSED 2 /* handshakes in a row that the other side just closed */
 #define STABLE_TIMEOUTS    2 /* a connection that lived this long makes the next retry quick */
@@ -17,33 +17,68 @@
 #define REFUSED_MAX        (ADDR_MAX + LINK_NAME_SIZE + 256)
 #define GONE               "its connection has ended"
 
-struct link_dialer {
-    struct link_conn conn;
+/* One address of the list. */
+struct target {
+    char addr[ADDR_MAX];
     char endpoint[ENDPOINT_MAX];
     bool ipv6, is_name; /* a name is tried in both families by turns */
     unsigned attempts;
+};
+
+struct link_dialer {
+    struct link_conn conn;
+    struct target targets[LINK_ADDRS_MAX];
+    size_t n_targets, at; /* at: the one that is tried, or used */
+    unsigned sockets;
     int64_t next_ms, started_ms, up_ms; /* next_ms counts while there is no socket */
     int retry_ms, refused_ms;
+    int brief_ms;  /* like retry_ms, for connections that stand and soon end */
     unsigned shut; /* handshakes in a row that were just closed */
     int fd;
     bool absence_told;
 };
 
-enum err link_dialer_open(struct link_thread *t, const char **ret_why)
+static const struct target *here(const struct link_thread *t)
+{
+    return &t->dialer->targets[t->dialer->at];
+}
+
+static bool read_target(struct span text, struct target *g)
 {
     struct addr a;
+    char whole[ADDR_MAX];
+    if (text.len >= sizeof whole) {
+        return false;
+    }
+    memcpy(whole, text.data, text.len);
+    whole[text.len] = '\0';
+    if (addr_parse(whole, "127.0.0.1", 0, &a) != ERR_OK || a.port == 0) {
+        return false;
+    }
+    addr_format(&a, g->addr);
+    snprintf(g->endpoint, sizeof g->endpoint, "tcp://%s", g->addr);
+    g->ipv6 = strchr(a.host, ':') != NULL;
+    g->is_name = !g->ipv6 && a.host[strspn(a.host, "0123456789.")] != '\0';
+    return true;
+}
+
+enum err link_dialer_open(struct link_thread *t, const char **ret_why)
+{
     struct link_dialer *d = mem_alloc(sizeof *d);
     t->dialer = d;
-    if (addr_parse(t->link->addr, "127.0.0.1", 0, &a) != ERR_OK || a.port == 0) {
-        *ret_why = "it is not an address like host:port";
-        return ERR_IO;
+    for (const char *c = t->link->addr; c != NULL; c = strchr(c, ',')) {
+        c += *c == ',';
+        if (d->n_targets == LINK_ADDRS_MAX) {
+            *ret_why = "there are too many addresses in the list";
+            return ERR_IO;
+        }
+        if (!read_target(span_of(c, strcspn(c, ",")), &d->targets[d->n_targets++])) {
+            *ret_why = "it is not an address like host:port";
+            return ERR_IO;
+        }
     }
-    char text[ADDR_MAX];
-    addr_format(&a, text);
-    snprintf(d->endpoint, sizeof d->endpoint, "tcp://%s", text);
-    d->ipv6 = strchr(a.host, ':') != NULL;
-    d->is_name = !d->ipv6 && a.host[strspn(a.host, "0123456789.")] != '\0';
     d->retry_ms = t->link->config.retry_min_ms;
+    d->brief_ms = t->link->config.retry_min_ms;
     d->refused_ms = t->link->config.retry_max_ms;
     d->next_ms = t->now_ms;
     return ERR_OK;
@@ -60,13 +95,30 @@ void link_dialer_close(struct link_thread *t)
 
 /* --- attempts --- */
 
-static void wait_until_next(struct link_thread *t, int *interval_ms, int max_ms)
+static void wait_for(struct link_thread *t, int interval_ms)
 {
     struct link_dialer *d = t->dialer;
     link_socket_close(t, 0);
-    uint32_t jitter = randombytes_uniform((uint32_t)(*interval_ms / JITTER_PART) + 1);
-    d->next_ms = t->now_ms + *interval_ms + jitter;
+    uint32_t jitter = randombytes_uniform((uint32_t)(interval_ms / JITTER_PART) + 1);
+    d->next_ms = t->now_ms + interval_ms + jitter;
+}
+
+static void wait_until_next(struct link_thread *t, int *interval_ms, int max_ms)
+{
+    wait_for(t, *interval_ms);
     *interval_ms = *interval_ms > max_ms / 2 ? max_ms : *interval_ms * 2;
+}
+
+/* To the next address of the list; the interval grows once the whole list was in vain. */
+static void go_on(struct link_thread *t, int *interval_ms, int max_ms)
+{
+    struct link_dialer *d = t->dialer;
+    d->at = (d->at + 1) % d->n_targets;
+    if (d->at == 0) {
+        wait_until_next(t, interval_ms, max_ms);
+    } else {
+        wait_for(t, t->link->config.retry_min_ms);
+    }
 }
 
 static void not_there(struct link_thread *t, const char *why)
@@ -77,7 +129,7 @@ static void not_there(struct link_thread *t, const char *why)
         log_info("link", "waiting", "no orchestrator at %s yet (%s): trying again quietly",
                  t->link->addr, why);
     }
-    wait_until_next(t, &d->retry_ms, t->link->config.retry_max_ms);
+    go_on(t, &d->retry_ms, t->link->config.retry_max_ms);
 }
 
 static void refused(struct link_thread *t, const char *what)
@@ -85,14 +137,14 @@ static void refused(struct link_thread *t, const char *what)
     struct link_dialer *d = t->dialer;
     atomic_fetch_add(&t->link->tally.refused, 1);
     log_warn("link", "refused", "%s", what);
-    link_post(t->link, &(struct link_mail){.type = LINK_EVENT_REFUSED});
-    wait_until_next(t, &d->refused_ms, t->link->config.retry_max_ms * REFUSED_GROWTH);
+    link_post(t->link, &(struct link_mail){.type = LINK_EVENT_REFUSED, .target = d->at});
+    go_on(t, &d->refused_ms, t->link->config.retry_max_ms * REFUSED_GROWTH);
 }
 
 /* knows_us: it has the key that we expect, and does not admit ours. */
 static void refused_keys(struct link_thread *t, bool knows_us)
 {
-    const char *name = t->link->config.keys.name, *addr = t->link->addr;
+    const char *name = t->link->config.keys.name, *addr = here(t)->addr;
     const char *role = link_role_name(t->link->config.keys.role);
     char what[REFUSED_MAX];
     if (name[0] == '\0') {
@@ -118,17 +170,18 @@ static void refused_keys(struct link_thread *t, bool knows_us)
 static void dial(struct link_thread *t)
 {
     struct link_dialer *d = t->dialer;
+    struct target *g = &d->targets[d->at];
     char name[40];
-    d->attempts++;
+    g->attempts++;
     d->started_ms = t->now_ms;
     d->fd = -1;
-    bool ipv6 = d->ipv6 || (d->is_name && d->attempts % 2 == 0);
-    snprintf(name, sizeof name, "inproc://events-%u", d->attempts);
+    bool ipv6 = g->ipv6 || (g->is_name && g->attempts % 2 == 0);
+    snprintf(name, sizeof name, "inproc://events-%u", ++d->sockets);
     t->socket = zmq_socket(t->ctx, ZMQ_DEALER);
     bool ok = t->socket != NULL && link_options_common(t->link, t->socket, ipv6) &&
               link_options_dial(t->link, t->socket);
     t->monitor = ok ? link_monitor_open(t, t->socket, name) : NULL;
-    if (t->monitor == NULL || zmq_connect(t->socket, d->endpoint) != 0) {
+    if (t->monitor == NULL || zmq_connect(t->socket, g->endpoint) != 0) {
         not_there(t, zmq_strerror(zmq_errno()));
     }
 }
@@ -164,9 +217,11 @@ static void up(struct link_thread *t)
     t->timeout_ms = t->link->config.timeout_ms;
     d->up_ms = t->now_ms;
     d->shut = 0;
+    d->retry_ms = t->link->config.retry_min_ms;
     d->refused_ms = t->link->config.retry_max_ms;
     d->absence_told = false;
     link_post(t->link, &(struct link_mail){.type = LINK_EVENT_UP,
+                                           .target = d->at,
                                            .number = c->number,
                                            .first = true,
                                            .role = LINK_ROLE_ORCHESTRATOR,
@@ -189,7 +244,7 @@ static void on_trying(struct link_thread *t, const struct link_monitor_event *e)
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
         snprintf(what, sizeof what,
                  "what listens at %s is not an orchestrator of this system: check -orchAddr",
-                 t->link->addr);
+                 here(t)->addr);
         refused(t, what);
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
@@ -228,7 +283,8 @@ void link_dialer_events(struct link_thread *t)
         }
     }
     bool trying = t->socket != NULL && d->conn.state == CONN_NONE;
-    if (trying && t->now_ms - d->started_ms > link_handshake_ms(t->link) + ATTEMPT_EXTRA_MS) {
+    int extra_ms = d->n_targets > 1 ? 0 : ATTEMPT_EXTRA_MS;
+    if (trying && t->now_ms - d->started_ms > link_handshake_ms(t->link) + extra_ms) {
         not_there(t, "it does not answer");
     }
 }
@@ -239,7 +295,7 @@ static void breach(struct link_thread *t, const char *why)
 {
     atomic_fetch_add(&t->link->tally.dropped, 1);
     log_warn("link", "dropped", "dropped the connection to the orchestrator at %s: %s",
-             t->link->addr, why);
+             here(t)->addr, why);
     t->dialer->conn.over = true;
     end(&t->dialer->conn, why);
 }
@@ -275,13 +331,13 @@ void link_dialer_settle(struct link_thread *t)
     if (d->conn.state != CONN_CLOSING) {
         return;
     }
-    log_debug("link", "down", "orchestrator=%s reason=\"%s\"", t->link->addr, d->conn.ending);
+    log_debug("link", "down", "orchestrator=%s reason=\"%s\"", here(t)->addr, d->conn.ending);
     link_conn_down(t, &d->conn, NULL);
     d->conn.state = CONN_NONE;
     if (t->now_ms - d->up_ms >= (int64_t)STABLE_TIMEOUTS * t->link->config.timeout_ms) {
-        d->retry_ms = t->link->config.retry_min_ms;
+        d->brief_ms = t->link->config.retry_min_ms;
     }
-    wait_until_next(t, &d->retry_ms, t->link->config.retry_max_ms);
+    wait_until_next(t, &d->brief_ms, t->link->config.retry_max_ms);
 }
 
 void link_dialer_tick(struct link_thread *t, int64_t elapsed_ms)

@@ -44,6 +44,7 @@ struct link_gauge {
 struct link_mail {
     enum link_event_type type;
     link_peer number;
+    size_t target;            /* LINK_EVENT_UP, LINK_EVENT_REFUSED: see struct link_event */
     bool first;               /* the connection is new: gauge, role and address are set */
     struct link_gauge *gauge; /* a reference, with first */
     enum link_role role;

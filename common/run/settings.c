@@ -29,6 +29,8 @@ enum err settings_read_flags(struct settings *s, int argc, char **argv, void *co
 {
     char why[OPTIONS_WHY_MAX];
     const struct config_print *p = &s->print;
+    s->argc = argc;
+    s->argv = argv;
     enum err e = options_parse_origins(p->table, p->n, argc, argv, config, s->origins, why);
     if (e != ERR_OK) {
         fprintf(stderr, "%s: %s\n", p->role, why);
@@ -53,6 +55,29 @@ enum err settings_read_file(struct settings *s, const char *flag, void *config)
         return e;
     }
     config_apply(s->file, p->table, config, s->origins);
+    return ERR_OK;
+}
+
+enum err settings_read_again(const struct settings *s, void *config, struct config_file **ret_file,
+                             char *ret_why)
+{
+    struct option_origin origins[SETTINGS_MAX];
+    const struct config_print *p = &s->print;
+    struct config_file *file = NULL;
+    char why[OPTIONS_WHY_MAX];
+    enum err e = options_parse_origins(p->table, p->n, s->argc, s->argv, config, origins, why);
+    if (e != ERR_OK) {
+        snprintf(ret_why, CONFIG_WHY_MAX, "%s", why);
+        return e;
+    }
+    if (s->path != NULL) {
+        e = config_load(s->path, p->table, p->n, &file, ret_why);
+        if (e != ERR_OK) {
+            return e;
+        }
+        config_apply(file, p->table, config, origins);
+    }
+    *ret_file = file;
     return ERR_OK;
 }
 

@@ -13,6 +13,8 @@ struct settings {
     struct option_origin origins[SETTINGS_MAX];
     const char *path; /* of the file; NULL: there is none */
     struct config_file *file;
+    int argc; /* as read; argv is borrowed */
+    char **argv;
 };
 
 /* Both are borrowed for as long as the settings live; p->n is at most SETTINGS_MAX. */
@@ -30,6 +32,12 @@ void settings_hint(const struct settings *s);
 /* Fills what no flag has set from the file that the flag of that name ("config") was given; nothing
  * to do when it was not. On failure one line is on stderr. */
 enum err settings_read_file(struct settings *s, const char *flag, void *config) CHECKED;
+
+/* The same two steps once more, into another config, for a file that has changed since. Texts in it
+ * are borrowed until config_destroy(*ret_file); NULL: there is no file. What was read first stays
+ * as it is. On failure ret_why (of size CONFIG_WHY_MAX) says what is wrong. */
+enum err settings_read_again(const struct settings *s, void *config, struct config_file **ret_file,
+                             char *ret_why) CHECKED;
 
 /* True when the flag of that name has its value from the command line or from the file. */
 bool settings_given(const struct settings *s, const char *name);

@@ -347,7 +347,9 @@ class Recipe:
         self.flags = {
             "O": ["-serviceAddr", service, "-httpAddr", service, "-orchSecret", secret,
                   *orchestrator_flags],
-            "T": ["-orchAddr", service, "-orchSecret", secret, *transcoder_flags],
+            # Measuring the host costs each start half a second of a processor.
+            "T": ["-orchAddr", service, "-orchSecret", secret, *transcoder_flags,
+                  *(() if {"-speed", "-config"} & set(transcoder_flags) else ("-speed", "off"))],
             "B": ["-currentManifest", "-rtmpAddr", f"{_in_url(host)}:{self.rtmp_port}",
                   "-httpAddr", f"{_in_url(host)}:{self.http_port}", "-orchAddr", service,
                   "-transcodingOptions", rungs, *broadcaster_flags],
@@ -667,10 +669,11 @@ def frame_numbers(path):
         raise AssertionError(done.stderr.decode("utf-8", "replace"))
     size = 320 * 20
     frames = [done.stdout[i:i + size] for i in range(0, len(done.stdout), size)]
-    return [_read_number(f) for f in frames]
+    return [read_number(f) for f in frames]
 
 
-def _read_number(gray):
+def read_number(gray):
+    """Of one such picture's top eighth as 320x20 gray pixels."""
     number = complement = 0
     for block in range(32):
         x = block * 10 + 5

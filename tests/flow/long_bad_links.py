@@ -1,9 +1,12 @@
-"""What only shows over minutes: memory over many restarts, and a rung's bitrate under its cap."""
+"""What only shows over minutes: memory over many restarts, and a rung's bitrate under its cap. And bad
+days that are much like one of test_bad_links.py."""
 # time limit: 600 s
 import re
 
 import harness
+import test_bad_links as bad
 from harness import Follower, Recipe, TestCase, ffmpeg_publish, tool_publish, wait_for
+from proxy import Proxy
 
 RESTARTS = 30
 SETTLED = 10  # restarts after which nothing may grow any more
@@ -65,6 +68,43 @@ class Rate(TestCase):
                  for i in range(30 * FIRST_S, len(sizes) - frames)]
         self.assertGreater(max(rates), cap * 0.8, f"{name}: the source is not noisy enough to tell")
         self.assertLessEqual(max(rates), cap * OVER_CAP, name)
+
+
+class Roles(bad.BadDay):
+    def test_paused_for_three_seconds(self):
+        with Recipe(rungs=bad.RUNGS) as r, bad.publish(r):
+            follower = self.follow(r)
+            r.transcoders[0].pause()
+            wait_for(lambda: not bad.transcoders_of(r), 5, "the orchestrator notices")
+            self.go_on(follower, 2, rungs_too=False)
+            r.transcoders[0].resume()
+            self.go_on(follower, 2)
+            self.check(follower)
+
+    def test_killed_with_its_transcoder(self):
+        with Recipe(rungs=bad.RUNGS) as r, bad.publish(r):
+            follower = self.follow(r)
+            r.transcoders[0].kill()
+            r.orchestrator.kill()
+            self.go_on(follower, 1, rungs_too=False)
+            r.transcoders.append(r.transcoders[0].again())
+            r.orchestrator = r.orchestrator.again()
+            self.go_on(follower, 2)
+            self.check(follower)
+
+
+class Network(bad.Far):
+    def test_refused_for_a_while(self):
+        with Recipe(rungs=bad.RUNGS, order="OB") as r, Proxy(r.service_port) as proxy:
+            self.far_transcoder(r, proxy)
+            with bad.publish(r):
+                follower = self.follow(r)
+                proxy.refuse()
+                self.go_on(follower, 1, rungs_too=False)
+                self.assertGreater(proxy.accepted, 2, "it goes on dialling")
+                proxy.accept()
+                self.go_on(follower, 2)
+                self.check(follower)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def is_config(tag):
     return tag.body[1:2] == b"\0" and tag.body[:1] in (b"\x17", b"\xaf")
 
 
-def clip(name, seconds=12, keyint=30, rate=30, options=(), audio=True, size="320x240"):
+def clip(name, seconds=12, keyint=30, rate=30, options=(), audio=True, size="160x120"):
     """An FLV file's tags: its codec headers, and its pictures and sounds in order."""
     path = temp_dir() / f"{name}.flv"
     sound = ["-f", "lavfi", "-i", "sine"] if audio else []

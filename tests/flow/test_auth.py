@@ -1,4 +1,5 @@
 """Who may publish: the auth webhook, the keys file, address lists, bans and limits."""
+# usual time: 40 s
 import contextlib
 import http.server
 import json

@@ -1,5 +1,6 @@
 """Bad input and bad days of the recipe: strangers, wrong secrets, killed and paused roles."""
 # time limit: 300 s
+# usual time: 95 s
 import os
 import signal
 import socket
@@ -12,6 +13,11 @@ from harness import RUNG, Follower, Recipe, TestCase, ffmpeg_publish, free_port,
 STREAM = "hello_world"
 SOURCE_PATH = f"/stream/{STREAM}/source.m3u8"
 RUNG_PATH = f"/stream/{STREAM}/{RUNG}.m3u8"
+
+
+def publish(recipe, **more):
+    """Small pictures."""
+    return ffmpeg_publish(recipe.rtmp(STREAM), size="320x240", bitrate="500k", **more)
 
 
 def stream_of(role, stream=STREAM):
@@ -27,14 +33,14 @@ class KilledRoles(TestCase):
 
     def watch_over(self, recipe, disturb):
         """Publishes, disturbs once both playlists run, and follows until all has settled."""
-        with ffmpeg_publish(recipe.rtmp(STREAM)):
+        with publish(recipe):
             recipe.wait_playlist(SOURCE_PATH)
             recipe.wait_playlist(RUNG_PATH, timeout=15)
             follower = Follower(recipe.url(SOURCE_PATH), recipe.url(RUNG_PATH))
             follower.poll()
             last = disturb(follower)
             follower.follow(
-                lambda: follower.numbers(recipe.url(RUNG_PATH))[-1] >= last + 3, timeout=40)
+                lambda: follower.numbers(recipe.url(RUNG_PATH))[-1] >= last + 2, timeout=40)
         return follower
 
     def check(self, recipe, follower):
@@ -115,20 +121,13 @@ class KilledRoles(TestCase):
 
     def test_broadcaster_restarted_goes_on_with_higher_numbers(self):
         with Recipe() as r:
-            with ffmpeg_publish(r.rtmp(STREAM)):
+            with publish(r):
                 before = r.wait_playlist(SOURCE_PATH, 2).segments[-1].number
             r.broadcaster.kill()
             r.broadcaster = r.broadcaster.again()
-            with ffmpeg_publish(r.rtmp(STREAM)):
+            with publish(r):
                 after = r.wait_playlist(SOURCE_PATH).media_sequence
             self.assertGreater(after, before)
-
-    def test_everybody_ends_in_order(self):
-        with Recipe() as r:
-            with ffmpeg_publish(r.rtmp(STREAM)):
-                r.wait_playlist(RUNG_PATH, timeout=15)
-                self.assertEqual(
-                    r.stop(), [("broadcaster", 0), ("transcoder", 0), ("orchestrator", 0)])
 
 
 class Secrets(TestCase):
@@ -181,7 +180,7 @@ class Strangers(TestCase):
 
     def test_strangers_on_the_service_port(self):
         with Recipe() as r:
-            with ffmpeg_publish(r.rtmp(STREAM)):
+            with publish(r):
                 r.wait_playlist(RUNG_PATH, timeout=15)
                 greeting = b"\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL" + b"\0" * 48
                 for data in (os.urandom(4096), greeting, b"GET / HTTP/1.1\r\n\r\n",
@@ -200,7 +199,7 @@ class Strangers(TestCase):
 
     def test_strangers_on_the_rtmp_port(self):
         with Recipe(order="OB", broadcaster_flags=["-setupTimeoutMs", "1000"]) as r:
-            with ffmpeg_publish(r.rtmp(STREAM)):
+            with publish(r):
                 r.wait_playlist(SOURCE_PATH)
                 mark = time.monotonic()
                 c0c1 = b"\3" + b"\0" * 8 + os.urandom(1528)
@@ -231,7 +230,7 @@ class Strangers(TestCase):
 
     def test_second_publisher_is_refused(self):
         with Recipe(order="OB") as r:
-            with ffmpeg_publish(r.rtmp(STREAM)):
+            with publish(r):
                 r.wait_playlist(SOURCE_PATH)
                 second = harness.run(
                     ["ffmpeg", "-nostdin", "-loglevel", "debug", "-re", "-f", "lavfi", "-i",
@@ -241,7 +240,7 @@ class Strangers(TestCase):
                 self.assertIn("published already", second.stderr)
                 self.assertEqual(stream_of(r.broadcaster)["state"], "live")
             # The first one's key, none, is taken again at once when it has gone.
-            with ffmpeg_publish(r.rtmp(STREAM)) as third:
+            with publish(r) as third:
                 newest = r.wait_playlist(SOURCE_PATH).segments[-1].number
                 wait_for(lambda: r.wait_playlist(SOURCE_PATH).segments[-1].number > newest, 10,
                          "the next publisher goes on")
@@ -251,12 +250,12 @@ class Strangers(TestCase):
 class PublisherComesAndGoes(TestCase):
     def test_the_same_playlist_goes_on_behind_a_discontinuity(self):
         with Recipe(order="OTB") as r:
-            with ffmpeg_publish(r.rtmp(STREAM)) as first:
+            with publish(r) as first:
                 r.wait_playlist(RUNG_PATH, 2, timeout=15)
                 first.kill()
             follower = Follower(r.url(SOURCE_PATH), r.url(RUNG_PATH))
             follower.poll()
-            with ffmpeg_publish(r.rtmp(STREAM)):
+            with publish(r):
                 last = follower.numbers(r.url(SOURCE_PATH))[-1]
                 follower.follow(
                     lambda: follower.numbers(r.url(RUNG_PATH))[-1] > last + 2, timeout=30)
@@ -268,7 +267,7 @@ class PublisherComesAndGoes(TestCase):
     def test_the_end_is_told_and_then_the_stream_is_gone(self):
         with Recipe(order="OTB",
                     broadcaster_flags=["-reconnectGrace", "1s", "-lingerMs", "2000"]) as r:
-            with ffmpeg_publish(r.rtmp(STREAM), seconds=5) as publisher:
+            with publish(r, seconds=5) as publisher:
                 r.wait_playlist(SOURCE_PATH)
                 publisher.wait()
             wait_for(lambda: r.wait_playlist(SOURCE_PATH).ended, 10, "EXT-X-ENDLIST")

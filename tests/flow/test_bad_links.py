@@ -1,6 +1,7 @@
 """Bad days between the roles: who is killed, paused, late, or cut off, in every combination that a
 network and an operator can make. The source never suffers; a rung has every frame once, or a gap."""
 # time limit: 400 s
+# usual time: 120 s
 import sys
 
 import harness
@@ -17,7 +18,7 @@ def source_path(stream=STREAM):
     return f"/stream/{stream}/source.m3u8"
 
 
-def rung_paths(rungs=RUNGS, stream=STREAM):
+def rung_paths(rungs, stream=STREAM):
     return [f"/stream/{stream}/{name}.m3u8" for name in rungs.split(",")]
 
 
@@ -40,12 +41,12 @@ def is_idle(recipe):
 
 
 class BadDay(TestCase):
-    def follow(self, recipe, rungs=RUNGS, stream=STREAM):
+    def follow(self, recipe, stream=STREAM):
         """A Follower of the source and the rungs, once all of them run."""
-        for path in (source_path(stream), *rung_paths(rungs, stream)):
+        paths = (source_path(stream), *rung_paths(recipe.rungs, stream))
+        for path in paths:
             recipe.wait_playlist(path, timeout=15)
-        follower = Follower(*(recipe.url(p) for p in
-                              (source_path(stream), *rung_paths(rungs, stream))))
+        follower = Follower(*(recipe.url(p) for p in paths))
         follower.poll()
         return follower
 
@@ -79,16 +80,6 @@ class BadDay(TestCase):
 
 
 class Transcoders(BadDay):
-    def test_paused_for_three_seconds(self):
-        with Recipe(rungs=RUNGS) as r, publish(r):
-            follower = self.follow(r)
-            r.transcoders[0].pause()
-            wait_for(lambda: not transcoders_of(r), 5, "the orchestrator notices")
-            self.go_on(follower, 2, rungs_too=False)
-            r.transcoders[0].resume()
-            self.go_on(follower, 2)
-            self.check(follower)
-
     def test_paused_for_good(self):
         with Recipe(rungs=RUNGS, broadcaster_flags=["-rungDeadlineMs", "1500"]) as r, publish(r):
             follower = self.follow(r)
@@ -130,7 +121,7 @@ class Transcoders(BadDay):
 
     def test_restarted_at_once(self):
         """The end of a connection is noticed as such, long before any time-out."""
-        with Recipe(rungs=RUNGS, orchestrator_flags=["-peerTimeoutMs", "30000"]) as r, publish(r):
+        with Recipe(orchestrator_flags=["-peerTimeoutMs", "30000"]) as r, publish(r):
             follower = self.follow(r)
             old = transcoders_of(r)[0]["name"]
             r.transcoders[0].kill()
@@ -141,7 +132,7 @@ class Transcoders(BadDay):
             self.check(follower)
 
     def test_one_joins_later(self):
-        with Recipe(rungs=RUNGS, order="OB") as r, publish(r):
+        with Recipe(order="OB") as r, publish(r):
             r.wait_playlist(source_path(), 2, timeout=15)
             r.start_transcoder()
             follower = self.follow(r)
@@ -151,10 +142,9 @@ class Transcoders(BadDay):
             self.check(follower)
 
     def test_two_of_capacity_one_serve_two_streams(self):
-        with Recipe(rungs="P144p30fps16x9", transcoders=2,
-                    transcoder_flags=["-maxSessions", "1"]) as r:
+        with Recipe(transcoders=2, transcoder_flags=["-maxSessions", "1"]) as r:
             with publish(r, "one"), publish(r, "two"):
-                followers = [self.follow(r, "P144p30fps16x9", s) for s in ("one", "two")]
+                followers = [self.follow(r, s) for s in ("one", "two")]
                 for follower in followers:
                     self.go_on(follower, 4)
                 for follower in followers:
@@ -164,19 +154,8 @@ class Transcoders(BadDay):
 
 
 class Orchestrators(BadDay):
-    def test_killed_with_its_transcoder(self):
-        with Recipe(rungs=RUNGS) as r, publish(r):
-            follower = self.follow(r)
-            r.transcoders[0].kill()
-            r.orchestrator.kill()
-            self.go_on(follower, 1, rungs_too=False)
-            r.transcoders.append(r.transcoders[0].again())
-            r.orchestrator = r.orchestrator.again()
-            self.go_on(follower, 2)
-            self.check(follower)
-
     def test_comes_back_with_another_secret_and_then_with_the_right_one(self):
-        with Recipe(rungs=RUNGS, broadcaster_flags=["-rungDeadlineMs", "30000"]) as r, publish(r):
+        with Recipe(broadcaster_flags=["-rungDeadlineMs", "30000"]) as r, publish(r):
             follower = self.follow(r)
             right = list(r.flags["O"])
             r.orchestrator.kill()
@@ -214,7 +193,7 @@ class Orchestrators(BadDay):
 
 class Broadcasters(BadDay):
     def test_killed_and_its_jobs_are_cancelled(self):
-        with Recipe(rungs=RUNGS) as r, publish(r):
+        with Recipe() as r, publish(r):
             self.follow(r)
             wait_for(lambda: r.transcoders[0].status()["load"] > 0, 10, "a segment is at work")
             r.broadcaster.kill()
@@ -225,8 +204,8 @@ class Broadcasters(BadDay):
             wait_for(lambda: r.orchestrator.status()["sessions"] == 0, 5, "its session is over")
 
 
-class Networks(BadDay):
-    """Between the orchestrator and a transcoder."""
+class Far(BadDay):
+    """A network between the orchestrator and a transcoder."""
 
     def far_transcoder(self, recipe, proxy):
         role = Role("transcoder", ["-orchAddr", f"127.0.0.1:{proxy.port}", "-orchSecret", "secret"],
@@ -236,6 +215,8 @@ class Networks(BadDay):
                  10, "the far transcoder has joined")
         return role
 
+
+class Networks(Far):
     def test_cut_and_paused(self):
         with Recipe(rungs=RUNGS, order="OB") as r, Proxy(r.service_port) as proxy:
             far = self.far_transcoder(r, proxy)
@@ -253,21 +234,9 @@ class Networks(BadDay):
                 self.check(follower)
                 self.assertEqual(len(transcoders_of(r)), 1)
 
-    def test_refused_for_a_while(self):
-        with Recipe(rungs=RUNGS, order="OB") as r, Proxy(r.service_port) as proxy:
-            self.far_transcoder(r, proxy)
-            with publish(r):
-                follower = self.follow(r)
-                proxy.refuse()
-                self.go_on(follower, 1, rungs_too=False)
-                self.assertGreater(proxy.accepted, 2, "it goes on dialling")
-                proxy.accept()
-                self.go_on(follower, 2)
-                self.check(follower)
-
     def test_a_silent_line_is_noticed_by_lateness(self):
         """Long before the time-out: the segment goes to one that has room."""
-        with Recipe(rungs=RUNGS, order="OB", orchestrator_flags=[
+        with Recipe(order="OB", orchestrator_flags=[
                 "-peerTimeoutMs", "60000", "-lateAfterMs", "800"]) as r, \
                 Proxy(r.service_port) as proxy:
             self.far_transcoder(r, proxy)
@@ -286,7 +255,7 @@ class Networks(BadDay):
 
     def test_a_line_too_slow_for_the_stream(self):
         """Gaps, not memory; the source is whole, and the rung is back when the line is."""
-        with Recipe(rungs=RUNGS, order="OB", broadcaster_flags=["-rungDeadlineMs", "1500"]) as r, \
+        with Recipe(order="OB", broadcaster_flags=["-rungDeadlineMs", "1500"]) as r, \
                 Proxy(r.service_port) as proxy:
             self.far_transcoder(r, proxy)
             with publish(r):

@@ -119,7 +119,7 @@ class Clients(TestCase):
         done = harness.run(
             ["ffmpeg", "-nostdin", "-v", "error", *sources, "-f", "lavfi", "-i", "sine", *codecs,
              "-map", len(encoders), "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast",
-             "-c:a", "aac", "-t", 9, clip], timeout=60)
+             "-c:a", "aac", "-t", 5, clip], timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
         p = Process(["node", ROOT / "tests/node/publish.mjs", clip,
                      self.recipe.rtmp(f"live/{self.key('obs')}")], temp_dir() / "obs.log")

@@ -100,7 +100,8 @@ class Running(TestCase):
     @classmethod
     def setUpClass(cls):
         cls.recipe = Recipe(broadcaster_flags=["-reconnectGrace", "300ms", "-lingerMs", 300]).start()
-        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"))
+        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"), size="320x240",
+                                       bitrate="500k")
         cls.recipe.wait_playlist(f"/stream/hello_world/{RUNG}.m3u8", 1)
         cls.broadcaster = cls.recipe.broadcaster
 
@@ -173,7 +174,7 @@ class Running(TestCase):
         variants = status["Manifests"]["hello_world"]["Variants"]
         self.assertEqual([v["URI"] for v in variants],
                          ["hello_world/source.m3u8", f"hello_world/{RUNG}.m3u8"])
-        self.assertEqual(variants[0]["Resolution"], "640x480")
+        self.assertEqual(variants[0]["Resolution"], "320x240")
         service = f"tcp://127.0.0.1:{self.recipe.service_port}"
         self.assertEqual(status["OrchestratorPool"], [service])
         orchestrator = self.recipe.orchestrator.status()
@@ -205,7 +206,7 @@ class Running(TestCase):
         self.assertEqual(answer.status, 200, answer.text)
         API.judge("POST", "/setBroadcastConfig", answer)
         self.assertEqual(json.loads(answer.text)["TranscodingOptions"], OTHER_RUNG)
-        with ffmpeg_publish(self.recipe.rtmp("second")):
+        with ffmpeg_publish(self.recipe.rtmp("second"), size="320x240", bitrate="500k"):
             self.recipe.wait_playlist(f"/stream/second/{OTHER_RUNG}.m3u8", 1)
             self.assertEqual(self.rungs("second"), [OTHER_RUNG])
             self.assertEqual(self.rungs("hello_world"), [RUNG])

@@ -2,6 +2,7 @@
 # time limit: 90 s
 import concurrent.futures
 import re
+import socket
 import time
 
 import harness
@@ -22,6 +23,7 @@ class Stream:
 
     def __init__(self, test, *flags):
         http, rtmp = free_port(), free_port()
+        self.port = http
         self.role = Role("broadcaster", ["-httpAddr", f"127.0.0.1:{http}", "-reconnectGrace", "1s",
                                          "-rtmpAddr", f"127.0.0.1:{rtmp}", *flags])
         test.addCleanup(self.role.kill)
@@ -67,6 +69,7 @@ class LowLatency(TestCase):
             self.hint("audio", "audio/mp4")
             self.refusals()
             self.silence()
+            self.leaving()
             self.stopped()
             other.result()
 
@@ -135,6 +138,21 @@ class LowLatency(TestCase):
         self.assertGreater(time.monotonic() - began, 3 * target - 0.5)
         self.assertEqual(self.stream.role.status()["viewers"]["waits_late"], 2)
         self.assertEqual(self.stream.role.metrics()["sbe_http_held"], 0)
+
+    def leaving(self):
+        """Clients that close while they wait give their places back at once."""
+        number, _ = edge(self.get("/source/live.m3u8").text)
+        ask = f"GET /stream/a/source/live.m3u8?_HLS_msn={number + 1} HTTP/1.1\r\nHost: h\r\n\r\n"
+        leavers = [socket.create_connection(("127.0.0.1", self.stream.port)) for _ in range(20)]
+        for leaver in leavers:
+            leaver.sendall(ask.encode())
+        self.stream.wait_held(20)
+        late = self.stream.role.status()["viewers"]["waits_late"]
+        for leaver in leavers:
+            leaver.close()
+        self.stream.wait_held(0)
+        viewers = self.stream.role.status()["viewers"]
+        self.assertEqual((viewers["waits_left"], viewers["waits_late"]), (20, late))
 
     def stopped(self):
         """With requests that wait, the broadcaster ends as ever."""

@@ -1,5 +1,6 @@
 """Segments pushed over HTTP: PUT or POST /live/NAME/N.ts or .mp4."""
 # time limit: 150 s
+# usual time: 40 s
 import concurrent.futures
 import contextlib
 import email
@@ -26,6 +27,8 @@ def make_media():
          "keyint=60", "-c:a", "aac", movie],
         ["-i", movie, "-c", "copy", "-f", "segment", "-segment_time", SEGMENT_S,
          folder / "%d.ts"],
+        ["-i", movie, "-t", 5, "-c:v", "libx264", "-preset", "veryfast", "-bf", 2, "-g", 600, "-c:a",
+         "copy", folder / "one_key.ts"],
         ["-i", movie, "-c", "copy", "-f", "segment", "-segment_time", SEGMENT_S,
          "-reset_timestamps", 1, folder / "%d.mp4"],
     ]
@@ -59,13 +62,13 @@ class Push(TestCase):
             self.assertEqual(len(part.get_payload(decode=True)), int(part["Content-Length"]))
         return found
 
-    def check_part(self, part, width, height):
+    def check_part(self, part, width, height, seconds=SEGMENT_S):
         path = temp_dir() / "part"
         path.write_bytes(part.get_payload(decode=True))
         video, audio = ffprobe_streams(path)
         self.assertEqual((video["width"], video["height"]), (width, height))
         self.assertEqual(audio["codec_name"], "aac")
-        self.assertEqual(len(ffprobe_packets(path, "video")), SEGMENT_S * 30)
+        self.assertEqual(len(ffprobe_packets(path, "video")), seconds * 30)
         self.assertEqual(decode_errors(path), "")
 
     def test_answers(self):
@@ -189,6 +192,40 @@ class Push(TestCase):
                     self.assertEqual(self.push(r, "/live/hole/0.ts", self.body("3.ts")).status, 200)
                     found = segments(r.get("/stream/hole/source.m3u8").text)
                     self.assertEqual([s.discontinuity for s in found], [False] * 3 + [True])
+
+    def test_a_much_longer_segment_becomes_several(self):
+        """EXT-X-TARGETDURATION stays; the answer has a file as long as what was pushed."""
+        joined = b"".join(self.body(f"{i}.ts") for i in (1, 2, 3))
+        with Recipe() as r:
+            self.wait_connected(r)
+            for stream, body, seconds, independent in (("keys", joined, 6, 3),
+                                                       ("no_keys", self.body("one_key.ts"), 5, 1)):
+                with self.subTest(stream):
+                    self.assertEqual(self.push(r, f"/live/{stream}/0.ts").status, 200)
+                    path = f"/stream/{stream}/{{}}.m3u8"
+                    before = playlist(r.get(path.format("source")).text)
+                    got = self.push(r, f"/live/{stream}/1.ts", body, Accept="multipart/mixed")
+                    self.assertEqual(got.status, 200, got.text)
+                    (part,) = self.parts(got)
+                    self.check_part(part, 256, 192, seconds)
+                    for name in ("source", RUNG):
+                        now = playlist(r.get(path.format(name)).text)
+                        self.assertEqual(now.target_duration, before.target_duration)
+                        self.assertEqual(len(now.segments), 4)
+                        self.assertLess(max(s.duration for s in now.segments), 2.5)
+                        whole = temp_dir() / "whole.ts"
+                        whole.write_bytes(b"".join(r.get(s.uri).body for s in now.segments[1:]))
+                        self.assertEqual(decode_errors(whole), "")
+                        self.assertEqual(len(ffprobe_packets(whole, "video")), seconds * 30)
+            with self.subTest("no more than sixteen"):
+                slide = temp_dir() / "slide.ts"
+                run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i",
+                     "testsrc=size=320x240:rate=1/5,format=yuv420p", "-t", 10, "-c:v", "libx264",
+                     slide])
+                got = self.push(r, "/live/keys/2.ts", slide.read_bytes())
+                self.assertEqual(got.status, 500)
+                self.assertRegex(got.text, r"invalid duration: 10\.0 s do not fit .* of 2\.5 s")
+                self.assertEqual(self.push(r, "/live/keys/3.ts", self.body("4.ts")).status, 200)
 
     def test_twenty_streams(self):
         with Recipe(broadcaster_flags=["-maxSessions", "20"],

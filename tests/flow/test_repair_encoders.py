@@ -1,6 +1,7 @@
 """Encoders with settings and habits that are not the best: rungs come every two seconds all the same,
 sound and picture stay together, and the publisher is told."""
 # time limit: 200 s
+# usual time: 35 s
 import re
 
 from harness import Follower, ffprobe_packets, main, temp_dir, variants, wait_for
@@ -168,10 +169,10 @@ class Encoders(Streams):
         for u in urls:
             self.assert_together(self.judge(f, u))
         stream = self.stream("liar")
-        self.assertEqual((stream["width"], stream["height"]), (320, 240))
+        self.assertEqual((stream["width"], stream["height"]), (160, 120))
         self.assertEqual(set(stream["repairs"].values()), {0})
         master = variants(self.recipe.get("/stream/liar.m3u8").text)
-        self.assertEqual(master[0][0]["RESOLUTION"], "320x240")
+        self.assertEqual(master[0][0]["RESOLUTION"], "160x120")
         self.assertNotIn("\x1b", self.recipe.broadcaster.log())
 
 

@@ -1,6 +1,13 @@
 """Playing over RTMP: the source and a rung by ffmpeg, librtmp and GStreamer, what is refused, a publisher that goes and comes back, the end."""
+# usual time: 45 s
 import harness
 from harness import RUNG, Process, Recipe, ffmpeg_publish, run, temp_dir, wait_for
+
+SIZE = (320, 240)
+
+
+def publish(recipe, name):
+    return ffmpeg_publish(recipe.rtmp(name), size="320x240", bitrate="1000k")
 
 
 def record(url, seconds=4):
@@ -40,21 +47,21 @@ class Playing(harness.TestCase):
     def test_programs(self):
         r = self.recipe
         dropped = self.counters()["play_packets_dropped"]
-        with ffmpeg_publish(r.rtmp("movie")):
+        with publish(r, "movie"):
             r.wait_playlist(f"/stream/movie/{RUNG}.m3u8", 2, 20)
-            self.judge(record(r.rtmp("movie")), (640, 480))
-            self.judge(record(r.rtmp("live/movie/source")), (640, 480))
+            self.judge(record(r.rtmp("movie")), SIZE)
+            self.judge(record(r.rtmp("live/movie/source")), SIZE)
             self.judge(record(r.rtmp(f"movie/{RUNG}")), (256, 192))
             path = temp_dir() / "librtmp.flv"
             run(["timeout", "-s", "INT", "5", "rtmpdump", "-v", "-q", "-r", r.rtmp("live/movie"),
                  "-o", path], 40)
-            self.judge(path, (640, 480))
+            self.judge(path, SIZE)
             path = temp_dir() / "gst.flv"
             done = run(["timeout", "-s", "INT", "6", "gst-launch-1.0", "-e", "rtmp2src",
                         f"location={r.rtmp('live/movie')}", "!", "filesink", f"location={path}"],
                        40)
             self.assertGreater(path.stat().st_size, 100000, done.stderr)
-            self.judge(path, (640, 480))
+            self.judge(path, SIZE)
             counters = self.counters()
             self.assertEqual(counters["publishers"], 1)
             self.assertGreaterEqual(counters["plays"], 5)
@@ -65,7 +72,7 @@ class Playing(harness.TestCase):
 
     def test_what_is_not_there(self):
         r = self.recipe
-        with ffmpeg_publish(r.rtmp("there")):
+        with publish(r, "there"):
             r.wait_playlist("/stream/there/source.m3u8", 1, 20)
             for path, words in (("nobody", "no stream of this name"),
                                 ("there/P9", "no such rung"),
@@ -79,7 +86,7 @@ class Playing(harness.TestCase):
     def test_a_publisher_that_goes_and_comes_back(self):
         r = self.recipe
         path = temp_dir() / "both.flv"
-        with ffmpeg_publish(r.rtmp("away"), size="320x240") as first:
+        with publish(r, "away") as first:
             r.wait_playlist("/stream/away/source.m3u8", 1, 20)
             player = Process(["ffmpeg", "-v", "error", "-i", r.rtmp("away"), "-c", "copy", path],
                              temp_dir() / "player.log")
@@ -87,7 +94,7 @@ class Playing(harness.TestCase):
             first.stop()
         before = path.stat().st_size
         self.assertTrue(player.alive())
-        with ffmpeg_publish(r.rtmp("away"), size="320x240"):
+        with publish(r, "away"):
             wait_for(lambda: path.stat().st_size > before + 100000, 20, "it plays on")
             self.assertTrue(player.alive())
             player.stop()
@@ -99,7 +106,7 @@ class Playing(harness.TestCase):
 class End(harness.TestCase):
     def test_the_stream_ends(self):
         with Recipe(broadcaster_flags=["-reconnectGrace", "1s"]) as r:
-            with ffmpeg_publish(r.rtmp("short")) as publisher:
+            with publish(r, "short") as publisher:
                 r.wait_playlist("/stream/short/source.m3u8", 1, 20)
                 path = temp_dir() / "short.flv"
                 with Process(["ffmpeg", "-v", "error", "-i", r.rtmp("short"), "-c", "copy", path],

@@ -36,7 +36,7 @@ class Mute:
 
 class Slow(harness.TestCase):
     def setUp(self):
-        self.recipe = Recipe().start()
+        self.recipe = Recipe(order="B").start()  # of the source only
         self.addCleanup(lambda: [r.kill() for r in self.recipe.roles()])
 
     def counters(self):

@@ -1,5 +1,6 @@
 """The systemd units under a real systemd, which is process 1 of a container: their sandbox, their
 start, restart and end, and what viewers see of an upgrade."""
+# usual time: 55 s
 import re
 import time
 import unittest

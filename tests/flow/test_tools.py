@@ -1,5 +1,6 @@
 """bin/publish and bin/watch alone: publish against ffmpeg as the RTMP server, watch against HLS
 made by ffmpeg and served by a small HTTP server of the test's own."""
+# usual time: 70 s
 import http.server
 import json
 import os

@@ -66,6 +66,7 @@ static struct part *part_of(const struct lanes *l, enum track_kind kind, uint64_
         .start = (int64_t)(msn - FIRST) * DURATION + index * LANES_PART_TARGET,
         .duration = kind == TRACK_AUDIO ? PART_SOUND * 1920 : LANES_PART_TARGET,
         .independent = kind == TRACK_AUDIO || index == 0,
+        .has_independent = kind == TRACK_AUDIO || index == 0,
     };
     struct part *p = part_create(&info, clip->track, ps.items, n);
     packets_fini(&ps);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/mem.h"
 
@@ -118,6 +119,15 @@ START_TEST(waiting)
     ck_assert(begin_wait(b, "source", &w[0], 6, INT64_MAX));
     board_wake_late(b, INT64_MAX);
     ck_assert(woken == 5 && w[0].waiter.why == BOARD_LATE);
+    ck_assert(!board_leave(b, &w[0].waiter)); /* it was given back */
+    ck_assert(begin_wait(b, "source", &w[0], 6, INT64_MAX));
+    ck_assert(begin_wait(b, "source", &w[1], 6, INT64_MAX));
+    ck_assert(board_leave(b, &w[0].waiter));
+    ck_assert(!board_leave(b, &w[0].waiter));
+    int64_t before_us = clock_mono_us();
+    publish(b, "a", "source", 6, 1);
+    ck_assert(woken == 6 && !w[0].woken && w[1].woken);
+    ck_assert(w[1].waiter.ready_us >= before_us && w[1].waiter.ready_us <= clock_mono_us());
     board_destroy(b);
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }

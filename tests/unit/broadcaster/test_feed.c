@@ -14,6 +14,7 @@
 struct bench {
     struct board *board;
     struct jobs *jobs;
+    struct jobs_way *way;
     struct numbers *numbers;
     struct lives *lives;
     struct streams *streams;
@@ -37,7 +38,8 @@ static void bench_start(struct bench *b, size_t max_live)
     b->board = board_create();
     b->numbers = numbers_open(b->path);
     b->lives = lives_open(b->lives_path);
-    b->jobs = jobs_create(on_send, b, 10000);
+    b->jobs = jobs_create(10000, 3);
+    b->way = jobs_way_create(b->jobs, "a", on_send, b);
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
@@ -61,6 +63,7 @@ static void bench_init(struct bench *b, size_t max_live)
 static void bench_stop(struct bench *b)
 {
     streams_destroy(b->streams);
+    jobs_way_destroy(b->way);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     lives_close(b->lives);

@@ -60,6 +60,7 @@ struct bench {
     struct wire wire;
     struct board *board;
     struct jobs *jobs;
+    struct jobs_way *way;
     struct rendition *rungs[2];
     struct job_stream *stream;
     struct track *video;
@@ -70,7 +71,8 @@ static struct bench *bench_create(void)
     struct bench *b = mem_alloc(sizeof *b);
     b->wire.room = SIZE_MAX;
     b->board = board_create();
-    b->jobs = jobs_create(on_send, &b->wire, 1000);
+    b->jobs = jobs_create(1000, 3);
+    b->way = jobs_way_create(b->jobs, "a", on_send, &b->wire);
     const struct profile ladder[2] = {*profile_find(span_cstr("P144p30fps16x9")),
                                       *profile_find(span_cstr("P240p30fps16x9"))};
     b->rungs[0] = rendition_create(b->board, "x", ladder[0].name);
@@ -85,6 +87,7 @@ static struct bench *bench_create(void)
 static void bench_destroy(struct bench *b)
 {
     jobs_stream_destroy(b->stream);
+    jobs_way_destroy(b->way);
     jobs_destroy(b->jobs);
     rendition_destroy(b->rungs[0]);
     rendition_destroy(b->rungs[1]);
@@ -156,7 +159,7 @@ static void answer(struct bench *b, uint64_t job, uint32_t rung, uint32_t part, 
                                 .config = span_of(config, part == 0 ? sizeof config : 0),
                                 .config_hash = 42};
     struct blob *payload = blob_create(PART_FRAMES);
-    jobs_on_message(b->jobs, &m, payload);
+    jobs_way_message(b->way, &m, payload);
     blob_unref(payload);
 }
 
@@ -172,7 +175,7 @@ static size_t count(const struct bench *b, enum link_msg_type type)
 START_TEST(a_segment_streams_out_and_its_rungs_come_back)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     open_segment(b, 7);
     ck_assert_uint_eq(b->wire.n, 0);
     send_packet(b, 0, PACKET_KEY);
@@ -204,14 +207,14 @@ START_TEST(everything_is_sent_again_to_a_new_orchestrator)
     struct bench *b = bench_create();
     whole_segment(b, 1, 0); /* nobody there yet */
     ck_assert_uint_eq(b->wire.n, 0);
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     ck_assert_uint_eq(b->wire.n, 4);
     uint64_t first = b->wire.sent[0].job;
     answer(b, first, 0, 0, false);
     answer(b, first, 0, 1, false);
     answer(b, first, 1, 0, true);
-    jobs_set_connected(b->jobs, false);
-    jobs_set_connected(b->jobs, true);
+    jobs_way_close(b->way, "lost");
+    jobs_way_open(b->way);
     ck_assert_uint_eq(b->wire.n, 8);
     ck_assert_int_eq(b->wire.sent[4].type, LINK_JOB_OPEN);
     ck_assert_uint_ne(b->wire.sent[4].job, first);
@@ -232,14 +235,14 @@ START_TEST(a_full_queue_loses_nothing)
 {
     struct bench *b = bench_create();
     b->wire.room = 2;
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     whole_segment(b, 1, 0);
     whole_segment(b, 2, 0);
     ck_assert_uint_eq(b->wire.n, 2);
     while (b->wire.n < 8) {
         b->wire.room = 1;
         size_t before = b->wire.n;
-        jobs_writable(b->jobs);
+        jobs_way_writable(b->way);
         ck_assert_uint_eq(b->wire.n, before + 1);
     }
     static const enum link_msg_type want[] = {LINK_JOB_OPEN, LINK_JOB_UNIT, LINK_JOB_UNIT,
@@ -257,7 +260,7 @@ END_TEST
 START_TEST(late_ones_become_gaps_in_step)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     whole_segment(b, 1, 0);
     uint64_t first = b->wire.sent[0].job;
     answer(b, first, 0, 0, true);
@@ -285,7 +288,7 @@ START_TEST(too_many_unfinished_give_up_the_oldest)
         whole_segment(b, msn, 0);
     }
     ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 3);
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     ck_assert_uint_eq(b->wire.sent[0].msn, 4);
     ck_assert_uint_eq(count(b, LINK_JOB_OPEN), JOBS_PER_STREAM_MAX);
     bench_destroy(b);
@@ -300,7 +303,7 @@ START_TEST(units_that_do_not_fit_end_the_job)
     } bad[] = {{2, 0, false}, {0, 1, false}, {1000, 0, true}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct bench *b = bench_create();
-        jobs_set_connected(b->jobs, true);
+        jobs_way_open(b->way);
         whole_segment(b, 1, 0);
         answer(b, b->wire.sent[0].job, bad[i].rung, bad[i].part, bad[i].last);
         ck_assert_uint_eq(jobs_counters(b->jobs).refused_units, 1);
@@ -313,11 +316,11 @@ END_TEST
 START_TEST(a_failed_job_is_a_gap_and_the_next_goes_on)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     open_segment(b, 1);
     send_packet(b, 0, PACKET_KEY);
     struct link_msg m = {.type = LINK_JOB_FAILED, .job = b->wire.sent[0].job, .reason = "no"};
-    jobs_on_message(b->jobs, &m, NULL);
+    jobs_way_message(b->way, &m, NULL);
     size_t sent = b->wire.n;
     send_packet(b, 3000, 0);
     ck_assert_uint_eq(b->wire.n, sent);
@@ -334,7 +337,7 @@ END_TEST
 START_TEST(a_stream_without_rungs_has_no_jobs)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     jobs_stream_destroy(b->stream);
     b->stream = jobs_stream_create(b->jobs, "x", NULL, NULL, 0);
     for (uint64_t msn = 1; msn <= JOBS_PER_STREAM_MAX + 2; msn++) {
@@ -361,18 +364,18 @@ START_TEST(failures_are_told_apart)
     jobs_tick(b->jobs, 1001);
     ck_assert_uint_eq(lost(b, JOBS_FAILED_NO_ORCHESTRATOR), 1);
     ck_assert_double_eq(jobs_success_rate(b->jobs), 0);
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     whole_segment(b, 2, 2000);
     jobs_tick(b->jobs, 3001);
     ck_assert_uint_eq(lost(b, JOBS_FAILED_LATE), 1);
     whole_segment(b, 3, 4000);
     m.job = b->wire.sent[b->wire.n - 1].job;
-    jobs_on_message(b->jobs, &m, NULL);
+    jobs_way_message(b->way, &m, NULL);
     ck_assert_uint_eq(lost(b, JOBS_FAILED_TRANSCODE), 1);
     whole_segment(b, 4, 5000);
     m.type = LINK_JOB_REFUSE;
     m.job = b->wire.sent[b->wire.n - 1].job;
-    jobs_on_message(b->jobs, &m, NULL);
+    jobs_way_message(b->way, &m, NULL);
     ck_assert_uint_eq(lost(b, JOBS_FAILED_BUSY), 1);
     whole_segment(b, 5, 6000);
     answer(b, b->wire.sent[b->wire.n - 1].job, 0, 1, false); /* part 0 is missing */
@@ -411,7 +414,7 @@ static size_t parts_of(struct bench *b, uint64_t msn)
 START_TEST(units_become_parts)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     open_segment(b, 1);
     send_packet(b, 0, PACKET_KEY);
     uint64_t job = b->wire.sent[0].job;
@@ -439,7 +442,7 @@ END_TEST
 START_TEST(what_was_shown_is_never_replaced)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     open_segment(b, 1);
     send_packet(b, 0, PACKET_KEY);
     for (uint32_t unit = 0; unit < 5; unit++) {
@@ -447,8 +450,8 @@ START_TEST(what_was_shown_is_never_replaced)
     }
     ck_assert_uint_eq(parts_of(b, 1), 2);
     struct window *before = board_window(b->board, "x", "P144p30fps16x9");
-    jobs_set_connected(b->jobs, false);
-    jobs_set_connected(b->jobs, true);
+    jobs_way_close(b->way, "lost");
+    jobs_way_open(b->way);
     close_segment(b, 1, 0);
     size_t open = b->wire.n;
     while (b->wire.sent[open - 1].type != LINK_JOB_OPEN) {
@@ -473,7 +476,7 @@ END_TEST
 START_TEST(a_segment_that_came_whole_has_no_parts)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     struct segment_info info = {.msn = 1, .duration = 180000};
     jobs_segment_open(b->stream, &info, b->video);
     send_packet(b, 0, PACKET_KEY);
@@ -491,7 +494,7 @@ END_TEST
 START_TEST(the_rate_level_falls_with_bytes_and_rises_with_time)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     whole_segment(b, 1, 0);
     ck_assert_uint_eq(b->wire.sent[0].vbv, 900);
     answer(b, b->wire.sent[0].job, 0, 0, true);
@@ -510,7 +513,7 @@ START_TEST(a_job_that_cannot_be_sent_holds_up_no_other)
     send_shifted(b, 3000, 3000 + INT64_C(4) * 3600 * TICKS_PER_S, 50); /* over the link's limit */
     close_segment(b, 1, 0);
     whole_segment(b, 2, 0);
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     ck_assert_uint_eq(count(b, LINK_JOB_OPEN), 2);
     ck_assert_uint_eq(count(b, LINK_JOB_CANCEL), 1);
     ck_assert(b->wire.sent[b->wire.n - 1].last);
@@ -524,7 +527,7 @@ END_TEST
 START_TEST(an_empty_packet_is_not_sent)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     open_segment(b, 1);
     send_packet(b, 0, PACKET_KEY);
     send_shifted(b, 3000, 3000, 0);
@@ -557,7 +560,7 @@ END_TEST
 START_TEST(the_deadline_leaves_time_for_the_segment_itself)
 {
     struct bench *b = bench_create();
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     whole_segment(b, 1, 0);
     ck_assert_uint_ge(b->wire.deadline_ms, 1000 + 10000);
     bench_destroy(b);
@@ -568,7 +571,7 @@ START_TEST(no_ladder_no_jobs)
 {
     struct bench *b = bench_create();
     struct job_stream *bare = jobs_stream_create(b->jobs, "y", NULL, NULL, 0);
-    jobs_set_connected(b->jobs, true);
+    jobs_way_open(b->way);
     for (uint64_t msn = 1; msn < 20; msn++) {
         struct segment_info info = {.msn = msn, .duration = 180000};
         struct packets none;

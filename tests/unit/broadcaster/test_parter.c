@@ -134,6 +134,50 @@ START_TEST(very_low_rates_give_a_frame_each)
 }
 END_TEST
 
+/* The target is chosen when so many steps were seen. */
+static size_t steps_until_chosen(int declared_milli, const int *steps_ms, size_t n)
+{
+    static struct parter p;
+    parter_init(&p);
+    parter_expect(&p, declared_milli);
+    for (size_t i = 0; i < n; i++) {
+        parter_note(&p, steps_ms[i] * TICKS_PER_MS);
+        if (p.target != 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+START_TEST(slow_and_varying_rates_are_known_soon)
+{
+    static const struct {
+        int declared_milli;
+        int steps_ms[12];
+        size_t known;
+    } rows[] = {
+        {1000, {1000, 1000, 1000}, 1},
+        {1000, {1002, 998, 1000}, 1},
+        {0, {1000, 1000, 1000}, 2},
+        {0, {1000, 999, 1000}, 2},
+        {30000, {1000, 1000, 1000}, 2},  /* what is declared is not so */
+        {30000, {700, 33, 34, 33}, 0},   /* a stall is no rate */
+        {0, {1000, 500, 500, 500}, 4},   /* nor is the first one, when the others differ */
+        {8000, {125, 125, 125, 125}, 4}, /* half a second, as ever */
+        {0, {83, 208, 83, 208, 83, 208, 83, 208}, 6},
+        {0, {40, 160, 90, 200, 60, 120, 140, 190}, 7},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t n = 0;
+        while (n < 12 && rows[i].steps_ms[n] > 0) {
+            n++;
+        }
+        size_t known = steps_until_chosen(rows[i].declared_milli, rows[i].steps_ms, n);
+        ck_assert_msg(known == rows[i].known, "%zu: after %zu", i, known);
+    }
+}
+END_TEST
+
 /* Sound: AAC of 48 and 44.1 kHz, MP3, Opus. */
 START_TEST(frames_of_sound)
 {
@@ -221,5 +265,6 @@ START_TEST(whatever_comes_is_bounded)
 END_TEST
 
 UNIT_MAIN("parter", every_rate_gives_parts_of_about_the_target, very_low_rates_give_a_frame_each,
-          frames_of_sound, what_is_not_regular_ends_parts_early, a_bad_beginning_does_not_mislead,
+          slow_and_varying_rates_are_known_soon, frames_of_sound,
+          what_is_not_regular_ends_parts_early, a_bad_beginning_does_not_mislead,
           the_target_stays_when_the_rate_changes, whatever_comes_is_bounded)

@@ -257,7 +257,8 @@ START_TEST(targets_are_rounded_up)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct lanes_shape s = {.first = 100, .segments = 1};
         struct window *w = lanes_window(&l, &s);
-        struct part_info info = {.msn = 101, .duration = cases[i].ticks, .independent = true};
+        struct part_info info = {
+            .msn = 101, .duration = cases[i].ticks, .independent = true, .has_independent = true};
         struct part *p = part_create(&info, l.video.track, l.video.packets.items, 1);
         struct window *v = window_create(w->segments, 1, 1);
         v->target_duration_s = 2;

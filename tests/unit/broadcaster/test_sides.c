@@ -14,6 +14,7 @@
 struct bench {
     struct board *board;
     struct jobs *jobs;
+    struct jobs_way *way;
     struct numbers *numbers;
     struct streams *streams;
     struct stream *stream;
@@ -31,7 +32,8 @@ static void bench_init(struct bench *b)
     unlink(b->path);
     b->board = board_create();
     b->numbers = numbers_open(b->path);
-    b->jobs = jobs_create(on_send, b, 10000);
+    b->jobs = jobs_create(10000, 3);
+    b->way = jobs_way_create(b->jobs, "a", on_send, b);
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
@@ -47,6 +49,7 @@ static void bench_init(struct bench *b)
 static void bench_fini(struct bench *b)
 {
     streams_destroy(b->streams);
+    jobs_way_destroy(b->way);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     board_destroy(b->board);

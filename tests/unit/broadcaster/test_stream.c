@@ -23,6 +23,7 @@ static void change(struct stream *st, enum track_kind kind, const char *config);
 struct bench {
     struct board *board;
     struct jobs *jobs;
+    struct jobs_way *way;
     struct numbers *numbers;
     struct streams *streams;
     char path[64];
@@ -47,8 +48,9 @@ static struct bench *bench_create(size_t max_live)
     unlink(b->path);
     b->board = board_create();
     b->numbers = numbers_open(b->path);
-    b->jobs = jobs_create(on_send, b, 10000);
-    jobs_set_connected(b->jobs, true);
+    b->jobs = jobs_create(10000, 3);
+    b->way = jobs_way_create(b->jobs, "a", on_send, b);
+    jobs_way_open(b->way);
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
@@ -64,6 +66,7 @@ static struct bench *bench_create(size_t max_live)
 static void bench_destroy(struct bench *b)
 {
     streams_destroy(b->streams);
+    jobs_way_destroy(b->way);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     board_destroy(b->board);
@@ -220,6 +223,12 @@ static void watch_parts(struct bench *b, struct watched *seen)
     while (w->open && seen->n < 8 &&
            (p = window_find_part(w, TRACK_VIDEO, seen->msn, (uint32_t)seen->n)) != NULL) {
         seen->now[seen->n++] = p;
+        const struct packets *ps = part_packets(p);
+        bool has = false;
+        for (size_t i = 0; i < ps->count; i++) {
+            has = has || (ps->items[i].flags & (PACKET_KEY | PACKET_OPEN)) == PACKET_KEY;
+        }
+        ck_assert_int_eq(part_info(p)->has_independent, has);
     }
     window_unref(w);
 }
@@ -269,6 +278,7 @@ START_TEST(parts_are_what_the_segments_have)
 {
     static const struct material rows[] = {
         {25, false, false, 0, 0, 0},
+        {8, false, false, 0, 0, 0}, /* key pictures inside of parts */
         {50, true, false, 0, 0, 0},
         {25, true, true, 0, 0, 0},
         {1, false, false, 0, 0, 0},
@@ -423,14 +433,14 @@ START_TEST(the_board_knows_what_a_stream_is_doing)
     struct bench *b = bench_create(10);
     struct board_entry none;
     struct stream *st = publish(b, "x", 0); /* at WALL_MS */
-    stream_set_title(st, "one");
+    stream_told(st, "one", 0);
     ck_assert_uint_eq(board_streams(b->board, &none, 1), 0);
     play(st, 0, 4000, 1000);
     expect_facts(b, BOARD_LIVE, WALL_MS, 0, "one");
     stream_end(st, 4000);
     expect_facts(b, BOARD_WAITING, WALL_MS, WALL_MS + 4000, "one");
     st = publish(b, "x", 4500); /* it is back: still the same show */
-    stream_set_title(st, "two");
+    stream_told(st, "two", 0);
     expect_facts(b, BOARD_LIVE, WALL_MS, 0, "two");
     stream_end(st, 5000);
     streams_tick(b->streams, 5000 + GRACE_MS);
@@ -734,6 +744,38 @@ START_TEST(a_hole_in_the_sound_is_filled_with_silence)
         mem_free(text);
         json_destroy(status);
         stream_end(st, 15000);
+        bench_destroy(b);
+    }
+}
+END_TEST
+
+/* Encoders with B-frames send their first picture's time before the first sound's. */
+START_TEST(sound_that_begins_behind_the_picture_is_led_in_by_silence)
+{
+    static const int64_t late_ms[] = {10, 45, 70, 400, 1500};
+    for (size_t i = 0; i < sizeof late_ms / sizeof late_ms[0]; i++) {
+        struct bench *b = bench_create(10);
+        struct stream *st = publish(b, "x", 0);
+        change(st, TRACK_AUDIO, "\x11\x90");
+        play_frames(st, 8000, 0, 0, late_ms[i]);
+        stream_end(st, 8000);
+        struct window *w = board_window(b->board, "x", "source");
+        size_t at = 0;
+        while (sound_packets(segment_sound(w->segments[at]))->count == 0) {
+            at++;
+        }
+        const struct packets *ps = sound_packets(segment_sound(w->segments[at]));
+        int64_t head = ps->items[0].dts - segment_info(w->segments[at])->start;
+        ck_assert_int_ge(head, 0);
+        ck_assert_int_lt(head, ps->items[0].duration);
+        ck_assert_int_lt(largest_step(b), 25 * TICKS_PER_MS);
+        struct json *status = json_new_object();
+        streams_status(b->streams, 8000, status);
+        char *text = json_line(status);
+        ck_assert_msg(strstr(text, "\"silence\":0") != NULL, "%s", text);
+        mem_free(text);
+        json_destroy(status);
+        window_unref(w);
         bench_destroy(b);
     }
 }
@@ -1266,6 +1308,7 @@ UNIT_MAIN("stream", parts_are_what_the_segments_have, parts_are_there_long_befor
           a_cut_without_idr_sends_the_preroll, a_changed_track_begins_a_new_piece_at_its_idr,
           memory_is_bounded_by_the_window, a_publisher_without_media_leaves_nothing,
           what_is_left_out_is_counted_and_told, a_hole_in_the_sound_is_filled_with_silence,
+          sound_that_begins_behind_the_picture_is_led_in_by_silence,
           a_header_that_is_taken_back_changes_nothing,
           a_changed_sound_begins_a_new_piece_and_costs_no_picture,
           sound_that_comes_later_is_told_by_a_discontinuity, sound_that_pauses_keeps_its_track,

@@ -15,6 +15,7 @@
 struct bench {
     struct board *board;
     struct jobs *jobs;
+    struct jobs_way *way;
     struct numbers *numbers;
     struct streams *streams;
     struct stream *st;
@@ -47,8 +48,9 @@ static struct bench *bench_create(void)
     unlink(b->path);
     b->board = board_create();
     b->numbers = numbers_open(b->path);
-    b->jobs = jobs_create(on_send, b, 1000);
-    jobs_set_connected(b->jobs, true);
+    b->jobs = jobs_create(1000, 3);
+    b->way = jobs_way_create(b->jobs, "a", on_send, b);
+    jobs_way_open(b->way);
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
@@ -68,6 +70,7 @@ static void bench_destroy(struct bench *b)
     stream_push_watch(b->st, NULL, NULL);
     stream_end(b->st, 0);
     streams_destroy(b->streams);
+    jobs_way_destroy(b->way);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     board_destroy(b->board);
@@ -227,18 +230,25 @@ START_TEST(the_target_duration_stays)
 }
 END_TEST
 
-/* Never is a segment longer than what the playlist says. */
-START_TEST(a_much_longer_segment_raises_the_target_once)
+START_TEST(the_target_duration_never_changes)
 {
     struct bench *b = bench_create();
     int64_t at = 0;
+    ck_assert_int_eq(stream_push_longest(&b->push), 0);
     ck_assert_int_eq(target_after(b, &at, TWO_S), 2);
-    ck_assert_int_eq(target_after(b, &at, 6 * TICKS_PER_S + 1), 7);
-    ck_assert_int_eq(target_after(b, &at, 7 * TICKS_PER_S + TICKS_PER_S / 3), 7);
-    ck_assert_int_eq(target_after(b, &at, TWO_S), 7);
+    ck_assert_int_eq(stream_push_longest(&b->push), 2499 * TICKS_PER_MS);
+    ck_assert_int_eq(target_after(b, &at, stream_push_longest(&b->push)), 2);
+    /* Nor by gaps: they are as long as what was last. */
+    push(b, at + 12 * TICKS_PER_S, 2, false);
+    struct window *w = board_window(b->board, "x", "source");
+    ck_assert_int_eq(w->target_duration_s, 2);
+    for (size_t i = 0; i < w->count; i++) {
+        ck_assert_int_le(segment_info(w->segments[i])->duration, stream_push_longest(&b->push));
+    }
+    window_unref(w);
     bench_destroy(b);
 }
 END_TEST
 
 UNIT_MAIN("stream_push", a_clock_that_goes_on, a_clock_that_wraps, a_clock_that_begins_anew, holes,
-          the_target_duration_stays, a_much_longer_segment_raises_the_target_once)
+          the_target_duration_stays, the_target_duration_never_changes)

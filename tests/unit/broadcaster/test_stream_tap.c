@@ -15,6 +15,7 @@
 struct bench {
     struct board *board;
     struct jobs *jobs;
+    struct jobs_way *way;
     struct numbers *numbers;
     struct streams *streams;
     char path[64];
@@ -42,8 +43,9 @@ static struct bench *bench_create(void)
     unlink(b->path);
     b->board = board_create();
     b->numbers = numbers_open(b->path);
-    b->jobs = jobs_create(on_send, b, 10000);
-    jobs_set_connected(b->jobs, true);
+    b->jobs = jobs_create(10000, 3);
+    b->way = jobs_way_create(b->jobs, "a", on_send, b);
+    jobs_way_open(b->way);
     struct streams_config c = {.board = b->board,
                                .jobs = b->jobs,
                                .numbers = b->numbers,
@@ -58,6 +60,7 @@ static struct bench *bench_create(void)
 static void bench_destroy(struct bench *b)
 {
     streams_destroy(b->streams);
+    jobs_way_destroy(b->way);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     board_destroy(b->board);
@@ -284,7 +287,7 @@ static void answer(struct bench *b, uint64_t job, int64_t start, uint32_t part, 
                                 .config = span_of(config, part == 0 ? sizeof config : 0),
                                 .config_hash = 42};
     struct blob *payload = blob_create(PART_FRAMES);
-    jobs_on_message(b->jobs, &m, payload);
+    jobs_way_message(b->way, &m, payload);
     blob_unref(payload);
 }
 
@@ -346,7 +349,7 @@ START_TEST(a_lost_segment_of_a_rung_keeps_its_sound)
     uint64_t first = b->open_job;
     play(st, 2000, 100, 2000);
     struct link_msg m = {.type = LINK_JOB_FAILED, .job = first, .reason = "lost"};
-    jobs_on_message(b->jobs, &m, NULL);
+    jobs_way_message(b->way, &m, NULL);
     ck_assert_uint_eq(e.videos, PART_FRAMES);
     ck_assert_uint_eq(e.audios, 100);
     answer(b, b->open_job, b->open_start, 0, false);

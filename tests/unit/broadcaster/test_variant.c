@@ -22,13 +22,15 @@ static struct track *track(enum track_codec codec)
     return track_create(&p);
 }
 
-static struct packets packets(enum track_kind kind, size_t n, size_t bytes)
+/* duration: of all of them, ticks. */
+static struct packets packets(enum track_kind kind, size_t n, size_t bytes, int64_t duration)
 {
     struct packets ps;
     packets_init(&ps);
     for (size_t i = 0; i < n; i++) {
         struct blob *b = blob_create(bytes);
-        struct packet p = {.kind = kind, .blob = b, .data = blob_span(b)};
+        int64_t dts = (int64_t)i * duration / (int64_t)n;
+        struct packet p = {.kind = kind, .dts = dts, .blob = b, .data = blob_span(b)};
         ck_assert_int_eq(packets_push(&ps, p), ERR_OK);
     }
     return ps;
@@ -45,8 +47,8 @@ static struct segment *segment(struct form f)
 {
     struct track *v = f.video != CODECS_ ? track(f.video) : NULL;
     struct track *a = f.audio != CODECS_ ? track(f.audio) : NULL;
-    struct packets vs = packets(TRACK_VIDEO, v != NULL ? f.frames : 0, f.frame_bytes);
-    struct packets as = packets(TRACK_AUDIO, a != NULL ? 10 : 0, 100);
+    struct packets vs = packets(TRACK_VIDEO, v != NULL ? f.frames : 0, f.frame_bytes, f.duration);
+    struct packets as = packets(TRACK_AUDIO, a != NULL ? 10 : 0, 100, f.duration);
     struct sound *sound = a != NULL ? sound_create(a, &as) : NULL;
     struct segment_info info = {.duration = f.duration, .independent = !f.dependent};
     struct segment *s = segment_create(&info, v, &vs, sound);
@@ -129,6 +131,41 @@ START_TEST(frame_rates)
 }
 END_TEST
 
+/* steps: between pictures, milliseconds, over and over again for four seconds. */
+static const struct {
+    int steps[8];
+    int milli;
+} varying[] = {
+    {{33, 33, 34}, 30000},             /* whole milliseconds */
+    {{28, 38, 33, 30, 37, 34}, 30000}, /* jitter */
+    {{40}, 25000},
+    {{33, 33, 34, 33, 33, 34, 33, 67}, 26750}, /* some are lost: no more than jitter */
+    {{1000, 200, 200, 200, 200, 200}, 5000},   /* a slide, then a picture that moves */
+    {{100, 50, 200}, 10000},
+};
+
+START_TEST(the_frame_rate_is_the_highest)
+{
+    struct track *t = track(CODEC_H264);
+    struct packets ps;
+    packets_init(&ps);
+    int64_t ms = 0;
+    for (size_t i = 0; ms < 4000; i = varying[_i].steps[(i + 1) % 8] != 0 ? (i + 1) % 8 : 0) {
+        struct blob *b = blob_create(100);
+        struct packet p = {.dts = ms * TICKS_PER_MS, .blob = b, .data = blob_span(b)};
+        ck_assert_int_eq(packets_push(&ps, p), ERR_OK);
+        ms += varying[_i].steps[i];
+    }
+    struct segment_info info = {.duration = ms * TICKS_PER_MS, .independent = true};
+    struct segment *s = segment_create(&info, t, &ps, NULL);
+    struct variant v = {.name = "source"};
+    variant_measure(&v, &s, 1);
+    ck_assert_int_eq(v.fps_milli, varying[_i].milli);
+    segment_unref(s);
+    track_unref(t);
+}
+END_TEST
+
 static const struct {
     enum track_codec video, audio;
     enum variant_ts ts;
@@ -205,6 +242,7 @@ int main(void)
     tcase_add_test(t, short_segments_are_no_peak);
     tcase_add_test(t, a_window_of_gaps_changes_nothing);
     tcase_add_loop_test(t, frame_rates, 0, sizeof rates / sizeof rates[0]);
+    tcase_add_loop_test(t, the_frame_rate_is_the_highest, 0, sizeof varying / sizeof varying[0]);
     tcase_add_loop_test(t, what_is_left_in_mpeg_ts, 0, sizeof forms_in_ts / sizeof forms_in_ts[0]);
     tcase_add_test(t, a_track_of_sound_is_not_in_mpeg_ts);
     tcase_add_test(t, sound_alone);

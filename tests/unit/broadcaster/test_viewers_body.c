@@ -10,6 +10,7 @@
 
 #include "base/blob.h"
 #include "base/clock.h"
+#include "broadcaster/capacity.h"
 #include "broadcaster/hls.h"
 #include "broadcaster/viewers.h"
 #include "broadcaster/viewers_watch.h"
@@ -122,7 +123,7 @@ START_TEST(a_file_and_memory_give_the_same)
         while (viewers_counters(viewers).connections > 0) {
             usleep(1000); /* polling the end of the connections */
         }
-        ck_assert_int_le(open_descriptors(), idle + 2 * (int)i);
+        ck_assert_int_le(open_descriptors(), idle + CAPACITY_BODY_FILES * (int)i);
         stop();
         ck_assert_int_eq(open_descriptors(), before);
     }

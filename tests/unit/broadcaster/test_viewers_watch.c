@@ -22,7 +22,7 @@ START_TEST(silence_ends)
 {
     int pair[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    struct watch *w = watch_create(300);
+    struct watch *w = watch_create(300, 0);
     struct watched *c = watch_add(w, pair[0]);
     ck_assert_uint_eq(watch_connections(w), 1);
     int64_t ms = ends_after(pair[1], LONG_MS);
@@ -40,7 +40,7 @@ START_TEST(an_answer_has_time_by_its_size)
 {
     int pair[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    struct watch *w = watch_create(100);
+    struct watch *w = watch_create(100, 0);
     struct watched *c = watch_add(w, pair[0]);
     watch_answer_begins(c, 1500 * WATCH_RATE_MIN);
     int64_t ms = ends_after(pair[1], LONG_MS);
@@ -58,7 +58,7 @@ START_TEST(in_time_is_left_alone)
 {
     int pair[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    struct watch *w = watch_create(LONG_MS);
+    struct watch *w = watch_create(LONG_MS, 0);
     struct watched *c = watch_add(w, pair[0]);
     watch_answer_begins(c, 5);
     ck_assert_uint_eq(watch_answer_ends(c), 5);
@@ -72,7 +72,7 @@ END_TEST
 
 START_TEST(no_memory)
 {
-    struct watch *w = watch_create(LONG_MS);
+    struct watch *w = watch_create(LONG_MS, 0);
     mem_fail_nth(1);
     struct watched *c = watch_add(w, 0);
     ck_assert_ptr_null(c);

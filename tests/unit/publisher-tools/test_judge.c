@@ -332,6 +332,8 @@ END_TEST
 
 /* --- media --- */
 
+static int64_t busiest_milli = 30000;
+
 /* Two seconds of 30 frames a second and of AAC, from start (ticks) on. */
 static struct segment_facts media(int64_t start)
 {
@@ -344,6 +346,7 @@ static struct segment_facts media(int64_t start)
                   .first_pts = start + 3000,
                   .last_pts = start + 60 * 3000,
                   .longest_step = 3000,
+                  .peak_milli = busiest_milli,
                   .codec = "avc1.42c01e"},
         .audio = {.present = true,
                   .packets = 94,
@@ -487,6 +490,12 @@ START_TEST(ladder_rules)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ladder(with(MASTER, cases[i].a, cases[i].b), NULL, 0, cases[i].rules);
     }
+    busiest_milli = 50000;
+    ladder(MASTER, NULL, 0, "frame-rate-wrong ");
+    char one[2048];
+    snprintf(one, sizeof one, "%s", with(MASTER, "30.000", "50.000"));
+    ladder(with(one, "30.000", "50.000"), NULL, 0, "");
+    busiest_milli = 30000;
     ladder(MASTER, NULL, 20000, "variants-not-aligned ");
     ladder(MASTER, with(classic(5, 6, ""), "DURATION:2", "DURATION:3"), 0,
            "variants-target-differs ");

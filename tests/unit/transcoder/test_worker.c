@@ -22,7 +22,7 @@ struct boss {
     char reason[LINK_STRING_MAX + 1], encoder[LINK_STRING_MAX + 1], role[32];
     bool final, draining;
     uint32_t capacity;
-    uint64_t job;
+    uint64_t job, speed;
     struct link_job_done done;
 };
 
@@ -30,6 +30,7 @@ static void greet(struct boss *b, const struct link_hello *h)
 {
     b->hellos++;
     b->capacity = h->capacity;
+    b->speed = h->speed;
     b->draining = h->draining;
     snprintf(b->encoder, sizeof b->encoder, "%s", h->encoder);
     snprintf(b->role, sizeof b->role, "%s", h->role);
@@ -108,7 +109,7 @@ static void boss_listen(struct boss *b)
     ck_assert_msg(link_listen(b->loop, &c, on_link, b, &b->link, &why) == ERR_OK, "%s", why);
 }
 
-static struct worker *hire(struct boss *b, uint32_t capacity, const char *secret)
+static struct worker_config terms(const struct boss *b, uint32_t capacity, const char *secret)
 {
     struct worker_config c = {.orch_addr = b->addr,
                               .name = "t",
@@ -116,12 +117,24 @@ static struct worker *hire(struct boss *b, uint32_t capacity, const char *secret
                               .capacity = capacity,
                               .heartbeat_ms = 200,
                               .timeout_ms = 1500,
-                              .retry_min_ms = 50};
+                              .retry_min_ms = 50,
+                              .cores_permille = 2000};
     ck_assert_int_eq(secret_derive(secret, LINK_ROLE_TRANSCODER, &c.keys), ERR_OK);
+    return c;
+}
+
+static struct worker *hire_on(struct boss *b, const struct worker_config *c)
+{
     struct worker *w = NULL;
     const char *why = "";
-    ck_assert_msg(worker_create(b->loop, &c, &w, &why) == ERR_OK, "%s", why);
+    ck_assert_msg(worker_create(b->loop, c, &w, &why) == ERR_OK, "%s", why);
     return w;
+}
+
+static struct worker *hire(struct boss *b, uint32_t capacity, const char *secret)
+{
+    struct worker_config c = terms(b, capacity, secret);
+    return hire_on(b, &c);
 }
 
 static void boss_open(struct boss *b)
@@ -390,6 +403,178 @@ START_TEST(draining_without_an_orchestrator)
 }
 END_TEST
 
+/* A job that never ends does not hold the drain: it fails, in words. */
+START_TEST(draining_has_an_end)
+{
+    struct source s = small_source();
+    struct boss b;
+    int drained = 0;
+    boss_open(&b);
+    boss_listen(&b);
+    struct worker_config c = terms(&b, 2, SECRET);
+    c.drain_ms = 300;
+    struct worker *w = hire_on(&b, &c);
+    UNTIL(&b, worker_stats(w).connected);
+    send_open(&b, &s, 1, 60000);
+    send_packet(&b, &s, 1, 0);
+    UNTIL(&b, b.accepts == 1);
+    int64_t from = clock_mono_ms();
+    worker_drain(w, on_drained, &drained);
+    UNTIL(&b, drained == 1);
+    ck_assert_int_ge(clock_mono_ms() - from, 300);
+    UNTIL(&b, b.fails == 1);
+    ck_assert_str_eq(b.reason,
+                     "this transcoder is leaving and does not wait for the job any longer");
+    ck_assert(!b.final);
+    close_all(&b, w);
+    source_free(&s);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(the_speed_is_announced_and_corrected)
+{
+    struct source s = small_source();
+    struct boss b;
+    boss_open(&b);
+    boss_listen(&b);
+    struct worker *w = hire(&b, 2, SECRET);
+    UNTIL(&b, worker_stats(w).connected);
+    ck_assert_uint_eq(b.speed, 0);
+    worker_measured(w, 1, 1000000); /* a host so slow that any job proves otherwise */
+    UNTIL(&b, b.speed == 2);
+    send_open(&b, &s, 1, 10000);
+    send_segment(&b, &s, 1);
+    UNTIL(&b, b.dones == 1 && b.speed > 100000);
+    ck_assert_int_eq(worker_stats(w).speed.source, SPEED_SEEN);
+    struct speed known = worker_stats(w).speed;
+    ck_assert_uint_eq(speed_now(&known), b.speed);
+    const struct speed_setting fixed = {.source = SPEED_FIXED, .fixed = 123456789};
+    worker_set_speed(w, &fixed, 1000);
+    UNTIL(&b, b.speed == 123456789);
+    worker_measured(w, 1, 1);
+    worker_set_capacity(w, 5);
+    UNTIL(&b, b.capacity == 5);
+    ck_assert_uint_eq(b.speed, 123456789);
+    const struct speed_setting off = {.source = SPEED_OFF};
+    worker_set_speed(w, &off, 1000);
+    UNTIL(&b, b.speed == 0);
+    close_all(&b, w);
+    source_free(&s);
+}
+END_TEST
+
+/* One picture of it takes libx264 many times STUCK_MS. */
+#define STUCK_MS 20
+static void send_slow_open(struct boss *b, const struct source *s, uint64_t job,
+                           uint32_t deadline_ms)
+{
+    struct link_msg m = {.type = LINK_JOB_OPEN, .job = job, .reason = ""};
+    m.open = open_for(s, "P144p30fps16x9");
+    m.open.deadline_ms = deadline_ms;
+    m.open.ladder[0].width = 4096;
+    m.open.ladder[0].height = 2304;
+    m.open.ladder[0].preset = "slower";
+    ck_assert_int_eq(link_send_msg(b->link, b->peer, &m, NULL), ERR_OK);
+    send_segment(b, s, job);
+}
+
+/* Until one is told to end in the midst of a picture: between two it would end at once. */
+static void hang_one(struct boss *b, const struct source *s, const struct worker *w)
+{
+    for (uint32_t job = 1; worker_stats(w).stuck_total == 0; job++) {
+        ck_assert_uint_le(job, 30);
+        send_slow_open(b, s, job, 100 + 70 * job);
+        UNTIL(b, b->fails == (int)job);
+        ck_assert_str_eq(b->reason, "not finished within its deadline");
+        int64_t end = clock_mono_ms() + 5 * STUCK_MS;
+        UNTIL(b, worker_stats(w).stuck_total == 1 || clock_mono_ms() > end);
+    }
+}
+
+static void on_worn(void *arg)
+{
+    (*(int *)arg)++;
+}
+
+START_TEST(a_job_that_hangs_takes_its_place_with_it)
+{
+    struct source s = small_source();
+    struct boss b;
+    int worn = 0;
+    boss_open(&b);
+    boss_listen(&b);
+    struct worker_config c = terms(&b, 2, SECRET);
+    c.stuck_ms = STUCK_MS;
+    c.on_worn = on_worn;
+    c.on_worn_arg = &worn;
+    struct worker *w = hire_on(&b, &c);
+    UNTIL(&b, worker_stats(w).connected);
+    ck_assert_uint_eq(b.capacity, 2);
+    hang_one(&b, &s, w);
+    ck_assert_int_eq(worn, 0);
+    /* Others go on beside it. */
+    send_open(&b, &s, 100, 10000);
+    send_segment(&b, &s, 100);
+    UNTIL(&b, b.dones == 1);
+    /* It is no endless loop, and gets its place back. */
+    UNTIL(&b, worker_stats(w).stuck == 0 && b.capacity == 2);
+    ck_assert_uint_eq(worker_stats(w).stuck_total, 1);
+    close_all(&b, w);
+    source_free(&s);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(when_all_places_hang_it_is_said_and_the_end_does_not_wait)
+{
+    struct source s = small_source();
+    struct boss b;
+    int worn = 0;
+    int drained = 0;
+    boss_open(&b);
+    boss_listen(&b);
+    struct worker_config c = terms(&b, 1, SECRET);
+    c.stuck_ms = STUCK_MS;
+    c.on_worn = on_worn;
+    c.on_worn_arg = &worn;
+    struct worker *w = hire_on(&b, &c);
+    UNTIL(&b, worker_stats(w).connected);
+    hang_one(&b, &s, w);
+    UNTIL(&b, worn == 1);
+    worker_drain(w, on_drained, &drained);
+    UNTIL(&b, drained == 1);
+    close_all(&b, w);
+    ck_assert_int_eq(worn, 1);
+    source_free(&s);
+}
+END_TEST
+
+START_TEST(the_next_of_a_list_when_one_is_not_there)
+{
+    struct source s = small_source();
+    struct boss b;
+    struct boss absent;
+    char list[200];
+    boss_open(&b);
+    boss_open(&absent);
+    snprintf(list, sizeof list, "%s,%s", absent.addr, b.addr);
+    boss_listen(&b);
+    struct worker_config c = terms(&b, 2, SECRET);
+    c.orch_addr = list;
+    struct worker *w = hire_on(&b, &c);
+    ck_assert_str_eq(worker_stats(w).addr, absent.addr);
+    UNTIL(&b, worker_stats(w).connected);
+    ck_assert_str_eq(worker_stats(w).addr, b.addr);
+    send_open(&b, &s, 1, 10000);
+    send_segment(&b, &s, 1);
+    UNTIL(&b, b.dones == 1);
+    close_all(&b, w);
+    loop_destroy(absent.loop);
+    source_free(&s);
+}
+END_TEST
+
 START_TEST(another_secret)
 {
     struct boss b;
@@ -453,7 +638,7 @@ static void wild_open(struct link_job_open *o, const struct source *s)
         r->buffer_bits = 1 + dice() % 2000000000;
         r->vbv_init_permille = dice() % 1001;
         r->crf = dice() % 52;
-        r->preset = dice() % 4 == 0 ? "placebo" : "ultrafast";
+        r->preset = dice() % 4 == 0 ? "slower" : "ultrafast";
         r->bframes = dice() % 5;
         r->dts_delay_frames = dice() % 20;
         r->frames_per_part = 1 + dice() % 1000;
@@ -557,6 +742,11 @@ int main(void)
                                   orchestrator_restarts,
                                   draining_finishes_its_jobs,
                                   draining_without_an_orchestrator,
+                                  draining_has_an_end,
+                                  the_speed_is_announced_and_corrected,
+                                  a_job_that_hangs_takes_its_place_with_it,
+                                  when_all_places_hang_it_is_said_and_the_end_does_not_wait,
+                                  the_next_of_a_list_when_one_is_not_there,
                                   another_secret,
                                   sudden_end,
                                   a_mad_orchestrator_is_survived};

@@ -56,6 +56,28 @@ static void check_read(struct span bytes, uint32_t chunk_size, enum err expected
 
 #define BYTES(...) span_of((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
+START_TEST(between_messages)
+{
+    struct buf out;
+    buf_init(&out, 1000);
+    struct chunk_header h = {.chunk_stream_id = 4, .type = 8, .stream_id = 1, .timestamp = 7};
+    ck_assert_int_eq(chunk_write(&out, 128, &h, BYTES(1, 2, 3, 4)), ERR_OK);
+    for (size_t first = 0; first <= out.len; first++) {
+        struct chunk_reader *r = chunk_reader_create(&wide);
+        struct chunk_message m;
+        struct span in = span_of(out.data, first);
+        enum err e = chunk_reader_feed(r, &in, &m);
+        ck_assert_int_eq(e, first == out.len ? ERR_OK : ERR_AGAIN);
+        ck_assert_int_eq(chunk_reader_is_between(r), first == 0 || first == out.len);
+        if (e == ERR_OK) {
+            blob_unref(m.blob);
+        }
+        chunk_reader_destroy(r);
+    }
+    buf_fini(&out);
+}
+END_TEST
+
 START_TEST(written_and_read)
 {
     uint8_t body[1000];
@@ -361,7 +383,7 @@ START_TEST(random_bytes)
 }
 END_TEST
 
-UNIT_MAIN("chunk", written_and_read, every_chunk_stream_id, basic_header_forms,
+UNIT_MAIN("chunk", between_messages, written_and_read, every_chunk_stream_id, basic_header_forms,
           neighbours_of_two_and_three_bytes, header_types, first_headers_of_a_stream, interleaved,
           new_header_in_a_message, extended_time_repeated_or_not,
           payload_that_begins_like_the_extended_time, extended_time_then_a_new_message, time_wraps,

@@ -54,6 +54,7 @@ struct end {
     struct link *k;
     int ups, downs, refusals, writables, messages;
     link_peer last_peer, down_peer;
+    size_t target;
     enum link_role role;
     char address[64];
     char credential[LINK_NAME_SIZE];
@@ -81,6 +82,7 @@ static void on_event(void *arg, const struct link_event *ev)
     switch (ev->type) {
     case LINK_EVENT_UP:
         e->ups++;
+        e->target = ev->target;
         break;
     case LINK_EVENT_DOWN:
         e->downs++;
@@ -302,6 +304,147 @@ START_TEST(a_dialler_that_comes_first_waits)
     RUN_UNTIL(t.ups == 1);
     link_destroy(t.k, 0);
     link_destroy(o.k, 0);
+    teardown();
+}
+END_TEST
+
+/* A socket that takes connections and keeps silent, or none: what dials it counts. */
+static int listen_raw(int on_port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)on_port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int one = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    ck_assert_int_eq(listen(fd, 8), 0);
+    return fd;
+}
+
+/* When the next n dials came, each closed at once. */
+static void time_dials(int fd, size_t n, int64_t *ret_ms)
+{
+    for (size_t i = 0; i < n; i++) {
+        int c = -1;
+        RUN_UNTIL((c = accept(fd, NULL, NULL)) >= 0);
+        ret_ms[i] = clock_mono_ms();
+        close(c);
+    }
+}
+
+#define MIN_MS 100
+#define MAX_MS 400
+
+/* Redials come after 1, 2, 4, 4 ... times the least interval, and a quarter more at most (and what
+ * a busy machine adds); one that stood begins anew. */
+START_TEST(redials_grow_to_a_limit_and_begin_anew_after_a_success)
+{
+    setup();
+    int64_t at[6];
+    struct end o = {0}, t = {0};
+    struct link_config c = config(&keys_t);
+    c.retry_min_ms = MIN_MS;
+    c.retry_max_ms = MAX_MS;
+    int fd = listen_raw(port);
+    dial_with(&t, &c);
+    time_dials(fd, 2, at);
+    ck_assert_int_ge(at[1] - at[0], MIN_MS - 10);
+    close(fd);
+    int64_t gone = clock_mono_ms();
+    /* Nobody is there for long enough that the interval is at its limit. */
+    run_for(4 * MAX_MS);
+    c = config(&keys_o);
+    listen_with(&o, &c);
+    int64_t back = clock_mono_ms();
+    RUN_UNTIL(t.ups == 1);
+    ck_assert_int_ge(clock_mono_ms() - gone, 4 * MAX_MS);
+    ck_assert_int_lt(clock_mono_ms() - back, PATIENCE_MS / 2);
+    /* It stood: what follows a loss is the least interval, not the limit. */
+    link_destroy(o.k, 0);
+    RUN_UNTIL(t.downs == 1);
+    int64_t lost = clock_mono_ms();
+    fd = listen_raw(port);
+    time_dials(fd, 1, at);
+    ck_assert_int_lt(at[0] - lost, MAX_MS - 10);
+    ck_assert_int_ge(at[0] - lost, MIN_MS / 2);
+    close(fd);
+    link_destroy(t.k, 0);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_list_is_gone_through_until_one_is_there)
+{
+    setup();
+    char list[300];
+    struct end o = {0}, t = {0};
+    snprintf(list, sizeof list, "127.0.0.1:%d,127.0.0.1:%d,%s", free_port(AF_INET),
+             free_port(AF_INET), addr);
+    struct link_config c = config(&keys_o);
+    listen_with(&o, &c);
+    c = config(&keys_t);
+    c.addr = list;
+    dial_with(&t, &c);
+    RUN_UNTIL(t.ups == 1);
+    ck_assert_uint_eq(t.target, 2);
+    hello(&t, "transcoder");
+    RUN_UNTIL(o.messages == 1);
+    /* The same one first, when it was lost. */
+    link_destroy(o.k, 0);
+    RUN_UNTIL(t.downs == 1);
+    c = config(&keys_o);
+    listen_with(&o, &c);
+    RUN_UNTIL(t.ups == 2);
+    ck_assert_uint_eq(t.target, 2);
+    link_destroy(t.k, 0);
+    link_destroy(o.k, 0);
+    teardown();
+}
+END_TEST
+
+/* One of the list takes connections and says nothing: its turn is over after the handshake's time.
+ */
+START_TEST(a_silent_one_of_a_list_is_passed_over)
+{
+    setup();
+    char list[300];
+    struct end o = {0}, t = {0};
+    int silent_port = free_port(AF_INET);
+    int fd = listen_raw(silent_port);
+    snprintf(list, sizeof list, "127.0.0.1:%d,%s", silent_port, addr);
+    struct link_config c = config(&keys_o);
+    listen_with(&o, &c);
+    c = config(&keys_t);
+    c.addr = list;
+    dial_with(&t, &c);
+    RUN_UNTIL(t.ups == 1);
+    ck_assert_uint_eq(t.target, 1);
+    link_destroy(t.k, 0);
+    link_destroy(o.k, 0);
+    close(fd);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_list_that_is_wrong_is_said)
+{
+    static const char *const lists[] = {"",
+                                        ",",
+                                        "127.0.0.1:1,",
+                                        "127.0.0.1:1,,127.0.0.1:2",
+                                        "127.0.0.1:1,127.0.0.1:0",
+                                        "a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,"
+                                        "a:1,a:1,a:1"};
+    setup();
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct end t = {0};
+        struct link_config c = config(&keys_t);
+        const char *why = "";
+        c.addr = lists[i];
+        ck_assert_msg(link_dial(loop, &c, on_event, &t, &t.k, &why) == ERR_IO, "%s", lists[i]);
+        ck_assert_str_ne(why, "");
+    }
     teardown();
 }
 END_TEST
@@ -1159,6 +1302,10 @@ int main(void)
         right_secret_comes_up_and_roles_are_told,
         a_dialler_that_comes_first_waits,
         ipv6_and_names,
+        redials_grow_to_a_limit_and_begin_anew_after_a_success,
+        a_list_is_gone_through_until_one_is_there,
+        a_silent_one_of_a_list_is_passed_over,
+        a_list_that_is_wrong_is_said,
         a_port_in_use_is_said,
         a_wrong_secret_is_refused,
         an_unknown_key_is_refused,

@@ -1,0 +1,143 @@
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "broadcaster/jobs_internal.h"
+#include "run/events.h"
+#include "run/log.h"
+
+static void remember(struct job_stream *s, bool success)
+{
+    s->history = s->history << 1 | success;
+    s->n_history += s->n_history < JOBS_HISTORY;
+}
+
+double jobs_success_rate(const struct jobs *j)
+{
+    double sum = 0;
+    unsigned n = 0;
+    LIST_EACH (&j->streams, sn, sn_next) {
+        const struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        if (s->n_history > 0) {
+            uint32_t last = s->history & ((1u << s->n_history) - 1);
+            sum += (double)__builtin_popcount(last) / s->n_history;
+            n++;
+        }
+    }
+    return n > 0 ? sum / n : 1;
+}
+
+void jobs_job_destroy(struct job_stream *s, struct job *job)
+{
+    list_remove(&job->node);
+    s->n_jobs--;
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        packet_unref(&job->inputs[i].packet);
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        jobs_rung_fini(&job->rungs[i]);
+    }
+    mem_free(job->inputs);
+    track_unref(job->video);
+    segment_unref(job->source);
+    mem_free(job);
+}
+
+static bool all_settled(const struct job_stream *s, const struct job *job)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (!job->rungs[i].settled) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap)
+{
+    struct jobs_rung *rung = &job->rungs[i];
+    struct segment_info info = *segment_info(job->source);
+    info.gap = gap;
+    info.independent = !gap;
+    struct packets none;
+    packets_init(&none);
+    struct segment *seg =
+        gap ? segment_create(&info, NULL, &none, NULL)
+            : segment_create(&info, rung->track, &rung->packets, segment_sound(job->source));
+    rung->settled = true;
+    rendition_settle(s->renditions[i], seg);
+    if (s->settled != NULL) {
+        s->settled(s->settled_arg, i, seg, gap ? &job->failure : NULL);
+    }
+    segment_unref(seg);
+}
+
+static void emit_lost(const struct job_stream *s, const struct job *job, const char *reason)
+{
+    struct json *j = event_begin("rung_lost");
+    json_set_str(j, "stream", s->id);
+    json_set_int(j, "msn", (int64_t)job->msn);
+    json_set_str(j, "reason", reason);
+    event_end(j);
+}
+
+/* Whatever keeps rungs from coming lasts: it is told when it begins and when it is over. */
+static void tell_loss(struct job_stream *s, const struct job *job, const char *reason)
+{
+    enum log_level level = s->lost_in_a_row++ == 0 ? LOG_WARN : LOG_DEBUG;
+    log_line(level, "jobs", "rung_lost", "stream=%s msn=%" PRIu64 " reason=\"%s\"", s->id, job->msn,
+             reason);
+}
+
+static void tell_done(struct job_stream *s, const struct job *job)
+{
+    if (s->lost_in_a_row > 0) {
+        log_info("jobs", "rungs_are_back", "stream=%s msn=%" PRIu64 " lost=%" PRIu64, s->id,
+                 job->msn, s->lost_in_a_row);
+        s->lost_in_a_row = 0;
+    }
+}
+
+void jobs_job_give_up(struct job_stream *s, struct job *job, enum jobs_failure why,
+                      const char *reason)
+{
+    job->failure = job->failed ? job->failure : why;
+    if (!job->failed) {
+        emit_lost(s, job, reason);
+        tell_loss(s, job, reason);
+    }
+    job->failed = true;
+    jobs_job_cancel(job, reason);
+    if (job->source == NULL) {
+        return;
+    }
+    s->owner->counters.given_up++;
+    s->owner->counters.given_up_by[job->failure]++;
+    remember(s, false);
+    for (size_t i = 0; i < s->n; i++) {
+        if (!job->rungs[i].settled) {
+            jobs_rung_settle(s, job, i, true);
+        }
+    }
+    jobs_job_destroy(s, job);
+}
+
+void jobs_job_give_up_late(struct job_stream *s, struct job *job, const char *reason)
+{
+    if (jobs_connected(s->owner)) {
+        jobs_job_give_up(s, job, JOBS_FAILED_LATE, reason);
+    } else {
+        char why[JOBS_WHY_MAX];
+        jobs_no_way(s->owner, why);
+        jobs_job_give_up(s, job, JOBS_FAILED_NO_ORCHESTRATOR, why);
+    }
+}
+
+void jobs_job_finish(struct job_stream *s, struct job *job)
+{
+    if (all_settled(s, job)) {
+        s->owner->counters.done++;
+        tell_done(s, job);
+        remember(s, true);
+        jobs_job_destroy(s, job);
+    }
+}

@@ -1,0 +1,157 @@
+#include <stdio.h>
+
+#include "broadcaster/jobs_internal.h"
+
+/* How long a segment may be open: what the cutter and the repair of times allow, a publisher's
+ * stalls included. The orchestrator's deadline counts from the opening, ours from the end. */
+#define SEGMENT_SPAN_MS 15000
+
+/* Encoder settings of a rung; they travel in every JOB_OPEN, no host adds any of its own. */
+#define RUNG_PRESET  "veryfast"
+#define RUNG_CRF     23
+#define RUNG_BFRAMES 2
+
+struct link_rung jobs_describe_rung(const struct job_stream *s, const struct job *job, size_t i)
+{
+    const struct profile *p = &s->ladder[i];
+    const struct track_params *in = track_params(job->video);
+    int w, h;
+    profile_output_size(p, in->width, in->height, &w, &h);
+    return (struct link_rung){
+        .name = p->name,
+        .width = (uint32_t)w,
+        .height = (uint32_t)h,
+        .fps_num = (uint32_t)p->fps_num,
+        .fps_den = (uint32_t)p->fps_den,
+        .bitrate_bps = (uint32_t)p->bitrate_bps,
+        .buffer_bits = (uint32_t)p->bitrate_bps, /* one second */
+        .vbv_init_permille = jobs_rate_permille(&s->rates[i]),
+        .crf = RUNG_CRF,
+        .preset = RUNG_PRESET,
+        .bframes = RUNG_BFRAMES,
+        .dts_delay_frames = RUNG_DTS_DELAY,
+        .frames_per_part = job->unit_frames[i],
+        .emit_from = job->rungs[i].parts,
+    };
+}
+
+static enum err send_open(struct job_stream *s, struct job *job)
+{
+    struct link_msg m = {.type = LINK_JOB_OPEN, .job = s->owner->last_wire_id + 1};
+    m.open.stream = s->id;
+    m.open.msn = job->msn;
+    m.open.track = *track_params(job->video);
+    m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + SEGMENT_SPAN_MS);
+    job->n_wire_rungs = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!job->rungs[i].complete) {
+            m.open.ladder[job->n_wire_rungs] = jobs_describe_rung(s, job, i);
+            job->wire_rungs[job->n_wire_rungs++] = i;
+        }
+    }
+    m.open.n_ladder = job->n_wire_rungs;
+    enum err e = s->way->send(s->way->send_arg, &m, NULL);
+    if (e == ERR_OK) {
+        job->way = s->way;
+        job->heard_ms = s->owner->now_ms;
+        job->wire_id = ++s->owner->last_wire_id;
+        job->openings++;
+        job->openings > 1 ? s->owner->counters.reopened++ : s->owner->counters.opened++;
+    }
+    return e;
+}
+
+static enum err send_input(struct job *job, const struct packet *p)
+{
+    struct link_packet lp = {
+        .length = (uint32_t)p->data.len,
+        .dts = p->dts,
+        .pts = p->pts,
+        .duration = (uint32_t)p->duration,
+        .flags = p->flags,
+    };
+    struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
+    m.unit = (struct link_unit){.packets = &lp, .n_packets = 1, .seq = job->seq};
+    struct blob *payload = blob_slice(p->blob, p->data);
+    if (payload == NULL) {
+        return ERR_NOMEM;
+    }
+    enum err e = job->way->send(job->way->send_arg, &m, payload);
+    blob_unref(payload);
+    return e;
+}
+
+static enum err send_last(struct job *job)
+{
+    struct link_msg m = {.type = LINK_JOB_UNIT, .job = job->wire_id};
+    m.unit = (struct link_unit){
+        .last = true,
+        .duration = (uint32_t)segment_info(job->source)->duration,
+        .seq = job->seq,
+    };
+    return job->way->send(job->way->send_arg, &m, NULL);
+}
+
+/* Sends what can be sent now. ERR_AGAIN: the queue is full; anything else: the job cannot be sent.
+ */
+static enum err send_all(struct job_stream *s, struct job *job)
+{
+    if (job->failed || (job->wire_id == 0 && !jobs_stream_has_way(s))) {
+        return ERR_OK;
+    }
+    enum err e = job->wire_id != 0 ? ERR_OK : send_open(s, job);
+    while (e == ERR_OK && job->sent < job->n_inputs) {
+        e = send_input(job, &job->inputs[job->sent].packet);
+        if (e == ERR_OK) {
+            job->sent++;
+            job->seq++;
+        }
+    }
+    if (e == ERR_OK && job->source != NULL && !job->last_sent) {
+        e = send_last(job);
+        job->last_sent = e == ERR_OK;
+    }
+    return e;
+}
+
+bool jobs_job_pump(struct job_stream *s, struct job *job)
+{
+    enum err e = send_all(s, job);
+    if (e != ERR_OK && e != ERR_AGAIN) {
+        char reason[96];
+        snprintf(reason, sizeof reason, "it cannot be sent to the orchestrator: %s", err_text(e));
+        jobs_job_give_up(s, job, JOBS_FAILED_INPUT, reason);
+    }
+    return e != ERR_AGAIN;
+}
+
+void jobs_pump_all(struct jobs *j)
+{
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            if (!jobs_job_pump(s, LIST_ITEM(jn, struct job, node))) {
+                break;
+            }
+        }
+    }
+}
+
+void jobs_job_forget_opening(struct job *job)
+{
+    job->wire_id = 0;
+    job->sent = 0;
+    job->seq = 0;
+    job->last_sent = false;
+}
+
+void jobs_job_cancel(struct job *job, const char *reason)
+{
+    if (job->wire_id != 0) {
+        struct link_msg m = {.type = LINK_JOB_CANCEL, .job = job->wire_id, .reason = reason};
+        /* Best effort: when the queue is full, the orchestrator's own deadline ends the job. */
+        enum err ignored = job->way->send(job->way->send_arg, &m, NULL);
+        (void)ignored;
+    }
+    job->wire_id = 0;
+}

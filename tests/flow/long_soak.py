@@ -1,0 +1,79 @@
+"""A farm that is never left in peace: four streams, every 20 seconds something is killed and comes
+back. No segment of a source is lost, the rungs are whole, and no role's memory grows.
+SOAK_SECONDS (default 300) and SOAK_SEED make it longer, or another one."""
+# time limit: 7200 s
+import os
+import random
+import time
+
+import farm
+import harness
+from farm import Farm
+from harness import TestCase
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", 300))
+SEED = int(os.environ.get("SOAK_SEED", time.time()))
+EVERY_S = 20
+CHECK_SEGMENTS = 5
+ORCHESTRATOR_PART = 0.2  # of the kills
+
+# Once every role has seen some kills. Freed memory stays with the allocator: what grows by more than
+# this in any length of time is a leak.
+WARM_UP_PART = 0.3
+GROWTH_MB = 12
+
+
+def setUpModule():
+    farm.set_up_module()
+
+
+class Soak(TestCase):
+    def kill_one(self, f, chance):
+        """Who was killed; all are back when this returns."""
+        if chance.random() < ORCHESTRATOR_PART:
+            f.orchestrator.kill()
+            f.orchestrator = f.keep(f.orchestrator.again())
+            return "orchestrator"
+        i = chance.randrange(len(f.transcoders))
+        f.transcoders[i].kill()
+        time.sleep(chance.random() * 5)  # how long it is away
+        f.transcoders[i] = f.keep(f.transcoders[i].again())
+        return f"transcoder {i}"
+
+    def growth(self, sizes):
+        """How much more than in its first part a role ever had, in MB, since it was last started."""
+        warm = max(1, int(len(sizes) * WARM_UP_PART))
+        return max(sizes[warm:], default=0) - max(sizes[:warm])
+
+    def test_random_kills(self):
+        print(f"SOAK_SEED={SEED} SOAK_SECONDS={SECONDS:g}", flush=True)
+        chance = random.Random(SEED)
+        f = self.enterContext(Farm())
+        kept, sizes, kills = f.broadcaster, {}, []
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            began = time.monotonic()
+            mark = f.mark()
+            f.watch()
+            kills.append(self.kill_one(f, chance))
+            f.check(self, mark, more=CHECK_SEGMENTS, timeout=60)
+            f.check_watchers(self)
+            f.forget_before(mark)
+            while time.monotonic() < began + EVERY_S:
+                time.sleep(0.5)
+                for role in (f.broadcaster, f.orchestrator, *f.transcoders):
+                    # A role that was killed begins anew: a process's own sizes are compared.
+                    sizes.setdefault((role.role, role.pid), []).append(role.rss_mb())
+        self.assertIs(f.broadcaster, kept)
+        grown = {k: round(self.growth(v), 1) for k, v in sizes.items() if len(v) > 40}
+        median, p95, added = f.delays(began)
+        print(f"{len(kills)} kills; grown by MB: {grown}; lag median {median:.3f} s, p95 {p95:.3f} s",
+              flush=True)
+        self.assertEqual([k for k, mb in grown.items() if mb > GROWTH_MB], [], sizes)
+        for stream in f.streams:
+            source = f.collector.segments(f.url(stream, farm.SOURCE))
+            self.assertEqual([n for n, s in source.items() if s.gap], [])
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,423 @@
+/* Stands between a real transcoder and the orchestrator, and makes of it one that cannot be
+ * trusted: LINK_SECRET=TEXT false_transcoder MODE LISTEN ORCHESTRATOR The transcoder dials LISTEN
+ * (HOST:PORT) in place of the orchestrator; jobs pass as they are, and what comes back is changed
+ * as MODE says (see modes[]). Ends with SIGTERM, or with status 1 when it can go on no more. */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "run/link.h"
+#include "run/log.h"
+#include "run/loop.h"
+
+#define QUEUE_BYTES   (64 * 1024 * 1024)
+#define HEARTBEAT_MS  500
+#define TIMEOUT_MS    1500
+#define RETRY_MIN_MS  200
+#define RETRY_MAX_MS  5000
+#define TICK_MS       10
+#define SLOWER        5
+#define SHIFT_TICKS   TICKS_PER_S
+#define LENGTH_BYTES  4 /* before each NAL unit */
+#define NAL_TYPE_MASK 0x1f
+#define NAL_SLICE     1
+#define NAL_IDR       5
+
+struct relay;
+
+/* One message on its way to the orchestrator: its unit may be changed where it is. *payload is
+ * borrowed; a replacement is given. */
+typedef void tamper_fn(struct link_msg *m, struct blob **payload);
+
+struct mode {
+    const char *name;
+    tamper_fn *answer;               /* of every RUNG_UNIT; NULL: passes */
+    void (*ask)(struct link_msg *m); /* of every JOB_OPEN; NULL: passes */
+    enum link_msg_type instead;      /* of a RUNG_UNIT: what is sent in its place; 0: itself */
+    bool mute;                       /* units and what ends a job get lost */
+    bool slow;                       /* SLOWER times slower than the pictures are shown */
+};
+
+/* What waits for its time. */
+struct held {
+    struct list node;
+    int64_t due_ms;
+    uint64_t job;
+    uint32_t rung;
+    struct blob *envelope, *payload;
+};
+
+struct relay {
+    struct loop *loop;
+    const struct mode *mode;
+    const char *listen_addr;
+    struct link_config config;
+    struct link *up;   /* to the orchestrator */
+    struct link *down; /* from the transcoder; NULL until the orchestrator is there */
+    link_peer transcoder;
+    struct list held;
+    struct loop_timer *tick;
+    bool failed;
+};
+
+static void give_up(struct relay *r, const char *why)
+{
+    log_error("false_transcoder", "end", "%s", why);
+    r->failed = true;
+    loop_stop(r->loop);
+}
+
+/* --- what is changed --- */
+
+static void shift_times(struct link_msg *m, struct blob **payload)
+{
+    (void)payload;
+    for (size_t i = 0; i < m->unit.n_packets; i++) {
+        m->unit.packets[i].dts += SHIFT_TICKS;
+        m->unit.packets[i].pts += SHIFT_TICKS;
+    }
+}
+
+static void lose_a_frame(struct link_msg *m, struct blob **payload)
+{
+    struct link_unit *u = &m->unit;
+    if (u->n_packets > 1) {
+        struct span all = blob_span(*payload);
+        *payload = blob_copy(span_of(all.data, all.len - u->packets[--u->n_packets].length));
+    }
+}
+
+static void no_key(struct link_msg *m, struct blob **payload)
+{
+    (void)payload;
+    for (size_t i = 0; i < m->unit.n_packets; i++) {
+        m->unit.packets[i].flags &= ~(uint32_t)PACKET_KEY;
+    }
+}
+
+/* fn(bytes, length) for each NAL unit of a unit's packets, in a copy of them. */
+static void each_nal(struct blob **payload, void (*fn)(uint8_t *nal, size_t len))
+{
+    struct blob *copy = blob_copy(blob_span(*payload));
+    uint8_t *at = blob_bytes(copy);
+    uint8_t *end = at + blob_span(copy).len;
+    while (end - at > LENGTH_BYTES) {
+        size_t len = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+        at += LENGTH_BYTES;
+        if (len > (size_t)(end - at)) {
+            break;
+        }
+        fn(at, len);
+        at += len;
+    }
+    *payload = copy;
+}
+
+static void pretend(uint8_t *nal, size_t len)
+{
+    if (len > 0 && (nal[0] & NAL_TYPE_MASK) == NAL_IDR) {
+        nal[0] = (uint8_t)((nal[0] & ~NAL_TYPE_MASK) | NAL_SLICE);
+    }
+}
+
+/* Said to be key frames, and are none. */
+static void false_key(struct link_msg *m, struct blob **payload)
+{
+    (void)m;
+    each_nal(payload, pretend);
+}
+
+static void garble(uint8_t *nal, size_t len)
+{
+    uint32_t noise = (uint32_t)len;
+    int type = len > 0 ? nal[0] & NAL_TYPE_MASK : 0;
+    if (type != NAL_SLICE && type != NAL_IDR) {
+        return;
+    }
+    for (size_t i = 1; i < len; i++) {
+        noise = noise * 1664525u + 1013904223u;
+        nal[i] = (uint8_t)(noise >> 24 | 1);
+    }
+}
+
+static void undecodable(struct link_msg *m, struct blob **payload)
+{
+    (void)m;
+    each_nal(payload, garble);
+}
+
+/* Not even NAL units. */
+static void no_framing(struct link_msg *m, struct blob **payload)
+{
+    (void)m;
+    struct blob *copy = blob_copy(blob_span(*payload));
+    memset(blob_bytes(copy), 0xff, blob_span(copy).len);
+    *payload = copy;
+}
+
+static void half_size(struct link_msg *m)
+{
+    for (size_t i = 0; i < m->open.n_ladder; i++) {
+        m->open.ladder[i].width = m->open.ladder[i].width / 4 * 2;
+        m->open.ladder[i].height = m->open.ladder[i].height / 4 * 2;
+    }
+}
+
+static const struct mode modes[] = {
+    {.name = "honest"},
+    {.name = "times", .answer = shift_times},
+    {.name = "frames", .answer = lose_a_frame},
+    {.name = "no-key", .answer = no_key},
+    {.name = "false-key", .answer = false_key},
+    {.name = "size", .ask = half_size},
+    {.name = "bytes", .answer = undecodable},
+    {.name = "framing", .answer = no_framing},
+    {.name = "fail", .instead = LINK_JOB_FAILED},
+    {.name = "done", .instead = LINK_JOB_DONE},
+    {.name = "mute", .mute = true},
+    {.name = "slow", .slow = true},
+};
+
+/* --- to the orchestrator --- */
+
+static void send_up(struct relay *r, struct blob *envelope, struct blob *payload)
+{
+    enum err e = link_send(r->up, 0, envelope, payload);
+    if (e != ERR_OK) {
+        /* Nothing may be left out in between: the transcoder begins anew. */
+        log_warn("false_transcoder", "drop", "the orchestrator takes no more: %s", err_text(e));
+        link_drop(r->down, r->transcoder);
+    }
+}
+
+static void free_held(struct held *h)
+{
+    list_remove(&h->node);
+    blob_unref(h->envelope);
+    blob_unref(h->payload);
+    mem_free(h);
+}
+
+/* Each rung of a job goes at its own pace, and the job's end comes behind all of them. */
+static int64_t due_of(const struct relay *r, const struct link_msg *m, int64_t now_ms)
+{
+    int64_t due = now_ms, lasts = 0;
+    bool is_unit = m->type == LINK_RUNG_UNIT;
+    for (size_t i = 0; is_unit && i < m->unit.n_packets; i++) {
+        lasts += m->unit.packets[i].duration;
+    }
+    LIST_EACH (&r->held, it, tmp) {
+        const struct held *h = LIST_ITEM(it, struct held, node);
+        bool before = h->job == m->job && (!is_unit || h->rung == m->unit.rung);
+        due = before && h->due_ms > due ? h->due_ms : due;
+    }
+    return due + lasts * SLOWER * 1000 / TICKS_PER_S;
+}
+
+static void hold(struct relay *r, const struct link_msg *m, struct blob *envelope,
+                 struct blob *payload)
+{
+    struct held *h = mem_alloc(sizeof *h);
+    h->due_ms = due_of(r, m, loop_now_ms(r->loop));
+    h->job = m->job;
+    h->rung = m->type == LINK_RUNG_UNIT ? m->unit.rung : 0;
+    h->envelope = blob_ref(envelope);
+    h->payload = payload != NULL ? blob_ref(payload) : NULL;
+    list_push_back(&r->held, &h->node);
+}
+
+static void on_tick(void *arg)
+{
+    struct relay *r = arg;
+    LIST_EACH (&r->held, it, tmp) {
+        struct held *h = LIST_ITEM(it, struct held, node);
+        if (h->due_ms <= loop_now_ms(r->loop)) {
+            send_up(r, h->envelope, h->payload);
+            free_held(h);
+        }
+    }
+}
+
+static bool ends_job(const struct link_msg *m)
+{
+    return m->type == LINK_JOB_DONE || m->type == LINK_JOB_FAILED;
+}
+
+static void pass_up(struct relay *r, const struct link_event *e)
+{
+    const struct mode *mode = r->mode;
+    struct link_msg *m = e->msg;
+    struct link_msg other = {.type = mode->instead, .job = m->job, .reason = "it was told to fail"};
+    struct blob *payload = e->payload;
+    bool is_unit = m->type == LINK_RUNG_UNIT;
+    if (mode->mute && (is_unit || ends_job(m))) {
+        return;
+    }
+    if (is_unit && mode->answer != NULL) {
+        mode->answer(m, &payload);
+    } else if (is_unit && mode->instead != 0) {
+        m = &other;
+        payload = NULL;
+    }
+    struct blob *envelope = link_msg_pack(m);
+    if (envelope == NULL) {
+        give_up(r, "a message cannot be packed");
+    } else if (mode->slow && (is_unit || ends_job(m))) {
+        hold(r, m, envelope, payload);
+    } else {
+        send_up(r, envelope, payload);
+    }
+    blob_unref(envelope);
+    if (payload != e->payload) {
+        blob_unref(payload);
+    }
+}
+
+static void forget_held(struct relay *r)
+{
+    LIST_EACH (&r->held, it, tmp) {
+        free_held(LIST_ITEM(it, struct held, node));
+    }
+}
+
+static void on_down(void *arg, const struct link_event *e)
+{
+    struct relay *r = arg;
+    if (e->type == LINK_EVENT_MESSAGE) {
+        r->transcoder = e->peer;
+        pass_up(r, e);
+    } else if (e->type == LINK_EVENT_DOWN && e->peer == r->transcoder) {
+        give_up(r, "the transcoder behind it has gone");
+    }
+}
+
+/* --- to the transcoder --- */
+
+static void start_listening(struct relay *r)
+{
+    struct link_config config = r->config;
+    const char *why = "";
+    if (secret_derive(getenv("LINK_SECRET"), LINK_ROLE_ORCHESTRATOR, &config.keys) != ERR_OK) {
+        give_up(r, "the secret is no good");
+        return;
+    }
+    config.addr = r->listen_addr;
+    if (link_listen(r->loop, &config, on_down, r, &r->down, &why) != ERR_OK) {
+        give_up(r, why);
+        return;
+    }
+    log_info("false_transcoder", "listening", "addr=%s mode=%s", r->listen_addr, r->mode->name);
+}
+
+static void pass_down(struct relay *r, const struct link_event *e)
+{
+    if (e->msg->type == LINK_JOB_OPEN && r->mode->ask != NULL) {
+        r->mode->ask(e->msg);
+    }
+    if (e->msg->type == LINK_WELCOME) {
+        link_set_beat(r->up, e->msg->welcome.heartbeat_ms, e->msg->welcome.timeout_ms);
+    }
+    if (link_send_msg(r->down, r->transcoder, e->msg, e->payload) != ERR_OK) {
+        link_drop(r->down, r->transcoder);
+    }
+}
+
+static void on_up(void *arg, const struct link_event *e)
+{
+    struct relay *r = arg;
+    switch (e->type) {
+    case LINK_EVENT_UP:
+        if (r->down == NULL) {
+            start_listening(r);
+        }
+        break;
+    case LINK_EVENT_DOWN:
+        forget_held(r);
+        if (r->transcoder != 0) {
+            link_drop(r->down, r->transcoder); /* it says hello again when it is back */
+            r->transcoder = 0;
+        }
+        break;
+    case LINK_EVENT_MESSAGE:
+        if (r->transcoder != 0) {
+            pass_down(r, e);
+        }
+        break;
+    case LINK_EVENT_REFUSED:
+        give_up(r, "the orchestrator refuses the secret");
+        break;
+    case LINK_EVENT_WRITABLE:
+        break;
+    }
+}
+
+/* --- life --- */
+
+static void on_signal(void *arg, int number)
+{
+    (void)number;
+    struct relay *r = arg;
+    loop_stop(r->loop);
+}
+
+static const struct mode *find_mode(const char *name)
+{
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(modes[i].name, name) == 0) {
+            return &modes[i];
+        }
+    }
+    return NULL;
+}
+
+static int run(struct relay *r, const char *orchestrator)
+{
+    const char *why = "";
+    struct link_config config = r->config;
+    char words[SECRET_WORDS_MAX];
+    if (secret_keys(getenv("LINK_SECRET"), LINK_ROLE_TRANSCODER, &config.keys, words) != ERR_OK) {
+        give_up(r, words);
+        return 1;
+    }
+    config.addr = orchestrator;
+    if (link_dial(r->loop, &config, on_up, r, &r->up, &why) != ERR_OK) {
+        give_up(r, why);
+        return 1;
+    }
+    loop_on_signal(r->loop, SIGTERM, on_signal, r);
+    loop_timer_start(r->tick, TICK_MS, TICK_MS);
+    loop_run(r->loop);
+    link_destroy(r->up, 0);
+    link_destroy(r->down, 0);
+    forget_held(r);
+    return r->failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct relay r = {
+        .config = {.peer_queue_bytes = QUEUE_BYTES,
+                   .heartbeat_ms = HEARTBEAT_MS,
+                   .timeout_ms = TIMEOUT_MS,
+                   .retry_min_ms = RETRY_MIN_MS,
+                   .retry_max_ms = RETRY_MAX_MS},
+    };
+    r.mode = argc == 4 ? find_mode(argv[1]) : NULL;
+    if (r.mode == NULL || getenv("LINK_SECRET") == NULL) {
+        fprintf(stderr, "usage: LINK_SECRET=TEXT false_transcoder MODE LISTEN ORCHESTRATOR\n");
+        return 2;
+    }
+    r.listen_addr = argv[2];
+    r.loop = loop_create();
+    list_init(&r.held);
+    r.tick = loop_timer_create(r.loop, on_tick, &r);
+    int status = run(&r, argv[3]);
+    loop_timer_destroy(r.tick);
+    loop_run_once(r.loop);
+    loop_destroy(r.loop);
+    return status;
+}
