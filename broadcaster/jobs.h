@@ -93,6 +93,7 @@ const char *jobs_failure_code(enum jobs_failure f);
 
 struct jobs_counters {
     uint64_t opened, reopened, moved, done, given_up, failed, refused_units;
+    uint64_t rungs_given_up; /* by an orchestrator that was full, the others of the segment came */
     uint64_t given_up_by[JOBS_FAILURES_];
 };
 /* moved: openings at another orchestrator because one did not do it, though it is there. */

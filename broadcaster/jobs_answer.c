@@ -59,6 +59,9 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
 {
     size_t i = u->rung < job->n_wire_rungs ? job->wire_rungs[u->rung] : SIZE_MAX;
     enum err e = ERR_PROTO;
+    if (i != SIZE_MAX && job->rungs[i].given_up) {
+        return;
+    }
     if (i != SIZE_MAX && !(u->last && job->source == NULL)) {
         const struct link_rung described = jobs_describe_rung(s, job, i);
         e = jobs_rung_push(&job->rungs[i], &described, u, payload);
@@ -101,6 +104,16 @@ static void on_refused(struct job_stream *s, struct job *job, const struct link_
     }
 }
 
+/* Whoever is full says what it leaves out; the rest of the segment comes. */
+static void on_given_up(struct job_stream *s, struct job *job, const struct link_msg *m)
+{
+    uint32_t wire = m->word.rung;
+    size_t i = wire < job->n_wire_rungs ? job->wire_rungs[wire] : SIZE_MAX;
+    if (i != SIZE_MAX && !job->rungs[i].complete && !job->rungs[i].given_up) {
+        jobs_rung_give_up(s, job, i, m->reason);
+    }
+}
+
 void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob *payload)
 {
     struct job_stream *s;
@@ -111,6 +124,9 @@ void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob 
     switch (m->type) {
     case LINK_RUNG_UNIT:
         on_rung_unit(s, job, &m->unit, payload);
+        break;
+    case LINK_RUNG_GIVEN_UP:
+        on_given_up(s, job, m);
         break;
     case LINK_JOB_FAILED:
     case LINK_JOB_REFUSE:

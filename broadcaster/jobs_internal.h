@@ -126,6 +126,12 @@ void jobs_job_cancel(struct job *job, const char *reason);
 /* Rung i has all its parts, or is a gap. The job's source must be there. */
 void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap);
 
+/* Rung i will not come, the others will: a gap, as soon as the job's source is there. */
+void jobs_rung_give_up(struct job_stream *s, struct job *job, size_t i, const char *reason);
+
+/* The job's source is there now: rungs that were given up are gaps. May destroy the job. */
+void jobs_job_settle_given_up(struct job_stream *s, struct job *job);
+
 /* Destroys the job when all its rungs are settled. */
 void jobs_job_finish(struct job_stream *s, struct job *job);
 

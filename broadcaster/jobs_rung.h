@@ -20,6 +20,7 @@ struct jobs_rung {
     uint64_t config_hash;
     uint32_t parts; /* received; the next one must have this number */
     bool complete;  /* the last part is here */
+    bool given_up;  /* it will not come, the other rungs of its segment may */
     bool settled;   /* its segment, or the gap, was given to the rendition */
 };
 

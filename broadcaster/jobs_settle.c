@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "broadcaster/jobs_internal.h"
@@ -66,7 +67,9 @@ void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap)
     rung->settled = true;
     rendition_settle(s->renditions[i], seg);
     if (s->settled != NULL) {
-        s->settled(s->settled_arg, i, seg, gap ? &job->failure : NULL);
+        static const enum jobs_failure busy = JOBS_FAILED_BUSY;
+        const enum jobs_failure *why = rung->given_up ? &busy : &job->failure;
+        s->settled(s->settled_arg, i, seg, gap ? why : NULL);
     }
     segment_unref(seg);
 }
@@ -132,12 +135,52 @@ void jobs_job_give_up_late(struct job_stream *s, struct job *job, const char *re
     }
 }
 
+void jobs_rung_give_up(struct job_stream *s, struct job *job, size_t i, const char *reason)
+{
+    char text[JOBS_WHY_MAX];
+    (void)snprintf(text, sizeof text, "%s: %s", s->ladder[i].name, reason);
+    job->rungs[i].given_up = true;
+    s->owner->counters.rungs_given_up++;
+    emit_lost(s, job, text);
+    tell_loss(s, job, text);
+    if (job->source != NULL) {
+        jobs_job_settle_given_up(s, job);
+    }
+}
+
+void jobs_job_settle_given_up(struct job_stream *s, struct job *job)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (job->rungs[i].given_up && !job->rungs[i].settled) {
+            jobs_rung_settle(s, job, i, true);
+        }
+    }
+    jobs_job_finish(s, job);
+}
+
+static bool has_given_up_rungs(const struct job_stream *s, const struct job *job)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (job->rungs[i].given_up) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void jobs_job_finish(struct job_stream *s, struct job *job)
 {
-    if (all_settled(s, job)) {
+    if (!all_settled(s, job)) {
+        return;
+    }
+    bool is_whole = !has_given_up_rungs(s, job);
+    if (is_whole) {
         s->owner->counters.done++;
         tell_done(s, job);
-        remember(s, true);
-        jobs_job_destroy(s, job);
+    } else {
+        s->owner->counters.given_up++;
+        s->owner->counters.given_up_by[JOBS_FAILED_BUSY]++;
     }
+    remember(s, is_whole);
+    jobs_job_destroy(s, job);
 }

@@ -221,5 +221,8 @@ void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t no
         jobs_job_give_up(s, job, job->failure, "its job had failed");
         return;
     }
-    jobs_job_pump(s, job);
+    (void)jobs_job_pump(s, job);
+    if (jobs_stream_has(s, segment_info(source)->msn)) { /* it could be sent */
+        jobs_job_settle_given_up(s, job);
+    }
 }

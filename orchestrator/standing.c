@@ -25,13 +25,16 @@ static void see(struct standing *s, uint64_t load, uint64_t seen)
 
 static void grow(struct standing *s, uint64_t load)
 {
+    uint64_t most = s->announced == 0 || s->announced > UINT64_MAX / STANDING_SPEED_MAX
+                        ? UINT64_MAX
+                        : s->announced * STANDING_SPEED_MAX;
     bool below = s->speed < s->announced || s->announced == 0;
-    bool in_use = load >= s->speed / 4 * 3 && s->speed < s->announced * STANDING_SPEED_MAX;
+    bool in_use = load >= s->speed / 4 * 3;
     if (s->speed == 0 || (!below && !in_use)) {
         return;
     }
     uint64_t step = s->speed / GROW_DIVISOR + 1;
-    s->speed = s->speed < UINT64_MAX - step ? s->speed + step : UINT64_MAX;
+    s->speed = s->speed < most - step ? s->speed + step : most;
     s->was_slow = s->was_slow && (s->announced == 0 || s->speed < s->announced);
 }
 
