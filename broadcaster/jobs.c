@@ -5,6 +5,11 @@
 
 #define SLEEP_SHARE 3 /* of the deadline */
 
+void jobs_set_inspection(struct jobs *j, jobs_inspect_fn *fn)
+{
+    j->inspect = fn;
+}
+
 struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts)
 {
     struct jobs *j = mem_alloc(sizeof *j);

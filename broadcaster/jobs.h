@@ -14,6 +14,7 @@
 #include "base/blob.h"
 #include "base/err.h"
 #include "broadcaster/rendition.h"
+#include "broadcaster/rung_check.h"
 #include "broadcaster/segment.h"
 #include "media/packet.h"
 #include "media/profile.h"
@@ -36,6 +37,13 @@ struct metrics;
  * count. */
 struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts);
 void jobs_destroy(struct jobs *j); /* takes NULL; after all its streams and ways */
+
+/* Looks at each part that comes back: what is wrong with it (a static sentence), or NULL. Such a
+ * part is not shown, and the orchestrator has it made again elsewhere. NULL, as at first: nobody
+ * looks. */
+typedef const char *jobs_inspect_fn(const struct link_rung *asked, const struct link_unit *u,
+                                    struct span payload, const struct rung_place *place);
+void jobs_set_inspection(struct jobs *j, jobs_inspect_fn *fn);
 
 /* --- the orchestrators --- */
 
@@ -93,7 +101,6 @@ const char *jobs_failure_code(enum jobs_failure f);
 
 struct jobs_counters {
     uint64_t opened, reopened, moved, done, given_up, failed, refused_units;
-    uint64_t rungs_given_up; /* by an orchestrator that was full, the others of the segment came */
     uint64_t given_up_by[JOBS_FAILURES_];
 };
 /* moved: openings at another orchestrator because one did not do it, though it is there. */

@@ -54,26 +54,94 @@ static void make_parts(struct job_stream *s, struct job *job, size_t i)
     }
 }
 
+/* PTS of the first picture shown, as far as it has come. */
+static int64_t source_start(const struct job *job)
+{
+    int64_t start = INT64_MAX;
+    for (size_t k = 0; k < job->n_inputs; k++) {
+        const struct packet *p = &job->inputs[k].packet;
+        if ((p->flags & PACKET_PREROLL) == 0 && p->pts < start) {
+            start = p->pts;
+        }
+    }
+    return start;
+}
+
+static const char *inspect(const struct job_stream *s, const struct job *job, size_t i,
+                           const struct link_unit *u, struct blob *payload)
+{
+    const struct jobs_rung *rung = &job->rungs[i];
+    if (s->owner->inspect == NULL || u->part != rung->parts) {
+        return NULL;
+    }
+    const struct link_rung described = jobs_describe_rung(s, job, i);
+    const struct rung_place place = {
+        .start = source_start(job),
+        .first_dts = rung->packets.count > 0 ? rung->packets.items[0].dts : 0,
+        .frames = rung->packets.count,
+        .duration = job->source != NULL ? segment_info(job->source)->duration : 0,
+    };
+    return s->owner->inspect(&described, u, blob_span(payload), &place);
+}
+
+static void on_bad_answer(struct job_stream *s, struct job *job)
+{
+    const char *reason = "the orchestrator sent a unit that does not fit";
+    if (!jobs_job_move(s, job, reason)) {
+        jobs_job_give_up(s, job, JOBS_FAILED_BAD_ANSWER, reason);
+    }
+}
+
+/* Whoever made it is not trusted with it any more; the parts before are shown already. */
+static void reject(struct job_stream *s, struct job *job, size_t i, const struct link_unit *u,
+                   const char *why)
+{
+    s->owner->counters.refused_units++;
+    log_warn("jobs", "rung_rejected", "stream=%s msn=%" PRIu64 " rung=%s part=%u reason=\"%s\"",
+             s->id, job->msn, s->ladder[i].name, u->part, why);
+    job->rungs[i].rejected = true;
+    struct link_msg m = {.type = LINK_RUNG_REJECT, .job = job->wire_id, .reason = why};
+    m.word = (struct link_rung_word){.rung = u->rung, .part = u->part};
+    if (job->way->send(job->way->send_arg, &m, NULL) != ERR_OK) {
+        on_bad_answer(s, job);
+    }
+}
+
+/* ERR_AGAIN: nothing was taken, and that is as it should be. */
+static enum err take_unit(struct job_stream *s, struct job *job, size_t i,
+                          const struct link_unit *u, struct blob *payload)
+{
+    struct jobs_rung *rung = &job->rungs[i];
+    if (rung->lost || (rung->rejected && u->part != rung->parts)) {
+        return ERR_AGAIN;
+    }
+    const char *why = inspect(s, job, i, u, payload);
+    if (why != NULL) {
+        reject(s, job, i, u, why);
+        return ERR_AGAIN;
+    }
+    const struct link_rung described = jobs_describe_rung(s, job, i);
+    enum err e = jobs_rung_push(rung, &described, u, payload);
+    rung->rejected = rung->rejected && e != ERR_OK;
+    return e;
+}
+
 static void on_rung_unit(struct job_stream *s, struct job *job, const struct link_unit *u,
                          struct blob *payload)
 {
     size_t i = u->rung < job->n_wire_rungs ? job->wire_rungs[u->rung] : SIZE_MAX;
     enum err e = ERR_PROTO;
-    if (i != SIZE_MAX && job->rungs[i].given_up) {
-        return;
-    }
     if (i != SIZE_MAX && !(u->last && job->source == NULL)) {
-        const struct link_rung described = jobs_describe_rung(s, job, i);
-        e = jobs_rung_push(&job->rungs[i], &described, u, payload);
+        e = take_unit(s, job, i, u, payload);
+    }
+    if (e == ERR_AGAIN) {
+        return;
     }
     if (e != ERR_OK) {
         s->owner->counters.refused_units++;
         log_warn("jobs", "bad_rung_unit", "stream=%s msn=%" PRIu64 " rung=%u part=%u: %s", s->id,
                  job->msn, u->rung, u->part, err_text(e));
-        const char *reason = "the orchestrator sent a unit that does not fit";
-        if (!jobs_job_move(s, job, reason)) {
-            jobs_job_give_up(s, job, JOBS_FAILED_BAD_ANSWER, reason);
-        }
+        on_bad_answer(s, job);
         return;
     }
     job->heard_ms = s->owner->now_ms;
@@ -104,16 +172,6 @@ static void on_refused(struct job_stream *s, struct job *job, const struct link_
     }
 }
 
-/* Whoever is full says what it leaves out; the rest of the segment comes. */
-static void on_given_up(struct job_stream *s, struct job *job, const struct link_msg *m)
-{
-    uint32_t wire = m->word.rung;
-    size_t i = wire < job->n_wire_rungs ? job->wire_rungs[wire] : SIZE_MAX;
-    if (i != SIZE_MAX && !job->rungs[i].complete && !job->rungs[i].given_up) {
-        jobs_rung_give_up(s, job, i, m->reason);
-    }
-}
-
 void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob *payload)
 {
     struct job_stream *s;
@@ -125,12 +183,14 @@ void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob 
     case LINK_RUNG_UNIT:
         on_rung_unit(s, job, &m->unit, payload);
         break;
-    case LINK_RUNG_GIVEN_UP:
-        on_given_up(s, job, m);
-        break;
     case LINK_JOB_FAILED:
     case LINK_JOB_REFUSE:
         on_refused(s, job, m);
+        break;
+    case LINK_RUNG_GIVEN_UP:
+        if (m->word.rung < job->n_wire_rungs) {
+            jobs_rung_lose(s, job, job->wire_rungs[m->word.rung], m->reason);
+        }
         break;
     default:
         break; /* JOB_ACCEPT and JOB_DONE tell nothing that the units do not */

@@ -87,6 +87,7 @@ struct jobs {
     int64_t now_ms; /* of the last tick */
     uint64_t last_wire_id;
     struct jobs_counters counters;
+    jobs_inspect_fn *inspect; /* NULL: nobody looks */
 };
 
 /* --- jobs_way.c --- */
@@ -126,14 +127,15 @@ void jobs_job_cancel(struct job *job, const char *reason);
 /* Rung i has all its parts, or is a gap. The job's source must be there. */
 void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap);
 
-/* Rung i will not come, the others will: a gap, as soon as the job's source is there. */
-void jobs_rung_give_up(struct job_stream *s, struct job *job, size_t i, const char *reason);
+/* Destroys the job when all its rungs are settled, and says whether it has. */
+bool jobs_job_finish(struct job_stream *s, struct job *job);
 
-/* The job's source is there now: rungs that were given up are gaps. May destroy the job. */
-void jobs_job_settle_given_up(struct job_stream *s, struct job *job);
+/* Rung i will not come (any further): a gap, once the job's source is there. May destroy the job.
+ */
+void jobs_rung_lose(struct job_stream *s, struct job *job, size_t i, const char *reason);
 
-/* Destroys the job when all its rungs are settled. */
-void jobs_job_finish(struct job_stream *s, struct job *job);
+/* The job's source is there: what was lost before is a gap now. Says whether that destroyed it. */
+bool jobs_settle_lost(struct job_stream *s, struct job *job);
 
 /* What is not there yet will not come: gaps. Destroys the job unless its source is still growing.
  */

@@ -13,7 +13,6 @@ void jobs_status(const struct jobs *j, struct json *object)
     json_set_int(o, "done", (int64_t)c.done);
     json_set_int(o, "failed", (int64_t)c.failed);
     json_set_int(o, "given_up", (int64_t)c.given_up);
-    json_set_int(o, "rungs_given_up", (int64_t)c.rungs_given_up);
     json_set(object, "jobs", o);
 }
 
@@ -41,9 +40,6 @@ void jobs_metrics(const struct jobs *j, struct metrics *m)
     metrics_one(m, METRIC_COUNTER, "sbe_jobs_moved_total",
                 "Segments offered to another orchestrator because one did not do them.",
                 (double)c.moved);
-    metrics_one(m, METRIC_COUNTER, "sbe_jobs_rungs_given_up_total",
-                "Rungs of segments that an orchestrator left out for want of room.",
-                (double)c.rungs_given_up);
     metrics_one(m, METRIC_COUNTER, "sbe_jobs_bad_answers_total",
                 "Results that did not fit their segment.", (double)c.refused_units);
 }

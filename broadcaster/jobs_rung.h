@@ -20,8 +20,9 @@ struct jobs_rung {
     uint64_t config_hash;
     uint32_t parts; /* received; the next one must have this number */
     bool complete;  /* the last part is here */
-    bool given_up;  /* it will not come, the other rungs of its segment may */
-    bool settled;   /* its segment, or the gap, was given to the rendition */
+    bool rejected; /* the next part was no good: what else comes of that attempt is not looked at */
+    bool lost;     /* it will not be complete */
+    bool settled;  /* its segment, or the gap, was given to the rendition */
 };
 
 void jobs_rung_init(struct jobs_rung *r);

@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/mem.h"
 #include "broadcaster/jobs_internal.h"
@@ -67,9 +66,7 @@ void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap)
     rung->settled = true;
     rendition_settle(s->renditions[i], seg);
     if (s->settled != NULL) {
-        static const enum jobs_failure busy = JOBS_FAILED_BUSY;
-        const enum jobs_failure *why = rung->given_up ? &busy : &job->failure;
-        s->settled(s->settled_arg, i, seg, gap ? why : NULL);
+        s->settled(s->settled_arg, i, seg, gap ? &job->failure : NULL);
     }
     segment_unref(seg);
 }
@@ -135,52 +132,57 @@ void jobs_job_give_up_late(struct job_stream *s, struct job *job, const char *re
     }
 }
 
-void jobs_rung_give_up(struct job_stream *s, struct job *job, size_t i, const char *reason)
-{
-    char text[JOBS_WHY_MAX];
-    (void)snprintf(text, sizeof text, "%s: %s", s->ladder[i].name, reason);
-    job->rungs[i].given_up = true;
-    s->owner->counters.rungs_given_up++;
-    emit_lost(s, job, text);
-    tell_loss(s, job, text);
-    if (job->source != NULL) {
-        jobs_job_settle_given_up(s, job);
-    }
-}
-
-void jobs_job_settle_given_up(struct job_stream *s, struct job *job)
+static bool any_lost(const struct job_stream *s, const struct job *job)
 {
     for (size_t i = 0; i < s->n; i++) {
-        if (job->rungs[i].given_up && !job->rungs[i].settled) {
-            jobs_rung_settle(s, job, i, true);
-        }
-    }
-    jobs_job_finish(s, job);
-}
-
-static bool has_given_up_rungs(const struct job_stream *s, const struct job *job)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        if (job->rungs[i].given_up) {
+        if (job->rungs[i].lost) {
             return true;
         }
     }
     return false;
 }
 
-void jobs_job_finish(struct job_stream *s, struct job *job)
+bool jobs_job_finish(struct job_stream *s, struct job *job)
 {
     if (!all_settled(s, job)) {
-        return;
+        return false;
     }
-    bool is_whole = !has_given_up_rungs(s, job);
-    if (is_whole) {
+    bool whole = !any_lost(s, job);
+    if (whole) {
         s->owner->counters.done++;
         tell_done(s, job);
     } else {
         s->owner->counters.given_up++;
-        s->owner->counters.given_up_by[JOBS_FAILED_BUSY]++;
+        s->owner->counters.given_up_by[job->failure]++;
     }
-    remember(s, is_whole);
+    remember(s, whole);
     jobs_job_destroy(s, job);
+    return true;
+}
+
+void jobs_rung_lose(struct job_stream *s, struct job *job, size_t i, const char *reason)
+{
+    struct jobs_rung *rung = &job->rungs[i];
+    if (rung->settled || rung->lost) {
+        return;
+    }
+    if (!any_lost(s, job)) {
+        emit_lost(s, job, reason);
+        tell_loss(s, job, reason);
+    }
+    rung->lost = true;
+    job->failure = job->failed ? job->failure : JOBS_FAILED_BUSY;
+    if (job->source != NULL) {
+        (void)jobs_settle_lost(s, job);
+    }
+}
+
+bool jobs_settle_lost(struct job_stream *s, struct job *job)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (job->rungs[i].lost && !job->rungs[i].settled) {
+            jobs_rung_settle(s, job, i, true);
+        }
+    }
+    return jobs_job_finish(s, job);
 }

@@ -221,8 +221,7 @@ void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t no
         jobs_job_give_up(s, job, job->failure, "its job had failed");
         return;
     }
-    (void)jobs_job_pump(s, job);
-    if (jobs_stream_has(s, segment_info(source)->msn)) { /* it could be sent */
-        jobs_job_settle_given_up(s, job);
+    if (!jobs_settle_lost(s, job)) {
+        jobs_job_pump(s, job);
     }
 }

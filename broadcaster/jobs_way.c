@@ -68,13 +68,14 @@ bool jobs_job_move(struct job_stream *s, struct job *job, const char *reason)
 {
     struct jobs *j = s->owner;
     avoid(job->way, reason);
-    struct jobs_way *to = ++job->attempts < j->max_attempts ? pick(j, false) : NULL;
+    struct jobs_way *to = job->attempts + 1 < j->max_attempts ? pick(j, false) : NULL;
     if (to == NULL) {
         return false;
     }
     log_info("jobs", "moved", "stream=%s msn=%" PRIu64 " from=%s to=%s reason=\"%s\"", s->id,
              job->msn, job->way->name, to->name, reason);
     j->counters.moved++;
+    job->attempts++;
     jobs_job_cancel(job, reason);
     jobs_job_forget_opening(job);
     take_way(s, to);

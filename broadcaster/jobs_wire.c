@@ -44,15 +44,12 @@ static enum err send_open(struct job_stream *s, struct job *job)
     m.open.deadline_ms = (uint32_t)(s->owner->deadline_ms + SEGMENT_SPAN_MS);
     job->n_wire_rungs = 0;
     for (size_t i = 0; i < s->n; i++) {
-        if (!job->rungs[i].complete && !job->rungs[i].given_up) {
+        if (!job->rungs[i].complete && !job->rungs[i].lost) {
             m.open.ladder[job->n_wire_rungs] = jobs_describe_rung(s, job, i);
             job->wire_rungs[job->n_wire_rungs++] = i;
         }
     }
     m.open.n_ladder = job->n_wire_rungs;
-    if (job->n_wire_rungs == 0) {
-        return ERR_OK; /* all that is missing was given up: the source's end settles it */
-    }
     enum err e = s->way->send(s->way->send_arg, &m, NULL);
     if (e == ERR_OK) {
         job->way = s->way;
@@ -103,9 +100,6 @@ static enum err send_all(struct job_stream *s, struct job *job)
         return ERR_OK;
     }
     enum err e = job->wire_id != 0 ? ERR_OK : send_open(s, job);
-    if (job->wire_id == 0) {
-        return e;
-    }
     while (e == ERR_OK && job->sent < job->n_inputs) {
         e = send_input(job, &job->inputs[job->sent].packet);
         if (e == ERR_OK) {

@@ -1,7 +1,7 @@
 /* Where parts end: from the times of a lane's packets to its part target, once, and to parts that
  * follow it. A part has so many frames as last about PARTER_AIM_TICKS; the target is their length
  * and a margin for times that are rounded or jitter, so that every regular part is between
- * PARTER_LEAST_PERMILLE and all of it (draft-pantos-hls-rfc8216bis, 4.4.3.7). Pure. */
+ * PARTER_LEAST_PERMILLE and all of it (draft-pantos-hls-rfc8216bis, 4.4.4.9). Pure. */
 #ifndef BROADCASTER_PARTER_H
 #define BROADCASTER_PARTER_H
 

@@ -16,6 +16,7 @@
 #include "broadcaster/publication.h"
 #include "broadcaster/push.h"
 #include "broadcaster/push_http.h"
+#include "broadcaster/rung_check.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplinks.h"
 #include "broadcaster/viewers.h"
@@ -266,6 +267,7 @@ static enum err parse_addr(const char *flag, const char *text, const char *host,
 static enum err open_uplinks(struct broadcaster *b, const struct config *c)
 {
     b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
+    jobs_set_inspection(b->jobs, rung_check);
     if (c->orch_addr[0] == '\0' && c->orch_webhook_url[0] == '\0') {
         log_warn("broadcaster", "no_orchestrator",
                  "no orchestrator specified (-orchAddr): transcoding will not happen");

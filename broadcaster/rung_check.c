@@ -117,8 +117,8 @@ static const char *check_config(const struct link_rung *described, struct span r
     return NULL;
 }
 
-const char *rung_check(const struct link_rung *described, const struct link_unit *u,
-                       struct span payload)
+const char *rung_check_frames(const struct link_rung *described, const struct link_unit *u,
+                              struct span payload)
 {
     if (u->config.len > 0) {
         const char *why = check_config(described, u->config);
@@ -177,12 +177,13 @@ const char *rung_check_times(const struct link_rung *described, const struct lin
     if (!is_near(first + delay, place->start, RUNG_CHECK_START_TICKS)) {
         return "its times are not those of the source";
     }
+    /* A frame is coded before those of its B-frames, and shown behind them. */
+    int64_t ahead = grid_ticks(described, described->dts_delay_frames + described->bframes);
     for (size_t i = 0; i < u->n_packets; i++) {
         const struct link_packet *p = &u->packets[i];
         int64_t due = first + grid_ticks(described, (int64_t)(place->frames + i));
-        /* Reordered frames are shown at most as much later as decoding runs ahead, twice. */
-        if (!is_near(p->dts, due, ROUNDING_TICKS) ||
-            !is_near(p->pts, p->dts + delay, delay + ROUNDING_TICKS)) {
+        if (!is_near(p->dts, due, ROUNDING_TICKS) || p->pts < p->dts ||
+            p->pts > p->dts + ahead + ROUNDING_TICKS) {
             return "a frame has another time than was asked for";
         }
     }
@@ -191,4 +192,11 @@ const char *rung_check_times(const struct link_rung *described, const struct lin
         return "its segment has another number of frames than the source's length gives";
     }
     return NULL;
+}
+
+const char *rung_check(const struct link_rung *described, const struct link_unit *u,
+                       struct span payload, const struct rung_place *place)
+{
+    const char *why = rung_check_frames(described, u, payload);
+    return why != NULL ? why : rung_check_times(described, u, place);
 }

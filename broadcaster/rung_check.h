@@ -14,8 +14,8 @@
 /* NULL: nothing is wrong; else a static sentence about it ("a frame ..."). payload: the unit's
  * packets, as long as these say together. A unit with parameter sets begins an emission: its first
  * frame has to be an IDR. */
-const char *rung_check(const struct link_rung *described, const struct link_unit *u,
-                       struct span payload);
+const char *rung_check_frames(const struct link_rung *described, const struct link_unit *u,
+                              struct span payload);
 
 /* Where a part belongs in its segment. */
 struct rung_place {
@@ -32,5 +32,9 @@ struct rung_place {
 #define RUNG_CHECK_START_TICKS (TICKS_PER_S / 2)
 const char *rung_check_times(const struct link_rung *described, const struct link_unit *u,
                              const struct rung_place *place);
+
+/* Both. */
+const char *rung_check(const struct link_rung *described, const struct link_unit *u,
+                       struct span payload, const struct rung_place *place);
 
 #endif

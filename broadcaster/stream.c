@@ -329,7 +329,9 @@ void stream_end(struct stream *st, int64_t now_ms)
 {
     struct streams *s = st->owner;
     if (st->open) {
-        segment_end(st, final_duration(st), now_ms);
+        int64_t duration = final_duration(st);
+        silence_end(st, st->info.start + duration);
+        segment_end(st, duration, now_ms);
     }
     sides_end(st->sides);
     side_sounds_end(st->side_sounds);

@@ -176,6 +176,9 @@ bool silence_takes(struct stream *st, const struct packet *p);
  * nothing can come there. */
 void silence_fill(struct stream *st, int64_t end);
 
+/* The open segment ends there, and no sound comes any more. */
+void silence_end(struct stream *st, int64_t end);
+
 /* The sound that follows does not go on where the last one ended. */
 void silence_forget(struct stream *st);
 

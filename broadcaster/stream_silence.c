@@ -164,3 +164,12 @@ void silence_fill(struct stream *st, int64_t end)
     st->unbroken = audio->count;
     put_back(st, &rest, n);
 }
+
+void silence_end(struct stream *st, int64_t end)
+{
+    silence_fill(st, end);
+    if (st->audio != NULL && st->video != NULL && st->unbroken == st->audio_packets.count) {
+        put_silence(st, &st->audio_packets, end);
+        st->unbroken = st->audio_packets.count;
+    }
+}

@@ -105,11 +105,10 @@ static int usual_rate(int64_t milli, int tolerance)
 static int64_t peak_rate(const struct segment *s)
 {
     const struct packets *ps = segment_packets(s);
-    int64_t end = segment_info(s)->start + segment_info(s)->duration;
     int64_t best = 0;
     size_t first = 0;
-    for (size_t i = 1; i <= ps->count; i++) {
-        int64_t until = i < ps->count ? ps->items[i].dts : end;
+    for (size_t i = 1; i < ps->count; i++) {
+        int64_t until = ps->items[i].dts;
         while (first + 1 < i && until - ps->items[first + 1].dts >= FPS_RUN_TICKS) {
             first++;
         }

@@ -340,6 +340,12 @@ void job_table_rung_reject(struct job_table *s, link_peer peer, uint64_t job,
 {
     struct job *j = find_origin(s, peer, job);
     struct job_attempt *by;
+    if (j == NULL && roster_broadcaster(&s->roster, peer) != NULL) {
+        /* Its input is kept no more: the broadcaster need not wait for it. */
+        struct link_msg m = {.type = LINK_RUNG_GIVEN_UP, .job = job, .reason = "the job is over"};
+        m.word.rung = word->rung;
+        job_table_answer(s, peer, &m);
+    }
     if (j == NULL || job_reject(j, word->rung, word->part, &by) != ERR_OK) {
         s->counters.stray++;
         return;

@@ -236,6 +236,8 @@ static void welcome(struct relay *r, const struct link_event *e)
         .session = r->session,
         .heartbeat_ms = (uint32_t)r->config.heartbeat_ms,
         .timeout_ms = (uint32_t)r->config.timeout_ms,
+        .price = r->config.price,
+        .price_pixels = r->config.price_pixels,
     };
     say(r, e->peer, &m);
     relay_log_joined(e->role, e->address, e->credential, h);

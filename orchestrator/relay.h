@@ -29,6 +29,7 @@ struct relay_config {
     struct gate *gate;            /* who may come in beside them; borrowed; NULL: nobody */
     int heartbeat_ms;
     int timeout_ms;
+    uint64_t price, price_pixels; /* what so many pixels of rungs cost */
     struct job_table_config jobs;
 };
 

@@ -17,6 +17,7 @@
 #define SERVICE_PORT 8935
 #define SECRET_SIZE  1024
 #define SESSIONS_MAX 100000
+#define PRICE_MAX    1000000000000000
 #define LINGER_MS    500 /* for the last words at the end */
 
 struct config {
@@ -25,6 +26,7 @@ struct config {
     const char *mint, *mint_name, *revoke;
     bool list_credentials, json;
     long max_sessions, heartbeat_ms, peer_timeout_ms, late_after_ms, hedge_after_ms, max_attempts;
+    long price_per_unit, pixels_per_unit;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -52,6 +54,10 @@ static const struct option options[] = {
     {"maxAttempts", OPTION_INT, "3", 1, 100, false, FIELD(max_attempts), "N",
      "Transcoders that may refuse or fail a segment before it is given up; lost ones do not "
      "count."},
+    {"pricePerUnit", OPTION_INT, "0", 0, PRICE_MAX, false, FIELD(price_per_unit), "N",
+     "What broadcasters are asked for -pixelsPerUnit pixels of rungs; 0: nothing."},
+    {"pixelsPerUnit", OPTION_INT, "1", 1, PRICE_MAX, false, FIELD(pixels_per_unit), "N",
+     "The pixels that -pricePerUnit is for."},
     {"mint", OPTION_COMMAND_TEXT, "", 1, 0, false, FIELD(mint), "ROLE",
      "Command: makes a credential for a transcoder or broadcaster and prints it: -mint ROLE NAME "
      "> FILE; that host gives it as -orchSecret FILE."},
@@ -71,6 +77,7 @@ struct orchestrator {
     struct relay *relay;
     struct loop_timer *look; /* at the list of credentials */
     char addr[ADDR_MAX];
+    int64_t price_per_unit, pixels_per_unit;
 };
 
 /* --- start --- */
@@ -228,6 +235,8 @@ static enum err open_relay(struct orchestrator *o, const struct config *c,
         .gate = o->gate,
         .heartbeat_ms = (int)c->heartbeat_ms,
         .timeout_ms = (int)c->peer_timeout_ms,
+        .price = (uint64_t)c->price_per_unit,
+        .price_pixels = (uint64_t)c->pixels_per_unit,
     };
     job_table_config_defaults(&rc.jobs);
     rc.jobs.max_sessions = (unsigned)c->max_sessions;
@@ -271,6 +280,8 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     struct orchestrator *o = mem_alloc(sizeof *o);
     o->daemon = d;
     addr_format(&a, o->addr);
+    o->price_per_unit = c->price_per_unit;
+    o->pixels_per_unit = c->pixels_per_unit;
     e = start(o, c, &a);
     if (e != ERR_OK) {
         gate_close(o->gate);
@@ -322,6 +333,8 @@ static void status(void *role, struct json *object)
 {
     const struct orchestrator *o = role;
     report_status(o->relay, o->addr, object);
+    json_set_int(object, "price_per_unit", o->price_per_unit);
+    json_set_int(object, "pixels_per_unit", o->pixels_per_unit);
     gate_status(o->gate, object);
 }
 

@@ -159,6 +159,14 @@ static void check_dates(const struct check *c)
 
 /* --- low latency --- */
 
+/* Nothing says how long it is to be at least: it is the segment's last, so far, or has a key
+ * picture, or something is missing. */
+static bool may_be_short(const struct judge_list *l, const struct judge_segment *s, size_t i)
+{
+    const struct judge_part *p = &l->parts[s->first_part + i];
+    return i + 1 == s->n_parts || p->gap || p->independent || p[1].gap;
+}
+
 /* ends: no further part can follow behind the last one; the open segment's last may be its last. */
 static void check_parts_of(const struct check *c, const struct judge_segment *s, bool ends)
 {
@@ -171,8 +179,7 @@ static void check_parts_of(const struct check *c, const struct judge_segment *s,
             SAY(c, PART_LONG, p->line, "the part's %.6g s are more than the PART-TARGET of %.6g s",
                 seconds(p->duration_us), seconds(l->part_target_us));
         }
-        if (i + 1 < s->n_parts && !p->gap &&
-            p->duration_us * 100 < l->part_target_us * PART_LEAST) {
+        if (!may_be_short(l, s, i) && p->duration_us * 100 < l->part_target_us * PART_LEAST) {
             SAY(c, PART_SHORT, p->line, "the part's %.6g s are less than 85 %% of PART-TARGET %.6g",
                 seconds(p->duration_us), seconds(l->part_target_us));
         }

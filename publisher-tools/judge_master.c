@@ -63,14 +63,18 @@ void judge_master_check(const struct judge_list *master, const char *url,
 
 /* --- what is inside --- */
 
+/* The first behind the newest discontinuity: there a live stream may have changed its size, and its
+ * master playlist tells what is now. */
 static const struct judge_seen *with_media(const struct judge_state *s)
 {
-    for (size_t i = 0; s != NULL && i < s->n_seen; i++) {
-        if (s->seen[i].has_media) {
-            return &s->seen[i];
+    const struct judge_seen *found = NULL;
+    for (size_t i = s != NULL ? s->n_seen : 0; i > 0; i--) {
+        const struct judge_seen *seen = &s->seen[i - 1];
+        if (seen->has_media && (found == NULL || seen->timeline == found->timeline)) {
+            found = seen;
         }
     }
-    return NULL;
+    return found;
 }
 
 int64_t judge_ladder_peak_bps(const struct judge_state *s)

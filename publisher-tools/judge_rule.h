@@ -33,10 +33,11 @@ enum judge_severity { JUDGE_WARNING, JUDGE_ERROR };
     X(PART_LONG, "part-too-long", ERROR, "4.4.4.9",                                                \
       "a part lasts at most the part target duration")                                             \
     X(PART_SHORT, "part-too-short", ERROR, "4.4.4.9",                                              \
-      "a part lasts at least 85 % of the part target, but for a segment's last and gaps")          \
+      "a part lasts at least 85 % of the part target, but for a segment's last, independent ones " \
+      "and those at gaps")                                                                         \
     X(PART_SUM, "parts-differ-from-extinf", ERROR, "4.4.4.9",                                      \
       "the parts of a segment last as long as the segment")                                        \
-    X(PARTS_OLD, "parts-too-old", WARNING, "4.4.4.9",                                              \
+    X(PARTS_OLD, "parts-too-old", WARNING, "6.2.2",                                                \
       "parts are listed only within three target durations of the end")                            \
     X(PHB_MISSING, "part-hold-back-missing", ERROR, "4.4.3.8",                                     \
       "a playlist with EXT-X-PART-INF tells PART-HOLD-BACK")                                       \

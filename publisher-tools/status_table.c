@@ -64,6 +64,17 @@ static enum err write_duration(struct buf *out, long long s)
     return s < 172800 ? buf_printf(out, "%9lldh", s / 3600) : buf_printf(out, "%9lldd", s / 86400);
 }
 
+static size_t connected_of(const json_t *orchestrators)
+{
+    size_t n = 0, i;
+    json_t *one;
+    json_array_foreach(orchestrators, i, one)
+    {
+        n += json_is_true(json_object_get(one, "connected"));
+    }
+    return n;
+}
+
 /* What a role is busy with, in a few words. */
 static enum err write_state(struct buf *out, const json_t *role)
 {
@@ -79,6 +90,11 @@ static enum err write_state(struct buf *out, const json_t *role)
     if (strcmp(text(role, "role"), "transcoder") == 0) {
         return buf_printf(out, "%s: %s, load %lld of %lld\n", text(role, "orchestrator"),
                           text(role, "state"), number(role, "load"), number(role, "capacity"));
+    }
+    const json_t *all = json_object_get(role, "orchestrators");
+    if (all != NULL && json_array_size(all) != 1) {
+        return buf_printf(out, "%zu of %zu orchestrators connected\n", connected_of(all),
+                          json_array_size(all));
     }
     if (!json_is_object(orchestrator)) {
         return buf_printf(out, "source only\n");

@@ -1,11 +1,13 @@
 #include "transcoder/decode.h"
 
 #include <libavcodec/avcodec.h>
+#include <libavutil/pixdesc.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "transcoder/avcc.h"
 
+#define VPCC_BYTES  8
 #define REORDER_MAX 16 /* ITU-T H.264, A.3.1: max_dec_frame_buffering */
 
 struct decoder {
@@ -39,6 +41,17 @@ static enum err set_extradata(AVCodecContext *ctx, struct span config)
     return ERR_OK;
 }
 
+/* VP9's bitstream tells the matrix alone; the rest is in the VPCodecConfigurationRecord ("VP Codec
+ * ISO Media File Format Binding"): primaries in byte 3, transfer in byte 4. */
+static void set_vp9_colours(AVCodecContext *ctx, struct span config)
+{
+    if (config.len >= VPCC_BYTES && av_color_primaries_name(config.data[3]) != NULL &&
+        av_color_transfer_name(config.data[4]) != NULL) {
+        ctx->color_primaries = config.data[3];
+        ctx->color_trc = config.data[4];
+    }
+}
+
 static enum err set_config(AVCodecContext *ctx, const struct track_params *track)
 {
     if (decoders[track->codec].config && set_extradata(ctx, track->config) != ERR_OK) {
@@ -49,6 +62,9 @@ static enum err set_config(AVCodecContext *ctx, const struct track_params *track
     ctx->max_pixels = DECODE_PIXELS_MAX;
     /* A picture with concealed errors is better than a repeated one. */
     ctx->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
+    if (track->codec == CODEC_VP9) {
+        set_vp9_colours(ctx, track->config);
+    }
     if (track->codec == CODEC_AV1) {
         /* libdav1d holds pictures back for its threads otherwise. For H.264 and HEVC the flag means
          * that no picture is shown out of order. */

@@ -5,14 +5,19 @@
 #include "base/mem.h"
 #include "transcoder/capabilities.h"
 #include "transcoder/decode.h"
+#include "transcoder/deinterlace.h"
 
 struct pipeline {
     struct rung_host host;
     struct fault fault;
     struct decoder *decoder;
+    struct deinterlacer *deinterlacer; /* NULL: no picture was interlaced so far */
     AVFrame *frame;
+    AVFrame *woven; /* out of the deinterlacer */
     struct rung *rungs[PROFILE_LADDER_MAX];
+    size_t order[PROFILE_LADDER_MAX]; /* the largest rung first: smaller ones begin from it */
     size_t n_rungs;
+    struct cascade cascade;
     AVRational track_sar;
     uint64_t shown;
 };
@@ -29,6 +34,22 @@ static bool create_rungs(struct pipeline *p, const struct link_job_open *open)
     return true;
 }
 
+static uint64_t area(const struct link_rung *r)
+{
+    return (uint64_t)r->width * r->height;
+}
+
+static void order_rungs(struct pipeline *p, const struct link_job_open *open)
+{
+    for (size_t i = 0; i < open->n_ladder; i++) {
+        size_t at = i;
+        for (; at > 0 && area(&open->ladder[p->order[at - 1]]) < area(&open->ladder[i]); at--) {
+            p->order[at] = p->order[at - 1];
+        }
+        p->order[at] = i;
+    }
+}
+
 enum err pipeline_create(const struct link_job_open *open, rung_emit_fn *emit, void *arg,
                          const atomic_bool *cancel, struct fault *f, struct pipeline **ret_pipeline)
 {
@@ -41,12 +62,18 @@ enum err pipeline_create(const struct link_job_open *open, rung_emit_fn *emit, v
         return e;
     }
     struct pipeline *p = mem_alloc(sizeof *p);
-    p->host =
-        (struct rung_host){.emit = emit, .emit_arg = arg, .cancel = cancel, .fault = &p->fault};
+    p->host = (struct rung_host){.emit = emit,
+                                 .emit_arg = arg,
+                                 .cancel = cancel,
+                                 .fault = &p->fault,
+                                 .cascade = &p->cascade};
+    order_rungs(p, open);
     p->decoder = decoder;
     p->frame = av_frame_alloc();
+    p->woven = av_frame_alloc();
     p->track_sar = (AVRational){open->track.sar_num, open->track.sar_den};
-    if (p->frame == NULL || !create_rungs(p, open)) {
+    if (cascade_init(&p->cascade, open->n_ladder) != ERR_OK || p->frame == NULL ||
+        p->woven == NULL || !create_rungs(p, open)) {
         pipeline_destroy(p);
         return fault_set(f, false, ERR_NOMEM, "no memory for a job");
     }
@@ -63,7 +90,10 @@ void pipeline_destroy(struct pipeline *p)
         rung_destroy(p->rungs[i]);
     }
     decoder_destroy(p->decoder);
+    cascade_fini(&p->cascade);
+    deinterlacer_destroy(p->deinterlacer);
     av_frame_free(&p->frame);
+    av_frame_free(&p->woven);
     mem_free(p);
 }
 
@@ -72,20 +102,62 @@ static bool is_cancelled(const struct pipeline *p)
     return p->host.cancel != NULL && atomic_load(p->host.cancel);
 }
 
-static enum err show(struct pipeline *p)
+static enum err show(struct pipeline *p, AVFrame *frame)
 {
-    AVRational *sar = &p->frame->sample_aspect_ratio;
+    AVRational *sar = &frame->sample_aspect_ratio;
     if (sar->num <= 0 && p->track_sar.num > 0 && p->track_sar.den > 0) {
         *sar = p->track_sar;
     }
     p->shown++;
     for (size_t i = 0; i < p->n_rungs; i++) {
-        enum err e = rung_offer(p->rungs[i], p->frame);
+        enum err e = rung_offer(p->rungs[p->order[i]], frame);
         if (e != ERR_OK) {
             return e;
         }
     }
     return ERR_OK;
+}
+
+static enum err show_deinterlaced(struct pipeline *p)
+{
+    for (;;) {
+        enum err e = deinterlacer_pull(p->deinterlacer, p->woven, &p->fault);
+        if (e == ERR_AGAIN || e == ERR_CLOSED) {
+            return ERR_OK;
+        }
+        if (e == ERR_OK) {
+            e = show(p, p->woven);
+        }
+        av_frame_unref(p->woven);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+}
+
+/* From the first interlaced picture on all go through the deinterlacer, which keeps one back. */
+static enum err take_picture(struct pipeline *p)
+{
+    if (p->deinterlacer == NULL && p->frame->interlaced_frame) {
+        p->deinterlacer = deinterlacer_create();
+        if (p->deinterlacer == NULL) {
+            return fault_set(&p->fault, false, ERR_NOMEM, "no memory for a picture");
+        }
+    }
+    if (p->deinterlacer == NULL) {
+        return show(p, p->frame);
+    }
+    enum err e = deinterlacer_push(p->deinterlacer, p->frame, &p->fault);
+    return e == ERR_OK ? show_deinterlaced(p) : e;
+}
+
+static enum err end_pictures(struct pipeline *p)
+{
+    if (p->deinterlacer == NULL) {
+        return ERR_OK;
+    }
+    enum err e = deinterlacer_push(p->deinterlacer, NULL, &p->fault);
+    return e == ERR_OK ? show_deinterlaced(p) : e;
 }
 
 static enum err cancelled(struct pipeline *p)
@@ -104,7 +176,7 @@ static enum err show_decoded(struct pipeline *p)
             return ERR_OK;
         }
         if (e == ERR_OK) {
-            e = show(p);
+            e = take_picture(p);
         }
         av_frame_unref(p->frame);
         if (e != ERR_OK) {
@@ -145,11 +217,14 @@ enum err pipeline_finish(struct pipeline *p, int64_t duration)
     if (e == ERR_OK) {
         e = show_decoded(p);
     }
+    if (e == ERR_OK) {
+        e = end_pictures(p);
+    }
     if (e == ERR_OK && p->shown == 0) {
         e = fault_set(&p->fault, true, ERR_PROTO, "no picture of the segment can be decoded");
     }
     for (size_t i = 0; i < p->n_rungs && e == ERR_OK; i++) {
-        e = rung_finish(p->rungs[i], duration);
+        e = rung_finish(p->rungs[p->order[i]], duration);
     }
     return e;
 }

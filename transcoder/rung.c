@@ -23,7 +23,8 @@ struct rung {
     size_t index;
     struct link_rung params;
     struct grid grid;
-    struct scaler *scaler;
+    struct scaler *scaler;   /* from the source's pictures */
+    struct scaler *stepped;  /* from a larger rung's */
     struct encoder *encoder; /* NULL before the first slot that is encoded */
     uint64_t config_hash;
 
@@ -53,6 +54,7 @@ struct rung *rung_create(const struct rung_host *host, size_t index, const struc
     r->params.preset = mem_strdup(params->preset);
     grid_init(&r->grid, params->fps_num, params->fps_den);
     r->scaler = scaler_create((int)params->width, (int)params->height);
+    r->stepped = scaler_create((int)params->width, (int)params->height);
     r->waiting_slot = -1;
     r->first_slot = (int64_t)params->emit_from * params->frames_per_part;
     r->coded = r->first_slot;
@@ -79,6 +81,7 @@ void rung_destroy(struct rung *r)
     av_frame_free(&r->waiting);
     encoder_destroy(r->encoder);
     scaler_destroy(r->scaler);
+    scaler_destroy(r->stepped);
     buf_fini(&r->part.payload);
     mem_free(r->part.packets);
     mem_free((char *)r->params.preset);
@@ -217,6 +220,18 @@ static enum err open_encoder(struct rung *r)
     return e;
 }
 
+static enum err scale(struct rung *r)
+{
+    struct cascade *c = r->host->cascade;
+    const AVFrame *from = cascade_find(c, r->shown, (int)r->params.width, (int)r->params.height);
+    struct scaler *scaler = from == r->shown ? r->scaler : r->stepped;
+    enum err e = scaler_run(scaler, from, r->scaled, r->host->fault);
+    if (e == ERR_OK) {
+        cascade_put(c, r->index, r->shown, r->scaled);
+    }
+    return e;
+}
+
 /* Gives the shown picture to the encoder for next_slot. */
 static enum err encode_slot(struct rung *r)
 {
@@ -229,7 +244,7 @@ static enum err encode_slot(struct rung *r)
     }
     enum err e = ERR_OK;
     if (r->scaled->buf[0] == NULL) {
-        e = scaler_run(r->scaler, r->shown, r->scaled, r->host->fault);
+        e = scale(r);
     }
     if (e == ERR_OK && r->encoder == NULL) {
         e = open_encoder(r);

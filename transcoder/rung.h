@@ -10,6 +10,7 @@
 
 #include "base/blob.h"
 #include "proto/link_msg.h"
+#include "transcoder/cascade.h"
 #include "transcoder/fault.h"
 
 /* One whole part, as it goes into a RUNG_UNIT. Everything is borrowed: take a reference of the
@@ -22,6 +23,7 @@ struct rung_host {
     void *emit_arg;
     const atomic_bool *cancel; /* set by another thread: stop soon, with ERR_CLOSED; NULL: never */
     struct fault *fault;
+    struct cascade *cascade;
 };
 
 struct rung;

@@ -47,9 +47,17 @@ static enum AVPixelFormat plain_format(int format)
     }
 }
 
+static bool is_rgb(const AVFrame *in)
+{
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(in->format);
+    return d != NULL && (d->flags & AV_PIX_FMT_FLAG_RGB) != 0;
+}
+
+/* RGB becomes what every player takes untagged pictures of HD for: BT.709 in the limited range. */
 static bool is_full_range(const AVFrame *in)
 {
-    return in->color_range == AVCOL_RANGE_JPEG || plain_format(in->format) != in->format;
+    return !is_rgb(in) &&
+           (in->color_range == AVCOL_RANGE_JPEG || plain_format(in->format) != in->format);
 }
 
 static bool is_same_source(const struct scaler *s, const AVFrame *in)
@@ -72,7 +80,7 @@ static enum err scaler_open(struct scaler *s, const AVFrame *in, struct fault *f
     }
     /* The output keeps the range and the matrix: only RGB input is converted by them. A refusal
      * means that nothing is to be converted. */
-    const int *matrix = sws_getCoefficients(in->colorspace);
+    const int *matrix = sws_getCoefficients(is_rgb(in) ? AVCOL_SPC_BT709 : in->colorspace);
     int full = is_full_range(in);
     (void)sws_setColorspaceDetails(s->sws, matrix, full, matrix, full, 0, 1 << 16, 1 << 16);
     s->in_width = in->width;
@@ -85,10 +93,12 @@ static enum err scaler_open(struct scaler *s, const AVFrame *in, struct fault *f
 
 static void copy_tags(const AVFrame *in, AVFrame *out)
 {
-    out->color_range = is_full_range(in) ? AVCOL_RANGE_JPEG : in->color_range;
+    out->color_range = is_full_range(in) ? AVCOL_RANGE_JPEG
+                       : is_rgb(in)      ? AVCOL_RANGE_MPEG
+                                         : in->color_range;
     out->color_primaries = in->color_primaries;
     out->color_trc = in->color_trc;
-    out->colorspace = in->colorspace == AVCOL_SPC_RGB ? AVCOL_SPC_UNSPECIFIED : in->colorspace;
+    out->colorspace = is_rgb(in) ? AVCOL_SPC_BT709 : in->colorspace;
     out->chroma_location = in->chroma_location;
     out->sample_aspect_ratio = in->sample_aspect_ratio;
 }

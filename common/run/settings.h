@@ -6,7 +6,7 @@
 #include "run/config.h"
 #include "run/config_print.h"
 
-#define SETTINGS_MAX 64 /* flags of one program */
+#define SETTINGS_MAX 96 /* flags of one program */
 
 struct settings {
     struct config_print print; /* the role's name and its table */

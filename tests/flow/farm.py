@@ -6,6 +6,8 @@ is collected all the time and judged picture by picture.
         mark = farm.mark()
         farm.transcoders[0].kill()
         farm.check(test, mark)       # after so many more segments: nothing is missing anywhere
+
+FARM_LOGS=DIR keeps the roles' whole logs of what failed there.
 """
 import concurrent.futures
 import contextlib
@@ -15,6 +17,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import statistics
 import subprocess
@@ -484,6 +487,9 @@ class Farm:
                      *self.transcoders):
             if role:
                 print(role.tail(), flush=True)
+                if "FARM_LOGS" in os.environ:
+                    name = f"{role.role}.{role.host.port}.{role.pid}.log"
+                    shutil.copy(role.log_path, os.path.join(os.environ["FARM_LOGS"], name))
 
     def __exit__(self, kind, value, traceback):
         if kind is not None and not issubclass(kind, unittest.SkipTest):
@@ -520,7 +526,15 @@ class Farm:
         test.assertGreater(p95, 0)
         test.assertLess(added, limit * harness.TIME_SCALE)
 
-    def check(self, test, mark, more=4, timeout=40, gaps=False):
+    def check(self, test, mark, **more):
+        """As check_pictures; shows the roles' logs when something is wrong."""
+        try:
+            self.check_pictures(test, mark, **more)
+        except AssertionError:
+            self.show()
+            raise
+
+    def check_pictures(self, test, mark, more=4, timeout=40, gaps=False):
         """Waits until every rendition is so many segments on, then judges all since a segment before
         mark. gaps: what was lost may be shown as such, in rungs."""
         self.wait_beyond(mark, more, timeout)

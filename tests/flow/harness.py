@@ -409,7 +409,7 @@ class Recipe:
             found = playlist(answer.text) if answer.status == 200 else None
             return found if found and len(found.segments) >= segments_at_least else None
 
-        return wait_for(listed, timeout, f"{path} lists {segments_at_least} segments")
+        return wait_for(listed, timeout, f"{path} lists {segments_at_least} segments", interval=0.1)
 
     def __enter__(self):
         try:

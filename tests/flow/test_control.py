@@ -152,7 +152,10 @@ class Running(TestCase):
                             ("/setBroadcastConfig", {"transcodingOptions": ""}),
                             ("/setBroadcastConfig", {"transcodingOptions": f"{RUNG},{RUNG}"}),
                             ("/setBroadcastConfig", {"transcodingOptions": RUNG,
-                                                     "maxPricePerUnit": 1}),
+                                                     "maxPricePerUnit": "x"}),
+                            ("/setBroadcastConfig", {"maxPricePerUnit": -1}),
+                            ("/setBroadcastConfig", {"maxPricePerUnit": "9" * 17}),
+                            ("/setBroadcastConfig", {"maxPricePerUnit": 1, "pixelsPerUnit": 0}),
                             ("/setBroadcastConfig", {})):
             answer = ask(self.broadcaster, "POST", path, **query)
             self.assertEqual(answer.status, 400, f"{path} {query}")

@@ -1,6 +1,7 @@
 """bin/publish and bin/watch alone: publish against ffmpeg as the RTMP server, watch against HLS
 made by ffmpeg and served by a small HTTP server of the test's own."""
-# usual time: 70 s
+# usual time: 50 s
+import concurrent.futures
 import http.server
 import json
 import os
@@ -342,14 +343,18 @@ class Watch(harness.TestCase):
             "number-gap": steps(self.window(7, 2), self.window(7, 2), self.window(10, 2)),
             "target-duration": steps(self.window(7), self.window(7), self.window(8, target=2)),
         }
-        for rule, text in cases.items():
+        moving = steps(self.window(7), self.window(7), self.window(8), self.window(9))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            # The first answer goes to the look for variants.
+            found = {rule: pool.submit(self.watch, text, "-seconds", 4, name=f"{rule}.m3u8")
+                     for rule, text in cases.items()}
+            sound = pool.submit(self.watch, moving, "-seconds", 3, name="moving.m3u8")
+        for rule, result in found.items():
             with self.subTest(rule=rule):
-                # The first answer goes to the look for variants.
-                status, faults, objects = self.watch(text, "-seconds", 4)
+                status, faults, objects = result.result()
                 self.assertEqual(status, 1, objects)
                 self.assertIn(rule, faults, objects)
-        moving = steps(self.window(7), self.window(7), self.window(8), self.window(9))
-        status, faults, objects = self.watch(moving, "-seconds", 3)
+        status, faults, objects = sound.result()
         self.assertEqual((status, faults), (0, set()), objects)
 
     def test_wait_and_unreachable(self):

@@ -3,6 +3,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/opt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static void need(int ok, const char *what)
     }
 }
 
-static AVCodecContext *open_encoder(enum track_codec codec)
+static AVCodecContext *open_encoder(enum track_codec codec, bool hdr)
 {
     const AVCodec *c = avcodec_find_encoder_by_name(encoders[codec]);
     need(c != NULL, encoders[codec]);
@@ -44,7 +45,13 @@ static AVCodecContext *open_encoder(enum track_codec codec)
     if (c->type == AVMEDIA_TYPE_VIDEO) {
         x->width = CLIP_WIDTH;
         x->height = CLIP_HEIGHT;
-        x->pix_fmt = AV_PIX_FMT_YUV420P;
+        x->pix_fmt = hdr ? AV_PIX_FMT_YUV420P10 : AV_PIX_FMT_YUV420P;
+        if (hdr) {
+            x->color_range = AVCOL_RANGE_MPEG;
+            x->color_primaries = AVCOL_PRI_BT2020;
+            x->color_trc = AVCOL_TRC_SMPTE2084;
+            x->colorspace = AVCOL_SPC_BT2020_NCL;
+        }
         x->time_base = (AVRational){1, FPS};
         x->framerate = (AVRational){FPS, 1};
         x->gop_size = x->keyint_min = GOP;
@@ -71,16 +78,28 @@ static AVCodecContext *open_encoder(enum track_codec codec)
     return x;
 }
 
+static void put(AVFrame *f, int plane, int x, int y, int v)
+{
+    uint8_t *row = f->data[plane] + (ptrdiff_t)y * f->linesize[plane];
+    if (f->format == AV_PIX_FMT_YUV420P10) {
+        ((uint16_t *)row)[x] = (uint16_t)((v & 255) << 2);
+    } else {
+        row[x] = (uint8_t)v;
+    }
+}
+
 static void paint(AVFrame *f, int n)
 {
     for (int y = 0; y < f->height; y++) {
         for (int x = 0; x < f->width; x++) {
-            f->data[0][y * f->linesize[0] + x] = (uint8_t)(x + y + 5 * n + ((x ^ y) & 31));
+            put(f, 0, x, y, x + y + 5 * n + ((x ^ y) & 31));
         }
     }
     for (int y = 0; y < (f->height + 1) / 2; y++) {
-        memset(f->data[1] + y * f->linesize[1], 100 + n % 50, (size_t)f->width / 2);
-        memset(f->data[2] + y * f->linesize[2], 150 - n % 50, (size_t)f->width / 2);
+        for (int x = 0; x < f->width / 2; x++) {
+            put(f, 1, x, y, 100 + n % 50);
+            put(f, 2, x, y, 150 - n % 50);
+        }
     }
 }
 
@@ -128,9 +147,9 @@ static void drain(AVCodecContext *x, AVFormatContext *f, int *left)
 }
 
 /* The way a publisher's tool has it too: an MP4 file, whose boxes hold the configurations. */
-static int encode(enum track_codec codec, int frames, uint8_t **ret_bytes)
+static int encode(enum track_codec codec, bool hdr, int frames, uint8_t **ret_bytes)
 {
-    AVCodecContext *x = open_encoder(codec);
+    AVCodecContext *x = open_encoder(codec, hdr);
     AVFormatContext *f = NULL;
     avformat_alloc_output_context2(&f, NULL, "mp4", NULL);
     avformat_new_stream(f, NULL);
@@ -191,13 +210,16 @@ static int64_t on_seek(void *arg, int64_t to, int whence)
     return to;
 }
 
-static struct track *track_of(enum track_codec codec, const AVCodecParameters *p)
+static struct track *track_of(enum track_codec codec, bool hdr, const AVCodecParameters *p)
 {
     /* VPCodecConfigurationRecord: profile 0, level 1, 4:2:0 in 8 bits, colours not told. */
-    static const uint8_t vpcc[] = {0, 10, 0x82, 2, 2, 2, 0, 0};
+    static const uint8_t sdr[] = {0, 10, 0x82, 2, 2, 2, 0, 0};
+    /* Profile 2, 10 bits, BT.2020, PQ. */
+    static const uint8_t deep[] = {2, 10, 0xA2, 9, 16, 9, 0, 0};
+    const uint8_t *vpcc = hdr ? deep : sdr;
     bool video = codec <= CODEC_VP9;
     bool none = codec == CODEC_MP3 || codec == CODEC_AC3 || codec == CODEC_EAC3;
-    struct span config = codec == CODEC_VP9 ? span_of(vpcc, sizeof vpcc)
+    struct span config = codec == CODEC_VP9 ? span_of(vpcc, sizeof sdr)
                          : none             ? span_of(NULL, 0)
                                             : span_of(p->extradata, (size_t)p->extradata_size);
     return track_create(&(struct track_params){.kind = video ? TRACK_VIDEO : TRACK_AUDIO,
@@ -210,18 +232,18 @@ static struct track *track_of(enum track_codec codec, const AVCodecParameters *p
                                                .channels = video ? 0 : 1});
 }
 
-struct clip clip_codec(enum track_codec codec, int frames, int64_t start)
+static struct clip make(enum track_codec codec, bool hdr, int frames, int64_t start)
 {
     struct clip c = {0};
     uint8_t *bytes = NULL;
     av_log_set_level(AV_LOG_QUIET);
-    int n = encode(codec, frames, &bytes);
+    int n = encode(codec, hdr, frames, &bytes);
     struct input in = {bytes, n, 0};
     AVFormatContext *f = avformat_alloc_context();
     f->pb = avio_alloc_context(av_malloc(65536), 65536, 0, &in, on_read, NULL, on_seek);
     need(avformat_open_input(&f, NULL, av_find_input_format("mov"), NULL) == 0, "demux");
     packets_init(&c.packets);
-    c.track = track_of(codec, f->streams[0]->codecpar);
+    c.track = track_of(codec, hdr, f->streams[0]->codecpar);
     AVPacket *p = av_packet_alloc();
     int64_t shift = 0;
     while (av_read_frame(f, p) == 0) {
@@ -244,4 +266,14 @@ struct clip clip_codec(enum track_codec codec, int frames, int64_t start)
     avformat_close_input(&f);
     av_free(bytes);
     return c;
+}
+
+struct clip clip_codec(enum track_codec codec, int frames, int64_t start)
+{
+    return make(codec, false, frames, start);
+}
+
+struct clip clip_codec_hdr(enum track_codec codec, int frames, int64_t start)
+{
+    return make(codec, true, frames, start);
 }

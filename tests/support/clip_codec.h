@@ -11,4 +11,7 @@
  * kHz, that many frames of the codec. Decode times begin at start (ticks). */
 struct clip clip_codec(enum track_codec codec, int frames, int64_t start);
 
+/* HEVC, AV1 or VP9 the same way, with 10 bits and the tags of HDR10 (BT.2020, PQ). */
+struct clip clip_codec_hdr(enum track_codec codec, int frames, int64_t start);
+
 #endif

@@ -116,6 +116,24 @@ START_TEST(nothing_before_the_first_idr)
 }
 END_TEST
 
+/* The publisher leaves between a picture and those that are shown in front of it. */
+START_TEST(the_end_comes_when_the_newest_was_shown)
+{
+    const int64_t frame = 3000;
+    struct cutter c;
+    cutter_init(&c);
+    struct packet idr = {.flags = PACKET_KEY, .pts = 2 * frame};
+    struct packet shown_last = {.dts = frame, .pts = 6 * frame};
+    struct packet between = {.dts = 2 * frame, .pts = 4 * frame};
+    cutter_push(&c, &idr, false);
+    cutter_push(&c, &shown_last, false);
+    struct cutter whole = c;
+    ck_assert_int_eq(cutter_close(&c), 5 * frame);
+    cutter_push(&whole, &between, false);
+    ck_assert_int_eq(cutter_close(&whole), 5 * frame);
+}
+END_TEST
+
 START_TEST(force_cuts_at_once)
 {
     struct cutter c;
@@ -241,7 +259,8 @@ END_TEST
 
 UNIT_MAIN("cutter", recipe_is_cut_every_two_seconds, durations_sum_to_the_timeline,
           every_segment_rounds_to_the_target, long_gop_is_divided_so_that_idrs_begin_segments,
-          nothing_before_the_first_idr, force_cuts_at_once, a_picture_that_comes_late_leaves_a_hole,
+          nothing_before_the_first_idr, the_end_comes_when_the_newest_was_shown, force_cuts_at_once,
+          a_picture_that_comes_late_leaves_a_hole,
           no_segment_is_longer_than_the_target_whatever_comes, idrs_that_suit_begin_every_segment,
           nothing_is_shown_before_the_cut_that_comes_behind_it,
           a_cut_that_is_never_clean_comes_all_the_same)

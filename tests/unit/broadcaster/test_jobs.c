@@ -350,81 +350,6 @@ START_TEST(a_stream_without_rungs_has_no_jobs)
 }
 END_TEST
 
-static void rung_given_up(struct bench *b, uint64_t job, uint32_t rung)
-{
-    struct link_msg m = {.type = LINK_RUNG_GIVEN_UP, .job = job, .reason = "full"};
-    m.word.rung = rung;
-    jobs_way_message(b->way, &m, NULL);
-}
-
-/* One rung is a gap, and the other is not; whether that is told before the segment's end or after.
- */
-START_TEST(a_rung_that_is_given_up_is_a_gap_beside_the_others)
-{
-    struct bench *b = bench_create();
-    jobs_way_open(b->way);
-    whole_segment(b, 1, 0); /* a rung is shown from its first content on */
-    answer(b, b->wire.sent[0].job, 0, 0, true);
-    answer(b, b->wire.sent[0].job, 1, 0, true);
-    for (uint64_t msn = 2; msn <= 3; msn++) {
-        open_segment(b, msn);
-        send_packet(b, 0, PACKET_KEY);
-        uint64_t job = b->wire.sent[b->wire.n - 1].job;
-        if (msn == 2) {
-            rung_given_up(b, job, 1);
-            rung_given_up(b, job, 1); /* said twice is said once */
-            rung_given_up(b, job, 7);
-        }
-        ck_assert_uint_eq(rendition_gaps(b->rungs[1]), msn - 2);
-        close_segment(b, msn, 0);
-        if (msn == 3) {
-            rung_given_up(b, job, 1);
-        }
-        ck_assert_uint_eq(rendition_gaps(b->rungs[1]), msn - 1);
-        answer(b, job, 1, 0, true); /* it was under way */
-        answer(b, job, 0, 0, true);
-        ck_assert_uint_eq(rendition_last(b->rungs[0]), msn);
-        ck_assert_uint_eq(rendition_gaps(b->rungs[0]), 0);
-        ck_assert(jobs_idle(b->jobs));
-    }
-    struct jobs_counters c = jobs_counters(b->jobs);
-    ck_assert_uint_eq(c.rungs_given_up, 2);
-    ck_assert_uint_eq(c.given_up_by[JOBS_FAILED_BUSY], 2);
-    ck_assert_uint_eq(c.done, 1);
-    ck_assert_uint_eq(count(b, LINK_JOB_CANCEL), 0);
-    bench_destroy(b);
-}
-END_TEST
-
-/* What was given up is not asked for again; when nothing else is missing, nothing is. */
-START_TEST(a_rung_that_is_given_up_is_not_asked_for_again)
-{
-    struct bench *b = bench_create();
-    jobs_way_open(b->way);
-    whole_segment(b, 1, 0); /* a rung is shown from its first content on */
-    answer(b, b->wire.sent[0].job, 0, 0, true);
-    answer(b, b->wire.sent[0].job, 1, 0, true);
-    open_segment(b, 2);
-    send_packet(b, 0, PACKET_KEY);
-    rung_given_up(b, b->wire.sent[b->wire.n - 1].job, 0);
-    jobs_way_close(b->way, "gone");
-    jobs_way_open(b->way);
-    ck_assert_uint_eq(count(b, LINK_JOB_OPEN), 3);
-    uint64_t job = b->wire.sent[b->wire.n - 1].job;
-    rung_given_up(b, job, 0); /* the only one of that opening */
-    jobs_way_close(b->way, "gone");
-    jobs_way_open(b->way);
-    ck_assert_uint_eq(count(b, LINK_JOB_OPEN), 3);
-    send_packet(b, 3000, 0);
-    ck_assert_uint_eq(count(b, LINK_JOB_OPEN), 3);
-    close_segment(b, 2, 0);
-    ck_assert_uint_eq(rendition_gaps(b->rungs[0]), 1);
-    ck_assert_uint_eq(rendition_gaps(b->rungs[1]), 1);
-    ck_assert(jobs_idle(b->jobs));
-    bench_destroy(b);
-}
-END_TEST
-
 static uint64_t lost(const struct bench *b, enum jobs_failure why)
 {
     return jobs_counters(b->jobs).given_up_by[why];
@@ -673,9 +598,8 @@ UNIT_MAIN("jobs", units_become_parts, what_was_shown_is_never_replaced,
           everything_is_sent_again_to_a_new_orchestrator, a_full_queue_loses_nothing,
           late_ones_become_gaps_in_step, too_many_unfinished_give_up_the_oldest,
           units_that_do_not_fit_end_the_job, a_failed_job_is_a_gap_and_the_next_goes_on,
-          a_rung_that_is_given_up_is_a_gap_beside_the_others,
-          a_rung_that_is_given_up_is_not_asked_for_again, a_stream_without_rungs_has_no_jobs,
-          failures_are_told_apart, the_rate_level_falls_with_bytes_and_rises_with_time,
+          a_stream_without_rungs_has_no_jobs, failures_are_told_apart,
+          the_rate_level_falls_with_bytes_and_rises_with_time,
           a_job_that_cannot_be_sent_holds_up_no_other, an_empty_packet_is_not_sent,
           many_small_packets_are_bounded, the_deadline_leaves_time_for_the_segment_itself,
           no_ladder_no_jobs)

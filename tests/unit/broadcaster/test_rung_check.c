@@ -42,7 +42,7 @@ static void part_init(struct part *p, const struct clip *c, size_t first)
 
 static const char *check(const struct part *p)
 {
-    return rung_check(&described, &p->unit, blob_span(p->payload));
+    return rung_check_frames(&described, &p->unit, blob_span(p->payload));
 }
 
 /* The frame's first slice, to be changed. */
@@ -211,11 +211,12 @@ END_TEST
 
 /* A part on the grid of 30000/1001 frames a second, behind so many others. */
 #define START  900000
-#define DELAY  2
+#define DELAY  1
 #define LENGTH (2 * TICKS_PER_S)
 #define COUNT  60 /* of its segment: 59.94, and a quarter is added */
 
-static const struct link_rung ntsc = {.fps_num = 30000, .fps_den = 1001, .dts_delay_frames = DELAY};
+static const struct link_rung ntsc = {
+    .fps_num = 30000, .fps_den = 1001, .dts_delay_frames = DELAY, .bframes = 2};
 
 static struct rung_place timed_init(struct part *p, size_t before)
 {

@@ -559,7 +559,8 @@ START_TEST(a_rejected_rung_is_made_again_elsewhere)
     const struct sent *done = world_last(w, B, LINK_JOB_DONE);
     ck_assert_ptr_nonnull(done);
     ck_assert_uint_eq(done->done.rungs[0].frames, 4);
-    job_table_rung_reject(w->table, B, 1, &word, "it is over", w->now);
+    job_table_rung_reject(w->table, B, 1, &word, "too late", w->now);
+    ck_assert_str_eq(world_last(w, B, LINK_RUNG_GIVEN_UP)->reason, "the job is over");
     ck_assert_uint_eq(job_table_counters(w->table).stray, 1);
     world_check_empty(w);
     world_destroy(w);

@@ -166,6 +166,8 @@ START_TEST(one_playlist_by_itself)
         {"DURATION=0.5,URI=\"8.2", "DURATION=0.501,URI=\"8.2", "part-too-long "},
         {"DURATION=0.5,URI=\"8.2", "DURATION=0.3,URI=\"8.2",
          "part-too-short parts-differ-from-extinf "},
+        {"DURATION=0.5,URI=\"8.2", "DURATION=0.3,INDEPENDENT=YES,URI=\"8.2",
+         "parts-differ-from-extinf "},
         {"PART-HOLD-BACK=1.5,", "", "part-hold-back-missing "},
         {"PART-HOLD-BACK=1.5", "PART-HOLD-BACK=0.9", "part-hold-back-too-small "},
         {"PART-HOLD-BACK=1.5", "PART-HOLD-BACK=1.25", "part-hold-back-tight "},
@@ -333,6 +335,7 @@ END_TEST
 /* --- media --- */
 
 static int64_t busiest_milli = 30000;
+static bool changes; /* a ladder's pictures are larger behind their first segments */
 
 /* Two seconds of 30 frames a second and of AAC, from start (ticks) on. */
 static struct segment_facts media(int64_t start)
@@ -448,13 +451,22 @@ static void ladder(const char *master_text, const char *b_text, int64_t b_late, 
                                      judge_state_create("http://host/b.m3u8", &sink)};
     struct judge_list *master = list_of(master_text);
     char b_copy[8192];
+    char a_copy[8192];
     snprintf(b_copy, sizeof b_copy, "%s", b_text != NULL ? b_text : classic(5, 6, ""));
-    see(states[0], classic(5, 6, ""), 0);
+    snprintf(a_copy, sizeof a_copy, "%s", classic(5, 6, ""));
+    if (changes) {
+        snprintf(a_copy, sizeof a_copy, "%s",
+                 with(classic(5, 6, ""), "5.ts", "5.ts\n#EXT-X-DISCONTINUITY"));
+        memcpy(b_copy, a_copy, sizeof b_copy);
+    }
+    see(states[0], a_copy, 0);
     see(states[1], b_copy, 0);
     for (unsigned i = 0; i < 6; i++) {
         struct segment_facts f = media(START + i * 180000);
+        f.width = changes && i == 0 ? 320 : 640;
         judge_media_see(states[0], 5 + i, &f, 1000);
         f = media(START + i * 180000 + b_late);
+        f.width = changes && i == 0 ? 320 : 640;
         judge_media_see(states[1], 5 + i, &f, 1000);
     }
     judge_master_check(master, "http://host/m.m3u8", &sink);
@@ -490,6 +502,9 @@ START_TEST(ladder_rules)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ladder(with(MASTER, cases[i].a, cases[i].b), NULL, 0, cases[i].rules);
     }
+    changes = true; /* and what the master tells is so now */
+    ladder(MASTER, NULL, 0, "");
+    changes = false;
     busiest_milli = 50000;
     ladder(MASTER, NULL, 0, "frame-rate-wrong ");
     char one[2048];

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <libavcodec/avcodec.h>
 #include <libavutil/opt.h>
+#include <libswscale/swscale.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -22,10 +23,17 @@
 #define EXACT_TIMES    4 /* ticks, not rounded to milliseconds */
 #define FULL_RANGE     8
 #define NO_REORDER_VUI 16 /* the parameter sets do not tell the reorder depth */
+#define INTERLACED     32 /* two fields of two times, with a bar that moves between them */
+#define NOT_TOLD       64 /* INTERLACED, coded as if it were not */
+#define BAR_STEP       8  /* samples from field to field */
 
 struct source {
     int width, height, fps_num, fps_den, frames, gop, bframes;
     unsigned flags;
+    enum AVPixelFormat format;       /* AV_PIX_FMT_YUV420P is 0 */
+    enum AVColorPrimaries primaries; /* 0: all of BT.709 */
+    enum AVColorTransferCharacteristic trc;
+    enum AVColorSpace space;
     struct buf config;
     struct packets packets;
     struct track_params track;
@@ -59,6 +67,17 @@ static inline int read_number(const AVFrame *f)
     return number;
 }
 
+/* In the lower half a white bar on black, further to the right in each field. */
+static inline void draw_bar(AVFrame *f, int number)
+{
+    for (int y = f->height / 2; y < f->height; y++) {
+        int left = (2 * number + y % 2) * BAR_STEP % f->width;
+        for (int x = 0; x < f->width; x++) {
+            f->data[0][y * f->linesize[0] + x] = x >= left && x < left + 4 * BAR_STEP ? 220 : 30;
+        }
+    }
+}
+
 static inline void draw(AVFrame *f, int number, unsigned flags)
 {
     static uint32_t seed = 7;
@@ -76,6 +95,9 @@ static inline void draw(AVFrame *f, int number, unsigned flags)
         }
     }
     draw_number(f, number);
+    if (flags & INTERLACED) {
+        draw_bar(f, number);
+    }
 }
 
 static inline int64_t source_time(const struct source *s, int64_t i)
@@ -89,11 +111,12 @@ static inline int64_t source_time(const struct source *s, int64_t i)
 
 static inline AVCodecContext *source_encoder(const struct source *s)
 {
-    const AVCodec *codec = avcodec_find_encoder_by_name("libx264");
+    bool rgb = s->space == AVCOL_SPC_RGB && s->primaries != 0;
+    const AVCodec *codec = avcodec_find_encoder_by_name(rgb ? "libx264rgb" : "libx264");
     AVCodecContext *c = avcodec_alloc_context3(codec);
     c->width = s->width;
     c->height = s->height;
-    c->pix_fmt = AV_PIX_FMT_YUV420P;
+    c->pix_fmt = s->format;
     c->time_base = (AVRational){s->fps_den, s->fps_num};
     c->framerate = (AVRational){s->fps_num, s->fps_den};
     c->max_b_frames = s->bframes;
@@ -105,6 +128,14 @@ static inline AVCodecContext *source_encoder(const struct source *s)
     c->color_primaries = AVCOL_PRI_BT709;
     c->color_trc = AVCOL_TRC_BT709;
     c->colorspace = AVCOL_SPC_BT709;
+    if (s->primaries != 0) {
+        c->color_primaries = s->primaries;
+        c->color_trc = s->trc;
+        c->colorspace = s->space;
+    }
+    if ((s->flags & (INTERLACED | NOT_TOLD)) == INTERLACED) {
+        c->flags |= AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME;
+    }
     av_opt_set(c->priv_data, "preset", "ultrafast", 0);
     av_opt_set(c->priv_data, "crf", "20", 0);
     av_opt_set(c->priv_data, "x264-params", "scenecut=0:b-adapt=0:b-pyramid=normal", 0);
@@ -202,7 +233,20 @@ static inline void forget_reorder(struct buf *config, unsigned reorder)
     config->data[7] = (uint8_t)new_len;
 }
 
-/* The size, rate, gop, bframes and flags are set by the caller. */
+/* To the source's pixel format; drawn in 4:2:0 of 8 bits. */
+static inline AVFrame *converted(const AVFrame *f, enum AVPixelFormat format)
+{
+    struct SwsContext *sws = sws_getContext(f->width, f->height, f->format, f->width, f->height,
+                                            format, SWS_POINT, NULL, NULL, NULL);
+    AVFrame *out = av_frame_alloc();
+    ck_assert_ptr_nonnull(sws);
+    ck_assert_int_ge(sws_scale_frame(sws, out, f), 0);
+    sws_freeContext(sws);
+    ck_assert_int_ge(av_frame_copy_props(out, f), 0);
+    return out;
+}
+
+/* The size, rate, gop, bframes, flags, format and colours are set by the caller. */
 static inline void source_make(struct source *s)
 {
     AVCodecContext *c = source_encoder(s);
@@ -218,7 +262,11 @@ static inline void source_make(struct source *s)
     for (int i = 0; i < s->frames; i++) {
         draw(f, i, s->flags);
         f->pts = i;
-        ck_assert_int_ge(avcodec_send_frame(c, f), 0);
+        f->interlaced_frame = (s->flags & (INTERLACED | NOT_TOLD)) == INTERLACED;
+        f->top_field_first = f->interlaced_frame;
+        AVFrame *sent = converted(f, c->pix_fmt);
+        ck_assert_int_ge(avcodec_send_frame(c, sent), 0);
+        av_frame_free(&sent);
         source_take(s, c, p);
     }
     ck_assert_int_ge(avcodec_send_frame(c, NULL), 0);
@@ -357,8 +405,28 @@ struct judged {
     AVRational sar;
     enum AVColorRange range;
     enum AVColorSpace space;
+    enum AVColorPrimaries primaries;
+    enum AVColorTransferCharacteristic trc;
+    int64_t comb; /* luma of odd lines that leaves both neighbours', over the lower half, summed */
+    int luma, cb, cr; /* of the last picture, at three quarters of its height, in its middle */
     char types[SOURCE_PACKETS];
 };
+
+static inline void judge_picture(const AVFrame *f, struct judged *j)
+{
+    int y = f->height * 3 / 4;
+    j->luma = f->data[0][y * f->linesize[0] + f->width / 2];
+    j->cb = f->data[1][y / 2 * f->linesize[1] + f->width / 4];
+    j->cr = f->data[2][y / 2 * f->linesize[2] + f->width / 4];
+    for (y = f->height / 2 + 2; y < f->height - 2; y++) {
+        const uint8_t *row = f->data[0] + y * f->linesize[0];
+        for (int x = 0; x < f->width; x++) {
+            int above = row[x] - row[x - f->linesize[0]];
+            int below = row[x] - row[x + f->linesize[0]];
+            j->comb += (above > 60 && below > 60) || (above < -60 && below < -60);
+        }
+    }
+}
 
 static inline void judge_take(AVCodecContext *c, AVFrame *f, struct judged *j)
 {
@@ -373,6 +441,9 @@ static inline void judge_take(AVCodecContext *c, AVFrame *f, struct judged *j)
         j->sar = f->sample_aspect_ratio;
         j->range = f->color_range;
         j->space = f->colorspace;
+        j->primaries = f->color_primaries;
+        j->trc = f->color_trc;
+        judge_picture(f, j);
         av_frame_unref(f);
     }
 }
