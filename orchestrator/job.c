@@ -95,8 +95,11 @@ static void count_frames(struct job *j, struct job_unit *kept, int64_t now_ms)
     }
     for (size_t i = 0; i < kept->unit.n_packets; i++) {
         if ((kept->packets[i].flags & PACKET_PREROLL) == 0) {
-            j->first_dts = j->frames == 0 ? kept->packets[i].dts : j->first_dts;
-            j->last_dts = kept->packets[i].dts;
+            const struct link_packet *p = &kept->packets[i];
+            j->first_dts = j->frames == 0 ? p->dts : j->first_dts;
+            j->last_dts = p->dts;
+            j->first_pts = j->frames == 0 || p->pts < j->first_pts ? p->pts : j->first_pts;
+            j->last_pts = j->frames == 0 || p->pts > j->last_pts ? p->pts : j->last_pts;
             j->frames++;
         }
     }
@@ -143,6 +146,7 @@ enum err job_keep(struct job *j, const struct link_unit *u, struct blob *payload
     j->bytes += kept->bytes;
     j->next_seq++;
     j->has_last = u->last;
+    j->duration = u->last ? u->duration : 0;
     return ERR_OK;
 }
 
@@ -311,6 +315,10 @@ void job_deliver(struct job_attempt *a, uint32_t rung, const struct link_unit *u
     }
     r->has_hash = true;
     r->hash = u->config_hash;
+    if (!r->has_origin) {
+        r->has_origin = true;
+        r->origin = job_unit_origin(asked, u);
+    }
     r->has_dts = true;
     r->last_dts = u->packets[u->n_packets - 1].dts;
     r->next_part++;
@@ -354,6 +362,7 @@ enum err job_reject(struct job *j, uint32_t rung, uint32_t part, struct job_atte
     r->complete = false;
     r->has_dts = false;
     r->has_hash = part > asked->emit_from;
+    r->has_origin = r->has_origin && part > asked->emit_from;
     struct job_attempt *by = NULL;
     for (size_t i = 0; i < JOB_TRIES; i++) {
         struct job_attempt *a = &j->tries[i];

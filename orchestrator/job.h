@@ -55,6 +55,8 @@ struct job_rung {
     uint64_t hash; /* of the parameter sets of the parts delivered so far */
     bool has_dts;
     int64_t last_dts; /* of the last packet delivered */
+    bool has_origin;
+    int64_t origin; /* of its grid: when its slot 0 is shown */
     struct link_rung_total total;
 };
 
@@ -104,11 +106,13 @@ struct job {
 
     struct list units; /* struct job_unit, in order */
     uint32_t next_seq;
-    bool has_last;       /* the segment's end has come */
-    uint64_t frames;     /* of the source, to be shown, so far */
-    int64_t first_dts;   /* of the first of them */
-    int64_t last_dts;    /* of the newest of them */
-    uint32_t source_fps; /* in thousandths, as last seen of the stream; 0: not known */
+    bool has_last;               /* the segment's end has come */
+    uint32_t duration;           /* with it: ticks; 0 when it was not said */
+    uint64_t frames;             /* of the source, to be shown, so far */
+    int64_t first_dts;           /* of the first of them */
+    int64_t last_dts;            /* of the newest of them */
+    int64_t first_pts, last_pts; /* of what is shown first and last of them */
+    uint32_t source_fps;         /* in thousandths, as last seen of the stream; 0: not known */
 
     bool was_accepted; /* the broadcaster has been told */
     bool was_offered;
@@ -201,6 +205,9 @@ void job_give_up_rung(struct job *j, uint32_t rung);
  * that made it, which loses the rung, or NULL. ERR_NOENT: there is no such part. */
 enum err job_reject(struct job *j, uint32_t rung, uint32_t part,
                     struct job_attempt **ret_by) CHECKED;
+
+/* Where the grid of a rung that begins with this unit has its slot 0. */
+int64_t job_unit_origin(const struct link_rung *asked, const struct link_unit *u);
 
 /* --- rate and time (job_pace.c) --- */
 

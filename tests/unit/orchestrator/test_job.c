@@ -267,6 +267,41 @@ static void far_too_large(struct rung_part *p)
 {
     p->packets[1].length = JOB_RUNG_BYTES_MAX - 9;
 }
+static void shown_between_two_slots(struct rung_part *p)
+{
+    p->packets[1].pts += 1500;
+}
+static void shown_far_away(struct rung_part *p)
+{
+    p->packets[1].pts = INT64_C(1) << 55;
+}
+static void one_time_twice(struct rung_part *p)
+{
+    p->packets[0].pts = p->packets[1].pts;
+}
+static void decoded_between_two_slots(struct rung_part *p)
+{
+    p->packets[1].dts -= 100;
+}
+static void moved(struct rung_part *p, int64_t ticks)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        p->packets[i].dts += ticks;
+        p->packets[i].pts += ticks;
+    }
+}
+static void before_the_source(struct rung_part *p)
+{
+    moved(p, -3000);
+}
+static void long_after_the_source(struct rung_part *p)
+{
+    moved(p, 93000);
+}
+static void a_part_later(struct rung_part *p)
+{
+    moved(p, 6000);
+}
 static void no_such_rung(struct rung_part *p)
 {
     p->unit.rung = 1;
@@ -290,6 +325,14 @@ static const struct bad_case bad_cases[] = {
     {"shown before it is decoded", shown_before_it_is_decoded, true},
     {"far too large", far_too_large, true},
     {"no such rung", no_such_rung, true},
+    {"between two slots", shown_between_two_slots, true},
+    {"far away", shown_far_away, true},
+    {"one time twice", one_time_twice, true},
+    {"decoded between two slots", decoded_between_two_slots, true},
+    {"before the source", before_the_source, true},
+    {"long after the source", long_after_the_source, true},
+    {"between two slots", shown_between_two_slots, false},
+    {"a part later", a_part_later, false},
     {"rung far out", rung_far_out, true},
     {"other hash", other_hash, false},
     {"equal times", equal_times, false},
@@ -359,8 +402,97 @@ START_TEST(a_continued_rung_keeps_its_parameter_sets_and_times)
     p.unit.config_hash--;
     p.packets[0].dts = 3000; /* as the last one of part 0 */
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
-    p.packets[0].dts = 3001;
+    p.packets[0].dts = 6000;
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
+    job_destroy(j);
+}
+END_TEST
+
+/* A segment of 200 ms at 30 frames a second: six frames, give or take one. */
+START_TEST(a_rung_is_as_long_as_its_segment)
+{
+    for (uint32_t parts = 1; parts <= 5; parts++) {
+        struct job *j = make(1);
+        struct link_unit u = {.last = true, .duration = 18000};
+        const char *why;
+        ck_assert_int_eq(job_keep(j, &u, NULL, 0, &why), ERR_OK);
+        job_advance(begin(j));
+        struct rung_part p;
+        uint32_t rung;
+        for (uint32_t i = 0; i < parts; i++) {
+            world_part_init(&p, 0, i, i == 0, i + 1 == parts);
+            if (i + 1 < parts) {
+                job_deliver(&j->tries[0], 0, &p.unit, 20, 0);
+            }
+        }
+        ck_assert_int_eq(check(j, &p, &rung), parts == 3 ? ERR_OK : ERR_PROTO);
+        p.unit.n_packets = 1;
+        ck_assert_int_eq(check(j, &p, &rung), parts == 3 || parts == 4 ? ERR_OK : ERR_PROTO);
+        job_destroy(j);
+    }
+}
+END_TEST
+
+/* 30000/1001: slots are not whole ticks. B-frames: shown in another order than decoded. */
+START_TEST(a_grid_that_is_not_whole)
+{
+    struct job *j = make(1);
+    j->open.ladder[0].fps_num = 30000;
+    j->open.ladder[0].fps_den = 1001;
+    j->open.ladder[0].frames_per_part = 3;
+    j->open.ladder[0].dts_delay_frames = 1;
+    feed_all(j);
+    static const int64_t pts[] = {0, 6006, 3003, 9009, 15015, 12012};
+    struct rung_part p;
+    uint32_t rung;
+    for (uint32_t part = 0; part < 2; part++) {
+        world_part_init(&p, 0, part, part == 0, part == 1);
+        p.unit.n_packets = 3;
+        for (uint32_t i = 0; i < 3; i++) {
+            p.packets[i] = p.packets[0];
+            p.packets[i].pts = pts[part * 3 + i];
+            p.packets[i].dts = ((int64_t)part * 3 + i - 1) * 3003;
+        }
+        ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
+        job_deliver(&j->tries[0], 0, &p.unit, 30, 0);
+    }
+    ck_assert(job_is_complete(j));
+    job_destroy(j);
+}
+END_TEST
+
+START_TEST(the_sources_own_times_stay_in_its_segment)
+{
+    struct job *j = make(1);
+    j->open.ladder[0].fps_num = 0;
+    static struct link_packet packets[] = {{.length = 1, .dts = 900, .pts = 1000},
+                                           {.length = 1, .dts = 950, .pts = 5000}};
+    struct link_unit u = {.packets = packets, .n_packets = 2, .last = true};
+    const char *why;
+    ck_assert_int_eq(job_keep(j, &u, NULL, 0, &why), ERR_OK);
+    job_advance(begin(j));
+    struct rung_part p;
+    uint32_t rung;
+    static const struct {
+        int64_t first, second;
+        enum err e;
+    } cases[] = {{1000, 5000, ERR_OK},
+                 {999, 5000, ERR_PROTO},
+                 {1000, 5001, ERR_PROTO},
+                 {1000, 1100, ERR_OK}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        world_part_init(&p, 0, 0, true, true);
+        p.packets[0].dts = p.packets[0].pts = cases[i].first;
+        p.packets[1].dts = p.packets[1].pts = cases[i].second;
+        ck_assert_int_eq(check(j, &p, &rung), cases[i].e);
+    }
+    world_part_init(&p, 0, 0, true, false);
+    moved(&p, 1000);
+    job_deliver(&j->tries[0], 0, &p.unit, 20, 0);
+    world_part_init(&p, 0, 1, false, true);
+    p.packets[0].dts = p.packets[0].pts = 4500;
+    p.unit.n_packets = 1;
+    ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO); /* three frames of two */
     job_destroy(j);
 }
 END_TEST
@@ -406,6 +538,9 @@ int main(void)
     tcase_add_test(tc, an_attempt_asks_for_what_is_missing);
     tcase_add_test(tc, counts_what_is_delivered);
     tcase_add_test(tc, a_rung_is_bounded);
+    tcase_add_test(tc, a_rung_is_as_long_as_its_segment);
+    tcase_add_test(tc, a_grid_that_is_not_whole);
+    tcase_add_test(tc, the_sources_own_times_stay_in_its_segment);
     tcase_add_loop_test(tc, bad_rung_units_are_refused, 0, sizeof bad_cases / sizeof bad_cases[0]);
     tcase_add_test(tc, the_last_part_waits_for_the_segments_end);
     tcase_add_test(tc, a_continued_rung_keeps_its_parameter_sets_and_times);

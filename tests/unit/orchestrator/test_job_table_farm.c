@@ -55,11 +55,8 @@ static void publish(uint64_t job, uint32_t *seq, unsigned pictures, bool last)
 {
     for (unsigned i = 0; i < pictures; i++) {
         struct link_packet p = {.length = 1, .dts = *seq * 3000, .pts = *seq * 3000};
-        struct link_unit u = {.packets = &p,
-                              .n_packets = 1,
-                              .seq = *seq,
-                              .last = last && i + 1 == pictures,
-                              .duration = 90000};
+        struct link_unit u = {
+            .packets = &p, .n_packets = 1, .seq = *seq, .last = last && i + 1 == pictures};
         struct blob *payload = blob_create(1);
         job_table_unit(w->table, B, job, &u, payload, w->now);
         blob_unref(payload);

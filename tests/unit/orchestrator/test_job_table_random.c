@@ -114,7 +114,7 @@ static void on_unit(struct sim *s, link_peer to, const struct link_msg *m, struc
     struct sim_attempt *a = attempt_of(s, m->job);
     ck_assert_uint_eq(a->transcoder, to);
     ck_assert_uint_eq(m->unit.seq, a->units);
-    ck_assert_int_eq(m->unit.packets[0].pts, (int64_t)a->job);
+    ck_assert_uint_eq(m->unit.packets[0].duration, a->job);
     ck_assert_uint_eq(blob_span(payload).data[0], (uint8_t)a->units);
     a->units++;
     ck_assert(m->unit.last == (a->units == UNITS));
@@ -279,7 +279,10 @@ static void send_unit(struct sim *s, size_t k)
     if (j->units_sent == UNITS || j->cancelled || j->ends > 0) {
         return;
     }
-    struct link_packet p = {.length = 5, .pts = (int64_t)k};
+    struct link_packet p = {.length = 5,
+                            .dts = j->units_sent * 100,
+                            .pts = j->units_sent * 100,
+                            .duration = (uint32_t)k};
     struct link_unit u = {
         .packets = &p, .n_packets = 1, .seq = j->units_sent, .last = j->units_sent == UNITS - 1};
     struct blob *payload = blob_create(5);
