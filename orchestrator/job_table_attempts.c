@@ -173,12 +173,23 @@ void attempts_assign(struct job_table *s, int64_t now_ms)
 
 /* --- again --- */
 
+static void end_lost(struct job_table *s, struct job_attempt *a, int64_t now_ms)
+{
+    static const char reason[] = "another transcoder goes on with it";
+    if (!a->is_hedge && a->open_sent) {
+        s->counters.redispatched++;
+        job_table_note(s, JOB_NOTE_REDISPATCHED, a->job, a->transcoder, JOB_NO_RUNG, reason,
+                       now_ms);
+    }
+    attempt_end(s, a, true, reason, now_ms);
+}
+
 void attempts_settle(struct job_table *s, struct job *j, int64_t now_ms)
 {
     for (size_t i = 0; i < JOB_TRIES; i++) {
         struct job_attempt *a = &j->tries[i];
         if (a->transcoder != NULL && attempt_has_lost(a)) {
-            attempt_end(s, a, true, "another transcoder goes on with it", now_ms);
+            end_lost(s, a, now_ms);
         }
     }
     if (job_is_complete(j)) {

@@ -324,6 +324,7 @@ START_TEST(the_second_one_wins)
     world_done(w, 2, two);
     ck_assert_uint_eq(world_count(w, B, LINK_JOB_DONE), 1);
     ck_assert_uint_eq(job_table_counters(w->table).hedges_won, 1);
+    ck_assert_uint_eq(job_table_counters(w->table).redispatched, 1);
     ck_assert_uint_eq(job_table_counters(w->table).bad_units, 0);
     world_check_empty(w);
     world_job(w, B, 2, "a", 2, 1);
@@ -344,6 +345,7 @@ START_TEST(the_first_one_wins_after_all)
     world_done(w, 1, one);
     ck_assert_uint_eq(world_count(w, B, LINK_JOB_DONE), 1);
     ck_assert_uint_eq(job_table_counters(w->table).hedges_won, 0);
+    ck_assert_uint_eq(job_table_counters(w->table).redispatched, 0);
     world_check_empty(w);
     world_destroy(w);
 }

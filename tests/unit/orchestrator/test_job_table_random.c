@@ -216,7 +216,7 @@ static void join_transcoder(struct sim *s, const char *encoder, uint32_t capacit
                            .name = "t",
                            .software = "",
                            .encoder = encoder,
-                           .speed = s->speeds ? 1 + chance(s, 40000) : 0,
+                           .speed = s->speeds ? 1 + chance(s, 8000) : 0,
                            .capacity = capacity};
     ck_assert_int_eq(job_table_transcoder_joined(s->table, peer, "", &h, s->now), ERR_OK);
 }
@@ -461,7 +461,7 @@ static void step(struct sim *s)
         }
         break;
     case 6:
-        if (s->n_jobs > 0 && chance(s, 20) == 0) {
+        if (s->n_jobs > 0 && chance(s, 5) == 0) {
             reject(s, s->n_jobs - 1 - chance(s, s->n_jobs < 10 ? (uint32_t)s->n_jobs : 10));
         }
         break;
@@ -508,6 +508,8 @@ START_TEST(any_day)
     ck_assert_uint_gt(c.done, 0); /* the day had something in it */
     ck_assert_uint_gt(c.redispatched, 0);
     ck_assert_uint_gt(c.failed, 0);
+    ck_assert_uint_gt(c.hedged, 0);
+    ck_assert_uint_gt(c.rungs_rejected, 0);
     for (unsigned i = 0; i < 50; i++) {
         s->now += 100;
         job_table_tick(s->table, s->now);
