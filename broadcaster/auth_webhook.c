@@ -1,18 +1,19 @@
 #include "broadcaster/auth_webhook.h"
 
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "broadcaster/ladder_json.h"
+#include "broadcaster/rung_form.h"
 
 #define STATUS_OK  200
 #define STATUS_NO  400 /* and above */
 #define LOCAL_URL  "rtmp://localhost"
 #define SHOWN_MAX  40
-#define LISTED_MAX 100 /* presets and profiles that are looked at */
-#define GENERATED  "webhook_%dx%d_%d"
+#define LISTED_MAX 100       /* presets and profiles that are looked at */
+#define GENERATED  "webhook" /* before the name of a profile that has none */
 
 enum err auth_url(const char *tc_url, const char *path, const char *query, struct buf *out)
 {
@@ -124,45 +125,15 @@ static enum err take_presets(const struct json *list, struct auth_answer *a, cha
     return ERR_OK;
 }
 
-/* Not there: the number that is in *ret_value. */
-static bool take_number(const struct json *profile, const char *name, int *ret_value)
-{
-    const struct json *j = json_member(profile, name);
-    int64_t v;
-    if (j == NULL) {
-        return true;
-    }
-    if (!json_int_of(j, &v) || v < 0 || v > INT_MAX) {
-        return false;
-    }
-    *ret_value = (int)v;
-    return true;
-}
-
 static enum err take_profile(const struct json *j, struct auth_answer *a, char *ret_why)
 {
-    struct profile p = {.fps_den = 0};
-    const char *why = "";
-    const struct json *name = json_member(j, "name");
-    if (!json_has_members(j) || !take_number(j, "width", &p.width) ||
-        !take_number(j, "height", &p.height) || !take_number(j, "bitrate", &p.bitrate_bps) ||
-        !take_number(j, "fps", &p.fps_num) || !take_number(j, "fpsDen", &p.fps_den) ||
-        (name != NULL && json_string_of(name) == NULL)) {
-        return no(ret_why, ERR_PROTO, "a profile's members are no whole numbers and a name");
-    }
-    const char *text = name != NULL ? json_string_of(name) : "";
-    if (text[0] == '\0') {
-        snprintf(p.name, sizeof p.name, GENERATED, p.width, p.height, p.bitrate_bps);
-    } else if (strlen(text) > PROFILE_NAME_MAX) {
-        return no(ret_why, ERR_LIMIT, "a profile's name is longer than %d bytes", PROFILE_NAME_MAX);
-    } else {
-        snprintf(p.name, sizeof p.name, "%s", text);
-    }
-    p.fps_den += p.fps_den == 0; /* also when it says so: 0 is "not given" there */
-    enum err e = ladder_check(&p, &why);
+    char why[RUNG_FORM_WHY_MAX] = "";
+    struct profile p;
+    enum err e = ladder_json_rung(j, GENERATED, false, &p, why);
     if (e == ERR_OK) {
         e = ladder_add(&a->ladder, &p);
-        why = e == ERR_STATE ? "two of them have one name" : "there are more than 10";
+        snprintf(why, sizeof why, "%s",
+                 e == ERR_STATE ? "two of them have one name" : "there are more than 10");
     }
     return e == ERR_OK ? ERR_OK : no(ret_why, e, "a profile cannot be used: %s", why);
 }

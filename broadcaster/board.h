@@ -22,6 +22,8 @@
  * in rising msn and index. */
 struct window_lane {
     int64_t part_target; /* ticks, PART-TARGET; never changes; 0: there are no parts */
+    int64_t part_lag;    /* ticks that parts come later than they could, at times; 0, or the creator
+                            sets it */
     struct part **parts;
     size_t count;
     struct part_group *group; /* has the references of the first ones; NULL: of none */

@@ -20,6 +20,11 @@ struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts)
     return j;
 }
 
+void jobs_set_quality(struct jobs *j, bool quality)
+{
+    j->quality = quality;
+}
+
 void jobs_destroy(struct jobs *j)
 {
     mem_free(j);
@@ -48,10 +53,11 @@ bool jobs_connected(const struct jobs *j)
 }
 
 /* Nothing has come of it for so long that another orchestrator should try. */
-static bool is_asleep(const struct jobs *j, const struct job *job)
+static bool is_asleep(const struct job_stream *s, const struct job *job)
 {
+    const struct jobs *j = s->owner;
     int64_t since = job->heard_ms > job->complete_ms ? job->heard_ms : job->complete_ms;
-    return job->wire_id != 0 && j->now_ms - since > j->deadline_ms / SLEEP_SHARE;
+    return (job->way != NULL || s->way != NULL) && j->now_ms - since > j->deadline_ms / SLEEP_SHARE;
 }
 
 static void look_after(struct job_stream *s, struct job *job)
@@ -59,7 +65,7 @@ static void look_after(struct job_stream *s, struct job *job)
     struct jobs *j = s->owner;
     if (j->now_ms - job->complete_ms > j->deadline_ms) {
         jobs_job_give_up_late(s, job, "no transcoder finished it in time");
-    } else if (is_asleep(j, job)) {
+    } else if (is_asleep(s, job)) {
         job->heard_ms = j->now_ms;
         (void)jobs_job_move(s, job, "nothing came of a segment for too long");
     }

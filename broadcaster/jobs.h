@@ -36,6 +36,11 @@ struct metrics;
  * may refuse, fail or sleep through one segment before it is given up; those that are lost do not
  * count. */
 struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts);
+
+/* Rungs for quality rather than for low latency, as at first: the encoders see further ahead, and
+ * their parts come so much later. Before the first stream. */
+void jobs_set_quality(struct jobs *j, bool quality);
+
 void jobs_destroy(struct jobs *j); /* takes NULL; after all its streams and ways */
 
 /* Looks at each part that comes back: what is wrong with it (a static sentence), or NULL. Such a

@@ -10,9 +10,7 @@
 #include "broadcaster/jobs.h"
 #include "broadcaster/jobs_rung.h"
 #include "broadcaster/part_lane.h"
-
-/* Pictures that a rung's decoding times are ahead of its presentation. */
-#define RUNG_DTS_DELAY 1
+#include "broadcaster/rung_describe.h"
 
 struct job_input {
     struct packet packet;
@@ -22,7 +20,7 @@ struct job_input {
 struct job {
     struct list node;     /* of its stream, rising msn */
     uint64_t wire_id;     /* of the present opening; 0 = not open at any orchestrator */
-    struct jobs_way *way; /* of that opening */
+    struct jobs_way *way; /* of that opening; NULL: it is open nowhere */
     int64_t heard_ms;     /* when it was opened, or its last unit came */
     unsigned attempts;    /* that an orchestrator refused, failed or slept through */
     uint64_t msn;
@@ -84,6 +82,7 @@ struct jobs {
     struct list ways;
     int64_t deadline_ms;
     unsigned max_attempts;
+    bool quality;   /* rather than low latency */
     int64_t now_ms; /* of the last tick */
     uint64_t last_wire_id;
     struct jobs_counters counters;
@@ -98,9 +97,9 @@ bool jobs_stream_has_way(struct job_stream *s);
 /* The stream has no way any more. */
 void jobs_stream_leave_way(struct job_stream *s);
 
-/* The job's orchestrator did not do it: opens it, and the stream's next ones, at another one.
- * False, and nothing has happened to the job, when there is no other or it was tried often enough.
- */
+/* The orchestrator that has the job, or should have taken it, did not do it: opens it, and the
+ * stream's next ones, at another one. False, and nothing has happened to the job, when there is no
+ * other or it was tried often enough. */
 bool jobs_job_move(struct job_stream *s, struct job *job, const char *reason);
 
 /* Why there is no way that is open. */

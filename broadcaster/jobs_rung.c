@@ -5,6 +5,11 @@
 /* x264's own default for an encoder that starts with nothing before it. */
 #define RATE_FIRST_PERMILLE 900
 
+/* Of the cap, and of a second at the cap: ten seconds of the one and a whole buffer of the other
+ * are 10.3 seconds at the cap. */
+#define RATE_PERMILLE   960
+#define BUFFER_PERMILLE 700
+
 void jobs_rung_init(struct jobs_rung *r)
 {
     *r = (struct jobs_rung){0};
@@ -98,16 +103,17 @@ enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
     return e;
 }
 
-void jobs_rate_init(struct jobs_rate *r, int bitrate_bps)
+void jobs_rate_init(struct jobs_rate *r, int cap_bps)
 {
-    r->size_bits = bitrate_bps;
+    r->rate_bps = (int64_t)cap_bps * RATE_PERMILLE / 1000;
+    r->size_bits = (int64_t)cap_bps * BUFFER_PERMILLE / 1000;
     r->level_bits = r->size_bits * RATE_FIRST_PERMILLE / 1000;
 }
 
 void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
 {
     for (size_t i = 0; i < u->n_packets; i++) {
-        r->level_bits += r->size_bits * u->packets[i].duration / TICKS_PER_S;
+        r->level_bits += r->rate_bps * u->packets[i].duration / TICKS_PER_S;
         if (r->level_bits > r->size_bits) {
             r->level_bits = r->size_bits;
         }

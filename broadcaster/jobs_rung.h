@@ -38,11 +38,14 @@ enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
 /* A leaky bucket over the rung's own bytes: the decoder's buffer as the encoder's rate control
  * models it (ISO/IEC 14496-10, annex C). */
 struct jobs_rate {
-    int64_t size_bits; /* one second at the cap */
+    int64_t rate_bps; /* what flows in */
+    int64_t size_bits;
     int64_t level_bits;
 };
 
-void jobs_rate_init(struct jobs_rate *r, int bitrate_bps);
+/* Of a rung with that cap: a rate and a size with which no ten seconds have more than 103 % of it.
+ */
+void jobs_rate_init(struct jobs_rate *r, int cap_bps);
 void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u);
 uint32_t jobs_rate_permille(const struct jobs_rate *r);
 

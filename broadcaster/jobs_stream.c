@@ -9,11 +9,8 @@
 /* Segments that may wait behind an unfinished one on a rung. */
 #define WAITING_MAX 32
 
-#define RUNG_FPS_USUAL 30 /* of a rung with the source's own rate, until it is known */
-
-/* Units that make up a part of a playlist: each ends with a picture that nothing behind it needs to
- * be waited for. */
-#define RUNG_UNITS_PER_PART 2
+/* Lighter rungs have longer parts. */
+#define LIGHT_BPS 48000
 
 struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const struct profile *ladder,
                                       struct rendition *const *rungs, size_t n)
@@ -27,9 +24,14 @@ struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const stru
         s->renditions[i] = rungs[i];
         jobs_rate_init(&s->rates[i], ladder[i].bitrate_bps);
         part_lane_init(&s->lanes[i], rungs[i], TRACK_VIDEO);
+        if (ladder[i].bitrate_bps < LIGHT_BPS) {
+            parter_set_aim(&s->lanes[i].parter, PARTER_LIGHT_TICKS);
+        }
         if (ladder[i].fps_num > 0) {
             parter_set_rate(&s->lanes[i].parter, ladder[i].fps_num, ladder[i].fps_den);
         }
+        rendition_set_part_lag(rungs[i], TRACK_VIDEO,
+                               rung_lag(&ladder[i], s->lanes[i].parter.frame, j->quality));
     }
     list_init(&s->jobs);
     list_push_back(&j->streams, &s->node);
@@ -95,19 +97,6 @@ static struct job *open_job(struct job_stream *s)
     return newest->source == NULL ? newest : NULL;
 }
 
-/* Parts end where units do. */
-static uint32_t unit_frames(const struct parter *p)
-{
-    struct parter usual;
-    if (p->frames == 0) {
-        parter_init(&usual);
-        parter_set_rate(&usual, RUNG_FPS_USUAL, 1);
-        p = &usual;
-    }
-    size_t units = p->frames % RUNG_UNITS_PER_PART == 0 ? RUNG_UNITS_PER_PART : 1;
-    return (uint32_t)(p->frames / units);
-}
-
 static void open_rung(struct job_stream *s, struct job *job, size_t i,
                       const struct segment_info *source)
 {
@@ -115,7 +104,7 @@ static void open_rung(struct job_stream *s, struct job *job, size_t i,
     info.independent = true;
     jobs_rung_init(&job->rungs[i]);
     part_run_init(&job->runs[i], info.msn);
-    job->unit_frames[i] = unit_frames(&s->lanes[i].parter);
+    job->unit_frames[i] = rung_unit_frames(&s->lanes[i].parter, s->owner->quality);
     rendition_expect(s->renditions[i], info.msn);
     if (!job->whole) {
         rendition_open(s->renditions[i], &info);

@@ -67,13 +67,14 @@ static void avoid(struct jobs_way *w, const char *reason)
 bool jobs_job_move(struct job_stream *s, struct job *job, const char *reason)
 {
     struct jobs *j = s->owner;
-    avoid(job->way, reason);
+    struct jobs_way *from = job->way != NULL ? job->way : s->way;
+    avoid(from, reason);
     struct jobs_way *to = job->attempts + 1 < j->max_attempts ? pick(j, false) : NULL;
     if (to == NULL) {
         return false;
     }
     log_info("jobs", "moved", "stream=%s msn=%" PRIu64 " from=%s to=%s reason=\"%s\"", s->id,
-             job->msn, job->way->name, to->name, reason);
+             job->msn, from->name, to->name, reason);
     j->counters.moved++;
     job->attempts++;
     jobs_job_cancel(job, reason);
@@ -124,7 +125,6 @@ static void leave(struct jobs_way *w)
             struct job *job = LIST_ITEM(jn, struct job, node);
             if (job->way == w) {
                 jobs_job_forget_opening(job);
-                job->way = NULL;
             }
         }
     }

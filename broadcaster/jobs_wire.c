@@ -6,33 +6,17 @@
  * stalls included. The orchestrator's deadline counts from the opening, ours from the end. */
 #define SEGMENT_SPAN_MS 15000
 
-/* Encoder settings of a rung; they travel in every JOB_OPEN, no host adds any of its own. */
-#define RUNG_PRESET  "veryfast"
-#define RUNG_CRF     23
-#define RUNG_BFRAMES 2
-
 struct link_rung jobs_describe_rung(const struct job_stream *s, const struct job *job, size_t i)
 {
-    const struct profile *p = &s->ladder[i];
-    const struct track_params *in = track_params(job->video);
-    int w, h;
-    profile_output_size(p, in->width, in->height, &w, &h);
-    return (struct link_rung){
-        .name = p->name,
-        .width = (uint32_t)w,
-        .height = (uint32_t)h,
-        .fps_num = (uint32_t)p->fps_num,
-        .fps_den = (uint32_t)p->fps_den,
-        .bitrate_bps = (uint32_t)p->bitrate_bps,
-        .buffer_bits = (uint32_t)p->bitrate_bps, /* one second */
-        .vbv_init_permille = jobs_rate_permille(&s->rates[i]),
-        .crf = RUNG_CRF,
-        .preset = RUNG_PRESET,
-        .bframes = RUNG_BFRAMES,
-        .dts_delay_frames = RUNG_DTS_DELAY,
-        .frames_per_part = job->unit_frames[i],
-        .emit_from = job->rungs[i].parts,
-    };
+    const struct parter *parter = &s->lanes[i].parter;
+    struct link_rung r =
+        rung_describe(&s->ladder[i], track_params(job->video), parter->frame, s->owner->quality);
+    r.bitrate_bps = (uint32_t)s->rates[i].rate_bps;
+    r.buffer_bits = (uint32_t)s->rates[i].size_bits;
+    r.vbv_init_permille = jobs_rate_permille(&s->rates[i]);
+    r.frames_per_part = job->unit_frames[i];
+    r.emit_from = job->rungs[i].parts;
+    return r;
 }
 
 static enum err send_open(struct job_stream *s, struct job *job)
@@ -140,6 +124,7 @@ void jobs_pump_all(struct jobs *j)
 void jobs_job_forget_opening(struct job *job)
 {
     job->wire_id = 0;
+    job->way = NULL;
     job->sent = 0;
     job->seq = 0;
     job->last_sent = false;

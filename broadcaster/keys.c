@@ -1,14 +1,17 @@
 #include "broadcaster/keys.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/span.h"
+#include "broadcaster/rung_form.h"
 #include "run/config_words.h"
 
 #define QUERY_KEY "key="
+#define GENERATED "custom" /* before the name of a rung that has none */
 
 struct reader {
     struct keys *keys;
@@ -95,33 +98,19 @@ static enum err unknown(struct reader *r, const struct config_node *n, const cha
 
 static enum err take_rung_map(struct reader *r, const struct config_node *map, struct profile *p)
 {
-    *p = (struct profile){.fps_den = 1};
-    enum err e = ERR_OK;
-    for (const struct config_node *n = map->first; n != NULL && e == ERR_OK; n = n->next) {
-        if (strcmp(n->key, "name") == 0) {
-            if (n->kind != CONFIG_TEXT || strlen(n->text) > PROFILE_NAME_MAX) {
-                return wrong(r, n, "name: takes a text of up to %d bytes", PROFILE_NAME_MAX);
-            }
-            snprintf(p->name, sizeof p->name, "%s", n->text);
-        } else if (strcmp(n->key, "width") == 0) {
-            e = take_number(r, n, PROFILE_SIDE_MIN, PROFILE_SIDE_MAX, &p->width);
-        } else if (strcmp(n->key, "height") == 0) {
-            e = take_number(r, n, PROFILE_SIDE_MIN, PROFILE_SIDE_MAX, &p->height);
-        } else if (strcmp(n->key, "bitrate") == 0) {
-            e = take_number(r, n, PROFILE_BITRATE_MIN, PROFILE_BITRATE_MAX, &p->bitrate_bps);
-        } else if (strcmp(n->key, "fps") == 0) {
-            e = take_number(r, n, 0, (long)PROFILE_FPS_MAX * PROFILE_FPS_DEN_MAX, &p->fps_num);
-        } else if (strcmp(n->key, "fpsDen") == 0) {
-            e = take_number(r, n, 1, PROFILE_FPS_DEN_MAX, &p->fps_den);
-        } else {
-            e = unknown(r, n, "name, width, height, bitrate, fps, fpsDen");
+    char why[RUNG_FORM_WHY_MAX] = "";
+    rung_form_init(p);
+    for (const struct config_node *n = map->first; n != NULL; n = n->next) {
+        long number = 0;
+        struct rung_value v = {.text = n->kind == CONFIG_TEXT ? n->text : NULL};
+        v.is_number = config_tree_int(n, LONG_MIN, LONG_MAX, &number);
+        v.number = number;
+        enum err e = rung_form_set(p, n->key, &v, why);
+        if (e != ERR_OK) {
+            return e == ERR_NOENT ? unknown(r, n, RUNG_FORM_FIELDS) : wrong(r, n, "%s", why);
         }
     }
-    const char *why = "";
-    if (e == ERR_OK && ladder_check(p, &why) != ERR_OK) {
-        e = wrong(r, map, "ladder: %s", why);
-    }
-    return e;
+    return rung_form_end(p, GENERATED, why) == ERR_OK ? ERR_OK : wrong(r, map, "ladder: %s", why);
 }
 
 static enum err take_rung(struct reader *r, const struct config_node *n, struct ladder *l)

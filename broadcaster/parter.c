@@ -28,7 +28,12 @@
 
 void parter_init(struct parter *p)
 {
-    *p = (struct parter){0};
+    *p = (struct parter){.aim = PARTER_AIM_TICKS};
+}
+
+void parter_set_aim(struct parter *p, int64_t ticks)
+{
+    p->aim = ticks;
 }
 
 static int64_t middle(const int32_t *steps, size_t n)
@@ -51,9 +56,9 @@ static bool is_usual(int64_t step, int64_t usual)
     return step * 1000 >= usual * USUAL_MIN_PERMILLE && step * 1000 <= usual * USUAL_MAX_PERMILLE;
 }
 
-static size_t frames_of(int64_t frame)
+static size_t frames_of(int64_t aim, int64_t frame)
 {
-    int64_t n = (PARTER_AIM_TICKS + frame / 2) / frame;
+    int64_t n = (aim + frame / 2) / frame;
     n = n < PARTER_PACKETS_MAX ? n : PARTER_PACKETS_MAX;
     return n > 0 ? (size_t)n : 1;
 }
@@ -90,7 +95,7 @@ static int64_t jitter_of(const struct parter *p, int64_t usual, int64_t length)
 static void choose(struct parter *p, int64_t usual, int64_t sum, int64_t n)
 {
     p->frame = (sum + n / 2) / n;
-    p->frames = frames_of(p->frame);
+    p->frames = frames_of(p->aim, p->frame);
     int64_t length = (sum * (int64_t)p->frames + n / 2) / n;
     int64_t margin = jitter_of(p, usual, length) * JITTER_PERMILLE / 1000 + MARGIN_MIN_TICKS;
     int64_t most = length * MARGIN_MAX_PERMILLE / 1000;
@@ -104,7 +109,7 @@ void parter_set_rate(struct parter *p, int num, int den)
     }
     int64_t second = TICKS_PER_S * (int64_t)den;
     p->frame = second / num > 0 ? second / num : 1;
-    p->frames = frames_of(p->frame);
+    p->frames = frames_of(p->aim, p->frame);
     p->target = (second * (int64_t)p->frames + num - 1) / num + MARGIN_MIN_TICKS;
 }
 

@@ -1,7 +1,7 @@
 /* Where parts end: from the times of a lane's packets to its part target, once, and to parts that
- * follow it. A part has so many frames as last about PARTER_AIM_TICKS; the target is their length
- * and a margin for times that are rounded or jitter, so that every regular part is between
- * PARTER_LEAST_PERMILLE and all of it (draft-pantos-hls-rfc8216bis, 4.4.4.9). Pure. */
+ * follow it. A part has so many frames as last about its aim (PARTER_AIM_TICKS); the target is
+ * their length and a margin for times that are rounded or jitter, so that every regular part is
+ * between PARTER_LEAST_PERMILLE and all of it (draft-pantos-hls-rfc8216bis, 4.4.4.9). Pure. */
 #ifndef BROADCASTER_PARTER_H
 #define BROADCASTER_PARTER_H
 
@@ -12,6 +12,7 @@
 #include "media/packet.h"
 
 #define PARTER_AIM_TICKS      (TICKS_PER_S / 5)
+#define PARTER_LIGHT_TICKS    (TICKS_PER_S / 2) /* where a fragment's head weighs more than time */
 #define PARTER_LEAST_PERMILLE 850
 #define PARTER_PACKETS_MAX    4096 /* of one part */
 
@@ -23,6 +24,7 @@
 #define PARTER_STEPS_MAX   256
 
 struct parter {
+    int64_t aim;
     int64_t target;   /* ticks; 0: not chosen yet. It never changes then. */
     int64_t frame;    /* a usual one's length, ticks */
     size_t frames;    /* of a regular part */
@@ -32,6 +34,9 @@ struct parter {
 };
 
 void parter_init(struct parter *p);
+
+/* Parts of about so many ticks, more than 0. Before the target is chosen. */
+void parter_set_aim(struct parter *p, int64_t ticks);
 
 /* The lane's rate is known: chooses the target at once, if there is none. num, den > 0. */
 void parter_set_rate(struct parter *p, int num, int den);

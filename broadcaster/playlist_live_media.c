@@ -58,7 +58,7 @@ static bool is_independent(const struct writer *p)
 static enum err put_server_control(const struct writer *p)
 {
     int64_t target = units_up(p->lane->part_target);
-    int64_t hold = PART_HOLD_PARTS * target;
+    int64_t hold = PART_HOLD_PARTS * target + units_up(p->lane->part_lag);
     return buf_printf(p->out,
                       "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=%d.0,"
                       "PART-HOLD-BACK=%" PRId64 ".%05d,HOLD-BACK=%d.0\n"

@@ -26,7 +26,7 @@ struct expected {
 
 /* In rising msn and index; those of numbers that are held back stand behind the others. */
 struct lane {
-    int64_t target;
+    int64_t target, lag;
     struct part **parts;
     size_t count, cap;
     struct part_group *settled; /* the first ones, as long as those stay; NULL: to be made */
@@ -273,6 +273,7 @@ static struct window *make_window(struct rendition *r)
         if (lane->target > 0) {
             window_set_parts(w, kind, lane->target, lane->parts, parts_shown(r, kind),
                              settled_parts(r, lane));
+            w->lanes[kind].part_lag = lane->lag;
         }
     }
     return w;
@@ -556,6 +557,11 @@ void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_
 {
     struct lane *lane = &r->lanes[kind];
     lane->target = lane->target > 0 ? lane->target : ticks;
+}
+
+void rendition_set_part_lag(struct rendition *r, enum track_kind kind, int64_t ticks)
+{
+    r->lanes[kind].lag = ticks;
 }
 
 static bool has_room(struct lane *lane)

@@ -73,6 +73,10 @@ bool rendition_parts_wanted(const struct rendition *r);
 /* EXT-X-PART-INF of a lane, in ticks. Only the first call counts. */
 void rendition_set_part_target(struct rendition *r, enum track_kind kind, int64_t ticks);
 
+/* That long a part of the lane may come behind its time where the ones before came at it: players
+ * are told to stay back by so much more. Before the first part. */
+void rendition_set_part_lag(struct rendition *r, enum track_kind kind, int64_t ticks);
+
 /* The next part of a number that was opened and is not settled; takes a reference. The lane's
  * target is set. Shown at once when all numbers before it are settled, with them otherwise. */
 void rendition_part(struct rendition *r, enum track_kind kind, struct part *p);

@@ -12,6 +12,7 @@
 #include "broadcaster/commands.h"
 #include "broadcaster/cors.h"
 #include "broadcaster/ingest.h"
+#include "broadcaster/ladder_json.h"
 #include "broadcaster/pages.h"
 #include "broadcaster/publication.h"
 #include "broadcaster/push.h"
@@ -44,7 +45,7 @@
 struct config {
     struct daemon_config common;
     const char *rtmps_addr, *tls_cert, *tls_key;
-    const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options;
+    const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options, *latency;
     const char *orch_webhook_url;
     long orch_webhook_refresh_ms, max_price, pixels_per_unit, max_attempts;
     bool current_manifest, http_ingest, no_index, no_pages, program_date_time;
@@ -95,7 +96,10 @@ static const struct option options[] = {
      "For an orchestrator on another host: the secret shared with it, a file whose first line it "
      "is, or a credential file."},
     {"transcodingOptions", OPTION_LIST, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
-     FIELD(transcoding_options), "RUNG[,...]", "The rungs that each stream is transcoded to."},
+     FIELD(transcoding_options), "RUNG[,...]|FILE",
+     "The rungs that each stream is transcoded to: names, or a file of them (rungs.json)."},
+    {"latency", OPTION_STRING, "low", 0, 0, false, FIELD(latency), "low|quality",
+     "What rungs are made for: low delay, or a better picture about a second later."},
     {"httpIngest", OPTION_BOOL, "true", 0, 0, false, FIELD(http_ingest), NULL,
      "Takes segments by HTTP: PUT or POST /live/NAME/N.ts or .mp4 on -httpAddr. Unless given, off "
      "where other hosts reach -httpAddr and neither -keysFile nor -authWebhookUrl is set."},
@@ -290,13 +294,23 @@ static enum err parse_ladder(const struct config *c, struct streams_config *s)
 {
     char why[LADDER_WHY_MAX];
     struct ladder l;
-    enum err e = ladder_parse(c->transcoding_options, &l, why);
+    enum err e = ladder_load(c->transcoding_options, &l, why);
     if (e == ERR_OK) {
         s->ladder = l;
     } else {
         log_error("broadcaster", "config", "-transcodingOptions: %s", why);
     }
     return e;
+}
+
+static enum err parse_latency(const struct config *c, bool *ret_quality)
+{
+    *ret_quality = strcmp(c->latency, "quality") == 0;
+    if (!*ret_quality && strcmp(c->latency, "low") != 0) {
+        log_error("broadcaster", "config", "-latency takes \"low\" or \"quality\"");
+        return ERR_PROTO;
+    }
+    return ERR_OK;
 }
 
 static enum err open_streams(struct broadcaster *b, const struct config *c)
@@ -311,13 +325,18 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
         log_error("broadcaster", "config", "-maxSessions must be greater than zero");
         return ERR_LIMIT;
     }
+    bool quality = false;
     enum err e = parse_ladder(c, &s);
+    if (e == ERR_OK) {
+        e = parse_latency(c, &quality);
+    }
     if (e == ERR_OK) {
         e = open_uplinks(b, c);
     }
     if (e != ERR_OK) {
         return e;
     }
+    jobs_set_quality(b->jobs, quality);
     s.source_only = b->uplinks == NULL;
     if (s.source_only) {
         s.ladder.n = 0;

@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "media/profile.h"
 #include "transcoder/avcc.h"
 #include "transcoder/decode.h"
 #include "transcoder/encode.h"
 
 /* Raised when encode.c tells libx264 anything else for the same rung. */
-#define ENCODER_SETTINGS 1
+#define ENCODER_SETTINGS 2
 
 #define SIDE_MAX            8192
 #define FPS_MAX             240
@@ -19,20 +20,8 @@
 #define CRF_MAX             51
 #define PERMILLE_MAX        1000
 #define DTS_DELAY_MAX       16
+#define GOP_FRAMES_MAX      100000
 #define FINGERPRINT_PICTURE 64 /* pixels of a side */
-
-static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster",
-                                      "fast",      "medium",    "slow",     "slower"};
-
-static bool is_preset(const char *name)
-{
-    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
-        if (strcmp(presets[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool is_side(uint32_t side)
 {
@@ -64,8 +53,12 @@ static const char *bad_parameter(const struct link_rung *r)
         {is_between(r->buffer_bits, BITRATE_MIN, BITRATE_MAX), "buffer size"},
         {r->vbv_init_permille <= PERMILLE_MAX, "buffer fill"},
         {r->crf <= CRF_MAX, "quality (CRF)"},
-        {is_preset(r->preset), "preset"},
-        {r->bframes <= ENCODE_BFRAMES_MAX, "number of B-frames"},
+        {profile_is_preset(r->preset), "preset"},
+        {r->profile < LINK_PROFILES_, "profile"},
+        {r->bframes <= (r->profile == LINK_PROFILE_BASELINE ? 0 : ENCODE_BFRAMES_MAX),
+         "number of B-frames"},
+        {r->gop_frames <= GOP_FRAMES_MAX, "distance of IDR pictures"},
+        {r->lookahead_frames <= ENCODE_LOOKAHEAD_MAX, "lookahead"},
         {is_between(r->dts_delay_frames, r->bframes > 0, DTS_DELAY_MAX), "DTS delay"},
         {is_between(r->frames_per_part, 1, LINK_PACKETS_MAX), "number of frames per part"},
     };

@@ -46,16 +46,37 @@ static void set_picture(AVCodecContext *ctx, const struct link_rung *rung, const
     ctx->sample_aspect_ratio = like->sample_aspect_ratio;
 }
 
-/* The lookahead is never 0: it makes the encoder keep a picture back, see encoder_pull. The
- * macroblock tree needs a long one and is off. */
+/* What libx264 calls the profile, and what makes it that one whatever the preset leaves out. */
+static const char *profile_name(uint32_t profile, const char **ret_params)
+{
+    *ret_params = "";
+    switch (profile) {
+    case LINK_PROFILE_BASELINE:
+        return "baseline";
+    case LINK_PROFILE_MAIN:
+        *ret_params = ":cabac=1";
+        return "main";
+    case LINK_PROFILE_HIGH:
+        *ret_params = ":8x8dct=1";
+        return "high";
+    default:
+        return NULL;
+    }
+}
+
+/* The lookahead is never 0: it makes the encoder keep a picture back, see encoder_pull. Only one
+ * beyond the B-frames is worth choosing these by, and feeds the macroblock tree. */
 static int set_x264(AVCodecContext *ctx, const struct link_rung *rung)
 {
     char params[256];
-    unsigned lookahead = rung->bframes > 0 ? rung->bframes : 1;
+    const char *more;
+    const char *profile = profile_name(rung->profile, &more);
+    unsigned lookahead = rung->bframes + rung->lookahead_frames;
+    bool far = rung->lookahead_frames > 0;
     snprintf(params, sizeof params,
-             "b-adapt=0:rc-lookahead=%u:sync-lookahead=0:sliced-threads=0:scenecut=0:open-gop=0:"
-             "keyint=infinite:b-pyramid=none:mbtree=0:stitchable=1:force-cfr=%d",
-             lookahead, rung->fps_num > 0);
+             "b-adapt=%d:rc-lookahead=%u:sync-lookahead=0:sliced-threads=0:scenecut=0:open-gop=0:"
+             "keyint=infinite:b-pyramid=none:mbtree=%d:stitchable=1:force-cfr=%d%s",
+             far, lookahead > 0 ? lookahead : 1, far, rung->fps_num > 0, more);
     ctx->thread_count = 1;
     ctx->max_b_frames = (int)rung->bframes;
     ctx->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_CLOSED_GOP;
@@ -63,6 +84,9 @@ static int set_x264(AVCodecContext *ctx, const struct link_rung *rung)
     r = r < 0 ? r : av_opt_set_double(ctx->priv_data, "crf", rung->crf, 0);
     r = r < 0 ? r : av_opt_set_int(ctx->priv_data, "forced-idr", 1, 0);
     r = r < 0 ? r : av_opt_set_int(ctx->priv_data, "a53cc", 0, 0);
+    if (r >= 0 && profile != NULL) {
+        r = av_opt_set(ctx->priv_data, "profile", profile, 0);
+    }
     return r < 0 ? r : av_opt_set(ctx->priv_data, "x264-params", params, 0);
 }
 

@@ -11,7 +11,8 @@
 #include "proto/link_msg.h"
 #include "transcoder/fault.h"
 
-#define ENCODE_BFRAMES_MAX 3 /* more would be more delay than a low-latency rung may have */
+#define ENCODE_BFRAMES_MAX   3 /* more would be more delay than a low-latency rung may have */
+#define ENCODE_LOOKAHEAD_MAX 60
 
 struct encoder;
 
@@ -45,8 +46,9 @@ enum err encoder_push(struct encoder *e, AVFrame *frame, int64_t pts, enum encod
 /* No more pictures. */
 enum err encoder_end(struct encoder *e, struct fault *f) CHECKED;
 
-/* ERR_AGAIN: push more; ERR_CLOSED: that was all. The encoder keeps one to three pictures back
- * until encoder_end, so that the last part is never whole before the segment is known to end. */
+/* ERR_AGAIN: push more; ERR_CLOSED: that was all. The encoder keeps at least one picture back
+ * until encoder_end, so that the last part is never whole before the segment is known to end: as
+ * many as its B-frames and its lookahead. */
 enum err encoder_pull(struct encoder *e, struct encoded *ret_out, struct fault *f) CHECKED;
 
 #endif

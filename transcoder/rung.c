@@ -9,7 +9,7 @@
 #include "transcoder/grid.h"
 #include "transcoder/scale.h"
 
-#define TIMES 64 /* slots whose times are remembered: more than encoder delay + DTS delay */
+#define TIMES 128 /* slots whose times are remembered: more than encoder delay + DTS delay */
 
 struct part {
     uint32_t number;
@@ -232,6 +232,15 @@ static enum err scale(struct rung *r)
     return e;
 }
 
+static enum encoder_type type_of(const struct rung *r, int64_t slot)
+{
+    const struct link_rung *p = &r->params;
+    if (slot == r->first_slot || (p->gop_frames > 0 && slot % p->gop_frames == 0)) {
+        return ENCODER_IDR;
+    }
+    return slot % p->frames_per_part == p->frames_per_part - 1 ? ENCODER_P : ENCODER_AUTO;
+}
+
 /* Gives the shown picture to the encoder for next_slot. */
 static enum err encode_slot(struct rung *r)
 {
@@ -252,14 +261,8 @@ static enum err encode_slot(struct rung *r)
     if (e != ERR_OK) {
         return e;
     }
-    enum encoder_type type = ENCODER_AUTO;
-    if (slot == r->first_slot) {
-        type = ENCODER_IDR;
-    } else if (slot % r->params.frames_per_part == r->params.frames_per_part - 1) {
-        type = ENCODER_P;
-    }
     int64_t pts = has_own_times(r) ? r->times[slot % TIMES] : slot;
-    return encoder_push(r->encoder, r->scaled, pts, type, r->host->fault);
+    return encoder_push(r->encoder, r->scaled, pts, type_of(r, slot), r->host->fault);
 }
 
 static enum err advance(struct rung *r)

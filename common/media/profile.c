@@ -1,32 +1,50 @@
 #include "media/profile.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/id.h"
 
+#define NAMED(p_name, p_width, p_height, p_fps, p_bitrate_bps)                                     \
+    {                                                                                              \
+        .name = p_name, .width = (p_width), .height = (p_height), .fps_num = (p_fps),              \
+        .fps_den = 1, .bitrate_bps = (p_bitrate_bps)                                               \
+    }
+
 static const struct profile profiles[] = {
-    {"P1080p60fps16x9", 1920, 1080, 60, 1, 9000000},
-    {"P1080p30fps16x9", 1920, 1080, 30, 1, 6000000},
-    {"P720p60fps16x9", 1280, 720, 60, 1, 6000000},
-    {"P720p30fps16x9", 1280, 720, 30, 1, 4000000},
-    {"P720p25fps16x9", 1280, 720, 25, 1, 3500000},
-    {"P720p30fps4x3", 960, 720, 30, 1, 3500000},
-    {"P576p30fps16x9", 1024, 576, 30, 1, 1500000},
-    {"P576p25fps16x9", 1024, 576, 25, 1, 1500000},
-    {"P480p30fps16x9", 854, 480, 30, 1, 1400000},
-    {"P360p30fps16x9", 640, 360, 30, 1, 1200000},
-    {"P360p25fps16x9", 640, 360, 25, 1, 1000000},
-    {"P360p30fps4x3", 480, 360, 30, 1, 1000000},
-    {"P240p30fps16x9", 426, 240, 30, 1, 600000},
-    {"P240p25fps16x9", 426, 240, 25, 1, 600000},
-    {"P240p30fps4x3", 320, 240, 30, 1, 600000},
-    {"P144p30fps16x9", 256, 144, 30, 1, 400000},
-    {"P144p25fps16x9", 256, 144, 25, 1, 400000},
+    NAMED("P1080p60fps16x9", 1920, 1080, 60, 9000000),
+    NAMED("P1080p30fps16x9", 1920, 1080, 30, 6000000),
+    NAMED("P720p60fps16x9", 1280, 720, 60, 6000000),
+    NAMED("P720p30fps16x9", 1280, 720, 30, 4000000),
+    NAMED("P720p25fps16x9", 1280, 720, 25, 3500000),
+    NAMED("P720p30fps4x3", 960, 720, 30, 3500000),
+    NAMED("P576p30fps16x9", 1024, 576, 30, 1500000),
+    NAMED("P576p25fps16x9", 1024, 576, 25, 1500000),
+    NAMED("P480p30fps16x9", 854, 480, 30, 1400000),
+    NAMED("P360p30fps16x9", 640, 360, 30, 1200000),
+    NAMED("P360p25fps16x9", 640, 360, 25, 1000000),
+    NAMED("P360p30fps4x3", 480, 360, 30, 1000000),
+    NAMED("P240p30fps16x9", 426, 240, 30, 600000),
+    NAMED("P240p25fps16x9", 426, 240, 25, 600000),
+    NAMED("P240p30fps4x3", 320, 240, 30, 600000),
+    NAMED("P144p30fps16x9", 256, 144, 30, 400000),
+    NAMED("P144p25fps16x9", 256, 144, 25, 400000),
+    NAMED("P96p8fps16x9", 170, 96, 8, 16000),
 };
 
 #define N_PROFILES (sizeof profiles / sizeof profiles[0])
+
+bool profile_is_preset(const char *name)
+{
+    static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster",
+                                          "fast",      "medium",    "slow",     "slower"};
+    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
+        if (strcmp(presets[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 const struct profile *profile_find(struct span name)
 {
@@ -120,6 +138,13 @@ enum err profile_check(struct profile *p, const char **ret_why)
     }
     if (p->bitrate_bps < PROFILE_BITRATE_MIN || p->bitrate_bps > PROFILE_BITRATE_MAX) {
         *ret_why = "a rung's bitrate goes from 10000 to 100000000 bits per second";
+        return ERR_LIMIT;
+    }
+    if (p->gop_ms < PROFILE_GOP_INTRA || p->gop_ms > PROFILE_GOP_MS_MAX || p->quality < 0 ||
+        p->quality > PROFILE_QUALITY_MAX ||
+        (p->preset[0] != '\0' && !profile_is_preset(p->preset))) {
+        *ret_why = "a rung's gop goes up to an hour, its quality to 51, and its preset is one of "
+                   "libx264's";
         return ERR_LIMIT;
     }
     return ERR_OK;

@@ -2,6 +2,7 @@
 #ifndef MEDIA_PROFILE_H
 #define MEDIA_PROFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -10,7 +11,19 @@
 #define PROFILE_NAME_MAX   64 /* bytes without the NUL */
 #define PROFILE_LADDER_MAX 10 /* rungs of one stream */
 
-/* A named one, or one that somebody defined for a stream. */
+/* The profile of H.264 that a rung asks for (ISO/IEC 14496-10, annex A). */
+enum profile_h264 {
+    PROFILE_H264_ANY, /* whatever its other settings make of it */
+    PROFILE_H264_BASELINE,
+    PROFILE_H264_MAIN,
+    PROFILE_H264_HIGH,
+    PROFILE_H264_CONSTRAINED_HIGH /* High without B-frames */
+};
+
+#define PROFILE_PRESET_SIZE 12   /* the longest preset's name, with its NUL */
+#define PROFILE_GOP_INTRA   (-1) /* every picture is an IDR */
+
+/* A named one, or one that somebody defined for a stream. What is left 0 is the usual. */
 struct profile {
     char name[PROFILE_NAME_MAX + 1]; /* "P240p30fps16x9": height, frames per second, aspect */
     int width;
@@ -18,6 +31,10 @@ struct profile {
     int fps_num; /* 0: the source's own rate */
     int fps_den;
     int bitrate_bps; /* cap */
+    enum profile_h264 h264;
+    int gop_ms;                       /* at most from IDR to IDR; 0: one for each segment */
+    int quality;                      /* CRF, 1 (best) to 51; 0: the usual */
+    char preset[PROFILE_PRESET_SIZE]; /* the encoder's: "veryfast"; "": the usual */
 };
 
 /* What a rung that is not one of the named ones may be. */
@@ -27,6 +44,12 @@ struct profile {
 #define PROFILE_FPS_DEN_MAX 1000000
 #define PROFILE_BITRATE_MIN 10000
 #define PROFILE_BITRATE_MAX 100000000
+#define PROFILE_GOP_MS_MAX  3600000
+#define PROFILE_QUALITY_MAX 51
+
+/* What libx264 calls its presets, from "ultrafast" to "slower", the useful ones. */
+#define PROFILE_PRESETS "ultrafast, superfast, veryfast, faster, fast, medium, slow, slower"
+bool profile_is_preset(const char *name);
 
 /* Whether a rung can be made: its name can stand in a URL (base/id.h) and is not "source"; its
  * numbers are within the limits above, with sides made even. On ERR_PROTO or ERR_LIMIT *ret_why is

@@ -63,6 +63,18 @@ const struct json *json_member(const struct json *j, const char *name)
     return json_is_null(found) ? NULL : ours(found);
 }
 
+void json_each(const struct json *j, json_member_fn *fn, void *arg)
+{
+    json_t *object = (json_t *)j; /* jansson's iterators are for writing as well */
+    bool more = true;
+    for (void *at = json_object_iter(object); at != NULL && more;
+         at = json_object_iter_next(object, at)) {
+        if (!json_is_null(json_object_iter_value(at))) {
+            more = fn(arg, json_object_iter_key(at), ours(json_object_iter_value(at)));
+        }
+    }
+}
+
 bool json_has_members(const struct json *j)
 {
     return j != NULL && json_typeof(theirs(j)) == JSON_OBJECT;

@@ -22,6 +22,11 @@ enum err json_read(struct span text, struct json **ret_json, char *ret_why) CHEC
 /* The member of an object; NULL: there is none, it is null, or j is no object (or NULL). */
 const struct json *json_member(const struct json *j, const char *name);
 
+/* Calls fn for the members of an object, those that are null left out, until it returns false.
+ * Nothing when j is no object (or NULL). name and value are borrowed while j lives. */
+typedef bool json_member_fn(void *arg, const char *name, const struct json *value);
+void json_each(const struct json *j, json_member_fn *fn, void *arg);
+
 /* An object; an array. */
 bool json_has_members(const struct json *j);
 bool json_has_items(const struct json *j);

@@ -518,6 +518,11 @@ class Farm:
                 added = max(added, max(after) - statistics.median(usual))
         return percentile(before, 0.5), percentile(before, 0.95), added
 
+    def wait_measured(self, parts=10):
+        """Until the usual delay of every stream is known from so many parts."""
+        wait_for(lambda: all(len(lags(self.meters[s, SOURCE], self.meters[s, METERED])) >= parts
+                             for s in self.streams), 20, "the usual delay is known")
+
     def check_delay(self, test, since, limit):
         """Since then no part has come so much later than usual; prints what was measured."""
         median, p95, added = self.delays(since)

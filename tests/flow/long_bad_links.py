@@ -15,7 +15,7 @@ GROWTH_MAX = 6 * 1024  # KiB
 CAPS = {"P144p30fps16x9": 400_000, "P240p30fps16x9": 600_000}
 WINDOW_S = 10
 FIRST_S = 2
-OVER_CAP = 1.04  # what the buffer of one second gives or takes over ten; 1.03 is seen now and then
+OVER_CAP = 1.03
 
 
 def resident_kib(role):

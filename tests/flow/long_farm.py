@@ -18,7 +18,7 @@ class FarmCase(TestCase):
     def start(self, **more):
         f = self.enterContext(Farm(**more))
         f.watch()
-        time.sleep(3)  # so much of the usual delay is known then; nothing depends on it
+        f.wait_measured()
         return f
 
     def finish(self, f, mark, wanted=lambda fault: True, **more):

@@ -19,6 +19,7 @@ class Failovers(TestCase):
     @classmethod
     def setUpClass(cls):
         cls.farm = cls.enterClassContext(Farm())
+        cls.farm.wait_measured()
 
     def setUp(self):
         self.farm.watch()

@@ -150,5 +150,40 @@ START_TEST(a_rung_is_bounded_in_bytes_and_in_packets)
 }
 END_TEST
 
+/* Whatever is sent that the buffer holds, no ten seconds have more than 103 % of the cap: the worst
+ * is a full buffer that is emptied at once, and then all that flows in. */
+START_TEST(no_ten_seconds_above_the_cap)
+{
+    static const int caps[] = {18000, 400000, 6000000};
+    for (size_t c = 0; c < sizeof caps / sizeof caps[0]; c++) {
+        struct jobs_rate r;
+        jobs_rate_init(&r, caps[c]);
+        ck_assert_int_le(r.rate_bps, caps[c]);
+        ck_assert_uint_eq(jobs_rate_permille(&r), r.level_bits * 1000 / r.size_bits);
+        int64_t sent[600] = {0}, most = 0;
+        for (size_t i = 0; i < 600; i++) {
+            int64_t room = r.level_bits + r.rate_bps * 3000 / TICKS_PER_S;
+            room = room < r.size_bits ? room : r.size_bits;
+            bool spend = i % 300 >= 60; /* quiet for two seconds, then all there is */
+            struct link_packet p = {.length = (uint32_t)(spend ? room / 8 : 0), .duration = 3000};
+            const struct link_unit u = {.packets = &p, .n_packets = 1};
+            jobs_rate_spend(&r, &u);
+            sent[i] = (int64_t)p.length * 8;
+            ck_assert_int_ge(r.level_bits, 0);
+        }
+        for (size_t i = 0; i < 300; i++) {
+            int64_t sum = 0;
+            for (size_t k = i; k < i + 300; k++) {
+                sum += sent[k];
+            }
+            most = sum > most ? sum : most;
+        }
+        ck_assert_int_le(most, (int64_t)caps[c] * 10 * 103 / 100);
+        ck_assert_int_ge(most, (int64_t)caps[c] * 8);
+    }
+}
+END_TEST
+
 UNIT_MAIN("jobs_rung", parts_that_do_not_fit_are_refused_and_change_nothing,
-          the_last_part_may_be_short_and_nothing_follows, a_rung_is_bounded_in_bytes_and_in_packets)
+          the_last_part_may_be_short_and_nothing_follows, a_rung_is_bounded_in_bytes_and_in_packets,
+          no_ten_seconds_above_the_cap)

@@ -23,6 +23,7 @@ struct far {
         char stream[8];
     } sent[SENT_MAX];
     size_t n;
+    bool full;
     struct jobs_way *way;
 };
 
@@ -40,6 +41,9 @@ struct bench {
 static enum err on_send(void *arg, const struct link_msg *m, struct blob *payload)
 {
     struct far *f = arg;
+    if (f->full) {
+        return ERR_AGAIN;
+    }
     ck_assert_uint_lt(f->n, SENT_MAX);
     f->sent[f->n].type = m->type;
     f->sent[f->n].job = m->job;
@@ -341,6 +345,39 @@ START_TEST(one_that_sleeps_loses_the_segment)
 }
 END_TEST
 
+START_TEST(one_that_takes_nothing_loses_the_segment)
+{
+    struct bench *b = bench_of_open_ways();
+    b->far[0].full = true;
+    begin(b, 0, 1);
+    end(b, 0, 1, 0);
+    begin(b, 1, 1); /* another one's stream is not held up */
+    ck_assert_uint_eq(count(&b->far[1], LINK_JOB_OPEN), 1);
+    jobs_tick(b->jobs, DEADLINE / 3 + 100);
+    ck_assert_str_eq(b->far[1].sent[newest(&b->far[1])].stream, "x");
+    ck_assert_uint_eq(b->far[0].n, 0);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(all_that_waits_for_room_goes_out)
+{
+    struct bench *b = bench_of_open_ways();
+    b->far[0].full = b->far[1].full = true;
+    begin(b, 0, 1);
+    begin(b, 1, 1);
+    b->far[1].full = false;
+    jobs_way_writable(b->far[1].way);
+    ck_assert_uint_eq(count(&b->far[0], LINK_JOB_OPEN), 0);
+    ck_assert_uint_eq(count(&b->far[1], LINK_JOB_OPEN), 1);
+    b->far[0].full = false;
+    jobs_way_writable(b->far[0].way);
+    ck_assert_uint_eq(count(&b->far[0], LINK_JOB_OPEN), 1);
+    ck_assert_uint_eq(count(&b->far[1], LINK_JOB_OPEN), 1);
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(one_that_is_withdrawn_is_told_and_left)
 {
     struct bench *b = bench_of_open_ways();
@@ -377,5 +414,6 @@ UNIT_MAIN("jobs_way", streams_are_spread_and_stay, a_lost_orchestrators_segments
           another_ones_answers_are_nobodys, a_busy_one_sends_the_stream_to_another,
           when_all_are_busy_the_rung_is_a_gap_and_the_next_is_tried, attempts_are_counted,
           a_fault_of_the_segment_is_not_tried_elsewhere, what_does_not_fit_is_asked_of_another,
-          one_that_sleeps_loses_the_segment, one_that_is_withdrawn_is_told_and_left,
+          one_that_sleeps_loses_the_segment, one_that_takes_nothing_loses_the_segment,
+          all_that_waits_for_room_goes_out, one_that_is_withdrawn_is_told_and_left,
           without_any_the_reason_names_each)

@@ -240,18 +240,20 @@ START_TEST(gaps_have_no_parts)
 END_TEST
 
 /* One frame of 29.97 fps more than a third of a second: no part may be said to be longer than the
- * target, and the hold-back is three of what is written. */
+ * target, and the hold-back is three of what is written, and what the lane's parts lag. */
 START_TEST(targets_are_rounded_up)
 {
     static const struct {
         int64_t ticks;
         const char *target, *hold, *part;
+        int64_t lag;
     } cases[] = {
-        {30030, ":PART-TARGET=0.33367\n", "PART-HOLD-BACK=1.00101,", ":DURATION=0.33367,"},
-        {18018, ":PART-TARGET=0.20020\n", "PART-HOLD-BACK=0.60060,", ":DURATION=0.20020,"},
-        {90000, ":PART-TARGET=1.00000\n", "PART-HOLD-BACK=3.00000,", ":DURATION=1.00000,"},
-        {30001, ":PART-TARGET=0.33335\n", "PART-HOLD-BACK=1.00005,", ":DURATION=0.33334,"},
-        {1, ":PART-TARGET=0.00002\n", "PART-HOLD-BACK=0.00006,", ":DURATION=0.00001,"},
+        {30030, ":PART-TARGET=0.33367\n", "PART-HOLD-BACK=1.00101,", ":DURATION=0.33367,", 0},
+        {18018, ":PART-TARGET=0.20020\n", "PART-HOLD-BACK=0.60060,", ":DURATION=0.20020,", 0},
+        {90000, ":PART-TARGET=1.00000\n", "PART-HOLD-BACK=3.00000,", ":DURATION=1.00000,", 0},
+        {30001, ":PART-TARGET=0.33335\n", "PART-HOLD-BACK=1.00005,", ":DURATION=0.33334,", 0},
+        {1, ":PART-TARGET=0.00002\n", "PART-HOLD-BACK=0.00006,", ":DURATION=0.00001,", 0},
+        {18000, ":PART-TARGET=0.20000\n", "PART-HOLD-BACK=1.40000,", ":DURATION=0.20000,", 72000},
     };
     struct lanes l = lanes_make();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -265,6 +267,7 @@ START_TEST(targets_are_rounded_up)
         v->open = true;
         v->open_info = (struct segment_info){.msn = 101};
         window_set_parts(v, TRACK_VIDEO, cases[i].ticks, &p, 1, NULL);
+        v->lanes[TRACK_VIDEO].part_lag = cases[i].lag;
         struct live_media m = media(v);
         has(&m, cases[i].target);
         has(&m, cases[i].hold);

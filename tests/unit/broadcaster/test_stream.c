@@ -601,7 +601,8 @@ START_TEST(a_stream_has_a_ladder_of_its_own)
 {
     struct bench *b = bench_create(10);
     struct ladder own = {.n = 0};
-    struct profile mine = {"mine", 320, 180, 0, 1, 300000};
+    struct profile mine = {
+        .name = "mine", .width = 320, .height = 180, .fps_den = 1, .bitrate_bps = 300000};
     const char *why = "";
     ck_assert_int_eq(ladder_add(&own, &mine), ERR_OK);
     ck_assert_int_eq(ladder_add(&own, &mine), ERR_STATE);

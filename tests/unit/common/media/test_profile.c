@@ -20,7 +20,7 @@ static const struct known table[] = {
     {"P240p25fps16x9", 426, 240, 25, 600},   {"P240p30fps4x3", 320, 240, 30, 600},
     {"P144p30fps16x9", 256, 144, 30, 400},   {"P144p25fps16x9", 256, 144, 25, 400},
     {"P480p30fps16x9", 854, 480, 30, 0},     {"P1080p30fps16x9", 1920, 1080, 30, 0},
-    {"P1080p60fps16x9", 1920, 1080, 60, 0},
+    {"P1080p60fps16x9", 1920, 1080, 60, 0},  {"P96p8fps16x9", 170, 96, 8, 16},
 };
 #define N_KNOWN (sizeof table / sizeof table[0])
 
@@ -173,6 +173,12 @@ START_TEST(every_size_is_even_and_in_proportion)
 }
 END_TEST
 
+#define OWN(p_name, p_width, p_height, p_fps, p_fps_den, p_bitrate_bps)                            \
+    {                                                                                              \
+        .name = p_name, .width = (p_width), .height = (p_height), .fps_num = (p_fps),              \
+        .fps_den = (p_fps_den), .bitrate_bps = (p_bitrate_bps)                                     \
+    }
+
 START_TEST(own_rungs_have_limits)
 {
     static const struct {
@@ -180,24 +186,24 @@ START_TEST(own_rungs_have_limits)
         enum err e;
         const char *word;
     } cases[] = {
-        {{"mine", 640, 360, 30, 1, 1000000}, ERR_OK, ""},
-        {{"mine", 640, 360, 0, 1, 1000000}, ERR_OK, ""},
-        {{"mine", 16, 8192, 240, 1, 10000}, ERR_OK, ""},
-        {{"mine", 641, 361, 30000, 1001, 100000000}, ERR_OK, ""},
-        {{"", 640, 360, 30, 1, 1000000}, ERR_PROTO, "name"},
-        {{"a/b", 640, 360, 30, 1, 1000000}, ERR_PROTO, "name"},
-        {{"..", 640, 360, 30, 1, 1000000}, ERR_PROTO, "name"},
-        {{"source", 640, 360, 30, 1, 1000000}, ERR_PROTO, "source"},
-        {{"mine", 15, 360, 30, 1, 1000000}, ERR_LIMIT, "width"},
-        {{"mine", 640, 8194, 30, 1, 1000000}, ERR_LIMIT, "width"},
-        {{"mine", -640, 360, 30, 1, 1000000}, ERR_LIMIT, "width"},
-        {{"mine", 640, 360, 241, 1, 1000000}, ERR_LIMIT, "rate"},
-        {{"mine", 640, 360, 481, 2, 1000000}, ERR_LIMIT, "rate"},
-        {{"mine", 640, 360, 1, 2, 1000000}, ERR_LIMIT, "rate"},
-        {{"mine", 640, 360, 30, 0, 1000000}, ERR_LIMIT, "rate"},
-        {{"mine", 640, 360, -30, 1, 1000000}, ERR_LIMIT, "rate"},
-        {{"mine", 640, 360, 30, 1, 9999}, ERR_LIMIT, "bitrate"},
-        {{"mine", 640, 360, 30, 1, 100000001}, ERR_LIMIT, "bitrate"},
+        {OWN("mine", 640, 360, 30, 1, 1000000), ERR_OK, ""},
+        {OWN("mine", 640, 360, 0, 1, 1000000), ERR_OK, ""},
+        {OWN("mine", 16, 8192, 240, 1, 10000), ERR_OK, ""},
+        {OWN("mine", 641, 361, 30000, 1001, 100000000), ERR_OK, ""},
+        {OWN("", 640, 360, 30, 1, 1000000), ERR_PROTO, "name"},
+        {OWN("a/b", 640, 360, 30, 1, 1000000), ERR_PROTO, "name"},
+        {OWN("..", 640, 360, 30, 1, 1000000), ERR_PROTO, "name"},
+        {OWN("source", 640, 360, 30, 1, 1000000), ERR_PROTO, "source"},
+        {OWN("mine", 15, 360, 30, 1, 1000000), ERR_LIMIT, "width"},
+        {OWN("mine", 640, 8194, 30, 1, 1000000), ERR_LIMIT, "width"},
+        {OWN("mine", -640, 360, 30, 1, 1000000), ERR_LIMIT, "width"},
+        {OWN("mine", 640, 360, 241, 1, 1000000), ERR_LIMIT, "rate"},
+        {OWN("mine", 640, 360, 481, 2, 1000000), ERR_LIMIT, "rate"},
+        {OWN("mine", 640, 360, 1, 2, 1000000), ERR_LIMIT, "rate"},
+        {OWN("mine", 640, 360, 30, 0, 1000000), ERR_LIMIT, "rate"},
+        {OWN("mine", 640, 360, -30, 1, 1000000), ERR_LIMIT, "rate"},
+        {OWN("mine", 640, 360, 30, 1, 9999), ERR_LIMIT, "bitrate"},
+        {OWN("mine", 640, 360, 30, 1, 100000001), ERR_LIMIT, "bitrate"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct profile p = cases[i].p;
