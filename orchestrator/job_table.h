@@ -29,8 +29,8 @@
 #define JOB_TABLE_HEDGE_MS_DEFAULT    500
 #define JOB_TABLE_ATTEMPTS_DEFAULT    3
 #define JOB_TABLE_STRETCH_AFTER_MS    300 /* waiting for so long: the estimates may be too low */
-#define JOB_TABLE_SHED_PART           6 /* of the time to its deadline: a job that has waited for */
-#define JOB_TABLE_SHED_MAX_MS         5000 /* it, or for so long, may lose rungs */
+#define JOB_TABLE_SHED_PART           3 /* of the time to its deadline: a job that has waited for */
+#define JOB_TABLE_SHED_MAX_MS         8000 /* it, or for so long, may lose rungs */
 #define JOB_TABLE_CALM_MAX_MS         1000
 #define JOB_TABLE_SHORT_MS            10000 /* after that the stream's next ones need not wait */
 #define JOB_TABLE_TICK_MS             100   /* how often job_table_tick wants to be called */

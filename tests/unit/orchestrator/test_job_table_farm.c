@@ -177,7 +177,7 @@ END_TEST
 
 static void open_watched(uint64_t job, const char *stream, uint32_t a, uint32_t b, uint32_t c)
 {
-    struct link_job_open o = world_open_of(stream, job, 3, 20000);
+    struct link_job_open o = world_open_of(stream, job, 3, 9000);
     const uint32_t viewers[] = {a, b, c};
     for (unsigned i = 0; i < 3; i++) {
         o.ladder[i].viewers = viewers[i];
@@ -207,7 +207,7 @@ START_TEST(the_rung_of_the_fewest_viewers_is_given_up)
     world_job(w, B, 1, "a", 1, 3); /* leaves 120000 */
     open_watched(2, "b", 1, 0, 5);
     ck_assert_uint_eq(opens(1), 2);
-    advance(20000 / JOB_TABLE_SHED_PART - JOB_TABLE_TICK_MS);
+    advance(9000 / JOB_TABLE_SHED_PART - JOB_TABLE_TICK_MS);
     ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 0);
     tick();
     ck_assert_uint_eq(opens(1), 3);
@@ -267,7 +267,7 @@ START_TEST(no_more_rungs_than_must_be)
     open_watched(2, "a", 5, 5, 5);
     open_watched(3, "b", 9, 9, 1);
     open_watched(4, "c", 5, 5, 5);
-    advance(20000 / JOB_TABLE_SHED_PART);
+    advance(9000 / JOB_TABLE_SHED_PART);
     ck_assert_uint_eq(job_table_gauges(w->table).queued, 1);
     ck_assert_uint_eq(of(1)->rate, 90000); /* the smallest of each, and b waits with two */
     unsigned of_b = 0;
