@@ -12,6 +12,7 @@
 #define EVENTS_AT_ONCE 256
 #define MORE_SOCKETS   16 /* that ZeroMQ needs for itself */
 #define FRAMES         2
+#define ENDPOINT_MAX   512
 
 struct swarm_peer {
     void *socket;
@@ -25,7 +26,8 @@ struct link_swarm {
     void *ctx;
     int epoll;
     struct swarm_peer *peers;
-    size_t n; /* that are open */
+    size_t n; /* that have dialled */
+    char endpoint[ENDPOINT_MAX];
     uint32_t *dirty;
     size_t n_dirty;
     int64_t pinged_ms;
@@ -53,20 +55,9 @@ static bool watch(struct link_swarm *s, size_t i)
            epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-static bool dial(struct link_swarm *s, size_t i, const char *endpoint)
-{
-    void *socket = zmq_socket(s->ctx, ZMQ_DEALER);
-    s->peers[i].socket = socket;
-    s->n = i + 1;
-    return socket != NULL && set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_SNDHWM, 0) &&
-           set_int(socket, ZMQ_RCVHWM, 0) && set_int(socket, ZMQ_IPV6, endpoint[6] == '[') &&
-           set_keys(socket, &s->config.keys) && zmq_connect(socket, endpoint) == 0 && watch(s, i);
-}
-
 enum err link_swarm_open(const struct link_swarm_config *config, link_swarm_fn *fn, void *arg,
                          struct link_swarm **ret_swarm, const char **ret_why)
 {
-    char endpoint[512];
     struct link_swarm *s = mem_alloc(sizeof *s);
     s->config = *config;
     s->fn = fn;
@@ -75,19 +66,30 @@ enum err link_swarm_open(const struct link_swarm_config *config, link_swarm_fn *
     s->dirty = mem_alloc(config->n * sizeof *s->dirty);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     s->ctx = zmq_ctx_new();
-    bool ok = s->epoll >= 0 && s->ctx != NULL &&
-              zmq_ctx_set(s->ctx, ZMQ_MAX_SOCKETS, (int)config->n + MORE_SOCKETS) == 0;
-    snprintf(endpoint, sizeof endpoint, "tcp://%s", config->addr);
-    for (size_t i = 0; i < config->n && ok; i++) {
-        ok = dial(s, i, endpoint);
-    }
-    if (!ok) {
+    snprintf(s->endpoint, sizeof s->endpoint, "tcp://%s", config->addr);
+    if (s->epoll < 0 || s->ctx == NULL ||
+        zmq_ctx_set(s->ctx, ZMQ_MAX_SOCKETS, (int)config->n + MORE_SOCKETS) != 0) {
         *ret_why = zmq_strerror(zmq_errno());
         link_swarm_close(s);
         return ERR_IO;
     }
     *ret_swarm = s;
     return ERR_OK;
+}
+
+enum err link_swarm_dial(struct link_swarm *s)
+{
+    if (s->n == s->config.n) {
+        return ERR_STATE;
+    }
+    void *socket = zmq_socket(s->ctx, ZMQ_DEALER);
+    size_t i = s->n++;
+    s->peers[i].socket = socket;
+    bool ok =
+        socket != NULL && set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_SNDHWM, 0) &&
+        set_int(socket, ZMQ_RCVHWM, 0) && set_int(socket, ZMQ_IPV6, s->config.addr[0] == '[') &&
+        set_keys(socket, &s->config.keys) && zmq_connect(socket, s->endpoint) == 0 && watch(s, i);
+    return ok ? ERR_OK : ERR_IO;
 }
 
 void link_swarm_close(struct link_swarm *s)

@@ -22,12 +22,16 @@ typedef void link_swarm_fn(void *arg, size_t peer, const struct link_msg *m, str
 
 struct link_swarm;
 
-/* Starts dialling; what is sent before a connection stands waits for it. ERR_IO: ret_why. Gives. */
+/* Nobody has dialled yet. ERR_IO: ret_why. Gives. */
 enum err link_swarm_open(const struct link_swarm_config *config, link_swarm_fn *fn, void *arg,
                          struct link_swarm **ret_swarm, const char **ret_why) CHECKED;
 
-/* Packs and sends; the payload is copied. ERR_LIMIT: a field outside its limit, or no memory;
- * ERR_IO. May be called from within the callback. */
+/* Dials for the next of the peers, which are numbered in this order; what is sent to it before its
+ * connection stands waits for it. ERR_STATE: all have dialled; ERR_IO. */
+enum err link_swarm_dial(struct link_swarm *s) CHECKED;
+
+/* Packs and sends for one that has dialled; the payload is copied. ERR_LIMIT: a field outside its
+ * limit, or no memory; ERR_IO. May be called from within the callback. */
 enum err link_swarm_send(struct link_swarm *s, size_t peer, const struct link_msg *m,
                          struct span payload) CHECKED;
 

@@ -12,6 +12,7 @@
 #include "run/link_swarm.h"
 
 #define HEARTBEAT_MS 500
+#define AT_THE_DOOR  32 /* of a role that have dialled and are not welcomed yet */
 #define STEP_MS      20 /* at most, so that an end is noticed */
 #define KEPT         4  /* jobs of a stream whose times are remembered */
 #define STEP_US      50 /* how finely delays are told: up to two seconds */
@@ -44,6 +45,11 @@ struct work {
     unsigned parts;
 };
 
+/* Of one role's peers. */
+struct door {
+    size_t dialled, welcomed;
+};
+
 struct transcoder {
     struct work works[FARM_CAPACITY_MAX];
 };
@@ -61,12 +67,14 @@ struct farm_sim {
     uint8_t payload[PAYLOAD_MAX];
     /* the transcoders' thread */
     struct link_swarm *transcoders;
+    struct door transcoders_door;
     struct transcoder *each;
     pthread_t transcoders_thread;
     struct samples dispatch;
     uint64_t again, transcoders_bad;
     /* the broadcasters' */
     struct link_swarm *broadcasters;
+    struct door broadcasters_door;
     struct stream *streams;
     size_t begun; /* of the streams */
     pthread_t broadcasters_thread;
@@ -100,9 +108,23 @@ static void say_hello(struct farm_sim *f, struct link_swarm *s, const char *role
     }
 }
 
-static void take_word(struct farm_sim *f, const struct link_msg *m)
+/* Peers of one role dial some at a time: handshakes are work for both sides. Its own thread's. */
+static void let_dial(struct farm_sim *f, struct link_swarm *s, const char *role, struct door *d,
+                     size_t all)
+{
+    while (d->dialled < all && d->dialled - d->welcomed < AT_THE_DOOR) {
+        if (link_swarm_dial(s) != ERR_OK) {
+            complain(f, "this host has no more sockets");
+            return;
+        }
+        say_hello(f, s, role, d->dialled++);
+    }
+}
+
+static void take_word(struct farm_sim *f, struct door *d, const struct link_msg *m)
 {
     if (m->type == LINK_WELCOME) {
+        d->welcomed++;
         atomic_fetch_add(&f->welcomed, 1);
     } else if (m->type == LINK_BYE) {
         complain(f, m->reason);
@@ -202,7 +224,7 @@ static void on_transcoder(void *arg, size_t peer, const struct link_msg *m, stru
         }
         break;
     default:
-        take_word(f, m);
+        take_word(f, &f->transcoders_door, m);
         break;
     }
 }
@@ -210,10 +232,8 @@ static void on_transcoder(void *arg, size_t peer, const struct link_msg *m, stru
 static void *run_transcoders(void *arg)
 {
     struct farm_sim *f = arg;
-    for (size_t i = 0; i < f->config.transcoders; i++) {
-        say_hello(f, f->transcoders, "transcoder", i);
-    }
     while (atomic_load(&f->phase) != PHASE_QUIT) {
+        let_dial(f, f->transcoders, "transcoder", &f->transcoders_door, f->config.transcoders);
         link_swarm_step(f->transcoders, STEP_MS);
     }
     return NULL;
@@ -348,7 +368,7 @@ static void on_broadcaster(void *arg, size_t peer, const struct link_msg *m, str
     bool about_job = m->type == LINK_RUNG_UNIT || m->type == LINK_JOB_DONE ||
                      m->type == LINK_JOB_FAILED || m->type == LINK_JOB_REFUSE;
     if (!about_job) {
-        take_word(f, m);
+        take_word(f, &f->broadcasters_door, m);
         return;
     }
     struct job *j = job_of(f, peer, m->job);
@@ -401,11 +421,9 @@ static void *run_broadcasters(void *arg)
 {
     struct farm_sim *f = arg;
     bool begun = false;
-    for (size_t i = 0; i < f->config.broadcasters; i++) {
-        say_hello(f, f->broadcasters, "broadcaster", i);
-    }
     for (int phase = PHASE_JOIN; phase != PHASE_QUIT; phase = atomic_load(&f->phase)) {
         int wait_ms = STEP_MS;
+        let_dial(f, f->broadcasters, "broadcaster", &f->broadcasters_door, f->config.broadcasters);
         if (phase != PHASE_JOIN) {
             if (!begun) {
                 begin_streams(f);
