@@ -42,7 +42,9 @@ struct stream {
 /* A job at a transcoder. */
 struct work {
     uint64_t attempt; /* 0: free */
-    unsigned parts;
+    unsigned units;
+    unsigned emit_from; /* parts before it are there already, from another transcoder */
+    bool emitting;
 };
 
 /* Of one role's peers. */
@@ -174,7 +176,7 @@ static void take_job(struct farm_sim *f, size_t peer, const struct link_msg *m)
                              .job = m->job,
                              .reason = w != NULL ? "" : "all places are taken"};
     if (w != NULL) {
-        *w = (struct work){.attempt = m->job};
+        *w = (struct work){.attempt = m->job, .emit_from = m->open.ladder[0].emit_from};
     }
     answer(f, peer, &reply, 0);
 }
@@ -187,11 +189,17 @@ static void take_unit(struct farm_sim *f, size_t peer, const struct link_msg *m)
         f->transcoders_bad++;
         return;
     }
+    unsigned number = w->units++;
+    if (number < w->emit_from) {
+        return;
+    }
     struct link_packet p = m->unit.packets[0];
     struct link_msg part = {.type = LINK_RUNG_UNIT, .job = m->job, .reason = ""};
     part.unit = (struct link_unit){
-        .part = w->parts, .packets = &p, .n_packets = 1, .last = m->unit.last, .config_hash = 1};
-    if (w->parts++ == 0) {
+        .part = number, .packets = &p, .n_packets = 1, .last = m->unit.last, .config_hash = 1};
+    if (!w->emitting) {
+        w->emitting = true;
+        p.flags = PACKET_KEY;
         part.unit.config = span_of(config_bytes, sizeof config_bytes);
     }
     p.length = (uint32_t)f->config.payload;
@@ -199,8 +207,9 @@ static void take_unit(struct farm_sim *f, size_t peer, const struct link_msg *m)
     if (m->unit.last) {
         struct link_msg done = {.type = LINK_JOB_DONE, .job = m->job, .reason = ""};
         done.done.n_rungs = 1;
-        done.done.rungs[0] = (struct link_rung_total){
-            w->parts, (uint64_t)w->parts * RUNG_SIDE * RUNG_SIDE, w->parts * f->config.payload};
+        uint64_t parts = w->units - w->emit_from;
+        done.done.rungs[0] = (struct link_rung_total){parts, parts * RUNG_SIDE * RUNG_SIDE,
+                                                      parts * f->config.payload};
         answer(f, peer, &done, 0);
         w->attempt = 0;
     }
