@@ -11,9 +11,9 @@
 #include "run/addr.h"
 #include "run/events.h"
 #include "run/log.h"
-#include "transcoder/job_table.h"
 #include "transcoder/send_queue.h"
 #include "transcoder/work.h"
+#include "transcoder/work_table.h"
 
 #define QUEUE_BYTES    (64 * 1024 * 1024)
 #define LINGER_MS      1000
@@ -34,7 +34,7 @@ struct worker {
     struct loop_timer *idle; /* calls drained from outside any other callback */
     struct loop_timer *late; /* ends the drain */
     struct loop_timer *worn;
-    struct job_table jobs;
+    struct work_table jobs;
     struct send_queue out;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -93,7 +93,7 @@ static void say_hello(struct worker *w)
         .encoder = w->encoder,
         .software = software_version,
         .instance = w->instance,
-        .capacity = job_table_places(&w->jobs, w->config.capacity),
+        .capacity = work_table_places(&w->jobs, w->config.capacity),
         .speed = speed_announce(&w->stats.speed),
         .draining = w->stats.draining,
     };
@@ -149,7 +149,7 @@ static void measure(struct worker *w, const struct job *j, const struct link_job
 
 static void recover(struct worker *w, struct job *j)
 {
-    job_table_set_hangs(&w->jobs, j, false);
+    work_table_set_hangs(&w->jobs, j, false);
     log_warn("worker", "job_unstuck", "stream=%s msn=%llu: a job that hung has ended after all",
              j->stream, (unsigned long long)j->msn);
     say_hello_again(w);
@@ -159,7 +159,7 @@ static void recover(struct worker *w, struct job *j)
 static void end_job(void *arg, struct work_event *e)
 {
     struct worker *w = arg;
-    struct job *j = job_table_of(&w->jobs, e->work);
+    struct job *j = work_table_of(&w->jobs, e->work);
     if (j->hangs) {
         recover(w, j);
     }
@@ -183,7 +183,7 @@ static void end_job(void *arg, struct work_event *e)
                   (unsigned long long)j->msn, (unsigned long long)(e->done.cpu_us / 1000));
     }
     struct work *work = j->work;
-    job_table_remove(&w->jobs, j);
+    work_table_remove(&w->jobs, j);
     work_event_destroy(e);
     work_destroy(work);
 }
@@ -203,7 +203,7 @@ static void on_worn(void *arg)
 
 static void give_up(struct worker *w, struct job *j)
 {
-    job_table_set_hangs(&w->jobs, j, true);
+    work_table_set_hangs(&w->jobs, j, true);
     w->stats.stuck_total++;
     event_emit("job_stuck", "stream", j->stream);
     log_error("worker", "job_stuck",
@@ -226,7 +226,7 @@ static void fail_job(struct worker *w, struct job *j, const char *reason, bool f
     log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
              (unsigned long long)j->msn, reason);
     uint64_t id = work_job(j->work);
-    job_wind_down(j, w->config.stuck_ms);
+    work_table_wind_down(j, w->config.stuck_ms);
     send_words(w, LINK_JOB_FAILED, id, reason, final);
 }
 
@@ -244,9 +244,9 @@ static void on_late(void *arg)
 {
     struct worker *w = arg;
     log_warn("worker", "drain_over", "jobs=%u are not done after %d ms; ending without them",
-             job_table_load(&w->jobs), w->config.drain_ms);
+             work_table_load(&w->jobs), w->config.drain_ms);
     struct job *j;
-    while ((j = job_table_running(&w->jobs)) != NULL) {
+    while ((j = work_table_running(&w->jobs)) != NULL) {
         fail_job(w, j, "this transcoder is leaving and does not wait for the job any longer",
                  false);
     }
@@ -286,11 +286,11 @@ static void on_open(struct worker *w, const struct link_msg *m)
         refuse(w, m, "this transcoder is leaving");
         return;
     }
-    if (job_table_is_full(&w->jobs, w->config.capacity)) {
+    if (work_table_is_full(&w->jobs, w->config.capacity)) {
         refuse(w, m, "this transcoder is full");
         return;
     }
-    if (job_table_find(&w->jobs, m->job) != NULL) {
+    if (work_table_find(&w->jobs, m->job) != NULL) {
         refuse(w, m, "there is a job of that number already");
         return;
     }
@@ -298,7 +298,7 @@ static void on_open(struct worker *w, const struct link_msg *m)
         reject(w, m, &fault);
         return;
     }
-    struct job *j = job_table_add(&w->jobs, w->loop, work, &m->open, on_deadline, w);
+    struct job *j = work_table_add(&w->jobs, w->loop, work, &m->open, on_deadline, w);
     w->stats.accepted++;
     log_debug("worker", "job", "stream=%s msn=%llu rungs=%zu", j->stream,
               (unsigned long long)j->msn, m->open.n_ladder);
@@ -308,7 +308,7 @@ static void on_open(struct worker *w, const struct link_msg *m)
 
 static void on_unit(struct worker *w, const struct link_msg *m, struct blob *payload)
 {
-    struct job *j = job_table_find(&w->jobs, m->job);
+    struct job *j = work_table_find(&w->jobs, m->job);
     if (j == NULL) {
         w->stats.units_unknown++;
         return;
@@ -334,12 +334,12 @@ static void on_unit(struct worker *w, const struct link_msg *m, struct blob *pay
 static void cancel_job(struct worker *w, struct job *j)
 {
     w->stats.cancelled++;
-    job_wind_down(j, w->config.stuck_ms);
+    work_table_wind_down(j, w->config.stuck_ms);
 }
 
 static void on_cancel(struct worker *w, const struct link_msg *m)
 {
-    struct job *j = job_table_find(&w->jobs, m->job);
+    struct job *j = work_table_find(&w->jobs, m->job);
     if (j != NULL) {
         log_debug("worker", "job_cancelled", "stream=%s msn=%llu reason=\"%s\"", j->stream,
                   (unsigned long long)j->msn, m->reason);
@@ -354,12 +354,12 @@ static void lose(struct worker *w, const char *why)
     if (w->stats.connected) {
         event_emit_reason("orchestrator_lost", "address", w->addr[w->at], why);
         log_warn("worker", "lost", "orchestrator=%s jobs=%u, redialling", w->addr[w->at],
-                 job_table_load(&w->jobs));
+                 work_table_load(&w->jobs));
     }
     w->stats.connected = false;
     set_state(w, "%s", why);
     struct job *j;
-    while ((j = job_table_running(&w->jobs)) != NULL) {
+    while ((j = work_table_running(&w->jobs)) != NULL) {
         cancel_job(w, j);
     }
     flush(w);
@@ -474,7 +474,7 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     w->name = mem_strdup(config->name);
     w->encoder = mem_strdup(config->encoder);
     id_random_hex(w->instance, INSTANCE_BYTES);
-    job_table_init(&w->jobs);
+    work_table_init(&w->jobs);
     histogram_init(&w->stats.job_time, HISTOGRAM_LONG);
     histogram_init(&w->stats.finish_time, HISTOGRAM_SHORT);
     histogram_init(&w->stats.cpu_time, HISTOGRAM_LONG);
@@ -540,7 +540,7 @@ static void abandon(struct worker *w, struct job *j)
     log_error("worker", "job_abandoned", "stream=%s msn=%llu: its thread does not end; leaving it",
               j->stream, (unsigned long long)j->msn);
     work_abandon(j->work);
-    job_table_remove(&w->jobs, j);
+    work_table_remove(&w->jobs, j);
 }
 
 /* The threads end within a picture; then their last letters are read. */
@@ -585,8 +585,8 @@ struct worker_stats worker_stats(const struct worker *w)
     struct worker_stats s = w->stats;
     s.addr = w->addr[w->at];
     s.state = w->state;
-    s.load = job_table_load(&w->jobs);
-    s.capacity = job_table_places(&w->jobs, w->config.capacity);
+    s.load = work_table_load(&w->jobs);
+    s.capacity = work_table_places(&w->jobs, w->config.capacity);
     s.stuck = w->jobs.hanging;
     s.link = link_counters(w->link);
     return s;

@@ -1,4 +1,4 @@
-#include "transcoder/job_table.h"
+#include "transcoder/work_table.h"
 
 #include <stdio.h>
 
@@ -9,9 +9,9 @@
 #define DEADLINE_MAX_MS     120000
 #define ENDING_PER_PLACE    1
 
-void job_table_init(struct job_table *t)
+void work_table_init(struct work_table *t)
 {
-    *t = (struct job_table){0};
+    *t = (struct work_table){0};
     list_init(&t->jobs);
 }
 
@@ -23,8 +23,9 @@ static int64_t deadline_of(const struct link_job_open *open)
     return open->deadline_ms < DEADLINE_MAX_MS ? open->deadline_ms : DEADLINE_MAX_MS;
 }
 
-struct job *job_table_add(struct job_table *t, struct loop *l, struct work *work,
-                          const struct link_job_open *open, loop_timer_fn *on_deadline, void *owner)
+struct job *work_table_add(struct work_table *t, struct loop *l, struct work *work,
+                           const struct link_job_open *open, loop_timer_fn *on_deadline,
+                           void *owner)
 {
     struct job *j = mem_alloc(sizeof *j);
     j->owner = owner;
@@ -39,7 +40,7 @@ struct job *job_table_add(struct job_table *t, struct loop *l, struct work *work
     return j;
 }
 
-void job_table_remove(struct job_table *t, struct job *j)
+void work_table_remove(struct work_table *t, struct job *j)
 {
     if (j->hangs) {
         t->hanging--;
@@ -51,7 +52,7 @@ void job_table_remove(struct job_table *t, struct job *j)
     mem_free(j);
 }
 
-struct job *job_table_find(const struct job_table *t, uint64_t id)
+struct job *work_table_find(const struct work_table *t, uint64_t id)
 {
     LIST_EACH (&t->jobs, it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, node);
@@ -62,7 +63,7 @@ struct job *job_table_find(const struct job_table *t, uint64_t id)
     return NULL;
 }
 
-struct job *job_table_of(const struct job_table *t, const struct work *work)
+struct job *work_table_of(const struct work_table *t, const struct work *work)
 {
     LIST_EACH (&t->jobs, it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, node);
@@ -73,7 +74,7 @@ struct job *job_table_of(const struct job_table *t, const struct work *work)
     return NULL;
 }
 
-struct job *job_table_running(const struct job_table *t)
+struct job *work_table_running(const struct work_table *t)
 {
     LIST_EACH (&t->jobs, it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, node);
@@ -84,7 +85,7 @@ struct job *job_table_running(const struct job_table *t)
     return NULL;
 }
 
-uint32_t job_table_load(const struct job_table *t)
+uint32_t work_table_load(const struct work_table *t)
 {
     uint32_t n = 0;
     LIST_EACH (&t->jobs, it, tmp) {
@@ -93,24 +94,24 @@ uint32_t job_table_load(const struct job_table *t)
     return n;
 }
 
-uint32_t job_table_places(const struct job_table *t, uint32_t capacity)
+uint32_t work_table_places(const struct work_table *t, uint32_t capacity)
 {
     return capacity > t->hanging ? capacity - t->hanging : 1;
 }
 
-bool job_table_is_full(const struct job_table *t, uint32_t capacity)
+bool work_table_is_full(const struct work_table *t, uint32_t capacity)
 {
-    uint32_t places = job_table_places(t, capacity);
-    return job_table_load(t) >= places || t->n >= places * (1 + ENDING_PER_PLACE);
+    uint32_t places = work_table_places(t, capacity);
+    return work_table_load(t) >= places || t->n >= places * (1 + ENDING_PER_PLACE);
 }
 
-void job_wind_down(struct job *j, int64_t ms)
+void work_table_wind_down(struct job *j, int64_t ms)
 {
     work_cancel(j->work);
     loop_timer_start(j->deadline, ms, 0);
 }
 
-void job_table_set_hangs(struct job_table *t, struct job *j, bool hangs)
+void work_table_set_hangs(struct work_table *t, struct job *j, bool hangs)
 {
     if (j->hangs == hangs) {
         return;

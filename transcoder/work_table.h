@@ -1,7 +1,7 @@
 /* A worker's jobs: running; ending, which is told to end but not yet there; and hanging, which is
  * given up because the thread does not come back from a codec. Loop's thread. */
-#ifndef TRANSCODER_JOB_TABLE_H
-#define TRANSCODER_JOB_TABLE_H
+#ifndef TRANSCODER_WORK_TABLE_H
+#define TRANSCODER_WORK_TABLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,49 +24,49 @@ struct job {
     int64_t complete_us; /* when its last unit came; 0 before */
 };
 
-struct job_table {
+struct work_table {
     struct list jobs;
     uint32_t n;       /* that run or end */
     uint32_t hanging; /* beside those */
 };
 
 /* Allocates nothing. */
-void job_table_init(struct job_table *t);
+void work_table_init(struct work_table *t);
 
 /* Takes in a job that runs; the work stays the caller's. on_deadline gets the job when the time
  * that open gives it is over. */
-struct job *job_table_add(struct job_table *t, struct loop *l, struct work *work,
-                          const struct link_job_open *open, loop_timer_fn *on_deadline,
-                          void *owner);
+struct job *work_table_add(struct work_table *t, struct loop *l, struct work *work,
+                           const struct link_job_open *open, loop_timer_fn *on_deadline,
+                           void *owner);
 
 /* Takes it out and releases it, but not its work. */
-void job_table_remove(struct job_table *t, struct job *j);
+void work_table_remove(struct work_table *t, struct job *j);
 
 /* The running job of that number, or NULL. */
-struct job *job_table_find(const struct job_table *t, uint64_t id);
+struct job *work_table_find(const struct work_table *t, uint64_t id);
 
 /* The job of that work, which is there in whatever state. */
-struct job *job_table_of(const struct job_table *t, const struct work *work);
+struct job *work_table_of(const struct work_table *t, const struct work *work);
 
 /* A running job, or NULL. To end them all: again and again, as others may go meanwhile. */
-struct job *job_table_running(const struct job_table *t);
+struct job *work_table_running(const struct work_table *t);
 
 /* How many run. */
-uint32_t job_table_load(const struct job_table *t);
+uint32_t work_table_load(const struct work_table *t);
 
 /* What is left of a capacity: a job that hangs has its place, and probably a processor, for good.
  * At least one, as the link's rules want. */
-uint32_t job_table_places(const struct job_table *t, uint32_t capacity);
+uint32_t work_table_places(const struct work_table *t, uint32_t capacity);
 
 /* Whether there is no place for one more. Jobs that end hold a thread for a picture longer, so that
  * as many as there are places are let be beside those that run. */
-bool job_table_is_full(const struct job_table *t, uint32_t capacity);
+bool work_table_is_full(const struct work_table *t, uint32_t capacity);
 
 /* Tells the job to end, which a thread does within a picture; on_deadline gets it again after so
  * many milliseconds. */
-void job_wind_down(struct job *j, int64_t ms);
+void work_table_wind_down(struct job *j, int64_t ms);
 
 /* Gives it up, and takes that back. */
-void job_table_set_hangs(struct job_table *t, struct job *j, bool hangs);
+void work_table_set_hangs(struct work_table *t, struct job *j, bool hangs);
 
 #endif
