@@ -111,22 +111,16 @@ export class Playback extends EventTarget {
 
   #goTo(level) {
     const { hls } = this;
-    const near = hls.latestLevelDetails?.partList && this.buffered() < FLUSH_S;
-    if (near && level >= 0 && level !== hls.loadLevel) {
-      hls.loadLevel = -1;
-      hls.abrController.pinned = level;
-    } else {
-      hls.abrController.pinned = -1;
+    const { abrController } = hls;
+    if (!hls.latestLevelDetails?.partList || this.buffered() > FLUSH_S) {
+      abrController.pinned = -1;
       hls.nextLevel = level;
-    }
-  }
-
-  /** hls.js may not leave a chosen rung by itself. */
-  #switching({ level }) {
-    const { hls } = this;
-    if (level === hls.abrController.pinned) {
-      hls.abrController.pinned = -1;
+    } else if (level < 0 || level === hls.loadLevel) {
+      abrController.pinned = -1;
       hls.loadLevel = level;
+    } else {
+      hls.loadLevel = -1;
+      abrController.pinned = level;
     }
   }
 
@@ -273,7 +267,6 @@ export class Playback extends EventTarget {
       }
     });
     hls.on(Events.LEVEL_UPDATED, (_, { details }) => this.#playlistCame(details));
-    hls.on(Events.LEVEL_SWITCHING, (_, to) => this.#switching(to));
     hls.on(Events.LEVEL_SWITCHED, () => this.#tell('rungs'));
     hls.on(Events.SUBTITLE_TRACKS_UPDATED, () => this.#tell('tracks'));
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#tell('tracks'));
