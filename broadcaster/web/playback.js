@@ -255,7 +255,8 @@ export class Playback extends EventTarget {
       workerPath: '/assets/hls.worker.js',
     });
     this.hls = hls;
-    this.sync = new LiveSync(hls, this.video, () => this.toLive());
+    const held = () => this.behind || this.over;
+    this.sync = new LiveSync(hls, this.video, () => this.toLive(), held);
     const { Events } = Hls;
     hls.on(Events.MANIFEST_PARSED, () => {
       if (this.wanted !== null) {
@@ -408,9 +409,6 @@ export class Playback extends EventTarget {
     const attached = this.hls || video.src;
     if (!attached || this.state === 'ended') {
       return;
-    }
-    if (this.sync) {
-      this.sync.held = this.behind || this.over;
     }
     const now = performance.now();
     if (video.currentTime !== this.at) {
