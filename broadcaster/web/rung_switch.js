@@ -30,7 +30,7 @@ export function levelNow({ current, asked, details, loaded, whole, ahead }) {
   if (current < 0 || !details || !loaded?.part) {
     return asked;
   }
-  const low = ahead < (details.partTarget ?? 0) * LOW_PARTS;
+  const low = ahead <= (details.partTarget ?? 0) * LOW_PARTS;
   if (loaded.frag.level !== current) { // nothing of this level yet
     return whole && !low && !hasNext(loaded, details) ? NOTHING : current;
   }

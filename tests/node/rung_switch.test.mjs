@@ -51,6 +51,9 @@ test("nothing is loaded until the next segment is in the new rung's playlist too
   assert.equal(levelNow({ ...now, details: open }), -1); // it comes later than the other one
   assert.equal(levelNow({ ...now, details: between, ahead: 0.1 }), 2);
   assert.equal(levelNow({ ...now, details: between, whole: false }), 2);
+  const classic = { endSN: 7 };
+  assert.equal(levelNow({ ...now, details: classic }), -1);
+  assert.equal(levelNow({ ...now, details: classic, ahead: 0 }), 2, "nobody waits for ever");
   const next = { ...between, partList: [...parts(7, 10), ...parts(8, 1)] };
   assert.equal(levelNow({ ...now, details: next }), 2);
   assert.equal(levelNow({ ...now, details: next, asked: 0 }), 2); // one after the other
