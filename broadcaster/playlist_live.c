@@ -41,6 +41,7 @@ struct master {
     size_t n_members;
     struct group groups[TRACKS_PER_KIND_MAX];
     size_t n_groups;
+    bool captions; /* of any: all variants are to say the same (RFC 8216, 4.3.4.2) */
 };
 
 /* "NAME/live.m3u8", seen from where the playlist is. */
@@ -151,7 +152,7 @@ static enum err put_variant(const struct master *m, const struct variant *v, con
         e = buf_printf(m->out, ",AUDIO=");
         e = e == ERR_OK ? put_group_id(m, g) : e;
     }
-    if (e == ERR_OK && v != NULL) {
+    if (e == ERR_OK && v != NULL && !m->captions) {
         e = buf_printf(m->out, ",CLOSED-CAPTIONS=NONE");
     }
     if (e == ERR_OK) {
@@ -244,6 +245,7 @@ enum err playlist_live_master(struct buf *out, const char *from, const struct va
     bool any = m.n_members > 0;
     for (size_t i = 0; i < n; i++) {
         any = any || has_picture(&list[i]);
+        m.captions = m.captions || (has_picture(&list[i]) && list[i].captions);
     }
     enum err e = any ? put_master(&m, list, n) : ERR_NOENT;
     if (e != ERR_OK) {
