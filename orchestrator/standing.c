@@ -7,8 +7,12 @@
 
 void standing_announce(struct standing *s, uint64_t speed)
 {
-    if (speed != s->announced) {
-        s->announced = speed;
+    if (speed == s->announced) {
+        return;
+    }
+    bool was_told = s->announced > 0 && speed > 0;
+    s->announced = speed;
+    if (!was_told || !s->was_slow || speed <= s->speed) {
         s->speed = speed;
         s->was_slow = false;
     }
@@ -49,6 +53,7 @@ void standing_done(struct standing *s, uint64_t load, uint32_t permille)
     s->suspend_ms = s->suspend_ms / 2 >= STANDING_SUSPEND_MS ? s->suspend_ms / 2 : 0;
     if (permille >= 1000) {
         grow(s, load);
+        s->late_pause_ms = 0;
     } else {
         see(s, load, load / 1000 * permille);
     }
@@ -61,6 +66,12 @@ void standing_late(struct standing *s, uint64_t load, int64_t now_ms)
         s->stretch_pause_ms =
             pause_ms < STANDING_PAUSE_MAX_MS / 2 ? pause_ms * 2 : STANDING_PAUSE_MAX_MS;
         s->was_stretched = false;
+    }
+    if (!standing_is_overloaded(s, now_ms)) {
+        /* Again, with nothing in time since. */
+        s->late_pause_ms = s->late_pause_ms == 0 ? STANDING_LATE_MS : s->late_pause_ms * 2;
+        s->late_pause_ms =
+            s->late_pause_ms < STANDING_LATE_MAX_MS ? s->late_pause_ms : STANDING_LATE_MAX_MS;
     }
     standing_still_late(s, now_ms);
     see(s, load, load / 2);
@@ -76,6 +87,7 @@ bool standing_is_full(const struct standing *s, int64_t now_ms)
 {
     int64_t pause_ms =
         s->stretch_pause_ms > STANDING_LATE_MS ? s->stretch_pause_ms : STANDING_LATE_MS;
+    pause_ms = s->late_pause_ms > pause_ms ? s->late_pause_ms : pause_ms;
     return s->was_late && now_ms - s->late_ms < pause_ms;
 }
 
@@ -123,5 +135,6 @@ bool standing_is_suspended(const struct standing *s, int64_t now_ms)
 
 bool standing_is_overloaded(const struct standing *s, int64_t now_ms)
 {
-    return s->was_late && now_ms - s->late_ms < STANDING_LATE_MS;
+    int64_t pause_ms = s->late_pause_ms > 0 ? s->late_pause_ms : STANDING_LATE_MS;
+    return s->was_late && now_ms - s->late_ms < pause_ms;
 }

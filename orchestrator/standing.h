@@ -9,8 +9,9 @@
 #define STANDING_FAILURES_MAX   3 /* in a row; then it is suspended */
 #define STANDING_SUSPEND_MS     1000
 #define STANDING_SUSPEND_MAX_MS 60000
-#define STANDING_LATE_MS        2000 /* after it was late it is the last choice for so long */
-#define STANDING_STRETCH_MS     500  /* between two jobs beyond what it is believed to do */
+#define STANDING_LATE_MS        2000 /* after it was late it is the last choice for so long, twice */
+#define STANDING_LATE_MAX_MS    30000 /* as long each time that nothing was in time since */
+#define STANDING_STRETCH_MS     500   /* between two jobs beyond what it is believed to do */
 #define STANDING_PAUSE_MAX_MS   60000
 
 /* Times the announced speed that it may be believed to have after all. */
@@ -26,13 +27,15 @@ struct standing {
     int64_t suspended_until_ms;
     uint64_t suspensions;
     bool was_late;
-    int64_t late_ms; /* when it was late last */
+    int64_t late_ms;       /* when it was late last */
+    int64_t late_pause_ms; /* for how long it counts as late then; 0: the first time */
     bool was_stretched;
     int64_t stretched_ms;     /* when it was given more than it is believed to do, last */
     int64_t stretch_pause_ms; /* after it was late, before that may be tried again */
 };
 
-/* It says how fast it is; saying the same again changes nothing. */
+/* It says how fast it is; saying the same again changes nothing, nor does saying more once it was
+ * seen to be slow. */
 void standing_announce(struct standing *s, uint64_t speed);
 
 /* A job of it ended as it should; load: the pixels a second that it had to make meanwhile.

@@ -96,6 +96,31 @@ START_TEST(what_is_beyond_belief_is_tried_and_told_by_doing)
 }
 END_TEST
 
+/* Who is late each time is the last choice for longer and longer. */
+START_TEST(lateness_is_remembered_until_something_is_in_time)
+{
+    struct standing s = {0};
+    standing_announce(&s, 1000);
+    int64_t now = 0;
+    for (int64_t pause = STANDING_LATE_MS; pause <= STANDING_LATE_MAX_MS; pause *= 2) {
+        standing_late(&s, 1000, now);
+        standing_late(&s, 1000, now + 1); /* of several jobs at once */
+        ck_assert(standing_is_overloaded(&s, now + pause));
+        now += 1 + pause;
+        ck_assert(!standing_is_overloaded(&s, now));
+    }
+    uint64_t seen = s.speed;
+    ck_assert_uint_lt(seen, 800);
+    standing_announce(&s, 5000);
+    ck_assert_uint_eq(s.speed, seen); /* saying so does not make it faster */
+    standing_announce(&s, 100);
+    ck_assert_uint_eq(s.speed, 100);
+    standing_done(&s, 100, 1000);
+    standing_late(&s, 100, now);
+    ck_assert(!standing_is_overloaded(&s, now + STANDING_LATE_MS));
+}
+END_TEST
+
 START_TEST(extremes)
 {
     const uint64_t speeds[] = {0, 1, 2, UINT64_MAX / 2, UINT64_MAX};
@@ -153,6 +178,7 @@ int main(void)
     tcase_add_test(tc, one_hiccup_changes_little);
     tcase_add_test(tc, one_that_said_nothing_is_known_by_what_it_does);
     tcase_add_test(tc, what_is_beyond_belief_is_tried_and_told_by_doing);
+    tcase_add_test(tc, lateness_is_remembered_until_something_is_in_time);
     tcase_add_test(tc, extremes);
     tcase_add_test(tc, who_fails_again_and_again_is_suspended_longer_and_longer);
     suite_add_tcase(suite, tc);
