@@ -149,17 +149,29 @@ void jobs_segment_without_picture(struct job_stream *s, struct segment *source)
         jobs_job_give_up(s, LIST_ITEM(s->jobs.next, struct job, node), JOBS_FAILED_LATE,
                          "transcoding is too far behind the source");
     }
-    for (size_t i = 0; i < s->n; i++) {
-        struct segment_info info = *segment_info(source);
-        info.gap = rendition_count(s->renditions[i]) == 0;
-        struct packets none;
-        packets_init(&none);
-        struct segment *seg =
-            segment_create(&info, NULL, &none, info.gap ? NULL : segment_sound(source));
-        rendition_expect(s->renditions[i], info.msn);
-        rendition_settle(s->renditions[i], seg);
-        segment_unref(seg);
+    if (s->n == 0) {
+        return;
     }
+    struct job *job = mem_alloc(sizeof *job);
+    job->msn = segment_info(source)->msn;
+    job->whole = true;
+    job->source = segment_ref(source);
+    job->complete_ms = s->owner->now_ms;
+    list_push_back(&s->jobs, &job->node);
+    s->n_jobs++;
+    for (size_t i = 0; i < s->n; i++) {
+        jobs_rung_init(&job->rungs[i]);
+        job->rungs[i].complete = true;
+        rendition_expect(s->renditions[i], job->msn);
+        jobs_rung_settle(s, job, i, rendition_count(s->renditions[i]) == 0);
+    }
+    jobs_job_finish(s, job);
+}
+
+void jobs_stream_set_sound(struct job_stream *s, jobs_sound_fn *fn, void *arg)
+{
+    s->sound = fn;
+    s->sound_arg = arg;
 }
 
 static enum err add_input(struct job *job, const struct packet *p)

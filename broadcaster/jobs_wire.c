@@ -80,7 +80,7 @@ static enum err send_last(struct job *job)
  */
 static enum err send_all(struct job_stream *s, struct job *job)
 {
-    if (job->failed || (job->wire_id == 0 && !jobs_stream_has_way(s))) {
+    if (job->failed || jobs_job_is_made(s, job) || (job->wire_id == 0 && !jobs_stream_has_way(s))) {
         return ERR_OK;
     }
     enum err e = job->wire_id != 0 ? ERR_OK : send_open(s, job);

@@ -46,6 +46,9 @@ void rendition_set_first_discontinuity(struct rendition *r, uint64_t number);
 /* See struct variant; 0 unless this is called before anything is shown. */
 void rendition_set_rank(struct rendition *r, int rank);
 
+/* See struct variant; the source's unless this is called before anything is shown. */
+void rendition_set_sound(struct rendition *r, const char *name);
+
 /* While it is held, parts alone do not show it, only its first segment does: its tracks are not
  * all known. */
 void rendition_hold(struct rendition *r, bool held);
