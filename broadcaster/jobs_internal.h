@@ -129,6 +129,9 @@ void jobs_job_cancel(struct job *job, const char *reason);
  * job's source must be there. */
 void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap);
 
+/* Whether its sound is there. The job's source must be. */
+bool jobs_rung_has_sound(const struct job_stream *s, const struct job *job, size_t i);
+
 /* All is there of those of its rungs that are not lost: what waits, waits for sound. */
 bool jobs_job_is_made(const struct job_stream *s, const struct job *job);
 

@@ -63,6 +63,12 @@ static bool find_sound(const struct job_stream *s, const struct job *job, size_t
     return true;
 }
 
+bool jobs_rung_has_sound(const struct job_stream *s, const struct job *job, size_t i)
+{
+    struct sound *sound;
+    return find_sound(s, job, i, &sound);
+}
+
 void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap)
 {
     struct jobs_rung *rung = &job->rungs[i];
@@ -177,23 +183,6 @@ bool jobs_job_is_made(const struct job_stream *s, const struct job *job)
         any = any || job->rungs[i].complete;
     }
     return any;
-}
-
-void jobs_stream_sound_came(struct job_stream *s, uint64_t msn)
-{
-    LIST_EACH (&s->jobs, jn, jn_next) {
-        struct job *job = LIST_ITEM(jn, struct job, node);
-        if (job->msn != msn || job->source == NULL) {
-            continue;
-        }
-        for (size_t i = 0; i < s->n; i++) {
-            if (job->rungs[i].complete && !job->rungs[i].settled) {
-                jobs_rung_settle(s, job, i, false);
-            }
-        }
-        jobs_job_finish(s, job);
-        return;
-    }
 }
 
 static bool any_lost(const struct job_stream *s, const struct job *job)

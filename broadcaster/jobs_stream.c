@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/jobs_internal.h"
+#include "broadcaster/light_grid.h"
 
 #define INPUTS_FIRST_CAP 64
 
@@ -11,6 +12,17 @@
 
 /* Lighter rungs have longer parts. */
 #define LIGHT_BPS 48000
+
+/* A segment's last part waits for the sound: for what the encoder holds back, and for the frame
+ * behind the segment's end. */
+static int64_t sound_lag(const struct profile *p)
+{
+    if (p->audio_bitrate_bps == 0) {
+        return 0;
+    }
+    int rate = light_grid_rate(p->audio_bitrate_bps, p->audio_channels);
+    return LIGHT_LAG_FRAMES * light_grid_frame_ticks(rate);
+}
 
 struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const struct profile *ladder,
                                       struct rendition *const *rungs, size_t n)
@@ -31,7 +43,8 @@ struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const stru
             parter_set_rate(&s->lanes[i].parter, ladder[i].fps_num, ladder[i].fps_den);
         }
         rendition_set_part_lag(rungs[i], TRACK_VIDEO,
-                               rung_lag(&ladder[i], s->lanes[i].parter.frame, j->quality));
+                               rung_lag(&ladder[i], s->lanes[i].parter.frame, j->quality) +
+                                   sound_lag(&ladder[i]));
     }
     list_init(&s->jobs);
     list_push_back(&j->streams, &s->node);

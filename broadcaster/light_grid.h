@@ -11,6 +11,9 @@
 
 #define LIGHT_FRAME_SAMPLES 1024 /* AAC-LC (ISO/IEC 14496-3, 4.5.2.1.1) */
 
+/* How far behind what is heard a frame comes: itself, its overlap and its encoder's look ahead. */
+#define LIGHT_LAG_FRAMES 3
+
 /* What is further off than this is a hole or an overlap; what is nearer is the clocks' drift. */
 #define LIGHT_HOLE_MS  40
 #define LIGHT_DRIFT_MS 1 /* and up to this nothing is done */
