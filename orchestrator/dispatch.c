@@ -2,9 +2,14 @@
 
 #include <string.h>
 
-static bool may_take(const struct transcoder *t, const struct dispatch_ask *ask)
+static uint64_t rate_of(const struct dispatch_ask *ask)
 {
-    if (transcoder_room(t) == 0) {
+    return ask->rate > 0 ? ask->rate : 1;
+}
+
+static bool may_take_any(const struct transcoder *t, const struct dispatch_ask *ask)
+{
+    if (transcoder_room(t) == 0 || standing_is_suspended(&t->standing, ask->now_ms)) {
         return false;
     }
     if (ask->encoder != NULL && strcmp(t->encoder, ask->encoder) != 0) {
@@ -18,11 +23,42 @@ static bool may_take(const struct transcoder *t, const struct dispatch_ask *ask)
     return true;
 }
 
-static bool is_better(const struct transcoder *a, const struct transcoder *b)
+/* One that has nothing to do may be tried with more than it says: only doing tells. */
+static bool may_try(const struct transcoder *t, const struct dispatch_ask *ask)
 {
-    uint32_t room_a = transcoder_room(a), room_b = transcoder_room(b);
-    if (room_a != room_b) {
-        return room_a > room_b;
+    return t->load == 0 && standing_may_try(&t->standing, rate_of(ask));
+}
+
+static bool may_take(const struct transcoder *t, const struct dispatch_ask *ask)
+{
+    if (!may_take_any(t, ask)) {
+        return false;
+    }
+    if (ask->only_spare && standing_is_overloaded(&t->standing, ask->now_ms)) {
+        return false;
+    }
+    return transcoder_spare(t) >= rate_of(ask) || may_try(t, ask);
+}
+
+/* Pixels a second: of an unknown speed as many such jobs as it has room for. */
+static uint64_t free_rate(const struct transcoder *t, const struct dispatch_ask *ask)
+{
+    uint64_t by_jobs = transcoder_room(t) * rate_of(ask);
+    uint64_t spare = transcoder_spare(t);
+    return spare < by_jobs ? spare : by_jobs;
+}
+
+static bool is_better(const struct transcoder *a, const struct transcoder *b,
+                      const struct dispatch_ask *ask)
+{
+    bool late_a = standing_is_overloaded(&a->standing, ask->now_ms);
+    bool late_b = standing_is_overloaded(&b->standing, ask->now_ms);
+    if (late_a != late_b) {
+        return late_b;
+    }
+    uint64_t free_a = free_rate(a, ask), free_b = free_rate(b, ask);
+    if (free_a != free_b) {
+        return free_a > free_b;
     }
     if (a->load != b->load) {
         return a->load < b->load;
@@ -32,18 +68,30 @@ static bool is_better(const struct transcoder *a, const struct transcoder *b)
 
 struct transcoder *dispatch_pick(const struct roster *r, const struct dispatch_ask *ask)
 {
+    struct transcoder *last = ask->last != 0 ? roster_transcoder(r, ask->last) : NULL;
+    if (last != NULL && !standing_is_overloaded(&last->standing, ask->now_ms) &&
+        may_take(last, ask)) {
+        return last;
+    }
     struct transcoder *best = NULL;
     LIST_EACH (&r->transcoders, it, tmp) {
         struct transcoder *t = LIST_ITEM(it, struct transcoder, node);
-        if (!may_take(t, ask)) {
-            continue;
-        }
-        if (ask->last != 0 && t->peer == ask->last) {
-            return t;
-        }
-        if (best == NULL || is_better(t, best)) {
+        if (may_take(t, ask) && (best == NULL || is_better(t, best, ask))) {
             best = t;
         }
     }
     return best;
+}
+
+uint64_t dispatch_most(const struct roster *r, const struct dispatch_ask *ask)
+{
+    uint64_t most = 0;
+    LIST_EACH (&r->transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        if (may_take_any(t, ask)) {
+            uint64_t spare = t->load == 0 ? standing_most(&t->standing) : transcoder_spare(t);
+            most = spare > most ? spare : most;
+        }
+    }
+    return most;
 }

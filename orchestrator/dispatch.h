@@ -2,20 +2,32 @@
 #ifndef ORCHESTRATOR_DISPATCH_H
 #define ORCHESTRATOR_DISPATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "orchestrator/roster.h"
 
 struct dispatch_ask {
+    uint64_t rate;            /* pixels a second of what is to be done; 0 counts as 1 */
     link_peer last;           /* had this stream's previous segment; 0 = nobody */
     const char *encoder;      /* only this fingerprint; NULL = any */
     const link_peer *avoided; /* not these (they have just refused or failed the job) */
     size_t n_avoided;
+    bool only_spare; /* a job that somebody has already: only to who can do with it easily */
+    int64_t now_ms;
 };
 
-/* The one that had the stream's previous segment, when it has room (its caches are warm); otherwise
- * the most room; among equals the lowest load, then the longest idle, then who joined first.
- * NULL: nobody; the job has to wait. Borrowed. */
+/* Those that have room for it: in jobs, and in pixels a second where the speed is known. One that
+ * has no job at all takes any, unless it has been seen to be too slow for it. Of these the one that
+ * had the stream's previous segment (its caches are warm), unless it was late lately; otherwise one
+ * that was not late lately before one that was, then the most free pixels a second; among equals
+ * the lowest load, then the longest idle, then who joined first. NULL: nobody; the job has to wait.
+ * Borrowed. */
 struct transcoder *dispatch_pick(const struct roster *r, const struct dispatch_ask *ask);
+
+/* The most pixels a second that anyone would take who has room in jobs; 0: nobody has. ask->rate
+ * does not count. */
+uint64_t dispatch_most(const struct roster *r, const struct dispatch_ask *ask);
 
 #endif

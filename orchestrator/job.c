@@ -5,11 +5,8 @@
 
 #include "base/mem.h"
 
-/* A transcoder owes a part once units have come to it for so long: a part lasts a third of this. */
-#define OWED_AFTER_MS 1000
-
-/* A source that is silent for longer has paused: what it sends then is a new beginning. */
-#define PAUSE_MS 500
+/* Ticks of 1/90 ms at twice the rate of the source's times. */
+#define GUSH_TICKS_PER_MS 180
 
 static size_t text_bytes(const struct link_job_open *o)
 {
@@ -56,9 +53,13 @@ struct job *job_create(const struct link_job_open *open)
     list_init(&j->place);
     list_init(&j->of_peer);
     list_init(&j->by_origin);
-    list_init(&j->by_attempt);
     list_init(&j->units);
-    j->cursor = &j->units;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        j->tries[i].job = j;
+        j->tries[i].cursor = &j->units;
+        list_init(&j->tries[i].of_transcoder);
+        list_init(&j->tries[i].by_number);
+    }
     return j;
 }
 
@@ -82,7 +83,32 @@ size_t job_unit_bytes(const struct link_unit *u, const struct blob *payload)
            blob_span(payload).len;
 }
 
-enum err job_keep(struct job *j, const struct link_unit *u, struct blob *payload,
+/* Counts what is to be shown of it. */
+static void count_frames(struct job *j, struct job_unit *kept, int64_t now_ms)
+{
+    int64_t fair_ms = now_ms;
+    if (!list_empty(&j->units)) {
+        const struct job_unit *before = LIST_ITEM(j->units.prev, const struct job_unit, node);
+        int64_t step = kept->unit.n_packets > 0 ? kept->packets[0].dts - before->dts : 0;
+        bool is_gush = step > 0 && before->fair_ms + step / GUSH_TICKS_PER_MS > now_ms;
+        fair_ms = is_gush ? before->fair_ms + step / GUSH_TICKS_PER_MS : now_ms;
+    }
+    for (size_t i = 0; i < kept->unit.n_packets; i++) {
+        if ((kept->packets[i].flags & PACKET_PREROLL) == 0) {
+            const struct link_packet *p = &kept->packets[i];
+            j->first_dts = j->frames == 0 ? p->dts : j->first_dts;
+            j->last_dts = p->dts;
+            j->first_pts = j->frames == 0 || p->pts < j->first_pts ? p->pts : j->first_pts;
+            j->last_pts = j->frames == 0 || p->pts > j->last_pts ? p->pts : j->last_pts;
+            j->frames++;
+        }
+    }
+    kept->frames = j->frames;
+    kept->dts = j->last_dts;
+    kept->fair_ms = fair_ms;
+}
+
+enum err job_keep(struct job *j, const struct link_unit *u, struct blob *payload, int64_t now_ms,
                   const char **ret_why)
 {
     if (j->has_last) {
@@ -110,172 +136,189 @@ enum err job_keep(struct job *j, const struct link_unit *u, struct blob *payload
     }
     kept->payload = payload != NULL ? blob_ref(payload) : NULL;
     kept->bytes = job_unit_bytes(u, payload);
+    count_frames(j, kept, now_ms);
     list_push_back(&j->units, &kept->node);
-    if (j->cursor == &j->units) {
-        j->cursor = &kept->node;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        if (j->tries[i].cursor == &j->units) {
+            j->tries[i].cursor = &kept->node;
+        }
     }
     j->bytes += kept->bytes;
     j->next_seq++;
     j->has_last = u->last;
+    j->duration = u->last ? u->duration : 0;
     return ERR_OK;
 }
 
-void job_begin(struct job *j)
+/* --- attempts --- */
+
+struct job_attempt *job_free_try(struct job *j)
 {
-    j->open_sent = false;
-    j->owed_since_ms = -1;
-    j->cursor = j->units.next;
-    j->n_asked = 0;
-    for (uint32_t i = 0; i < j->open.n_ladder; i++) {
-        j->rungs[i].emitting = false;
-        if (!j->rungs[i].complete) {
-            j->asked[j->n_asked++] = i;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        if (j->tries[i].transcoder == NULL) {
+            return &j->tries[i];
         }
     }
+    return NULL;
 }
 
-void job_ask(const struct job *j, int64_t now_ms, struct link_job_open *ret_open)
+unsigned job_tries(const struct job *j)
 {
+    unsigned n = 0;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        n += j->tries[i].transcoder != NULL;
+    }
+    return n;
+}
+
+enum job_state job_state(const struct job *j)
+{
+    enum job_state state = JOB_QUEUED;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        if (j->tries[i].transcoder != NULL && state != JOB_ACTIVE) {
+            state = j->tries[i].accepted ? JOB_ACTIVE : JOB_OFFERED;
+        }
+    }
+    return state;
+}
+
+bool job_rung_is_open(const struct job *j, uint32_t rung)
+{
+    return !j->rungs[rung].complete && !j->rungs[rung].given_up;
+}
+
+bool attempt_covers(const struct job_attempt *a, uint32_t rung)
+{
+    return a->transcoder != NULL && a->rungs[rung].asked && !a->rungs[rung].lost &&
+           job_rung_is_open(a->job, rung);
+}
+
+bool attempt_is_useful(const struct job_attempt *a)
+{
+    for (size_t i = 0; i < a->n_asked; i++) {
+        if (attempt_covers(a, a->asked[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool attempt_has_lost(const struct job_attempt *a)
+{
+    bool lost = false;
+    for (size_t i = 0; i < a->n_asked; i++) {
+        lost |= a->rungs[a->asked[i]].lost || a->job->rungs[a->asked[i]].given_up;
+    }
+    return (lost || !a->open_sent) && !attempt_is_useful(a);
+}
+
+static bool is_covered(const struct job *j, uint32_t rung, const struct job_attempt *but)
+{
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        if (&j->tries[i] != but && attempt_covers(&j->tries[i], rung)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool job_is_uncovered(const struct job *j, const struct job_attempt *but)
+{
+    for (uint32_t i = 0; i < j->open.n_ladder; i++) {
+        if (job_rung_is_open(j, i) && !is_covered(j, i, but)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void job_begin(struct job *j, struct job_attempt *a, bool all)
+{
+    a->accepted = false;
+    a->charged = false;
+    a->has_won = false;
+    a->open_sent = false;
+    a->cursor = j->units.next;
+    a->n_asked = 0;
+    a->rate = 0;
+    for (uint32_t i = 0; i < j->open.n_ladder; i++) {
+        bool asks = job_rung_is_open(j, i) && (all || !is_covered(j, i, a));
+        memset(&a->rungs[i], 0, sizeof a->rungs[i]);
+        a->rungs[i].asked = asks;
+        if (asks) {
+            a->asked[a->n_asked++] = i;
+            a->rate += job_rung_rate(j, i);
+        }
+    }
+    a->weight = a->rate;
+}
+
+bool job_trim(struct job_attempt *a)
+{
+    size_t n = 0;
+    a->rate = 0;
+    for (size_t i = 0; i < a->n_asked; i++) {
+        uint32_t rung = a->asked[i];
+        a->rungs[rung].asked = attempt_covers(a, rung);
+        if (a->rungs[rung].asked) {
+            a->asked[n++] = rung;
+            a->rate += job_rung_rate(a->job, rung);
+        }
+    }
+    a->n_asked = n;
+    a->weight = a->rate;
+    return n > 0;
+}
+
+void job_ask(const struct job_attempt *a, int64_t now_ms, struct link_job_open *ret_open)
+{
+    const struct job *j = a->job;
     struct link_job_open o = j->open;
-    o.n_ladder = j->n_asked;
-    for (size_t i = 0; i < j->n_asked; i++) {
-        o.ladder[i] = j->open.ladder[j->asked[i]];
-        o.ladder[i].emit_from = j->rungs[j->asked[i]].next_part;
+    o.n_ladder = a->n_asked;
+    for (size_t i = 0; i < a->n_asked; i++) {
+        o.ladder[i] = j->open.ladder[a->asked[i]];
+        o.ladder[i].emit_from = j->rungs[a->asked[i]].next_part;
     }
     o.deadline_ms = j->deadline_ms > now_ms ? (uint32_t)(j->deadline_ms - now_ms) : 1;
     *ret_open = o;
 }
 
-const struct job_unit *job_peek(const struct job *j)
+const struct job_unit *job_peek(const struct job_attempt *a)
 {
-    return j->cursor == &j->units ? NULL : LIST_ITEM(j->cursor, const struct job_unit, node);
+    return a->cursor == &a->job->units ? NULL : LIST_ITEM(a->cursor, const struct job_unit, node);
 }
 
-void job_advance(struct job *j, int64_t now_ms)
+void job_advance(struct job_attempt *a)
 {
-    assert(j->cursor != &j->units);
-    j->cursor = j->cursor->next;
-    if (j->owed_since_ms < 0 || now_ms - j->sent_ms > PAUSE_MS) {
-        j->owed_since_ms = now_ms;
-    }
-    j->sent_ms = now_ms;
+    assert(a->cursor != &a->job->units);
+    a->cursor = a->cursor->next;
 }
 
-bool job_is_late(const struct job *j, int64_t late_ms, int64_t now_ms)
+bool job_all_sent(const struct job_attempt *a)
 {
-    if (j->owed_since_ms < 0 || now_ms - j->owed_since_ms < late_ms) {
-        return false;
-    }
-    bool takes_nothing = j->cursor != &j->units;
-    return takes_nothing || j->has_last || j->sent_ms - j->owed_since_ms >= OWED_AFTER_MS;
+    return a->job->has_last && a->cursor == &a->job->units;
 }
 
-/* The first part of an emission: decoding starts here, so nothing may be taken on trust. */
-static const char *check_start(const struct job_rung *r, const struct link_unit *u)
-{
-    if ((u->packets[0].flags & PACKET_KEY) == 0) {
-        return "its first part does not start with a key frame";
-    }
-    if (u->config.len == 0) {
-        return "its first part came without parameter sets";
-    }
-    if (r->has_hash && u->config_hash != r->hash) {
-        return "its parameter sets differ from those of the parts before";
-    }
-    return NULL;
-}
+/* --- what comes back --- */
 
-static const char *check_times(const struct job_rung *r, const struct link_unit *u)
-{
-    bool has_dts = r->has_dts;
-    int64_t last_dts = r->last_dts;
-    for (size_t i = 0; i < u->n_packets; i++) {
-        if (has_dts && u->packets[i].dts <= last_dts) {
-            return "its decoding times do not rise";
-        }
-        if (u->packets[i].pts < u->packets[i].dts) {
-            return "a frame is to be shown before it is decoded";
-        }
-        has_dts = true;
-        last_dts = u->packets[i].dts;
-    }
-    return NULL;
-}
-
-static const char *check_size(const struct job_rung *r, const struct link_rung *asked,
-                              const struct link_unit *u)
-{
-    if (u->n_packets == 0) {
-        return "a part without packets came";
-    }
-    if (u->n_packets > asked->frames_per_part ||
-        (u->n_packets < asked->frames_per_part && !u->last)) {
-        return "a part has another number of frames than was asked for";
-    }
-    uint64_t bytes = r->total.bytes;
-    for (size_t i = 0; i < u->n_packets; i++) {
-        bytes += u->packets[i].length;
-    }
-    if (bytes > JOB_RUNG_BYTES_MAX || r->total.frames + u->n_packets > JOB_RUNG_FRAMES_MAX) {
-        return "a rung is larger than one segment can be";
-    }
-    return NULL;
-}
-
-static const char *check_rung(const struct job *j, uint32_t rung, const struct link_unit *u)
-{
-    const struct job_rung *r = &j->rungs[rung];
-    if (r->complete) {
-        return "a part came after the rung's last one";
-    }
-    if (u->part != r->next_part) {
-        return "a part is not the next one";
-    }
-    const char *why = check_size(r, &j->open.ladder[rung], u);
-    if (why != NULL) {
-        return why;
-    }
-    if (u->last && !(j->has_last && j->cursor == &j->units)) {
-        return "the last part came before the segment's end";
-    }
-    if (!r->emitting) {
-        why = check_start(r, u);
-        if (why != NULL) {
-            return why;
-        }
-    } else if (u->config_hash != r->hash) {
-        return "its parameter sets changed inside the segment";
-    }
-    return check_times(r, u);
-}
-
-enum err job_check(const struct job *j, const struct link_unit *u, uint32_t *ret_rung,
-                   const char **ret_why)
-{
-    if (u->rung >= j->n_asked) {
-        *ret_why = "a rung came that was not asked for";
-        return ERR_PROTO;
-    }
-    uint32_t rung = j->asked[u->rung];
-    const char *why = check_rung(j, rung, u);
-    if (why != NULL) {
-        *ret_why = why;
-        return ERR_PROTO;
-    }
-    *ret_rung = rung;
-    return ERR_OK;
-}
-
-void job_deliver(struct job *j, uint32_t rung, const struct link_unit *u, size_t bytes,
+void job_deliver(struct job_attempt *a, uint32_t rung, const struct link_unit *u, size_t bytes,
                  int64_t now_ms)
 {
+    struct job *j = a->job;
     struct job_rung *r = &j->rungs[rung];
     const struct link_rung *asked = &j->open.ladder[rung];
-    bool all_sent = j->has_last && j->cursor == &j->units;
-    j->owed_since_ms = all_sent ? now_ms : -1;
-    r->emitting = true;
+    a->heard_ms = now_ms;
+    a->rungs[rung].emitting = true;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        /* One that has not been sent yet asks for what is missing then. */
+        j->tries[i].rungs[rung].lost |= &j->tries[i] != a && j->tries[i].open_sent;
+    }
     r->has_hash = true;
     r->hash = u->config_hash;
+    if (!r->has_origin) {
+        r->has_origin = true;
+        r->origin = job_unit_origin(asked, u);
+    }
     r->has_dts = true;
     r->last_dts = u->packets[u->n_packets - 1].dts;
     r->next_part++;
@@ -284,17 +327,50 @@ void job_deliver(struct job *j, uint32_t rung, const struct link_unit *u, size_t
     r->total.pixels += (uint64_t)u->n_packets * asked->width * asked->height;
     r->total.bytes += bytes;
     if (!j->has_delivered) {
-        memcpy(j->encoder, j->transcoder->encoder, sizeof j->encoder);
+        memcpy(j->encoder, a->transcoder->encoder, sizeof j->encoder);
         j->has_delivered = true;
     }
 }
 
 bool job_is_complete(const struct job *j)
 {
-    for (size_t i = 0; i < j->open.n_ladder; i++) {
-        if (!j->rungs[i].complete) {
+    for (uint32_t i = 0; i < j->open.n_ladder; i++) {
+        if (job_rung_is_open(j, i)) {
             return false;
         }
     }
     return true;
+}
+
+void job_give_up_rung(struct job *j, uint32_t rung)
+{
+    j->rungs[rung].given_up = true;
+}
+
+enum err job_reject(struct job *j, uint32_t rung, uint32_t part, struct job_attempt **ret_by)
+{
+    if (rung >= j->open.n_ladder || part < j->open.ladder[rung].emit_from ||
+        part >= j->rungs[rung].next_part || j->rungs[rung].given_up) {
+        return ERR_NOENT;
+    }
+    struct job_rung *r = &j->rungs[rung];
+    const struct link_rung *asked = &j->open.ladder[rung];
+    /* Every part but a rung's last one has as many frames as were asked for. */
+    r->total.frames = (uint64_t)(part - asked->emit_from) * asked->frames_per_part;
+    r->total.pixels = r->total.frames * asked->width * asked->height;
+    r->next_part = part;
+    r->complete = false;
+    r->has_dts = false;
+    r->has_hash = part > asked->emit_from;
+    r->has_origin = r->has_origin && part > asked->emit_from;
+    struct job_attempt *by = NULL;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        struct job_attempt *a = &j->tries[i];
+        if (a->transcoder != NULL && a->rungs[rung].asked) {
+            by = !a->rungs[rung].lost && a->rungs[rung].emitting ? a : by;
+            a->rungs[rung].lost = a->open_sent;
+        }
+    }
+    *ret_by = by;
+    return ERR_OK;
 }

@@ -16,10 +16,13 @@
 #include "orchestrator/session.h"
 #include "proto/link_msg.h"
 
-#define JOB_ATTEMPTS_MAX 5   /* refusals and failures; being lost is not counted here */
-#define JOB_LOSSES_MAX   8   /* transcoders lost with the job: past this the input is suspect */
-#define JOB_AVOID_MS     500 /* a transcoder that refused or failed a job is not asked for so long */
-#define JOB_LATE_MAX     2   /* times that a job is taken from a transcoder for being late */
+#define JOB_LOSSES_MAX  8   /* transcoders lost with the job: past this the input is suspect */
+#define JOB_AVOID_MS    500 /* a transcoder that refused or failed a job is not asked for so long */
+#define JOB_AVOIDED_MAX 6   /* such that are remembered */
+#define JOB_LATE_MAX    2   /* times that a job is taken from a transcoder for being late */
+#define JOB_HEDGES_MAX  2   /* times that a late job is given to a second one as well */
+#define JOB_TRIES       2   /* transcoders at work on it at once, at most */
+#define JOB_LATE_MIN_MS 500 /* two parts may be shorter: nobody is late before this */
 
 /* What a transcoder may send of one rung of a segment. */
 #define JOB_RUNG_BYTES_MAX  ((uint64_t)128 << 20)
@@ -27,7 +30,7 @@
 
 enum job_state {
     JOB_QUEUED,  /* waits for a transcoder */
-    JOB_OFFERED, /* assigned; the transcoder has not answered */
+    JOB_OFFERED, /* assigned; no transcoder has answered */
     JOB_ACTIVE,  /* accepted */
 };
 
@@ -37,18 +40,50 @@ struct job_unit {
     struct link_unit unit; /* packets: in this allocation */
     struct blob *payload;  /* NULL when empty */
     size_t bytes;
+    uint64_t frames; /* to be shown, of the segment so far, with this unit */
+    int64_t dts;     /* of the newest of them */
+    int64_t fair_ms; /* when it came, but no sooner than at twice the rate of its times: what comes
+                        in one gush is not to be ready at once */
     struct link_packet packets[];
 };
 
 struct job_rung {
     uint32_t next_part; /* the first part that has not been delivered */
     bool complete;      /* its last part has been delivered */
-    bool emitting;      /* this attempt has delivered a part */
+    bool given_up;      /* it will not come; the broadcaster has been told */
     bool has_hash;
     uint64_t hash; /* of the parameter sets of the parts delivered so far */
     bool has_dts;
     int64_t last_dts; /* of the last packet delivered */
+    bool has_origin;
+    int64_t origin; /* of its grid: when its slot 0 is shown */
     struct link_rung_total total;
+};
+
+/* A transcoder at work on a job: on some of its rungs, each from some part on. */
+struct job_attempt {
+    struct list of_transcoder; /* in its transcoder's jobs */
+    struct list by_number;     /* hash chains */
+    struct job *job;
+    struct transcoder *transcoder; /* NULL: there is no such attempt */
+    uint64_t number;               /* towards the transcoder, never reused */
+    bool accepted;
+    bool is_hedge; /* begun beside another one */
+    bool has_won;  /* and it has delivered a part */
+    bool charged;  /* its transcoder has been told late because of it */
+    int64_t offered_ms;
+    int64_t heard_ms; /* when a part of it was last passed on */
+    bool open_sent;
+    struct list *cursor; /* the next unit to send; &job->units: all are sent */
+    uint64_t rate;       /* pixels a second that it is to make */
+    uint64_t weight;     /* of these, what counts as its transcoder's load: 0 once all is sent */
+    uint32_t asked[PROFILE_LADDER_MAX]; /* its rungs, as indices of the ladder */
+    size_t n_asked;
+    struct {
+        bool asked;
+        bool emitting; /* it has delivered a part of it */
+        bool lost;     /* another attempt goes on with that rung */
+    } rungs[PROFILE_LADDER_MAX];
 };
 
 struct job_avoided {
@@ -58,10 +93,9 @@ struct job_avoided {
 
 struct job {
     /* Places in the job table. */
-    struct list place;      /* in the queue, or in its transcoder's jobs */
-    struct list of_peer;    /* in its broadcaster's jobs */
-    struct list by_origin;  /* hash chains */
-    struct list by_attempt; /* linked while assigned */
+    struct list place;     /* in the queue, while a rung of it waits for a transcoder */
+    struct list of_peer;   /* in its broadcaster's jobs */
+    struct list by_origin; /* hash chains */
     struct broadcaster *broadcaster;
     struct session *session;
 
@@ -72,25 +106,25 @@ struct job {
 
     struct list units; /* struct job_unit, in order */
     uint32_t next_seq;
-    bool has_last; /* the segment's end has come */
+    bool has_last;               /* the segment's end has come */
+    uint32_t duration;           /* with it: ticks; 0 when it was not said */
+    uint64_t frames;             /* of the source, to be shown, so far */
+    int64_t first_dts;           /* of the first of them */
+    int64_t last_dts;            /* of the newest of them */
+    int64_t first_pts, last_pts; /* of what is shown first and last of them */
+    uint32_t source_fps;         /* in thousandths, as last seen of the stream; 0: not known */
 
-    enum job_state state;
-    bool was_accepted;             /* the broadcaster has been told */
-    struct transcoder *transcoder; /* NULL while queued */
-    uint64_t attempt;              /* our number of it towards the transcoder, never reused */
-    int64_t offered_ms;
-    bool open_sent;
-    struct list *cursor;   /* the next unit to send; &units: all are sent */
-    int64_t sent_ms;       /* when the attempt's newest unit was sent */
-    int64_t owed_since_ms; /* when it was given units that it has not answered with a part; -1: it
-                              owes nothing */
-    uint32_t asked[PROFILE_LADDER_MAX]; /* the attempt's rungs, as indices of the ladder */
-    size_t n_asked;
+    bool was_accepted; /* the broadcaster has been told */
+    bool was_offered;
+    int64_t queued_ms;  /* when it last began to wait */
+    int64_t offered_ms; /* the newest offer */
+    struct job_attempt tries[JOB_TRIES];
 
     struct job_rung rungs[PROFILE_LADDER_MAX];
     uint64_t cpu_us;
-    unsigned attempts, losses, late;
-    struct job_avoided avoided[JOB_ATTEMPTS_MAX]; /* a ring, indexed by attempts */
+    unsigned attempts, losses, late, hedges;     /* attempts: refused and failed ones */
+    struct job_avoided avoided[JOB_AVOIDED_MAX]; /* a ring */
+    unsigned next_avoided;
     bool has_delivered;
     char encoder[LINK_STRING_MAX + 1]; /* fingerprint of who delivered, once has_delivered */
     char reason[LINK_STRING_MAX + 1];  /* why the last attempt failed; "" = none did */
@@ -108,34 +142,91 @@ size_t job_unit_bytes(const struct link_unit *u, const struct blob *payload);
 
 /* Keeps a copy of the unit and a reference of the payload. ERR_PROTO: it does not follow the one
  * before (ret_why: static text); ERR_NOMEM. */
-enum err job_keep(struct job *j, const struct link_unit *u, struct blob *payload,
+enum err job_keep(struct job *j, const struct link_unit *u, struct blob *payload, int64_t now_ms,
                   const char **ret_why) CHECKED;
 
-/* Sets the attempt's state back to its start: nothing sent, the rungs that are still to do. */
-void job_begin(struct job *j);
+/* --- attempts --- */
 
-/* What the attempt's JOB_OPEN says: the rungs that are not complete, each from its first missing
- * part; time left until the deadline. Borrows from the job. */
-void job_ask(const struct job *j, int64_t now_ms, struct link_job_open *ret_open);
+/* A place for one more attempt, or NULL. */
+struct job_attempt *job_free_try(struct job *j);
+unsigned job_tries(const struct job *j); /* how many are at work */
+enum job_state job_state(const struct job *j);
+
+/* A rung that is still to come (neither complete nor given up). */
+bool job_rung_is_open(const struct job *j, uint32_t rung);
+
+/* This attempt may still bring parts of that rung; of any rung. */
+bool attempt_covers(const struct job_attempt *a, uint32_t rung);
+bool attempt_is_useful(const struct job_attempt *a);
+
+/* It can bring nothing any more because others go on with its rungs, or it was never sent. */
+bool attempt_has_lost(const struct job_attempt *a);
+
+/* A rung is open that no attempt but this one (NULL: none at all) covers. */
+bool job_is_uncovered(const struct job *j, const struct job_attempt *but);
+
+/* An attempt at its start: nothing sent; of the open rungs all, or only those that nobody covers.
+ */
+void job_begin(struct job *j, struct job_attempt *a, bool all);
+
+/* Before it is sent: it no longer asks for what it does not cover any more. False: nothing is left.
+ */
+bool job_trim(struct job_attempt *a);
+
+/* What the attempt's JOB_OPEN says: its rungs, each from its first missing part; time left until
+ * the deadline. Borrows from the job. */
+void job_ask(const struct job_attempt *a, int64_t now_ms, struct link_job_open *ret_open);
 
 /* The unit at the cursor, and on to the next, for it has been sent. NULL: all are sent. */
-const struct job_unit *job_peek(const struct job *j);
-void job_advance(struct job *j, int64_t now_ms);
+const struct job_unit *job_peek(const struct job_attempt *a);
+void job_advance(struct job_attempt *a);
+bool job_all_sent(const struct job_attempt *a); /* to the segment's end */
 
-/* Whether the attempt's transcoder was given enough for a part, and for late_ms none has come. A
- * segment whose publisher pauses is nobody's lateness. */
-bool job_is_late(const struct job *j, int64_t late_ms, int64_t now_ms);
+/* --- what comes back --- */
 
-/* May this rung unit of the present attempt be passed on? ERR_PROTO (ret_why: static text): no. On
- * success ret_rung is the index in the broadcaster's ladder. Changes nothing. */
-enum err job_check(const struct job *j, const struct link_unit *u, uint32_t *ret_rung,
+/* May this rung unit of the attempt be passed on? ERR_PROTO (ret_why: static text): no, it is
+ * wrong. ERR_CLOSED: another attempt goes on with that rung, there is nothing to do. On success
+ * ret_rung is the index in the broadcaster's ladder. Changes nothing. */
+enum err job_check(const struct job_attempt *a, const struct link_unit *u, uint32_t *ret_rung,
                    const char **ret_why) CHECKED;
 
-/* It has been passed on (it passed job_check): counts it. bytes: of its payload. */
-void job_deliver(struct job *j, uint32_t rung, const struct link_unit *u, size_t bytes,
+/* It has been passed on (it passed job_check): counts it; the rung is no other attempt's any more.
+ * bytes: of its payload. */
+void job_deliver(struct job_attempt *a, uint32_t rung, const struct link_unit *u, size_t bytes,
                  int64_t now_ms);
 
-/* Every rung's last part has been delivered. */
+/* Every rung's last part has been delivered, or the rung was given up. */
 bool job_is_complete(const struct job *j);
+
+/* The rung will not come. */
+void job_give_up_rung(struct job *j, uint32_t rung);
+
+/* What came of the rung from that part on is not good: it is to be made again. ret_by: the attempt
+ * that made it, which loses the rung, or NULL. ERR_NOENT: there is no such part. */
+enum err job_reject(struct job *j, uint32_t rung, uint32_t part,
+                    struct job_attempt **ret_by) CHECKED;
+
+/* Where the grid of a rung that begins with this unit has its slot 0. */
+int64_t job_unit_origin(const struct link_rung *asked, const struct link_unit *u);
+
+/* --- rate and time (job_pace.c) --- */
+
+/* Pixels a second of a rung of the job; one with the source's own rate counts as that. At least 1.
+ */
+uint64_t job_rung_rate(const struct job *j, uint32_t rung);
+
+/* Of what a new attempt would ask for; all: as job_begin. */
+uint64_t job_open_rate(const struct job *j, bool all);
+
+/* For how long the attempt has owed the oldest part that it could have made of what has come; 0:
+ * it owes nothing. What a decoder and an encoder keep back is not owed, nor what a source that
+ * pauses has not sent, nor at once what came in one gush. */
+int64_t job_owed_ms(const struct job_attempt *a, int64_t now_ms);
+
+/* How long it may owe one: two parts, but at least JOB_LATE_MIN_MS, and at most limit_ms. */
+int64_t job_may_owe_ms(const struct job_attempt *a, int64_t limit_ms);
+
+/* How fast the attempt was that ends now, in thousandths of what real time asks; at most 1000. */
+uint32_t job_pace_permille(const struct job_attempt *a, int64_t now_ms);
 
 #endif

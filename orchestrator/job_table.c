@@ -17,6 +17,8 @@ void job_table_config_defaults(struct job_table_config *c)
         .total_bytes = JOB_TABLE_TOTAL_BYTES_DEFAULT,
         .answer_ms = JOB_TABLE_ANSWER_MS_DEFAULT,
         .late_ms = JOB_TABLE_LATE_MS_DEFAULT,
+        .hedge_ms = JOB_TABLE_HEDGE_MS_DEFAULT,
+        .max_attempts = JOB_TABLE_ATTEMPTS_DEFAULT,
     };
 }
 
@@ -69,7 +71,9 @@ struct job_table_gauges job_table_gauges(const struct job_table *s)
     };
     LIST_EACH (&s->roster.broadcasters, bit, btmp) {
         LIST_EACH (&LIST_ITEM(bit, struct broadcaster, node)->jobs, it, tmp) {
-            enum job_state state = LIST_ITEM(it, struct job, of_peer)->state;
+            const struct job *j = LIST_ITEM(it, const struct job, of_peer);
+            enum job_state state = job_state(j);
+            g.doubled += job_tries(j) > 1;
             g.queued += state == JOB_QUEUED;
             g.offered += state == JOB_OFFERED;
             g.active += state == JOB_ACTIVE;
@@ -79,7 +83,8 @@ struct job_table_gauges job_table_gauges(const struct job_table *s)
 }
 
 void job_table_note(const struct job_table *s, enum job_note_type type, const struct job *j,
-                    const char *reason, int64_t now_ms)
+                    const struct transcoder *transcoder, uint32_t rung, const char *reason,
+                    int64_t now_ms)
 {
     if (s->out.note == NULL) {
         return;
@@ -90,8 +95,10 @@ void job_table_note(const struct job_table *s, enum job_note_type type, const st
         .msn = j->open.msn,
         .job = j->origin,
         .broadcaster = j->broadcaster->name,
-        .transcoder = j->transcoder != NULL ? j->transcoder->name : "",
+        .transcoder = transcoder != NULL ? transcoder->name : "",
         .reason = reason,
+        .rung = rung < j->open.n_ladder ? j->open.ladder[rung].name : "",
+        .suspend_ms = transcoder != NULL ? transcoder->standing.suspend_ms : 0,
         .attempts = j->attempts,
         .losses = j->losses,
         .age_ms = now_ms - j->opened_ms,
@@ -107,9 +114,12 @@ static bool is_before(const struct job *a, const struct job *b)
     return a->open.msn < b->open.msn;
 }
 
-void job_table_enqueue(struct job_table *s, struct job *j)
+void job_table_enqueue(struct job_table *s, struct job *j, int64_t now_ms)
 {
-    j->state = JOB_QUEUED;
+    if (!list_empty(&j->place)) {
+        return;
+    }
+    j->queued_ms = now_ms;
     /* From the back: most come in order. */
     struct list *after = s->queue.prev;
     while (after != &s->queue && is_before(j, LIST_ITEM(after, struct job, place))) {
@@ -118,303 +128,17 @@ void job_table_enqueue(struct job_table *s, struct job *j)
     list_push_back(after->next, &j->place);
 }
 
-static void hold(struct job_table *s, struct broadcaster *b, size_t bytes)
-{
-    b->held_bytes += bytes;
-    s->held_bytes += bytes;
-}
-
-static void release(struct job_table *s, struct broadcaster *b, size_t bytes)
-{
-    b->held_bytes -= bytes;
-    s->held_bytes -= bytes;
-}
-
-void job_table_close(struct job_table *s, struct job *j, bool tell, const char *reason,
-                     int64_t now_ms)
-{
-    if (j->transcoder != NULL) {
-        attempt_end(s, j, tell, reason, now_ms);
-    }
-    list_remove(&j->place);
-    list_remove(&j->of_peer);
-    list_remove(&j->by_origin);
-    j->broadcaster->open_jobs--;
-    session_leave(j->session, now_ms);
-    release(s, j->broadcaster, j->bytes);
-    s->n_jobs--;
-    job_destroy(j);
-}
-
-static void answer(struct job_table *s, link_peer peer, const struct link_msg *m)
-{
-    /* What cannot be queued for a broadcaster any more is answered by its own deadline. */
-    (void)s->out.send(s->out.arg, peer, m, NULL);
-}
-
-void job_table_give_up(struct job_table *s, struct job *j, bool tell, bool final,
-                       const char *reason, int64_t now_ms)
-{
-    s->counters.failed++;
-    j->broadcaster->failed++;
-    answer(s, j->broadcaster->peer,
-           &(struct link_msg){
-               .type = LINK_JOB_FAILED, .job = j->origin, .reason = reason, .final = final});
-    job_table_note(s, JOB_NOTE_FAILED, j, reason, now_ms);
-    job_table_close(s, j, tell, "the orchestrator gave the job up", now_ms);
-}
-
-void job_table_finish(struct job_table *s, struct job *j, bool tell, int64_t now_ms)
-{
-    s->counters.done++;
-    j->broadcaster->done++;
-    histogram_observe(&s->times.work, (now_ms - j->offered_ms) * 1000);
-    histogram_observe(&s->times.whole, (now_ms - j->opened_ms) * 1000);
-    struct link_msg m = {.type = LINK_JOB_DONE, .job = j->origin, .reason = ""};
-    m.done.n_rungs = j->open.n_ladder;
-    m.done.cpu_us = j->cpu_us;
-    for (size_t i = 0; i < j->open.n_ladder; i++) {
-        m.done.rungs[i] = j->rungs[i].total;
-    }
-    answer(s, j->broadcaster->peer, &m);
-    job_table_note(s, JOB_NOTE_DONE, j, "", now_ms);
-    job_table_close(s, j, tell, "every rung is complete", now_ms);
-}
-
-static size_t origin_bucket(link_peer peer, uint64_t job)
-{
-    return (size_t)((job ^ ((uint64_t)peer * 0x9E3779B97F4A7C15u)) & (JOB_TABLE_BUCKETS - 1));
-}
-
-static struct job *find_origin(struct job_table *s, link_peer peer, uint64_t job)
-{
-    LIST_EACH (&s->by_origin[origin_bucket(peer, job)], it, tmp) {
-        struct job *j = LIST_ITEM(it, struct job, by_origin);
-        if (j->origin == job && j->broadcaster->peer == peer) {
-            return j;
-        }
-    }
-    return NULL;
-}
-
-enum err job_table_broadcaster_joined(struct job_table *s, link_peer peer, const char *address,
-                                      const struct link_hello *hello, int64_t now_ms)
-{
-    struct broadcaster *b;
-    return roster_join_broadcaster(&s->roster, peer, address, hello, now_ms, &b);
-}
-
-void job_table_broadcaster_lost(struct job_table *s, link_peer peer, int64_t now_ms)
-{
-    struct broadcaster *b = roster_broadcaster(&s->roster, peer);
-    if (b == NULL) {
-        return;
-    }
-    const char *reason = "the broadcaster has gone";
-    LIST_EACH (&b->jobs, it, tmp) {
-        struct job *j = LIST_ITEM(it, struct job, of_peer);
-        s->counters.cancelled++;
-        job_table_note(s, JOB_NOTE_CANCELLED, j, reason, now_ms);
-        job_table_close(s, j, true, reason, now_ms);
-    }
-    sessions_end_broadcaster(&s->sessions, peer);
-    roster_leave_broadcaster(&s->roster, b);
-    attempts_assign(s, now_ms);
-}
-
-static void refuse(struct job_table *s, const struct broadcaster *b, uint64_t job,
-                   const struct link_job_open *open, const char *reason)
-{
-    s->counters.refused++;
-    answer(s, b->peer, &(struct link_msg){.type = LINK_JOB_REFUSE, .job = job, .reason = reason});
-    if (s->out.note != NULL) {
-        struct job_note n = {
-            .type = JOB_NOTE_REFUSED,
-            .stream = open->stream,
-            .msn = open->msn,
-            .job = job,
-            .broadcaster = b->name,
-            .transcoder = "",
-            .reason = reason,
-        };
-        s->out.note(s->out.arg, &n);
-    }
-}
-
-/* NULL: the job can be taken as far as its content goes. */
-static const char *check_open(const struct link_job_open *open)
-{
-    if (!id_valid(span_cstr(open->stream))) {
-        return "the stream's name is not valid";
-    }
-    if (open->n_ladder == 0 || open->n_ladder > PROFILE_LADDER_MAX) {
-        return "the ladder has no rung or too many";
-    }
-    for (size_t i = 0; i < open->n_ladder; i++) {
-        if (open->ladder[i].width == 0 || open->ladder[i].height == 0) {
-            return "a rung has no size";
-        }
-    }
-    if (open->deadline_ms == 0) {
-        return "the job has no time";
-    }
-    return NULL;
-}
-
-static bool has_room(const struct job_table *s, const struct broadcaster *b, size_t bytes)
-{
-    return b->held_bytes + bytes <= s->config.broadcaster_bytes &&
-           s->held_bytes + bytes <= s->config.total_bytes;
-}
-
-static void add(struct job_table *s, struct job *j)
-{
-    struct broadcaster *b = j->broadcaster;
-    list_push_back(&b->jobs, &j->of_peer);
-    list_push_back(&s->by_origin[origin_bucket(b->peer, j->origin)], &j->by_origin);
-    hold(s, b, j->bytes);
-    b->open_jobs++;
-    s->n_jobs++;
-    s->counters.opened++;
-    job_table_enqueue(s, j);
-}
-
-/* NULL, and the broadcaster has been told why, when the job cannot be taken. */
-static struct session *admit(struct job_table *s, struct broadcaster *b, uint64_t job,
-                             const struct link_job_open *open)
-{
-    const char *why = check_open(open);
-    if (why == NULL && s->n_jobs >= s->config.max_jobs) {
-        why = "the orchestrator has too many jobs open";
-    }
-    if (why == NULL && !has_room(s, b, job_open_bytes(open))) {
-        why = "the orchestrator holds as many bytes as it may";
-    }
-    if (why != NULL) {
-        refuse(s, b, job, open, why);
-        return NULL;
-    }
-    struct session *session;
-    enum err e = sessions_enter(&s->sessions, b->peer, open->stream, &session);
-    if (e == ERR_STATE) {
-        refuse(s, b, job, open, "the stream has too many segments open");
-        return NULL;
-    }
-    if (e != ERR_OK) {
-        char text[LINK_STRING_MAX];
-        (void)snprintf(text, sizeof text,
-                       "OrchestratorCapped: %u streams are being transcoded and -maxSessions is %u",
-                       s->sessions.count, s->sessions.max);
-        refuse(s, b, job, open, text);
-        return NULL;
-    }
-    return session;
-}
-
-void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
-                    const struct link_job_open *open, int64_t now_ms)
-{
-    struct broadcaster *b = roster_broadcaster(&s->roster, peer);
-    if (b == NULL || find_origin(s, peer, job) != NULL) {
-        s->counters.stray++;
-        return;
-    }
-    struct session *session = admit(s, b, job, open);
-    if (session == NULL) {
-        return;
-    }
-    struct job *j = job_create(open);
-    if (j == NULL) {
-        session_leave(session, now_ms);
-        refuse(s, b, job, open, "the orchestrator is out of memory");
-        return;
-    }
-    int64_t time_ms = open->deadline_ms;
-    j->broadcaster = b;
-    j->session = session;
-    j->origin = job;
-    j->opened_ms = now_ms;
-    j->deadline_ms =
-        now_ms + (time_ms < JOB_TABLE_DEADLINE_MAX_MS ? time_ms : JOB_TABLE_DEADLINE_MAX_MS);
-    add(s, j);
-    job_table_note(s, JOB_NOTE_OPENED, j, "", now_ms);
-    attempts_assign(s, now_ms);
-}
-
-/* Makes room for more bytes of j: gives up the newest jobs of that broadcaster, for the older ones
- * are nearer to their viewers. False: j itself had to go. */
-static bool make_room(struct job_table *s, struct job *j, size_t bytes, int64_t now_ms)
-{
-    if (j->bytes + bytes > s->config.job_bytes) {
-        job_table_give_up(s, j, true, false, "the segment is larger than the orchestrator holds",
-                          now_ms);
-        return false;
-    }
-    struct broadcaster *b = j->broadcaster;
-    while (!has_room(s, b, bytes)) {
-        struct job *newest = LIST_ITEM(b->jobs.prev, struct job, of_peer);
-        bool is_self = newest == j;
-        job_table_give_up(s, newest, true, false,
-                          b->held_bytes + bytes > s->config.broadcaster_bytes
-                              ? "the orchestrator holds as many bytes of this broadcaster as it may"
-                              : "the orchestrator holds as many bytes as it may",
-                          now_ms);
-        if (is_self) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void job_table_unit(struct job_table *s, link_peer peer, uint64_t job, const struct link_unit *unit,
-                    struct blob *payload, int64_t now_ms)
-{
-    struct job *j = find_origin(s, peer, job);
-    if (j == NULL) {
-        s->counters.stray++;
-        return;
-    }
-    if (!make_room(s, j, job_unit_bytes(unit, payload), now_ms)) {
-        attempts_assign(s, now_ms);
-        return;
-    }
-    size_t before = j->bytes;
-    const char *why = "the orchestrator is out of memory";
-    if (job_keep(j, unit, payload, &why) != ERR_OK) {
-        job_table_give_up(s, j, true, false, why, now_ms);
-        attempts_assign(s, now_ms);
-        return;
-    }
-    hold(s, j->broadcaster, j->bytes - before);
-    if (j->transcoder != NULL) {
-        attempt_pump(s, j, now_ms);
-    }
-}
-
-void job_table_cancel(struct job_table *s, link_peer peer, uint64_t job, int64_t now_ms)
-{
-    struct job *j = find_origin(s, peer, job);
-    if (j == NULL) {
-        s->counters.stray++;
-        return;
-    }
-    const char *reason = "the broadcaster cancelled the job";
-    s->counters.cancelled++;
-    job_table_note(s, JOB_NOTE_CANCELLED, j, reason, now_ms);
-    job_table_close(s, j, true, reason, now_ms);
-    attempts_assign(s, now_ms);
-}
-
 static void pass_deadline(struct job_table *s, struct job *j, int64_t now_ms)
 {
     if (job_is_complete(j)) {
-        job_table_finish(s, j, true, now_ms);
+        job_table_finish(s, j, now_ms);
         return;
     }
     char text[LINK_STRING_MAX];
-    if (j->transcoder != NULL) {
-        (void)snprintf(text, sizeof text, "deadline passed: transcoder %s was not done",
-                       j->transcoder->name);
+    const struct transcoder *t = j->tries[0].transcoder;
+    t = t != NULL ? t : j->tries[JOB_TRIES - 1].transcoder;
+    if (t != NULL) {
+        (void)snprintf(text, sizeof text, "deadline passed: transcoder %s was not done", t->name);
     } else if (s->roster.n_transcoders == 0) {
         (void)snprintf(text, sizeof text, "deadline passed: no transcoder is connected");
     } else {
@@ -424,7 +148,7 @@ static void pass_deadline(struct job_table *s, struct job *j, int64_t now_ms)
                        j->has_delivered ? "with the same encoder had room to go on" : "had room",
                        last[0] != '\0' ? "; last attempt: " : "", last);
     }
-    job_table_give_up(s, j, true, false, text, now_ms);
+    job_table_give_up(s, j, false, text, now_ms);
 }
 
 void job_table_tick(struct job_table *s, int64_t now_ms)
@@ -434,13 +158,19 @@ void job_table_tick(struct job_table *s, int64_t now_ms)
             struct job *j = LIST_ITEM(it, struct job, of_peer);
             if (now_ms >= j->deadline_ms) {
                 pass_deadline(s, j, now_ms);
-            } else if (j->transcoder != NULL) {
-                attempt_check_progress(s, j, now_ms);
+            } else {
+                job_check_progress(s, j, now_ms);
             }
         }
     }
     sessions_expire(&s->sessions, now_ms);
     attempts_assign(s, now_ms);
+    rungs_shed(s, now_ms);
+}
+
+static enum err to_nobody(void *arg, link_peer to, const struct link_msg *m, struct blob *payload)
+{
+    return ERR_OK;
 }
 
 void job_table_destroy(struct job_table *s)
@@ -448,10 +178,10 @@ void job_table_destroy(struct job_table *s)
     if (s == NULL) {
         return;
     }
-    s->out.note = NULL;
+    s->out = (struct job_table_out){.send = to_nobody};
     LIST_EACH (&s->roster.broadcasters, bit, btmp) {
         LIST_EACH (&LIST_ITEM(bit, struct broadcaster, node)->jobs, it, tmp) {
-            job_table_close(s, LIST_ITEM(it, struct job, of_peer), false, "", 0);
+            job_table_close(s, LIST_ITEM(it, struct job, of_peer), "", 0);
         }
     }
     sessions_fini(&s->sessions);

@@ -26,7 +26,11 @@
 #define JOB_TABLE_DEADLINE_MAX_MS     600000 /* a longer one is shortened to this */
 #define JOB_TABLE_ANSWER_MS_DEFAULT   1000
 #define JOB_TABLE_LATE_MS_DEFAULT     2000
-#define JOB_TABLE_TICK_MS             100 /* how often job_table_tick wants to be called */
+#define JOB_TABLE_HEDGE_MS_DEFAULT    500
+#define JOB_TABLE_ATTEMPTS_DEFAULT    3
+#define JOB_TABLE_SHED_AFTER_MS       500   /* a job that waits for so long may lose rungs */
+#define JOB_TABLE_SHORT_MS            10000 /* after that the stream's next ones need not wait */
+#define JOB_TABLE_TICK_MS             100   /* how often job_table_tick wants to be called */
 
 struct job_table;
 
@@ -38,7 +42,11 @@ struct job_table_config {
     size_t total_bytes;       /* held of all jobs */
     int64_t answer_ms; /* a transcoder that has neither accepted nor refused a job for so long loses
                           it, if another one has room */
-    int64_t late_ms; /* so does one that was given units and has sent no part for so long; 0: not */
+    int64_t late_ms;  /* so does one that owes a part for longer than two parts last, or for so long
+                         if that is less; 0: nobody is late */
+    int64_t hedge_ms; /* a job of which a part is owed for so long is given to another one as well;
+                         0: never */
+    unsigned max_attempts; /* refusals and failures of a job; being lost is not counted here */
 };
 
 void job_table_config_defaults(struct job_table_config *c);
@@ -48,9 +56,13 @@ enum job_note_type {
     JOB_NOTE_ASSIGNED,     /* offered to a transcoder */
     JOB_NOTE_REDISPATCHED, /* taken from a transcoder (reason), to be done again */
     JOB_NOTE_DONE,
-    JOB_NOTE_FAILED,    /* given up (reason) */
-    JOB_NOTE_REFUSED,   /* never taken (reason) */
-    JOB_NOTE_CANCELLED, /* by its broadcaster or because that has gone (reason) */
+    JOB_NOTE_FAILED,        /* given up (reason) */
+    JOB_NOTE_REFUSED,       /* never taken (reason) */
+    JOB_NOTE_CANCELLED,     /* by its broadcaster or because that has gone (reason) */
+    JOB_NOTE_HEDGED,        /* offered to a second transcoder as well */
+    JOB_NOTE_RUNG_GIVEN_UP, /* that rung will not come, the others will (reason) */
+    JOB_NOTE_RUNG_REJECTED, /* its broadcaster cannot use what came of that rung (reason) */
+    JOB_NOTE_SUSPENDED, /* the transcoder is, because of this job's failure and others' (reason) */
 };
 
 /* For the log. Texts are borrowed until the callback returns; "" when there is none. */
@@ -60,6 +72,8 @@ struct job_note {
     uint64_t msn;
     uint64_t job; /* the broadcaster's number */
     const char *broadcaster, *transcoder, *reason;
+    const char *rung;   /* its name; "" when it is not about one */
+    int64_t suspend_ms; /* JOB_NOTE_SUSPENDED */
     unsigned attempts, losses;
     int64_t age_ms;
 };
@@ -69,8 +83,9 @@ struct job_table_out {
 
     /* Sends a message. JOB_OPEN and JOB_UNIT go to transcoders: ERR_AGAIN = its queue is full,
      * job_table_writable will be called. JOB_CANCEL goes to transcoders: the callee keeps what it
-     * cannot send at once. RUNG_UNIT, JOB_ACCEPT, JOB_REFUSE, JOB_DONE, JOB_FAILED go to
-     * broadcasters, in order; any error for a RUNG_UNIT ends its job. m and payload are borrowed.
+     * cannot send at once. RUNG_UNIT, RUNG_GIVEN_UP, JOB_ACCEPT, JOB_REFUSE, JOB_DONE, JOB_FAILED
+     * go to broadcasters, in order; any error for a RUNG_UNIT ends its job. m and payload are
+     * borrowed.
      */
     enum err (*send)(void *arg, link_peer to, const struct link_msg *m, struct blob *payload);
 
@@ -81,6 +96,12 @@ struct job_table_counters {
     uint64_t opened, done, failed, refused, cancelled;
     uint64_t redispatched;   /* taken from a transcoder and done again */
     uint64_t late;           /* of these: because it was late */
+    uint64_t hedged;         /* given to a second transcoder as well */
+    uint64_t hedges_won;     /* of these: that one went on with a rung */
+    uint64_t hedge_units;    /* parts of rungs that another attempt went on with; dropped */
+    uint64_t rungs_given_up; /* so that the rest of a job fits */
+    uint64_t rungs_rejected; /* by their broadcaster */
+    uint64_t suspensions;    /* of transcoders */
     uint64_t bad_units;      /* rung units that broke a rule */
     uint64_t late_answers;   /* for an attempt that is over: normal after a re-dispatch */
     uint64_t stray;          /* for a job that this peer does not have, or from the wrong peer */
@@ -89,6 +110,7 @@ struct job_table_counters {
 
 struct job_table_gauges {
     unsigned queued, offered, active;
+    unsigned doubled; /* of these: two transcoders are at work on it */
     unsigned sessions, max_sessions;
     size_t held_bytes;
 };
@@ -128,6 +150,9 @@ void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
                     const struct link_job_open *open, int64_t now_ms);
 void job_table_unit(struct job_table *s, link_peer peer, uint64_t job, const struct link_unit *unit,
                     struct blob *payload, int64_t now_ms);
+/* What came of that rung (an index of its ladder) from that part on is not good. */
+void job_table_rung_reject(struct job_table *s, link_peer peer, uint64_t job,
+                           const struct link_rung_word *word, const char *reason, int64_t now_ms);
 void job_table_cancel(struct job_table *s, link_peer peer, uint64_t job, int64_t now_ms);
 
 /* From a transcoder; attempt is the number in the JOB_OPEN it got. */

@@ -1,355 +1,327 @@
-/* The job table's other half: assigning jobs to transcoders, and what transcoders answer. */
+/* The job table's middle: giving jobs to transcoders, and taking them away again. */
 #include <assert.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "orchestrator/dispatch.h"
 #include "orchestrator/job_table_internal.h"
 #include "orchestrator/words.h"
 
-static struct list *attempt_bucket(struct job_table *s, uint64_t attempt)
+static void begin(struct job_table *s, struct job *j, struct transcoder *t, bool hedge,
+                  int64_t now_ms)
 {
-    return &s->by_attempt[attempt & (JOB_TABLE_BUCKETS - 1)];
-}
-
-/* The job, when that peer is at work on that attempt of it. Anything else is an answer that came
- * too late, or from one who was not asked. */
-static struct job *find_attempt(struct job_table *s, link_peer peer, uint64_t attempt)
-{
-    LIST_EACH (attempt_bucket(s, attempt), it, tmp) {
-        struct job *j = LIST_ITEM(it, struct job, by_attempt);
-        if (j->attempt == attempt && j->transcoder->peer == peer) {
-            return j;
-        }
-        if (j->attempt == attempt) {
-            s->counters.stray++;
-            return NULL;
-        }
-    }
-    if (attempt > 0 && attempt < s->next_attempt) {
-        s->counters.late_answers++;
-    } else {
-        s->counters.stray++;
-    }
-    return NULL;
-}
-
-static void begin(struct job_table *s, struct job *j, struct transcoder *t, int64_t now_ms)
-{
-    if (j->attempt == 0) {
+    struct job_attempt *a = job_free_try(j);
+    assert(a != NULL);
+    if (!j->was_offered) {
+        j->was_offered = true;
         histogram_observe(&s->times.queue_wait, (now_ms - j->opened_ms) * 1000);
     }
-    list_remove(&j->place);
-    list_push_back(&t->jobs, &j->place);
+    a->transcoder = t;
+    a->number = s->next_attempt++;
+    a->offered_ms = now_ms;
+    a->heard_ms = now_ms;
+    a->is_hedge = hedge;
+    job_begin(j, a, hedge);
+    list_push_back(&t->jobs, &a->of_transcoder);
+    list_push_back(job_table_attempt_bucket(s, a->number), &a->by_number);
     t->load++;
+    t->rate += a->weight;
     t->used_ms = now_ms;
-    j->transcoder = t;
-    j->session->last = t->peer;
-    j->state = JOB_OFFERED;
     j->offered_ms = now_ms;
-    j->attempt = s->next_attempt++;
-    list_push_back(attempt_bucket(s, j->attempt), &j->by_attempt);
-    job_begin(j);
-    job_table_note(s, JOB_NOTE_ASSIGNED, j, "", now_ms);
-    attempt_pump(s, j, now_ms);
+    if (!hedge) {
+        list_remove(&j->place);
+        j->session->last = t->peer;
+    }
+    job_table_note(s, hedge ? JOB_NOTE_HEDGED : JOB_NOTE_ASSIGNED, j, t, JOB_NO_RUNG, "", now_ms);
+    attempt_pump(s, a, now_ms);
 }
 
-void attempt_end(struct job_table *s, struct job *j, bool tell, const char *reason, int64_t now_ms)
+static void lighten(struct job_attempt *a)
 {
-    struct transcoder *t = j->transcoder;
-    if (tell && j->open_sent) {
-        struct link_msg m = {.type = LINK_JOB_CANCEL, .job = j->attempt, .reason = reason};
+    assert(a->transcoder->rate >= a->weight);
+    a->transcoder->rate -= a->weight;
+    a->weight = 0;
+}
+
+void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const char *reason,
+                 int64_t now_ms)
+{
+    struct transcoder *t = a->transcoder;
+    if (tell && a->open_sent) {
+        struct link_msg m = {.type = LINK_JOB_CANCEL, .job = a->number, .reason = reason};
         (void)s->out.send(s->out.arg, t->peer, &m, NULL);
     }
-    list_remove(&j->place);
-    list_remove(&j->by_attempt);
+    lighten(a);
+    list_remove(&a->of_transcoder);
+    list_remove(&a->by_number);
     assert(t->load > 0);
     t->load--;
     t->used_ms = now_ms;
-    j->transcoder = NULL;
+    a->transcoder = NULL;
 }
 
-static bool send_open(struct job_table *s, struct job *j, int64_t now_ms)
+static bool send_open(struct job_table *s, struct job_attempt *a, int64_t now_ms)
 {
-    struct link_msg m = {.type = LINK_JOB_OPEN, .job = j->attempt, .reason = ""};
-    job_ask(j, now_ms, &m.open);
-    if (s->out.send(s->out.arg, j->transcoder->peer, &m, NULL) != ERR_OK) {
+    struct link_msg m = {.type = LINK_JOB_OPEN, .job = a->number, .reason = ""};
+    a->transcoder->rate -= a->weight;
+    bool asks = job_trim(a);
+    a->transcoder->rate += a->weight;
+    if (!asks) {
+        return false; /* it is about to be ended */
+    }
+    job_ask(a, now_ms, &m.open);
+    if (s->out.send(s->out.arg, a->transcoder->peer, &m, NULL) != ERR_OK) {
         return false;
     }
-    j->open_sent = true;
+    a->open_sent = true;
     return true;
 }
 
-void attempt_pump(struct job_table *s, struct job *j, int64_t now_ms)
+void attempt_pump(struct job_table *s, struct job_attempt *a, int64_t now_ms)
 {
-    if (!j->open_sent && !send_open(s, j, now_ms)) {
+    if (!a->open_sent && !send_open(s, a, now_ms)) {
         return;
     }
     const struct job_unit *u;
-    while ((u = job_peek(j)) != NULL) {
-        struct link_msg m = {.type = LINK_JOB_UNIT, .job = j->attempt, .reason = ""};
+    while ((u = job_peek(a)) != NULL) {
+        struct link_msg m = {.type = LINK_JOB_UNIT, .job = a->number, .reason = ""};
         m.unit = u->unit;
         /* A full queue calls back when it has room; any other failure is tried again by the tick,
          * or ends with the peer. */
-        if (s->out.send(s->out.arg, j->transcoder->peer, &m, u->payload) != ERR_OK) {
+        if (s->out.send(s->out.arg, a->transcoder->peer, &m, u->payload) != ERR_OK) {
             return;
         }
-        job_advance(j, now_ms);
+        job_advance(a);
+    }
+    if (job_all_sent(a)) {
+        lighten(a); /* the stream's next segment takes its place */
     }
 }
 
-static size_t avoided_now(const struct job *j, int64_t now_ms, link_peer *out)
+/* --- who --- */
+
+void job_dispatch_ask(const struct job *j, uint64_t rate, int64_t now_ms,
+                      link_peer avoided[JOB_ASK_AVOIDED], struct dispatch_ask *ret_ask)
 {
     size_t n = 0;
-    for (size_t i = 0; i < JOB_ATTEMPTS_MAX; i++) {
+    for (size_t i = 0; i < JOB_AVOIDED_MAX; i++) {
         if (j->avoided[i].peer != 0 && now_ms < j->avoided[i].until_ms) {
-            out[n++] = j->avoided[i].peer;
+            avoided[n++] = j->avoided[i].peer;
         }
     }
-    return n;
-}
-
-static struct transcoder *pick(const struct job_table *s, const struct job *j, int64_t now_ms,
-                               link_peer also_not)
-{
-    link_peer avoided[JOB_ATTEMPTS_MAX + 1];
-    size_t n = avoided_now(j, now_ms, avoided);
-    if (also_not != 0) {
-        avoided[n++] = also_not;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        if (j->tries[i].transcoder != NULL) {
+            avoided[n++] = j->tries[i].transcoder->peer;
+        }
     }
-    struct dispatch_ask ask = {
+    *ret_ask = (struct dispatch_ask){
+        .rate = rate,
         .last = j->session->last,
         /* Parts of one segment share their parameter sets: only an equal encoder may go on. */
         .encoder = j->has_delivered ? j->encoder : NULL,
         .avoided = avoided,
         .n_avoided = n,
+        .now_ms = now_ms,
     };
+}
+
+/* Who would have the job of a as well or instead: somebody with time to spare. */
+static struct transcoder *other_than(const struct job_table *s, const struct job_attempt *a,
+                                     bool same_encoder, int64_t now_ms)
+{
+    link_peer avoided[JOB_ASK_AVOIDED];
+    struct dispatch_ask ask;
+    job_dispatch_ask(a->job, job_open_rate(a->job, true), now_ms, avoided, &ask);
+    ask.only_spare = true;
+    if (same_encoder && ask.encoder == NULL) {
+        ask.encoder = a->transcoder->encoder;
+    }
     return dispatch_pick(&s->roster, &ask);
+}
+
+static bool anybody_has_room(const struct job_table *s)
+{
+    LIST_EACH (&s->roster.transcoders, it, tmp) {
+        if (transcoder_room(LIST_ITEM(it, const struct transcoder, node)) > 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void attempts_assign(struct job_table *s, int64_t now_ms)
 {
+    if (list_empty(&s->queue) || !anybody_has_room(s)) {
+        return;
+    }
+    uint64_t too_much = UINT64_MAX; /* what nobody would take, whoever asks */
     LIST_EACH (&s->queue, it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, place);
-        struct transcoder *t = pick(s, j, now_ms, 0);
+        link_peer avoided[JOB_ASK_AVOIDED];
+        struct dispatch_ask ask;
+        job_dispatch_ask(j, job_open_rate(j, false), now_ms, avoided, &ask);
+        if (ask.rate >= too_much) {
+            continue;
+        }
+        struct transcoder *t = dispatch_pick(&s->roster, &ask);
         if (t != NULL) {
-            begin(s, j, t, now_ms);
+            begin(s, j, t, false, now_ms);
+        } else if (ask.encoder == NULL && ask.n_avoided == 0) {
+            too_much = ask.rate;
         }
     }
 }
 
-static void redispatch(struct job_table *s, struct job *j, bool tell, const char *reason,
-                       int64_t now_ms)
+/* --- again --- */
+
+static void end_lost(struct job_table *s, struct job_attempt *a, int64_t now_ms)
 {
-    s->counters.redispatched++;
-    job_table_note(s, JOB_NOTE_REDISPATCHED, j, reason, now_ms);
-    attempt_end(s, j, tell, reason, now_ms);
-    job_table_enqueue(s, j);
+    static const char reason[] = "another transcoder goes on with it";
+    if (!a->is_hedge && a->open_sent) {
+        s->counters.redispatched++;
+        job_table_note(s, JOB_NOTE_REDISPATCHED, a->job, a->transcoder, JOB_NO_RUNG, reason,
+                       now_ms);
+    }
+    attempt_end(s, a, true, reason, now_ms);
 }
 
-/* The transcoder could not or would not: another one, if there are attempts left. */
-static void attempt_failed(struct job_table *s, struct job *j, bool tell, const char *reason,
-                           int64_t now_ms)
+void attempts_settle(struct job_table *s, struct job *j, int64_t now_ms)
 {
-    struct transcoder *t = j->transcoder;
-    t->failed++;
-    words_copy(j->reason, sizeof j->reason, reason);
-    j->avoided[j->attempts % JOB_ATTEMPTS_MAX] =
-        (struct job_avoided){.peer = t->peer, .until_ms = now_ms + JOB_AVOID_MS};
-    j->attempts++;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        struct job_attempt *a = &j->tries[i];
+        if (a->transcoder != NULL && attempt_has_lost(a)) {
+            end_lost(s, a, now_ms);
+        }
+    }
     if (job_is_complete(j)) {
-        job_table_finish(s, j, tell, now_ms); /* whatever went wrong, nothing is missing */
-    } else if (j->attempts >= JOB_ATTEMPTS_MAX) {
-        char last[REASON_QUOTED_MAX], text[LINK_STRING_MAX];
-        words_copy(last, sizeof last, j->reason);
-        (void)snprintf(text, sizeof text, "%u attempts failed; the last one: %s", j->attempts,
-                       last);
-        job_table_give_up(s, j, tell, false, text, now_ms);
-    } else {
-        redispatch(s, j, tell, j->reason, now_ms);
+        if (job_tries(j) == 0) {
+            job_table_finish(s, j, now_ms);
+        } else {
+            list_remove(&j->place);
+        }
+    } else if (!job_is_uncovered(j, NULL)) {
+        list_remove(&j->place);
+    } else if (job_free_try(j) != NULL) {
+        job_table_enqueue(s, j, now_ms);
     }
-    attempts_assign(s, now_ms);
 }
 
-/* Why another transcoder should have the job; NULL: none should. */
-static const char *why_move(const struct job_table *s, const struct job *j, int64_t now_ms)
+static void avoid(struct job *j, link_peer peer, int64_t now_ms)
 {
-    if (j->state == JOB_OFFERED) {
-        return now_ms - j->offered_ms >= s->config.answer_ms ? "the transcoder did not answer"
-                                                             : NULL;
-    }
-    bool late = s->config.late_ms > 0 && j->late < JOB_LATE_MAX &&
-                job_is_late(j, s->config.late_ms, now_ms);
-    return late ? "the transcoder is late" : NULL;
-}
-
-void attempt_check_progress(struct job_table *s, struct job *j, int64_t now_ms)
-{
-    attempt_pump(s, j, now_ms);
-    const char *why = why_move(s, j, now_ms);
-    if (why != NULL && job_is_complete(j)) {
-        job_table_finish(s, j, true, now_ms); /* only the JOB_DONE does not come */
-        return;
-    }
-    if (why == NULL || pick(s, j, now_ms, j->transcoder->peer) == NULL) {
-        return;
-    }
-    link_peer peer = j->transcoder->peer;
-    if (j->state == JOB_ACTIVE) {
-        j->late++;
-        s->counters.late++;
-    }
-    redispatch(s, j, true, why, now_ms);
-    /* So that it does not go straight back; a free place in the ring, as attempts do not grow. */
-    j->avoided[j->attempts % JOB_ATTEMPTS_MAX] =
+    j->avoided[j->next_avoided++ % JOB_AVOIDED_MAX] =
         (struct job_avoided){.peer = peer, .until_ms = now_ms + JOB_AVOID_MS};
 }
 
-enum err job_table_transcoder_joined(struct job_table *s, link_peer peer, const char *address,
-                                     const struct link_hello *hello, int64_t now_ms)
+void attempt_redo(struct job_table *s, struct job_attempt *a, bool tell, const char *reason,
+                  int64_t now_ms)
 {
-    struct transcoder *t;
-    enum err e = roster_join_transcoder(&s->roster, peer, address, hello, now_ms, &t);
-    if (e == ERR_OK) {
-        attempts_assign(s, now_ms);
-    }
-    return e;
+    struct job *j = a->job;
+    s->counters.redispatched++;
+    job_table_note(s, JOB_NOTE_REDISPATCHED, j, a->transcoder, JOB_NO_RUNG, reason, now_ms);
+    attempt_end(s, a, tell, reason, now_ms);
+    attempts_settle(s, j, now_ms);
 }
 
-void job_table_transcoder_lost(struct job_table *s, link_peer peer, int64_t now_ms)
+void attempt_charge(struct job_table *s, struct job *j, struct transcoder *t, const char *reason,
+                    int64_t now_ms)
 {
-    struct transcoder *t = roster_transcoder(&s->roster, peer);
-    if (t == NULL) {
-        return;
+    t->failed++;
+    avoid(j, t->peer, now_ms);
+    /* A segment that has failed before may be at fault itself. */
+    if (j->attempts == 0 && standing_failed(&t->standing, now_ms)) {
+        s->counters.suspensions++;
+        job_table_note(s, JOB_NOTE_SUSPENDED, j, t, JOB_NO_RUNG, reason, now_ms);
     }
-    LIST_EACH (&t->jobs, it, tmp) {
-        struct job *j = LIST_ITEM(it, struct job, place);
-        j->losses++;
-        if (job_is_complete(j)) {
-            job_table_finish(s, j, false, now_ms);
-        } else if (j->losses >= JOB_LOSSES_MAX) {
-            job_table_give_up(s, j, false, false,
-                              "too many transcoders were lost with this segment", now_ms);
-        } else {
-            redispatch(s, j, false, "the transcoder has gone", now_ms);
+}
+
+/* --- lateness --- */
+
+static void mark_late(struct job_attempt *a, int64_t now_ms)
+{
+    if (!a->charged) {
+        a->charged = true;
+        standing_late(&a->transcoder->standing, a->transcoder->rate - a->weight + a->rate, now_ms);
+    }
+}
+
+/* Takes it from a transcoder that does not do it, if another one can. False: it keeps it. */
+static bool move(struct job_table *s, struct job_attempt *a, const char *reason, int64_t now_ms)
+{
+    struct job *j = a->job;
+    bool goes_on = !job_is_uncovered(j, a);
+    if (!goes_on && other_than(s, a, false, now_ms) == NULL) {
+        return false;
+    }
+    avoid(j, a->transcoder->peer, now_ms); /* so that it does not go straight back */
+    if (a->accepted) {
+        j->late++;
+        s->counters.late++;
+    }
+    attempt_redo(s, a, true, reason, now_ms);
+    return true;
+}
+
+static bool hedge(struct job_table *s, struct job_attempt *a, int64_t now_ms)
+{
+    struct job *j = a->job;
+    struct transcoder *t = j->hedges < JOB_HEDGES_MAX ? other_than(s, a, true, now_ms) : NULL;
+    if (t == NULL) {
+        return false;
+    }
+    j->hedges++;
+    s->counters.hedged++;
+    begin(s, j, t, true, now_ms);
+    return true;
+}
+
+/* True: it has been given to somebody else, too or instead. */
+static bool check_lateness(struct job_table *s, struct job_attempt *a, int64_t now_ms)
+{
+    struct job *j = a->job;
+    const struct job_table_config *c = &s->config;
+    bool alone = job_tries(j) == 1;
+    int64_t unanswered_ms = a->accepted ? 0 : now_ms - a->offered_ms;
+    if (unanswered_ms >= c->answer_ms) {
+        return move(s, a, "the transcoder did not answer", now_ms);
+    }
+    int64_t owed_ms = c->late_ms > 0 ? job_owed_ms(a, now_ms) : 0;
+    int64_t may_owe_ms = alone ? job_may_owe_ms(a, c->late_ms) : c->late_ms;
+    int64_t worst_ms = owed_ms > unanswered_ms ? owed_ms : unanswered_ms;
+    bool hedges = alone && list_empty(&j->place) && c->hedge_ms > 0 && c->late_ms > 0;
+    if (hedges && worst_ms >= c->hedge_ms && hedge(s, a, now_ms)) {
+        mark_late(a, now_ms);
+        return true;
+    }
+    if (c->late_ms == 0 || owed_ms < may_owe_ms || owed_ms == 0) {
+        return false;
+    }
+    mark_late(a, now_ms);
+    return j->late < JOB_LATE_MAX && move(s, a, "the transcoder is late", now_ms);
+}
+
+void job_check_progress(struct job_table *s, struct job *j, int64_t now_ms)
+{
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        if (j->tries[i].transcoder != NULL) {
+            attempt_pump(s, &j->tries[i], now_ms);
         }
     }
-    roster_leave_transcoder(&s->roster, t);
-    attempts_assign(s, now_ms);
-}
-
-static void accept(struct job_table *s, struct job *j)
-{
-    j->state = JOB_ACTIVE;
-    if (!j->was_accepted) {
-        j->was_accepted = true;
-        struct link_msg m = {.type = LINK_JOB_ACCEPT, .job = j->origin, .reason = ""};
-        (void)s->out.send(s->out.arg, j->broadcaster->peer, &m, NULL);
-    }
-}
-
-void job_table_accepted(struct job_table *s, link_peer peer, uint64_t attempt)
-{
-    struct job *j = find_attempt(s, peer, attempt);
-    if (j != NULL) {
-        accept(s, j);
-    }
-}
-
-void job_table_refused(struct job_table *s, link_peer peer, uint64_t attempt, const char *reason,
-                       int64_t now_ms)
-{
-    struct job *j = find_attempt(s, peer, attempt);
-    if (j != NULL) {
-        attempt_failed(s, j, false, reason, now_ms);
-    }
-}
-
-static void pass_on(struct job_table *s, struct job *j, uint32_t rung, const struct link_unit *unit,
-                    struct blob *payload, int64_t now_ms)
-{
-    struct link_msg m = {.type = LINK_RUNG_UNIT, .job = j->origin, .reason = ""};
-    m.unit = *unit;
-    m.unit.rung = rung;
-    enum err e = s->out.send(s->out.arg, j->broadcaster->peer, &m, payload);
-    if (e != ERR_OK) {
-        job_table_give_up(s, j, true, false, "the broadcaster takes its results too slowly",
-                          now_ms);
-        attempts_assign(s, now_ms);
-        return;
-    }
-    struct link_rung_total before = j->rungs[rung].total;
-    job_deliver(j, rung, unit, blob_span(payload).len, now_ms);
-    uint64_t frames = j->rungs[rung].total.frames - before.frames;
-    uint64_t pixels = j->rungs[rung].total.pixels - before.pixels;
-    j->transcoder->frames += frames;
-    j->transcoder->pixels += pixels;
-    j->broadcaster->frames += frames;
-    j->broadcaster->pixels += pixels;
-    s->counters.frames += frames;
-    s->counters.pixels += pixels;
-}
-
-void job_table_rung_unit(struct job_table *s, link_peer peer, uint64_t attempt,
-                         const struct link_unit *unit, struct blob *payload, int64_t now_ms)
-{
-    struct job *j = find_attempt(s, peer, attempt);
-    if (j == NULL) {
-        return;
-    }
-    uint32_t rung;
-    const char *why;
-    if (job_check(j, unit, &rung, &why) != ERR_OK) {
-        s->counters.bad_units++;
-        attempt_failed(s, j, true, why, now_ms);
-        return;
-    }
-    if (j->state == JOB_OFFERED) {
-        accept(s, j);
-    }
-    pass_on(s, j, rung, unit, payload, now_ms);
-}
-
-void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
-                    const struct link_job_done *done, int64_t now_ms)
-{
-    struct job *j = find_attempt(s, peer, attempt);
-    if (j == NULL) {
-        return;
-    }
-    if (!job_is_complete(j)) {
-        attempt_failed(s, j, true, "it said done before every rung was complete", now_ms);
-        return;
-    }
-    j->cpu_us += done->cpu_us;
-    j->transcoder->done++;
-    job_table_finish(s, j, false, now_ms);
-    attempts_assign(s, now_ms);
-}
-
-void job_table_failed(struct job_table *s, link_peer peer, uint64_t attempt, const char *reason,
-                      bool final, int64_t now_ms)
-{
-    struct job *j = find_attempt(s, peer, attempt);
-    if (j == NULL) {
-        return;
-    }
-    if (!final || job_is_complete(j)) {
-        attempt_failed(s, j, false, reason, now_ms);
-        return;
-    }
-    j->transcoder->failed++;
-    words_copy(j->reason, sizeof j->reason, reason);
-    job_table_give_up(s, j, false, true, j->reason, now_ms);
-    attempts_assign(s, now_ms);
-}
-
-void job_table_writable(struct job_table *s, link_peer peer, int64_t now_ms)
-{
-    struct transcoder *t = roster_transcoder(&s->roster, peer);
-    if (t == NULL) {
-        return;
-    }
-    LIST_EACH (&t->jobs, it, tmp) {
-        attempt_pump(s, LIST_ITEM(it, struct job, place), now_ms);
+    bool is_complete = job_is_complete(j);
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        struct job_attempt *a = &j->tries[i];
+        if (a->transcoder == NULL) {
+            continue;
+        }
+        if (attempt_is_useful(a)) {
+            if (check_lateness(s, a, now_ms)) {
+                return;
+            }
+        } else if (now_ms - a->heard_ms >= s->config.answer_ms) {
+            /* Only its JOB_DONE does not come. */
+            if (is_complete) {
+                job_table_finish(s, j, now_ms);
+                return;
+            }
+            attempt_end(s, a, true, "its rungs are complete", now_ms);
+        }
     }
 }

@@ -1,5 +1,7 @@
-/* What job_table.c (the table and the broadcasters' side) and job_table_attempts.c (the
- * transcoders' side) share. No other file includes this. */
+/* What the files of the job table share: job_table.c (the table itself), job_table_jobs.c (the
+ * broadcasters' side), job_table_attempts.c (giving jobs to transcoders and taking them away),
+ * job_table_answers.c (the transcoders' side) and job_table_shed.c (rungs that are given up). No
+ * other file includes this. */
 #ifndef ORCHESTRATOR_JOB_TABLE_INTERNAL_H
 #define ORCHESTRATOR_JOB_TABLE_INTERNAL_H
 
@@ -26,35 +28,71 @@ struct job_table {
     struct job_table_times times;
 };
 
+/* rung: JOB_NO_RUNG when it is not about one. transcoder: NULL for none. */
+#define JOB_NO_RUNG UINT32_MAX
 void job_table_note(const struct job_table *s, enum job_note_type type, const struct job *j,
-                    const char *reason, int64_t now_ms);
+                    const struct transcoder *transcoder, uint32_t rung, const char *reason,
+                    int64_t now_ms);
 
-/* Puts it where it belongs in the queue. */
-void job_table_enqueue(struct job_table *s, struct job *j);
+/* Puts it where it belongs in the queue, unless it is there. */
+void job_table_enqueue(struct job_table *s, struct job *j, int64_t now_ms);
 
-/* Ends the job: takes it from its transcoder (telling it, when tell is set), frees everything. */
-void job_table_close(struct job_table *s, struct job *j, bool tell, const char *reason,
-                     int64_t now_ms);
+/* Says it to a broadcaster. */
+void job_table_answer(struct job_table *s, link_peer peer, const struct link_msg *m);
+
+/* Ends the job: takes it from its transcoders (telling them), frees everything. */
+void job_table_close(struct job_table *s, struct job *j, const char *reason, int64_t now_ms);
 
 /* Gives the job up: JOB_FAILED to the broadcaster, then job_table_close. reason may be j->reason.
  */
-void job_table_give_up(struct job_table *s, struct job *j, bool tell, bool final,
-                       const char *reason, int64_t now_ms);
+void job_table_give_up(struct job_table *s, struct job *j, bool final, const char *reason,
+                       int64_t now_ms);
+
+/* Gives it up because its attempts are used up; the last one's reason is j->reason. */
+void job_table_fail(struct job_table *s, struct job *j, int64_t now_ms);
 
 /* The job is complete: JOB_DONE to the broadcaster, then job_table_close. */
-void job_table_finish(struct job_table *s, struct job *j, bool tell, int64_t now_ms);
+void job_table_finish(struct job_table *s, struct job *j, int64_t now_ms);
 
-/* Takes the job from its transcoder; it is then in no list of the table. tell: JOB_CANCEL. */
-void attempt_end(struct job_table *s, struct job *j, bool tell, const char *reason, int64_t now_ms);
+struct list *job_table_attempt_bucket(struct job_table *s, uint64_t number);
+
+/* Takes the job from that transcoder. tell: JOB_CANCEL. */
+void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const char *reason,
+                 int64_t now_ms);
+
+/* After attempts of the job have ended or lost rungs: finishes a job of which nothing is missing,
+ * ends attempts that can bring nothing any more, and queues what nobody does. The job may be gone
+ * afterwards. */
+void attempts_settle(struct job_table *s, struct job *j, int64_t now_ms);
+
+/* Takes the job from that transcoder (telling it, when tell is set), to be done again. The job may
+ * be gone afterwards. */
+void attempt_redo(struct job_table *s, struct job_attempt *a, bool tell, const char *reason,
+                  int64_t now_ms);
+
+/* Charges the transcoder with a failure of that job. */
+void attempt_charge(struct job_table *s, struct job *j, struct transcoder *t, const char *reason,
+                    int64_t now_ms);
 
 /* Sends what the transcoder has not got yet, as far as its queue takes it. */
-void attempt_pump(struct job_table *s, struct job *j, int64_t now_ms);
+void attempt_pump(struct job_table *s, struct job_attempt *a, int64_t now_ms);
 
-/* Takes the job from a transcoder that does not answer or is late, when another one has room; ends
- * a job of which nothing is missing but the JOB_DONE. */
-void attempt_check_progress(struct job_table *s, struct job *j, int64_t now_ms);
+/* Takes the job from a transcoder that does not answer or is late, when another one has room, or
+ * gives it to a second one; ends a job of which nothing is missing but the JOB_DONE. The job may be
+ * gone afterwards. */
+void job_check_progress(struct job_table *s, struct job *j, int64_t now_ms);
+
+/* Who might have the job. rate: of what is to be done. */
+struct dispatch_ask;
+#define JOB_ASK_AVOIDED (JOB_AVOIDED_MAX + JOB_TRIES)
+void job_dispatch_ask(const struct job *j, uint64_t rate, int64_t now_ms,
+                      link_peer avoided[JOB_ASK_AVOIDED], struct dispatch_ask *ret_ask);
 
 /* Offers queued jobs to whoever has room. */
 void attempts_assign(struct job_table *s, int64_t now_ms);
+
+/* Gives up rungs of jobs that have waited, those of the lowest value first, so that the rest of
+ * them fits; offers what fits then. */
+void rungs_shed(struct job_table *s, int64_t now_ms);
 
 #endif

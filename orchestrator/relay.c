@@ -17,10 +17,12 @@
 #define REASON_MAX       400
 #define SAID_MAX         33 /* of what a peer says about itself, inside a reason */
 #define INSTANCE_SIZE    65
+#define PEER_BUCKETS     1024 /* a power of two */
 
 /* A peer that has said hello. */
 struct peer {
     struct list node;
+    struct list by_id; /* hash chains */
     struct relay *relay;
     link_peer id;
     enum link_role role;
@@ -37,6 +39,7 @@ struct relay {
     struct job_table *table;
     struct loop_timer *tick;
     struct list peers;
+    struct list by_id[PEER_BUCKETS];
     struct relay_config config;
     char session[RELAY_SESSION_SIZE];
     bool stopping;
@@ -45,8 +48,8 @@ struct relay {
 
 static struct peer *find_peer(const struct relay *r, link_peer id)
 {
-    LIST_EACH (&r->peers, it, tmp) {
-        struct peer *p = LIST_ITEM(it, struct peer, node);
+    LIST_EACH (&r->by_id[id & (PEER_BUCKETS - 1)], it, tmp) {
+        struct peer *p = LIST_ITEM(it, struct peer, by_id);
         if (p->id == id) {
             return p;
         }
@@ -129,6 +132,7 @@ static void say(struct relay *r, link_peer to, const struct link_msg *m)
 static void forget(struct peer *p)
 {
     list_remove(&p->node);
+    list_remove(&p->by_id);
     outbox_fini(&p->outbox);
     mem_free(p);
 }
@@ -225,6 +229,7 @@ static void welcome(struct relay *r, const struct link_event *e)
     words_copy(p->instance, sizeof p->instance, h->instance);
     outbox_init(&p->outbox);
     list_push_back(&r->peers, &p->node);
+    list_push_back(&r->by_id[p->id & (PEER_BUCKETS - 1)], &p->by_id);
     struct link_msg m = {.type = LINK_WELCOME, .reason = ""};
     m.welcome = (struct link_welcome){
         .version = h->version_max < LINK_VERSION ? h->version_max : LINK_VERSION,
@@ -302,6 +307,9 @@ static bool from_broadcaster(struct relay *r, const struct link_event *e, int64_
         return true;
     case LINK_JOB_CANCEL:
         job_table_cancel(r->table, e->peer, m->job, now);
+        return true;
+    case LINK_RUNG_REJECT:
+        job_table_rung_reject(r->table, e->peer, m->job, &m->word, m->reason, now);
         return true;
     default:
         return false;
@@ -401,6 +409,9 @@ enum err relay_create(struct loop *l, const struct relay_config *config, struct 
     r->config.addr = NULL;
     r->config.keys = NULL;
     list_init(&r->peers);
+    for (size_t i = 0; i < PEER_BUCKETS; i++) {
+        list_init(&r->by_id[i]);
+    }
     id_random_hex(r->session, (RELAY_SESSION_SIZE - 1) / 2);
     struct job_table_out out = {.arg = r, .send = send_to, .note = on_note};
     r->table = job_table_create(&config->jobs, &out);

@@ -122,6 +122,10 @@ static const struct {
     [JOB_NOTE_FAILED] = {"job_failed", LOG_WARN},
     [JOB_NOTE_REFUSED] = {"job_refused", LOG_WARN},
     [JOB_NOTE_CANCELLED] = {"job_cancelled", LOG_DEBUG},
+    [JOB_NOTE_HEDGED] = {"job_hedged", LOG_INFO},
+    [JOB_NOTE_RUNG_GIVEN_UP] = {"rung_given_up", LOG_WARN},
+    [JOB_NOTE_RUNG_REJECTED] = {"rung_rejected", LOG_WARN},
+    [JOB_NOTE_SUSPENDED] = {"transcoder_suspended", LOG_WARN},
 };
 
 static void emit_note(const struct job_note *n)
@@ -131,6 +135,12 @@ static void emit_note(const struct job_note *n)
     json_set_int(j, "msn", (int64_t)n->msn);
     json_set_str(j, "broadcaster", n->broadcaster);
     json_set_str(j, "transcoder", n->transcoder);
+    if (n->rung[0] != '\0') {
+        json_set_str(j, "rung", n->rung);
+    }
+    if (n->type == JOB_NOTE_SUSPENDED) {
+        json_set_int(j, "for_ms", n->suspend_ms);
+    }
     json_set_int(j, "age_ms", n->age_ms);
     json_set_str(j, "reason", n->reason);
     event_end(j);
@@ -144,6 +154,23 @@ void relay_log_note(const struct job_note *n)
     }
     struct text stream = quotable(n->stream), why = quotable(n->reason);
     struct text b = quotable(n->broadcaster), t = quotable(n->transcoder);
+    if (n->type == JOB_NOTE_SUSPENDED) {
+        log_line(LOG_WARN, "jobs", "transcoder_suspended",
+                 "transcoder=\"%s\" for_ms=%" PRId64 " stream=\"%s\" msn=%" PRIu64
+                 " reason=\"%s\" (it has failed again and again and "
+                 "gets no work until then)",
+                 t.s, n->suspend_ms, stream.s, n->msn, why.s);
+        return;
+    }
+    if (n->rung[0] != '\0') {
+        struct text rung = quotable(n->rung);
+        log_line(notes[n->type].level, "jobs", notes[n->type].event,
+                 "stream=\"%s\" msn=%" PRIu64
+                 " rung=\"%s\" broadcaster=\"%s\" transcoder=\"%s\" age_ms=%" PRId64
+                 " reason=\"%s\"",
+                 stream.s, n->msn, rung.s, b.s, t.s, n->age_ms, why.s);
+        return;
+    }
     log_line(notes[n->type].level, "jobs", notes[n->type].event,
              "stream=\"%s\" msn=%" PRIu64 " broadcaster=\"%s\" transcoder=\"%s\" age_ms=%" PRId64
              " failed_attempts=%u losses=%u reason=\"%s\"",

@@ -18,6 +18,20 @@ static void set_credential(struct json *j, const struct relay *r, link_peer peer
     json_set_str(j, "credential", credential[0] != '\0' ? credential : NULL);
 }
 
+static void set_standing(struct json *j, const struct transcoder *t)
+{
+    const struct standing *s = &t->standing;
+    int64_t now_ms = clock_mono_ms();
+    bool is_suspended = standing_is_suspended(s, now_ms);
+    json_set_int(j, "announced_speed", (int64_t)s->announced);
+    json_set_int(j, "speed", (int64_t)s->speed);
+    json_set_int(j, "rate", (int64_t)t->rate);
+    json_set_bool(j, "late", standing_is_overloaded(s, now_ms));
+    json_set_bool(j, "suspended", is_suspended);
+    json_set_int(j, "suspended_ms", is_suspended ? s->suspended_until_ms - now_ms : 0);
+    json_set_int(j, "suspensions", (int64_t)s->suspensions);
+}
+
 static struct json *transcoders_json(const struct relay *r, const struct roster *roster)
 {
     struct json *all = json_new_array();
@@ -32,6 +46,7 @@ static struct json *transcoders_json(const struct relay *r, const struct roster 
         json_set_int(j, "capacity", t->capacity);
         json_set_int(j, "load", t->load);
         json_set_bool(j, "draining", t->draining);
+        set_standing(j, t);
         json_set_int(j, "done", (int64_t)t->done);
         json_set_int(j, "failed", (int64_t)t->failed);
         json_set_int(j, "frames", (int64_t)t->frames);
@@ -72,6 +87,7 @@ static struct json *jobs_json(const struct relay *r)
     json_set_int(j, "queued", g.queued);
     json_set_int(j, "offered", g.offered);
     json_set_int(j, "active", g.active);
+    json_set_int(j, "doubled", g.doubled);
     json_set_int(j, "opened", (int64_t)c.opened);
     json_set_int(j, "done", (int64_t)c.done);
     json_set_int(j, "failed", (int64_t)c.failed);
@@ -79,6 +95,12 @@ static struct json *jobs_json(const struct relay *r)
     json_set_int(j, "cancelled", (int64_t)c.cancelled);
     json_set_int(j, "redispatched", (int64_t)c.redispatched);
     json_set_int(j, "late", (int64_t)c.late);
+    json_set_int(j, "hedged", (int64_t)c.hedged);
+    json_set_int(j, "hedges_won", (int64_t)c.hedges_won);
+    json_set_int(j, "hedge_units", (int64_t)c.hedge_units);
+    json_set_int(j, "rungs_given_up", (int64_t)c.rungs_given_up);
+    json_set_int(j, "rungs_rejected", (int64_t)c.rungs_rejected);
+    json_set_int(j, "suspensions", (int64_t)c.suspensions);
     json_set_int(j, "bad_rung_units", (int64_t)c.bad_units);
     json_set_int(j, "late_answers", (int64_t)c.late_answers);
     json_set_int(j, "stray_messages", (int64_t)c.stray);
@@ -159,6 +181,18 @@ static void job_metrics(const struct relay *r, struct metrics *m)
                 "Segments taken from a transcoder to be done again.", c.redispatched);
     metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_jobs_late_total",
                 "Segments taken from a transcoder that was late.", c.late);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_jobs_hedged_total",
+                "Late segments given to a second transcoder as well.", c.hedged);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_hedges_won_total",
+                "Second transcoders that went on with a rung.", c.hedges_won);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_rungs_given_up_total",
+                "Rungs of segments given up because every transcoder was full.", c.rungs_given_up);
+    metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_rungs_rejected_total",
+                "Rungs of segments that their broadcaster could not use.", c.rungs_rejected);
+    metrics_one(
+        m, METRIC_COUNTER, "sbe_orchestrator_suspensions_total",
+        "Times that a transcoder got no work for a while because it failed again and again.",
+        c.suspensions);
     metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_bad_rung_units_total",
                 "Parts from transcoders that broke a rule.", c.bad_units);
     metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_late_answers_total",
@@ -206,18 +240,26 @@ static void time_metrics(const struct job_table_times *t, struct metrics *m)
 
 static void transcoder_metrics(const struct roster *roster, struct metrics *m)
 {
-    const char *const names[] = {"sbe_orchestrator_transcoder_capacity",
-                                 "sbe_orchestrator_transcoder_load"};
-    const char *const helps[] = {"Segments that a transcoder takes at once.",
-                                 "Segments at work on a transcoder."};
-    for (unsigned i = 0; i < 2; i++) {
+    const char *const names[] = {
+        "sbe_orchestrator_transcoder_capacity", "sbe_orchestrator_transcoder_load",
+        "sbe_orchestrator_transcoder_speed", "sbe_orchestrator_transcoder_rate",
+        "sbe_orchestrator_transcoder_suspended"};
+    const char *const helps[] = {
+        "Segments that a transcoder takes at once.", "Segments at work on a transcoder.",
+        "Pixels a second that a transcoder is believed to make; 0: not known.",
+        "Pixels a second that its segments ask of a transcoder.",
+        "1 while a transcoder gets no work because it failed again and again."};
+    int64_t now_ms = clock_mono_ms();
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         metrics_family(m, names[i], METRIC_GAUGE, helps[i]);
         LIST_EACH (&roster->transcoders, it, tmp) {
             const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
             char peer[16]; /* names need not be unique, samples must be */
             snprintf(peer, sizeof peer, "%u", t->peer);
+            const double values[] = {t->capacity, t->load, (double)t->standing.speed,
+                                     (double)t->rate, standing_is_suspended(&t->standing, now_ms)};
             metrics_sample(m, names[i], (const char *const[]){"name", t->name, "peer", peer, NULL},
-                           i == 0 ? t->capacity : t->load);
+                           values[i]);
         }
     }
 }

@@ -25,7 +25,7 @@ struct config {
     const char *service_addr, *orch_secret, *http_addr;
     const char *mint, *mint_name, *revoke;
     bool list_credentials, json;
-    long max_sessions, heartbeat_ms, peer_timeout_ms, late_after_ms;
+    long max_sessions, heartbeat_ms, peer_timeout_ms, late_after_ms, hedge_after_ms, max_attempts;
     long price_per_unit, pixels_per_unit;
 };
 
@@ -46,7 +46,14 @@ static const struct option options[] = {
     {"peerTimeoutMs", OPTION_INT, "1500", 30, 600000, false, FIELD(peer_timeout_ms), "MS",
      "A peer that is silent for so long is gone."},
     {"lateAfterMs", OPTION_INT, "2000", 0, 600000, false, FIELD(late_after_ms), "MS",
-     "A transcoder that sends nothing of a segment for so long loses it to another one; 0: never."},
+     "A transcoder that owes parts of a segment for so long, or for as long as two of them last if "
+     "that is less, loses it to another one that has room; 0: never."},
+    {"hedgeAfter", OPTION_INT, "500", 0, 600000, false, FIELD(hedge_after_ms), "MS",
+     "A segment of which a part is owed for so long is given to a second transcoder as well; the "
+     "first part that comes counts; 0: never."},
+    {"maxAttempts", OPTION_INT, "3", 1, 100, false, FIELD(max_attempts), "N",
+     "Transcoders that may refuse or fail a segment before it is given up; lost ones do not "
+     "count."},
     {"pricePerUnit", OPTION_INT, "0", 0, PRICE_MAX, false, FIELD(price_per_unit), "N",
      "What broadcasters are asked for -pixelsPerUnit pixels of rungs; 0: nothing."},
     {"pixelsPerUnit", OPTION_INT, "1", 1, PRICE_MAX, false, FIELD(pixels_per_unit), "N",
@@ -234,6 +241,8 @@ static enum err open_relay(struct orchestrator *o, const struct config *c,
     job_table_config_defaults(&rc.jobs);
     rc.jobs.max_sessions = (unsigned)c->max_sessions;
     rc.jobs.late_ms = c->late_after_ms;
+    rc.jobs.hedge_ms = c->hedge_after_ms;
+    rc.jobs.max_attempts = (unsigned)c->max_attempts;
     const char *why = "";
     enum err e = relay_create(o->daemon->loop, &rc, &o->relay, &why);
     if (e != ERR_OK) {

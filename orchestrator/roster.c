@@ -10,6 +10,16 @@ void roster_init(struct roster *r)
     *r = (struct roster){0};
     list_init(&r->transcoders);
     list_init(&r->broadcasters);
+    for (size_t i = 0; i < ROSTER_BUCKETS; i++) {
+        list_init(&r->transcoder_buckets[i]);
+        list_init(&r->broadcaster_buckets[i]);
+    }
+}
+
+/* Peers are numbered as they come. */
+static size_t bucket_of(link_peer peer)
+{
+    return peer & (ROSTER_BUCKETS - 1);
 }
 
 void roster_fini(struct roster *r)
@@ -37,6 +47,7 @@ enum err roster_join_transcoder(struct roster *r, link_peer peer, const char *ad
         t->used_ms = now_ms;
         list_init(&t->jobs);
         list_push_back(&r->transcoders, &t->node);
+        list_push_back(&r->transcoder_buckets[bucket_of(peer)], &t->by_peer);
         r->n_transcoders++;
     }
     words_copy(t->name, sizeof t->name, hello->name);
@@ -46,6 +57,7 @@ enum err roster_join_transcoder(struct roster *r, link_peer peer, const char *ad
     t->capacity =
         hello->capacity < ROSTER_CAPACITY_MAX ? hello->capacity : (uint32_t)ROSTER_CAPACITY_MAX;
     t->draining = hello->draining;
+    standing_announce(&t->standing, hello->speed);
     *ret_t = t;
     return ERR_OK;
 }
@@ -64,6 +76,7 @@ enum err roster_join_broadcaster(struct roster *r, link_peer peer, const char *a
         b->since_ms = now_ms;
         list_init(&b->jobs);
         list_push_back(&r->broadcasters, &b->node);
+        list_push_back(&r->broadcaster_buckets[bucket_of(peer)], &b->by_peer);
         r->n_broadcasters++;
     }
     words_copy(b->name, sizeof b->name, hello->name);
@@ -75,8 +88,8 @@ enum err roster_join_broadcaster(struct roster *r, link_peer peer, const char *a
 
 struct transcoder *roster_transcoder(const struct roster *r, link_peer peer)
 {
-    LIST_EACH (&r->transcoders, it, tmp) {
-        struct transcoder *t = LIST_ITEM(it, struct transcoder, node);
+    LIST_EACH (&r->transcoder_buckets[bucket_of(peer)], it, tmp) {
+        struct transcoder *t = LIST_ITEM(it, struct transcoder, by_peer);
         if (t->peer == peer) {
             return t;
         }
@@ -86,8 +99,8 @@ struct transcoder *roster_transcoder(const struct roster *r, link_peer peer)
 
 struct broadcaster *roster_broadcaster(const struct roster *r, link_peer peer)
 {
-    LIST_EACH (&r->broadcasters, it, tmp) {
-        struct broadcaster *b = LIST_ITEM(it, struct broadcaster, node);
+    LIST_EACH (&r->broadcaster_buckets[bucket_of(peer)], it, tmp) {
+        struct broadcaster *b = LIST_ITEM(it, struct broadcaster, by_peer);
         if (b->peer == peer) {
             return b;
         }
@@ -99,6 +112,7 @@ void roster_leave_transcoder(struct roster *r, struct transcoder *t)
 {
     assert(list_empty(&t->jobs) && t->load == 0);
     list_remove(&t->node);
+    list_remove(&t->by_peer);
     r->n_transcoders--;
     mem_free(t);
 }
@@ -107,6 +121,7 @@ void roster_leave_broadcaster(struct roster *r, struct broadcaster *b)
 {
     assert(list_empty(&b->jobs) && b->open_jobs == 0 && b->held_bytes == 0);
     list_remove(&b->node);
+    list_remove(&b->by_peer);
     r->n_broadcasters--;
     mem_free(b);
 }
@@ -114,6 +129,15 @@ void roster_leave_broadcaster(struct roster *r, struct broadcaster *b)
 uint32_t transcoder_room(const struct transcoder *t)
 {
     return t->draining || t->load >= t->capacity ? 0 : t->capacity - t->load;
+}
+
+uint64_t transcoder_spare(const struct transcoder *t)
+{
+    uint64_t speed = t->standing.speed;
+    if (speed == 0) {
+        return UINT64_MAX;
+    }
+    return speed > t->rate ? speed - t->rate : 0;
 }
 
 uint64_t roster_capacity(const struct roster *r)

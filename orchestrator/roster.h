@@ -8,33 +8,39 @@
 
 #include "base/err.h"
 #include "base/list.h"
+#include "orchestrator/standing.h"
 #include "proto/link_msg.h"
 #include "run/link.h"
 
 #define ROSTER_PEERS_MAX    1024 /* of each role */
 #define ROSTER_NAME_MAX     128  /* bytes of a name kept for people, with the NUL */
 #define ROSTER_ADDRESS_MAX  64
+#define ROSTER_BUCKETS      512  /* a power of two */
 #define ROSTER_CAPACITY_MAX 1000 /* jobs at once; a peer that says more gets this */
 
 struct transcoder {
     struct list node; /* in roster.transcoders */
-    struct list jobs; /* of the job table: the jobs that are at work here */
     link_peer peer;
+    uint32_t capacity; /* jobs at once */
+    uint32_t load;     /* jobs assigned now */
+    bool draining;     /* finishes its jobs, gets no more */
+    uint64_t rate;     /* pixels a second that its jobs ask of it */
+    int64_t used_ms;   /* when a job last came or went */
+    struct standing standing;
+    struct list by_peer; /* hash chains */
+    struct list jobs;    /* of the job table: the attempts that are at work here */
     char name[ROSTER_NAME_MAX];
     char software[ROSTER_NAME_MAX];
     char address[ROSTER_ADDRESS_MAX];
     char encoder[LINK_STRING_MAX + 1]; /* fingerprint: equal text = equal parameter sets */
-    uint32_t capacity;                 /* jobs at once */
-    uint32_t load;                     /* jobs assigned now */
-    bool draining;                     /* finishes its jobs, gets no more */
     int64_t since_ms;                  /* when it joined */
-    int64_t used_ms;                   /* when a job last came or went */
     uint64_t done, failed;             /* jobs; failed counts refusals and bad units too */
     uint64_t frames, pixels;           /* of rung units that were right and were passed on */
 };
 
 struct broadcaster {
     struct list node;
+    struct list by_peer;
     struct list jobs; /* of the job table, oldest first */
     link_peer peer;
     char name[ROSTER_NAME_MAX];
@@ -50,6 +56,8 @@ struct broadcaster {
 struct roster {
     struct list transcoders; /* in order of joining */
     struct list broadcasters;
+    struct list transcoder_buckets[ROSTER_BUCKETS];
+    struct list broadcaster_buckets[ROSTER_BUCKETS];
     unsigned n_transcoders, n_broadcasters;
 };
 
@@ -75,6 +83,9 @@ void roster_leave_broadcaster(struct roster *r, struct broadcaster *b);
 
 /* Jobs it would take now. */
 uint32_t transcoder_room(const struct transcoder *t);
+
+/* Pixels a second that it would take beside what it has; UINT64_MAX when its speed is not known. */
+uint64_t transcoder_spare(const struct transcoder *t);
 
 /* Sums over all transcoders. */
 uint64_t roster_capacity(const struct roster *r);

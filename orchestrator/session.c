@@ -10,11 +10,25 @@ void sessions_init(struct sessions *s, unsigned max)
 {
     *s = (struct sessions){.max = max};
     list_init(&s->all);
+    for (size_t i = 0; i < SESSION_BUCKETS; i++) {
+        list_init(&s->by_name[i]);
+    }
+}
+
+/* FNV-1a over the name. */
+static struct list *bucket_of(struct sessions *s, link_peer broadcaster, const char *stream)
+{
+    uint32_t hash = 2166136261u ^ broadcaster;
+    for (const char *c = stream; *c != '\0'; c++) {
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    }
+    return &s->by_name[(hash ^ hash >> 16) & (SESSION_BUCKETS - 1)];
 }
 
 static void end(struct sessions *s, struct session *session)
 {
     list_remove(&session->node);
+    list_remove(&session->by_name);
     mem_free(session);
     s->count--;
 }
@@ -26,10 +40,10 @@ void sessions_fini(struct sessions *s)
     }
 }
 
-static struct session *find(const struct sessions *s, link_peer broadcaster, const char *stream)
+static struct session *find(struct sessions *s, link_peer broadcaster, const char *stream)
 {
-    LIST_EACH (&s->all, it, tmp) {
-        struct session *session = LIST_ITEM(it, struct session, node);
+    LIST_EACH (bucket_of(s, broadcaster, stream), it, tmp) {
+        struct session *session = LIST_ITEM(it, struct session, by_name);
         if (session->broadcaster == broadcaster && strcmp(session->stream, stream) == 0) {
             return session;
         }
@@ -50,6 +64,7 @@ enum err sessions_enter(struct sessions *s, link_peer broadcaster, const char *s
         session->broadcaster = broadcaster;
         (void)snprintf(session->stream, sizeof session->stream, "%s", stream);
         list_push_back(&s->all, &session->node);
+        list_push_back(bucket_of(s, broadcaster, stream), &session->by_name);
         s->count++;
     }
     if (session->open_jobs >= SESSION_JOBS_MAX) {

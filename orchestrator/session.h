@@ -14,18 +14,23 @@
 
 #define SESSION_GRACE_MS 2000 /* without an open job; then it ends */
 #define SESSION_JOBS_MAX 16   /* open at once */
+#define SESSION_BUCKETS  1024 /* a power of two */
 
 struct session {
     struct list node;
+    struct list by_name; /* hash chains */
     link_peer broadcaster;
     char stream[ID_MAX + 1];
     unsigned open_jobs;
-    int64_t idle_since_ms; /* when open_jobs became 0 */
-    link_peer last;        /* transcoder of the newest assignment; 0 = none yet */
+    int64_t idle_since_ms;  /* when open_jobs became 0 */
+    link_peer last;         /* transcoder of the newest assignment; 0 = none yet */
+    uint32_t source_fps;    /* in thousandths, as the last whole segment had it; 0: not known */
+    int64_t short_until_ms; /* a rung of it was given up lately: the next need not wait for long */
 };
 
 struct sessions {
     struct list all;
+    struct list by_name[SESSION_BUCKETS];
     unsigned count;
     unsigned max;
 };

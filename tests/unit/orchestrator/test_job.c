@@ -9,9 +9,16 @@ static struct job *make(size_t rungs)
     struct link_job_open o = world_open_of("stream", 5, rungs, 1000);
     struct job *j = job_create(&o);
     ck_assert_ptr_nonnull(j);
-    j->transcoder = &transcoder;
     j->deadline_ms = 1000;
+    j->tries[0].transcoder = &transcoder;
     return j;
+}
+
+/* The first attempt, anew. */
+static struct job_attempt *begin(struct job *j)
+{
+    job_begin(j, &j->tries[0], false);
+    return &j->tries[0];
 }
 
 static enum err keep(struct job *j, uint32_t seq, size_t n_packets, bool last, struct blob *payload)
@@ -19,7 +26,7 @@ static enum err keep(struct job *j, uint32_t seq, size_t n_packets, bool last, s
     static struct link_packet packets[3] = {{.length = 1}, {.length = 2}, {.length = 3}};
     struct link_unit u = {.packets = packets, .n_packets = n_packets, .seq = seq, .last = last};
     const char *why = NULL;
-    enum err e = job_keep(j, &u, payload, &why);
+    enum err e = job_keep(j, &u, payload, 0, &why);
     ck_assert((e == ERR_PROTO) == (why != NULL));
     return e;
 }
@@ -28,14 +35,13 @@ static enum err keep(struct job *j, uint32_t seq, size_t n_packets, bool last, s
 static void feed_all(struct job *j)
 {
     ck_assert_int_eq(keep(j, 0, 1, true, NULL), ERR_OK);
-    job_begin(j);
-    job_advance(j, 0);
+    job_advance(begin(j));
 }
 
 static enum err check(const struct job *j, const struct rung_part *p, uint32_t *ret_rung)
 {
     const char *why = NULL;
-    enum err e = job_check(j, &p->unit, ret_rung, &why);
+    enum err e = job_check(&j->tries[0], &p->unit, ret_rung, &why);
     ck_assert((e == ERR_PROTO) == (why != NULL));
     return e;
 }
@@ -106,7 +112,7 @@ START_TEST(keeps_units_with_their_bytes)
     ck_assert_int_eq(keep(j, 0, 3, false, payload), ERR_OK);
     blob_unref(payload);
     ck_assert_uint_gt(j->bytes, before + 6);
-    const struct job_unit *u = job_peek(j);
+    const struct job_unit *u = job_peek(&j->tries[0]);
     ck_assert_ptr_nonnull(u);
     ck_assert_uint_eq(blob_span(u->payload).len, 6);
     ck_assert_uint_eq(u->unit.n_packets, 3);
@@ -122,15 +128,15 @@ START_TEST(the_cursor_goes_through_all_units_again)
     struct job *j = make(1);
     for (unsigned round = 0; round < 3; round++) {
         ck_assert_int_eq(keep(j, round, 1, false, NULL), ERR_OK);
-        job_begin(j);
+        begin(j);
         for (unsigned i = 0; i <= round; i++) {
-            ck_assert_uint_eq(job_peek(j)->unit.seq, i);
-            job_advance(j, 0);
+            ck_assert_uint_eq(job_peek(&j->tries[0])->unit.seq, i);
+            job_advance(&j->tries[0]);
         }
-        ck_assert_ptr_null(job_peek(j));
+        ck_assert_ptr_null(job_peek(&j->tries[0]));
     }
     ck_assert_int_eq(keep(j, 3, 1, false, NULL), ERR_OK);
-    ck_assert_uint_eq(job_peek(j)->unit.seq, 3);
+    ck_assert_uint_eq(job_peek(&j->tries[0])->unit.seq, 3);
     job_destroy(j);
 }
 END_TEST
@@ -143,27 +149,27 @@ START_TEST(an_attempt_asks_for_what_is_missing)
     uint32_t rung;
     world_part_init(&p, 0, 0, true, true);
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
-    job_deliver(j, rung, &p.unit, 20, 0);
+    job_deliver(&j->tries[0], rung, &p.unit, 20, 0);
     world_part_init(&p, 2, 0, true, false);
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
-    job_deliver(j, rung, &p.unit, 20, 0);
+    job_deliver(&j->tries[0], rung, &p.unit, 20, 0);
     ck_assert(!job_is_complete(j));
     ck_assert_str_eq(j->encoder, "enc");
 
-    job_begin(j);
+    begin(j);
     struct link_job_open o;
-    job_ask(j, 400, &o);
+    job_ask(&j->tries[0], 400, &o);
     ck_assert_uint_eq(o.n_ladder, 2);
     ck_assert_uint_eq(o.ladder[0].width, 200);
     ck_assert_uint_eq(o.ladder[0].emit_from, 0);
     ck_assert_uint_eq(o.ladder[1].width, 300);
     ck_assert_uint_eq(o.ladder[1].emit_from, 1);
     ck_assert_uint_eq(o.deadline_ms, 600);
-    job_ask(j, 5000, &o);
+    job_ask(&j->tries[0], 5000, &o);
     ck_assert_uint_eq(o.deadline_ms, 1);
 
     /* The second attempt's rung 1 is the ladder's rung 2, and starts anew. */
-    job_advance(j, 0);
+    job_advance(&j->tries[0]);
     world_part_init(&p, 1, 1, false, false);
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
     world_part_init(&p, 1, 1, true, false);
@@ -182,14 +188,14 @@ START_TEST(counts_what_is_delivered)
     struct rung_part p;
     for (uint32_t i = 0; i < 3; i++) {
         world_part_init(&p, 1, i, i == 0, i == 2);
-        job_deliver(j, 1, &p.unit, 20, 0);
+        job_deliver(&j->tries[0], 1, &p.unit, 20, 0);
     }
     ck_assert_uint_eq(j->rungs[1].total.frames, 6);
     ck_assert_uint_eq(j->rungs[1].total.pixels, 6 * 200 * 10);
     ck_assert_uint_eq(j->rungs[1].total.bytes, 60);
     ck_assert(!job_is_complete(j));
     world_part_init(&p, 0, 0, true, true);
-    job_deliver(j, 0, &p.unit, 20, 0);
+    job_deliver(&j->tries[0], 0, &p.unit, 20, 0);
     ck_assert(job_is_complete(j));
     job_destroy(j);
 }
@@ -261,6 +267,41 @@ static void far_too_large(struct rung_part *p)
 {
     p->packets[1].length = JOB_RUNG_BYTES_MAX - 9;
 }
+static void shown_between_two_slots(struct rung_part *p)
+{
+    p->packets[1].pts += 1500;
+}
+static void shown_far_away(struct rung_part *p)
+{
+    p->packets[1].pts = INT64_C(1) << 55;
+}
+static void one_time_twice(struct rung_part *p)
+{
+    p->packets[0].pts = p->packets[1].pts;
+}
+static void decoded_between_two_slots(struct rung_part *p)
+{
+    p->packets[1].dts -= 100;
+}
+static void moved(struct rung_part *p, int64_t ticks)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        p->packets[i].dts += ticks;
+        p->packets[i].pts += ticks;
+    }
+}
+static void before_the_source(struct rung_part *p)
+{
+    moved(p, -3000);
+}
+static void long_after_the_source(struct rung_part *p)
+{
+    moved(p, 93000);
+}
+static void a_part_later(struct rung_part *p)
+{
+    moved(p, 6000);
+}
 static void no_such_rung(struct rung_part *p)
 {
     p->unit.rung = 1;
@@ -284,6 +325,14 @@ static const struct bad_case bad_cases[] = {
     {"shown before it is decoded", shown_before_it_is_decoded, true},
     {"far too large", far_too_large, true},
     {"no such rung", no_such_rung, true},
+    {"between two slots", shown_between_two_slots, true},
+    {"far away", shown_far_away, true},
+    {"one time twice", one_time_twice, true},
+    {"decoded between two slots", decoded_between_two_slots, true},
+    {"before the source", before_the_source, true},
+    {"long after the source", long_after_the_source, true},
+    {"between two slots", shown_between_two_slots, false},
+    {"a part later", a_part_later, false},
     {"rung far out", rung_far_out, true},
     {"other hash", other_hash, false},
     {"equal times", equal_times, false},
@@ -303,7 +352,7 @@ START_TEST(bad_rung_units_are_refused)
     world_part_init(&p, 0, 0, true, false);
     if (!c->first) {
         ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
-        job_deliver(j, rung, &p.unit, 20, 0);
+        job_deliver(&j->tries[0], rung, &p.unit, 20, 0);
         world_part_init(&p, 0, 1, false, false);
     }
     rung = 99;
@@ -323,14 +372,14 @@ START_TEST(the_last_part_waits_for_the_segments_end)
     uint32_t rung;
     world_part_init(&p, 0, 0, true, true);
     ck_assert_int_eq(keep(j, 0, 1, false, NULL), ERR_OK);
-    job_begin(j);
-    job_advance(j, 0);
+    begin(j);
+    job_advance(&j->tries[0]);
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
     ck_assert_int_eq(keep(j, 1, 0, true, NULL), ERR_OK);
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO); /* it has not been sent there */
-    job_advance(j, 0);
+    job_advance(&j->tries[0]);
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
-    job_deliver(j, rung, &p.unit, 20, 0);
+    job_deliver(&j->tries[0], rung, &p.unit, 20, 0);
     world_part_init(&p, 0, 1, false, false);
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO); /* after the last one */
     job_destroy(j);
@@ -344,17 +393,106 @@ START_TEST(a_continued_rung_keeps_its_parameter_sets_and_times)
     struct rung_part p;
     uint32_t rung;
     world_part_init(&p, 0, 0, true, false);
-    job_deliver(j, 0, &p.unit, 20, 0);
-    job_begin(j);
-    job_advance(j, 0);
+    job_deliver(&j->tries[0], 0, &p.unit, 20, 0);
+    begin(j);
+    job_advance(&j->tries[0]);
     world_part_init(&p, 0, 1, true, true);
     p.unit.config_hash++;
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
     p.unit.config_hash--;
     p.packets[0].dts = 3000; /* as the last one of part 0 */
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
-    p.packets[0].dts = 3001;
+    p.packets[0].dts = 6000;
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
+    job_destroy(j);
+}
+END_TEST
+
+/* A segment of 200 ms at 30 frames a second: six frames, give or take one. */
+START_TEST(a_rung_is_as_long_as_its_segment)
+{
+    for (uint32_t parts = 1; parts <= 5; parts++) {
+        struct job *j = make(1);
+        struct link_unit u = {.last = true, .duration = 18000};
+        const char *why;
+        ck_assert_int_eq(job_keep(j, &u, NULL, 0, &why), ERR_OK);
+        job_advance(begin(j));
+        struct rung_part p;
+        uint32_t rung;
+        for (uint32_t i = 0; i < parts; i++) {
+            world_part_init(&p, 0, i, i == 0, i + 1 == parts);
+            if (i + 1 < parts) {
+                job_deliver(&j->tries[0], 0, &p.unit, 20, 0);
+            }
+        }
+        ck_assert_int_eq(check(j, &p, &rung), parts == 3 ? ERR_OK : ERR_PROTO);
+        p.unit.n_packets = 1;
+        ck_assert_int_eq(check(j, &p, &rung), parts == 3 || parts == 4 ? ERR_OK : ERR_PROTO);
+        job_destroy(j);
+    }
+}
+END_TEST
+
+/* 30000/1001: slots are not whole ticks. B-frames: shown in another order than decoded. */
+START_TEST(a_grid_that_is_not_whole)
+{
+    struct job *j = make(1);
+    j->open.ladder[0].fps_num = 30000;
+    j->open.ladder[0].fps_den = 1001;
+    j->open.ladder[0].frames_per_part = 3;
+    j->open.ladder[0].dts_delay_frames = 1;
+    feed_all(j);
+    static const int64_t pts[] = {0, 6006, 3003, 9009, 15015, 12012};
+    struct rung_part p;
+    uint32_t rung;
+    for (uint32_t part = 0; part < 2; part++) {
+        world_part_init(&p, 0, part, part == 0, part == 1);
+        p.unit.n_packets = 3;
+        for (uint32_t i = 0; i < 3; i++) {
+            p.packets[i] = p.packets[0];
+            p.packets[i].pts = pts[part * 3 + i];
+            p.packets[i].dts = ((int64_t)part * 3 + i - 1) * 3003;
+        }
+        ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
+        job_deliver(&j->tries[0], 0, &p.unit, 30, 0);
+    }
+    ck_assert(job_is_complete(j));
+    job_destroy(j);
+}
+END_TEST
+
+START_TEST(the_sources_own_times_stay_in_its_segment)
+{
+    struct job *j = make(1);
+    j->open.ladder[0].fps_num = 0;
+    static struct link_packet packets[] = {{.length = 1, .dts = 900, .pts = 1000},
+                                           {.length = 1, .dts = 950, .pts = 5000}};
+    struct link_unit u = {.packets = packets, .n_packets = 2, .last = true};
+    const char *why;
+    ck_assert_int_eq(job_keep(j, &u, NULL, 0, &why), ERR_OK);
+    job_advance(begin(j));
+    struct rung_part p;
+    uint32_t rung;
+    static const struct {
+        int64_t first, second;
+        enum err e;
+    } cases[] = {{1000, 5000, ERR_OK},
+                 {999, 5000, ERR_PROTO},
+                 {1000, 5001, ERR_PROTO},
+                 {1000, 1100, ERR_OK}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        world_part_init(&p, 0, 0, true, true);
+        p.packets[0].dts = p.packets[0].pts = cases[i].first;
+        p.packets[1].dts = p.packets[1].pts = cases[i].second;
+        ck_assert_int_eq(check(j, &p, &rung), cases[i].e);
+    }
+    world_part_init(&p, 0, 0, true, false);
+    moved(&p, 1000);
+    job_deliver(&j->tries[0], 0, &p.unit, 20, 0);
+    world_part_init(&p, 0, 1, false, true);
+    p.packets[0].dts = p.packets[0].pts = 4500;
+    p.unit.n_packets = 1;
+    ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO); /* three frames of two */
     job_destroy(j);
 }
 END_TEST
@@ -368,7 +506,7 @@ START_TEST(a_rung_is_bounded)
     uint32_t rung, parts = 0;
     world_part_init(&p, 0, 0, true, false);
     while (check(j, &p, &rung) == ERR_OK) {
-        job_deliver(j, rung, &p.unit, 20, 0);
+        job_deliver(&j->tries[0], rung, &p.unit, 20, 0);
         parts++;
         world_part_init(&p, 0, parts, false, false);
         ck_assert_uint_le(parts, JOB_RUNG_FRAMES_MAX);
@@ -378,52 +516,11 @@ START_TEST(a_rung_is_bounded)
     j = make(1);
     feed_all(j);
     world_part_init(&p, 0, 0, true, false);
-    job_deliver(j, 0, &p.unit, JOB_RUNG_BYTES_MAX - 20, 0);
+    job_deliver(&j->tries[0], 0, &p.unit, JOB_RUNG_BYTES_MAX - 20, 0);
     world_part_init(&p, 0, 1, false, false);
     ck_assert_int_eq(check(j, &p, &rung), ERR_OK);
     p.packets[0].length++;
     ck_assert_int_eq(check(j, &p, &rung), ERR_PROTO);
-    job_destroy(j);
-}
-END_TEST
-
-/* Sends units from from_ms to until_ms, 40 ms apart; seq goes on from *seq. */
-static void stream_units(struct job *j, uint32_t *seq, int64_t from_ms, int64_t until_ms)
-{
-    for (int64_t t = from_ms; t <= until_ms; t += 40) {
-        ck_assert_int_eq(keep(j, (*seq)++, 1, false, NULL), ERR_OK);
-        job_advance(j, t);
-    }
-}
-
-START_TEST(lateness_is_of_who_was_given_enough)
-{
-    struct job *j = make(1);
-    struct rung_part p;
-    uint32_t seq = 0;
-    job_begin(j);
-    ck_assert(!job_is_late(j, 2000, 99999)); /* given nothing */
-    stream_units(j, &seq, 0, 400);
-    ck_assert(!job_is_late(j, 2000, 9000)); /* the publisher pauses in the midst of a part */
-    stream_units(j, &seq, 9000, 10960);
-    ck_assert(!job_is_late(j, 2000, 10990)); /* it counts from the new beginning */
-    ck_assert(job_is_late(j, 2000, 11000));
-    world_part_init(&p, 0, 0, true, false);
-    job_deliver(j, 0, &p.unit, 20, 11000);
-    ck_assert(!job_is_late(j, 2000, 99999)); /* it owes nothing */
-    ck_assert_int_eq(keep(j, seq++, 0, true, NULL), ERR_OK);
-    ck_assert(!job_is_late(j, 2000, 99999));
-    job_advance(j, 11010);
-    ck_assert(!job_is_late(j, 2000, 13009));
-    ck_assert(job_is_late(j, 2000, 13010)); /* the segment is whole: the rest is due */
-    world_part_init(&p, 0, 1, false, false);
-    job_deliver(j, 0, &p.unit, 20, 13010);
-    ck_assert(!job_is_late(j, 2000, 15009));
-    ck_assert(job_is_late(j, 2000, 15010));
-    job_begin(j);
-    ck_assert(!job_is_late(j, 2000, 99999)); /* a new attempt */
-    job_advance(j, 20000);
-    ck_assert(job_is_late(j, 2000, 22000)); /* units wait, and it takes none */
     job_destroy(j);
 }
 END_TEST
@@ -441,7 +538,9 @@ int main(void)
     tcase_add_test(tc, an_attempt_asks_for_what_is_missing);
     tcase_add_test(tc, counts_what_is_delivered);
     tcase_add_test(tc, a_rung_is_bounded);
-    tcase_add_test(tc, lateness_is_of_who_was_given_enough);
+    tcase_add_test(tc, a_rung_is_as_long_as_its_segment);
+    tcase_add_test(tc, a_grid_that_is_not_whole);
+    tcase_add_test(tc, the_sources_own_times_stay_in_its_segment);
     tcase_add_loop_test(tc, bad_rung_units_are_refused, 0, sizeof bad_cases / sizeof bad_cases[0]);
     tcase_add_test(tc, the_last_part_waits_for_the_segments_end);
     tcase_add_test(tc, a_continued_rung_keeps_its_parameter_sets_and_times);

@@ -6,6 +6,8 @@
 #define B  100
 #define B2 101
 
+#define ATTEMPTS 5
+
 static struct world *w;
 
 static void start(const struct job_table_config *config)
@@ -295,10 +297,12 @@ END_TEST
 
 START_TEST(attempts_are_bounded)
 {
-    start(NULL);
+    struct job_table_config c = defaults();
+    c.max_attempts = ATTEMPTS;
+    start(&c);
     world_transcoder(w, 1, 9, "x");
     world_job(w, B, 7, "s", 40, 1);
-    for (unsigned i = 0; i < JOB_ATTEMPTS_MAX; i++) {
+    for (unsigned i = 0; i < ATTEMPTS; i++) {
         ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), i + 1);
         job_table_failed(w->table, 1, world_attempt(w, 1), "decoder broke", false, w->now);
         advance(JOB_AVOID_MS);
@@ -307,7 +311,7 @@ START_TEST(attempts_are_bounded)
     ck_assert_ptr_nonnull(failed);
     ck_assert(!failed->final);
     ck_assert_str_eq(failed->reason, "5 attempts failed; the last one: decoder broke");
-    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), JOB_ATTEMPTS_MAX);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), ATTEMPTS);
     world_check_empty(w);
     world_destroy(w);
 }
@@ -410,7 +414,9 @@ END_TEST
 /* Accepts, takes every unit, pings perhaps, and sends nothing. */
 START_TEST(a_late_transcoder_loses_the_job_to_one_that_has_room)
 {
-    start(NULL);
+    struct job_table_config c = defaults();
+    c.hedge_ms = 0;
+    start(&c);
     world_transcoder(w, 1, 9, "x");
     struct link_job_open o = world_open_of("s", 40, 1, 60000);
     job_table_open(w->table, B, 7, &o, w->now);
@@ -858,7 +864,7 @@ START_TEST(reasons_are_never_cut_inside_a_character)
             .role = "transcoder", .name = name, .encoder = "x", .software = name, .capacity = 1};
         ck_assert_int_eq(job_table_transcoder_joined(w->table, 1, "", &h, w->now), ERR_OK);
         world_job(w, B, 1, "s", 1, 1);
-        for (unsigned i = 0; i < JOB_ATTEMPTS_MAX; i++) {
+        for (unsigned i = 0; i < ATTEMPTS; i++) {
             job_table_failed(w->table, 1, world_attempt(w, 1), reason, false, w->now);
             advance(JOB_AVOID_MS);
         }

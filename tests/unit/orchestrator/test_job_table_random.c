@@ -28,6 +28,8 @@ struct sim_job {
     unsigned rungs;
     uint32_t units_sent;
     uint32_t next_part[RUNGS_MAX];
+    uint32_t maker[RUNGS_MAX]; /* the attempt that made the newest part */
+    bool given_up[RUNGS_MAX];
     unsigned ends; /* DONE, FAILED or REFUSE: exactly one */
     bool is_done;
 };
@@ -59,6 +61,7 @@ struct sim {
     } transcoders[PEERS_MAX];
     size_t n_transcoders;
     link_peer next_peer;
+    bool speeds; /* transcoders say how fast they are */
 };
 
 static uint32_t chance(struct sim *s, uint32_t n)
@@ -100,6 +103,7 @@ static void on_open(struct sim *s, link_peer to, const struct link_msg *m)
         a->next_part[i] = m->open.ladder[i].emit_from;
         ck_assert_uint_eq(a->next_part[i], j->next_part[a->map[i]]);
         ck_assert_uint_lt(a->next_part[i], UNITS);
+        ck_assert(!j->given_up[a->map[i]]);
     }
     ck_assert_uint_eq(j->ends, 0);
     ck_assert(!j->cancelled);
@@ -110,7 +114,7 @@ static void on_unit(struct sim *s, link_peer to, const struct link_msg *m, struc
     struct sim_attempt *a = attempt_of(s, m->job);
     ck_assert_uint_eq(a->transcoder, to);
     ck_assert_uint_eq(m->unit.seq, a->units);
-    ck_assert_int_eq(m->unit.packets[0].pts, (int64_t)a->job);
+    ck_assert_uint_eq(m->unit.packets[0].duration, a->job);
     ck_assert_uint_eq(blob_span(payload).data[0], (uint8_t)a->units);
     a->units++;
     ck_assert(m->unit.last == (a->units == UNITS));
@@ -125,7 +129,28 @@ static void on_rung_unit(struct sim *s, link_peer to, const struct link_msg *m)
     ck_assert_uint_eq(m->unit.part, j->next_part[m->unit.rung]);
     ck_assert_uint_eq(m->unit.packets[0].dts, m->unit.part * 100);
     ck_assert(m->unit.last == (m->unit.part == UNITS - 1));
+    ck_assert(!j->given_up[m->unit.rung]);
+    /* Whoever goes on with what another one has begun starts where decoding can start. */
+    uint32_t maker = m->unit.packets[0].duration;
+    ck_assert(maker == j->maker[m->unit.rung] || (m->unit.packets[0].flags & PACKET_KEY) != 0);
+    j->maker[m->unit.rung] = maker;
     j->next_part[m->unit.rung]++;
+}
+
+static void on_given_up(struct sim *s, link_peer to, const struct link_msg *m)
+{
+    struct sim_job *j = &s->jobs[m->job - 1];
+    ck_assert_uint_eq(j->broadcaster, to);
+    ck_assert_uint_eq(j->ends, 0);
+    ck_assert_uint_lt(m->word.rung, j->rungs);
+    ck_assert(!j->given_up[m->word.rung]);
+    ck_assert_uint_lt(j->next_part[m->word.rung], UNITS);
+    j->given_up[m->word.rung] = true;
+    bool others = false;
+    for (unsigned i = 0; i < j->rungs; i++) {
+        others |= !j->given_up[i];
+    }
+    ck_assert(others);
 }
 
 static void on_end(struct sim *s, link_peer to, const struct link_msg *m)
@@ -137,8 +162,8 @@ static void on_end(struct sim *s, link_peer to, const struct link_msg *m)
     j->ends++;
     j->is_done = m->type == LINK_JOB_DONE;
     for (unsigned i = 0; j->is_done && i < j->rungs; i++) {
-        ck_assert_uint_eq(j->next_part[i], UNITS);
-        ck_assert_uint_eq(m->done.rungs[i].frames, UNITS);
+        ck_assert(j->given_up[i] || j->next_part[i] == UNITS);
+        ck_assert_uint_eq(m->done.rungs[i].frames, j->next_part[i]);
     }
 }
 
@@ -162,6 +187,9 @@ static enum err sim_send(void *arg, link_peer to, const struct link_msg *m, stru
         return ERR_OK; /* it goes on answering for a while: late answers */
     case LINK_RUNG_UNIT:
         on_rung_unit(s, to, m);
+        return ERR_OK;
+    case LINK_RUNG_GIVEN_UP:
+        on_given_up(s, to, m);
         return ERR_OK;
     case LINK_JOB_DONE:
     case LINK_JOB_FAILED:
@@ -188,6 +216,7 @@ static void join_transcoder(struct sim *s, const char *encoder, uint32_t capacit
                            .name = "t",
                            .software = "",
                            .encoder = encoder,
+                           .speed = s->speeds ? 1 + chance(s, 8000) : 0,
                            .capacity = capacity};
     ck_assert_int_eq(job_table_transcoder_joined(s->table, peer, "", &h, s->now), ERR_OK);
 }
@@ -233,8 +262,12 @@ static void open_job(struct sim *s, uint32_t deadline_ms)
                               .deadline_ms = deadline_ms,
                               .n_ladder = j->rungs};
     for (uint32_t i = 0; i < j->rungs; i++) {
-        o.ladder[i] = (struct link_rung){
-            .name = "r", .preset = "p", .width = (i + 1) * 100, .height = 1, .frames_per_part = 1};
+        o.ladder[i] = (struct link_rung){.name = "r",
+                                         .preset = "p",
+                                         .width = (i + 1) * 100,
+                                         .height = 1,
+                                         .frames_per_part = 1,
+                                         .viewers = chance(s, 3)};
     }
     s->n_jobs++;
     job_table_open(s->table, j->broadcaster, s->n_jobs, &o, s->now);
@@ -246,7 +279,10 @@ static void send_unit(struct sim *s, size_t k)
     if (j->units_sent == UNITS || j->cancelled || j->ends > 0) {
         return;
     }
-    struct link_packet p = {.length = 5, .pts = (int64_t)k};
+    struct link_packet p = {.length = 5,
+                            .dts = j->units_sent * 100,
+                            .pts = j->units_sent * 100,
+                            .duration = (uint32_t)k};
     struct link_unit u = {
         .packets = &p, .n_packets = 1, .seq = j->units_sent, .last = j->units_sent == UNITS - 1};
     struct blob *payload = blob_create(5);
@@ -267,6 +303,7 @@ static void emit(struct sim *s, size_t k, bool spoil)
     struct link_packet p = {.length = 1,
                             .dts = part * 100,
                             .pts = part * 100,
+                            .duration = (uint32_t)k + 1,
                             .flags = a->emitting[i] ? 0 : PACKET_KEY};
     struct link_unit u = {.rung = i,
                           .part = part,
@@ -284,6 +321,20 @@ static void emit(struct sim *s, size_t k, bool spoil)
         a->emitting[i] = true;
     }
     job_table_rung_unit(s->table, a->transcoder, k + 1, &u, NULL, s->now);
+}
+
+/* Its broadcaster cannot use what came of a rung from some part on. */
+static void reject(struct sim *s, size_t k)
+{
+    struct sim_job *j = &s->jobs[k];
+    unsigned rung = chance(s, j->rungs);
+    if (j->cancelled || j->ends > 0 || j->given_up[rung] || j->next_part[rung] == 0) {
+        return;
+    }
+    j->next_part[rung] = chance(s, j->next_part[rung]);
+    j->maker[rung] = 0;
+    struct link_rung_word word = {.rung = rung, .part = j->next_part[rung]};
+    job_table_rung_reject(s->table, j->broadcaster, k + 1, &word, "it is green", s->now);
 }
 
 static bool has_emitted_all(const struct sim_attempt *a)
@@ -350,9 +401,10 @@ static void check_loads(const struct sim *s)
         const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
         ck_assert_uint_le(t->load, t->capacity);
         load += t->load;
+        ck_assert(t->load > 0 || t->rate == 0);
     }
     struct job_table_gauges g = job_table_gauges(s->table);
-    ck_assert_uint_eq(load, g.offered + g.active);
+    ck_assert_uint_eq(load, g.offered + g.active + g.doubled);
     size_t held = 0;
     LIST_EACH (&r->broadcasters, it, tmp) {
         held += LIST_ITEM(it, const struct broadcaster, node)->held_bytes;
@@ -360,11 +412,12 @@ static void check_loads(const struct sim *s)
     ck_assert_uint_eq(held, g.held_bytes);
 }
 
-static struct sim *sim_create(uint32_t seed)
+static struct sim *sim_create(uint32_t seed, bool speeds)
 {
     struct sim *s = mem_alloc(sizeof *s);
     s->random = seed;
     s->next_peer = 1;
+    s->speeds = speeds;
     struct job_table_config c;
     job_table_config_defaults(&c);
     struct job_table_out out = {.arg = s, .send = sim_send};
@@ -377,7 +430,7 @@ static struct sim *sim_create(uint32_t seed)
 
 static void step(struct sim *s)
 {
-    switch (chance(s, 24)) {
+    switch (chance(s, 25)) {
     case 0:
         join_transcoder(s, chance(s, 3) ? "x" : "y", chance(s, 4));
         break;
@@ -408,7 +461,12 @@ static void step(struct sim *s)
         }
         break;
     case 6:
+        if (s->n_jobs > 0 && chance(s, 5) == 0) {
+            reject(s, s->n_jobs - 1 - chance(s, s->n_jobs < 10 ? (uint32_t)s->n_jobs : 10));
+        }
+        break;
     case 7:
+    case 8:
         if (s->n_transcoders > 0) {
             drain_full(s, chance(s, (uint32_t)s->n_transcoders));
         }
@@ -441,7 +499,7 @@ static void sim_end(struct sim *s)
 
 START_TEST(any_day)
 {
-    struct sim *s = sim_create((uint32_t)_i * 7919 + 1);
+    struct sim *s = sim_create((uint32_t)_i * 7919 + 1, _i % 2 == 1);
     for (unsigned i = 0; i < STEPS; i++) {
         step(s);
         check_loads(s);
@@ -450,6 +508,8 @@ START_TEST(any_day)
     ck_assert_uint_gt(c.done, 0); /* the day had something in it */
     ck_assert_uint_gt(c.redispatched, 0);
     ck_assert_uint_gt(c.failed, 0);
+    ck_assert_uint_gt(c.hedged, 0);
+    ck_assert_uint_gt(c.rungs_rejected, 0);
     for (unsigned i = 0; i < 50; i++) {
         s->now += 100;
         job_table_tick(s->table, s->now);
@@ -461,7 +521,7 @@ END_TEST
 /* When transcoders are only lost, seldom, and others of their kind come: every job is done. */
 START_TEST(losses_cost_nothing)
 {
-    struct sim *s = sim_create((uint32_t)_i * 104729 + 3);
+    struct sim *s = sim_create((uint32_t)_i * 104729 + 3, false);
     unsigned losses = 0;
     for (unsigned i = 0; i < STEPS; i++) {
         if (chance(s, 400) == 0 && s->n_transcoders > 0 && losses + 1 < JOB_LOSSES_MAX) {

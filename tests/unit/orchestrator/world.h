@@ -64,6 +64,8 @@ static inline enum err world_send(void *arg, link_peer to, const struct link_msg
         s->open = m->open;
     } else if (m->type == LINK_JOB_DONE) {
         s->done = m->done;
+    } else if (m->type == LINK_RUNG_GIVEN_UP) {
+        s->rung = m->word.rung;
     } else if (m->type == LINK_JOB_UNIT || m->type == LINK_RUNG_UNIT) {
         s->rung = m->unit.rung;
         s->part = m->unit.part;
@@ -109,8 +111,8 @@ static inline void world_destroy(struct world *w)
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
 
-static inline void world_transcoder(struct world *w, link_peer peer, uint32_t capacity,
-                                    const char *encoder)
+static inline void world_transcoder_at(struct world *w, link_peer peer, uint32_t capacity,
+                                       const char *encoder, uint64_t speed)
 {
     char name[32];
     snprintf(name, sizeof name, "t%u", peer);
@@ -120,8 +122,15 @@ static inline void world_transcoder(struct world *w, link_peer peer, uint32_t ca
                            .name = name,
                            .encoder = encoder,
                            .software = "test",
+                           .speed = speed,
                            .capacity = capacity};
     ck_assert_int_eq(job_table_transcoder_joined(w->table, peer, "127.0.0.1", &h, w->now), ERR_OK);
+}
+
+static inline void world_transcoder(struct world *w, link_peer peer, uint32_t capacity,
+                                    const char *encoder)
+{
+    world_transcoder_at(w, peer, capacity, encoder, 0);
 }
 
 static inline void world_broadcaster(struct world *w, link_peer peer)

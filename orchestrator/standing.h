@@ -1,0 +1,52 @@
+/* What is believed of one transcoder by what was seen of it: how many pixels a second it makes, and
+ * whether it is suspended for failing again and again. Pure (now_ms is any monotonic clock). */
+#ifndef ORCHESTRATOR_STANDING_H
+#define ORCHESTRATOR_STANDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STANDING_FAILURES_MAX   3 /* in a row; then it is suspended */
+#define STANDING_SUSPEND_MS     1000
+#define STANDING_SUSPEND_MAX_MS 60000
+#define STANDING_LATE_MS        2000 /* after it was late it is the last choice for so long */
+
+/* Times the announced speed that it may be believed to have after all. */
+#define STANDING_SPEED_MAX 4
+
+struct standing {
+    uint64_t announced; /* luma samples of rungs a second; 0: it did not say */
+    uint64_t speed;     /* as believed now; 0: not known, jobs alone count */
+    bool was_slow;      /* speed is what was seen, no longer what was said */
+
+    unsigned failures;  /* in a row */
+    int64_t suspend_ms; /* the last suspension's length; 0: none */
+    int64_t suspended_until_ms;
+    uint64_t suspensions;
+    bool was_late;
+    int64_t late_ms; /* when it was late last */
+};
+
+/* It says how fast it is; saying the same again changes nothing. */
+void standing_announce(struct standing *s, uint64_t speed);
+
+/* A job of it ended as it should; load: the pixels a second that it had to make meanwhile.
+ * permille: its pace, 1000 being as fast as real time asks. */
+void standing_done(struct standing *s, uint64_t load, uint32_t permille);
+
+/* It owes a part of a job for too long; load as above. It is thought to do half of it. */
+void standing_late(struct standing *s, uint64_t load, int64_t now_ms);
+
+/* A job failed by its fault. True: it is suspended from now on. */
+bool standing_failed(struct standing *s, int64_t now_ms);
+
+/* The most pixels a second that it may be given when it has nothing else to do: UINT64_MAX unless
+ * it was seen to be slow, for what it says may be wrong; else half as much again as it is believed
+ * to do. */
+uint64_t standing_most(const struct standing *s);
+bool standing_may_try(const struct standing *s, uint64_t rate);
+
+bool standing_is_suspended(const struct standing *s, int64_t now_ms);
+bool standing_is_overloaded(const struct standing *s, int64_t now_ms);
+
+#endif

@@ -1,0 +1,131 @@
+/* What is believed of a transcoder. */
+#include "orchestrator/standing.h"
+#include "world.h"
+
+START_TEST(speed_follows_what_is_seen)
+{
+    struct standing s = {0};
+    standing_announce(&s, 1000000);
+    ck_assert_uint_eq(s.speed, 1000000);
+    ck_assert(standing_may_try(&s, UINT64_MAX)); /* nothing seen yet */
+    for (unsigned i = 0; i < 50; i++) {
+        standing_done(&s, 1000000, 500);
+    }
+    ck_assert_uint_ge(s.speed, 499999);
+    ck_assert_uint_le(s.speed, 510000);
+    ck_assert(standing_may_try(&s, 700000));
+    ck_assert(!standing_may_try(&s, 800000));
+    standing_announce(&s, 1000000); /* says the same again */
+    ck_assert_uint_le(s.speed, 510000);
+    for (unsigned i = 0; i < 50; i++) {
+        standing_done(&s, 100000, 1000);
+    }
+    ck_assert_uint_ge(s.speed, 1000000); /* it recovers, */
+    ck_assert_uint_le(s.speed, 1070000); /* and goes no further with nothing to do */
+    ck_assert(standing_may_try(&s, UINT64_MAX));
+    for (unsigned i = 0; i < 50; i++) {
+        standing_done(&s, 1500000, 1000);
+    }
+    ck_assert_uint_ge(s.speed, 1500000); /* what it does it can do */
+    ck_assert_uint_le(s.speed, 2200000);
+    for (unsigned i = 0; i < 500; i++) {
+        standing_done(&s, 90000000, 1000);
+    }
+    ck_assert_uint_le(s.speed, 1000000 * STANDING_SPEED_MAX);
+    standing_announce(&s, 5);
+    ck_assert_uint_eq(s.speed, 5);
+}
+END_TEST
+
+START_TEST(one_hiccup_changes_little)
+{
+    struct standing s = {0};
+    standing_announce(&s, 1000000);
+    standing_late(&s, 1000000, 5000);
+    ck_assert(standing_is_overloaded(&s, 5000));
+    ck_assert(standing_is_overloaded(&s, 5000 + STANDING_LATE_MS - 1));
+    ck_assert(!standing_is_overloaded(&s, 5000 + STANDING_LATE_MS));
+    ck_assert_uint_eq(s.speed, 875000);
+    ck_assert(standing_may_try(&s, 1000000));
+}
+END_TEST
+
+START_TEST(one_that_said_nothing_is_known_by_what_it_does)
+{
+    struct standing s = {0};
+    standing_done(&s, 1000000, 1000);
+    ck_assert_uint_eq(s.speed, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        standing_late(&s, 1000000, 5000);
+    }
+    ck_assert_uint_gt(s.speed, 0);
+    ck_assert_uint_le(s.speed, 510000);
+    for (unsigned i = 0; i < 100; i++) {
+        standing_done(&s, 100, 1000);
+    }
+    ck_assert_uint_gt(s.speed, 1000000);
+}
+END_TEST
+
+/* Whatever is seen, nothing wraps and nobody is given up for good. */
+START_TEST(extremes)
+{
+    const uint64_t speeds[] = {0, 1, 2, UINT64_MAX / 2, UINT64_MAX};
+    for (size_t k = 0; k < sizeof speeds / sizeof speeds[0]; k++) {
+        struct standing s = {0};
+        standing_announce(&s, speeds[k]);
+        for (unsigned i = 0; i < 3000; i++) {
+            standing_done(&s, i % 7 == 0 ? UINT64_MAX : i, i % 3 == 0 ? 1000 : i % 1000);
+            standing_late(&s, i % 5 == 0 ? UINT64_MAX / 3 : 1, i);
+        }
+        for (unsigned i = 0; i < 3000; i++) {
+            standing_done(&s, 1000, 1000);
+        }
+        ck_assert(standing_may_try(&s, speeds[k] > 0 ? speeds[k] / 2 : 1000));
+    }
+}
+END_TEST
+
+START_TEST(who_fails_again_and_again_is_suspended_longer_and_longer)
+{
+    struct standing s = {0};
+    int64_t now = 1000, length = STANDING_SUSPEND_MS;
+    ck_assert(!standing_is_suspended(&s, 0));
+    ck_assert(!standing_failed(&s, now));
+    ck_assert(!standing_failed(&s, now));
+    for (unsigned i = 0; i < 8; i++) {
+        ck_assert(standing_failed(&s, now));
+        ck_assert_int_eq(s.suspend_ms, length);
+        ck_assert(standing_is_suspended(&s, now + length - 1));
+        ck_assert(!standing_failed(&s, now + 1)); /* of a job that it had already */
+        now += length;
+        ck_assert(!standing_is_suspended(&s, now));
+        length = length * 2 < STANDING_SUSPEND_MAX_MS ? length * 2 : STANDING_SUSPEND_MAX_MS;
+    }
+    ck_assert_uint_eq(s.suspensions, 8);
+    ck_assert_int_eq(s.suspend_ms, STANDING_SUSPEND_MAX_MS);
+    standing_done(&s, 1, 1000);
+    ck_assert(!standing_failed(&s, now)); /* not in a row */
+    ck_assert(!standing_failed(&s, now));
+    ck_assert(standing_failed(&s, now));
+    ck_assert_int_eq(s.suspend_ms, STANDING_SUSPEND_MAX_MS); /* half, and doubled */
+    for (unsigned i = 0; i < 8; i++) {
+        standing_done(&s, 1, 1000);
+    }
+    ck_assert_int_eq(s.suspend_ms, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("standing");
+    TCase *tc = tcase_create("all");
+    tcase_set_timeout(tc, 10);
+    tcase_add_test(tc, speed_follows_what_is_seen);
+    tcase_add_test(tc, one_hiccup_changes_little);
+    tcase_add_test(tc, one_that_said_nothing_is_known_by_what_it_does);
+    tcase_add_test(tc, extremes);
+    tcase_add_test(tc, who_fails_again_and_again_is_suspended_longer_and_longer);
+    suite_add_tcase(suite, tc);
+    return world_run(suite);
+}
