@@ -119,8 +119,8 @@ static struct stream *stream_create(struct streams *s, const char *id, const str
     rendition_hold(st->source, true);
     st->sides = sides_create(c->board, id, st->first_discontinuity);
     st->side_sounds = side_sounds_create(c->board, id, st->first_discontinuity);
-    st->light = light_sounds_create(c->board, id, st->first_discontinuity, c->light,
-                                    light_sound_came, st);
+    st->light =
+        light_sounds_create(c->board, id, st->first_discontinuity, c->light, light_sound_came, st);
     if (!c->source_only) {
         st->wanted = ladder != NULL ? *ladder : s->ladder;
     }
