@@ -507,6 +507,13 @@ void light_sounds_parts(struct light_sounds *s, int64_t until)
     }
 }
 
+void light_sounds_tick(struct light_sounds *s, int64_t now_ms)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        rendition_tick(s->lights[i]->rendition, now_ms);
+    }
+}
+
 void light_sounds_set_ended(struct light_sounds *s, bool ended)
 {
     for (size_t i = 0; i < s->n; i++) {

@@ -62,7 +62,8 @@ void light_sounds_parts(struct light_sounds *s, int64_t until);
 bool light_sounds_find(const struct light_sounds *s, size_t i, const struct segment *source,
                        struct sound **ret_sound);
 
-/* As rendition_set_ended and rendition_set_target, for all. */
+/* As rendition_tick, rendition_set_ended and rendition_set_target, for all. */
+void light_sounds_tick(struct light_sounds *s, int64_t now_ms);
 void light_sounds_set_ended(struct light_sounds *s, bool ended);
 void light_sounds_set_target(struct light_sounds *s, int seconds);
 

@@ -45,6 +45,7 @@ struct master {
     struct group groups[MEMBERS_MAX];
     size_t n_groups; /* of the publisher's sounds */
     size_t n_light;  /* and behind those, of light ones */
+    bool captions;   /* of any: all variants are to say the same (RFC 8216, 4.3.4.2) */
 };
 
 /* "NAME/live.m3u8", seen from where the playlist is. */
@@ -158,7 +159,7 @@ static enum err put_variant(const struct master *m, const struct variant *v, con
         e = buf_printf(m->out, ",AUDIO=");
         e = e == ERR_OK ? put_group_id(m, g) : e;
     }
-    if (e == ERR_OK && v != NULL) {
+    if (e == ERR_OK && v != NULL && !m->captions) {
         e = buf_printf(m->out, ",CLOSED-CAPTIONS=NONE");
     }
     if (e == ERR_OK) {
@@ -286,6 +287,7 @@ enum err playlist_live_master(struct buf *out, const char *from, const struct va
     bool any = m.n_members > 0;
     for (size_t i = 0; i < n; i++) {
         any = any || has_picture(&list[i]);
+        m.captions = m.captions || (has_picture(&list[i]) && list[i].captions);
     }
     enum err e = any ? put_master(&m, list, n) : ERR_NOENT;
     if (e != ERR_OK) {

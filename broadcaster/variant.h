@@ -34,6 +34,7 @@ struct variant {
     int channels;            /* 0: not known */
     const char *video_range; /* "PQ", "HLG" or NULL; static storage */
     bool dependent;          /* a segment does not start with an IDR */
+    bool captions;           /* there were some inside of its pictures (captions.h) */
     bool parts_only;         /* there is no segment yet: measured from the first one's parts */
     bool size_told; /* the classic master says these sizes instead, nothing when they are 0 */
     int told_width, told_height;

@@ -111,22 +111,16 @@ export class Playback extends EventTarget {
 
   #goTo(level) {
     const { hls } = this;
-    const near = hls.latestLevelDetails?.partList && this.buffered() < FLUSH_S;
-    if (near && level >= 0 && level !== hls.loadLevel) {
-      hls.loadLevel = -1;
-      hls.abrController.pinned = level;
-    } else {
-      hls.abrController.pinned = -1;
+    const { abrController } = hls;
+    if (!hls.latestLevelDetails?.partList || this.buffered() > FLUSH_S) {
+      abrController.pinned = -1;
       hls.nextLevel = level;
-    }
-  }
-
-  /** hls.js may not leave a chosen rung by itself. */
-  #switching({ level }) {
-    const { hls } = this;
-    if (level === hls.abrController.pinned) {
-      hls.abrController.pinned = -1;
+    } else if (level < 0 || level === hls.loadLevel) {
+      abrController.pinned = -1;
       hls.loadLevel = level;
+    } else {
+      hls.loadLevel = -1;
+      abrController.pinned = level;
     }
   }
 
@@ -261,7 +255,8 @@ export class Playback extends EventTarget {
       workerPath: '/assets/hls.worker.js',
     });
     this.hls = hls;
-    this.sync = new LiveSync(hls, this.video, () => this.toLive());
+    const held = () => this.behind || this.over;
+    this.sync = new LiveSync(hls, this.video, () => this.toLive(), held);
     const { Events } = Hls;
     hls.on(Events.MANIFEST_PARSED, () => {
       if (this.wanted !== null) {
@@ -273,7 +268,6 @@ export class Playback extends EventTarget {
       }
     });
     hls.on(Events.LEVEL_UPDATED, (_, { details }) => this.#playlistCame(details));
-    hls.on(Events.LEVEL_SWITCHING, (_, to) => this.#switching(to));
     hls.on(Events.LEVEL_SWITCHED, () => this.#tell('rungs'));
     hls.on(Events.SUBTITLE_TRACKS_UPDATED, () => this.#tell('tracks'));
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#tell('tracks'));
@@ -415,9 +409,6 @@ export class Playback extends EventTarget {
     const attached = this.hls || video.src;
     if (!attached || this.state === 'ended') {
       return;
-    }
-    if (this.sync) {
-      this.sync.held = this.behind || this.over;
     }
     const now = performance.now();
     if (video.currentTime !== this.at) {

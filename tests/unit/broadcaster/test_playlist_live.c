@@ -160,6 +160,20 @@ START_TEST(picture_or_sound_alone)
 }
 END_TEST
 
+START_TEST(captions_of_one_are_denied_of_none)
+{
+    struct variant list[] = {source(), rung};
+    list[1].captions = true;
+    struct buf b;
+    buf_init(&b, 10000);
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 2), ERR_OK);
+    ck_assert_int_eq(buf_put_u8(&b, '\0'), ERR_OK);
+    ck_assert_ptr_null(strstr((const char *)b.data, "CLOSED-CAPTIONS"));
+    ck_assert_ptr_nonnull(strstr((const char *)b.data, "FRAME-RATE=30.000,AUDIO=\"audio\"\n"));
+    buf_fini(&b);
+}
+END_TEST
+
 START_TEST(further_tracks_of_sound)
 {
     struct variant list[] = {rung, rung, rung};
@@ -368,5 +382,6 @@ START_TEST(limits_and_memory)
 END_TEST
 
 UNIT_MAIN("playlist_live", a_rung_with_light_sound, a_master, picture_or_sound_alone,
-          further_tracks_of_sound, a_group_for_each_codec, a_further_track_without_the_first,
-          a_media_playlist, independent_only_when_true, limits_and_memory)
+          captions_of_one_are_denied_of_none, further_tracks_of_sound, a_group_for_each_codec,
+          a_further_track_without_the_first, a_media_playlist, independent_only_when_true,
+          limits_and_memory)
