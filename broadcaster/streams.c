@@ -335,17 +335,34 @@ enum err streams_publish(struct streams *s, const char *id, const struct ladder 
 
 /* --- time --- */
 
-/* A player may be a whole playlist behind its end. */
+/* A player may be a whole playlist behind its end; that of a rung may have lasted longer. */
 static int64_t linger_ms(const struct stream *st)
 {
     int64_t fixed = st->owner->config.linger_ms;
-    return fixed >= 0 ? fixed : rendition_stays_ms(st->source);
+    if (fixed >= 0) {
+        return fixed;
+    }
+    int64_t longest = rendition_stays_ms(st->source);
+    for (size_t i = 0; i < st->ladder.n; i++) {
+        int64_t ms = rendition_stays_ms(st->rungs[i]);
+        longest = ms > longest ? ms : longest;
+    }
+    return longest;
+}
+
+static void tell_time(struct stream *st, int64_t now_ms)
+{
+    rendition_tick(st->source, now_ms);
+    for (size_t i = 0; i < st->ladder.n; i++) {
+        rendition_tick(st->rungs[i], now_ms);
+    }
 }
 
 void streams_tick(struct streams *s, int64_t now_ms)
 {
     LIST_EACH (&s->list, n, next) {
         struct stream *st = LIST_ITEM(n, struct stream, node);
+        tell_time(st, now_ms);
         if (st->state == STREAM_WAITING && now_ms - st->ended_ms >= s->config.grace_ms) {
             st->state = STREAM_ENDED;
             st->ended_ms = now_ms;
