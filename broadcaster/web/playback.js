@@ -13,6 +13,7 @@ const TICK_MS = 500;
 const STALL_MS = 1200; // without progress it is called a stall
 const QUIET_MS = 2500; // without a new part the publisher is away
 const STUCK_MS = 8000; // while the playlist goes on: begin again
+const AWAY_MS = 20000; // without a new playlist: perhaps it is only not read any more
 const LADDER_MS = [3000, 5000, 8000, 15000, 30000]; // looks for rungs that came later
 const RECOVERIES = 2; // of the decoder, within:
 const RECOVERY_MS = 10000;
@@ -232,7 +233,7 @@ export class Playback extends EventTarget {
     this.at = -1;
     this.over = this.behind = false;
     this.set = new Set(readMaster(master, pathsOf(this.id).live).map((r) => r.name));
-    if (this.state !== 'stalled') {
+    if (!['stalled', 'away'].includes(this.state)) {
       this.#set('starting');
     }
     if (Hls) {
@@ -436,7 +437,9 @@ export class Playback extends EventTarget {
     if (this.state !== 'starting' || away) {
       this.#set(away ? 'away' : 'stalled');
     }
-    if (away) {
+    if (away && now - this.listed > AWAY_MS) {
+      this.#again(0);
+    } else if (away) {
       this.moved = now; // it is the publisher who has to move
     } else if (now - this.moved > STUCK_MS) {
       this.#again(0);
