@@ -5,6 +5,7 @@ import { hlsVersion } from './build.js';
 import { get, look, nameOfRendition, pathsOf, readMaster } from './api.js';
 import { LIVE_SYNC_CONFIG, LiveSync, aheadOf } from './live_sync.js';
 import { atSegments } from './rung_switch.js';
+import { soundLoader } from './sound_loader.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
@@ -249,6 +250,7 @@ export class Playback extends EventTarget {
     const hls = new Hls({
       lowLatencyMode: true,
       ...LIVE_SYNC_CONFIG,
+      audioStreamController: soundLoader(Hls),
       abrController: atSegments(Hls, () => this.buffered()),
       backBufferLength: 30,
       liveDurationInfinity: true,
