@@ -62,6 +62,9 @@ static bool is_better(const struct transcoder *a, const struct transcoder *b,
     if (late_a != late_b) {
         return late_b;
     }
+    if (late_a && a->standing.late_pause_ms != b->standing.late_pause_ms) {
+        return a->standing.late_pause_ms < b->standing.late_pause_ms;
+    }
     uint64_t free_a = free_rate(a, ask), free_b = free_rate(b, ask);
     if (free_a != free_b) {
         return free_a > free_b;

@@ -54,9 +54,19 @@ void standing_done(struct standing *s, uint64_t load, uint32_t permille)
     if (permille >= 1000) {
         grow(s, load);
         s->late_pause_ms = 0;
+        s->was_in_time = true;
     } else {
         see(s, load, load / 1000 * permille);
     }
+}
+
+static void begin_pause(struct standing *s)
+{
+    int64_t pause_ms = s->late_pause_ms * 2;
+    if (s->late_pause_ms == 0) {
+        pause_ms = s->was_in_time ? STANDING_LATE_MS : STANDING_LATE_NEW_MS;
+    }
+    s->late_pause_ms = pause_ms < STANDING_LATE_MAX_MS ? pause_ms : STANDING_LATE_MAX_MS;
 }
 
 void standing_late(struct standing *s, uint64_t load, int64_t now_ms)
@@ -68,10 +78,7 @@ void standing_late(struct standing *s, uint64_t load, int64_t now_ms)
         s->was_stretched = false;
     }
     if (!standing_is_overloaded(s, now_ms)) {
-        /* Again, with nothing in time since. */
-        s->late_pause_ms = s->late_pause_ms == 0 ? STANDING_LATE_MS : s->late_pause_ms * 2;
-        s->late_pause_ms =
-            s->late_pause_ms < STANDING_LATE_MAX_MS ? s->late_pause_ms : STANDING_LATE_MAX_MS;
+        begin_pause(s);
     }
     standing_still_late(s, now_ms);
     see(s, load, load / 2);

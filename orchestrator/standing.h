@@ -9,10 +9,14 @@
 #define STANDING_FAILURES_MAX   3 /* in a row; then it is suspended */
 #define STANDING_SUSPEND_MS     1000
 #define STANDING_SUSPEND_MAX_MS 60000
-#define STANDING_LATE_MS        2000 /* after it was late it is the last choice for so long, twice */
-#define STANDING_LATE_MAX_MS    30000 /* as long each time that nothing was in time since */
-#define STANDING_STRETCH_MS     500   /* between two jobs beyond what it is believed to do */
-#define STANDING_PAUSE_MAX_MS   60000
+/* After it was late it is the last choice for so long, twice as long each time that nothing was in
+ * time since. */
+#define STANDING_LATE_MS     2000
+#define STANDING_LATE_NEW_MS 8000 /* when nothing ever was */
+#define STANDING_LATE_MAX_MS 60000
+
+#define STANDING_STRETCH_MS   500 /* between two jobs beyond what it is believed to do */
+#define STANDING_PAUSE_MAX_MS 60000
 
 /* Times the announced speed that it may be believed to have after all. */
 #define STANDING_SPEED_MAX 16
@@ -28,7 +32,8 @@ struct standing {
     uint64_t suspensions;
     bool was_late;
     int64_t late_ms;       /* when it was late last */
-    int64_t late_pause_ms; /* for how long it counts as late then; 0: the first time */
+    int64_t late_pause_ms; /* for how long it counts as late then; 0: it was in time since */
+    bool was_in_time;      /* with any job */
     bool was_stretched;
     int64_t stretched_ms;     /* when it was given more than it is believed to do, last */
     int64_t stretch_pause_ms; /* after it was late, before that may be tried again */

@@ -41,6 +41,7 @@ START_TEST(one_hiccup_changes_little)
 {
     struct standing s = {0};
     standing_announce(&s, 1000000);
+    standing_done(&s, 1000, 1000);
     standing_late(&s, 1000000, 5000);
     ck_assert(standing_is_overloaded(&s, 5000));
     ck_assert(standing_is_overloaded(&s, 5000 + STANDING_LATE_MS - 1));
@@ -102,10 +103,11 @@ START_TEST(lateness_is_remembered_until_something_is_in_time)
     struct standing s = {0};
     standing_announce(&s, 1000);
     int64_t now = 0;
-    for (int64_t pause = STANDING_LATE_MS; pause <= STANDING_LATE_MAX_MS; pause *= 2) {
+    for (int64_t pause = STANDING_LATE_NEW_MS; pause <= STANDING_LATE_MAX_MS; pause *= 2) {
         standing_late(&s, 1000, now);
         standing_late(&s, 1000, now + 1); /* of several jobs at once */
         ck_assert(standing_is_overloaded(&s, now + pause));
+        ck_assert(standing_is_full(&s, now + pause));
         now += 1 + pause;
         ck_assert(!standing_is_overloaded(&s, now));
     }
@@ -117,6 +119,7 @@ START_TEST(lateness_is_remembered_until_something_is_in_time)
     ck_assert_uint_eq(s.speed, 100);
     standing_done(&s, 100, 1000);
     standing_late(&s, 100, now);
+    ck_assert(standing_is_overloaded(&s, now + STANDING_LATE_MS - 1));
     ck_assert(!standing_is_overloaded(&s, now + STANDING_LATE_MS));
 }
 END_TEST
