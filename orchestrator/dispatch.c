@@ -25,7 +25,8 @@ static bool is_fit(const struct transcoder *t, const struct dispatch_ask *ask)
 
 static bool may_take_any(const struct transcoder *t, const struct dispatch_ask *ask)
 {
-    return transcoder_room(t) > 0 && is_fit(t, ask);
+    bool in_turn = !ask->is_whole || t->whole < ROSTER_WHOLE_MAX;
+    return in_turn && transcoder_room(t) > 0 && is_fit(t, ask);
 }
 
 /* One that has nothing to do may be tried with more than it says: only doing tells. */

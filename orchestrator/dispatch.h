@@ -15,6 +15,7 @@ struct dispatch_ask {
     const link_peer *avoided; /* not these (they have just refused or failed the job) */
     size_t n_avoided;
     bool may_stretch; /* it has waited: also to who may be believed to be slower than it is */
+    bool is_whole;    /* all of its input is there: it takes as much of the host as it can get */
     bool only_spare;  /* a job that somebody has already: only to who can do with it easily */
     int64_t now_ms;
 };

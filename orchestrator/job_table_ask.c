@@ -27,6 +27,7 @@ static void fill(const struct job *j, enum job_ask_level level, uint64_t rate, i
         .encoder = j->has_delivered ? j->encoder : NULL,
         .avoided = avoided,
         .n_avoided = n,
+        .is_whole = j->has_last,
         .now_ms = now_ms,
     };
 }

@@ -27,6 +27,7 @@ static void begin(struct job_table *s, struct job *j, struct transcoder *t, bool
         standing_stretched(&t->standing, now_ms);
     }
     t->load++;
+    t->whole += a->is_whole;
     t->rate += a->weight;
     t->used_ms = now_ms;
     j->offered_ms = now_ms;
@@ -58,6 +59,7 @@ void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const ch
     list_remove(&a->by_number);
     assert(t->load > 0);
     t->load--;
+    t->whole -= a->is_whole;
     t->used_ms = now_ms;
     a->transcoder = NULL;
 }
@@ -159,7 +161,8 @@ void attempts_assign(struct job_table *s, int64_t now_ms)
         struct transcoder *t = pick_beside(s, j, &ask);
         if (t != NULL) {
             begin(s, j, t, false, now_ms);
-        } else if (ask.encoder == NULL && ask.n_avoided == 0 && ask.rate < too_much) {
+        } else if (ask.encoder == NULL && !ask.is_whole && ask.n_avoided == 0 &&
+                   ask.rate < too_much) {
             too_much = ask.rate;
         }
     }

@@ -42,6 +42,7 @@ static bool may_shed(const struct job_table *s, const struct job *j, uint64_t mo
     link_peer avoided[JOB_ASK_AVOIDED];
     struct dispatch_ask ask;
     job_ask_open(s, j, 1, now_ms, avoided, &ask);
+    ask.is_whole = false; /* those are only done in turn */
     return least <= dispatch_most(&s->roster, &ask) && dispatch_all_full(&s->roster, &ask);
 }
 

@@ -16,6 +16,7 @@
 #define ROSTER_NAME_MAX     128  /* bytes of a name kept for people, with the NUL */
 #define ROSTER_ADDRESS_MAX  64
 #define ROSTER_BUCKETS      512  /* a power of two */
+#define ROSTER_WHOLE_MAX    3    /* jobs at once whose input is all there: the oldest ones first */
 #define ROSTER_CAPACITY_MAX 1000 /* jobs at once; a peer that says more gets this */
 
 struct transcoder {
@@ -23,6 +24,7 @@ struct transcoder {
     link_peer peer;
     uint32_t capacity; /* jobs at once */
     uint32_t load;     /* jobs assigned now */
+    uint32_t whole;    /* of these, begun when all of their input was there */
     bool draining;     /* finishes its jobs, gets no more */
     uint64_t rate;     /* pixels a second that its jobs ask of it */
     int64_t used_ms;   /* when a job last came or went */

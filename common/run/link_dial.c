@@ -11,6 +11,7 @@
 #define ENDPOINT_MAX       (ADDR_MAX + 8)
 #define ATTEMPT_EXTRA_MS   6000 /* beyond the handshake's time, where there is no other address */
 #define REFUSED_GROWTH     4 /* a refused dialler waits retry_max_ms and up to this many times it */
+#define ABSENT_GROWTH      4 /* where nothing listens the interval grows by a quarter of itself */
 #define SHUT_MEANS_REFUSED 2 /* handshakes in a row that the other side just closed */
 #define STABLE_TIMEOUTS    2 /* a connection that lived this long makes the next retry quick */
 #define JITTER_PART        4 /* up to 1/4 is added to an interval */
@@ -109,6 +110,16 @@ static void wait_until_next(struct link_thread *t, int *interval_ms, int max_ms)
     *interval_ms = *interval_ms > max_ms / 2 ? max_ms : *interval_ms * 2;
 }
 
+/* Slowly: who comes back is found soon, compared to how long it was away. */
+static void wait_for_absent(struct link_thread *t)
+{
+    struct link_dialer *d = t->dialer;
+    int max_ms = t->link->config.retry_max_ms;
+    wait_for(t, d->retry_ms);
+    d->retry_ms += d->retry_ms / ABSENT_GROWTH + 1;
+    d->retry_ms = d->retry_ms < max_ms ? d->retry_ms : max_ms;
+}
+
 /* To the next address of the list; the interval grows once the whole list was in vain. */
 static void go_on(struct link_thread *t, int *interval_ms, int max_ms)
 {
@@ -129,7 +140,13 @@ static void not_there(struct link_thread *t, const char *why)
         log_info("link", "waiting", "no orchestrator at %s yet (%s): trying again quietly",
                  t->link->addr, why);
     }
-    go_on(t, &d->retry_ms, t->link->config.retry_max_ms);
+    if (d->at + 1 == d->n_targets) {
+        d->at = 0;
+        wait_for_absent(t);
+    } else {
+        d->at++;
+        wait_for(t, t->link->config.retry_min_ms);
+    }
 }
 
 static void refused(struct link_thread *t, const char *what)

@@ -487,6 +487,8 @@ class Farm:
                      *self.transcoders):
             if role:
                 print(role.tail(), flush=True)
+                if hasattr(role, "between"):
+                    print(role.between.tail(), flush=True)
                 if "FARM_LOGS" in os.environ:
                     name = f"{role.role}.{role.host.port}.{role.pid}.log"
                     shutil.copy(role.log_path, os.path.join(os.environ["FARM_LOGS"], name))

@@ -433,11 +433,17 @@ START_TEST(a_late_transcoder_loses_the_job_to_one_that_has_room)
     ck_assert_uint_eq(world_last(w, 2, LINK_JOB_OPEN)->open.ladder[0].emit_from, 1);
     ck_assert_uint_eq(job_table_counters(w->table).late, 1);
     job_table_accepted(w->table, 2, world_attempt(w, 2));
-    advance(JOB_TABLE_LATE_MS_DEFAULT); /* back to the first one, and then it stays there */
-    job_table_accepted(w->table, 1, world_attempt(w, 1));
-    advance(JOB_TABLE_LATE_MS_DEFAULT - JOB_TABLE_TICK_MS);
+    advance(5 * JOB_TABLE_LATE_MS_DEFAULT);
+    ck_assert_uint_eq(world_count(w, 1, LINK_JOB_OPEN), 1); /* not back to the first one */
+    ck_assert_uint_eq(job_table_counters(w->table).late, 1);
+    world_transcoder(w, 3, 1, "x");
+    advance(JOB_TABLE_TICK_MS);
+    job_table_accepted(w->table, 3, world_attempt(w, 3));
     ck_assert_uint_eq(job_table_counters(w->table).late, JOB_LATE_MAX);
-    world_part(w, 1, world_attempt(w, 1), 0, 1, true, true);
+    world_transcoder(w, 4, 1, "x");
+    advance(5 * JOB_TABLE_LATE_MS_DEFAULT);
+    ck_assert_uint_eq(world_count(w, 4, LINK_JOB_OPEN), 0); /* and then it stays there */
+    world_part(w, 3, world_attempt(w, 3), 0, 1, true, true);
     ck_assert_uint_eq(world_last(w, B, LINK_RUNG_UNIT)->part, 1);
     world_destroy(w);
 }

@@ -284,6 +284,31 @@ START_TEST(a_backlog_is_spread_and_taken_bit_by_bit)
 }
 END_TEST
 
+START_TEST(the_oldest_of_a_backlog_come_first)
+{
+    start();
+    const unsigned all = ROSTER_WHOLE_MAX + 2;
+    for (uint64_t n = 1; n <= all; n++) {
+        open_long(n, "a", n, 1);
+        feed(n, 60);
+        w->now++;
+    }
+    fast(1, 9, 0);
+    ck_assert_uint_eq(of(1)->whole, ROSTER_WHOLE_MAX);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_OPEN)->open.msn, ROSTER_WHOLE_MAX);
+    uint64_t last = world_attempt(w, 1), first = last - (ROSTER_WHOLE_MAX - 1);
+    open_long(99, "b", 1, 1); /* still being published */
+    ck_assert_uint_eq(of(1)->load, ROSTER_WHOLE_MAX + 1);
+    world_part(w, 1, first, 0, 0, true, true);
+    world_done(w, 1, first);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_OPEN)->open.msn, ROSTER_WHOLE_MAX + 1);
+    ck_assert_uint_eq(of(1)->whole, ROSTER_WHOLE_MAX);
+    job_table_broadcaster_lost(w->table, B, w->now);
+    ck_assert_uint_eq(of(1)->whole, 0);
+    world_destroy(w);
+}
+END_TEST
+
 /* It says less than it can: that is found out, and nothing is given up. */
 START_TEST(what_is_believed_too_low_is_tried)
 {
@@ -321,6 +346,7 @@ int main(void)
     tcase_add_test(tc, a_job_moves_only_so_often);
     tcase_add_test(tc, nobody_is_late_because_the_table_stood_still);
     tcase_add_test(tc, a_backlog_is_spread_and_taken_bit_by_bit);
+    tcase_add_test(tc, the_oldest_of_a_backlog_come_first);
     tcase_add_test(tc, what_is_believed_too_low_is_tried);
     suite_add_tcase(suite, tc);
     return world_run(suite);
