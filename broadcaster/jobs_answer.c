@@ -172,6 +172,14 @@ static void on_refused(struct job_stream *s, struct job *job, const struct link_
     }
 }
 
+/* All has come, but some of it was rejected: that had crossed on its way. */
+static void on_done(struct job_stream *s, struct job *job)
+{
+    if (!jobs_job_open_anew(s, job)) {
+        jobs_job_give_up(s, job, JOBS_FAILED_BAD_ANSWER, "no attempt brought what can be used");
+    }
+}
+
 void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob *payload)
 {
     struct job_stream *s;
@@ -192,7 +200,10 @@ void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob 
             jobs_rung_lose(s, job, job->wire_rungs[m->word.rung], m->reason);
         }
         break;
+    case LINK_JOB_DONE:
+        on_done(s, job);
+        break;
     default:
-        break; /* JOB_ACCEPT and JOB_DONE tell nothing that the units do not */
+        break; /* JOB_ACCEPT tells nothing that the units do not */
     }
 }

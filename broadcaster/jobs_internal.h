@@ -102,6 +102,11 @@ void jobs_stream_leave_way(struct job_stream *s);
  * other or it was tried often enough. */
 bool jobs_job_move(struct job_stream *s, struct job *job, const char *reason);
 
+/* The orchestrator is done with the job and keeps nothing of it, but what came was no good: opens
+ * it anew from the first parts that are missing. False, and nothing has happened, when it was tried
+ * often enough. */
+bool jobs_job_open_anew(struct job_stream *s, struct job *job);
+
 /* Why there is no way that is open. */
 void jobs_no_way(const struct jobs *j, char ret_why[JOBS_WHY_MAX]);
 

@@ -232,6 +232,12 @@ bool job_is_uncovered(const struct job *j, const struct job_attempt *but)
     return false;
 }
 
+void job_avoid(struct job *j, link_peer peer, int64_t until_ms)
+{
+    j->avoided[j->next_avoided++ % JOB_AVOIDED_MAX] =
+        (struct job_avoided){.peer = peer, .until_ms = until_ms};
+}
+
 void job_begin(struct job *j, struct job_attempt *a, bool all)
 {
     a->accepted = false;
@@ -321,6 +327,7 @@ void job_deliver(struct job_attempt *a, uint32_t rung, const struct link_unit *u
     }
     r->has_dts = true;
     r->last_dts = u->packets[u->n_packets - 1].dts;
+    r->maker = a->transcoder->peer;
     r->next_part++;
     r->complete = u->last;
     r->total.frames += u->n_packets;

@@ -56,7 +56,8 @@ struct job_rung {
     bool has_dts;
     int64_t last_dts; /* of the last packet delivered */
     bool has_origin;
-    int64_t origin; /* of its grid: when its slot 0 is shown */
+    int64_t origin;  /* of its grid: when its slot 0 is shown */
+    link_peer maker; /* of its newest part; 0: there is none */
     struct link_rung_total total;
 };
 
@@ -164,6 +165,9 @@ bool attempt_has_lost(const struct job_attempt *a);
 
 /* A rung is open that no attempt but this one (NULL: none at all) covers. */
 bool job_is_uncovered(const struct job *j, const struct job_attempt *but);
+
+/* That transcoder is not asked for it until then. */
+void job_avoid(struct job *j, link_peer peer, int64_t until_ms);
 
 /* An attempt at its start: nothing sent; of the open rungs all, or only those that nobody covers.
  */

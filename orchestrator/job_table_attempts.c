@@ -207,8 +207,7 @@ void attempts_settle(struct job_table *s, struct job *j, int64_t now_ms)
 
 static void avoid(struct job *j, link_peer peer, int64_t now_ms)
 {
-    j->avoided[j->next_avoided++ % JOB_AVOIDED_MAX] =
-        (struct job_avoided){.peer = peer, .until_ms = now_ms + JOB_AVOID_MS};
+    job_avoid(j, peer, now_ms + JOB_AVOID_MS);
 }
 
 void attempt_redo(struct job_table *s, struct job_attempt *a, bool tell, const char *reason,

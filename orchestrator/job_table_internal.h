@@ -7,6 +7,7 @@
 
 #include "orchestrator/job.h"
 #include "orchestrator/job_table.h"
+#include "orchestrator/over_jobs.h"
 #include "orchestrator/roster.h"
 #include "orchestrator/session.h"
 
@@ -18,6 +19,7 @@ struct job_table {
     struct job_table_out out;
     struct roster roster;
     struct sessions sessions;
+    struct over_jobs over;
     struct list queue; /* of job.place: by deadline, then msn */
     struct list by_origin[JOB_TABLE_BUCKETS];
     struct list by_attempt[JOB_TABLE_BUCKETS];

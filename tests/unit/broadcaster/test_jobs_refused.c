@@ -16,8 +16,9 @@ struct bench {
     struct rendition *rungs[2];
     struct job_stream *stream;
     struct track *video;
-    uint64_t job;    /* of the newest JOB_OPEN */
-    size_t n_ladder; /* of it */
+    uint64_t job;       /* of the newest JOB_OPEN */
+    size_t n_ladder;    /* of it */
+    uint32_t emit_from; /* of its last rung */
     size_t opened;
     size_t rejects;
     struct link_rung_word word; /* of the newest RUNG_REJECT */
@@ -34,6 +35,7 @@ static enum err on_send(void *arg, const struct link_msg *m, struct blob *payloa
     if (m->type == LINK_JOB_OPEN) {
         b->job = m->job;
         b->n_ladder = m->open.n_ladder;
+        b->emit_from = m->open.ladder[m->open.n_ladder - 1].emit_from;
         b->opened++;
     } else if (m->type == LINK_RUNG_REJECT) {
         ck_assert_uint_eq(m->job, b->job);
@@ -183,6 +185,47 @@ START_TEST(a_bad_part_is_made_again)
 }
 END_TEST
 
+static void done(struct bench *b)
+{
+    struct link_msg m = {.type = LINK_JOB_DONE, .job = b->job, .reason = ""};
+    jobs_way_message(b->way, &m, NULL);
+}
+
+START_TEST(a_bad_last_part_is_made_again_in_a_new_job)
+{
+    struct bench *b = bench_create();
+    open_segment(b, 1);
+    close_segment(b, 1);
+    answer(b, 0, 0, true, 0);
+    answer(b, 1, 0, false, 0);
+    answer(b, 1, 1, true, TOO_FAR);
+    uint64_t first = b->job;
+    done(b);
+    ck_assert_uint_eq(b->rejects, 1);
+    ck_assert_uint_eq(b->opened, 2);
+    ck_assert_uint_gt(b->job, first);
+    ck_assert_uint_eq(b->n_ladder, 1);
+    ck_assert_uint_eq(b->emit_from, 1);
+    answer(b, 0, 1, true, 0);
+    ck_assert(jobs_idle(b->jobs));
+    ck_assert_uint_eq(b->gaps[0] + b->gaps[1], 0);
+    /* It is not tried for ever. */
+    open_segment(b, 2);
+    close_segment(b, 2);
+    answer(b, 0, 0, true, 0);
+    answer(b, 1, 0, true, TOO_FAR);
+    done(b);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_eq(b->gaps[1], 0);
+        answer(b, 0, 0, true, TOO_FAR);
+        done(b);
+    }
+    ck_assert_uint_eq(b->gaps[1], 1);
+    ck_assert(jobs_idle(b->jobs));
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(each_bad_part_is_named)
 {
     struct bench *b = bench_create();
@@ -275,6 +318,6 @@ START_TEST(all_rungs_may_be_given_up)
 }
 END_TEST
 
-UNIT_MAIN("jobs_refused", a_bad_part_is_made_again, each_bad_part_is_named,
-          a_rung_given_up_is_a_gap_and_the_others_go_on, what_was_given_up_is_not_asked_for_again,
-          all_rungs_may_be_given_up)
+UNIT_MAIN("jobs_refused", a_bad_part_is_made_again, a_bad_last_part_is_made_again_in_a_new_job,
+          each_bad_part_is_named, a_rung_given_up_is_a_gap_and_the_others_go_on,
+          what_was_given_up_is_not_asked_for_again, all_rungs_may_be_given_up)

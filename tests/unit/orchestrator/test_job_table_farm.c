@@ -558,10 +558,38 @@ START_TEST(a_rejected_rung_is_made_again_elsewhere)
     const struct sent *done = world_last(w, B, LINK_JOB_DONE);
     ck_assert_ptr_nonnull(done);
     ck_assert_uint_eq(done->done.rungs[0].frames, 4);
-    job_table_rung_reject(w->table, B, 1, &word, "too late", w->now);
-    ck_assert_str_eq(world_last(w, B, LINK_RUNG_GIVEN_UP)->reason, "the job is over");
-    ck_assert_uint_eq(job_table_counters(w->table).stray, 1);
     world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+/* Whoever made it is charged, and does not get it again when it is opened anew. */
+START_TEST(a_rung_rejected_when_its_job_is_over)
+{
+    start(NULL);
+    fast(1, 9, 0);
+    world_job(w, B, 1, "a", 1, 2);
+    uint64_t one = world_attempt(w, 1);
+    world_unit(w, B, 1, 0, true, 10);
+    world_part(w, 1, one, 0, 0, true, true);
+    world_part(w, 1, one, 1, 0, true, true);
+    world_done(w, 1, one);
+    fast(2, 9, 0);
+    struct link_rung_word word = {.rung = 1, .part = 0};
+    job_table_rung_reject(w->table, B, 1, &word, "too late", w->now);
+    job_table_rung_reject(w->table, B, 1, &word, "twice", w->now);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_rejected, 1);
+    ck_assert_uint_eq(job_table_counters(w->table).stray, 1);
+    ck_assert_uint_eq(of(1)->failed, 1);
+    ck_assert_uint_eq(of(1)->standing.failures, 1);
+    world_job(w, B, 2, "a", 1, 1);
+    ck_assert_uint_eq(of(1)->load, 0);
+    ck_assert_uint_eq(of(2)->load, 1);
+    w->now += JOB_AVOID_MS;
+    job_table_cancel(w->table, B, 2, w->now);
+    job_table_transcoder_lost(w->table, 2, w->now);
+    world_job(w, B, 3, "a", 1, 1);
+    ck_assert_uint_eq(of(1)->load, 1);
     world_destroy(w);
 }
 END_TEST
@@ -609,6 +637,7 @@ int main(void)
     tcase_add_test(tc, who_fails_again_and_again_gets_nothing_for_a_while);
     tcase_add_test(tc, a_bad_segment_is_not_everybodys_fault);
     tcase_add_test(tc, a_rejected_rung_is_made_again_elsewhere);
+    tcase_add_test(tc, a_rung_rejected_when_its_job_is_over);
     tcase_add_test(tc, rejections_that_cannot_be);
     suite_add_tcase(suite, tc);
     return world_run(suite);
