@@ -50,6 +50,14 @@ typedef const char *jobs_inspect_fn(const struct link_rung *asked, const struct 
                                     struct span payload, const struct rung_place *place);
 void jobs_set_inspection(struct jobs *j, jobs_inspect_fn *fn);
 
+/* The first picture of each emission is looked at elsewhere, which takes a while: fn begins it, and
+ * jobs_probed says what was found (why: a static sentence, or NULL); what came of the rung
+ * meanwhile waits. fn says false when nobody can look. fn NULL, as at first: nobody does. */
+typedef bool jobs_probe_fn(void *arg, const struct link_rung *asked, const struct link_unit *u,
+                           struct blob *payload, uint64_t ticket);
+void jobs_set_probe(struct jobs *j, jobs_probe_fn *fn, void *arg);
+void jobs_probed(struct jobs *j, uint64_t ticket, const char *why);
+
 /* --- the orchestrators --- */
 
 /* Sends one message to the orchestrator. ERR_AGAIN: full, jobs_way_writable follows; anything else:

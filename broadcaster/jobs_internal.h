@@ -30,6 +30,7 @@ struct job {
     size_t sent;
     uint32_t seq;
     bool last_sent;
+    bool over;                 /* the orchestrator has no more of that opening */
     bool failed;               /* nothing more is sent; settles as gaps when the source is known */
     enum jobs_failure failure; /* the first one */
     unsigned openings;
@@ -87,6 +88,9 @@ struct jobs {
     uint64_t last_wire_id;
     struct jobs_counters counters;
     jobs_inspect_fn *inspect; /* NULL: nobody looks */
+    jobs_probe_fn *probe;     /* NULL: nobody does */
+    void *probe_arg;
+    uint64_t last_ticket;
 };
 
 /* --- jobs_way.c --- */

@@ -140,8 +140,20 @@ void jobs_pump_all(struct jobs *j)
     }
 }
 
+/* What came of that opening and is not shown yet is not wanted. */
+static void let_go(struct job *job)
+{
+    for (size_t i = 0; i < PROFILE_LADDER_MAX; i++) {
+        if (job->rungs[i].probe != 0) {
+            jobs_rung_let_go(&job->rungs[i]);
+        }
+    }
+    job->over = false;
+}
+
 void jobs_job_forget_opening(struct job *job)
 {
+    let_go(job);
     job->wire_id = 0;
     job->way = NULL;
     job->sent = 0;
@@ -157,5 +169,6 @@ void jobs_job_cancel(struct job *job, const char *reason)
         enum err ignored = job->way->send(job->way->send_arg, &m, NULL);
         (void)ignored;
     }
+    let_go(job);
     job->wire_id = 0;
 }

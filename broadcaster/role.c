@@ -18,6 +18,7 @@
 #include "broadcaster/push.h"
 #include "broadcaster/push_http.h"
 #include "broadcaster/rung_check.h"
+#include "broadcaster/rung_probe.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplinks.h"
 #include "broadcaster/viewers.h"
@@ -208,6 +209,7 @@ struct broadcaster {
     struct lives *lives;
     struct uplinks *uplinks; /* NULL: source only */
     struct jobs *jobs;
+    struct rung_probe *rung_probe;
     struct streams *streams;
     struct admission *admission;
     struct publications publications;
@@ -268,10 +270,21 @@ static enum err parse_addr(const char *flag, const char *text, const char *host,
     return e;
 }
 
+static void on_probed(void *arg, uint64_t ticket, const char *why)
+{
+    struct broadcaster *b = arg;
+    jobs_probed(b->jobs, ticket, why);
+}
+
 static enum err open_uplinks(struct broadcaster *b, const struct config *c)
 {
     b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
     jobs_set_inspection(b->jobs, rung_check);
+    b->rung_probe = rung_probe_create(b->daemon->loop, on_probed, b);
+    if (b->rung_probe == NULL) {
+        return ERR_NOMEM;
+    }
+    jobs_set_probe(b->jobs, rung_probe_begin, b->rung_probe);
     if (c->orch_addr[0] == '\0' && c->orch_webhook_url[0] == '\0') {
         log_warn("broadcaster", "no_orchestrator",
                  "no orchestrator specified (-orchAddr): transcoding will not happen");
@@ -628,6 +641,7 @@ static void destroy(void *role)
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     uplinks_destroy(b->uplinks);
+    rung_probe_destroy(b->rung_probe);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     lives_close(b->lives);
@@ -707,6 +721,7 @@ static void status(void *role, struct json *object)
     }
     admission_status(b->admission, clock_mono_ms(), object);
     jobs_status(b->jobs, object);
+    rung_probe_status(b->rung_probe, object);
     viewers_status(b->viewers, object);
     if (b->push != NULL) {
         push_status(b->push, object);

@@ -23,6 +23,8 @@ struct bench {
     size_t rejects;
     struct link_rung_word word; /* of the newest RUNG_REJECT */
     char reason[64];
+    uint64_t ticket; /* of the newest probe */
+    size_t probes;
     size_t settled[2], gaps[2];
 };
 
@@ -64,6 +66,18 @@ static const char *inspect(const struct link_rung *asked, const struct link_unit
     ck_assert_uint_eq(place->frames, (size_t)u->part * PART_FRAMES);
     ck_assert_int_eq(place->first_dts, 0);
     return u->packets[0].pts - u->packets[0].dts >= TOO_FAR ? "it is too far" : NULL;
+}
+
+static bool probe(void *arg, const struct link_rung *asked, const struct link_unit *u,
+                  struct blob *payload, uint64_t ticket)
+{
+    struct bench *b = arg;
+    ck_assert_uint_eq(asked->emit_from, u->part);
+    ck_assert_uint_gt(u->config.len, 0);
+    ck_assert_uint_eq(blob_span(payload).len, u->n_packets);
+    b->ticket = ticket;
+    b->probes++;
+    return true;
 }
 
 static struct bench *bench_create(void)
@@ -226,6 +240,68 @@ START_TEST(a_bad_last_part_is_made_again_in_a_new_job)
 }
 END_TEST
 
+/* All is there before it is known whether it can be decoded. */
+START_TEST(what_is_looked_at_waits)
+{
+    struct bench *b = bench_create();
+    jobs_set_probe(b->jobs, probe, b);
+    open_segment(b, 1);
+    close_segment(b, 1);
+    answer(b, 0, 0, true, 0);
+    uint64_t small = b->ticket;
+    answer(b, 1, 0, false, 0);
+    uint64_t large = b->ticket;
+    answer(b, 1, 1, true, 0);
+    done(b);
+    ck_assert_uint_eq(b->probes, 2);
+    ck_assert_uint_eq(b->settled[0] + b->settled[1], 0);
+    ck_assert_uint_eq(b->opened, 1);
+    jobs_probed(b->jobs, small, NULL);
+    ck_assert_uint_eq(b->settled[0], 1);
+    jobs_probed(b->jobs, small, NULL); /* twice */
+    ck_assert_uint_eq(b->opened, 1);
+    jobs_probed(b->jobs, large, "it is green");
+    ck_assert_str_eq(b->reason, "it is green");
+    ck_assert_uint_eq(b->word.rung, 1);
+    ck_assert_uint_eq(b->word.part, 0);
+    ck_assert_uint_eq(b->opened, 2);
+    ck_assert_uint_eq(b->n_ladder, 1);
+    ck_assert_uint_eq(b->emit_from, 0);
+    answer(b, 0, 0, false, 0);
+    jobs_probed(b->jobs, b->ticket, NULL);
+    ck_assert_uint_eq(b->settled[1], 0);
+    answer(b, 0, 1, true, 0); /* with parameter sets again */
+    jobs_probed(b->jobs, b->ticket, NULL);
+    ck_assert_uint_eq(b->settled[1], 1);
+    ck_assert_uint_eq(b->gaps[0] + b->gaps[1], 0);
+    ck_assert(jobs_idle(b->jobs));
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(what_is_looked_at_may_be_wanted_no_more)
+{
+    struct bench *b = bench_create();
+    jobs_set_probe(b->jobs, probe, b);
+    open_segment(b, 1);
+    close_segment(b, 1);
+    answer(b, 0, 0, true, 0);
+    uint64_t ticket = b->ticket;
+    answer(b, 1, 0, false, 0);
+    jobs_way_close(b->way, "gone");
+    jobs_probed(b->jobs, ticket, NULL);
+    ck_assert_uint_eq(b->settled[0], 0);
+    jobs_way_open(b->way);
+    ck_assert_uint_eq(b->opened, 2);
+    ck_assert_uint_eq(b->n_ladder, 2);
+    answer(b, 0, 0, true, 0);
+    jobs_probed(b->jobs, b->ticket, "it is green");
+    ck_assert_uint_eq(b->rejects, 1);
+    answer(b, 1, 0, true, 0); /* under way when the stream ends */
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(each_bad_part_is_named)
 {
     struct bench *b = bench_create();
@@ -319,5 +395,6 @@ START_TEST(all_rungs_may_be_given_up)
 END_TEST
 
 UNIT_MAIN("jobs_refused", a_bad_part_is_made_again, a_bad_last_part_is_made_again_in_a_new_job,
-          each_bad_part_is_named, a_rung_given_up_is_a_gap_and_the_others_go_on,
-          what_was_given_up_is_not_asked_for_again, all_rungs_may_be_given_up)
+          what_is_looked_at_waits, what_is_looked_at_may_be_wanted_no_more, each_bad_part_is_named,
+          a_rung_given_up_is_a_gap_and_the_others_go_on, what_was_given_up_is_not_asked_for_again,
+          all_rungs_may_be_given_up)
