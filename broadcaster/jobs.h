@@ -58,6 +58,10 @@ typedef bool jobs_probe_fn(void *arg, const struct link_rung *asked, const struc
 void jobs_set_probe(struct jobs *j, jobs_probe_fn *fn, void *arg);
 void jobs_probed(struct jobs *j, uint64_t ticket, const char *why);
 
+/* How many viewers a rung has, for the orchestrator. NULL, as at first: it is not known. */
+typedef unsigned jobs_viewers_fn(void *arg, const char *stream, const char *rung);
+void jobs_set_viewers(struct jobs *j, jobs_viewers_fn *fn, void *arg);
+
 /* --- the orchestrators --- */
 
 /* Sends one message to the orchestrator. ERR_AGAIN: full, jobs_way_writable follows; anything else:
@@ -152,6 +156,9 @@ void jobs_packet(struct job_stream *s, const struct packet *p);
 typedef void jobs_settled_fn(void *arg, size_t rung, struct segment *s,
                              const enum jobs_failure *why);
 void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg); /* NULL: nobody */
+
+/* How many viewers that rung has, as the orchestrator is told. */
+unsigned jobs_stream_viewers(const struct job_stream *s, size_t rung);
 
 /* True while rungs of that segment are still to be settled. */
 bool jobs_stream_has(const struct job_stream *s, uint64_t msn);

@@ -91,6 +91,8 @@ struct jobs {
     jobs_probe_fn *probe;     /* NULL: nobody does */
     void *probe_arg;
     uint64_t last_ticket;
+    jobs_viewers_fn *viewers; /* NULL: it is not known */
+    void *viewers_arg;
 };
 
 /* --- jobs_way.c --- */

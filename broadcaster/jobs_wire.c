@@ -31,7 +31,9 @@ static enum err send_open(struct job_stream *s, struct job *job)
     job->n_wire_rungs = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].complete && !job->rungs[i].lost) {
-            m.open.ladder[job->n_wire_rungs] = jobs_describe_rung(s, job, i);
+            struct link_rung *r = &m.open.ladder[job->n_wire_rungs];
+            *r = jobs_describe_rung(s, job, i);
+            r->viewers = jobs_stream_viewers(s, i);
             job->wire_rungs[job->n_wire_rungs++] = i;
         }
     }

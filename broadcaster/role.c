@@ -276,6 +276,12 @@ static void on_probed(void *arg, uint64_t ticket, const char *why)
     jobs_probed(b->jobs, ticket, why);
 }
 
+static unsigned count_viewers(void *arg, const char *stream, const char *rung)
+{
+    const struct broadcaster *b = arg;
+    return b->viewers != NULL ? viewers_of_rung(b->viewers, stream, rung) : 0;
+}
+
 static enum err open_uplinks(struct broadcaster *b, const struct config *c)
 {
     b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
@@ -284,6 +290,7 @@ static enum err open_uplinks(struct broadcaster *b, const struct config *c)
     if (b->rung_probe == NULL) {
         return ERR_NOMEM;
     }
+    jobs_set_viewers(b->jobs, count_viewers, b);
     jobs_set_probe(b->jobs, rung_probe_begin, b->rung_probe);
     if (c->orch_addr[0] == '\0' && c->orch_webhook_url[0] == '\0') {
         log_warn("broadcaster", "no_orchestrator",
@@ -637,6 +644,7 @@ static void destroy(void *role)
         push_http_stop(b->push_http);
     }
     viewers_destroy(b->viewers);
+    b->viewers = NULL; /* nobody is counted any more */
     pages_destroy(b->pages);
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);

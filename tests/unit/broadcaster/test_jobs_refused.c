@@ -19,6 +19,7 @@ struct bench {
     uint64_t job;       /* of the newest JOB_OPEN */
     size_t n_ladder;    /* of it */
     uint32_t emit_from; /* of its last rung */
+    uint32_t viewers[2];
     size_t opened;
     size_t rejects;
     struct link_rung_word word; /* of the newest RUNG_REJECT */
@@ -38,6 +39,9 @@ static enum err on_send(void *arg, const struct link_msg *m, struct blob *payloa
         b->job = m->job;
         b->n_ladder = m->open.n_ladder;
         b->emit_from = m->open.ladder[m->open.n_ladder - 1].emit_from;
+        for (size_t i = 0; i < m->open.n_ladder; i++) {
+            b->viewers[i] = m->open.ladder[i].viewers;
+        }
         b->opened++;
     } else if (m->type == LINK_RUNG_REJECT) {
         ck_assert_uint_eq(m->job, b->job);
@@ -302,6 +306,29 @@ START_TEST(what_is_looked_at_may_be_wanted_no_more)
 }
 END_TEST
 
+static unsigned viewers(void *arg, const char *stream, const char *rung)
+{
+    unsigned *n = arg;
+    ck_assert_str_eq(stream, "x");
+    return strcmp(rung, "P240p30fps16x9") == 0 ? *n : 0;
+}
+
+START_TEST(who_watches_is_told)
+{
+    struct bench *b = bench_create();
+    unsigned n = 7;
+    jobs_set_viewers(b->jobs, viewers, &n);
+    open_segment(b, 1);
+    close_segment(b, 1);
+    ck_assert_uint_eq(b->viewers[0], 0);
+    ck_assert_uint_eq(b->viewers[1], 7);
+    n = 8;
+    open_segment(b, 2);
+    ck_assert_uint_eq(b->viewers[1], 8);
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(each_bad_part_is_named)
 {
     struct bench *b = bench_create();
@@ -395,6 +422,6 @@ START_TEST(all_rungs_may_be_given_up)
 END_TEST
 
 UNIT_MAIN("jobs_refused", a_bad_part_is_made_again, a_bad_last_part_is_made_again_in_a_new_job,
-          what_is_looked_at_waits, what_is_looked_at_may_be_wanted_no_more, each_bad_part_is_named,
-          a_rung_given_up_is_a_gap_and_the_others_go_on, what_was_given_up_is_not_asked_for_again,
-          all_rungs_may_be_given_up)
+          what_is_looked_at_waits, what_is_looked_at_may_be_wanted_no_more, who_watches_is_told,
+          each_bad_part_is_named, a_rung_given_up_is_a_gap_and_the_others_go_on,
+          what_was_given_up_is_not_asked_for_again, all_rungs_may_be_given_up)
