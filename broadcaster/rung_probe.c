@@ -10,7 +10,8 @@
 #include "run/json.h"
 #include "run/loop.h"
 
-#define THREADS 1 /* pictures of a few milliseconds each */
+#define THREADS   1 /* pictures of a few milliseconds each */
+#define ALIGN_MAX 128
 
 struct probe {
     struct list node;       /* of the workers */
@@ -59,8 +60,8 @@ static int open_decoder(AVCodecContext *ctx, const AVCodec *codec, struct span c
     /* Nothing is made up for what is missing. */
     ctx->err_recognition = AV_EF_EXPLODE | AV_EF_BITSTREAM | AV_EF_BUFFER;
     ctx->error_concealment = 0;
-    /* In macroblocks: a few more lines and columns than are shown. */
-    ctx->max_pixels = (int64_t)(asked->width + 16) * (asked->height + 32);
+    /* As libavcodec counts: with whole macroblocks, and lines as long as its vectors like them. */
+    ctx->max_pixels = (int64_t)(asked->width + ALIGN_MAX) * (asked->height + ALIGN_MAX);
     return avcodec_open2(ctx, codec, NULL);
 }
 
