@@ -594,6 +594,44 @@ START_TEST(a_rung_rejected_when_its_job_is_over)
 }
 END_TEST
 
+/* It takes a job, does another one, and dies, over and over, each time as a new process. */
+START_TEST(who_dies_in_a_loop_is_suspended_for_longer_and_longer)
+{
+    start(NULL);
+    int64_t suspended_ms[6];
+    for (link_peer n = 1; n <= 6; n++) {
+        struct link_hello hello = {.capacity = 9, .software = "", .encoder = "x264"};
+        char name[16];
+        snprintf(name, sizeof name, "host:%u", 1000 + n);
+        hello.name = name;
+        ck_assert_int_eq(job_table_transcoder_joined(w->table, n, "10.0.0.9", &hello, w->now),
+                         ERR_OK);
+        suspended_ms[n - 1] = of(n)->standing.suspended_until_ms - w->now;
+        w->now += suspended_ms[n - 1] > 0 ? suspended_ms[n - 1] : 0;
+        world_job(w, B, 2 * n, "a", 2 * n, 1);
+        world_unit(w, B, 2 * n, 0, true, 10);
+        world_part(w, n, world_attempt(w, n), 0, 0, true, true);
+        world_done(w, n, world_attempt(w, n));
+        world_job(w, B, 2 * n + 1, "a", 2 * n + 1, 1);
+        ck_assert_uint_gt(of(n)->load, 0);
+        job_table_transcoder_lost(w->table, n, w->now);
+        job_table_cancel(w->table, B, 2 * n + 1, w->now);
+    }
+    ck_assert_int_le(suspended_ms[2], 0);
+    ck_assert_int_eq(suspended_ms[3], STANDING_SUSPEND_MS);
+    ck_assert_int_eq(suspended_ms[4], 2 * STANDING_SUSPEND_MS);
+    ck_assert_int_eq(suspended_ms[5], 4 * STANDING_SUSPEND_MS);
+    ck_assert_uint_eq(job_table_counters(w->table).suspensions, 4);
+    /* Others are not meant, and in the end it is forgotten. */
+    fast(20, 9, 0);
+    ck_assert_uint_eq(of(20)->standing.losses, 0);
+    struct standing st = {.losses = 9, .lost_ms = 0};
+    ck_assert(!standing_lost(&st, STANDING_LOSS_MS + 1));
+    ck_assert_uint_eq(st.losses, 1);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(rejections_that_cannot_be)
 {
     start(NULL);
@@ -638,6 +676,7 @@ int main(void)
     tcase_add_test(tc, a_bad_segment_is_not_everybodys_fault);
     tcase_add_test(tc, a_rejected_rung_is_made_again_elsewhere);
     tcase_add_test(tc, a_rung_rejected_when_its_job_is_over);
+    tcase_add_test(tc, who_dies_in_a_loop_is_suspended_for_longer_and_longer);
     tcase_add_test(tc, rejections_that_cannot_be);
     suite_add_tcase(suite, tc);
     return world_run(suite);
