@@ -208,6 +208,25 @@ static void on_done(struct job_stream *s, struct job *job)
     }
 }
 
+static bool has_come(const struct job_stream *s, const struct job *job)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (job->rungs[i].parts > 0 || job->rungs[i].probe != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* There may be room for all at another one, which costs nothing as long as nothing has come. */
+static void on_rung_given_up(struct job_stream *s, struct job *job, size_t i, const char *reason)
+{
+    bool wanted = !job->rungs[i].settled && !job->rungs[i].lost;
+    if (!wanted || has_come(s, job) || !jobs_job_move(s, job, reason)) {
+        jobs_rung_lose(s, job, i, reason);
+    }
+}
+
 static struct job *find_probed(struct jobs *j, uint64_t ticket, struct job_stream **ret_stream,
                                size_t *ret_rung)
 {
@@ -275,7 +294,7 @@ void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob 
         break;
     case LINK_RUNG_GIVEN_UP:
         if (m->word.rung < job->n_wire_rungs) {
-            jobs_rung_lose(s, job, job->wire_rungs[m->word.rung], m->reason);
+            on_rung_given_up(s, job, job->wire_rungs[m->word.rung], m->reason);
         }
         break;
     case LINK_JOB_DONE:
