@@ -20,7 +20,10 @@ struct job_table {
     struct roster roster;
     struct sessions sessions;
     struct over_jobs over;
-    struct list queue; /* of job.place: by deadline, then msn */
+    int64_t short_until_ms; /* there is not room for all: the plan says for what there is */
+    int64_t planned_ms;
+    unsigned planned_of; /* transcoders */
+    struct list queue;   /* of job.place: by deadline, then msn */
     struct list by_origin[JOB_TABLE_BUCKETS];
     struct list by_attempt[JOB_TABLE_BUCKETS];
     uint64_t next_attempt;
@@ -92,6 +95,9 @@ void job_dispatch_ask(const struct job *j, uint64_t rate, int64_t now_ms,
 
 /* Offers queued jobs to whoever has room. */
 void attempts_assign(struct job_table *s, int64_t now_ms);
+
+/* A new job: while there is no room for all, it loses at once what the plan has no room for. */
+void rungs_plan_job(struct job_table *s, struct job *j, int64_t now_ms);
 
 /* Gives up rungs of jobs that have waited, those of the lowest value first, so that the rest of
  * them fits; offers what fits then. */

@@ -257,6 +257,7 @@ void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
     }
     add(s, j);
     job_table_note(s, JOB_NOTE_OPENED, j, worker_of(j), JOB_NO_RUNG, "", now_ms);
+    rungs_plan_job(s, j, now_ms);
     attempts_assign(s, now_ms);
 }
 
