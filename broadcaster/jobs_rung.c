@@ -111,11 +111,17 @@ enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
     return e;
 }
 
+/* Of the buffer: what a segment is to leave for the key frame that begins the next one. */
+#define RESERVE_PERMILLE 250
+
+#define SEGMENT_FIRST_S 2 /* how long a segment lasts, until one was seen */
+
 void jobs_rate_init(struct jobs_rate *r, int cap_bps)
 {
     r->rate_bps = (int64_t)cap_bps * RATE_PERMILLE / 1000;
     r->size_bits = (int64_t)cap_bps * BUFFER_PERMILLE / 1000;
     r->level_bits = r->size_bits * RATE_FIRST_PERMILLE / 1000;
+    r->segment_bits = r->rate_bps * SEGMENT_FIRST_S;
     r->in_bits = 0;
     r->out_bits = 0;
     r->crf_more = 0;
@@ -128,7 +134,7 @@ void jobs_rate_init(struct jobs_rate *r, int cap_bps)
 #define SPENT_LESS 820
 #define SPENT_HALF 500
 
-static void end_segment(struct jobs_rate *r)
+static uint32_t next_crf_more(const struct jobs_rate *r)
 {
     int64_t spent = r->out_bits * 1000 / r->in_bits;
     uint32_t more = r->crf_more;
@@ -137,7 +143,13 @@ static void end_segment(struct jobs_rate *r)
     } else if (spent < SPENT_LESS && more > 0) {
         more = spent < SPENT_HALF ? more / 2 : more - 1;
     }
-    r->crf_more = more < RATE_CRF_MORE_MAX ? more : RATE_CRF_MORE_MAX;
+    return more < RATE_CRF_MORE_MAX ? more : RATE_CRF_MORE_MAX;
+}
+
+static void end_segment(struct jobs_rate *r)
+{
+    r->crf_more = next_crf_more(r);
+    r->segment_bits = r->in_bits;
     r->in_bits = 0;
     r->out_bits = 0;
 }
@@ -162,9 +174,17 @@ void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
     }
 }
 
+/* The last parts of a segment come when the next one is open already: most of it tells enough. */
 uint32_t jobs_rate_crf_more(const struct jobs_rate *r)
 {
-    return r->crf_more;
+    return r->in_bits * 2 >= r->segment_bits ? next_crf_more(r) : r->crf_more;
+}
+
+uint32_t jobs_rate_bps(const struct jobs_rate *r)
+{
+    int64_t reserve = r->size_bits * RESERVE_PERMILLE / 1000;
+    int64_t told = r->rate_bps - r->rate_bps * reserve / r->segment_bits;
+    return (uint32_t)(told > r->rate_bps / 2 ? told : r->rate_bps / 2);
 }
 
 uint32_t jobs_rate_permille(const struct jobs_rate *r)

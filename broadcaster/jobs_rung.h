@@ -48,6 +48,7 @@ struct jobs_rate {
     int64_t size_bits;
     int64_t level_bits;
     int64_t in_bits, out_bits; /* what flowed in and was spent in the present segment */
+    int64_t segment_bits;      /* what flowed in in the last one; above 0 */
     uint32_t crf_more;
 };
 
@@ -57,9 +58,15 @@ void jobs_rate_init(struct jobs_rate *r, int cap_bps);
 void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u);
 uint32_t jobs_rate_permille(const struct jobs_rate *r);
 
+/* What the next segment's encoder is told to flow in: less than rate_bps by as much as the key
+ * frame after it needs; an encoder that ends with its segment would leave nothing to it. What is
+ * not told flows in all the same, into the next segment's level. */
+uint32_t jobs_rate_bps(const struct jobs_rate *r);
+
 /* What to add to the rung's CRF for the next segment: an encoder that has far too few bits for what
  * it is told to reach spends them at once and starves then. Rises as long as segments spend
- * all there is, up to RATE_CRF_MORE_MAX, and falls when they do not. */
+ * all there is, up to RATE_CRF_MORE_MAX, and falls when they do not. In the second half of a
+ * segment what it spent so far counts. */
 #define RATE_CRF_MORE_MAX 12
 uint32_t jobs_rate_crf_more(const struct jobs_rate *r);
 

@@ -1,6 +1,8 @@
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "broadcaster/jobs_internal.h"
+#include "run/log.h"
 
 /* How long a segment may be open: what the cutter and the repair of times allow, a publisher's
  * stalls included. The orchestrator's deadline counts from the opening, ours from the end. */
@@ -11,7 +13,9 @@ struct link_rung jobs_describe_rung(const struct job_stream *s, const struct job
     const struct parter *parter = &s->lanes[i].parter;
     struct link_rung r =
         rung_describe(&s->ladder[i], track_params(job->video), parter->frame, s->owner->quality);
-    r.bitrate_bps = (uint32_t)s->rates[i].rate_bps;
+    bool intra =
+        s->ladder[i].gop_ms == PROFILE_GOP_INTRA; /* the next key frame is as any picture */
+    r.bitrate_bps = intra ? (uint32_t)s->rates[i].rate_bps : jobs_rate_bps(&s->rates[i]);
     r.buffer_bits = (uint32_t)s->rates[i].size_bits;
     r.crf += jobs_rate_crf_more(&s->rates[i]);
     r.crf = r.crf < PROFILE_QUALITY_MAX ? r.crf : PROFILE_QUALITY_MAX;
@@ -19,6 +23,12 @@ struct link_rung jobs_describe_rung(const struct job_stream *s, const struct job
     r.frames_per_part = job->unit_frames[i];
     r.emit_from = job->rungs[i].parts;
     return r;
+}
+
+static void log_rung(const struct job_stream *s, const struct job *job, const struct link_rung *r)
+{
+    log_debug("jobs", "rung", "stream=%s msn=%" PRIu64 " rung=%s crf=%u bps=%u fill_permille=%u",
+              s->id, job->msn, r->name, r->crf, r->bitrate_bps, r->vbv_init_permille);
 }
 
 static enum err send_open(struct job_stream *s, struct job *job)
@@ -34,6 +44,7 @@ static enum err send_open(struct job_stream *s, struct job *job)
             struct link_rung *r = &m.open.ladder[job->n_wire_rungs];
             *r = jobs_describe_rung(s, job, i);
             r->viewers = jobs_stream_viewers(s, i);
+            log_rung(s, job, r);
             job->wire_rungs[job->n_wire_rungs++] = i;
         }
     }

@@ -43,8 +43,9 @@ struct rendition {
     int64_t stays[RENDITION_KEPT_MAX]; /* of each, at what ticks_added it may go */
     size_t n_kept;
     int64_t ticks_added;
-    struct lane lanes[2]; /* by enum track_kind */
-    bool shown;           /* it has had a window */
+    int64_t now_ms, added_ms; /* the time, as far as it was told; when the newest content came */
+    struct lane lanes[2];     /* by enum track_kind */
+    bool shown;               /* it has had a window */
     bool held;
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
@@ -165,6 +166,11 @@ void rendition_set_first_discontinuity(struct rendition *r, uint64_t number)
 void rendition_set_rank(struct rendition *r, int rank)
 {
     r->variant.rank = rank;
+}
+
+void rendition_set_sound(struct rendition *r, const char *name)
+{
+    snprintf(r->variant.sound, sizeof r->variant.sound, "%s", name);
 }
 
 const char *rendition_name(const struct rendition *r)
@@ -369,14 +375,21 @@ static void drop_oldest(struct rendition *r)
     memmove(r->stays, r->stays + 1, r->n_kept * sizeof r->stays[0]);
 }
 
-/* How much time has gone by with it: the gaps of a lost rung may come all at once. */
-static int64_t time_of(const struct segment *s)
+/* How much time has gone by with it: what was held up, such as the gaps of a lost rung, may come
+ * all at once. */
+static int64_t time_of(struct rendition *r, const struct segment *s)
 {
-    return segment_info(s)->gap ? 0 : segment_info(s)->duration;
+    int64_t duration = segment_info(s)->duration, gone = (r->now_ms - r->added_ms) * TICKS_PER_MS;
+    if (segment_info(s)->gap) {
+        return 0;
+    }
+    r->added_ms = r->now_ms;
+    return r->now_ms > 0 && gone < duration ? gone : duration;
 }
 
-/* Until a segment leaves the longer playlist, `stays` is the longest playlist that had it. */
-static void plan_stays(struct rendition *r)
+/* Until a segment leaves the longer playlist, `stays` is the longest playlist that had it. before:
+ * the time without the newest one. */
+static void plan_stays(struct rendition *r, int64_t before)
 {
     size_t n = at_most(r->n_kept, RENDITION_LISTED_LIVE), from = r->n_kept - n;
     int64_t playlist = 0;
@@ -390,7 +403,6 @@ static void plan_stays(struct rendition *r)
         r->stays[i] = r->stays[i] > playlist ? r->stays[i] : playlist;
     }
     /* Not with the one that comes when the time is up, but with the next: some come early. */
-    int64_t before = r->ticks_added - time_of(r->kept[r->n_kept - 1]);
     while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= before) {
         drop_oldest(r);
     }
@@ -407,8 +419,9 @@ static void keep(struct rendition *r, struct segment *s)
     }
     r->stays[r->n_kept] = 0;
     r->kept[r->n_kept++] = s;
-    r->ticks_added += time_of(s);
-    plan_stays(r);
+    int64_t before = r->ticks_added;
+    r->ticks_added += time_of(r, s);
+    plan_stays(r, before);
     while (r->n_kept > RENDITION_LISTED && rendition_bytes(r) > RENDITION_BYTES_MAX) {
         drop_oldest(r);
     }
@@ -533,6 +546,11 @@ void rendition_open(struct rendition *r, const struct segment_info *info)
     if (e == r->expected) {
         publish(r);
     }
+}
+
+void rendition_tick(struct rendition *r, int64_t now_ms)
+{
+    r->now_ms = now_ms;
 }
 
 void rendition_hold(struct rendition *r, bool held)

@@ -13,10 +13,12 @@
 #include "broadcaster/cors.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/ladder_json.h"
+#include "broadcaster/light_workers.h"
 #include "broadcaster/pages.h"
 #include "broadcaster/publication.h"
 #include "broadcaster/push.h"
 #include "broadcaster/push_http.h"
+#include "broadcaster/role_config.h"
 #include "broadcaster/rung_check.h"
 #include "broadcaster/rung_probe.h"
 #include "broadcaster/stream.h"
@@ -39,167 +41,8 @@
 #define VIEWER_CONNECTIONS_FEW 10000 /* less is told to the operator */
 #define SEGMENT_FILES_MAX      1024
 #define VIEWER_THREADS         2
-#define PRICE_MAX              1000000000000000
 #define NUMBERS_FILE           "segment-numbers"
 #define LIVES_FILE             "streams-seen"
-
-struct config {
-    struct daemon_config common;
-    const char *rtmps_addr, *tls_cert, *tls_key;
-    const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options, *latency;
-    const char *orch_webhook_url;
-    long orch_webhook_refresh_ms, max_price, pixels_per_unit, max_attempts;
-    bool current_manifest, http_ingest, no_index, no_pages, program_date_time;
-    long max_sessions;
-    long viewer_timeout_ms, viewer_min_rate, grace_ms, linger_ms, rung_deadline_ms,
-        setup_timeout_ms, idle_timeout_ms;
-    long connections_per_address, push_idle_ms;
-    long max_held, held_per_address, max_connections, max_connections_per_address;
-    const char *publish_allow, *publish_deny, *play_allow, *play_deny;
-    const char *keys_file, *auth_webhook_url, *max_resolution;
-    long auth_webhook_timeout_ms, ban_after, ban_window_ms, ban_ms;
-    long max_bitrate_kbps, streams_per_address;
-    bool auth_webhook_play, ban_loopback, hash_key;
-    bool rtmp_proxy_protocol;
-    const char *rtmp_trusted_proxies;
-    const char *cors_origins;
-};
-
-#define FIELD(f) offsetof(struct config, f)
-
-static const struct option options[] = {
-    {"rtmpAddr", OPTION_STRING, "127.0.0.1:1935", 0, 0, false, FIELD(rtmp_addr), "HOST:PORT",
-     "Where publishers and RTMP players connect."},
-    {"rtmpsAddr", OPTION_STRING, "", 0, 0, false, FIELD(rtmps_addr), "HOST:PORT",
-     "Where publishers connect with TLS (rtmps://), default port 1936; empty: nowhere. Needs "
-     "-tlsCert and -tlsKey."},
-    {"tlsCert", OPTION_STRING, "", 0, 0, false, FIELD(tls_cert), "FILE",
-     "The certificate of -rtmpsAddr, and those that it hangs on (PEM); read again at SIGHUP."},
-    {"tlsKey", OPTION_STRING, "", 0, 0, false, FIELD(tls_key), "FILE",
-     "The private key of -tlsCert (PEM), readable by this user only; read again at SIGHUP."},
-    {"httpAddr", OPTION_STRING, "127.0.0.1:8935", 0, 0, false, FIELD(http_addr), "HOST:PORT",
-     "Where viewers connect."},
-    {"corsOrigins", OPTION_LIST, CORS_ANY, 0, 0, false, FIELD(cors_origins), "ORIGIN[,...]",
-     "Whose web pages may play streams, e.g. https://www.example.org; * lets all."},
-    {"orchAddr", OPTION_LIST, "", 0, 0, false, FIELD(orch_addr), "HOST:PORT[,...]",
-     "The orchestrators, without which only the source is served; streams are spread over them."},
-    {"orchWebhookUrl", OPTION_STRING, "", 0, 0, true, FIELD(orch_webhook_url), "URL",
-     "Asks there, by GET, for the list of orchestrators; -orchAddr is not used then."},
-    {"orchWebhookRefreshMs", OPTION_INT, "60000", 100, 86400000, false,
-     FIELD(orch_webhook_refresh_ms), "MS", "How often it is asked again."},
-    {"maxPricePerUnit", OPTION_INT, "0", 0, PRICE_MAX, false, FIELD(max_price), "N",
-     "Orchestrators that ask for more are not used; 0: any price."},
-    {"pixelsPerUnit", OPTION_INT, "1", 1, PRICE_MAX, false, FIELD(pixels_per_unit), "N",
-     "The pixels that -maxPricePerUnit is for."},
-    {"maxAttempts", OPTION_INT, "3", 1, 1000, false, FIELD(max_attempts), "N",
-     "Orchestrators that may refuse or fail one segment before its rungs are given up."},
-    {"orchSecret", OPTION_STRING, "", 0, 0, true, FIELD(orch_secret), "TEXT|FILE",
-     "For an orchestrator on another host: the secret shared with it, a file whose first line it "
-     "is, or a credential file."},
-    {"transcodingOptions", OPTION_LIST, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
-     FIELD(transcoding_options), "RUNG[,...]|FILE",
-     "The rungs that each stream is transcoded to: names, or a file of them (rungs.json)."},
-    {"latency", OPTION_STRING, "low", 0, 0, false, FIELD(latency), "low|quality",
-     "What rungs are made for: low delay, or a better picture about a second later."},
-    {"httpIngest", OPTION_BOOL, "true", 0, 0, false, FIELD(http_ingest), NULL,
-     "Takes segments by HTTP: PUT or POST /live/NAME/N.ts or .mp4 on -httpAddr. Unless given, off "
-     "where other hosts reach -httpAddr and neither -keysFile nor -authWebhookUrl is set."},
-    {"pushIdleTimeoutMs", OPTION_INT, "60000", 100, 3600000, false, FIELD(push_idle_ms), "MS",
-     "How long nothing may be pushed into a stream by HTTP before its publisher counts as gone."},
-    {"currentManifest", OPTION_BOOL, NULL, 0, 0, false, FIELD(current_manifest), NULL,
-     "Serves the newest stream as /stream/current.m3u8 too."},
-    {"noPages", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_pages), NULL,
-     "Serves no pages for browsers: neither the list of streams nor the player."},
-    {"noIndex", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_index), NULL,
-     "Does not tell which streams there are: no /streams.json and no /stream/index.m3u8."},
-    {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
-     "Streams that may be live at once."},
-    {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
-     "How long a publisher may be away before its stream ends; until then its key is the only one "
-     "that may go on."},
-    {"lingerMs", OPTION_INT, "-1", -1, 3600000, false, FIELD(linger_ms), "MS",
-     "How long an ended stream's playlists, and all segments that they list, can still be fetched; "
-     "-1: as long as its longest playlist and a segment last."},
-    {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
-     "How long after its end a segment's rungs may come, before they are given up as gaps."},
-    {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
-     "How long a connection may take until it publishes or plays."},
-    {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
-     "How long a publisher may send nothing, not even the answer to a ping."},
-    {"rtmpProxyProtocol", OPTION_BOOL, NULL, 0, 0, false, FIELD(rtmp_proxy_protocol), NULL,
-     "Takes the publishers' addresses from the PROXY header (version 1 or 2) of trusted proxies."},
-    {"rtmpTrustedProxies", OPTION_LIST, "127.0.0.0/8,::1", 0, 0, false, FIELD(rtmp_trusted_proxies),
-     "CIDR[,...]",
-     "With -rtmpProxyProtocol: the addresses that must send the header; others may not."},
-    {"connectionsPerAddress", OPTION_INT, "64", 1, 100000, false, FIELD(connections_per_address),
-     "N", "RTMP connections of one address that do not publish: players, and those not yet known."},
-    {"maxConnections", OPTION_INT, "0", 0, 1000000, false, FIELD(max_connections), "N",
-     "Connections of viewers at once; 0: as many as open files allow, 20000 at most."},
-    {"maxConnectionsPerAddress", OPTION_INT, "4000", 0, 1000000, false,
-     FIELD(max_connections_per_address), "N",
-     "The same for one address, of IPv6 for a network of 64 bits; 0: no limit, for where a cache "
-     "or proxy in front is all that connects."},
-    {"viewerTimeout", OPTION_DURATION, "30s", 1000, 3600000, false, FIELD(viewer_timeout_ms),
-     "TIME", "How long a viewer's connection may be silent, or take nothing of an answer."},
-    {"viewerMinRate", OPTION_INT, "8", 1, 1000000, false, FIELD(viewer_min_rate), "KB/S",
-     "Closes the connection of a viewer that reads a whole answer more slowly, -viewerTimeout "
-     "aside."},
-    {"maxHeld", OPTION_INT, "20000", 0, 1000000, false, FIELD(max_held), "N",
-     "Requests of viewers that may wait at once for a segment or part of low-latency HLS; further "
-     "ones are told to ask again."},
-    {"heldPerAddress", OPTION_INT, "2000", 0, 1000000, false, FIELD(held_per_address), "N",
-     "The same for one address; 0: no limit. A cache in front counts as one."},
-    {"programDateTime", OPTION_BOOL, NULL, 0, 0, false, FIELD(program_date_time), NULL,
-     "Puts EXT-X-PROGRAM-DATE-TIME into the classic playlists too."},
-    {"authWebhookUrl", OPTION_STRING, "", 0, 0, true, FIELD(auth_webhook_url), "URL",
-     "Asks there, by POST, whether a publisher may; tells it of each end too."},
-    {"authWebhookTimeoutMs", OPTION_INT, "5000", 10, 600000, false, FIELD(auth_webhook_timeout_ms),
-     "MS", "How long the webhook may take; a publisher that waits longer is refused."},
-    {"authWebhookPlay", OPTION_BOOL, NULL, 0, 0, false, FIELD(auth_webhook_play), NULL,
-     "Asks the webhook about RTMP players too."},
-    {"keysFile", OPTION_STRING, "", 0, 0, false, FIELD(keys_file), "FILE",
-     "YAML file of the keys that may publish, each with its stream's public name; read again on "
-     "SIGHUP. Who publishes with another key is refused."},
-    {"hashKey", OPTION_COMMAND, NULL, 0, 0, false, FIELD(hash_key), NULL,
-     "Command: reads a key from standard input and prints its hash for the keys file."},
-    {"publishAllow", OPTION_LIST, "", 0, 0, false, FIELD(publish_allow), "NETWORK[,...]",
-     "Only from these networks may be published (10.0.0.0/8, 2001:db8::/32, an address)."},
-    {"publishDeny", OPTION_LIST, "", 0, 0, false, FIELD(publish_deny), "NETWORK[,...]",
-     "From these networks may not be published."},
-    {"playAllow", OPTION_LIST, "", 0, 0, false, FIELD(play_allow), "NETWORK[,...]",
-     "Only from these networks may be played over RTMP."},
-    {"playDeny", OPTION_LIST, "", 0, 0, false, FIELD(play_deny), "NETWORK[,...]",
-     "From these networks may not be played over RTMP."},
-    {"banAfter", OPTION_INT, "10", 0, 1000000, false, FIELD(ban_after), "N",
-     "Refused keys or names within -banWindowMs after which an address is banned; 0: never."},
-    {"banWindowMs", OPTION_INT, "60000", 100, 86400000, false, FIELD(ban_window_ms), "MS",
-     "The time in which refusals count for a ban."},
-    {"banMs", OPTION_INT, "60000", 100, 86400000, false, FIELD(ban_ms), "MS",
-     "How long an address's first ban is; each further one is twice as long, up to a day."},
-    {"banLoopback", OPTION_BOOL, NULL, 0, 0, false, FIELD(ban_loopback), NULL,
-     "Bans addresses of this host too."},
-    {"maxBitrateKbps", OPTION_INT, "0", 0, LIMITS_BITRATE_MAX_KBPS, false, FIELD(max_bitrate_kbps),
-     "KBPS", "Bitrate of one publisher, over ten seconds; who sends more is closed. 0: no limit."},
-    {"maxResolution", OPTION_STRING, "", 0, 0, false, FIELD(max_resolution), "WxH",
-     "Largest picture that may be published, upright or on its side; default: no limit."},
-    {"streamsPerAddress", OPTION_INT, "0", 0, 1000000, false, FIELD(streams_per_address), "N",
-     "Streams that one address may publish at once. 0: no limit."},
-};
-
-/* Headings of -help and of the sample. */
-static const struct option_group groups[] = {
-    {"rtmpAddr", "Addresses"},
-    {"orchAddr", "Transcoding"},
-    {"httpIngest", "Push over HTTP"},
-    {"currentManifest", "Streams, and how long they live"},
-    {"setupTimeoutMs", "Connections"},
-    {"authWebhookUrl", "Who may publish and play"},
-    {"banAfter", "Bans"},
-    {"maxBitrateKbps", "Limits of one publisher"},
-    {"cliAddr", "Control, metrics and this process"},
-    {"config", "Where the flags come from"},
-    {NULL, NULL},
-};
 
 struct broadcaster {
     struct api api; /* of the control API */
@@ -207,6 +50,7 @@ struct broadcaster {
     struct board *board;
     struct numbers *numbers;
     struct lives *lives;
+    struct light_workers *light;
     struct uplinks *uplinks; /* NULL: source only */
     struct jobs *jobs;
     struct rung_probe *rung_probe;
@@ -282,7 +126,7 @@ static unsigned count_viewers(void *arg, const char *stream, const char *rung)
     return b->viewers != NULL ? viewers_of_rung(b->viewers, stream, rung) : 0;
 }
 
-static enum err open_uplinks(struct broadcaster *b, const struct config *c)
+static enum err open_uplinks(struct broadcaster *b, const struct broadcaster_config *c)
 {
     b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
     jobs_set_inspection(b->jobs, rung_check);
@@ -310,7 +154,7 @@ static enum err open_uplinks(struct broadcaster *b, const struct config *c)
     return uplinks_create(b->daemon->loop, &u, &b->uplinks);
 }
 
-static enum err parse_ladder(const struct config *c, struct streams_config *s)
+static enum err parse_ladder(const struct broadcaster_config *c, struct streams_config *s)
 {
     char why[LADDER_WHY_MAX];
     struct ladder l;
@@ -323,7 +167,7 @@ static enum err parse_ladder(const struct config *c, struct streams_config *s)
     return e;
 }
 
-static enum err parse_latency(const struct config *c, bool *ret_quality)
+static enum err parse_latency(const struct broadcaster_config *c, bool *ret_quality)
 {
     *ret_quality = strcmp(c->latency, "quality") == 0;
     if (!*ret_quality && strcmp(c->latency, "low") != 0) {
@@ -333,7 +177,7 @@ static enum err parse_latency(const struct config *c, bool *ret_quality)
     return ERR_OK;
 }
 
-static enum err open_streams(struct broadcaster *b, const struct config *c)
+static enum err open_streams(struct broadcaster *b, const struct broadcaster_config *c)
 {
     struct streams_config s = {
         .max_live = (size_t)c->max_sessions,
@@ -370,12 +214,13 @@ static enum err open_streams(struct broadcaster *b, const struct config *c)
     s.jobs = b->jobs;
     s.numbers = b->numbers;
     s.lives = b->lives;
+    s.light = b->light = light_workers_create(b->daemon->loop);
     b->streams = streams_create(&s);
     b->api = (struct api){b->streams, b->board, b->uplinks, NULL};
     return ERR_OK;
 }
 
-static void measure_capacity(struct broadcaster *b, const struct config *c)
+static void measure_capacity(struct broadcaster *b, const struct broadcaster_config *c)
 {
     bool told = c->max_connections > 0;
     const struct capacity wanted = {
@@ -393,7 +238,7 @@ static void measure_capacity(struct broadcaster *b, const struct config *c)
     }
 }
 
-static enum err read_tls_flags(const struct config *c, struct ingest_config *i)
+static enum err read_tls_flags(const struct broadcaster_config *c, struct ingest_config *i)
 {
     i->tls_cert = c->tls_cert;
     i->tls_key = c->tls_key;
@@ -416,7 +261,8 @@ static enum err read_tls_flags(const struct config *c, struct ingest_config *i)
 }
 
 /* A door that somebody meant to shut must not stay open because a variable was empty. */
-static enum err check_admission_flags(const struct broadcaster *b, const struct config *c)
+static enum err check_admission_flags(const struct broadcaster *b,
+                                      const struct broadcaster_config *c)
 {
     const struct {
         const char *flag, *value;
@@ -444,7 +290,7 @@ static enum err check_admission_flags(const struct broadcaster *b, const struct 
     return ERR_OK;
 }
 
-static enum err open_admission(struct broadcaster *b, const struct config *c)
+static enum err open_admission(struct broadcaster *b, const struct broadcaster_config *c)
 {
     enum err e = check_admission_flags(b, c);
     if (e != ERR_OK) {
@@ -475,7 +321,7 @@ static enum err open_admission(struct broadcaster *b, const struct config *c)
     return e;
 }
 
-static enum err parse_trusted_proxies(struct broadcaster *b, const struct config *c,
+static enum err parse_trusted_proxies(struct broadcaster *b, const struct broadcaster_config *c,
                                       struct ingest_config *i)
 {
     char why[CIDR_WHY_MAX];
@@ -492,7 +338,7 @@ static enum err parse_trusted_proxies(struct broadcaster *b, const struct config
     return e;
 }
 
-static enum err open_ingest(struct broadcaster *b, const struct config *c)
+static enum err open_ingest(struct broadcaster *b, const struct broadcaster_config *c)
 {
     struct ingest_config i = {
         .max_connections = b->capacity.ingest,
@@ -526,7 +372,8 @@ static enum err open_ingest(struct broadcaster *b, const struct config *c)
 }
 
 /* Whoever reaches -httpAddr could publish, which is not what the address of viewers is for. */
-static bool wants_push(const struct broadcaster *b, const struct config *c, const struct addr *http)
+static bool wants_push(const struct broadcaster *b, const struct broadcaster_config *c,
+                       const struct addr *http)
 {
     bool guarded = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0';
     if (!c->http_ingest || guarded || daemon_flag_given(b->daemon, "httpIngest") ||
@@ -545,7 +392,8 @@ static void take_push(void *arg, struct push_job *job)
     push_take(b->push, job, clock_mono_ms());
 }
 
-static enum err open_push(struct broadcaster *b, const struct config *c, const struct addr *http)
+static enum err open_push(struct broadcaster *b, const struct broadcaster_config *c,
+                          const struct addr *http)
 {
     if (!wants_push(b, c, http)) {
         return ERR_OK;
@@ -570,7 +418,7 @@ static enum err open_push(struct broadcaster *b, const struct config *c, const s
 }
 
 /* What is wrong with these addresses is said when the ingest opens. */
-static void open_pages(struct broadcaster *b, const struct config *c)
+static void open_pages(struct broadcaster *b, const struct broadcaster_config *c)
 {
     if (c->no_pages) {
         return;
@@ -591,7 +439,7 @@ static void open_pages(struct broadcaster *b, const struct config *c)
     b->pages = pages_create(&p);
 }
 
-static enum err open_viewers(struct broadcaster *b, const struct config *c)
+static enum err open_viewers(struct broadcaster *b, const struct broadcaster_config *c)
 {
     struct viewers_config v = {
         .no_index = c->no_index,
@@ -648,6 +496,7 @@ static void destroy(void *role)
     pages_destroy(b->pages);
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
+    light_workers_destroy(b->light);
     uplinks_destroy(b->uplinks);
     rung_probe_destroy(b->rung_probe);
     jobs_destroy(b->jobs);
@@ -661,7 +510,7 @@ static void destroy(void *role)
 
 static enum err create(struct daemon *d, const void *config, void **ret_role)
 {
-    const struct config *c = config;
+    const struct broadcaster_config *c = config;
     struct broadcaster *b = mem_alloc(sizeof *b);
     b->daemon = d;
     avlog_install();
@@ -713,7 +562,7 @@ static void reload(void *role)
 
 static int command(const struct daemon *d, const void *config)
 {
-    const struct config *c = config;
+    const struct broadcaster_config *c = config;
     return c->hash_key ? command_hash_key() : -1;
 }
 
@@ -769,26 +618,15 @@ static void metrics(void *role, struct metrics *m)
     }
 }
 
-/* The recipe of README.md. */
-static const struct option_sample samples[] = {
-    {"rtmpAddr", "0.0.0.0:1935"},
-    {"httpAddr", "0.0.0.0:8935"},
-    {"orchAddr", "127.0.0.1:8936"},
-    {"transcodingOptions", "P144p30fps16x9"},
-    {"currentManifest", "true"},
-    {"cliAddr", "127.0.0.1:7935"},
-    {NULL, NULL},
-};
-
 const struct role broadcaster_role = {
     .name = "broadcaster",
     .node_type = "bctr",
     .default_cli_addr_port = "7935",
-    .options = options,
-    .n_options = sizeof options / sizeof options[0],
-    .config_size = sizeof(struct config),
-    .samples = samples,
-    .groups = groups,
+    .options = broadcaster_options,
+    .n_options = BROADCASTER_OPTIONS,
+    .config_size = sizeof(struct broadcaster_config),
+    .samples = broadcaster_samples,
+    .groups = broadcaster_option_groups,
     .command = command,
     .create = create,
     .stop = stop,

@@ -1,5 +1,6 @@
 #include "broadcaster/variant.h"
 
+#include "broadcaster/captions.h"
 #include "broadcaster/cutter.h"
 #include "broadcaster/fmp4.h"
 #include "broadcaster/hls.h"
@@ -145,6 +146,19 @@ static void measure_pictures(struct variant *v, struct segment *const *kept, siz
                                                           : usual_rate(mean, FPS_TOLERANCE);
 }
 
+/* Once seen they are told for good: there are pauses between them. */
+static bool has_captions(const struct segment *s)
+{
+    const struct track *video = track_of(s, TRACK_VIDEO);
+    const struct packets *ps = segment_packets(s);
+    for (size_t i = 0; video != NULL && i < ps->count; i++) {
+        if (captions_in(track_params(video), ps->items[i].data)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum variant_ts form_in_ts(const struct track *video, const struct track *audio)
 {
     bool picture = video != NULL && packager_ts_carries(track_params(video));
@@ -179,4 +193,5 @@ void variant_measure(struct variant *v, struct segment *const *kept, size_t n)
     measure_rates(&v->video, kept, n, TRACK_VIDEO);
     measure_rates(&v->audio, kept, n, TRACK_AUDIO);
     measure_pictures(v, kept, n);
+    v->captions = v->captions || has_captions(kept[n - 1]);
 }

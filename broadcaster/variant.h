@@ -23,24 +23,26 @@ struct variant_track {
 };
 
 struct variant {
-    char name[RENDITION_NAME_MAX + 1]; /* "source", "P144p30fps16x9" */
-    int rank;                          /* place in master playlists, rising; the source's is 0 */
-    int width, height;                 /* 0: not known, no RESOLUTION */
-    int64_t bandwidth_bps;             /* the highest so far, picture and sound */
+    char name[RENDITION_NAME_MAX + 1];  /* "source", "P144p30fps16x9" */
+    char sound[RENDITION_NAME_MAX + 1]; /* in fMP4, the rendition of its sound; "": the source's */
+    int rank;                           /* place in master playlists, rising; the source's is 0 */
+    int width, height;                  /* 0: not known, no RESOLUTION */
+    int64_t bandwidth_bps;              /* the highest so far, picture and sound */
     enum variant_ts ts;
     struct variant_track video, audio;
     int fps_milli;           /* frames per 1000 s, at most; 0: not known */
     int channels;            /* 0: not known */
     const char *video_range; /* "PQ", "HLG" or NULL; static storage */
     bool dependent;          /* a segment does not start with an IDR */
+    bool captions;           /* there were some inside of its pictures (captions.h) */
     bool parts_only;         /* there is no segment yet: measured from the first one's parts */
     bool size_told; /* the classic master says these sizes instead, nothing when they are 0 */
     int told_width, told_height;
 };
 
 /* Looks at all kept segments (the newest last, at least one) and sets everything but the name, the
- * rank and bandwidth_bps. When all of them are gaps it stays as it is: a rung that is away for a
- * while keeps its place in the master playlists. */
+ * sound, the rank and bandwidth_bps. When all of them are gaps it stays as it is: a rung that is
+ * away for a while keeps its place in the master playlists. */
 void variant_measure(struct variant *v, struct segment *const *kept, size_t n);
 
 #endif

@@ -7,10 +7,10 @@ static uint64_t rate_of(const struct dispatch_ask *ask)
     return ask->rate > 0 ? ask->rate : 1;
 }
 
-static bool may_take_any(const struct transcoder *t, const struct dispatch_ask *ask)
+static bool is_fit(const struct transcoder *t, const struct dispatch_ask *ask)
 {
     bool suspended = standing_is_suspended(&t->standing, ask->now_ms);
-    if (transcoder_room(t) == 0 ||
+    if (t->draining || t->capacity == 0 ||
         (suspended && !(ask->is_last_resort && t->standing.losses > 0))) {
         return false;
     }
@@ -23,6 +23,11 @@ static bool may_take_any(const struct transcoder *t, const struct dispatch_ask *
         }
     }
     return true;
+}
+
+static bool may_take_any(const struct transcoder *t, const struct dispatch_ask *ask)
+{
+    return transcoder_room(t) > 0 && is_fit(t, ask);
 }
 
 /* One that has nothing to do may be tried with more than it says: only doing tells. */
@@ -39,7 +44,8 @@ static bool may_take(const struct transcoder *t, const struct dispatch_ask *ask)
     if (ask->only_spare && standing_is_overloaded(&t->standing, ask->now_ms)) {
         return false;
     }
-    return transcoder_spare(t) >= rate_of(ask) || may_try(t, ask);
+    bool stretches = ask->may_stretch && standing_may_stretch(&t->standing, ask->now_ms);
+    return transcoder_spare(t) >= rate_of(ask) || may_try(t, ask) || stretches;
 }
 
 /* Pixels a second: of an unknown speed as many such jobs as it has room for. */
@@ -105,6 +111,27 @@ struct transcoder *dispatch_pick(const struct roster *r, const struct dispatch_a
     struct dispatch_ask again = *ask;
     again.is_last_resort = true;
     return pick(r, &again);
+}
+
+bool dispatch_is_possible(const struct roster *r, const struct dispatch_ask *ask)
+{
+    LIST_EACH (&r->transcoders, it, tmp) {
+        if (is_fit(LIST_ITEM(it, const struct transcoder, node), ask)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool dispatch_all_full(const struct roster *r, const struct dispatch_ask *ask)
+{
+    LIST_EACH (&r->transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        if (may_take_any(t, ask) && !standing_is_full(&t->standing, ask->now_ms)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 uint64_t dispatch_most(const struct roster *r, const struct dispatch_ask *ask)

@@ -27,24 +27,26 @@ static uint64_t smallest_rate(const struct job *j)
     return least;
 }
 
-static uint64_t most_for(const struct job_table *s, const struct job *j, int64_t now_ms)
+/* For as long a job keeps all of its rungs, whatever is believed of the transcoders. */
+static int64_t patience_ms(const struct job *j)
 {
-    link_peer avoided[JOB_ASK_AVOIDED];
-    struct dispatch_ask ask;
-    job_dispatch_ask(j, 1, now_ms, avoided, &ask);
-    return dispatch_most(&s->roster, &ask);
+    int64_t part_ms = (j->deadline_ms - j->opened_ms) / JOB_TABLE_SHED_PART;
+    return part_ms < JOB_TABLE_SHED_MAX_MS ? part_ms : JOB_TABLE_SHED_MAX_MS;
 }
 
 /* One of its rungs could be done now if others of it were not to be. most: for any job. */
 static bool may_shed(const struct job_table *s, const struct job *j, uint64_t most, int64_t now_ms)
 {
     bool has_waited =
-        now_ms - j->queued_ms >= JOB_TABLE_SHED_AFTER_MS || now_ms < j->session->short_until_ms;
+        now_ms - j->queued_ms >= patience_ms(j) || now_ms < j->session->short_until_ms;
     uint64_t least = has_waited && open_rungs(j) > 1 ? smallest_rate(j) : UINT64_MAX;
     if (least > most) {
         return false;
     }
-    return (!j->has_delivered && j->attempts == 0) || least <= most_for(s, j, now_ms);
+    link_peer avoided[JOB_ASK_AVOIDED];
+    struct dispatch_ask ask;
+    job_ask_open(s, j, 1, now_ms, avoided, &ask);
+    return least <= dispatch_most(&s->roster, &ask) && dispatch_all_full(&s->roster, &ask);
 }
 
 /* Fewest viewers first, then most pixels; of equals the one that stands last in its ladder. */
@@ -84,8 +86,6 @@ static void give_up_rung(struct job_table *s, struct job *j, uint32_t rung, int6
         "every transcoder is full: this rung is given up so that others of "
         "the segment fit; start more transcoders";
     job_give_up_rung(j, rung);
-    j->session->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
-    s->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
     s->counters.rungs_given_up++;
     struct link_msg m = {.type = LINK_RUNG_GIVEN_UP, .job = j->origin, .reason = reason};
     m.word.rung = rung;
@@ -104,6 +104,8 @@ void rungs_shed(struct job_table *s, int64_t now_ms)
         if (j == NULL) {
             return;
         }
+        j->session->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
+        s->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
         give_up_rung(s, j, rung, now_ms);
         attempts_assign(s, now_ms);
     }
@@ -190,15 +192,10 @@ static void plan(struct job_table *s, int64_t now_ms)
     size_t n = collect(s, wishes);
     qsort(wishes, n, sizeof *wishes, by_worth);
     uint64_t left = capacity(s, now_ms);
-    bool is_short = false;
     for (size_t i = 0; i < n; i++) {
         bool fits = wishes[i].rate <= left;
         left -= fits ? wishes[i].rate : wishes[i].is_first ? left : 0;
         wishes[i].session->rungs[wishes[i].rung].dropped = !fits && !wishes[i].is_first;
-        is_short |= !fits;
-    }
-    if (is_short) {
-        s->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
     }
     mem_free(wishes);
 }

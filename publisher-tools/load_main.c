@@ -35,6 +35,7 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"transcode", load_transcode, "how many streams this host transcodes in real time"},
+    {"farm", load_farm, "what an orchestrator makes of a thousand transcoders"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -13,29 +13,13 @@
 #include "run/log.h"
 #include "transcoder/send_queue.h"
 #include "transcoder/work.h"
+#include "transcoder/work_table.h"
 
-#define QUEUE_BYTES         (64 * 1024 * 1024)
-#define DEADLINE_DEFAULT_MS 30000
-#define DEADLINE_MAX_MS     120000
-#define LINGER_MS           1000
-#define END_MS              5000 /* for threads that were told to end, at the end of all */
-#define STATE_MAX           160
-#define INSTANCE_BYTES      16 /* random */
-/* Cancelled jobs end within a picture, but until then they hold a thread. */
-#define ENDING_PER_CAPACITY 1
-
-struct job {
-    struct list node;
-    struct worker *worker;
-    struct work *work;
-    struct loop_timer *deadline; /* once it is told to end: until it counts as hanging */
-    bool stuck;
-    char stream[ID_MAX + 1];
-    uint64_t msn;
-    int64_t opened_us;
-    int64_t complete_us; /* when its last unit came; 0 before */
-};
-
+#define QUEUE_BYTES    (64 * 1024 * 1024)
+#define LINGER_MS      1000
+#define END_MS         5000 /* for threads that were told to end, at the end of all */
+#define STATE_MAX      160
+#define INSTANCE_BYTES 16 /* random */
 struct worker {
     struct loop *loop;
     struct worker_config config;
@@ -50,8 +34,7 @@ struct worker {
     struct loop_timer *idle; /* calls drained from outside any other callback */
     struct loop_timer *late; /* ends the drain */
     struct loop_timer *worn;
-    struct list jobs;
-    uint32_t n_jobs; /* with those that are cancelled and not yet ended, but not those that hang */
+    struct work_table jobs;
     struct send_queue out;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -78,7 +61,7 @@ static enum err send_now(void *arg, struct blob *envelope, struct blob *payload)
 static void flush(struct worker *w)
 {
     send_queue_flush(&w->out);
-    if (w->stats.draining && w->n_jobs == 0 && send_queue_is_empty(&w->out)) {
+    if (w->stats.draining && w->jobs.n == 0 && send_queue_is_empty(&w->out)) {
         loop_timer_start(w->idle, 0, 0);
     }
 }
@@ -99,12 +82,6 @@ static void send_words(struct worker *w, enum link_msg_type type, uint64_t job, 
     send_msg(w, &m);
 }
 
-/* A job that hangs has its place, and probably a processor, for good. The link's rules want one. */
-static uint32_t places(const struct worker *w)
-{
-    return w->config.capacity > w->stats.stuck ? w->config.capacity - w->stats.stuck : 1;
-}
-
 static void say_hello(struct worker *w)
 {
     struct link_msg m = {.type = LINK_HELLO, .reason = ""};
@@ -116,7 +93,7 @@ static void say_hello(struct worker *w)
         .encoder = w->encoder,
         .software = software_version,
         .instance = w->instance,
-        .capacity = places(w),
+        .capacity = work_table_places(&w->jobs, w->config.capacity),
         .speed = speed_announce(&w->stats.speed),
         .draining = w->stats.draining,
     };
@@ -133,39 +110,7 @@ static void say_hello_again(struct worker *w)
     }
 }
 
-/* Jobs that count: those that are not winding down. */
-static uint32_t load(const struct worker *w)
-{
-    uint32_t n = 0;
-    LIST_EACH (&w->jobs, it, tmp) {
-        n += !work_is_cancelled(LIST_ITEM(it, struct job, node)->work);
-    }
-    return n;
-}
-
 /* --- jobs --- */
-
-static struct job *find_job(const struct worker *w, uint64_t id)
-{
-    LIST_EACH (&w->jobs, it, tmp) {
-        struct job *j = LIST_ITEM(it, struct job, node);
-        if (work_job(j->work) == id && !work_is_cancelled(j->work)) {
-            return j;
-        }
-    }
-    return NULL;
-}
-
-static struct job *job_of(const struct worker *w, const struct work *work)
-{
-    LIST_EACH (&w->jobs, it, tmp) {
-        struct job *j = LIST_ITEM(it, struct job, node);
-        if (j->work == work) {
-            return j;
-        }
-    }
-    return NULL;
-}
 
 static void on_idle(void *arg)
 {
@@ -202,10 +147,9 @@ static void measure(struct worker *w, const struct job *j, const struct link_job
     announce_speed(w);
 }
 
-static void recover(struct worker *w, const struct job *j)
+static void recover(struct worker *w, struct job *j)
 {
-    w->stats.stuck--;
-    w->n_jobs++;
+    work_table_set_hangs(&w->jobs, j, false);
     log_warn("worker", "job_unstuck", "stream=%s msn=%llu: a job that hung has ended after all",
              j->stream, (unsigned long long)j->msn);
     say_hello_again(w);
@@ -215,8 +159,8 @@ static void recover(struct worker *w, const struct job *j)
 static void end_job(void *arg, struct work_event *e)
 {
     struct worker *w = arg;
-    struct job *j = job_of(w, e->work);
-    if (j->stuck) {
+    struct job *j = work_table_of(&w->jobs, e->work);
+    if (j->hangs) {
         recover(w, j);
     }
     for (size_t i = 0; i < e->done.n_rungs; i++) {
@@ -238,13 +182,10 @@ static void end_job(void *arg, struct work_event *e)
         log_debug("worker", "job_done", "stream=%s msn=%llu cpu_ms=%llu", j->stream,
                   (unsigned long long)j->msn, (unsigned long long)(e->done.cpu_us / 1000));
     }
-    list_remove(&j->node);
-    loop_timer_destroy(j->deadline);
     struct work *work = j->work;
-    mem_free(j);
+    work_table_remove(&w->jobs, j);
     work_event_destroy(e);
     work_destroy(work);
-    w->n_jobs--;
 }
 
 static void on_work(void *arg, void *item)
@@ -252,13 +193,6 @@ static void on_work(void *arg, void *item)
     struct worker *w = arg;
     send_queue_push_event(&w->out, item);
     flush(w);
-}
-
-/* Told to end, a thread does so within a picture. */
-static void wind_down(struct worker *w, struct job *j)
-{
-    work_cancel(j->work);
-    loop_timer_start(j->deadline, w->config.stuck_ms, 0);
 }
 
 static void on_worn(void *arg)
@@ -269,16 +203,14 @@ static void on_worn(void *arg)
 
 static void give_up(struct worker *w, struct job *j)
 {
-    j->stuck = true;
-    w->stats.stuck++;
+    work_table_set_hangs(&w->jobs, j, true);
     w->stats.stuck_total++;
-    w->n_jobs--;
     event_emit("job_stuck", "stream", j->stream);
     log_error("worker", "job_stuck",
               "stream=%s msn=%llu: its thread hangs in a codec, %d ms after it was told to end; "
               "its place is given up, jobs that hang: %u",
-              j->stream, (unsigned long long)j->msn, w->config.stuck_ms, w->stats.stuck);
-    bool worn = w->stats.stuck >= WORKER_STUCK_MAX || w->stats.stuck >= w->config.capacity;
+              j->stream, (unsigned long long)j->msn, w->config.stuck_ms, w->jobs.hanging);
+    bool worn = w->jobs.hanging >= WORKER_STUCK_MAX || w->jobs.hanging >= w->config.capacity;
     if (worn && w->config.on_worn != NULL && !w->stats.draining) {
         loop_timer_start(w->worn, 0, 0);
     }
@@ -294,7 +226,7 @@ static void fail_job(struct worker *w, struct job *j, const char *reason, bool f
     log_warn("worker", "job_failed", "stream=%s msn=%llu reason=\"%s\"", j->stream,
              (unsigned long long)j->msn, reason);
     uint64_t id = work_job(j->work);
-    wind_down(w, j);
+    work_table_wind_down(j, w->config.stuck_ms);
     send_words(w, LINK_JOB_FAILED, id, reason, final);
 }
 
@@ -302,9 +234,9 @@ static void on_deadline(void *arg)
 {
     struct job *j = arg;
     if (!work_is_cancelled(j->work)) {
-        fail_job(j->worker, j, "not finished within its deadline", false);
+        fail_job(j->owner, j, "not finished within its deadline", false);
     } else if (!work_has_ended(j->work)) {
-        give_up(j->worker, j);
+        give_up(j->owner, j);
     }
 }
 
@@ -312,13 +244,11 @@ static void on_late(void *arg)
 {
     struct worker *w = arg;
     log_warn("worker", "drain_over", "jobs=%u are not done after %d ms; ending without them",
-             load(w), w->config.drain_ms);
-    LIST_EACH (&w->jobs, it, tmp) {
-        struct job *j = LIST_ITEM(it, struct job, node);
-        if (!work_is_cancelled(j->work)) {
-            fail_job(w, j, "this transcoder is leaving and does not wait for the job any longer",
-                     false);
-        }
+             work_table_load(&w->jobs), w->config.drain_ms);
+    struct job *j;
+    while ((j = work_table_running(&w->jobs)) != NULL) {
+        fail_job(w, j, "this transcoder is leaving and does not wait for the job any longer",
+                 false);
     }
     loop_timer_start(w->idle, 0, 0);
 }
@@ -348,14 +278,6 @@ static void reject(struct worker *w, const struct link_msg *m, const struct faul
     send_words(w, LINK_JOB_FAILED, m->job, f->text, true);
 }
 
-static int64_t deadline_of(const struct link_job_open *open)
-{
-    if (open->deadline_ms == 0) {
-        return DEADLINE_DEFAULT_MS;
-    }
-    return open->deadline_ms < DEADLINE_MAX_MS ? open->deadline_ms : DEADLINE_MAX_MS;
-}
-
 static void on_open(struct worker *w, const struct link_msg *m)
 {
     struct work *work = NULL;
@@ -364,11 +286,11 @@ static void on_open(struct worker *w, const struct link_msg *m)
         refuse(w, m, "this transcoder is leaving");
         return;
     }
-    if (load(w) >= places(w) || w->n_jobs >= places(w) * (1 + ENDING_PER_CAPACITY)) {
+    if (work_table_is_full(&w->jobs, w->config.capacity)) {
         refuse(w, m, "this transcoder is full");
         return;
     }
-    if (find_job(w, m->job) != NULL) {
+    if (work_table_find(&w->jobs, m->job) != NULL) {
         refuse(w, m, "there is a job of that number already");
         return;
     }
@@ -376,16 +298,7 @@ static void on_open(struct worker *w, const struct link_msg *m)
         reject(w, m, &fault);
         return;
     }
-    struct job *j = mem_alloc(sizeof *j);
-    j->worker = w;
-    j->work = work;
-    snprintf(j->stream, sizeof j->stream, "%s", m->open.stream);
-    j->msn = m->open.msn;
-    j->opened_us = clock_mono_us();
-    j->deadline = loop_timer_create(w->loop, on_deadline, j);
-    loop_timer_start(j->deadline, deadline_of(&m->open), 0);
-    list_push_back(&w->jobs, &j->node);
-    w->n_jobs++;
+    struct job *j = work_table_add(&w->jobs, w->loop, work, &m->open, on_deadline, w);
     w->stats.accepted++;
     log_debug("worker", "job", "stream=%s msn=%llu rungs=%zu", j->stream,
               (unsigned long long)j->msn, m->open.n_ladder);
@@ -395,7 +308,7 @@ static void on_open(struct worker *w, const struct link_msg *m)
 
 static void on_unit(struct worker *w, const struct link_msg *m, struct blob *payload)
 {
-    struct job *j = find_job(w, m->job);
+    struct job *j = work_table_find(&w->jobs, m->job);
     if (j == NULL) {
         w->stats.units_unknown++;
         return;
@@ -421,12 +334,12 @@ static void on_unit(struct worker *w, const struct link_msg *m, struct blob *pay
 static void cancel_job(struct worker *w, struct job *j)
 {
     w->stats.cancelled++;
-    wind_down(w, j);
+    work_table_wind_down(j, w->config.stuck_ms);
 }
 
 static void on_cancel(struct worker *w, const struct link_msg *m)
 {
-    struct job *j = find_job(w, m->job);
+    struct job *j = work_table_find(&w->jobs, m->job);
     if (j != NULL) {
         log_debug("worker", "job_cancelled", "stream=%s msn=%llu reason=\"%s\"", j->stream,
                   (unsigned long long)j->msn, m->reason);
@@ -440,15 +353,14 @@ static void lose(struct worker *w, const char *why)
 {
     if (w->stats.connected) {
         event_emit_reason("orchestrator_lost", "address", w->addr[w->at], why);
-        log_warn("worker", "lost", "orchestrator=%s jobs=%u, redialling", w->addr[w->at], load(w));
+        log_warn("worker", "lost", "orchestrator=%s jobs=%u, redialling", w->addr[w->at],
+                 work_table_load(&w->jobs));
     }
     w->stats.connected = false;
     set_state(w, "%s", why);
-    LIST_EACH (&w->jobs, it, tmp) {
-        struct job *j = LIST_ITEM(it, struct job, node);
-        if (!work_is_cancelled(j->work)) {
-            cancel_job(w, j);
-        }
+    struct job *j;
+    while ((j = work_table_running(&w->jobs)) != NULL) {
+        cancel_job(w, j);
     }
     flush(w);
 }
@@ -562,7 +474,7 @@ enum err worker_create(struct loop *l, const struct worker_config *config,
     w->name = mem_strdup(config->name);
     w->encoder = mem_strdup(config->encoder);
     id_random_hex(w->instance, INSTANCE_BYTES);
-    list_init(&w->jobs);
+    work_table_init(&w->jobs);
     histogram_init(&w->stats.job_time, HISTOGRAM_LONG);
     histogram_init(&w->stats.finish_time, HISTOGRAM_SHORT);
     histogram_init(&w->stats.cpu_time, HISTOGRAM_LONG);
@@ -628,24 +540,21 @@ static void abandon(struct worker *w, struct job *j)
     log_error("worker", "job_abandoned", "stream=%s msn=%llu: its thread does not end; leaving it",
               j->stream, (unsigned long long)j->msn);
     work_abandon(j->work);
-    w->n_jobs -= !j->stuck;
-    list_remove(&j->node);
-    loop_timer_destroy(j->deadline);
-    mem_free(j);
+    work_table_remove(&w->jobs, j);
 }
 
 /* The threads end within a picture; then their last letters are read. */
 static void await_jobs(struct worker *w)
 {
     int64_t end = clock_mono_ms() + END_MS;
-    LIST_EACH (&w->jobs, it, tmp) {
+    LIST_EACH (&w->jobs.jobs, it, tmp) {
         struct job *j = LIST_ITEM(it, struct job, node);
         int64_t left = end - clock_mono_ms();
-        if (!work_await(j->work, !j->stuck && left > 0 ? left : 0)) {
+        if (!work_await(j->work, !j->hangs && left > 0 ? left : 0)) {
             abandon(w, j);
         }
     }
-    while (!list_empty(&w->jobs)) {
+    while (!list_empty(&w->jobs.jobs)) {
         loop_run_once(w->loop);
     }
 }
@@ -676,8 +585,9 @@ struct worker_stats worker_stats(const struct worker *w)
     struct worker_stats s = w->stats;
     s.addr = w->addr[w->at];
     s.state = w->state;
-    s.load = load(w);
-    s.capacity = places(w);
+    s.load = work_table_load(&w->jobs);
+    s.capacity = work_table_places(&w->jobs, w->config.capacity);
+    s.stuck = w->jobs.hanging;
     s.link = link_counters(w->link);
     return s;
 }

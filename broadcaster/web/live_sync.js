@@ -51,10 +51,10 @@ export function step(state, { latency, buffered, target, part, segment, stalls, 
 }
 
 /** Of one hls.js player and its video; hls has LIVE_SYNC_CONFIG in its settings. jump(): goes to the
- * newest. held: the viewer is where he wants to be, leave him there. */
+ * newest. held(): the viewer is where he wants to be, leave him there. */
 export class LiveSync {
-  constructor(hls, video, jump) {
-    Object.assign(this, { hls, video, jump, held: false, stalls: 0, state: START });
+  constructor(hls, video, jump, held) {
+    Object.assign(this, { hls, video, jump, held, stalls: 0, state: START });
     this.fresh = 0; // until when (ms) it is; 0: it has not begun
     this.settled = Infinity;
     this.listeners = new AbortController();
@@ -105,7 +105,7 @@ export class LiveSync {
     if (!plays || !details?.live || hls.targetLatency === null) {
       return;
     }
-    if (this.held) {
+    if (this.held()) {
       this.#playAt(1);
       return;
     }

@@ -5,6 +5,7 @@ import { hlsVersion } from './build.js';
 import { get, look, nameOfRendition, pathsOf, readMaster } from './api.js';
 import { LIVE_SYNC_CONFIG, LiveSync, aheadOf } from './live_sync.js';
 import { atSegments } from './rung_switch.js';
+import { soundLoader } from './sound_loader.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
@@ -13,6 +14,7 @@ const TICK_MS = 500;
 const STALL_MS = 1200; // without progress it is called a stall
 const QUIET_MS = 2500; // without a new part the publisher is away
 const STUCK_MS = 8000; // while the playlist goes on: begin again
+const AWAY_MS = 20000; // without a new playlist: perhaps it is only not read any more
 const LADDER_MS = [3000, 5000, 8000, 15000, 30000]; // looks for rungs that came later
 const RECOVERIES = 2; // of the decoder, within:
 const RECOVERY_MS = 10000;
@@ -111,22 +113,16 @@ export class Playback extends EventTarget {
 
   #goTo(level) {
     const { hls } = this;
-    const near = hls.latestLevelDetails?.partList && this.buffered() < FLUSH_S;
-    if (near && level >= 0 && level !== hls.loadLevel) {
-      hls.loadLevel = -1;
-      hls.abrController.pinned = level;
-    } else {
-      hls.abrController.pinned = -1;
+    const { abrController } = hls;
+    if (!hls.latestLevelDetails?.partList || this.buffered() > FLUSH_S) {
+      abrController.pinned = -1;
       hls.nextLevel = level;
-    }
-  }
-
-  /** hls.js may not leave a chosen rung by itself. */
-  #switching({ level }) {
-    const { hls } = this;
-    if (level === hls.abrController.pinned) {
-      hls.abrController.pinned = -1;
+    } else if (level < 0 || level === hls.loadLevel) {
+      abrController.pinned = -1;
       hls.loadLevel = level;
+    } else {
+      hls.loadLevel = -1;
+      abrController.pinned = level;
     }
   }
 
@@ -238,7 +234,7 @@ export class Playback extends EventTarget {
     this.at = -1;
     this.over = this.behind = false;
     this.set = new Set(readMaster(master, pathsOf(this.id).live).map((r) => r.name));
-    if (this.state !== 'stalled') {
+    if (!['stalled', 'away'].includes(this.state)) {
       this.#set('starting');
     }
     if (Hls) {
@@ -254,6 +250,7 @@ export class Playback extends EventTarget {
     const hls = new Hls({
       lowLatencyMode: true,
       ...LIVE_SYNC_CONFIG,
+      audioStreamController: soundLoader(Hls),
       abrController: atSegments(Hls, () => this.buffered()),
       backBufferLength: 30,
       liveDurationInfinity: true,
@@ -261,7 +258,8 @@ export class Playback extends EventTarget {
       workerPath: '/assets/hls.worker.js',
     });
     this.hls = hls;
-    this.sync = new LiveSync(hls, this.video, () => this.toLive());
+    const held = () => this.behind || this.over;
+    this.sync = new LiveSync(hls, this.video, () => this.toLive(), held);
     const { Events } = Hls;
     hls.on(Events.MANIFEST_PARSED, () => {
       if (this.wanted !== null) {
@@ -273,7 +271,6 @@ export class Playback extends EventTarget {
       }
     });
     hls.on(Events.LEVEL_UPDATED, (_, { details }) => this.#playlistCame(details));
-    hls.on(Events.LEVEL_SWITCHING, (_, to) => this.#switching(to));
     hls.on(Events.LEVEL_SWITCHED, () => this.#tell('rungs'));
     hls.on(Events.SUBTITLE_TRACKS_UPDATED, () => this.#tell('tracks'));
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#tell('tracks'));
@@ -416,9 +413,6 @@ export class Playback extends EventTarget {
     if (!attached || this.state === 'ended') {
       return;
     }
-    if (this.sync) {
-      this.sync.held = this.behind || this.over;
-    }
     const now = performance.now();
     if (video.currentTime !== this.at) {
       this.at = video.currentTime;
@@ -445,7 +439,9 @@ export class Playback extends EventTarget {
     if (this.state !== 'starting' || away) {
       this.#set(away ? 'away' : 'stalled');
     }
-    if (away) {
+    if (away && now - this.listed > AWAY_MS) {
+      this.#again(0);
+    } else if (away) {
       this.moved = now; // it is the publisher who has to move
     } else if (now - this.moved > STUCK_MS) {
       this.#again(0);

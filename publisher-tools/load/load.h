@@ -11,6 +11,7 @@
 extern atomic_bool load_stop;
 
 int load_transcode(int argc, char **argv);
+int load_farm(int argc, char **argv);
 
 /* Reads flags; *help and *version are fields of the config. Returns -1: go on; else the exit
  * status. */

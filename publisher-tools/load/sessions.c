@@ -8,21 +8,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broadcaster/jobs_rung.h"
 #include "broadcaster/parter.h"
+#include "broadcaster/rung_describe.h"
 #include "transcoder/pipeline.h"
 
 #define LAG_STEP_US 500
 #define NAP_MAX_US  50000 /* so that a stop is noticed */
 #define US_PER_S    1000000
-
-/* As a broadcaster's job describes a rung. */
-#define RUNG_PRESET         "veryfast"
-#define RUNG_CRF            23
-#define RUNG_BFRAMES        2
-#define RUNG_DTS_DELAY      1
-#define RUNG_VBV_PERMILLE   900
-#define RUNG_UNITS_PER_PART 2
-#define RUNG_USUAL_FPS      30
 
 struct run {
     const struct sessions_config *config;
@@ -40,6 +33,7 @@ struct session {
     int64_t due_us;     /* when the segment's first packet comes */
     int64_t first_pts;  /* of the segment */
     int64_t working_us; /* spent in the pipeline for this segment */
+    struct jobs_rate rates[PROFILE_LADDER_MAX];
 };
 
 static int64_t us_of(int64_t t)
@@ -67,6 +61,7 @@ static enum err on_part(void *arg, const struct link_unit *unit, struct blob *pa
     if (is_over(r)) {
         return ERR_CLOSED;
     }
+    jobs_rate_spend(&s->rates[unit->rung], unit);
     if (r->config->live && unit->n_packets > 0) {
         int64_t newest = INT64_MIN;
         for (size_t i = 0; i < unit->n_packets; i++) {
@@ -138,6 +133,22 @@ static void fail(struct run *r, const struct fault *f, unsigned session, unsigne
     atomic_store(&r->failed, true);
 }
 
+/* What one encoder would remember from segment to segment travels with each job. */
+static struct link_job_open describe_next(const struct session *s, unsigned number)
+{
+    struct link_job_open open = s->run->open;
+    open.msn = number;
+    for (size_t i = 0; i < open.n_ladder; i++) {
+        struct link_rung *r = &open.ladder[i];
+        r->bitrate_bps = (uint32_t)s->rates[i].rate_bps;
+        r->buffer_bits = (uint32_t)s->rates[i].size_bits;
+        r->crf += jobs_rate_crf_more(&s->rates[i]);
+        r->crf = r->crf < PROFILE_QUALITY_MAX ? r->crf : PROFILE_QUALITY_MAX;
+        r->vbv_init_permille = jobs_rate_permille(&s->rates[i]);
+    }
+    return open;
+}
+
 static enum err run_segment(struct session *s, unsigned number)
 {
     struct run *r = s->run;
@@ -145,8 +156,7 @@ static enum err run_segment(struct session *s, unsigned number)
     struct fault fault = {0};
     struct pipeline *p = NULL;
     int64_t begin = clock_mono_us();
-    struct link_job_open open = r->open;
-    open.msn = number;
+    struct link_job_open open = describe_next(s, number);
     enum err e = pipeline_create(&open, on_part, s, r->config->stop, &fault, &p);
     s->working_us = clock_mono_us() - begin;
     s->first_pts = segment->packets.items[0].pts;
@@ -174,6 +184,9 @@ static void *run_session(void *arg)
     struct run *r = s->run;
     unsigned n = (unsigned)r->config->clip->n * r->config->repeat;
     s->due_us = r->begin_us + (int64_t)s->number * r->config->delay_ms * 1000;
+    for (size_t i = 0; i < r->config->ladder->n; i++) {
+        jobs_rate_init(&s->rates[i], r->config->ladder->rungs[i].bitrate_bps);
+    }
     sleep_until(r, s->due_us);
     for (unsigned i = 0; i < n && !is_over(r) && run_segment(s, i) == ERR_OK; i++) {
     }
@@ -182,33 +195,19 @@ static void *run_session(void *arg)
 
 /* --- all of them --- */
 
+/* As a broadcaster describes its jobs, but for what changes from one to the next. */
 static void describe(const struct sessions_config *c, struct link_job_open *open)
 {
-    *open =
-        (struct link_job_open){.stream = "load", .track = c->clip->track, .n_ladder = c->ladder->n};
+    const struct track_params *in = &c->clip->track;
+    *open = (struct link_job_open){.stream = "load", .track = *in, .n_ladder = c->ladder->n};
     for (size_t i = 0; i < c->ladder->n; i++) {
         const struct profile *p = &c->ladder->rungs[i];
         struct parter parter;
-        int w, h;
         parter_init(&parter);
-        parter_set_rate(&parter, p->fps_num > 0 ? p->fps_num : RUNG_USUAL_FPS,
-                        p->fps_num > 0 ? p->fps_den : 1);
-        profile_output_size(p, c->clip->track.width, c->clip->track.height, &w, &h);
-        size_t frames = parter.frames;
-        frames /= frames % RUNG_UNITS_PER_PART == 0 ? RUNG_UNITS_PER_PART : 1;
-        open->ladder[i] = (struct link_rung){.name = p->name,
-                                             .width = (uint32_t)w,
-                                             .height = (uint32_t)h,
-                                             .fps_num = (uint32_t)p->fps_num,
-                                             .fps_den = (uint32_t)p->fps_den,
-                                             .bitrate_bps = (uint32_t)p->bitrate_bps,
-                                             .buffer_bits = (uint32_t)p->bitrate_bps,
-                                             .vbv_init_permille = RUNG_VBV_PERMILLE,
-                                             .crf = RUNG_CRF,
-                                             .preset = RUNG_PRESET,
-                                             .bframes = RUNG_BFRAMES,
-                                             .dts_delay_frames = RUNG_DTS_DELAY,
-                                             .frames_per_part = (uint32_t)frames};
+        parter_set_rate(&parter, p->fps_num > 0 ? p->fps_num : TICKS_PER_S,
+                        p->fps_num > 0 ? p->fps_den : (int)c->clip->frame);
+        open->ladder[i] = rung_describe(p, in, c->clip->frame, c->quality);
+        open->ladder[i].frames_per_part = rung_unit_frames(&parter, c->quality);
     }
 }
 

@@ -27,6 +27,7 @@ struct sessions_config {
     unsigned repeat;         /* how often each session goes through the clip */
     int64_t delay_ms;        /* from the start of one session to that of the next */
     bool live;               /* packets come as fast as they are watched; else at once */
+    bool quality;            /* rather than low latency */
     const atomic_bool *stop; /* set by anybody: ends soon, with what has been measured */
     /* NULL, or called for each segment, one at a time, on the sessions' threads. */
     void (*on_row)(void *arg, const struct session_row *row);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "broadcaster/ladder_json.h"
 #include "publisher-tools/load/load.h"
 #include "publisher-tools/load/sessions.h"
 #include "run/avlog.h"
@@ -20,7 +21,7 @@
 #define GUESS_SEGMENTS 2
 
 struct flags {
-    const char *in, *options, *sessions, *csv;
+    const char *in, *options, *sessions, *csv, *latency;
     long segs, repeat, delay_ms;
     bool live, json, help;
 };
@@ -32,7 +33,9 @@ static const struct option table[] = {
      "The stream to transcode: any media file, or an HLS playlist; cut at key frames into segments "
      "of two seconds or more."},
     {"transcodingOptions", OPTION_LIST, "P240p30fps16x9,P360p30fps16x9", 0, 0, false,
-     FIELD(options), "RUNG[,...]", "The rungs of each stream, as a broadcaster takes them."},
+     FIELD(options), "RUNG[,...]|FILE", "The rungs of each stream, as a broadcaster takes them."},
+    {"latency", OPTION_STRING, "low", 0, 0, false, FIELD(latency), "low|quality",
+     "As a broadcaster takes it."},
     {"concurrentSessions", OPTION_STRING, "1", 0, 0, false, FIELD(sessions), "N|auto",
      "Streams at once; auto: finds the most that stay in real time."},
     {"concurrentSessionDelay", OPTION_DURATION, "300ms", 0, 600000, false, FIELD(delay_ms),
@@ -117,6 +120,7 @@ static enum err run_trial(struct bench *b, unsigned sessions, bool live, int64_t
                                 .repeat = (unsigned)b->f->repeat,
                                 .delay_ms = delay_ms,
                                 .live = live,
+                                .quality = strcmp(b->f->latency, "quality") == 0,
                                 .stop = &load_stop,
                                 .on_row = on_row,
                                 .arg = b};
@@ -305,12 +309,15 @@ static int check(const struct flags *f, struct bench *b, unsigned *ret_sessions)
     if (f->in[0] == '\0') {
         return refuse("which file is to be transcoded? Say it with -in FILE");
     }
-    if (ladder_parse(f->options, &b->ladder, why) != ERR_OK) {
+    if (ladder_load(f->options, &b->ladder, why) != ERR_OK) {
         fprintf(stderr, "load transcode: -transcodingOptions: %s\n", why);
         return 2;
     }
     if (b->ladder.n == 0) {
         return refuse("-transcodingOptions names no rung");
+    }
+    if (strcmp(f->latency, "low") != 0 && strcmp(f->latency, "quality") != 0) {
+        return refuse("-latency takes low or quality");
     }
     unsigned long n = strtoul(f->sessions, &end, 10);
     if (strcmp(f->sessions, AUTO) == 0) {

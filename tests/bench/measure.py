@@ -39,6 +39,26 @@ def cpu_s(pid):
     return (utime + stime + cutime + cstime) * TICK_S + sum(cpu_s(c) for c in _children(pid))
 
 
+def threads_cpu_s(pid, names):
+    """CPU seconds of those of the process's living threads whose name begins with one of these."""
+    found = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            name, _, rest = (task / "stat").read_text().partition("(")[2].rpartition(")")
+        except OSError:  # it ended meanwhile
+            continue
+        if name.startswith(names):
+            utime, stime = (int(f) for f in rest.split()[11:13])
+            found += (utime + stime) * TICK_S
+    return found
+
+
+def loop_cpu_s(pid):
+    """CPU seconds of the process's first thread, so far."""
+    fields = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_S
+
+
 def rss_mb(pid):
     """Resident memory of the process and all below it, in MB (of 10^6 bytes)."""
     status = Path(f"/proc/{pid}/status").read_text()

@@ -308,7 +308,8 @@ class Revoked(TestCase):
                 r.wait_connected(["cam", "local"], "broadcasters")
                 for name, role in (("cam", r.broadcaster), ("local", local)):
                     self.assertEqual(command(r.data_dir, "-revoke", name).returncode, 0)
-                    role.wait_log(f'the orchestrator says: the credential "{name}" was revoked')
+                    role.wait_log(rf'the orchestrator 127\.0\.0\.1:\d+ says: the credential "{name}" '
+                                  'was revoked')
                 r.wait_connected([], "broadcasters")
                 # The local one comes with the next start.
                 r.orchestrator.stop()

@@ -3,9 +3,10 @@ many peers."""
 import csv
 import io
 import json
+import os
 
 import harness
-from harness import BIN, RUNG, TestCase, run
+from harness import BIN, RUNG, Process, Role, TestCase, run
 
 COLUMNS = ["timestamp", "session", "segment", "seg_dur", "transcode_time", "frames"]
 SECONDS = 5
@@ -112,6 +113,69 @@ class Transcode(TestCase):
         self.assertEqual(load().returncode, 2)
         for flags in (["-help"], ["transcode", "-help"]):
             self.assertEqual(load(*flags).returncode, 0)
+
+
+class Farm(TestCase):
+    def farm(self, *flags, status=0, **more):
+        done = load("farm", "-transcoders", 20, "-streams", 10, "-broadcasters", 3, "-segment",
+                    "400ms", "-seconds", 2, *flags, **more)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def check(self, told):
+        self.assertEqual((told["transcoders"], told["streams"], told["broadcasters"]), (20, 10, 3))
+        self.assertGreater(told["opened"], 30)
+        self.assertEqual(told["done"], told["opened"])
+        self.assertEqual((told["failed"], told["lost"], told["bad"]), (0, 0, 0))
+        self.assertEqual(told["parts"], 10 * told["done"])
+        self.assertAlmostEqual(told["jobs_per_s"], 10 / 0.4, delta=8)
+        for times in (told["dispatch_ms"], told["part_ms"]):
+            self.assertGreater(times["p50"], 0)
+            self.assertLessEqual(times["p50"], times["p95"])
+            self.assertLessEqual(times["p95"], times["p99"])
+            self.assertLessEqual(times["p99"], times["max"])
+
+    def test_no_job_is_lost_and_nothing_is_left_behind(self):
+        folder = harness.temp_dir()
+        told = json.loads(self.farm("-json", env={**os.environ, "TMPDIR": str(folder)}).stdout)
+        self.check(told)
+        self.assertGreaterEqual(told["orchestrator_cores"], 0)
+        self.assertGreater(told["orchestrator_memory_kb"], 1000)
+        self.assertEqual(list(folder.iterdir()), [])
+
+    def test_an_orchestrator_that_runs_is_asked_with_its_secret(self):
+        address = f"127.0.0.1:{harness.free_port()}"
+        with Role("orchestrator", ["-serviceAddr", address, "-orchSecret", "the secret of it",
+                                   "-maxSessions", 10]) as o:
+            # Refused for as long as the others work.
+            stranger = Process([BIN / "load", "farm", "-orchAddr", address, "-orchSecret",
+                                "another secret", "-transcoders", 2, "-streams", 1],
+                               harness.temp_dir() / "load.log")
+            with stranger:
+                told = json.loads(self.farm("-json", "-orchAddr", address, "-orchSecret",
+                                            "the secret of it").stdout)
+                self.check(told)
+                self.assertNotIn("orchestrator_cores", told)
+                jobs = o.status()["jobs"]
+                self.assertGreaterEqual(jobs["done"], told["done"])
+                self.assertEqual(jobs["failed"], 0)
+                self.assertEqual(stranger.wait(), 1)
+                self.assertIn("welcomed 0 of 22 peers", stranger.log())
+
+    def test_what_cannot_be_simulated_is_said(self):
+        few = ["sh", "-c", 'ulimit -n 100 && exec "$@"', "sh", BIN / "load", "farm"]
+        done = run([*few, "-transcoders", 100])
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, r"120 peers need \d+ open files.* may have 100")
+        for flags, words in [
+            (["-orchAddr", "127.0.0.1:1"], "-orchSecret"),
+            (["-orchSecret", "x"], "-orchAddr"),
+            (["-streams", 2000, "-broadcasters", 1], "more -broadcasters"),
+            (["-transcoders", 1025], "1024"),
+            (["-orchAddr", "127.0.0.1:x", "-orchSecret", "x"], "host:port"),
+        ]:
+            with self.subTest(flags=flags):
+                self.assertIn(words, self.farm(*flags, status=2).stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 // The watch page's way to stay close to the newest picture: node --test live_sync.test.mjs
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { START, aheadOf, step } from "../../broadcaster/web/live_sync.js";
+import { LiveSync, START, aheadOf, step } from "../../broadcaster/web/live_sync.js";
 
 const PART = 0.2;
 const seen = (more) => ({
@@ -100,4 +100,31 @@ test("what is buffered counts from the picture on, and holes end it", () => {
   assert.equal(aheadOf(video(3.95, [4, 7])), 7 - 3.95);
   assert.equal(aheadOf(video(3.5, [1, 3], [4, 7])), 0);
   assert.equal(aheadOf(video(1)), 0);
+});
+
+// Five seconds behind, at a target of less than one.
+function behind(held) {
+  const video = Object.assign(new EventTarget(), {
+    paused: false, seeking: false, readyState: 4, playbackRate: 1.1, currentTime: 10,
+    buffered: { length: 1, start: () => 0, end: () => 15 },
+  });
+  const hls = {
+    targetLatency: 0.6, lowLatencyMode: true,
+    latestLevelDetails: { live: true, edge: 15, age: 0, partTarget: 0.2, targetduration: 2 },
+  };
+  return new Promise((resolve) => {
+    let asked = 0;
+    const sync = new LiveSync(hls, video, () => end("jumped"), () => {
+      asked++;
+      if (asked > 1) end("left there"); // a whole turn later
+      return held;
+    });
+    const end = (what) => { sync.stop(); resolve(what); };
+    video.dispatchEvent(new Event("playing"));
+  });
+}
+
+test("who went back is left there from the moment he does, who fell back is not", async () => {
+  assert.equal(await behind(true), "left there");
+  assert.equal(await behind(false), "jumped");
 });

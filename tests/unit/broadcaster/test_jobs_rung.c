@@ -217,6 +217,65 @@ START_TEST(a_starved_rung_is_told_to_reach_for_less)
 }
 END_TEST
 
+/* Pictures that spend this part of what flows in, none of which ends a segment. */
+static void spend_pictures(struct jobs_rate *r, int64_t permille, int n)
+{
+    for (int i = 0; i < n; i++) {
+        int64_t bits = r->rate_bps * 3000 / TICKS_PER_S * permille / 1000;
+        struct link_packet p = {.length = (uint32_t)(bits / 8), .duration = 3000};
+        const struct link_unit u = {.packets = &p, .n_packets = 1};
+        jobs_rate_spend(r, &u);
+    }
+}
+
+/* When the next segment is opened, the last parts of the one before are not here yet. */
+START_TEST(most_of_a_segment_tells_as_much_as_all_of_it)
+{
+    struct jobs_rate r;
+    jobs_rate_init(&r, 1000000);
+    spend_pictures(&r, 1010, 29);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
+    spend_pictures(&r, 1010, 26);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 2);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 2);
+    spend_pictures(&r, 1010, 4);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 2);
+    r.in_bits = 0;
+    r.out_bits = 0;
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
+}
+END_TEST
+
+/* An encoder that spends all it is told of leaves a key frame's worth, however long segments are.
+ */
+START_TEST(a_segment_leaves_some_for_the_next_key_frame)
+{
+    static const int frames[] = {30, 60, 300};
+    for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
+        struct jobs_rate r;
+        jobs_rate_init(&r, 1000000);
+        r.level_bits = 0;
+        for (int segment = 0; segment < 3; segment++) {
+            int64_t told = jobs_rate_bps(&r), level = r.level_bits;
+            ck_assert_int_lt(told, r.rate_bps);
+            ck_assert_int_ge(told, r.rate_bps / 2);
+            for (int k = 0; k < frames[i]; k++) {
+                int64_t bits = level + told * 3000 / TICKS_PER_S;
+                level = 0;
+                struct link_packet p = {.length = (uint32_t)(bits / 8), .duration = 3000};
+                const struct link_unit u = {
+                    .packets = &p, .n_packets = 1, .last = k == frames[i] - 1};
+                jobs_rate_spend(&r, &u);
+            }
+        }
+        ck_assert_uint_ge(jobs_rate_permille(&r), 200);
+        ck_assert_uint_le(jobs_rate_permille(&r), 300);
+    }
+}
+END_TEST
+
 UNIT_MAIN("jobs_rung", parts_that_do_not_fit_are_refused_and_change_nothing,
           the_last_part_may_be_short_and_nothing_follows, a_rung_is_bounded_in_bytes_and_in_packets,
-          no_ten_seconds_above_the_cap, a_starved_rung_is_told_to_reach_for_less)
+          no_ten_seconds_above_the_cap, a_starved_rung_is_told_to_reach_for_less,
+          most_of_a_segment_tells_as_much_as_all_of_it,
+          a_segment_leaves_some_for_the_next_key_frame)

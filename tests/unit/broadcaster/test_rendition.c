@@ -85,6 +85,28 @@ static int64_t bandwidth_after(struct board *b, struct rendition *r, uint64_t ms
 
 /* RFC 8216, 6.2.2: ten segments of 8 s, then such of one; each is there for its own
  * duration and that of the longest playlist behind the moment at which it leaves that of fMP4. */
+START_TEST(what_comes_at_once_stays)
+{
+    struct board *b = board_create();
+    struct rendition *r = rendition_create(b, "x", "source");
+    uint64_t msn = 1;
+    rendition_tick(r, 1000);
+    for (; msn <= 2 * RENDITION_KEPT; msn++) {
+        rendition_expect(r, msn);
+        settle(r, msn, false, false);
+    }
+    check_window(b, msn - RENDITION_LISTED, msn - 1, 2 * RENDITION_KEPT);
+    for (int64_t now_ms = 3000; msn <= 4 * RENDITION_KEPT; msn++, now_ms += 2000) {
+        rendition_tick(r, now_ms);
+        rendition_expect(r, msn);
+        settle(r, msn, false, false);
+    }
+    check_window(b, msn - RENDITION_LISTED, msn - 1, RENDITION_KEPT);
+    rendition_destroy(r);
+    board_destroy(b);
+}
+END_TEST
+
 START_TEST(a_long_segment_stays_when_short_ones_follow)
 {
     struct board *b = board_create();
@@ -568,12 +590,13 @@ START_TEST(what_mpeg_ts_cannot_carry_is_said_once)
 }
 END_TEST
 
-UNIT_MAIN("rendition", gaps_make_nothing_leave, a_long_segment_stays_when_short_ones_follow,
-          a_short_segment_is_no_peak, the_first_part_makes_a_window,
-          what_changes_together_is_seen_together, parts_wait_for_the_numbers_before,
-          a_gap_has_no_parts, parts_leave_long_before_their_segments, the_live_playlist_is_longer,
-          window_slides, what_mpeg_ts_cannot_carry_is_said_once,
-          late_segments_are_published_in_order, gaps_are_kept_but_not_at_the_start,
-          discontinuities_are_counted_when_they_leave, the_end_can_be_taken_back,
+UNIT_MAIN("rendition", what_comes_at_once_stays, gaps_make_nothing_leave,
+          a_long_segment_stays_when_short_ones_follow, a_short_segment_is_no_peak,
+          the_first_part_makes_a_window, what_changes_together_is_seen_together,
+          parts_wait_for_the_numbers_before, a_gap_has_no_parts,
+          parts_leave_long_before_their_segments, the_live_playlist_is_longer, window_slides,
+          what_mpeg_ts_cannot_carry_is_said_once, late_segments_are_published_in_order,
+          gaps_are_kept_but_not_at_the_start, discontinuities_are_counted_when_they_leave,
+          the_end_can_be_taken_back,
           a_rung_that_starts_late_counts_discontinuities_as_the_source_does,
           the_end_waits_for_what_is_expected, heavy_segments_leave_when_they_leave_the_playlist)

@@ -234,6 +234,30 @@ START_TEST(sound_alone)
 }
 END_TEST
 
+START_TEST(captions_once_seen_are_told_for_good)
+{
+    static const uint8_t unit[] = {0,   0,   0,   12, 6,    4, 9, 0xb5, 0, 0x31, 'G',
+                                   'A', '9', '4', 3,  0xff, 0, 0, 0,    2, 0x65, 0x88};
+    struct track *video = track(CODEC_H264);
+    struct packets ps = packets(TRACK_VIDEO, 2, sizeof unit, TICKS_PER_S);
+    memcpy(blob_bytes(ps.items[1].blob), unit, sizeof unit);
+    struct segment_info info = {.duration = TICKS_PER_S, .independent = true};
+    struct segment *with = segment_create(&info, video, &ps, NULL);
+    struct segment *without =
+        segment((struct form){CODEC_H264, CODECS_, 30, 100, TICKS_PER_S, false});
+    struct variant v = {.name = "source"};
+    variant_measure(&v, &without, 1);
+    ck_assert(!v.captions);
+    variant_measure(&v, &with, 1);
+    ck_assert(v.captions);
+    variant_measure(&v, &without, 1);
+    ck_assert(v.captions);
+    segment_unref(with);
+    segment_unref(without);
+    track_unref(video);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("variant");
@@ -246,6 +270,7 @@ int main(void)
     tcase_add_loop_test(t, what_is_left_in_mpeg_ts, 0, sizeof forms_in_ts / sizeof forms_in_ts[0]);
     tcase_add_test(t, a_track_of_sound_is_not_in_mpeg_ts);
     tcase_add_test(t, sound_alone);
+    tcase_add_test(t, captions_once_seen_are_told_for_good);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
