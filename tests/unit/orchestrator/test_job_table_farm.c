@@ -240,6 +240,28 @@ START_TEST(the_rung_of_the_fewest_viewers_is_given_up)
 }
 END_TEST
 
+/* Who came first does not keep what is worth less. */
+START_TEST(what_is_given_up_is_planned_over_all_streams)
+{
+    start_full(300000);
+    world_job(w, B, 1, "a", 1, 3); /* leaves 120000 */
+    open_watched(2, "b", 1, 0, 5);
+    advance(9000 / JOB_TABLE_SHED_PART);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 1);
+    world_job(w, B, 3, "a", 3, 3);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 2);
+    ck_assert_uint_eq(world_last(w, B, LINK_RUNG_GIVEN_UP)->job, 3);
+    ck_assert_uint_eq(world_last(w, B, LINK_RUNG_GIVEN_UP)->rung, 2);
+    open_watched(4, "b", 1, 0, 5);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 2);
+    /* There is room for all again. */
+    fast(2, 9, 300000);
+    world_job(w, B, 5, "a", 5, 3);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 2);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(never_all_rungs_of_a_job)
 {
     start_full(30000);
@@ -675,6 +697,7 @@ int main(void)
     tcase_add_test(tc, a_stream_leaves_who_is_overloaded_for_a_newcomer);
     tcase_add_test(tc, a_streams_jobs_may_be_on_several_transcoders);
     tcase_add_test(tc, the_rung_of_the_fewest_viewers_is_given_up);
+    tcase_add_test(tc, what_is_given_up_is_planned_over_all_streams);
     tcase_add_test(tc, never_all_rungs_of_a_job);
     tcase_add_test(tc, no_more_rungs_than_must_be);
     tcase_add_test(tc, full_in_jobs_means_waiting);
