@@ -5,6 +5,7 @@ import { hlsVersion } from './build.js';
 import { get, look, nameOfRendition, pathsOf, readMaster } from './api.js';
 import { LIVE_SYNC_CONFIG, LiveSync, aheadOf } from './live_sync.js';
 import { atSegments } from './rung_switch.js';
+import { soundLoader } from './sound_loader.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
@@ -13,6 +14,7 @@ const TICK_MS = 500;
 const STALL_MS = 1200; // without progress it is called a stall
 const QUIET_MS = 2500; // without a new part the publisher is away
 const STUCK_MS = 8000; // while the playlist goes on: begin again
+const AWAY_MS = 20000; // without a new playlist: perhaps it is only not read any more
 const LADDER_MS = [3000, 5000, 8000, 15000, 30000]; // looks for rungs that came later
 const RECOVERIES = 2; // of the decoder, within:
 const RECOVERY_MS = 10000;
@@ -232,7 +234,7 @@ export class Playback extends EventTarget {
     this.at = -1;
     this.over = this.behind = false;
     this.set = new Set(readMaster(master, pathsOf(this.id).live).map((r) => r.name));
-    if (this.state !== 'stalled') {
+    if (!['stalled', 'away'].includes(this.state)) {
       this.#set('starting');
     }
     if (Hls) {
@@ -248,6 +250,7 @@ export class Playback extends EventTarget {
     const hls = new Hls({
       lowLatencyMode: true,
       ...LIVE_SYNC_CONFIG,
+      audioStreamController: soundLoader(Hls),
       abrController: atSegments(Hls, () => this.buffered()),
       backBufferLength: 30,
       liveDurationInfinity: true,
@@ -436,7 +439,9 @@ export class Playback extends EventTarget {
     if (this.state !== 'starting' || away) {
       this.#set(away ? 'away' : 'stalled');
     }
-    if (away) {
+    if (away && now - this.listed > AWAY_MS) {
+      this.#again(0);
+    } else if (away) {
       this.moved = now; // it is the publisher who has to move
     } else if (now - this.moved > STUCK_MS) {
       this.#again(0);
