@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/mem.h"
 
 #define BITS     8192 /* enough for AUDIENCE_MAX: about 60 are still unset then */
@@ -27,6 +28,34 @@ struct audience {
     uint64_t streams[AUDIENCE_STREAMS_MAX]; /* apart from the rest: they are searched */
     struct crowd *crowds[AUDIENCE_STREAMS_MAX];
 };
+
+void audience_salt_init(struct audience_salt *s)
+{
+    id_random_hex(s->text, AUDIENCE_SALT_BYTES);
+}
+
+/* FNV-1a. */
+static uint64_t hash(uint64_t h, struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        h = (h ^ s.data[i]) * UINT64_C(0x100000001b3);
+    }
+    return (h ^ 0xff) * UINT64_C(0x100000001b3); /* "a", "bc" is not "ab", "c" */
+}
+
+/* FNV's low bits alone are not spread evenly: the last step of MurmurHash3. */
+static uint64_t spread(uint64_t h)
+{
+    h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return h ^ h >> 33;
+}
+
+uint64_t audience_hash(const struct audience_salt *salt, struct span one, struct span two)
+{
+    uint64_t h = hash(UINT64_C(0xcbf29ce484222325), span_cstr(salt->text));
+    return spread(hash(hash(h, one), two));
+}
 
 struct audience *audience_create(void)
 {

@@ -7,9 +7,22 @@
 
 #include <stdint.h>
 
+#include "base/span.h"
+
 #define AUDIENCE_WINDOW_MS   10000 /* at least; up to a slice of it more */
 #define AUDIENCE_MAX         40000 /* of one stream: there the estimate stays */
 #define AUDIENCE_STREAMS_MAX 1024  /* past this the one that was silent longest is forgotten */
+
+#define AUDIENCE_SALT_BYTES 16
+
+/* Keeps anybody from choosing where a viewer falls. */
+struct audience_salt {
+    char text[2 * AUDIENCE_SALT_BYTES + 1];
+};
+void audience_salt_init(struct audience_salt *s);
+
+/* 64 evenly spread bits of both. */
+uint64_t audience_hash(const struct audience_salt *salt, struct span one, struct span two);
 
 struct audience;
 

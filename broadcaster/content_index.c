@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/id.h"
 #include "base/mem.h"
 #include "broadcaster/audience.h"
 #include "broadcaster/gzip.h"
@@ -13,8 +12,6 @@
 #include "broadcaster/index_stream.h"
 #include "broadcaster/playlist_index.h"
 
-#define SALT_BYTES 16
-
 struct snapshot {
     enum err errors[INDEX_FORMS_];
     struct index_text texts[INDEX_FORMS_];
@@ -22,7 +19,7 @@ struct snapshot {
 
 struct content_index {
     struct board *board;
-    char salt[2 * SALT_BYTES + 1];
+    struct audience_salt salt;
     pthread_mutex_t lock; /* of all below; never held while texts are made */
     pthread_cond_t made;
     bool making; /* by one of those who asked */
@@ -36,7 +33,7 @@ struct content_index *content_index_create(struct board *board)
 {
     struct content_index *ci = mem_alloc(sizeof *ci);
     ci->board = board;
-    id_random_hex(ci->salt, SALT_BYTES);
+    audience_salt_init(&ci->salt);
     pthread_mutex_init(&ci->lock, NULL);
     pthread_cond_init(&ci->made, NULL);
     ci->audience = audience_create();
@@ -65,34 +62,11 @@ void content_index_destroy(struct content_index *ci)
 
 /* --- who watches --- */
 
-/* FNV-1a; the salt in front keeps anybody from choosing where a viewer falls. */
-static uint64_t hash(uint64_t h, struct span s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        h = (h ^ s.data[i]) * UINT64_C(0x100000001b3);
-    }
-    return (h ^ 0xff) * UINT64_C(0x100000001b3); /* "a", "bc" is not "ab", "c" */
-}
-
-/* FNV's low bits alone are not spread evenly: the last step of MurmurHash3. */
-static uint64_t spread(uint64_t h)
-{
-    h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
-    h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return h ^ h >> 33;
-}
-
-static uint64_t salted(const struct content_index *ci, struct span one, struct span two)
-{
-    uint64_t h = hash(UINT64_C(0xcbf29ce484222325), span_cstr(ci->salt));
-    return spread(hash(hash(h, one), two));
-}
-
 void content_index_saw(struct content_index *ci, const char *id, struct span address,
                        struct span agent, int64_t now_ms)
 {
-    uint64_t stream = salted(ci, span_cstr(id), span_cstr(""));
-    uint64_t viewer = salted(ci, address, agent);
+    uint64_t stream = audience_hash(&ci->salt, span_cstr(id), span_cstr(""));
+    uint64_t viewer = audience_hash(&ci->salt, address, agent);
     pthread_mutex_lock(&ci->lock);
     audience_note(ci->audience, stream, viewer, now_ms);
     pthread_mutex_unlock(&ci->lock);
@@ -116,7 +90,7 @@ static int newest_first(const void *a, const void *b)
 
 static unsigned count_viewers(struct content_index *ci, const char *id, int64_t now_ms)
 {
-    uint64_t stream = salted(ci, span_cstr(id), span_cstr(""));
+    uint64_t stream = audience_hash(&ci->salt, span_cstr(id), span_cstr(""));
     pthread_mutex_lock(&ci->lock);
     unsigned n = audience_count(ci->audience, stream, now_ms);
     pthread_mutex_unlock(&ci->lock);

@@ -103,7 +103,7 @@ int64_t cutter_close(struct cutter *c)
         return 0;
     }
     int64_t step = c->last_step > 0 ? c->last_step : TICKS_PER_S / 30;
-    /* What is shown between them may be missing: then the newest is shown later than in its turn. */
+    /* With what is shown between them missing, the newest is shown later than in its turn. */
     int64_t shown = c->newest_pts - c->delay;
     int64_t last = shown > c->last_dts ? shown : c->last_dts;
     int64_t duration = last - c->start + step;

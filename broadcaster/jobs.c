@@ -20,6 +20,18 @@ struct jobs *jobs_create(int64_t deadline_ms, unsigned max_attempts)
     return j;
 }
 
+void jobs_set_probe(struct jobs *j, jobs_probe_fn *fn, void *arg)
+{
+    j->probe = fn;
+    j->probe_arg = arg;
+}
+
+void jobs_set_viewers(struct jobs *j, jobs_viewers_fn *fn, void *arg)
+{
+    j->viewers = fn;
+    j->viewers_arg = arg;
+}
+
 void jobs_set_quality(struct jobs *j, bool quality)
 {
     j->quality = quality;

@@ -50,6 +50,18 @@ typedef const char *jobs_inspect_fn(const struct link_rung *asked, const struct 
                                     struct span payload, const struct rung_place *place);
 void jobs_set_inspection(struct jobs *j, jobs_inspect_fn *fn);
 
+/* The first picture of each emission is looked at elsewhere, which takes a while: fn begins it, and
+ * jobs_probed says what was found (why: a static sentence, or NULL); what came of the rung
+ * meanwhile waits. fn says false when nobody can look. fn NULL, as at first: nobody does. */
+typedef bool jobs_probe_fn(void *arg, const struct link_rung *asked, const struct link_unit *u,
+                           struct blob *payload, uint64_t ticket);
+void jobs_set_probe(struct jobs *j, jobs_probe_fn *fn, void *arg);
+void jobs_probed(struct jobs *j, uint64_t ticket, const char *why);
+
+/* How many viewers a rung has, for the orchestrator. NULL, as at first: it is not known. */
+typedef unsigned jobs_viewers_fn(void *arg, const char *stream, const char *rung);
+void jobs_set_viewers(struct jobs *j, jobs_viewers_fn *fn, void *arg);
+
 /* --- the orchestrators --- */
 
 /* Sends one message to the orchestrator. ERR_AGAIN: full, jobs_way_writable follows; anything else:
@@ -144,6 +156,9 @@ void jobs_packet(struct job_stream *s, const struct packet *p);
 typedef void jobs_settled_fn(void *arg, size_t rung, struct segment *s,
                              const enum jobs_failure *why);
 void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg); /* NULL: nobody */
+
+/* How many viewers that rung has, as the orchestrator is told. */
+unsigned jobs_stream_viewers(const struct job_stream *s, size_t rung);
 
 /* True while rungs of that segment are still to be settled. */
 bool jobs_stream_has(const struct job_stream *s, uint64_t msn);

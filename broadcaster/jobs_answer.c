@@ -107,21 +107,43 @@ static void reject(struct job_stream *s, struct job *job, size_t i, const struct
     }
 }
 
-/* ERR_AGAIN: nothing was taken, and that is as it should be. */
+/* Whether it has to wait, for its first picture or behind one that is looked at. */
+static enum err hold(struct job_stream *s, struct job *job, size_t i, const struct link_unit *u,
+                     struct blob *payload, bool *ret_held)
+{
+    struct jobs *j = s->owner;
+    struct jobs_rung *rung = &job->rungs[i];
+    *ret_held = rung->probe != 0;
+    if (rung->probe == 0 && j->probe != NULL && u->config.len > 0 && u->part == rung->parts) {
+        const struct link_rung described = jobs_describe_rung(s, job, i);
+        *ret_held = j->probe(j->probe_arg, &described, u, payload, j->last_ticket + 1);
+        rung->probe = *ret_held ? ++j->last_ticket : 0;
+    }
+    return *ret_held ? jobs_held_add(&rung->held, u, payload) : ERR_OK;
+}
+
+/* ERR_AGAIN: nothing was taken, and that is as it should be. probed: its first picture is right. */
 static enum err take_unit(struct job_stream *s, struct job *job, size_t i,
-                          const struct link_unit *u, struct blob *payload)
+                          const struct link_unit *u, struct blob *payload, bool probed)
 {
     struct jobs_rung *rung = &job->rungs[i];
     if (rung->lost || (rung->rejected && u->part != rung->parts)) {
         return ERR_AGAIN;
     }
-    const char *why = inspect(s, job, i, u, payload);
-    if (why != NULL) {
-        reject(s, job, i, u, why);
-        return ERR_AGAIN;
+    if (rung->probe == 0 && !probed) {
+        const char *why = inspect(s, job, i, u, payload);
+        if (why != NULL) {
+            reject(s, job, i, u, why);
+            return ERR_AGAIN;
+        }
+    }
+    bool held = false;
+    enum err e = probed ? ERR_OK : hold(s, job, i, u, payload, &held);
+    if (e != ERR_OK || held) {
+        return e != ERR_OK ? e : ERR_AGAIN;
     }
     const struct link_rung described = jobs_describe_rung(s, job, i);
-    enum err e = jobs_rung_push(rung, &described, u, payload);
+    e = jobs_rung_push(rung, &described, u, payload);
     rung->rejected = rung->rejected && e != ERR_OK;
     return e;
 }
@@ -142,12 +164,12 @@ static void show_rung(struct job_stream *s, struct job *job, size_t i)
 }
 
 static void on_rung_unit(struct job_stream *s, struct job *job, const struct link_unit *u,
-                         struct blob *payload)
+                         struct blob *payload, bool probed)
 {
     size_t i = u->rung < job->n_wire_rungs ? job->wire_rungs[u->rung] : SIZE_MAX;
     enum err e = ERR_PROTO;
     if (i != SIZE_MAX && !(u->last && job->source == NULL)) {
-        e = take_unit(s, job, i, u, payload);
+        e = take_unit(s, job, i, u, payload, probed);
     }
     if (e == ERR_AGAIN) {
         return;
@@ -197,6 +219,89 @@ static void on_refused(struct job_stream *s, struct job *job, const struct link_
     }
 }
 
+/* All has come, but some of it was rejected: that had crossed on its way. */
+static void on_done(struct job_stream *s, struct job *job)
+{
+    job->over = true;
+    for (size_t i = 0; i < s->n; i++) {
+        if (job->rungs[i].probe != 0) {
+            return; /* it may be complete */
+        }
+    }
+    if (!jobs_job_open_anew(s, job)) {
+        jobs_job_give_up(s, job, JOBS_FAILED_BAD_ANSWER, "no attempt brought what can be used");
+    }
+}
+
+static bool has_come(const struct job_stream *s, const struct job *job)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (job->rungs[i].parts > 0 || job->rungs[i].probe != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* There may be room for all at another one, which costs nothing as long as nothing has come. */
+static void on_rung_given_up(struct job_stream *s, struct job *job, size_t i, const char *reason)
+{
+    bool wanted = !job->rungs[i].settled && !job->rungs[i].lost;
+    if (!wanted || has_come(s, job) || !jobs_job_move(s, job, reason)) {
+        jobs_rung_lose(s, job, i, reason);
+    }
+}
+
+static struct job *find_probed(struct jobs *j, uint64_t ticket, struct job_stream **ret_stream,
+                               size_t *ret_rung)
+{
+    LIST_EACH (&j->streams, sn, sn_next) {
+        struct job_stream *s = LIST_ITEM(sn, struct job_stream, node);
+        LIST_EACH (&s->jobs, jn, jn_next) {
+            struct job *job = LIST_ITEM(jn, struct job, node);
+            for (size_t i = 0; i < s->n; i++) {
+                if (job->rungs[i].probe == ticket) {
+                    *ret_stream = s;
+                    *ret_rung = i;
+                    return job;
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+void jobs_probed(struct jobs *j, uint64_t ticket, const char *why)
+{
+    struct job_stream *s;
+    size_t i;
+    struct job *job = find_probed(j, ticket, &s, &i);
+    if (job == NULL) {
+        return; /* its opening is not wanted any more */
+    }
+    struct jobs_way *w = job->way;
+    uint64_t wire_id = job->wire_id;
+    struct jobs_held held;
+    jobs_held_move(&job->rungs[i].held, &held);
+    job->rungs[i].probe = 0;
+    struct held_unit *it;
+    bool first = true;
+    while ((it = jobs_held_take(&held)) != NULL) {
+        job = find_job(w, wire_id, &s);
+        if (job != NULL && first && why != NULL) {
+            reject(s, job, i, &it->unit, why);
+        } else if (job != NULL) {
+            on_rung_unit(s, job, &it->unit, it->payload, first);
+        }
+        first = false;
+        held_unit_destroy(it);
+    }
+    job = find_job(w, wire_id, &s);
+    if (job != NULL && job->over) {
+        on_done(s, job);
+    }
+}
+
 void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob *payload)
 {
     struct job_stream *s;
@@ -206,7 +311,7 @@ void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob 
     }
     switch (m->type) {
     case LINK_RUNG_UNIT:
-        on_rung_unit(s, job, &m->unit, payload);
+        on_rung_unit(s, job, &m->unit, payload, false);
         break;
     case LINK_JOB_FAILED:
     case LINK_JOB_REFUSE:
@@ -214,10 +319,13 @@ void jobs_way_message(struct jobs_way *w, const struct link_msg *m, struct blob 
         break;
     case LINK_RUNG_GIVEN_UP:
         if (m->word.rung < job->n_wire_rungs) {
-            jobs_rung_lose(s, job, job->wire_rungs[m->word.rung], m->reason);
+            on_rung_given_up(s, job, job->wire_rungs[m->word.rung], m->reason);
         }
         break;
+    case LINK_JOB_DONE:
+        on_done(s, job);
+        break;
     default:
-        break; /* JOB_ACCEPT and JOB_DONE tell nothing that the units do not */
+        break; /* JOB_ACCEPT tells nothing that the units do not */
     }
 }

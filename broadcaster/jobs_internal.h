@@ -30,6 +30,7 @@ struct job {
     size_t sent;
     uint32_t seq;
     bool last_sent;
+    bool over;                 /* the orchestrator has no more of that opening */
     bool failed;               /* nothing more is sent; settles as gaps when the source is known */
     enum jobs_failure failure; /* the first one */
     unsigned openings;
@@ -89,6 +90,11 @@ struct jobs {
     uint64_t last_wire_id;
     struct jobs_counters counters;
     jobs_inspect_fn *inspect; /* NULL: nobody looks */
+    jobs_probe_fn *probe;     /* NULL: nobody does */
+    void *probe_arg;
+    uint64_t last_ticket;
+    jobs_viewers_fn *viewers; /* NULL: it is not known */
+    void *viewers_arg;
 };
 
 /* --- jobs_way.c --- */
@@ -103,6 +109,11 @@ void jobs_stream_leave_way(struct job_stream *s);
  * stream's next ones, at another one. False, and nothing has happened to the job, when there is no
  * other or it was tried often enough. */
 bool jobs_job_move(struct job_stream *s, struct job *job, const char *reason);
+
+/* The orchestrator is done with the job and keeps nothing of it, but what came was no good: opens
+ * it anew from the first parts that are missing. False, and nothing has happened, when it was tried
+ * often enough. */
+bool jobs_job_open_anew(struct job_stream *s, struct job *job);
 
 /* Why there is no way that is open. */
 void jobs_no_way(const struct jobs *j, char ret_why[JOBS_WHY_MAX]);

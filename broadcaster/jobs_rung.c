@@ -14,10 +14,18 @@ void jobs_rung_init(struct jobs_rung *r)
 {
     *r = (struct jobs_rung){0};
     packets_init(&r->packets);
+    jobs_held_init(&r->held);
+}
+
+void jobs_rung_let_go(struct jobs_rung *r)
+{
+    r->probe = 0;
+    jobs_held_clear(&r->held);
 }
 
 void jobs_rung_fini(struct jobs_rung *r)
 {
+    jobs_rung_let_go(r);
     packets_fini(&r->packets);
     track_unref(r->track);
 }

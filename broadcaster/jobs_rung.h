@@ -8,6 +8,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "broadcaster/jobs_held.h"
 #include "media/packet.h"
 #include "proto/link_msg.h"
 
@@ -21,12 +22,17 @@ struct jobs_rung {
     uint32_t parts; /* received; the next one must have this number */
     bool complete;  /* the last part is here */
     bool rejected; /* the next part was no good: what else comes of that attempt is not looked at */
-    bool lost;     /* it will not be complete */
-    bool settled;  /* its segment, or the gap, was given to the rendition */
+    uint64_t probe;        /* ticket of the picture that is being looked at; 0: none is */
+    struct jobs_held held; /* what came meanwhile, with the unit of that picture */
+    bool lost;             /* it will not be complete */
+    bool settled;          /* its segment, or the gap, was given to the rendition */
 };
 
 void jobs_rung_init(struct jobs_rung *r);
 void jobs_rung_fini(struct jobs_rung *r);
+
+/* What is held is not wanted any more, nor what is found out about it. */
+void jobs_rung_let_go(struct jobs_rung *r);
 
 /* Adds a part. ERR_PROTO: not the next part, another number of packets than was asked for, no
  * readable parameter sets with the first one, others than before inside a segment, decoding times

@@ -91,6 +91,12 @@ void jobs_stream_watch(struct job_stream *s, jobs_settled_fn *fn, void *arg)
     s->settled_arg = arg;
 }
 
+unsigned jobs_stream_viewers(const struct job_stream *s, size_t rung)
+{
+    const struct jobs *j = s->owner;
+    return j->viewers != NULL ? j->viewers(j->viewers_arg, s->id, s->ladder[rung].name) : 0;
+}
+
 bool jobs_stream_has(const struct job_stream *s, uint64_t msn)
 {
     LIST_EACH (&s->jobs, n, next) {

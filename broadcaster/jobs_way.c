@@ -84,6 +84,17 @@ bool jobs_job_move(struct job_stream *s, struct job *job, const char *reason)
     return true;
 }
 
+bool jobs_job_open_anew(struct job_stream *s, struct job *job)
+{
+    if (job->attempts + 1 >= s->owner->max_attempts) {
+        return false;
+    }
+    job->attempts++;
+    jobs_job_forget_opening(job);
+    jobs_job_pump(s, job);
+    return true;
+}
+
 void jobs_no_way(const struct jobs *j, char ret_why[JOBS_WHY_MAX])
 {
     int n = snprintf(ret_why, JOBS_WHY_MAX, "there is no orchestrator that can be used");

@@ -41,8 +41,10 @@ static enum err send_open(struct job_stream *s, struct job *job)
     job->n_wire_rungs = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (!job->rungs[i].complete && !job->rungs[i].lost) {
-            m.open.ladder[job->n_wire_rungs] = jobs_describe_rung(s, job, i);
-            log_rung(s, job, &m.open.ladder[job->n_wire_rungs]);
+            struct link_rung *r = &m.open.ladder[job->n_wire_rungs];
+            *r = jobs_describe_rung(s, job, i);
+            r->viewers = jobs_stream_viewers(s, i);
+            log_rung(s, job, r);
             job->wire_rungs[job->n_wire_rungs++] = i;
         }
     }
@@ -151,8 +153,20 @@ void jobs_pump_all(struct jobs *j)
     }
 }
 
+/* What came of that opening and is not shown yet is not wanted. */
+static void let_go(struct job *job)
+{
+    for (size_t i = 0; i < PROFILE_LADDER_MAX; i++) {
+        if (job->rungs[i].probe != 0) {
+            jobs_rung_let_go(&job->rungs[i]);
+        }
+    }
+    job->over = false;
+}
+
 void jobs_job_forget_opening(struct job *job)
 {
+    let_go(job);
     job->wire_id = 0;
     job->way = NULL;
     job->sent = 0;
@@ -168,5 +182,6 @@ void jobs_job_cancel(struct job *job, const char *reason)
         enum err ignored = job->way->send(job->way->send_arg, &m, NULL);
         (void)ignored;
     }
+    let_go(job);
     job->wire_id = 0;
 }

@@ -20,6 +20,7 @@
 #include "broadcaster/push_http.h"
 #include "broadcaster/role_config.h"
 #include "broadcaster/rung_check.h"
+#include "broadcaster/rung_probe.h"
 #include "broadcaster/stream.h"
 #include "broadcaster/uplinks.h"
 #include "broadcaster/viewers.h"
@@ -52,6 +53,7 @@ struct broadcaster {
     struct light_workers *light;
     struct uplinks *uplinks; /* NULL: source only */
     struct jobs *jobs;
+    struct rung_probe *rung_probe;
     struct streams *streams;
     struct admission *admission;
     struct publications publications;
@@ -112,10 +114,28 @@ static enum err parse_addr(const char *flag, const char *text, const char *host,
     return e;
 }
 
+static void on_probed(void *arg, uint64_t ticket, const char *why)
+{
+    struct broadcaster *b = arg;
+    jobs_probed(b->jobs, ticket, why);
+}
+
+static unsigned count_viewers(void *arg, const char *stream, const char *rung)
+{
+    const struct broadcaster *b = arg;
+    return b->viewers != NULL ? viewers_of_rung(b->viewers, stream, rung) : 0;
+}
+
 static enum err open_uplinks(struct broadcaster *b, const struct broadcaster_config *c)
 {
     b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
     jobs_set_inspection(b->jobs, rung_check);
+    b->rung_probe = rung_probe_create(b->daemon->loop, on_probed, b);
+    if (b->rung_probe == NULL) {
+        return ERR_NOMEM;
+    }
+    jobs_set_viewers(b->jobs, count_viewers, b);
+    jobs_set_probe(b->jobs, rung_probe_begin, b->rung_probe);
     if (c->orch_addr[0] == '\0' && c->orch_webhook_url[0] == '\0') {
         log_warn("broadcaster", "no_orchestrator",
                  "no orchestrator specified (-orchAddr): transcoding will not happen");
@@ -472,11 +492,13 @@ static void destroy(void *role)
         push_http_stop(b->push_http);
     }
     viewers_destroy(b->viewers);
+    b->viewers = NULL; /* nobody is counted any more */
     pages_destroy(b->pages);
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     light_workers_destroy(b->light);
     uplinks_destroy(b->uplinks);
+    rung_probe_destroy(b->rung_probe);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);
     lives_close(b->lives);
@@ -556,6 +578,7 @@ static void status(void *role, struct json *object)
     }
     admission_status(b->admission, clock_mono_ms(), object);
     jobs_status(b->jobs, object);
+    rung_probe_status(b->rung_probe, object);
     viewers_status(b->viewers, object);
     if (b->push != NULL) {
         push_status(b->push, object);

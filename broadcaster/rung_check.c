@@ -150,7 +150,8 @@ static int64_t grid_ticks(const struct link_rung *d, int64_t k)
     return k * TICKS_PER_S * (int64_t)d->fps_den / (int64_t)d->fps_num;
 }
 
-/* How many frames a segment has. */
+/* How many frames a segment has at least; one more when the source's last picture turns out shorter
+ * than those before it, for it is shown before that is known. */
 static int64_t grid_frames(const struct link_rung *d, int64_t duration)
 {
     int64_t quarters = 4 * duration * (int64_t)d->fps_num / (TICKS_PER_S * (int64_t)d->fps_den);
@@ -188,7 +189,8 @@ const char *rung_check_times(const struct link_rung *described, const struct lin
         }
     }
     int64_t frames = (int64_t)(place->frames + u->n_packets);
-    if (place->duration > 0 && u->last && frames != grid_frames(described, place->duration)) {
+    int64_t more = frames - grid_frames(described, place->duration);
+    if (place->duration > 0 && u->last && (more < 0 || more > 1)) {
         return "its segment has another number of frames than the source's length gives";
     }
     return NULL;

@@ -26,9 +26,9 @@ struct rung_place {
 };
 
 /* As above, about its times. On a grid the k-th frame of the segment is decoded k frame lengths
- * behind the first, and there are floor(duration * fps + 1/4) of them; the first one is shown with
- * the source's first (give or take RUNG_CHECK_START_TICKS, as a source may begin with what cannot
- * be shown). With the source's own times nothing is known. */
+ * behind the first, and there are floor(duration * fps + 1/4) of them, or one more; the first one
+ * is shown with the source's first (give or take RUNG_CHECK_START_TICKS, as a source may begin with
+ * what cannot be shown). With the source's own times nothing is known. */
 #define RUNG_CHECK_START_TICKS (TICKS_PER_S / 2)
 const char *rung_check_times(const struct link_rung *described, const struct link_unit *u,
                              const struct rung_place *place);

@@ -138,7 +138,9 @@ static struct json *describe(const struct stream *st, int64_t now_ms)
         json_append(rungs, describe_rendition(st, side_sounds_rendition(st->side_sounds, i)));
     }
     for (size_t i = 0; i < st->ladder.n; i++) {
-        json_append(rungs, describe_rendition(st, st->rungs[i]));
+        struct json *rung = describe_rendition(st, st->rungs[i]);
+        json_set_int(rung, "viewers", jobs_stream_viewers(st->jobs, i));
+        json_append(rungs, rung);
     }
     for (size_t i = 0; st->jobs == NULL && i < st->wanted.n; i++) {
         json_append(rungs, describe_wanted(&st->wanted.rungs[i]));

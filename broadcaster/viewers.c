@@ -335,6 +335,11 @@ void viewers_destroy(struct viewers *v)
     mem_free(v);
 }
 
+unsigned viewers_of_rung(const struct viewers *v, const char *id, const char *rendition)
+{
+    return viewers_index_count(v->index, id, rendition);
+}
+
 int viewers_port(const struct viewers *v)
 {
     return v->port;

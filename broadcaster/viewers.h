@@ -68,6 +68,9 @@ struct viewers_counters viewers_counters(const struct viewers *v);
 struct histogram viewers_wake(const struct viewers *v);
 
 /* Loop's thread: "viewers" in the status, and the metrics. */
+/* How many viewers fetched that rendition's playlist lately. Any thread. */
+unsigned viewers_of_rung(const struct viewers *v, const char *id, const char *rendition);
+
 void viewers_status(const struct viewers *v, struct json *ret_object);
 void viewers_metrics(const struct viewers *v, struct metrics *ret_metrics);
 

@@ -11,6 +11,7 @@
 #include "broadcaster/index_json.h"
 #include "broadcaster/playlist.h"
 #include "broadcaster/posters.h"
+#include "broadcaster/rung_audience.h"
 #include "broadcaster/viewers_answer_internal.h"
 
 #define CACHE_POSTER "public, max-age=3"
@@ -22,6 +23,7 @@ struct viewers_index {
     struct board *board;
     struct content_index *content; /* NULL: not told */
     struct posters *posters;
+    struct rung_audience *rungs;
 };
 
 static void hold(void *connection)
@@ -45,6 +47,7 @@ struct viewers_index *viewers_index_create(struct board *board, bool listed)
     x->board = board;
     x->content = listed ? content_index_create(board) : NULL;
     x->posters = posters;
+    x->rungs = rung_audience_create();
     return x;
 }
 
@@ -58,6 +61,7 @@ void viewers_index_destroy(struct viewers_index *x)
     if (x != NULL) {
         content_index_destroy(x->content);
         posters_destroy(x->posters);
+        rung_audience_destroy(x->rungs);
         mem_free(x);
     }
 }
@@ -185,12 +189,22 @@ void viewers_index_saw(struct viewers_index *x, struct MHD_Connection *c, struct
     struct hls_ask ask = hls_parse(target);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (x->content == NULL || ask.id[0] == '\0' || ask.current || info == NULL ||
-        info->client_addr == NULL) {
+    if (ask.id[0] == '\0' || ask.current || info == NULL || info->client_addr == NULL) {
         return;
     }
     const char *agent = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_USER_AGENT);
     agent = agent != NULL ? agent : "";
-    content_index_saw(x->content, ask.id, address_of(info->client_addr),
-                      span_of((const uint8_t *)agent, strnlen(agent, AGENT_MAX)), clock_mono_ms());
+    struct span address = address_of(info->client_addr);
+    struct span kind = span_of((const uint8_t *)agent, strnlen(agent, AGENT_MAX));
+    if (x->content != NULL) {
+        content_index_saw(x->content, ask.id, address, kind, clock_mono_ms());
+    }
+    if (ask.rendition[0] != '\0') {
+        rung_audience_saw(x->rungs, ask.id, ask.rendition, address, kind, clock_mono_ms());
+    }
+}
+
+unsigned viewers_index_count(struct viewers_index *x, const char *id, const char *rendition)
+{
+    return rung_audience_count(x->rungs, id, rendition, clock_mono_ms());
 }

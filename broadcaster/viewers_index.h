@@ -29,7 +29,11 @@ void viewers_index_destroy(struct viewers_index *x); /* takes NULL */
 enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Connection *c,
                                        const struct viewer_request *request, struct answer *a);
 
-/* This target was answered with a playlist: whose it was is counted as a viewer of its stream. */
+/* This target was answered with a playlist: whose it was is counted as a viewer of its stream,
+ * and of the rendition. */
 void viewers_index_saw(struct viewers_index *x, struct MHD_Connection *c, struct span target);
+
+/* How many of them a rendition has. */
+unsigned viewers_index_count(struct viewers_index *x, const char *id, const char *rendition);
 
 #endif

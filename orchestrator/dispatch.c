@@ -9,7 +9,9 @@ static uint64_t rate_of(const struct dispatch_ask *ask)
 
 static bool is_fit(const struct transcoder *t, const struct dispatch_ask *ask)
 {
-    if (t->draining || t->capacity == 0 || standing_is_suspended(&t->standing, ask->now_ms)) {
+    bool suspended = standing_is_suspended(&t->standing, ask->now_ms);
+    if (t->draining || t->capacity == 0 ||
+        (suspended && !(ask->is_last_resort && t->standing.losses > 0))) {
         return false;
     }
     if (ask->encoder != NULL && strcmp(t->encoder, ask->encoder) != 0) {
@@ -76,7 +78,7 @@ static bool is_better(const struct transcoder *a, const struct transcoder *b,
     return a->used_ms < b->used_ms;
 }
 
-struct transcoder *dispatch_pick(const struct roster *r, const struct dispatch_ask *ask)
+static struct transcoder *pick(const struct roster *r, const struct dispatch_ask *ask)
 {
     struct transcoder *last = ask->last != 0 ? roster_transcoder(r, ask->last) : NULL;
     if (last != NULL && !standing_is_overloaded(&last->standing, ask->now_ms) &&
@@ -91,6 +93,28 @@ struct transcoder *dispatch_pick(const struct roster *r, const struct dispatch_a
         }
     }
     return best;
+}
+
+static bool all_are_suspended(const struct roster *r, int64_t now_ms)
+{
+    LIST_EACH (&r->transcoders, it, tmp) {
+        if (!standing_is_suspended(&LIST_ITEM(it, struct transcoder, node)->standing, now_ms)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct transcoder *dispatch_pick(const struct roster *r, const struct dispatch_ask *ask)
+{
+    struct transcoder *t = pick(r, ask);
+    if (t != NULL || !all_are_suspended(r, ask->now_ms)) {
+        return t;
+    }
+    /* One that comes and goes is better than nobody at all. */
+    struct dispatch_ask again = *ask;
+    again.is_last_resort = true;
+    return pick(r, &again);
 }
 
 bool dispatch_is_possible(const struct roster *r, const struct dispatch_ask *ask)

@@ -31,6 +31,7 @@ struct job_table *job_table_create(const struct job_table_config *config,
     s->next_attempt = 1;
     roster_init(&s->roster);
     sessions_init(&s->sessions, config->max_sessions);
+    over_jobs_init(&s->over);
     list_init(&s->queue);
     histogram_init(&s->times.queue_wait, HISTOGRAM_SHORT);
     histogram_init(&s->times.work, HISTOGRAM_LONG);
@@ -206,6 +207,7 @@ void job_table_destroy(struct job_table *s)
         }
     }
     sessions_fini(&s->sessions);
+    over_jobs_fini(&s->over);
     roster_fini(&s->roster);
     mem_free(s);
 }

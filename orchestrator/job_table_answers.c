@@ -42,12 +42,25 @@ enum err job_table_transcoder_joined(struct job_table *s, link_peer peer, const 
     return e;
 }
 
+/* Once is bad luck. */
+static void charge_loss(struct job_table *s, struct transcoder *t, int64_t now_ms)
+{
+    static const char reason[] = "it was lost with jobs under way again and again";
+    if (list_empty(&t->jobs) || t->draining || !standing_lost(&t->standing, now_ms)) {
+        return;
+    }
+    s->counters.suspensions++;
+    const struct job_attempt *a = LIST_ITEM(t->jobs.next, struct job_attempt, of_transcoder);
+    job_table_note(s, JOB_NOTE_SUSPENDED, a->job, t, JOB_NO_RUNG, reason, now_ms);
+}
+
 void job_table_transcoder_lost(struct job_table *s, link_peer peer, int64_t now_ms)
 {
     struct transcoder *t = roster_transcoder(&s->roster, peer);
     if (t == NULL) {
         return;
     }
+    charge_loss(s, t, now_ms);
     LIST_EACH (&t->jobs, it, tmp) {
         struct job_attempt *a = LIST_ITEM(it, struct job_attempt, of_transcoder);
         struct job *j = a->job;

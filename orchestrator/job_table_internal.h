@@ -7,6 +7,7 @@
 
 #include "orchestrator/job.h"
 #include "orchestrator/job_table.h"
+#include "orchestrator/over_jobs.h"
 #include "orchestrator/roster.h"
 #include "orchestrator/session.h"
 
@@ -18,6 +19,10 @@ struct job_table {
     struct job_table_out out;
     struct roster roster;
     struct sessions sessions;
+    struct over_jobs over;
+    int64_t short_until_ms; /* there is not room for all: the plan says for what there is */
+    int64_t planned_ms;
+    unsigned planned_of;   /* transcoders */
     int64_t calm_until_ms; /* nobody is late before */
     struct list queue;     /* of job.place: by deadline, then msn */
     struct list by_origin[JOB_TABLE_BUCKETS];
@@ -106,6 +111,9 @@ void job_mark_late(struct job_table *s, struct job *j, int64_t now_ms);
 
 /* Offers queued jobs to whoever has room. */
 void attempts_assign(struct job_table *s, int64_t now_ms);
+
+/* A new job: while there is no room for all, it loses at once what the plan has no room for. */
+void rungs_plan_job(struct job_table *s, struct job *j, int64_t now_ms);
 
 /* Gives up rungs of jobs that have waited, those of the lowest value first, so that the rest of
  * them fits; offers what fits then. */

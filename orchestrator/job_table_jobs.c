@@ -90,6 +90,7 @@ void job_table_finish(struct job_table *s, struct job *j, int64_t now_ms)
     }
     job_table_answer(s, j->broadcaster->peer, &m);
     job_table_note(s, JOB_NOTE_DONE, j, worker_of(j), JOB_NO_RUNG, "", now_ms);
+    over_jobs_add(&s->over, j);
     job_table_close(s, j, "every rung is complete", now_ms);
 }
 
@@ -251,8 +252,12 @@ void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
     j->opened_ms = now_ms;
     j->deadline_ms =
         now_ms + (time_ms < JOB_TABLE_DEADLINE_MAX_MS ? time_ms : JOB_TABLE_DEADLINE_MAX_MS);
+    if (now_ms < session->avoid_until_ms) {
+        job_avoid(j, session->avoided, session->avoid_until_ms);
+    }
     add(s, j);
     job_table_note(s, JOB_NOTE_OPENED, j, worker_of(j), JOB_NO_RUNG, "", now_ms);
+    rungs_plan_job(s, j, now_ms);
     attempts_assign(s, now_ms);
 }
 
@@ -335,15 +340,53 @@ void job_table_cancel(struct job_table *s, link_peer peer, uint64_t job, int64_t
     attempts_assign(s, now_ms);
 }
 
+/* Its input is kept no more: its broadcaster opens it anew, and whoever made it is passed over. */
+static void reject_over(struct job_table *s, const struct over_job *o, uint32_t rung,
+                        const char *reason, int64_t now_ms)
+{
+    s->counters.rungs_rejected++;
+    struct transcoder *t = roster_transcoder(&s->roster, o->makers[rung]);
+    struct job_note n = {
+        .type = JOB_NOTE_RUNG_REJECTED,
+        .stream = o->stream,
+        .msn = o->msn,
+        .job = o->origin,
+        .broadcaster = roster_broadcaster(&s->roster, o->broadcaster)->name,
+        .transcoder = t != NULL ? t->name : "",
+        .rung = "",
+        .reason = reason,
+    };
+    if (s->out.note != NULL) {
+        s->out.note(s->out.arg, &n);
+    }
+    struct session *session = sessions_find(&s->sessions, o->broadcaster, o->stream);
+    if (session != NULL) {
+        session->avoided = o->makers[rung];
+        session->avoid_until_ms = now_ms + JOB_AVOID_MS;
+    }
+    if (t == NULL) {
+        return;
+    }
+    t->failed++;
+    if (standing_failed(&t->standing, now_ms)) {
+        s->counters.suspensions++;
+        n.type = JOB_NOTE_SUSPENDED;
+        n.suspend_ms = t->standing.suspend_ms;
+        if (s->out.note != NULL) {
+            s->out.note(s->out.arg, &n);
+        }
+    }
+}
+
 void job_table_rung_reject(struct job_table *s, link_peer peer, uint64_t job,
                            const struct link_rung_word *word, const char *reason, int64_t now_ms)
 {
     struct job *j = find_origin(s, peer, job);
-    if (j == NULL && roster_broadcaster(&s->roster, peer) != NULL) {
-        /* Its input is kept no more: the broadcaster need not wait for it. */
-        struct link_msg m = {.type = LINK_RUNG_GIVEN_UP, .job = job, .reason = "the job is over"};
-        m.word.rung = word->rung;
-        job_table_answer(s, peer, &m);
+    struct over_job *over = j == NULL ? over_jobs_find(&s->over, peer, job) : NULL;
+    if (over != NULL && word->rung < over->n_rungs && over->makers[word->rung] != 0) {
+        reject_over(s, over, word->rung, reason, now_ms);
+        over->makers[word->rung] = 0; /* once */
+        return;
     }
     if (j == NULL || job_reject(j, word->rung, word->part) != ERR_OK) {
         s->counters.stray++;

@@ -1,4 +1,8 @@
 /* Rungs that are given up when nobody has room for all. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
 #include "orchestrator/dispatch.h"
 #include "orchestrator/job_table_internal.h"
 
@@ -83,7 +87,6 @@ static void give_up_rung(struct job_table *s, struct job *j, uint32_t rung, int6
         "every transcoder is full: this rung is given up so that others of "
         "the segment fit; start more transcoders";
     job_give_up_rung(j, rung);
-    j->session->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
     s->counters.rungs_given_up++;
     struct link_msg m = {.type = LINK_RUNG_GIVEN_UP, .job = j->origin, .reason = reason};
     m.word.rung = rung;
@@ -102,7 +105,125 @@ void rungs_shed(struct job_table *s, int64_t now_ms)
         if (j == NULL) {
             return;
         }
+        j->session->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
+        s->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
         give_up_rung(s, j, rung, now_ms);
         attempts_assign(s, now_ms);
+    }
+}
+
+/* --- the plan: for which rungs of all streams there is room, best worth first --- */
+
+#define PLAN_EVERY_MS 250
+
+struct wish {
+    struct session *session;
+    size_t rung;
+    uint32_t viewers;
+    uint64_t rate;
+    bool is_first; /* of its stream: it is never dropped */
+};
+
+static int by_worth(const void *a, const void *b)
+{
+    const struct wish *x = a, *y = b;
+    if (x->is_first != y->is_first) {
+        return x->is_first ? -1 : 1;
+    }
+    if (x->viewers != y->viewers) {
+        return x->viewers > y->viewers ? -1 : 1;
+    }
+    if (x->rate != y->rate) {
+        return x->rate < y->rate ? -1 : 1;
+    }
+    return strcmp(x->session->stream, y->session->stream);
+}
+
+/* UINT64_MAX: of somebody it is not known. */
+static uint64_t capacity(const struct job_table *s, int64_t now_ms)
+{
+    uint64_t sum = 0;
+    LIST_EACH (&s->roster.transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        if (t->draining || standing_is_suspended(&t->standing, now_ms)) {
+            continue;
+        }
+        if (t->standing.speed == 0 || t->standing.speed > UINT64_MAX - sum) {
+            return UINT64_MAX;
+        }
+        sum += t->standing.speed;
+    }
+    return sum;
+}
+
+static size_t best_rung(const struct session *session)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < session->n_rungs; i++) {
+        uint32_t viewers = session->rungs[i].viewers, most = session->rungs[best].viewers;
+        if (viewers > most ||
+            (viewers == most && session->rungs[i].rate < session->rungs[best].rate)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static size_t collect(const struct job_table *s, struct wish *wishes)
+{
+    size_t n = 0;
+    LIST_EACH (&s->sessions.all, it, tmp) {
+        struct session *session = LIST_ITEM(it, struct session, node);
+        size_t best = best_rung(session);
+        for (size_t i = 0; session->open_jobs > 0 && i < session->n_rungs; i++) {
+            wishes[n++] = (struct wish){session, i, session->rungs[i].viewers,
+                                        session->rungs[i].rate, i == best};
+        }
+    }
+    return n;
+}
+
+static void plan(struct job_table *s, int64_t now_ms)
+{
+    struct wish *wishes =
+        mem_try_alloc((s->sessions.count + 1) * PROFILE_LADDER_MAX * sizeof *wishes);
+    if (wishes == NULL) {
+        return; /* the one from before goes on */
+    }
+    size_t n = collect(s, wishes);
+    qsort(wishes, n, sizeof *wishes, by_worth);
+    uint64_t left = capacity(s, now_ms);
+    for (size_t i = 0; i < n; i++) {
+        bool fits = wishes[i].rate <= left;
+        left -= fits ? wishes[i].rate : wishes[i].is_first ? left : 0;
+        wishes[i].session->rungs[wishes[i].rung].dropped = !fits && !wishes[i].is_first;
+    }
+    mem_free(wishes);
+}
+
+void rungs_plan_job(struct job_table *s, struct job *j, int64_t now_ms)
+{
+    struct session *session = j->session;
+    if (j->open.msn > session->msn || session->n_rungs == 0) {
+        session->msn = j->open.msn;
+        session->n_rungs = j->open.n_ladder;
+        for (uint32_t i = 0; i < session->n_rungs; i++) {
+            session->rungs[i].rate = job_rung_rate(j, i);
+            session->rungs[i].viewers = j->open.ladder[i].viewers;
+        }
+    }
+    if (now_ms >= s->short_until_ms || j->open.msn != session->msn ||
+        j->open.n_ladder != session->n_rungs) {
+        return;
+    }
+    if (now_ms - s->planned_ms >= PLAN_EVERY_MS || s->planned_of != s->roster.n_transcoders) {
+        plan(s, now_ms);
+        s->planned_ms = now_ms;
+        s->planned_of = s->roster.n_transcoders;
+    }
+    for (uint32_t i = 0; i < session->n_rungs; i++) {
+        if (session->rungs[i].dropped && job_rung_is_open(j, i) && open_rungs(j) > 1) {
+            give_up_rung(s, j, i, now_ms);
+        }
     }
 }

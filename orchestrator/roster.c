@@ -8,6 +8,7 @@
 void roster_init(struct roster *r)
 {
     *r = (struct roster){0};
+    departed_init(&r->departed);
     list_init(&r->transcoders);
     list_init(&r->broadcasters);
     for (size_t i = 0; i < ROSTER_BUCKETS; i++) {
@@ -30,6 +31,7 @@ void roster_fini(struct roster *r)
     LIST_EACH (&r->broadcasters, it, tmp) {
         roster_leave_broadcaster(r, LIST_ITEM(it, struct broadcaster, node));
     }
+    departed_fini(&r->departed);
 }
 
 enum err roster_join_transcoder(struct roster *r, link_peer peer, const char *address,
@@ -45,6 +47,7 @@ enum err roster_join_transcoder(struct roster *r, link_peer peer, const char *ad
         t->peer = peer;
         t->since_ms = now_ms;
         t->used_ms = now_ms;
+        departed_take(&r->departed, address, hello->name, &t->standing);
         list_init(&t->jobs);
         list_push_back(&r->transcoders, &t->node);
         list_push_back(&r->transcoder_buckets[bucket_of(peer)], &t->by_peer);
@@ -111,6 +114,7 @@ struct broadcaster *roster_broadcaster(const struct roster *r, link_peer peer)
 void roster_leave_transcoder(struct roster *r, struct transcoder *t)
 {
     assert(list_empty(&t->jobs) && t->load == 0);
+    departed_add(&r->departed, t->address, t->name, &t->standing);
     list_remove(&t->node);
     list_remove(&t->by_peer);
     r->n_transcoders--;

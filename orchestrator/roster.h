@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/list.h"
+#include "orchestrator/departed.h"
 #include "orchestrator/standing.h"
 #include "proto/link_msg.h"
 #include "run/link.h"
@@ -61,6 +62,7 @@ struct roster {
     struct list transcoder_buckets[ROSTER_BUCKETS];
     struct list broadcaster_buckets[ROSTER_BUCKETS];
     unsigned n_transcoders, n_broadcasters;
+    struct departed departed; /* transcoders */
 };
 
 void roster_init(struct roster *r);

@@ -40,7 +40,7 @@ void sessions_fini(struct sessions *s)
     }
 }
 
-static struct session *find(struct sessions *s, link_peer broadcaster, const char *stream)
+struct session *sessions_find(struct sessions *s, link_peer broadcaster, const char *stream)
 {
     LIST_EACH (bucket_of(s, broadcaster, stream), it, tmp) {
         struct session *session = LIST_ITEM(it, struct session, by_name);
@@ -54,7 +54,7 @@ static struct session *find(struct sessions *s, link_peer broadcaster, const cha
 enum err sessions_enter(struct sessions *s, link_peer broadcaster, const char *stream,
                         struct session **ret_session)
 {
-    struct session *session = find(s, broadcaster, stream);
+    struct session *session = sessions_find(s, broadcaster, stream);
     if (session == NULL) {
         if (s->count >= s->max) {
             return ERR_LIMIT;

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "media/profile.h"
 #include "run/link.h"
 
 #define SESSION_GRACE_MS 2000 /* without an open job; then it ends */
@@ -22,9 +23,18 @@ struct session {
     link_peer broadcaster;
     char stream[ID_MAX + 1];
     unsigned open_jobs;
-    int64_t idle_since_ms;  /* when open_jobs became 0 */
-    link_peer last;         /* transcoder of the newest assignment; 0 = none yet */
-    uint32_t source_fps;    /* in thousandths, as the last whole segment had it; 0: not known */
+    int64_t idle_since_ms; /* when open_jobs became 0 */
+    link_peer last;        /* transcoder of the newest assignment; 0 = none yet */
+    uint32_t source_fps;   /* in thousandths, as the last whole segment had it; 0: not known */
+    struct {
+        uint64_t rate; /* pixels a second */
+        uint32_t viewers;
+        bool dropped;            /* there is no room for it in the plan */
+    } rungs[PROFILE_LADDER_MAX]; /* of the newest segment */
+    size_t n_rungs;
+    uint64_t msn;      /* of that segment */
+    link_peer avoided; /* it made a rung that was no good once its job was over; 0: nobody */
+    int64_t avoid_until_ms;
     int64_t short_until_ms; /* a rung of it was given up lately: the next need not wait for long */
 };
 
@@ -43,6 +53,9 @@ void sessions_fini(struct sessions *s);
  * open jobs. */
 enum err sessions_enter(struct sessions *s, link_peer broadcaster, const char *stream,
                         struct session **ret_session) CHECKED;
+
+/* NULL: there is none of that stream. */
+struct session *sessions_find(struct sessions *s, link_peer broadcaster, const char *stream);
 
 /* One open job less. */
 void session_leave(struct session *session, int64_t now_ms);

@@ -135,6 +135,37 @@ bool standing_failed(struct standing *s, int64_t now_ms)
     return true;
 }
 
+bool standing_lost(struct standing *s, int64_t now_ms)
+{
+    int64_t since_ms = s->suspended_until_ms > s->lost_ms ? s->suspended_until_ms : s->lost_ms;
+    if (s->losses > 0 && now_ms - since_ms > STANDING_LOSS_MS) {
+        s->losses = 0;
+    }
+    s->losses++;
+    s->lost_ms = now_ms;
+    if (s->losses < STANDING_FAILURES_MAX) {
+        return false;
+    }
+    int64_t ms = STANDING_SUSPEND_MS;
+    for (unsigned n = STANDING_FAILURES_MAX; n < s->losses && ms < STANDING_SUSPEND_MAX_MS; n++) {
+        ms *= 2;
+    }
+    s->suspend_ms = ms < STANDING_SUSPEND_MAX_MS ? ms : STANDING_SUSPEND_MAX_MS;
+    s->suspended_until_ms = now_ms + s->suspend_ms;
+    s->suspensions++;
+    return true;
+}
+
+void standing_inherit(struct standing *s, const struct standing *before)
+{
+    s->failures = before->failures;
+    s->losses = before->losses;
+    s->lost_ms = before->lost_ms;
+    s->suspend_ms = before->suspend_ms;
+    s->suspended_until_ms = before->suspended_until_ms;
+    s->suspensions = before->suspensions;
+}
+
 bool standing_is_suspended(const struct standing *s, int64_t now_ms)
 {
     return s->suspensions > 0 && now_ms < s->suspended_until_ms;

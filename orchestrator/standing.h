@@ -9,6 +9,8 @@
 #define STANDING_FAILURES_MAX   3 /* in a row; then it is suspended */
 #define STANDING_SUSPEND_MS     1000
 #define STANDING_SUSPEND_MAX_MS 60000
+#define STANDING_LOSS_MS        30000 /* without a further loss; then they are forgotten */
+
 /* After it was late it is the last choice for so long, twice as long each time that nothing was in
  * time since. */
 #define STANDING_LATE_MS     2000
@@ -27,6 +29,8 @@ struct standing {
     bool was_slow;      /* speed is what was seen, no longer what was said */
 
     unsigned failures;  /* in a row */
+    unsigned losses;    /* times that it went with work under way, each soon after the one before */
+    int64_t lost_ms;    /* the last of them */
     int64_t suspend_ms; /* the last suspension's length; 0: none */
     int64_t suspended_until_ms;
     uint64_t suspensions;
@@ -63,6 +67,13 @@ bool standing_is_full(const struct standing *s, int64_t now_ms);
 
 /* A job failed by its fault. True: it is suspended from now on. */
 bool standing_failed(struct standing *s, int64_t now_ms);
+
+/* It went with jobs under way, as it crashed or its connection broke. Jobs that it does in between
+ * do not excuse it. True: it is suspended from now on, for when it is back. */
+bool standing_lost(struct standing *s, int64_t now_ms);
+
+/* It has come back: takes up what it was charged with before. */
+void standing_inherit(struct standing *s, const struct standing *before);
 
 /* The most pixels a second that it may be given when it has nothing else to do: UINT64_MAX unless
  * it was seen to be slow, for what it says may be wrong; else half as much again as it is believed

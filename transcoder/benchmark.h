@@ -8,7 +8,7 @@
 #include "run/loop.h"
 #include "transcoder/fault.h"
 
-#define BENCHMARK_CPU_MS      200 /* of each thread, for each of two numbers of threads */
+#define BENCHMARK_CPU_MS      200  /* of each thread, for each of two numbers of threads */
 #define BENCHMARK_WALL_MS     1000 /* the same, when others want the host too */
 #define BENCHMARK_THREADS_MAX 256
 

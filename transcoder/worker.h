@@ -38,10 +38,9 @@ struct worker_config {
 #define WORKER_TIMEOUT_MS   1500
 #define WORKER_RETRY_MIN_MS 200
 #define WORKER_RETRY_MAX_MS 5000
-#define WORKER_STUCK_MS     10000 /* a job that has not ended so long after it was told to: it hangs \
-                                   */
-#define WORKER_STUCK_MAX 3
-#define WORKER_DRAIN_MS  25000
+#define WORKER_STUCK_MS     10000 /* after it was told to end a job hangs */
+#define WORKER_STUCK_MAX    3
+#define WORKER_DRAIN_MS     25000
 
 struct worker_stats {
     const char *addr;  /* of the orchestrator that is, or was last, used */

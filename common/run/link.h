@@ -74,9 +74,9 @@ struct link_config {
     size_t peer_queue_bytes; /* bound of what waits for one peer (one message may always) */
     int heartbeat_ms;        /* ping interval; and */
     int timeout_ms;          /* silence after which a peer is gone */
-    /* Redial interval, doubling with each round of the list in vain, from retry_min_ms again once a
-     * connection stood; also doubling from connection to connection while they end within two
-     * timeout_ms. After a refusal from retry_max_ms to four times that. */
+    /* Redial interval, a quarter longer with each round of the list in vain, from retry_min_ms
+     * again once a connection stood; doubling from connection to connection while they end within
+     * two timeout_ms. After a refusal from retry_max_ms to four times that. */
     int retry_min_ms, retry_max_ms;
     size_t frame_max_bytes; /* ZMQ_MAXMSGSIZE; 0 = LINK_PAYLOAD_MAX */
 };

@@ -60,7 +60,8 @@ def reference_command(source, rungs, sizes, crfs, progress, seconds):
         command += ["-map", f"[o{i}]", "-r", 30, "-threads", 1, "-c:v", "libx264",
                     "-preset", "veryfast", "-crf", f"{crfs[rung]:.1f}",
                     "-maxrate", BITRATE[rung] * 96 // 100,
-                    "-bufsize", BITRATE[rung] * 7 // 10, "-bf", 2, "-flags", "+cgop", "-forced-idr", 1,
+                    "-bufsize", BITRATE[rung] * 7 // 10, "-bf", 2, "-flags", "+cgop",
+                    "-forced-idr", 1,
                     "-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_S})", "-a53cc", 0,
                     "-x264-params", X264, "-f", "null", "-"]
     return command

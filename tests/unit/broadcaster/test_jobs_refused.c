@@ -16,12 +16,16 @@ struct bench {
     struct rendition *rungs[2];
     struct job_stream *stream;
     struct track *video;
-    uint64_t job;    /* of the newest JOB_OPEN */
-    size_t n_ladder; /* of it */
+    uint64_t job;       /* of the newest JOB_OPEN */
+    size_t n_ladder;    /* of it */
+    uint32_t emit_from; /* of its last rung */
+    uint32_t viewers[2];
     size_t opened;
     size_t rejects;
     struct link_rung_word word; /* of the newest RUNG_REJECT */
     char reason[64];
+    uint64_t ticket; /* of the newest probe */
+    size_t probes;
     size_t settled[2], gaps[2];
 };
 
@@ -34,6 +38,10 @@ static enum err on_send(void *arg, const struct link_msg *m, struct blob *payloa
     if (m->type == LINK_JOB_OPEN) {
         b->job = m->job;
         b->n_ladder = m->open.n_ladder;
+        b->emit_from = m->open.ladder[m->open.n_ladder - 1].emit_from;
+        for (size_t i = 0; i < m->open.n_ladder; i++) {
+            b->viewers[i] = m->open.ladder[i].viewers;
+        }
         b->opened++;
     } else if (m->type == LINK_RUNG_REJECT) {
         ck_assert_uint_eq(m->job, b->job);
@@ -62,6 +70,18 @@ static const char *inspect(const struct link_rung *asked, const struct link_unit
     ck_assert_uint_eq(place->frames, (size_t)u->part * PART_FRAMES);
     ck_assert_int_eq(place->first_dts, 0);
     return u->packets[0].pts - u->packets[0].dts >= TOO_FAR ? "it is too far" : NULL;
+}
+
+static bool probe(void *arg, const struct link_rung *asked, const struct link_unit *u,
+                  struct blob *payload, uint64_t ticket)
+{
+    struct bench *b = arg;
+    ck_assert_uint_eq(asked->emit_from, u->part);
+    ck_assert_uint_gt(u->config.len, 0);
+    ck_assert_uint_eq(blob_span(payload).len, u->n_packets);
+    b->ticket = ticket;
+    b->probes++;
+    return true;
 }
 
 static struct bench *bench_create(void)
@@ -183,6 +203,132 @@ START_TEST(a_bad_part_is_made_again)
 }
 END_TEST
 
+static void done(struct bench *b)
+{
+    struct link_msg m = {.type = LINK_JOB_DONE, .job = b->job, .reason = ""};
+    jobs_way_message(b->way, &m, NULL);
+}
+
+START_TEST(a_bad_last_part_is_made_again_in_a_new_job)
+{
+    struct bench *b = bench_create();
+    open_segment(b, 1);
+    close_segment(b, 1);
+    answer(b, 0, 0, true, 0);
+    answer(b, 1, 0, false, 0);
+    answer(b, 1, 1, true, TOO_FAR);
+    uint64_t first = b->job;
+    done(b);
+    ck_assert_uint_eq(b->rejects, 1);
+    ck_assert_uint_eq(b->opened, 2);
+    ck_assert_uint_gt(b->job, first);
+    ck_assert_uint_eq(b->n_ladder, 1);
+    ck_assert_uint_eq(b->emit_from, 1);
+    answer(b, 0, 1, true, 0);
+    ck_assert(jobs_idle(b->jobs));
+    ck_assert_uint_eq(b->gaps[0] + b->gaps[1], 0);
+    /* It is not tried for ever. */
+    open_segment(b, 2);
+    close_segment(b, 2);
+    answer(b, 0, 0, true, 0);
+    answer(b, 1, 0, true, TOO_FAR);
+    done(b);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_eq(b->gaps[1], 0);
+        answer(b, 0, 0, true, TOO_FAR);
+        done(b);
+    }
+    ck_assert_uint_eq(b->gaps[1], 1);
+    ck_assert(jobs_idle(b->jobs));
+    bench_destroy(b);
+}
+END_TEST
+
+/* All is there before it is known whether it can be decoded. */
+START_TEST(what_is_looked_at_waits)
+{
+    struct bench *b = bench_create();
+    jobs_set_probe(b->jobs, probe, b);
+    open_segment(b, 1);
+    close_segment(b, 1);
+    answer(b, 0, 0, true, 0);
+    uint64_t small = b->ticket;
+    answer(b, 1, 0, false, 0);
+    uint64_t large = b->ticket;
+    answer(b, 1, 1, true, 0);
+    done(b);
+    ck_assert_uint_eq(b->probes, 2);
+    ck_assert_uint_eq(b->settled[0] + b->settled[1], 0);
+    ck_assert_uint_eq(b->opened, 1);
+    jobs_probed(b->jobs, small, NULL);
+    ck_assert_uint_eq(b->settled[0], 1);
+    jobs_probed(b->jobs, small, NULL); /* twice */
+    ck_assert_uint_eq(b->opened, 1);
+    jobs_probed(b->jobs, large, "it is green");
+    ck_assert_str_eq(b->reason, "it is green");
+    ck_assert_uint_eq(b->word.rung, 1);
+    ck_assert_uint_eq(b->word.part, 0);
+    ck_assert_uint_eq(b->opened, 2);
+    ck_assert_uint_eq(b->n_ladder, 1);
+    ck_assert_uint_eq(b->emit_from, 0);
+    answer(b, 0, 0, false, 0);
+    jobs_probed(b->jobs, b->ticket, NULL);
+    ck_assert_uint_eq(b->settled[1], 0);
+    answer(b, 0, 1, true, 0); /* with parameter sets again */
+    jobs_probed(b->jobs, b->ticket, NULL);
+    ck_assert_uint_eq(b->settled[1], 1);
+    ck_assert_uint_eq(b->gaps[0] + b->gaps[1], 0);
+    ck_assert(jobs_idle(b->jobs));
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(what_is_looked_at_may_be_wanted_no_more)
+{
+    struct bench *b = bench_create();
+    jobs_set_probe(b->jobs, probe, b);
+    open_segment(b, 1);
+    close_segment(b, 1);
+    answer(b, 0, 0, true, 0);
+    uint64_t ticket = b->ticket;
+    answer(b, 1, 0, false, 0);
+    jobs_way_close(b->way, "gone");
+    jobs_probed(b->jobs, ticket, NULL);
+    ck_assert_uint_eq(b->settled[0], 0);
+    jobs_way_open(b->way);
+    ck_assert_uint_eq(b->opened, 2);
+    ck_assert_uint_eq(b->n_ladder, 2);
+    answer(b, 0, 0, true, 0);
+    jobs_probed(b->jobs, b->ticket, "it is green");
+    ck_assert_uint_eq(b->rejects, 1);
+    answer(b, 1, 0, true, 0); /* under way when the stream ends */
+    bench_destroy(b);
+}
+END_TEST
+
+static unsigned viewers(void *arg, const char *stream, const char *rung)
+{
+    unsigned *n = arg;
+    ck_assert_str_eq(stream, "x");
+    return strcmp(rung, "P240p30fps16x9") == 0 ? *n : 0;
+}
+
+START_TEST(who_watches_is_told)
+{
+    struct bench *b = bench_create();
+    unsigned n = 7;
+    jobs_set_viewers(b->jobs, viewers, &n);
+    open_segment(b, 1);
+    close_segment(b, 1);
+    ck_assert_uint_eq(b->viewers[0], 0);
+    ck_assert_uint_eq(b->viewers[1], 7);
+    n = 8;
+    open_segment(b, 2);
+    ck_assert_uint_eq(b->viewers[1], 8);
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(each_bad_part_is_named)
 {
     struct bench *b = bench_create();
@@ -275,6 +421,7 @@ START_TEST(all_rungs_may_be_given_up)
 }
 END_TEST
 
-UNIT_MAIN("jobs_refused", a_bad_part_is_made_again, each_bad_part_is_named,
-          a_rung_given_up_is_a_gap_and_the_others_go_on, what_was_given_up_is_not_asked_for_again,
-          all_rungs_may_be_given_up)
+UNIT_MAIN("jobs_refused", a_bad_part_is_made_again, a_bad_last_part_is_made_again_in_a_new_job,
+          what_is_looked_at_waits, what_is_looked_at_may_be_wanted_no_more, who_watches_is_told,
+          each_bad_part_is_named, a_rung_given_up_is_a_gap_and_the_others_go_on,
+          what_was_given_up_is_not_asked_for_again, all_rungs_may_be_given_up)

@@ -179,11 +179,56 @@ static void answer(struct far *f, uint64_t job, uint32_t part, bool last, uint64
     blob_unref(payload);
 }
 
+static void give_up(struct far *f, uint64_t job)
+{
+    struct link_msg m = {.type = LINK_RUNG_GIVEN_UP, .job = job, .reason = "all are full"};
+    jobs_way_message(f->way, &m, NULL);
+}
+
 static void refuse(struct far *f, uint64_t job, enum link_msg_type type, bool final)
 {
     struct link_msg m = {.type = type, .job = job, .reason = "OrchestratorCapped", .final = final};
     jobs_way_message(f->way, &m, NULL);
 }
+
+START_TEST(a_rung_without_room_is_asked_of_another)
+{
+    struct bench *b = bench_of_open_ways();
+    begin(b, 0, 1);
+    uint64_t first = newest_job(&b->far[0]);
+    give_up(&b->far[0], first);
+    ck_assert_uint_eq(count(&b->far[0], LINK_JOB_CANCEL), 1);
+    ck_assert_str_eq(jobs_way_why(b->far[0].way), "all are full");
+    ck_assert_uint_eq(count(&b->far[1], LINK_JOB_OPEN), 1);
+    end(b, 0, 1, 0);
+    answer(&b->far[1], newest_job(&b->far[1]), 0, true, 42);
+    ck_assert_uint_eq(b->gaps, 0);
+    ck_assert(jobs_idle(b->jobs));
+    /* None has room: a gap, and the stream stays where it is. */
+    begin(b, 0, 2);
+    end(b, 0, 2, 0);
+    ck_assert_uint_eq(count(&b->far[1], LINK_JOB_OPEN), 2);
+    give_up(&b->far[1], newest_job(&b->far[1]));
+    ck_assert_uint_eq(b->gaps, 1);
+    ck_assert_int_eq(b->failure, JOBS_FAILED_BUSY);
+    ck_assert_uint_eq(count(&b->far[0], LINK_JOB_OPEN), 1);
+    bench_destroy(b);
+}
+END_TEST
+
+/* What viewers have seen of it is not thrown away. */
+START_TEST(a_rung_given_up_late_is_a_gap)
+{
+    struct bench *b = bench_of_open_ways();
+    begin(b, 0, 1);
+    end(b, 0, 1, 0);
+    answer(&b->far[0], newest_job(&b->far[0]), 0, false, 42);
+    give_up(&b->far[0], newest_job(&b->far[0]));
+    ck_assert_uint_eq(b->gaps, 1);
+    ck_assert_uint_eq(b->far[1].n, 0);
+    bench_destroy(b);
+}
+END_TEST
 
 START_TEST(streams_are_spread_and_stay)
 {
@@ -382,9 +427,8 @@ START_TEST(what_was_given_up_is_asked_of_nobody)
 {
     struct bench *b = bench_of_open_ways();
     begin(b, 0, 1);
-    struct link_msg m = {
-        .type = LINK_RUNG_GIVEN_UP, .job = newest_job(&b->far[0]), .reason = "full"};
-    jobs_way_message(b->far[0].way, &m, NULL);
+    answer(&b->far[0], newest_job(&b->far[0]), 0, false, 42);
+    give_up(&b->far[0], newest_job(&b->far[0]));
     jobs_way_close(b->far[0].way, "not connected");
     ck_assert_uint_eq(b->far[1].n, 0);
     end(b, 0, 1, 0);
@@ -426,7 +470,8 @@ START_TEST(without_any_the_reason_names_each)
 }
 END_TEST
 
-UNIT_MAIN("jobs_way", streams_are_spread_and_stay, a_lost_orchestrators_segments_go_on_elsewhere,
+UNIT_MAIN("jobs_way", a_rung_without_room_is_asked_of_another, a_rung_given_up_late_is_a_gap,
+          streams_are_spread_and_stay, a_lost_orchestrators_segments_go_on_elsewhere,
           another_ones_answers_are_nobodys, a_busy_one_sends_the_stream_to_another,
           when_all_are_busy_the_rung_is_a_gap_and_the_next_is_tried, attempts_are_counted,
           a_fault_of_the_segment_is_not_tried_elsewhere, what_does_not_fit_is_asked_of_another,

@@ -278,7 +278,10 @@ START_TEST(a_segment_has_as_many_frames_as_it_is_long)
     struct rung_place place = timed_init(&p, COUNT - FRAMES);
     place.duration += 3003;
     ck_assert_ptr_nonnull(rung_check_times(&ntsc, &p.unit, &place));
+    /* The source's last picture was shorter than those before it, and has a frame all the same. */
     place.duration -= 2 * 3003;
+    ck_assert_ptr_null(rung_check_times(&ntsc, &p.unit, &place));
+    place.duration -= 3003;
     ck_assert_ptr_nonnull(rung_check_times(&ntsc, &p.unit, &place));
     place = timed_init(&p, 0); /* the whole of a segment that ends at once */
     p.unit.last = true;

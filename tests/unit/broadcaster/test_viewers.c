@@ -664,11 +664,17 @@ START_TEST(who_does_not_read_is_ended)
     small.idle_timeout_s = 1;
     start(&small);
     publish_large();
-    /* The container is made now, which may take longer than the connection may be silent. */
-    int fd = raw_connect(port);
-    struct raw_reply made = raw_ask(fd, "HEAD", "/stream/a/source/1.ts");
-    raw_free(&made);
-    close(fd);
+    /* The container is made at first, which may take longer than the connection may be silent. */
+    int fd;
+    int status = 0;
+    for (int64_t limit = clock_mono_ms() + WAIT_MS; status != 200 && clock_mono_ms() < limit;) {
+        fd = raw_connect(port);
+        struct raw_reply made = raw_ask(fd, "HEAD", "/stream/a/source/1.ts");
+        status = made.status;
+        raw_free(&made);
+        close(fd);
+    }
+    ck_assert_int_eq(status, 200);
     fd = raw_connect(port);
     raw_send(fd, large_request, strlen(large_request));
     char byte;

@@ -247,6 +247,28 @@ START_TEST(the_rung_of_the_fewest_viewers_is_given_up)
 }
 END_TEST
 
+/* Who came first does not keep what is worth less. */
+START_TEST(what_is_given_up_is_planned_over_all_streams)
+{
+    start_full(300000);
+    world_job(w, B, 1, "a", 1, 3); /* leaves 120000 */
+    open_watched(2, "b", 1, 0, 5);
+    advance(9000 / JOB_TABLE_SHED_PART);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 1);
+    world_job(w, B, 3, "a", 3, 3);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 2);
+    ck_assert_uint_eq(world_last(w, B, LINK_RUNG_GIVEN_UP)->job, 3);
+    ck_assert_uint_eq(world_last(w, B, LINK_RUNG_GIVEN_UP)->rung, 2);
+    open_watched(4, "b", 1, 0, 5);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 2);
+    /* There is room for all again. */
+    fast(2, 9, 300000);
+    world_job(w, B, 5, "a", 5, 3);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 2);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(never_all_rungs_of_a_job)
 {
     start_full(30000);
@@ -579,10 +601,76 @@ START_TEST(a_rejected_rung_is_made_again_elsewhere)
     const struct sent *done = world_last(w, B, LINK_JOB_DONE);
     ck_assert_ptr_nonnull(done);
     ck_assert_uint_eq(done->done.rungs[0].frames, 4);
-    job_table_rung_reject(w->table, B, 1, &word, "too late", w->now);
-    ck_assert_str_eq(world_last(w, B, LINK_RUNG_GIVEN_UP)->reason, "the job is over");
-    ck_assert_uint_eq(job_table_counters(w->table).stray, 1);
     world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+/* Whoever made it is charged, and does not get it again when it is opened anew. */
+START_TEST(a_rung_rejected_when_its_job_is_over)
+{
+    start(NULL);
+    fast(1, 9, 0);
+    world_job(w, B, 1, "a", 1, 2);
+    uint64_t one = world_attempt(w, 1);
+    world_unit(w, B, 1, 0, true, 10);
+    world_part(w, 1, one, 0, 0, true, true);
+    world_part(w, 1, one, 1, 0, true, true);
+    world_done(w, 1, one);
+    fast(2, 9, 0);
+    struct link_rung_word word = {.rung = 1, .part = 0};
+    job_table_rung_reject(w->table, B, 1, &word, "too late", w->now);
+    job_table_rung_reject(w->table, B, 1, &word, "twice", w->now);
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_rejected, 1);
+    ck_assert_uint_eq(job_table_counters(w->table).stray, 1);
+    ck_assert_uint_eq(of(1)->failed, 1);
+    ck_assert_uint_eq(of(1)->standing.failures, 1);
+    world_job(w, B, 2, "a", 1, 1);
+    ck_assert_uint_eq(of(1)->load, 0);
+    ck_assert_uint_eq(of(2)->load, 1);
+    w->now += JOB_AVOID_MS;
+    job_table_cancel(w->table, B, 2, w->now);
+    job_table_transcoder_lost(w->table, 2, w->now);
+    world_job(w, B, 3, "a", 1, 1);
+    ck_assert_uint_eq(of(1)->load, 1);
+    world_destroy(w);
+}
+END_TEST
+
+/* It takes a job, does another one, and dies, over and over, each time as a new process. */
+START_TEST(who_dies_in_a_loop_is_suspended_for_longer_and_longer)
+{
+    start(NULL);
+    int64_t suspended_ms[6];
+    for (link_peer n = 1; n <= 6; n++) {
+        struct link_hello hello = {.capacity = 9, .software = "", .encoder = "x264"};
+        char name[16];
+        snprintf(name, sizeof name, "host:%u", 1000 + n);
+        hello.name = name;
+        ck_assert_int_eq(job_table_transcoder_joined(w->table, n, "10.0.0.9", &hello, w->now),
+                         ERR_OK);
+        suspended_ms[n - 1] = of(n)->standing.suspended_until_ms - w->now;
+        w->now += suspended_ms[n - 1] > 0 ? suspended_ms[n - 1] : 0;
+        world_job(w, B, 2 * n, "a", 2 * n, 1);
+        world_unit(w, B, 2 * n, 0, true, 10);
+        world_part(w, n, world_attempt(w, n), 0, 0, true, true);
+        world_done(w, n, world_attempt(w, n));
+        world_job(w, B, 2 * n + 1, "a", 2 * n + 1, 1);
+        ck_assert_uint_gt(of(n)->load, 0);
+        job_table_transcoder_lost(w->table, n, w->now);
+        job_table_cancel(w->table, B, 2 * n + 1, w->now);
+    }
+    ck_assert_int_le(suspended_ms[2], 0);
+    ck_assert_int_eq(suspended_ms[3], STANDING_SUSPEND_MS);
+    ck_assert_int_eq(suspended_ms[4], 2 * STANDING_SUSPEND_MS);
+    ck_assert_int_eq(suspended_ms[5], 4 * STANDING_SUSPEND_MS);
+    ck_assert_uint_eq(job_table_counters(w->table).suspensions, 4);
+    /* Others are not meant, and in the end it is forgotten. */
+    fast(20, 9, 0);
+    ck_assert_uint_eq(of(20)->standing.losses, 0);
+    struct standing st = {.losses = 9, .lost_ms = 0};
+    ck_assert(!standing_lost(&st, STANDING_LOSS_MS + 1));
+    ck_assert_uint_eq(st.losses, 1);
     world_destroy(w);
 }
 END_TEST
@@ -616,6 +704,7 @@ int main(void)
     tcase_add_test(tc, a_stream_leaves_who_is_overloaded_for_a_newcomer);
     tcase_add_test(tc, a_streams_jobs_may_be_on_several_transcoders);
     tcase_add_test(tc, the_rung_of_the_fewest_viewers_is_given_up);
+    tcase_add_test(tc, what_is_given_up_is_planned_over_all_streams);
     tcase_add_test(tc, never_all_rungs_of_a_job);
     tcase_add_test(tc, no_more_rungs_than_must_be);
     tcase_add_test(tc, full_in_jobs_means_waiting);
@@ -630,6 +719,8 @@ int main(void)
     tcase_add_test(tc, who_fails_again_and_again_gets_nothing_for_a_while);
     tcase_add_test(tc, a_bad_segment_is_not_everybodys_fault);
     tcase_add_test(tc, a_rejected_rung_is_made_again_elsewhere);
+    tcase_add_test(tc, a_rung_rejected_when_its_job_is_over);
+    tcase_add_test(tc, who_dies_in_a_loop_is_suspended_for_longer_and_longer);
     tcase_add_test(tc, rejections_that_cannot_be);
     suite_add_tcase(suite, tc);
     return world_run(suite);
