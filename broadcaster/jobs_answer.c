@@ -127,7 +127,8 @@ static enum err take_unit(struct job_stream *s, struct job *job, size_t i,
                           const struct link_unit *u, struct blob *payload, bool probed)
 {
     struct jobs_rung *rung = &job->rungs[i];
-    if (rung->lost || (rung->rejected && u->part != rung->parts)) {
+    bool is_stale = rung->rejected && rung->probe == 0 && u->part != rung->parts;
+    if (rung->lost || is_stale) {
         return ERR_AGAIN;
     }
     if (rung->probe == 0 && !probed) {

@@ -306,6 +306,28 @@ START_TEST(what_is_looked_at_may_be_wanted_no_more)
 }
 END_TEST
 
+/* Rejected, made again, and all of it is there before its first picture is known to be right. */
+START_TEST(what_comes_again_waits_in_order)
+{
+    struct bench *b = bench_create();
+    jobs_set_probe(b->jobs, probe, b);
+    open_segment(b, 1);
+    close_segment(b, 1);
+    answer(b, 0, 0, false, TOO_FAR);
+    answer(b, 0, 1, false, 0); /* of the same maker: it had crossed on its way */
+    ck_assert_uint_eq(b->rejects, 1);
+    answer(b, 0, 0, false, 0);
+    answer(b, 0, 1, true, 0);
+    ck_assert_uint_eq(b->settled[0], 0);
+    jobs_probed(b->jobs, b->ticket, NULL);
+    jobs_probed(b->jobs, b->ticket, NULL); /* of the second part's parameter sets */
+    ck_assert_uint_eq(b->settled[0], 1);
+    ck_assert_uint_eq(b->gaps[0], 0);
+    ck_assert_uint_eq(b->rejects, 1);
+    bench_destroy(b);
+}
+END_TEST
+
 static unsigned viewers(void *arg, const char *stream, const char *rung)
 {
     unsigned *n = arg;
@@ -422,6 +444,7 @@ START_TEST(all_rungs_may_be_given_up)
 END_TEST
 
 UNIT_MAIN("jobs_refused", a_bad_part_is_made_again, a_bad_last_part_is_made_again_in_a_new_job,
-          what_is_looked_at_waits, what_is_looked_at_may_be_wanted_no_more, who_watches_is_told,
-          each_bad_part_is_named, a_rung_given_up_is_a_gap_and_the_others_go_on,
-          what_was_given_up_is_not_asked_for_again, all_rungs_may_be_given_up)
+          what_is_looked_at_waits, what_is_looked_at_may_be_wanted_no_more,
+          what_comes_again_waits_in_order, who_watches_is_told, each_bad_part_is_named,
+          a_rung_given_up_is_a_gap_and_the_others_go_on, what_was_given_up_is_not_asked_for_again,
+          all_rungs_may_be_given_up)
