@@ -20,7 +20,8 @@ static struct span config_of(const struct clip *c)
 
 START_TEST(a_picture_that_can_be_decoded_passes)
 {
-    static const int sizes[][2] = {{WIDTH, HEIGHT}, {256, 144}, {426, 240}, {1280, 720}, {270, 360}, {2, 2}};
+    static const int sizes[][2] = {{WIDTH, HEIGHT}, {256, 144}, {426, 240},
+                                   {1280, 720},     {270, 360}, {2, 2}};
     for (size_t i = 0; i < 6; i++) {
         struct clip c = clip_video(sizes[i][0], sizes[i][1], 2, 2, 0, 0);
         struct link_rung r = {.width = (uint32_t)sizes[i][0], .height = (uint32_t)sizes[i][1]};
