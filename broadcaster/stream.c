@@ -331,6 +331,7 @@ void stream_end(struct stream *st, int64_t now_ms)
     struct streams *s = st->owner;
     if (st->open) {
         int64_t duration = final_duration(st);
+        segment_leave_sound(st, st->info.start + duration);
         silence_end(st, st->info.start + duration);
         segment_end(st, duration, now_ms);
     }

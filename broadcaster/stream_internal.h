@@ -130,6 +130,9 @@ struct begin {
 enum err segment_begin(struct stream *st, const struct begin *b, int64_t now_ms) CHECKED;
 void segment_end(struct stream *st, int64_t duration, int64_t now_ms);
 
+/* Leaves out the sound of the open segment from `end` on, with which nothing is shown any more. */
+void segment_leave_sound(struct stream *st, int64_t end);
+
 /* Bytes of all tracks that are in no complete segment. */
 size_t segment_held(const struct stream *st);
 

@@ -106,6 +106,13 @@ static struct packets split_sound(struct stream *st, int64_t end, int64_t at)
     return rest;
 }
 
+void segment_leave_sound(struct stream *st, int64_t end)
+{
+    struct packets none = split_sound(st, end, INT64_MAX);
+    packets_fini(&none);
+    st->unbroken = st->unbroken < st->audio_packets.count ? st->unbroken : st->audio_packets.count;
+}
+
 /* --- begin --- */
 
 static void take_over(struct stream *st, struct track **slot, struct track **next)

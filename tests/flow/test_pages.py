@@ -83,7 +83,7 @@ class Pages(TestCase):
         ending.wait(state_is("ended"), 20)
         ending.shot("ended")
         publish(self.brief)
-        ending.wait(PLAYS, 25)
+        ending.wait(PLAYS, 60)
         self.plays_on(ending, 0.5)
         self.plays_on(page, 0.5)
         self.clean(page)

@@ -126,6 +126,26 @@ static void play(struct stream *st, int64_t from_ms, int64_t ms, int64_t gop_ms)
     }
 }
 
+START_TEST(sound_ends_with_the_last_picture)
+{
+    struct bench *b = bench_create(10);
+    struct stream *st = publish(b, "x", 0);
+    play(st, 0, 3000, 1000);
+    for (int64_t t = 3000; t < 3200; t += 20) {
+        push(st, TRACK_AUDIO, t, true);
+    }
+    stream_end(st, 3200);
+    struct window *w = board_window(b->board, "x", "source");
+    struct segment *s = w->segments[w->count - 1];
+    const struct packets *sound = sound_packets(segment_sound(s));
+    int64_t end = segment_info(s)->start + segment_info(s)->duration;
+    ck_assert_int_eq(end - segment_info(w->segments[0])->start, 3000 * TICKS_PER_MS);
+    ck_assert_int_eq(sound->items[sound->count - 1].dts, end - 20 * TICKS_PER_MS);
+    window_unref(w);
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(segments_carry_all_packets_once)
 {
     struct bench *b = bench_create(10);
@@ -1300,7 +1320,8 @@ START_TEST(a_very_long_stream)
 }
 END_TEST
 
-UNIT_MAIN("stream", parts_are_what_the_segments_have, parts_are_there_long_before_the_segment,
+UNIT_MAIN("stream", sound_ends_with_the_last_picture, parts_are_what_the_segments_have,
+          parts_are_there_long_before_the_segment,
           sound_alone_has_parts_and_a_picture_goes_behind_them, a_stream_has_a_ladder_of_its_own,
           a_new_ladder_is_for_new_streams, what_is_counted_outlives_the_streams,
           segments_carry_all_packets_once, a_live_id_is_taken_and_the_number_of_streams_bounded,
