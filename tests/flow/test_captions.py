@@ -29,8 +29,9 @@ class Captions(TestCase):
             subprocess.run([sys.executable, ROOT / "tests/support/caption.py"],
                            stdin=picture.stdout, stdout=out, check=True)
             self.assertEqual(picture.wait(), 0)
-        publisher = Process(["ffmpeg", "-v", "error", "-re", "-stream_loop", "9", "-i", folder / "captions.flv", "-c",
-                             "copy", "-f", "flv", recipe.rtmp(ID)], folder / "publisher.log")
+        publisher = Process(["ffmpeg", "-v", "error", "-re", "-stream_loop", "9", "-i",
+                             folder / "captions.flv", "-c", "copy", "-f", "flv", recipe.rtmp(ID)],
+                            folder / "publisher.log")
         self.addCleanup(publisher.kill)
         recipe.wait_playlist(f"/stream/{ID}/source.m3u8", timeout=20)
         master = recipe.get(f"/stream/{ID}/live.m3u8").text
