@@ -10,7 +10,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 # Packages by component: nobody links what it does not use.
 PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson yaml-0.1 libsystemd gnutls
-PKG_MEDIA := libavformat libavfilter libavcodec libswscale libavutil
+PKG_MEDIA := libavformat libavfilter libavcodec libswscale libswresample libavutil
 PKG_HTTP := libcurl zlib
 ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_HTTP)
 

@@ -15,8 +15,10 @@
 #include "broadcaster/segment.h"
 #include "broadcaster/variant.h"
 
-#define BOARD_SOURCE         "source" /* the rendition that stands first */
-#define BOARD_RENDITIONS_MAX 32       /* the source, its further tracks, the ladder, and to spare */
+#define BOARD_SOURCE "source" /* the rendition that stands first */
+#define BOARD_RENDITIONS_MAX                                                                       \
+    40 /* the source, its further tracks, the ladder, light sounds, more                           \
+        */
 
 /* The parts of one kind of track: those of the newest segments and of the one that is being made,
  * in rising msn and index. */

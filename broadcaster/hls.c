@@ -164,6 +164,17 @@ static bool take_hash(const struct piece *p, uint64_t *ret_hash)
     return v != 0;
 }
 
+bool hls_is_light_audio(const char *rendition)
+{
+    size_t n = strlen(HLS_AUDIO_LIGHT);
+    if (strncmp(rendition, HLS_AUDIO_LIGHT, n) != 0) {
+        return false;
+    }
+    const char *number = rendition + n;
+    return number[0] == '\0' || strcmp(number, "10") == 0 ||
+           (number[0] > '1' && number[0] <= '9' && number[1] == '\0');
+}
+
 bool hls_is_audio(const char *rendition)
 {
     size_t n = strlen(HLS_AUDIO);
@@ -171,7 +182,7 @@ bool hls_is_audio(const char *rendition)
         return false;
     }
     const char *number = rendition + n;
-    return number[0] == '\0' ||
+    return number[0] == '\0' || hls_is_light_audio(rendition) ||
            (number[0] > '0' && number[0] < '0' + TRACKS_PER_KIND_MAX && number[1] == '\0');
 }
 

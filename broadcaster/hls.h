@@ -14,7 +14,9 @@
 
 /* Names that no rung may have: in fMP4 the sound is a rendition of its own, "audio", and further
  * tracks are "audio1", "audio2" ...; "live" is the master playlist beside the renditions'. */
-#define HLS_AUDIO       "audio"
+#define HLS_AUDIO "audio"
+#define HLS_AUDIO_LIGHT                                                                            \
+    "audio-light" /* encoded anew for rungs: "audio-light", "audio-light2" ... */
 #define HLS_LIVE        "live"
 #define HLS_INIT_PREFIX "init-" /* before 16 hex digits, small letters */
 #define HLS_ASSET_MAX   32      /* bytes of the name of a file that the pages are made of */
@@ -58,8 +60,10 @@ struct hls_ask {
     const char *why;               /* UNKNOWN, BAD: a sentence; static storage */
 };
 
-/* Whether this rendition is a track of sound by its name: "audio", "audio1" ... "audio7". */
+/* Whether this rendition is a track of sound by its name: "audio", "audio1" ... "audio7", and the
+ * light ones, "audio-light", "audio-light2" ... "audio-light10". */
 bool hls_is_audio(const char *rendition);
+bool hls_is_light_audio(const char *rendition);
 
 /* Whether "/stream/ID.m3u8" is the index and not this stream. */
 bool hls_is_index(const char *id);

@@ -57,7 +57,8 @@ static bool is_asleep(const struct job_stream *s, const struct job *job)
 {
     const struct jobs *j = s->owner;
     int64_t since = job->heard_ms > job->complete_ms ? job->heard_ms : job->complete_ms;
-    return (job->way != NULL || s->way != NULL) && j->now_ms - since > j->deadline_ms / SLEEP_SHARE;
+    return (job->way != NULL || s->way != NULL) && !jobs_job_is_made(s, job) &&
+           j->now_ms - since > j->deadline_ms / SLEEP_SHARE;
 }
 
 static void look_after(struct job_stream *s, struct job *job)

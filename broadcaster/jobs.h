@@ -152,6 +152,13 @@ bool jobs_stream_has(const struct job_stream *s, uint64_t msn);
  * have the same sound; those that have shown nothing yet stay away. */
 void jobs_segment_without_picture(struct job_stream *s, struct segment *source);
 
+/* The sound that a rung's segment has beside its picture, borrowed (NULL: none). False: it is not
+ * there yet; the segment waits until jobs_stream_sound_came. */
+typedef bool jobs_sound_fn(void *arg, size_t rung, const struct segment *source,
+                           struct sound **ret_sound);
+void jobs_stream_set_sound(struct job_stream *s, jobs_sound_fn *fn, void *arg); /* NULL: source's */
+void jobs_stream_sound_came(struct job_stream *s, uint64_t msn);
+
 /* The open segment is complete; source gives times, flags and sound to the rungs' segments. */
 void jobs_segment_close(struct job_stream *s, struct segment *source, int64_t now_ms);
 

@@ -126,6 +126,21 @@ static enum err take_unit(struct job_stream *s, struct job *job, size_t i,
     return e;
 }
 
+/* The last part waits for the segment's sound: behind it another one would be promised. */
+static void show_rung(struct job_stream *s, struct job *job, size_t i)
+{
+    bool complete = job->rungs[i].complete;
+    bool ends = complete && jobs_rung_has_sound(s, job, i);
+    rendition_begin(s->renditions[i]);
+    if (!job->whole && ends == complete) {
+        make_parts(s, job, i);
+    }
+    if (ends) {
+        jobs_rung_settle(s, job, i, false);
+    }
+    rendition_commit(s->renditions[i]);
+}
+
 static void on_rung_unit(struct job_stream *s, struct job *job, const struct link_unit *u,
                          struct blob *payload)
 {
@@ -149,15 +164,25 @@ static void on_rung_unit(struct job_stream *s, struct job *job, const struct lin
     if (s->tap != NULL) {
         s->tap(s->tap_arg, i, job->msn, job->rungs[i].track, &job->rungs[i].packets);
     }
-    rendition_begin(s->renditions[i]);
-    if (!job->whole) {
-        make_parts(s, job, i);
-    }
-    if (job->rungs[i].complete) {
-        jobs_rung_settle(s, job, i, false);
-    }
-    rendition_commit(s->renditions[i]);
+    show_rung(s, job, i);
     jobs_job_finish(s, job);
+}
+
+void jobs_stream_sound_came(struct job_stream *s, uint64_t msn)
+{
+    LIST_EACH (&s->jobs, jn, jn_next) {
+        struct job *job = LIST_ITEM(jn, struct job, node);
+        if (job->msn != msn || job->source == NULL) {
+            continue;
+        }
+        for (size_t i = 0; i < s->n; i++) {
+            if (job->rungs[i].complete && !job->rungs[i].settled) {
+                show_rung(s, job, i);
+            }
+        }
+        jobs_job_finish(s, job);
+        return;
+    }
 }
 
 static void on_refused(struct job_stream *s, struct job *job, const struct link_msg *m)

@@ -24,7 +24,7 @@ struct job {
     int64_t heard_ms;     /* when it was opened, or its last unit came */
     unsigned attempts;    /* that an orchestrator refused, failed or slept through */
     uint64_t msn;
-    struct track *video;
+    struct track *video; /* NULL: there is sound alone, and nothing to transcode */
     struct job_input *inputs;
     size_t n_inputs, cap_inputs, input_bytes;
     size_t sent;
@@ -62,6 +62,8 @@ struct job_stream {
     unsigned n_history;
     jobs_tap_fn *tap;
     void *tap_arg;
+    jobs_sound_fn *sound; /* NULL: the source's */
+    void *sound_arg;
 };
 
 struct jobs_way {
@@ -123,8 +125,15 @@ void jobs_job_cancel(struct job *job, const char *reason);
 
 /* --- jobs_settle.c --- */
 
-/* Rung i has all its parts, or is a gap. The job's source must be there. */
+/* Rung i has all its parts, or is a gap: its segment is settled, unless it waits for its sound. The
+ * job's source must be there. */
 void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap);
+
+/* Whether its sound is there. The job's source must be. */
+bool jobs_rung_has_sound(const struct job_stream *s, const struct job *job, size_t i);
+
+/* All is there of those of its rungs that are not lost: what waits, waits for sound. */
+bool jobs_job_is_made(const struct job_stream *s, const struct job *job);
 
 /* Destroys the job when all its rungs are settled, and says whether it has. */
 bool jobs_job_finish(struct job_stream *s, struct job *job);

@@ -52,20 +52,40 @@ static bool all_settled(const struct job_stream *s, const struct job *job)
     return true;
 }
 
+/* False: it comes later. */
+static bool find_sound(const struct job_stream *s, const struct job *job, size_t i,
+                       struct sound **ret_sound)
+{
+    if (s->sound != NULL) {
+        return s->sound(s->sound_arg, i, job->source, ret_sound);
+    }
+    *ret_sound = segment_sound(job->source);
+    return true;
+}
+
+bool jobs_rung_has_sound(const struct job_stream *s, const struct job *job, size_t i)
+{
+    struct sound *sound;
+    return find_sound(s, job, i, &sound);
+}
+
 void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap)
 {
     struct jobs_rung *rung = &job->rungs[i];
+    struct sound *sound = NULL;
+    if (!gap && !find_sound(s, job, i, &sound)) {
+        return;
+    }
     struct segment_info info = *segment_info(job->source);
     info.gap = gap;
     info.independent = !gap;
     struct packets none;
     packets_init(&none);
-    struct segment *seg =
-        gap ? segment_create(&info, NULL, &none, NULL)
-            : segment_create(&info, rung->track, &rung->packets, segment_sound(job->source));
+    struct segment *seg = gap ? segment_create(&info, NULL, &none, NULL)
+                              : segment_create(&info, rung->track, &rung->packets, sound);
     rung->settled = true;
     rendition_settle(s->renditions[i], seg);
-    if (s->settled != NULL) {
+    if (s->settled != NULL && job->video != NULL) {
         s->settled(s->settled_arg, i, seg, gap ? &job->failure : NULL);
     }
     segment_unref(seg);
@@ -97,6 +117,27 @@ static void tell_done(struct job_stream *s, const struct job *job)
     }
 }
 
+static bool is_late(enum jobs_failure why)
+{
+    return why == JOBS_FAILED_LATE || why == JOBS_FAILED_NO_ORCHESTRATOR;
+}
+
+/* Rungs that have all but their sound wait for it: the others are gaps. False: there are none. */
+static bool keep_made(struct job_stream *s, struct job *job)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->n; i++) {
+        any = any || (job->rungs[i].complete && !job->rungs[i].settled);
+    }
+    for (size_t i = 0; any && i < s->n; i++) {
+        if (!job->rungs[i].complete && !job->rungs[i].settled) {
+            job->rungs[i].lost = true;
+            jobs_rung_settle(s, job, i, true);
+        }
+    }
+    return any;
+}
+
 void jobs_job_give_up(struct job_stream *s, struct job *job, enum jobs_failure why,
                       const char *reason)
 {
@@ -107,7 +148,7 @@ void jobs_job_give_up(struct job_stream *s, struct job *job, enum jobs_failure w
     }
     job->failed = true;
     jobs_job_cancel(job, reason);
-    if (job->source == NULL) {
+    if (job->source == NULL || (!is_late(why) && keep_made(s, job))) {
         return;
     }
     s->owner->counters.given_up++;
@@ -132,6 +173,18 @@ void jobs_job_give_up_late(struct job_stream *s, struct job *job, const char *re
     }
 }
 
+bool jobs_job_is_made(const struct job_stream *s, const struct job *job)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!job->rungs[i].complete && !job->rungs[i].lost) {
+            return false;
+        }
+        any = any || job->rungs[i].complete;
+    }
+    return any;
+}
+
 static bool any_lost(const struct job_stream *s, const struct job *job)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -146,6 +199,10 @@ bool jobs_job_finish(struct job_stream *s, struct job *job)
 {
     if (!all_settled(s, job)) {
         return false;
+    }
+    if (job->video == NULL) {
+        jobs_job_destroy(s, job);
+        return true;
     }
     bool whole = !any_lost(s, job);
     if (whole) {

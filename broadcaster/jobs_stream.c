@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/jobs_internal.h"
+#include "broadcaster/light_grid.h"
 
 #define INPUTS_FIRST_CAP 64
 
@@ -11,6 +12,17 @@
 
 /* Lighter rungs have longer parts. */
 #define LIGHT_BPS 48000
+
+/* A segment's last part waits for the sound: for what the encoder holds back, and for the frame
+ * behind the segment's end. */
+static int64_t sound_lag(const struct profile *p)
+{
+    if (p->audio_bitrate_bps == 0) {
+        return 0;
+    }
+    int rate = light_grid_rate(p->audio_bitrate_bps, p->audio_channels);
+    return LIGHT_LAG_FRAMES * light_grid_frame_ticks(rate);
+}
 
 struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const struct profile *ladder,
                                       struct rendition *const *rungs, size_t n)
@@ -31,7 +43,8 @@ struct job_stream *jobs_stream_create(struct jobs *j, const char *id, const stru
             parter_set_rate(&s->lanes[i].parter, ladder[i].fps_num, ladder[i].fps_den);
         }
         rendition_set_part_lag(rungs[i], TRACK_VIDEO,
-                               rung_lag(&ladder[i], s->lanes[i].parter.frame, j->quality));
+                               rung_lag(&ladder[i], s->lanes[i].parter.frame, j->quality) +
+                                   sound_lag(&ladder[i]));
     }
     list_init(&s->jobs);
     list_push_back(&j->streams, &s->node);
@@ -149,17 +162,29 @@ void jobs_segment_without_picture(struct job_stream *s, struct segment *source)
         jobs_job_give_up(s, LIST_ITEM(s->jobs.next, struct job, node), JOBS_FAILED_LATE,
                          "transcoding is too far behind the source");
     }
-    for (size_t i = 0; i < s->n; i++) {
-        struct segment_info info = *segment_info(source);
-        info.gap = rendition_count(s->renditions[i]) == 0;
-        struct packets none;
-        packets_init(&none);
-        struct segment *seg =
-            segment_create(&info, NULL, &none, info.gap ? NULL : segment_sound(source));
-        rendition_expect(s->renditions[i], info.msn);
-        rendition_settle(s->renditions[i], seg);
-        segment_unref(seg);
+    if (s->n == 0) {
+        return;
     }
+    struct job *job = mem_alloc(sizeof *job);
+    job->msn = segment_info(source)->msn;
+    job->whole = true;
+    job->source = segment_ref(source);
+    job->complete_ms = s->owner->now_ms;
+    list_push_back(&s->jobs, &job->node);
+    s->n_jobs++;
+    for (size_t i = 0; i < s->n; i++) {
+        jobs_rung_init(&job->rungs[i]);
+        job->rungs[i].complete = true;
+        rendition_expect(s->renditions[i], job->msn);
+        jobs_rung_settle(s, job, i, rendition_count(s->renditions[i]) == 0);
+    }
+    jobs_job_finish(s, job);
+}
+
+void jobs_stream_set_sound(struct job_stream *s, jobs_sound_fn *fn, void *arg)
+{
+    s->sound = fn;
+    s->sound_arg = arg;
 }
 
 static enum err add_input(struct job *job, const struct packet *p)

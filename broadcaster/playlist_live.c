@@ -6,9 +6,11 @@
 
 #include "broadcaster/hls.h"
 #include "broadcaster/playlist.h"
+#include "media/profile.h"
 
 #define VERSION_OF_MAP 7 /* RFC 8216, 7 */
 #define GROUP          "audio"
+#define MEMBERS_MAX    (TRACKS_PER_KIND_MAX + PROFILE_LADDER_MAX)
 
 enum err playlist_put_live_path(struct buf *out, const char *id)
 {
@@ -22,6 +24,7 @@ enum err playlist_put_live_path(struct buf *out, const char *id)
 /* Sound in one codec: players choose between groups by what they can play, and inside of one by
  * what is to be heard. */
 struct group {
+    const char *light; /* the light sound that it is, alone; NULL: it is of the publisher's */
     unsigned number;
     struct variant_track most; /* of its members */
 };
@@ -37,11 +40,12 @@ struct member {
 struct master {
     struct buf *out;
     const char *from;
-    struct member members[TRACKS_PER_KIND_MAX];
+    struct member members[MEMBERS_MAX];
     size_t n_members;
-    struct group groups[TRACKS_PER_KIND_MAX];
-    size_t n_groups;
-    bool captions; /* of any: all variants are to say the same (RFC 8216, 4.3.4.2) */
+    struct group groups[MEMBERS_MAX];
+    size_t n_groups; /* of the publisher's sounds */
+    size_t n_light;  /* and behind those, of light ones */
+    bool captions;   /* of any: all variants are to say the same (RFC 8216, 4.3.4.2) */
 };
 
 /* "NAME/live.m3u8", seen from where the playlist is. */
@@ -65,6 +69,9 @@ static enum err put_uri(const struct master *m, const char *name)
 
 static enum err put_group_id(const struct master *m, const struct group *g)
 {
+    if (g->light != NULL) {
+        return buf_printf(m->out, "\"%s\"", g->light);
+    }
     return g->number == 0 ? buf_printf(m->out, "\"" GROUP "\"")
                           : buf_printf(m->out, "\"" GROUP "-%u\"", g->number + 1);
 }
@@ -72,7 +79,7 @@ static enum err put_group_id(const struct master *m, const struct group *g)
 /* Nothing tells a player which of the further ones it would want: it is the viewer who chooses. */
 static enum err put_media(const struct master *m, const struct member *t)
 {
-    bool is_default = t == &m->members[0];
+    bool is_default = t == &m->members[0] || t->group->light != NULL;
     enum err e = buf_printf(m->out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=");
     if (e == ERR_OK) {
         e = put_group_id(m, t->group);
@@ -206,12 +213,46 @@ static void find_members(struct master *m, const struct variant *list, size_t n)
     }
 }
 
+/* NULL: the publisher's. */
+static const struct group *light_of(const struct master *m, const struct variant *v)
+{
+    for (size_t i = m->n_groups; i < m->n_groups + m->n_light; i++) {
+        if (strcmp(m->groups[i].light, v->sound) == 0) {
+            return &m->groups[i];
+        }
+    }
+    return NULL;
+}
+
+/* Light sounds that rungs play with; one that has not begun, or cannot be made, is none. */
+static void find_light(struct master *m, const struct variant *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool asks = has_picture(&list[i]) && list[i].sound[0] != '\0';
+        size_t k = 0;
+        while (asks && k < n && strcmp(list[k].name, list[i].sound) != 0) {
+            k++;
+        }
+        if (!asks || k == n || list[k].audio.peak_bps == 0 || light_of(m, &list[i]) != NULL) {
+            continue;
+        }
+        struct group *g = &m->groups[m->n_groups + m->n_light++];
+        *g = (struct group){.light = list[k].name, .most = list[k].audio};
+        m->members[m->n_members++] = (struct member){
+            .name = list[k].name, .channels = list[k].channels, .group = g, .first = true};
+    }
+}
+
+/* Those with a light sound have no other one, and stand there once. */
 static enum err put_variants(const struct master *m, const struct variant *list, size_t n,
                              const struct group *g)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; i < n && e == ERR_OK; i++) {
-        e = has_picture(&list[i]) ? put_variant(m, &list[i], g) : ERR_OK;
+        const struct group *light = light_of(m, &list[i]);
+        if (has_picture(&list[i]) && (light == NULL || g == NULL || g == &m->groups[0])) {
+            e = put_variant(m, &list[i], light != NULL ? light : g);
+        }
     }
     return e;
 }
@@ -242,6 +283,7 @@ enum err playlist_live_master(struct buf *out, const char *from, const struct va
     size_t before = out->len;
     struct master m = {.out = out, .from = from};
     find_members(&m, list, n);
+    find_light(&m, list, n);
     bool any = m.n_members > 0;
     for (size_t i = 0; i < n; i++) {
         any = any || has_picture(&list[i]);

@@ -168,6 +168,11 @@ void rendition_set_rank(struct rendition *r, int rank)
     r->variant.rank = rank;
 }
 
+void rendition_set_sound(struct rendition *r, const char *name)
+{
+    snprintf(r->variant.sound, sizeof r->variant.sound, "%s", name);
+}
+
 const char *rendition_name(const struct rendition *r)
 {
     return r->variant.name;

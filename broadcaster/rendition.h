@@ -46,6 +46,9 @@ void rendition_set_first_discontinuity(struct rendition *r, uint64_t number);
 /* See struct variant; 0 unless this is called before anything is shown. */
 void rendition_set_rank(struct rendition *r, int rank);
 
+/* See struct variant; the source's unless this is called before anything is shown. */
+void rendition_set_sound(struct rendition *r, const char *name);
+
 /* It is that late, on a monotonic clock: what comes faster than it lasts is kept for longer. Never
  * called: as if everything came in its time. */
 void rendition_tick(struct rendition *r, int64_t now_ms);

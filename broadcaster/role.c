@@ -13,6 +13,7 @@
 #include "broadcaster/cors.h"
 #include "broadcaster/ingest.h"
 #include "broadcaster/ladder_json.h"
+#include "broadcaster/light_workers.h"
 #include "broadcaster/pages.h"
 #include "broadcaster/publication.h"
 #include "broadcaster/push.h"
@@ -48,6 +49,7 @@ struct broadcaster {
     struct board *board;
     struct numbers *numbers;
     struct lives *lives;
+    struct light_workers *light;
     struct uplinks *uplinks; /* NULL: source only */
     struct jobs *jobs;
     struct streams *streams;
@@ -192,6 +194,7 @@ static enum err open_streams(struct broadcaster *b, const struct broadcaster_con
     s.jobs = b->jobs;
     s.numbers = b->numbers;
     s.lives = b->lives;
+    s.light = b->light = light_workers_create(b->daemon->loop);
     b->streams = streams_create(&s);
     b->api = (struct api){b->streams, b->board, b->uplinks, NULL};
     return ERR_OK;
@@ -472,6 +475,7 @@ static void destroy(void *role)
     pages_destroy(b->pages);
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
+    light_workers_destroy(b->light);
     uplinks_destroy(b->uplinks);
     jobs_destroy(b->jobs);
     numbers_close(b->numbers);

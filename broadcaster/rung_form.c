@@ -188,6 +188,27 @@ static enum err set_chroma_format(struct profile *p, const struct rung_value *v,
                "chromaFormat: only 4:2:0 is supported yet; leave the field out, or say 420");
 }
 
+static enum err set_audio_bitrate(struct profile *p, const struct rung_value *v, char *ret_why)
+{
+    if (v->is_number &&
+        (v->number == 0 || (v->number >= PROFILE_AUDIO_MIN && v->number <= PROFILE_AUDIO_MAX))) {
+        p->audio_bitrate_bps = (int)v->number;
+        return ERR_OK;
+    }
+    return say(ret_why, ERR_PROTO,
+               "audioBitrate: takes the bits per second of AAC of the rung's own, a whole number "
+               "from 16000 to 128000; 0 is the source's sound as it is");
+}
+
+static enum err set_audio_channels(struct profile *p, const struct rung_value *v, char *ret_why)
+{
+    if (v->is_number && v->number >= 1 && v->number <= 2) {
+        p->audio_channels = (int)v->number;
+        return ERR_OK;
+    }
+    return say(ret_why, ERR_PROTO, "audioChannels: takes 1 or 2");
+}
+
 void rung_form_init(struct profile *p)
 {
     *p = (struct profile){.fps_den = 1};
@@ -206,7 +227,9 @@ enum err rung_form_set(struct profile *p, const char *field, const struct rung_v
                   {"preset", set_preset},
                   {"encoder", set_encoder},
                   {"colorDepth", set_color_depth},
-                  {"chromaFormat", set_chroma_format}};
+                  {"chromaFormat", set_chroma_format},
+                  {"audioBitrate", set_audio_bitrate},
+                  {"audioChannels", set_audio_channels}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(numbers[i].name, field) == 0) {
             return set_number(p, &numbers[i], v, ret_why);
@@ -230,6 +253,13 @@ enum err rung_form_end(struct profile *p, const char *prefix, char *ret_why)
     if (missing != NULL) {
         snprintf(ret_why, RUNG_FORM_WHY_MAX, "%s: is missing", missing);
         return ERR_LIMIT;
+    }
+    if (p->audio_bitrate_bps == 0 && p->audio_channels != 0) {
+        return say(ret_why, ERR_LIMIT,
+                   "audioChannels: is of sound of the rung's own; say its audioBitrate too");
+    }
+    if (p->audio_bitrate_bps != 0 && p->audio_channels == 0) {
+        p->audio_channels = p->audio_bitrate_bps <= PROFILE_AUDIO_MONO ? 1 : 2;
     }
     if (p->name[0] == '\0') {
         snprintf(p->name, sizeof p->name, "%s_%dx%d_%d", prefix, p->width, p->height,

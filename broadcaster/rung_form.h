@@ -13,7 +13,7 @@
 
 #define RUNG_FORM_FIELDS                                                                           \
     "name, width, height, bitrate, fps, fpsDen, profile, gop, quality, preset, encoder, "          \
-    "colorDepth, chromaFormat"
+    "colorDepth, chromaFormat, audioBitrate, audioChannels"
 
 /* What stands at a field: a text (borrowed), a whole number, both (where texts have no quotes), or
  * neither. */

@@ -276,6 +276,7 @@ enum err stream_packet(struct stream *st, const struct packet *p, int64_t now_ms
     struct repair_verdict v = repair_packet(&st->repair, &mended, frame, now_ms);
     st->received_bytes += p->data.len;
     side_sounds_reach(st->side_sounds, st->repair.newest);
+    light_sounds_reach(st->light, st->repair.newest);
     advice_packet(&st->advice, &mended, now_ms);
     look(st, now_ms);
     if (p->kind == TRACK_AUDIO) {
@@ -335,6 +336,7 @@ void stream_end(struct stream *st, int64_t now_ms)
     }
     sides_end(st->sides);
     side_sounds_end(st->side_sounds);
+    light_sounds_end(st->light);
     cutter_init(&st->cutter);
     preroll_fini(&st->preroll);
     packets_fini(&st->pending);

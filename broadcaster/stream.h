@@ -30,12 +30,13 @@ struct streams;
 struct stream;
 
 struct streams_config {
-    struct board *board; /* borrowed, all four */
+    struct board *board; /* borrowed, all five */
     struct jobs *jobs;
     struct numbers *numbers;
-    struct lives *lives;  /* NULL: no stream has been here before */
-    struct ladder ladder; /* until streams_set_ladder */
-    bool source_only;     /* there is nobody to transcode: no stream gets rungs */
+    struct light_workers *light; /* NULL: light sounds are encoded at once */
+    struct lives *lives;         /* NULL: no stream has been here before */
+    struct ladder ladder;        /* until streams_set_ladder */
+    bool source_only;            /* there is nobody to transcode: no stream gets rungs */
     size_t max_live;
     int64_t grace_ms;  /* between the publisher's end and EXT-X-ENDLIST */
     int64_t linger_ms; /* between EXT-X-ENDLIST and 404; -1: see rendition_stays_ms */

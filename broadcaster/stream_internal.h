@@ -9,6 +9,7 @@
 #include "broadcaster/advice.h"
 #include "broadcaster/cutter.h"
 #include "broadcaster/join.h"
+#include "broadcaster/light_sounds.h"
 #include "broadcaster/pace.h"
 #include "broadcaster/part_lane.h"
 #include "broadcaster/preroll.h"
@@ -100,9 +101,11 @@ struct stream {
     struct rendition *source;
     struct sides *sides;             /* the publisher's further picture tracks */
     struct side_sounds *side_sounds; /* and those of sound */
+    struct light_sounds *light;      /* for rungs with sound of their own */
     struct ladder wanted;            /* until the first segment begins: */
     struct ladder ladder;            /* this stream's, as long as it lives */
     struct rendition *rungs[PROFILE_LADDER_MAX];
+    size_t light_of[PROFILE_LADDER_MAX]; /* of rungs whose sound is a light one: which */
     struct job_stream *jobs;
     struct tap_point taps[STREAM_TAP_POINTS];
 

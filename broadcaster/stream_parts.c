@@ -64,6 +64,7 @@ void parts_date(struct stream *st, int64_t dts, int64_t now_ms)
     if (program_ms != st->info.program_ms) {
         st->info.program_ms = program_ms;
         rendition_open(st->source, &st->info);
+        light_sounds_told(st->light, &st->info);
         jobs_segment_date(st->jobs, &st->info);
     }
 }
@@ -77,6 +78,7 @@ void parts_make(struct stream *st)
         rendition_commit(st->source);
         sides_parts(st->sides, parts_until(st));
         side_sounds_parts(st->side_sounds, parts_until(st));
+        light_sounds_parts(st->light, parts_until(st));
         show(st);
     }
 }

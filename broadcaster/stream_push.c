@@ -86,6 +86,7 @@ static void add_gap(struct stream *st, int64_t start, int64_t duration, int64_t 
     for (size_t i = 0; i < st->ladder.n; i++) {
         settle_gap(st->rungs[i], s);
     }
+    light_sounds_gap(st->light, s);
     segment_unref(s);
 }
 
@@ -141,6 +142,7 @@ static void set_target(struct stream *st, struct stream_push *p, int64_t duratio
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_set_target(st->rungs[i], p->target_s);
     }
+    light_sounds_set_target(st->light, p->target_s);
 }
 
 /* Half a second is rounded off. */
@@ -176,11 +178,16 @@ static void finish(struct stream *st, struct segment_info *info, struct push_med
 {
     bool pictures = st->video != NULL;
     open_job(st, info, m);
+    light_sounds_open(st->light, info, st->audio);
+    for (size_t i = 0; st->audio != NULL && i < m->audio_packets.count; i++) {
+        light_sounds_packet(st->light, st->audio, &m->audio_packets.items[i]);
+    }
     struct sound *sound = st->audio != NULL ? sound_create(st->audio, &m->audio_packets) : NULL;
     struct segment *s = segment_create(info, st->video, &m->video_packets, sound);
     sound_unref(sound);
     rendition_expect(st->source, info->msn);
     rendition_settle(st->source, s);
+    light_sounds_close(st->light, s);
     if (pictures) {
         jobs_segment_close(st->jobs, s, now_ms);
     } else {

@@ -69,6 +69,7 @@ void segment_end(struct stream *st, int64_t duration, int64_t now_ms)
     rendition_commit(st->source);
     sides_close(st->sides, seg);
     side_sounds_close(st->side_sounds, seg);
+    light_sounds_close(st->light, seg);
     if (st->video != NULL) {
         jobs_segment_close(st->jobs, seg, now_ms);
     } else {
@@ -191,6 +192,7 @@ static enum err open_segment(struct stream *st, const struct begin *b, int64_t n
     streams_start_ladder(st);
     sides_open(st->sides, &st->info);
     side_sounds_open(st->side_sounds, &st->info);
+    light_sounds_open(st->light, &st->info, st->audio);
     if (st->video != NULL) {
         jobs_segment_open(st->jobs, &st->info, st->video);
     }
@@ -205,6 +207,9 @@ static enum err put_back_sound(struct stream *st, struct packets *rest, const st
     enum err e = ERR_OK;
     for (size_t i = 0; i < rest->count && st->audio == track && e == ERR_OK; i++) {
         e = segment_add(st, &st->audio_packets, &rest->items[i]);
+        if (st->info.discontinuity) {
+            light_sounds_packet(st->light, st->audio, &rest->items[i]); /* to the new encoder */
+        }
     }
     packets_fini(rest);
     return e;
@@ -238,5 +243,6 @@ void segment_adopt_picture(struct stream *st, bool independent)
     st->info.independent = independent;
     st->info.discontinuity = st->info.discontinuity || st->begun;
     parts_open(st);
+    light_sounds_told(st->light, &st->info);
     jobs_segment_open(st->jobs, &st->info, st->video);
 }

@@ -32,6 +32,7 @@ static enum err add(struct stream *st, const struct packet *p)
     enum err e = segment_add(st, &st->audio_packets, p);
     if (e == ERR_OK) {
         stream_taps_packet(st, p);
+        light_sounds_packet(st->light, st->audio, p);
         silence_fill(st, parts_until(st));
         parts_make(st);
     }

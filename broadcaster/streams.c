@@ -80,6 +80,23 @@ static void continue_earlier_life(struct stream *st)
     }
 }
 
+static void light_sound_came(void *arg, uint64_t msn)
+{
+    struct stream *st = arg;
+    jobs_stream_sound_came(st->jobs, msn);
+}
+
+static bool sound_of_rung(void *arg, size_t rung, const struct segment *source,
+                          struct sound **ret_sound)
+{
+    const struct stream *st = arg;
+    if (st->ladder.rungs[rung].audio_bitrate_bps > 0) {
+        return light_sounds_find(st->light, st->light_of[rung], source, ret_sound);
+    }
+    *ret_sound = segment_sound(source);
+    return true;
+}
+
 static struct stream *stream_create(struct streams *s, const char *id, const struct ladder *ladder,
                                     int64_t now_ms, int64_t wall_ms)
 {
@@ -102,6 +119,8 @@ static struct stream *stream_create(struct streams *s, const char *id, const str
     rendition_hold(st->source, true);
     st->sides = sides_create(c->board, id, st->first_discontinuity);
     st->side_sounds = side_sounds_create(c->board, id, st->first_discontinuity);
+    st->light =
+        light_sounds_create(c->board, id, st->first_discontinuity, c->light, light_sound_came, st);
     if (!c->source_only) {
         st->wanted = ladder != NULL ? *ladder : s->ladder;
     }
@@ -113,6 +132,18 @@ static struct stream *stream_create(struct streams *s, const char *id, const str
     s->count++;
     s->figures.streams_created++;
     return st;
+}
+
+/* A rung that asks for sound of its own has it when it is first seen. */
+static void use_light_sound(struct stream *st, size_t rung)
+{
+    const struct profile *p = &st->ladder.rungs[rung];
+    if (p->audio_bitrate_bps > 0) {
+        st->light_of[rung] = light_sounds_add(st->light, p);
+        const struct rendition *sound = light_sounds_rendition(st->light, st->light_of[rung]);
+        rendition_set_sound(st->rungs[rung], rendition_name(sound));
+        rendition_hold(st->rungs[rung], true);
+    }
 }
 
 void streams_start_ladder(struct stream *st)
@@ -137,9 +168,11 @@ void streams_start_ladder(struct stream *st)
             create_rendition(st, p->name, figures_rung(&st->owner->figures, p));
         rendition_set_rank(st->rungs[st->ladder.n], RANK_RUNGS + (int)st->ladder.n);
         st->ladder.rungs[st->ladder.n++] = *p;
+        use_light_sound(st, st->ladder.n - 1);
     }
     st->jobs = jobs_stream_create(st->owner->config.jobs, st->id, st->ladder.rungs, st->rungs,
                                   st->ladder.n);
+    jobs_stream_set_sound(st->jobs, sound_of_rung, st);
     stream_taps_open_rungs(st);
 }
 
@@ -158,6 +191,7 @@ void stream_destroy(struct stream *st)
     struct streams *s = st->owner;
     stream_taps_end(st);
     jobs_stream_destroy(st->jobs);
+    light_sounds_destroy(st->light);
     board_remove(s->config.board, st->id);
     rendition_destroy(st->source);
     sides_destroy(st->sides);
@@ -198,6 +232,7 @@ static void set_ended(struct stream *st, bool ended)
     rendition_set_ended(st->source, ended);
     sides_set_ended(st->sides, ended);
     side_sounds_set_ended(st->side_sounds, ended);
+    light_sounds_set_ended(st->light, ended);
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_set_ended(st->rungs[i], ended);
     }
@@ -356,6 +391,7 @@ static void tell_time(struct stream *st, int64_t now_ms)
     for (size_t i = 0; i < st->ladder.n; i++) {
         rendition_tick(st->rungs[i], now_ms);
     }
+    light_sounds_tick(st->light, now_ms);
 }
 
 void streams_tick(struct streams *s, int64_t now_ms)

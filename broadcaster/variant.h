@@ -23,10 +23,11 @@ struct variant_track {
 };
 
 struct variant {
-    char name[RENDITION_NAME_MAX + 1]; /* "source", "P144p30fps16x9" */
-    int rank;                          /* place in master playlists, rising; the source's is 0 */
-    int width, height;                 /* 0: not known, no RESOLUTION */
-    int64_t bandwidth_bps;             /* the highest so far, picture and sound */
+    char name[RENDITION_NAME_MAX + 1];  /* "source", "P144p30fps16x9" */
+    char sound[RENDITION_NAME_MAX + 1]; /* in fMP4, the rendition of its sound; "": the source's */
+    int rank;                           /* place in master playlists, rising; the source's is 0 */
+    int width, height;                  /* 0: not known, no RESOLUTION */
+    int64_t bandwidth_bps;              /* the highest so far, picture and sound */
     enum variant_ts ts;
     struct variant_track video, audio;
     int fps_milli;           /* frames per 1000 s, at most; 0: not known */
@@ -40,8 +41,8 @@ struct variant {
 };
 
 /* Looks at all kept segments (the newest last, at least one) and sets everything but the name, the
- * rank and bandwidth_bps. When all of them are gaps it stays as it is: a rung that is away for a
- * while keeps its place in the master playlists. */
+ * sound, the rank and bandwidth_bps. When all of them are gaps it stays as it is: a rung that is
+ * away for a while keeps its place in the master playlists. */
 void variant_measure(struct variant *v, struct segment *const *kept, size_t n);
 
 #endif

@@ -119,6 +119,16 @@ static void add_report(struct page *p, const char *name, const struct window *w,
     snprintf(r->name, sizeof r->name, "%s", name);
 }
 
+/* A light sound stands in the master playlist with the first rung that plays with it. */
+static bool is_used(const struct variant *list, size_t n, const char *light)
+{
+    bool used = false;
+    for (size_t i = 0; i < n; i++) {
+        used = used || strcmp(list[i].sound, light) == 0;
+    }
+    return used;
+}
+
 /* Of all that stands in the master playlist. */
 static void find_reports(struct page *p)
 {
@@ -127,11 +137,12 @@ static void find_reports(struct page *p)
     size_t n = board_windows(p->board, p->ask->id, list, windows, BOARD_RENDITIONS_MAX);
     for (size_t i = 0; i < n; i++) {
         bool audio = hls_is_audio(list[i].name);
+        bool unused = hls_is_light_audio(list[i].name) && !is_used(list, n, list[i].name);
         const struct window_lane *lanes = windows[i]->lanes;
         if (!audio && (list[i].video.peak_bps > 0 || lanes[TRACK_VIDEO].count > 0)) {
             add_report(p, list[i].name, windows[i], TRACK_VIDEO);
         }
-        if ((audio || strcmp(list[i].name, BOARD_SOURCE) == 0) &&
+        if (!unused && (audio || strcmp(list[i].name, BOARD_SOURCE) == 0) &&
             (list[i].audio.peak_bps > 0 || lanes[TRACK_AUDIO].count > 0)) {
             add_report(p, audio ? list[i].name : HLS_AUDIO, windows[i], TRACK_AUDIO);
         }

@@ -7,9 +7,9 @@ static uint64_t rate_of(const struct dispatch_ask *ask)
     return ask->rate > 0 ? ask->rate : 1;
 }
 
-static bool may_take_any(const struct transcoder *t, const struct dispatch_ask *ask)
+static bool is_fit(const struct transcoder *t, const struct dispatch_ask *ask)
 {
-    if (transcoder_room(t) == 0 || standing_is_suspended(&t->standing, ask->now_ms)) {
+    if (t->draining || t->capacity == 0 || standing_is_suspended(&t->standing, ask->now_ms)) {
         return false;
     }
     if (ask->encoder != NULL && strcmp(t->encoder, ask->encoder) != 0) {
@@ -21,6 +21,11 @@ static bool may_take_any(const struct transcoder *t, const struct dispatch_ask *
         }
     }
     return true;
+}
+
+static bool may_take_any(const struct transcoder *t, const struct dispatch_ask *ask)
+{
+    return transcoder_room(t) > 0 && is_fit(t, ask);
 }
 
 /* One that has nothing to do may be tried with more than it says: only doing tells. */
@@ -37,7 +42,8 @@ static bool may_take(const struct transcoder *t, const struct dispatch_ask *ask)
     if (ask->only_spare && standing_is_overloaded(&t->standing, ask->now_ms)) {
         return false;
     }
-    return transcoder_spare(t) >= rate_of(ask) || may_try(t, ask);
+    bool stretches = ask->may_stretch && standing_may_stretch(&t->standing, ask->now_ms);
+    return transcoder_spare(t) >= rate_of(ask) || may_try(t, ask) || stretches;
 }
 
 /* Pixels a second: of an unknown speed as many such jobs as it has room for. */
@@ -81,6 +87,27 @@ struct transcoder *dispatch_pick(const struct roster *r, const struct dispatch_a
         }
     }
     return best;
+}
+
+bool dispatch_is_possible(const struct roster *r, const struct dispatch_ask *ask)
+{
+    LIST_EACH (&r->transcoders, it, tmp) {
+        if (is_fit(LIST_ITEM(it, const struct transcoder, node), ask)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool dispatch_all_full(const struct roster *r, const struct dispatch_ask *ask)
+{
+    LIST_EACH (&r->transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        if (may_take_any(t, ask) && !standing_is_full(&t->standing, ask->now_ms)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 uint64_t dispatch_most(const struct roster *r, const struct dispatch_ask *ask)

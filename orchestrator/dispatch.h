@@ -14,7 +14,8 @@ struct dispatch_ask {
     const char *encoder;      /* only this fingerprint; NULL = any */
     const link_peer *avoided; /* not these (they have just refused or failed the job) */
     size_t n_avoided;
-    bool only_spare; /* a job that somebody has already: only to who can do with it easily */
+    bool may_stretch; /* it has waited: also to who may be believed to be slower than it is */
+    bool only_spare;  /* a job that somebody has already: only to who can do with it easily */
     int64_t now_ms;
 };
 
@@ -25,6 +26,12 @@ struct dispatch_ask {
  * the lowest load, then the longest idle, then who joined first. NULL: nobody; the job has to wait.
  * Borrowed. */
 struct transcoder *dispatch_pick(const struct roster *r, const struct dispatch_ask *ask);
+
+/* Somebody is there for it, with room or without. */
+bool dispatch_is_possible(const struct roster *r, const struct dispatch_ask *ask);
+
+/* Nobody who has room in jobs was in time lately with what it has: they are full indeed. */
+bool dispatch_all_full(const struct roster *r, const struct dispatch_ask *ask);
 
 /* The most pixels a second that anyone would take who has room in jobs; 0: nobody has. ask->rate
  * does not count. */

@@ -212,6 +212,16 @@ bool attempt_has_lost(const struct job_attempt *a)
     return (lost || !a->open_sent) && !attempt_is_useful(a);
 }
 
+bool attempt_has_delivered(const struct job_attempt *a)
+{
+    for (size_t i = 0; i < a->n_asked; i++) {
+        if (a->rungs[a->asked[i]].emitting) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_covered(const struct job *j, uint32_t rung, const struct job_attempt *but)
 {
     for (size_t i = 0; i < JOB_TRIES; i++) {
@@ -232,8 +242,34 @@ bool job_is_uncovered(const struct job *j, const struct job_attempt *but)
     return false;
 }
 
+static struct job_avoided *avoided(struct job *j, link_peer peer)
+{
+    struct job_avoided *slot = NULL;
+    for (size_t i = 0; i < JOB_AVOIDED_MAX; i++) {
+        slot = j->avoided[i].peer == peer ? &j->avoided[i] : slot;
+    }
+    if (slot == NULL) {
+        slot = &j->avoided[j->next_avoided++ % JOB_AVOIDED_MAX];
+        *slot = (struct job_avoided){.peer = peer, .was_late = true};
+    }
+    return slot;
+}
+
+void job_avoid(struct job *j, link_peer peer, int64_t until_ms)
+{
+    struct job_avoided *slot = avoided(j, peer);
+    slot->until_ms = until_ms;
+    slot->was_late = false;
+}
+
+void job_avoid_late(struct job *j, link_peer peer, int64_t until_ms)
+{
+    avoided(j, peer)->until_ms = until_ms;
+}
+
 void job_begin(struct job *j, struct job_attempt *a, bool all)
 {
+    a->is_whole = j->has_last;
     a->accepted = false;
     a->charged = false;
     a->has_won = false;
@@ -321,6 +357,8 @@ void job_deliver(struct job_attempt *a, uint32_t rung, const struct link_unit *u
     }
     r->has_dts = true;
     r->last_dts = u->packets[u->n_packets - 1].dts;
+    r->maker = a->transcoder->peer;
+    r->made_by = a->number;
     r->next_part++;
     r->complete = u->last;
     r->total.frames += u->n_packets;
@@ -347,7 +385,7 @@ void job_give_up_rung(struct job *j, uint32_t rung)
     j->rungs[rung].given_up = true;
 }
 
-enum err job_reject(struct job *j, uint32_t rung, uint32_t part, struct job_attempt **ret_by)
+enum err job_reject(struct job *j, uint32_t rung, uint32_t part)
 {
     if (rung >= j->open.n_ladder || part < j->open.ladder[rung].emit_from ||
         part >= j->rungs[rung].next_part || j->rungs[rung].given_up) {
@@ -363,14 +401,11 @@ enum err job_reject(struct job *j, uint32_t rung, uint32_t part, struct job_atte
     r->has_dts = false;
     r->has_hash = part > asked->emit_from;
     r->has_origin = r->has_origin && part > asked->emit_from;
-    struct job_attempt *by = NULL;
     for (size_t i = 0; i < JOB_TRIES; i++) {
         struct job_attempt *a = &j->tries[i];
         if (a->transcoder != NULL && a->rungs[rung].asked) {
-            by = !a->rungs[rung].lost && a->rungs[rung].emitting ? a : by;
             a->rungs[rung].lost = a->open_sent;
         }
     }
-    *ret_by = by;
     return ERR_OK;
 }

@@ -17,9 +17,9 @@
 #include "proto/link_msg.h"
 
 #define JOB_LOSSES_MAX  8   /* transcoders lost with the job: past this the input is suspect */
-#define JOB_AVOID_MS    500 /* a transcoder that refused or failed a job is not asked for so long */
-#define JOB_AVOIDED_MAX 6   /* such that are remembered */
-#define JOB_LATE_MAX    2   /* times that a job is taken from a transcoder for being late */
+#define JOB_AVOID_MS    500 /* a transcoder that lost a job by its fault is not asked for so long */
+#define JOB_AVOIDED_MAX 6   /* such that are remembered, and asked again when nobody else can */
+#define JOB_LATE_MAX    2   /* times that a job is taken from one that is late or does not answer */
 #define JOB_HEDGES_MAX  2   /* times that a late job is given to a second one as well */
 #define JOB_TRIES       2   /* transcoders at work on it at once, at most */
 #define JOB_LATE_MIN_MS 500 /* two parts may be shorter: nobody is late before this */
@@ -56,7 +56,9 @@ struct job_rung {
     bool has_dts;
     int64_t last_dts; /* of the last packet delivered */
     bool has_origin;
-    int64_t origin; /* of its grid: when its slot 0 is shown */
+    int64_t origin;   /* of its grid: when its slot 0 is shown */
+    link_peer maker;  /* of its newest part; 0: there is none */
+    uint64_t made_by; /* the number of that attempt */
     struct link_rung_total total;
 };
 
@@ -69,6 +71,7 @@ struct job_attempt {
     uint64_t number;               /* towards the transcoder, never reused */
     bool accepted;
     bool is_hedge; /* begun beside another one */
+    bool is_whole; /* begun when all of the input was there: it is done as fast as may be */
     bool has_won;  /* and it has delivered a part */
     bool charged;  /* its transcoder has been told late because of it */
     int64_t offered_ms;
@@ -76,7 +79,8 @@ struct job_attempt {
     bool open_sent;
     struct list *cursor; /* the next unit to send; &job->units: all are sent */
     uint64_t rate;       /* pixels a second that it is to make */
-    uint64_t weight;     /* of these, what counts as its transcoder's load: 0 once all is sent */
+    uint64_t weight;     /* of these, what counts as its transcoder's load: 0 once all is sent as
+                            it came */
     uint32_t asked[PROFILE_LADDER_MAX]; /* its rungs, as indices of the ladder */
     size_t n_asked;
     struct {
@@ -86,9 +90,18 @@ struct job_attempt {
     } rungs[PROFILE_LADDER_MAX];
 };
 
+/* Who lost the job by its own fault. */
 struct job_avoided {
     link_peer peer;
-    int64_t until_ms;
+    int64_t until_ms; /* not asked at all */
+    bool was_late;    /* or did not answer: that may not happen again */
+};
+
+/* Who may be asked for a job. */
+enum job_ask_level {
+    JOB_ASK_UNTRIED,  /* nobody who lost it by its fault */
+    JOB_ASK_LATE_TOO, /* who was late with it as well */
+    JOB_ASK_ANYBODY,  /* all of them */
 };
 
 struct job {
@@ -123,6 +136,7 @@ struct job {
     struct job_rung rungs[PROFILE_LADDER_MAX];
     uint64_t cpu_us;
     unsigned attempts, losses, late, hedges;     /* attempts: refused and failed ones */
+    uint64_t rejected;                           /* the last attempt of which a part was rejected */
     struct job_avoided avoided[JOB_AVOIDED_MAX]; /* a ring */
     unsigned next_avoided;
     bool has_delivered;
@@ -162,8 +176,17 @@ bool attempt_is_useful(const struct job_attempt *a);
 /* It can bring nothing any more because others go on with its rungs, or it was never sent. */
 bool attempt_has_lost(const struct job_attempt *a);
 
+/* A part of it has been passed on. */
+bool attempt_has_delivered(const struct job_attempt *a);
+
 /* A rung is open that no attempt but this one (NULL: none at all) covers. */
 bool job_is_uncovered(const struct job *j, const struct job_attempt *but);
+
+/* That transcoder lost it by its fault: it is not asked until then, nor afterwards while others
+ * can.
+ */
+void job_avoid(struct job *j, link_peer peer, int64_t until_ms);
+void job_avoid_late(struct job *j, link_peer peer, int64_t until_ms); /* it was only late */
 
 /* An attempt at its start: nothing sent; of the open rungs all, or only those that nobody covers.
  */
@@ -201,10 +224,9 @@ bool job_is_complete(const struct job *j);
 /* The rung will not come. */
 void job_give_up_rung(struct job *j, uint32_t rung);
 
-/* What came of the rung from that part on is not good: it is to be made again. ret_by: the attempt
- * that made it, which loses the rung, or NULL. ERR_NOENT: there is no such part. */
-enum err job_reject(struct job *j, uint32_t rung, uint32_t part,
-                    struct job_attempt **ret_by) CHECKED;
+/* What came of the rung from that part on is not good: it is to be made again, and who is at work
+ * on it has lost it. ERR_NOENT: there is no such part. */
+enum err job_reject(struct job *j, uint32_t rung, uint32_t part) CHECKED;
 
 /* Where the grid of a rung that begins with this unit has its slot 0. */
 int64_t job_unit_origin(const struct link_rung *asked, const struct link_unit *u);

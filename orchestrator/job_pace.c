@@ -112,7 +112,8 @@ int64_t job_owed_ms(const struct job_attempt *a, int64_t now_ms)
         uint32_t part = j->rungs[rung].next_part;
         int64_t due_ms = input_came_ms(j, r, part);
         int64_t start_ms = a->offered_ms + START_MS +
-                           frames_ticks(j, r, frames_until(r, part)) / CATCH_UP_TICKS_PER_MS;
+                           frames_ticks(j, r, frames_until(r, part)) /
+                               (a->is_whole ? TICKS_PER_MS : CATCH_UP_TICKS_PER_MS);
         due_ms = due_ms >= 0 && due_ms < start_ms ? start_ms : due_ms;
         if (due_ms >= 0 && now_ms - due_ms > owed_ms) {
             owed_ms = now_ms - due_ms;

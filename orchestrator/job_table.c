@@ -151,21 +151,42 @@ static void pass_deadline(struct job_table *s, struct job *j, int64_t now_ms)
     job_table_give_up(s, j, false, text, now_ms);
 }
 
+void job_table_stalled(struct job_table *s, int64_t ms, int64_t now_ms)
+{
+    s->calm_until_ms = now_ms + (ms < JOB_TABLE_CALM_MAX_MS ? ms : JOB_TABLE_CALM_MAX_MS);
+}
+
+/* Who is late is known of all before any job is moved: it moves to who is not. */
+static void mark_late(struct job_table *s, int64_t now_ms)
+{
+    LIST_EACH (&s->roster.broadcasters, bit, btmp) {
+        LIST_EACH (&LIST_ITEM(bit, struct broadcaster, node)->jobs, it, tmp) {
+            job_mark_late(s, LIST_ITEM(it, struct job, of_peer), now_ms);
+        }
+    }
+}
+
 void job_table_tick(struct job_table *s, int64_t now_ms)
 {
+    bool calm = now_ms < s->calm_until_ms;
+    if (!calm) {
+        mark_late(s, now_ms);
+    }
     LIST_EACH (&s->roster.broadcasters, bit, btmp) {
         LIST_EACH (&LIST_ITEM(bit, struct broadcaster, node)->jobs, it, tmp) {
             struct job *j = LIST_ITEM(it, struct job, of_peer);
             if (now_ms >= j->deadline_ms) {
                 pass_deadline(s, j, now_ms);
-            } else {
+            } else if (!calm) {
                 job_check_progress(s, j, now_ms);
             }
         }
     }
     sessions_expire(&s->sessions, now_ms);
     attempts_assign(s, now_ms);
-    rungs_shed(s, now_ms);
+    if (!calm) {
+        rungs_shed(s, now_ms);
+    }
 }
 
 static enum err to_nobody(void *arg, link_peer to, const struct link_msg *m, struct blob *payload)

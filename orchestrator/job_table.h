@@ -28,7 +28,10 @@
 #define JOB_TABLE_LATE_MS_DEFAULT     2000
 #define JOB_TABLE_HEDGE_MS_DEFAULT    500
 #define JOB_TABLE_ATTEMPTS_DEFAULT    3
-#define JOB_TABLE_SHED_AFTER_MS       500   /* a job that waits for so long may lose rungs */
+#define JOB_TABLE_STRETCH_AFTER_MS    300 /* waiting for so long: the estimates may be too low */
+#define JOB_TABLE_SHED_PART           3 /* of the time to its deadline: a job that has waited for */
+#define JOB_TABLE_SHED_MAX_MS         8000 /* it, or for so long, may lose rungs */
+#define JOB_TABLE_CALM_MAX_MS         1000
 #define JOB_TABLE_SHORT_MS            10000 /* after that the stream's next ones need not wait */
 #define JOB_TABLE_TICK_MS             100   /* how often job_table_tick wants to be called */
 
@@ -168,6 +171,10 @@ void job_table_failed(struct job_table *s, link_peer peer, uint64_t attempt, con
 
 /* There is room again in a transcoder's queue. */
 void job_table_writable(struct job_table *s, link_peer peer, int64_t now_ms);
+
+/* The loop stood still for so long: what came meanwhile is still to be read, so nobody is late for
+ * as long again (at most JOB_TABLE_CALM_MAX_MS). */
+void job_table_stalled(struct job_table *s, int64_t ms, int64_t now_ms);
 
 /* Time passes: deadlines, answers that do not come, sessions that end. */
 void job_table_tick(struct job_table *s, int64_t now_ms);

@@ -23,6 +23,9 @@ static void begin(struct job_table *s, struct job *j, struct transcoder *t, bool
     job_begin(j, a, hedge);
     list_push_back(&t->jobs, &a->of_transcoder);
     list_push_back(job_table_attempt_bucket(s, a->number), &a->by_number);
+    if (t->load > 0 && transcoder_spare(t) < a->weight) {
+        standing_stretched(&t->standing, now_ms);
+    }
     t->load++;
     t->rate += a->weight;
     t->used_ms = now_ms;
@@ -92,37 +95,12 @@ void attempt_pump(struct job_table *s, struct job_attempt *a, int64_t now_ms)
         }
         job_advance(a);
     }
-    if (job_all_sent(a)) {
+    if (job_all_sent(a) && !a->is_whole) {
         lighten(a); /* the stream's next segment takes its place */
     }
 }
 
 /* --- who --- */
-
-void job_dispatch_ask(const struct job *j, uint64_t rate, int64_t now_ms,
-                      link_peer avoided[JOB_ASK_AVOIDED], struct dispatch_ask *ret_ask)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < JOB_AVOIDED_MAX; i++) {
-        if (j->avoided[i].peer != 0 && now_ms < j->avoided[i].until_ms) {
-            avoided[n++] = j->avoided[i].peer;
-        }
-    }
-    for (size_t i = 0; i < JOB_TRIES; i++) {
-        if (j->tries[i].transcoder != NULL) {
-            avoided[n++] = j->tries[i].transcoder->peer;
-        }
-    }
-    *ret_ask = (struct dispatch_ask){
-        .rate = rate,
-        .last = j->session->last,
-        /* Parts of one segment share their parameter sets: only an equal encoder may go on. */
-        .encoder = j->has_delivered ? j->encoder : NULL,
-        .avoided = avoided,
-        .n_avoided = n,
-        .now_ms = now_ms,
-    };
-}
 
 /* Who would have the job of a as well or instead: somebody with time to spare. */
 static struct transcoder *other_than(const struct job_table *s, const struct job_attempt *a,
@@ -130,8 +108,7 @@ static struct transcoder *other_than(const struct job_table *s, const struct job
 {
     link_peer avoided[JOB_ASK_AVOIDED];
     struct dispatch_ask ask;
-    job_dispatch_ask(a->job, job_open_rate(a->job, true), now_ms, avoided, &ask);
-    ask.only_spare = true;
+    job_ask_other(s, a->job, now_ms, avoided, &ask);
     if (same_encoder && ask.encoder == NULL) {
         ask.encoder = a->transcoder->encoder;
     }
@@ -148,6 +125,23 @@ static bool anybody_has_room(const struct job_table *s)
     return false;
 }
 
+/* Beside who is at work on the job somebody else, if it can be. */
+static struct transcoder *pick_beside(const struct job_table *s, const struct job *j,
+                                      const struct dispatch_ask *ask)
+{
+    link_peer avoided[JOB_ASK_AVOIDED];
+    struct dispatch_ask others = *ask;
+    memcpy(avoided, ask->avoided, ask->n_avoided * sizeof avoided[0]);
+    others.avoided = avoided;
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        if (j->tries[i].transcoder != NULL) {
+            avoided[others.n_avoided++] = j->tries[i].transcoder->peer;
+        }
+    }
+    struct transcoder *t = dispatch_pick(&s->roster, &others);
+    return t != NULL || others.n_avoided == ask->n_avoided ? t : dispatch_pick(&s->roster, ask);
+}
+
 void attempts_assign(struct job_table *s, int64_t now_ms)
 {
     if (list_empty(&s->queue) || !anybody_has_room(s)) {
@@ -158,14 +152,14 @@ void attempts_assign(struct job_table *s, int64_t now_ms)
         struct job *j = LIST_ITEM(it, struct job, place);
         link_peer avoided[JOB_ASK_AVOIDED];
         struct dispatch_ask ask;
-        job_dispatch_ask(j, job_open_rate(j, false), now_ms, avoided, &ask);
-        if (ask.rate >= too_much) {
+        job_ask_open(s, j, job_open_rate(j, false), now_ms, avoided, &ask);
+        if (ask.rate >= too_much && !ask.may_stretch) {
             continue;
         }
-        struct transcoder *t = dispatch_pick(&s->roster, &ask);
+        struct transcoder *t = pick_beside(s, j, &ask);
         if (t != NULL) {
             begin(s, j, t, false, now_ms);
-        } else if (ask.encoder == NULL && ask.n_avoided == 0) {
+        } else if (ask.encoder == NULL && ask.n_avoided == 0 && ask.rate < too_much) {
             too_much = ask.rate;
         }
     }
@@ -205,12 +199,6 @@ void attempts_settle(struct job_table *s, struct job *j, int64_t now_ms)
     }
 }
 
-static void avoid(struct job *j, link_peer peer, int64_t now_ms)
-{
-    j->avoided[j->next_avoided++ % JOB_AVOIDED_MAX] =
-        (struct job_avoided){.peer = peer, .until_ms = now_ms + JOB_AVOID_MS};
-}
-
 void attempt_redo(struct job_table *s, struct job_attempt *a, bool tell, const char *reason,
                   int64_t now_ms)
 {
@@ -221,11 +209,28 @@ void attempt_redo(struct job_table *s, struct job_attempt *a, bool tell, const c
     attempts_settle(s, j, now_ms);
 }
 
+void attempts_begin_anew(struct job_table *s, struct job *j, uint32_t rung, const char *reason,
+                         int64_t now_ms)
+{
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        struct job_attempt *a = &j->tries[i];
+        if (a->transcoder == NULL || !a->open_sent) {
+            continue;
+        }
+        if (a->number == j->rungs[rung].made_by) {
+            attempt_redo(s, a, true, reason, now_ms);
+        } else if (a->rungs[rung].asked && !attempt_has_delivered(a)) {
+            attempt_redo(s, a, true, "it begins anew, with a rung more", now_ms);
+        }
+    }
+    attempts_settle(s, j, now_ms);
+}
+
 void attempt_charge(struct job_table *s, struct job *j, struct transcoder *t, const char *reason,
                     int64_t now_ms)
 {
     t->failed++;
-    avoid(j, t->peer, now_ms);
+    job_avoid(j, t->peer, now_ms + JOB_AVOID_MS);
     /* A segment that has failed before may be at fault itself. */
     if (j->attempts == 0 && standing_failed(&t->standing, now_ms)) {
         s->counters.suspensions++;
@@ -237,9 +242,34 @@ void attempt_charge(struct job_table *s, struct job *j, struct transcoder *t, co
 
 static void mark_late(struct job_attempt *a, int64_t now_ms)
 {
+    struct transcoder *t = a->transcoder;
     if (!a->charged) {
         a->charged = true;
-        standing_late(&a->transcoder->standing, a->transcoder->rate - a->weight + a->rate, now_ms);
+        standing_late(&t->standing, t->rate - a->weight + a->rate, now_ms);
+    } else {
+        standing_still_late(&t->standing, now_ms);
+    }
+}
+
+static int64_t may_owe_ms(const struct job_table *s, const struct job_attempt *a)
+{
+    const struct job_table_config *c = &s->config;
+    return job_tries(a->job) == 1 ? job_may_owe_ms(a, c->late_ms) : c->late_ms;
+}
+
+void job_mark_late(struct job_table *s, struct job *j, int64_t now_ms)
+{
+    for (size_t i = 0; i < JOB_TRIES; i++) {
+        struct job_attempt *a = &j->tries[i];
+        if (a->transcoder == NULL || !attempt_is_useful(a)) {
+            continue;
+        }
+        int64_t owed_ms = s->config.late_ms > 0 ? job_owed_ms(a, now_ms) : 0;
+        if (owed_ms > 0 && owed_ms >= may_owe_ms(s, a)) {
+            mark_late(a, now_ms);
+        } else if (!a->accepted && now_ms - a->offered_ms >= s->config.answer_ms) {
+            standing_still_late(&a->transcoder->standing, now_ms);
+        }
     }
 }
 
@@ -248,14 +278,12 @@ static bool move(struct job_table *s, struct job_attempt *a, const char *reason,
 {
     struct job *j = a->job;
     bool goes_on = !job_is_uncovered(j, a);
-    if (!goes_on && other_than(s, a, false, now_ms) == NULL) {
+    if (!goes_on && (j->late >= JOB_LATE_MAX || other_than(s, a, false, now_ms) == NULL)) {
         return false;
     }
-    avoid(j, a->transcoder->peer, now_ms); /* so that it does not go straight back */
-    if (a->accepted) {
-        j->late++;
-        s->counters.late++;
-    }
+    job_avoid_late(j, a->transcoder->peer, now_ms + JOB_AVOID_MS);
+    j->late++;
+    s->counters.late += a->accepted;
     attempt_redo(s, a, true, reason, now_ms);
     return true;
 }
@@ -284,18 +312,16 @@ static bool check_lateness(struct job_table *s, struct job_attempt *a, int64_t n
         return move(s, a, "the transcoder did not answer", now_ms);
     }
     int64_t owed_ms = c->late_ms > 0 ? job_owed_ms(a, now_ms) : 0;
-    int64_t may_owe_ms = alone ? job_may_owe_ms(a, c->late_ms) : c->late_ms;
     int64_t worst_ms = owed_ms > unanswered_ms ? owed_ms : unanswered_ms;
     bool hedges = alone && list_empty(&j->place) && c->hedge_ms > 0 && c->late_ms > 0;
     if (hedges && worst_ms >= c->hedge_ms && hedge(s, a, now_ms)) {
         mark_late(a, now_ms);
         return true;
     }
-    if (c->late_ms == 0 || owed_ms < may_owe_ms || owed_ms == 0) {
+    if (c->late_ms == 0 || owed_ms < may_owe_ms(s, a) || owed_ms == 0) {
         return false;
     }
-    mark_late(a, now_ms);
-    return j->late < JOB_LATE_MAX && move(s, a, "the transcoder is late", now_ms);
+    return move(s, a, "the transcoder is late", now_ms);
 }
 
 void job_check_progress(struct job_table *s, struct job *j, int64_t now_ms)

@@ -18,7 +18,8 @@ struct job_table {
     struct job_table_out out;
     struct roster roster;
     struct sessions sessions;
-    struct list queue; /* of job.place: by deadline, then msn */
+    int64_t calm_until_ms; /* nobody is late before */
+    struct list queue;     /* of job.place: by deadline, then msn */
     struct list by_origin[JOB_TABLE_BUCKETS];
     struct list by_attempt[JOB_TABLE_BUCKETS];
     uint64_t next_attempt;
@@ -74,6 +75,11 @@ void attempt_redo(struct job_table *s, struct job_attempt *a, bool tell, const c
 void attempt_charge(struct job_table *s, struct job *j, struct transcoder *t, const char *reason,
                     int64_t now_ms);
 
+/* A part of that rung was rejected: whoever made it loses the whole job, and who has just begun
+ * with it begins anew, with that rung too. */
+void attempts_begin_anew(struct job_table *s, struct job *j, uint32_t rung, const char *reason,
+                         int64_t now_ms);
+
 /* Sends what the transcoder has not got yet, as far as its queue takes it. */
 void attempt_pump(struct job_table *s, struct job_attempt *a, int64_t now_ms);
 
@@ -82,11 +88,21 @@ void attempt_pump(struct job_table *s, struct job_attempt *a, int64_t now_ms);
  * gone afterwards. */
 void job_check_progress(struct job_table *s, struct job *j, int64_t now_ms);
 
-/* Who might have the job. rate: of what is to be done. */
+/* Who might have the job. rate: of what is to be done. (job_table_ask.c) */
 struct dispatch_ask;
 #define JOB_ASK_AVOIDED (JOB_AVOIDED_MAX + JOB_TRIES)
-void job_dispatch_ask(const struct job *j, uint64_t rate, int64_t now_ms,
-                      link_peer avoided[JOB_ASK_AVOIDED], struct dispatch_ask *ret_ask);
+
+/* What is not covered: for whoever lost it least by its fault among those that are there. */
+void job_ask_open(const struct job_table *s, const struct job *j, uint64_t rate, int64_t now_ms,
+                  link_peer avoided[JOB_ASK_AVOIDED], struct dispatch_ask *ret_ask);
+
+/* All that is open, for somebody with time to spare who is not at work on it and did not lose it.
+ */
+void job_ask_other(const struct job_table *s, const struct job *j, int64_t now_ms,
+                   link_peer avoided[JOB_ASK_AVOIDED], struct dispatch_ask *ret_ask);
+
+/* Notes who owes a part for too long. */
+void job_mark_late(struct job_table *s, struct job *j, int64_t now_ms);
 
 /* Offers queued jobs to whoever has room. */
 void attempts_assign(struct job_table *s, int64_t now_ms);

@@ -339,29 +339,33 @@ void job_table_rung_reject(struct job_table *s, link_peer peer, uint64_t job,
                            const struct link_rung_word *word, const char *reason, int64_t now_ms)
 {
     struct job *j = find_origin(s, peer, job);
-    struct job_attempt *by;
     if (j == NULL && roster_broadcaster(&s->roster, peer) != NULL) {
         /* Its input is kept no more: the broadcaster need not wait for it. */
         struct link_msg m = {.type = LINK_RUNG_GIVEN_UP, .job = job, .reason = "the job is over"};
         m.word.rung = word->rung;
         job_table_answer(s, peer, &m);
     }
-    if (j == NULL || job_reject(j, word->rung, word->part, &by) != ERR_OK) {
+    if (j == NULL || job_reject(j, word->rung, word->part) != ERR_OK) {
         s->counters.stray++;
         return;
     }
+    const struct job_rung *r = &j->rungs[word->rung];
+    struct transcoder *t = roster_transcoder(&s->roster, r->maker);
     s->counters.rungs_rejected++;
-    job_table_note(s, JOB_NOTE_RUNG_REJECTED, j, by != NULL ? by->transcoder : NULL, word->rung,
-                   reason, now_ms);
+    job_table_note(s, JOB_NOTE_RUNG_REJECTED, j, t, word->rung, reason, now_ms);
     words_copy(j->reason, sizeof j->reason, reason);
-    if (by != NULL) {
-        attempt_charge(s, j, by->transcoder, reason, now_ms);
+    if (j->rejected != r->made_by) {
+        /* All rungs of an attempt are as bad as one. */
+        j->rejected = r->made_by;
+        if (t != NULL) {
+            attempt_charge(s, j, t, reason, now_ms);
+        }
+        j->attempts++;
     }
-    j->attempts++;
     if (j->attempts >= s->config.max_attempts) {
         job_table_fail(s, j, now_ms);
     } else {
-        attempts_settle(s, j, now_ms);
+        attempts_begin_anew(s, j, word->rung, reason, now_ms);
     }
     attempts_assign(s, now_ms);
 }

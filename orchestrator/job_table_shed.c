@@ -23,24 +23,26 @@ static uint64_t smallest_rate(const struct job *j)
     return least;
 }
 
-static uint64_t most_for(const struct job_table *s, const struct job *j, int64_t now_ms)
+/* For as long a job keeps all of its rungs, whatever is believed of the transcoders. */
+static int64_t patience_ms(const struct job *j)
 {
-    link_peer avoided[JOB_ASK_AVOIDED];
-    struct dispatch_ask ask;
-    job_dispatch_ask(j, 1, now_ms, avoided, &ask);
-    return dispatch_most(&s->roster, &ask);
+    int64_t part_ms = (j->deadline_ms - j->opened_ms) / JOB_TABLE_SHED_PART;
+    return part_ms < JOB_TABLE_SHED_MAX_MS ? part_ms : JOB_TABLE_SHED_MAX_MS;
 }
 
 /* One of its rungs could be done now if others of it were not to be. most: for any job. */
 static bool may_shed(const struct job_table *s, const struct job *j, uint64_t most, int64_t now_ms)
 {
     bool has_waited =
-        now_ms - j->queued_ms >= JOB_TABLE_SHED_AFTER_MS || now_ms < j->session->short_until_ms;
+        now_ms - j->queued_ms >= patience_ms(j) || now_ms < j->session->short_until_ms;
     uint64_t least = has_waited && open_rungs(j) > 1 ? smallest_rate(j) : UINT64_MAX;
     if (least > most) {
         return false;
     }
-    return (!j->has_delivered && j->attempts == 0) || least <= most_for(s, j, now_ms);
+    link_peer avoided[JOB_ASK_AVOIDED];
+    struct dispatch_ask ask;
+    job_ask_open(s, j, 1, now_ms, avoided, &ask);
+    return least <= dispatch_most(&s->roster, &ask) && dispatch_all_full(&s->roster, &ask);
 }
 
 /* Fewest viewers first, then most pixels; of equals the one that stands last in its ladder. */

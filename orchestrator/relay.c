@@ -18,6 +18,7 @@
 #define SAID_MAX         33 /* of what a peer says about itself, inside a reason */
 #define INSTANCE_SIZE    65
 #define PEER_BUCKETS     1024 /* a power of two */
+#define STALL_MS         200  /* a tick so much later than it was due: the loop stood still */
 
 /* A peer that has said hello. */
 struct peer {
@@ -42,6 +43,7 @@ struct relay {
     struct list by_id[PEER_BUCKETS];
     struct relay_config config;
     char session[RELAY_SESSION_SIZE];
+    int64_t ticked_ms; /* the last tick; 0: there was none */
     bool stopping;
     struct relay_counters counters;
 };
@@ -378,12 +380,23 @@ static void on_event(void *arg, const struct link_event *e)
     }
 }
 
+static void note_stall(struct relay *r)
+{
+    int64_t now_ms = clock_mono_ms();
+    int64_t late_ms = r->ticked_ms > 0 ? now_ms - r->ticked_ms - JOB_TABLE_TICK_MS : 0;
+    if (late_ms >= STALL_MS) {
+        job_table_stalled(r->table, late_ms, now_ms);
+    }
+    r->ticked_ms = now_ms;
+}
+
 static void on_tick(void *arg)
 {
     struct relay *r = arg;
     if (r->stopping) {
         return;
     }
+    note_stall(r);
     LIST_EACH (&r->peers, it, tmp) {
         struct peer *p = LIST_ITEM(it, struct peer, node);
         if (p->doomed) {

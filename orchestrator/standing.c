@@ -33,7 +33,12 @@ static void grow(struct standing *s, uint64_t load)
     if (s->speed == 0 || (!below && !in_use)) {
         return;
     }
-    uint64_t step = s->speed / GROW_DIVISOR + 1;
+    if (load > s->speed) {
+        /* It has done so much in time. */
+        s->stretch_pause_ms = 0;
+        s->was_stretched = false;
+    }
+    uint64_t step = load > s->speed ? load - s->speed : s->speed / GROW_DIVISOR + 1;
     s->speed = s->speed < most - step ? s->speed + step : most;
     s->was_slow = s->was_slow && (s->announced == 0 || s->speed < s->announced);
 }
@@ -51,9 +56,39 @@ void standing_done(struct standing *s, uint64_t load, uint32_t permille)
 
 void standing_late(struct standing *s, uint64_t load, int64_t now_ms)
 {
+    if (s->was_stretched && now_ms - s->stretched_ms < STANDING_PAUSE_MAX_MS) {
+        int64_t pause_ms = s->stretch_pause_ms > 0 ? s->stretch_pause_ms : STANDING_LATE_MS;
+        s->stretch_pause_ms =
+            pause_ms < STANDING_PAUSE_MAX_MS / 2 ? pause_ms * 2 : STANDING_PAUSE_MAX_MS;
+        s->was_stretched = false;
+    }
+    standing_still_late(s, now_ms);
+    see(s, load, load / 2);
+}
+
+void standing_still_late(struct standing *s, int64_t now_ms)
+{
     s->was_late = true;
     s->late_ms = now_ms;
-    see(s, load, load / 2);
+}
+
+bool standing_is_full(const struct standing *s, int64_t now_ms)
+{
+    int64_t pause_ms =
+        s->stretch_pause_ms > STANDING_LATE_MS ? s->stretch_pause_ms : STANDING_LATE_MS;
+    return s->was_late && now_ms - s->late_ms < pause_ms;
+}
+
+bool standing_may_stretch(const struct standing *s, int64_t now_ms)
+{
+    return !standing_is_full(s, now_ms) &&
+           (!s->was_stretched || now_ms - s->stretched_ms >= STANDING_STRETCH_MS);
+}
+
+void standing_stretched(struct standing *s, int64_t now_ms)
+{
+    s->was_stretched = true;
+    s->stretched_ms = now_ms;
 }
 
 uint64_t standing_most(const struct standing *s)

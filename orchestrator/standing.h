@@ -10,9 +10,11 @@
 #define STANDING_SUSPEND_MS     1000
 #define STANDING_SUSPEND_MAX_MS 60000
 #define STANDING_LATE_MS        2000 /* after it was late it is the last choice for so long */
+#define STANDING_STRETCH_MS     500  /* between two jobs beyond what it is believed to do */
+#define STANDING_PAUSE_MAX_MS   60000
 
 /* Times the announced speed that it may be believed to have after all. */
-#define STANDING_SPEED_MAX 4
+#define STANDING_SPEED_MAX 16
 
 struct standing {
     uint64_t announced; /* luma samples of rungs a second; 0: it did not say */
@@ -25,6 +27,9 @@ struct standing {
     uint64_t suspensions;
     bool was_late;
     int64_t late_ms; /* when it was late last */
+    bool was_stretched;
+    int64_t stretched_ms;     /* when it was given more than it is believed to do, last */
+    int64_t stretch_pause_ms; /* after it was late, before that may be tried again */
 };
 
 /* It says how fast it is; saying the same again changes nothing. */
@@ -36,6 +41,17 @@ void standing_done(struct standing *s, uint64_t load, uint32_t permille);
 
 /* It owes a part of a job for too long; load as above. It is thought to do half of it. */
 void standing_late(struct standing *s, uint64_t load, int64_t now_ms);
+
+/* It is late all the same: it still owes that part, or it does not answer. */
+void standing_still_late(struct standing *s, int64_t now_ms);
+
+/* May it be given more than it is believed to do? Only doing tells how fast it is. Not while it is
+ * late or was lately, longer each time that this made it late, and not much at once. */
+bool standing_may_stretch(const struct standing *s, int64_t now_ms);
+void standing_stretched(struct standing *s, int64_t now_ms); /* it was */
+
+/* Lately it was seen to be late with what it has: it is full, whatever it says. */
+bool standing_is_full(const struct standing *s, int64_t now_ms);
 
 /* A job failed by its fault. True: it is suspended from now on. */
 bool standing_failed(struct standing *s, int64_t now_ms);

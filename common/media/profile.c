@@ -29,7 +29,15 @@ static const struct profile profiles[] = {
     NAMED("P240p30fps4x3", 320, 240, 30, 600000),
     NAMED("P144p30fps16x9", 256, 144, 30, 400000),
     NAMED("P144p25fps16x9", 256, 144, 25, 400000),
-    NAMED("P96p8fps16x9", 170, 96, 8, 16000),
+    /* With its sound for lines of 2G. */
+    {.name = "P96p8fps16x9",
+     .width = 170,
+     .height = 96,
+     .fps_num = 8,
+     .fps_den = 1,
+     .bitrate_bps = 16000,
+     .audio_bitrate_bps = 20000,
+     .audio_channels = 1},
 };
 
 #define N_PROFILES (sizeof profiles / sizeof profiles[0])
@@ -145,6 +153,14 @@ enum err profile_check(struct profile *p, const char **ret_why)
         (p->preset[0] != '\0' && !profile_is_preset(p->preset))) {
         *ret_why = "a rung's gop goes up to an hour, its quality to 51, and its preset is one of "
                    "libx264's";
+        return ERR_LIMIT;
+    }
+    bool own = p->audio_bitrate_bps != 0;
+    if ((own &&
+         (p->audio_bitrate_bps < PROFILE_AUDIO_MIN || p->audio_bitrate_bps > PROFILE_AUDIO_MAX)) ||
+        p->audio_channels < own || p->audio_channels > own * 2) {
+        *ret_why = "a rung's own sound has 16000 to 128000 bits per second, and one or two "
+                   "channels";
         return ERR_LIMIT;
     }
     return ERR_OK;

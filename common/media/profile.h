@@ -35,6 +35,8 @@ struct profile {
     int gop_ms;                       /* at most from IDR to IDR; 0: one for each segment */
     int quality;                      /* CRF, 1 (best) to 51; 0: the usual */
     char preset[PROFILE_PRESET_SIZE]; /* the encoder's: "veryfast"; "": the usual */
+    int audio_bitrate_bps;            /* of AAC of its own; 0: the source's sound as it is */
+    int audio_channels;               /* of that, 1 or 2; 0 without it */
 };
 
 /* What a rung that is not one of the named ones may be. */
@@ -46,6 +48,11 @@ struct profile {
 #define PROFILE_BITRATE_MAX 100000000
 #define PROFILE_GOP_MS_MAX  3600000
 #define PROFILE_QUALITY_MAX 51
+#define PROFILE_AUDIO_MIN   16000
+#define PROFILE_AUDIO_MAX   128000
+
+/* Up to here sound of its own is mono unless it is asked for otherwise. */
+#define PROFILE_AUDIO_MONO 32000
 
 /* What libx264 calls its presets, from "ultrafast" to "slower", the useful ones. */
 #define PROFILE_PRESETS "ultrafast, superfast, veryfast, faster, fast, medium, slow, slower"

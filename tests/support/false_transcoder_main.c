@@ -59,6 +59,8 @@ struct relay {
     struct link *up;   /* to the orchestrator */
     struct link *down; /* from the transcoder; NULL until the orchestrator is there */
     link_peer transcoder;
+    bool is_up;         /* the orchestrator is there */
+    struct blob *hello; /* the transcoder's newest one, for when it is */
     struct list held;
     struct loop_timer *tick;
     bool failed;
@@ -242,6 +244,22 @@ static void on_tick(void *arg)
     }
 }
 
+/* Neither waits for the other's next attempt: who says hello while the orchestrator is away is
+ * announced when it is back. */
+static void send_hello(struct relay *r)
+{
+    if (r->is_up && r->transcoder != 0 && r->hello != NULL) {
+        send_up(r, r->hello, NULL);
+    }
+}
+
+static void keep_hello(struct relay *r, struct link_msg *m)
+{
+    blob_unref(r->hello);
+    r->hello = link_msg_pack(m);
+    send_hello(r);
+}
+
 static bool ends_job(const struct link_msg *m)
 {
     return m->type == LINK_JOB_DONE || m->type == LINK_JOB_FAILED;
@@ -289,7 +307,11 @@ static void on_down(void *arg, const struct link_event *e)
     struct relay *r = arg;
     if (e->type == LINK_EVENT_MESSAGE) {
         r->transcoder = e->peer;
-        pass_up(r, e);
+        if (e->msg->type == LINK_HELLO) {
+            keep_hello(r, e->msg);
+        } else {
+            pass_up(r, e);
+        }
     } else if (e->type == LINK_EVENT_DOWN && e->peer == r->transcoder) {
         give_up(r, "the transcoder behind it has gone");
     }
@@ -331,11 +353,14 @@ static void on_up(void *arg, const struct link_event *e)
     struct relay *r = arg;
     switch (e->type) {
     case LINK_EVENT_UP:
+        r->is_up = true;
+        send_hello(r);
         if (r->down == NULL) {
             start_listening(r);
         }
         break;
     case LINK_EVENT_DOWN:
+        r->is_up = false;
         forget_held(r);
         if (r->transcoder != 0) {
             link_drop(r->down, r->transcoder); /* it says hello again when it is back */
@@ -394,6 +419,7 @@ static int run(struct relay *r, const char *orchestrator)
     link_destroy(r->up, 0);
     link_destroy(r->down, 0);
     forget_held(r);
+    blob_unref(r->hello);
     return r->failed ? 1 : 0;
 }
 

@@ -175,6 +175,12 @@ START_TEST(names_that_a_rung_may_not_have)
     ck_assert(hls_is_audio("audio"));
     ck_assert(hls_is_audio("audio1"));
     ck_assert(hls_is_audio("audio7"));
+    ck_assert(hls_is_audio("audio-light") && hls_is_light_audio("audio-light"));
+    ck_assert(hls_is_audio("audio-light2") && hls_is_light_audio("audio-light10"));
+    ck_assert(!hls_is_audio("audio-light1") && !hls_is_audio("audio-light11"));
+    ck_assert(!hls_is_audio("audio-light0") && !hls_is_audio("audio-lights"));
+    ck_assert(!hls_is_light_audio("audio") && !hls_is_light_audio("audio2"));
+    ck_assert(hls_is_reserved("audio-light"));
     ck_assert(!hls_is_audio("audio0"));
     ck_assert(!hls_is_audio("audio8"));
     ck_assert(!hls_is_audio("audio11"));

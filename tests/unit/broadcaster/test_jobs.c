@@ -593,8 +593,119 @@ START_TEST(no_ladder_no_jobs)
 }
 END_TEST
 
-UNIT_MAIN("jobs", units_become_parts, what_was_shown_is_never_replaced,
-          a_segment_that_came_whole_has_no_parts, a_segment_streams_out_and_its_rungs_come_back,
+/* --- sound of a rung's own --- */
+
+struct own_sound {
+    bool there;
+    struct sound *sound;
+};
+
+static bool own_sound(void *arg, size_t rung, const struct segment *source,
+                      struct sound **ret_sound)
+{
+    const struct own_sound *o = arg;
+    if (rung == 0 && !o->there) {
+        return false;
+    }
+    *ret_sound = rung == 0 ? o->sound : segment_sound(source);
+    return true;
+}
+
+static struct own_sound expect_sound(struct bench *b)
+{
+    struct packets none;
+    packets_init(&none);
+    struct track_params p = {.kind = TRACK_AUDIO, .codec = CODEC_AAC, .sample_rate = 16000};
+    struct track *t = track_create(&p);
+    struct own_sound o = {.sound = sound_create(t, &none)};
+    track_unref(t);
+    return o;
+}
+
+/* The last part too: behind it a further one would be promised. */
+START_TEST(a_rung_waits_for_its_own_sound)
+{
+    struct bench *b = bench_create();
+    struct own_sound o = expect_sound(b);
+    jobs_stream_set_sound(b->stream, own_sound, &o);
+    jobs_way_open(b->way);
+    whole_segment(b, 1, 0);
+    uint64_t job = b->wire.sent[0].job;
+    for (uint32_t rung = 0; rung < 2; rung++) {
+        for (uint32_t part = 0; part < 3; part++) {
+            answer(b, job, rung, part, part == 2);
+        }
+    }
+    ck_assert_uint_eq(rendition_last(b->rungs[1]), 1);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 0);
+    ck_assert_uint_eq(parts_of(b, 1), 1);
+    jobs_tick(b->jobs, 900); /* nobody is asked to make it again */
+    ck_assert_uint_eq(count(b, LINK_JOB_OPEN), 1);
+    jobs_stream_sound_came(b->stream, 2);
+    ck_assert(!jobs_idle(b->jobs));
+    o.there = true;
+    jobs_stream_sound_came(b->stream, 1);
+    ck_assert(jobs_idle(b->jobs));
+    ck_assert_uint_eq(parts_of(b, 1), 2);
+    struct window *w = board_window(b->board, "x", "P144p30fps16x9");
+    ck_assert_ptr_eq(segment_sound(w->segments[0]), o.sound);
+    window_unref(w);
+    ck_assert_uint_eq(jobs_counters(b->jobs).done, 1);
+    jobs_stream_sound_came(b->stream, 1); /* nobody waits any more */
+    sound_unref(o.sound);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(a_rung_that_waits_for_sound_outlives_the_others)
+{
+    struct bench *b = bench_create();
+    struct own_sound o = expect_sound(b);
+    jobs_stream_set_sound(b->stream, own_sound, &o);
+    jobs_way_open(b->way);
+    whole_segment(b, 1, 0);
+    uint64_t job = b->wire.sent[0].job;
+    for (uint32_t part = 0; part < 3; part++) {
+        answer(b, job, 0, part, part == 2);
+    }
+    struct link_msg m = {
+        .type = LINK_JOB_FAILED, .job = job, .final = true, .reason = "no such codec"};
+    jobs_way_message(b->way, &m, NULL);
+    ck_assert_uint_eq(rendition_waiting(b->rungs[0]), 1);
+    ck_assert_uint_eq(rendition_waiting(b->rungs[1]), 0); /* a gap, and nothing before it */
+    o.there = true;
+    jobs_stream_sound_came(b->stream, 1);
+    ck_assert_uint_eq(rendition_last(b->rungs[0]), 1);
+    ck_assert(jobs_idle(b->jobs));
+    ck_assert_uint_eq(jobs_counters(b->jobs).given_up, 1);
+    ck_assert_uint_eq(jobs_counters(b->jobs).done, 0);
+    sound_unref(o.sound);
+    bench_destroy(b);
+}
+END_TEST
+
+START_TEST(a_rung_whose_sound_never_comes_is_a_gap)
+{
+    struct bench *b = bench_create();
+    struct own_sound o = expect_sound(b);
+    jobs_stream_set_sound(b->stream, own_sound, &o);
+    jobs_way_open(b->way);
+    whole_segment(b, 1, 0);
+    for (uint32_t part = 0; part < 3; part++) {
+        answer(b, b->wire.sent[0].job, 0, part, part == 2);
+    }
+    jobs_tick(b->jobs, 1001);
+    ck_assert(jobs_idle(b->jobs));
+    ck_assert_uint_eq(rendition_waiting(b->rungs[0]), 0);
+    sound_unref(o.sound);
+    bench_destroy(b);
+}
+END_TEST
+
+UNIT_MAIN("jobs", a_rung_waits_for_its_own_sound, a_rung_that_waits_for_sound_outlives_the_others,
+          a_rung_whose_sound_never_comes_is_a_gap, units_become_parts,
+          what_was_shown_is_never_replaced, a_segment_that_came_whole_has_no_parts,
+          a_segment_streams_out_and_its_rungs_come_back,
           everything_is_sent_again_to_a_new_orchestrator, a_full_queue_loses_nothing,
           late_ones_become_gaps_in_step, too_many_unfinished_give_up_the_oldest,
           units_that_do_not_fit_end_the_job, a_failed_job_is_a_gap_and_the_next_goes_on,

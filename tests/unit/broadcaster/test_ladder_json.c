@@ -15,6 +15,25 @@ static enum err read_text(const char *text, struct ladder *l, char *why)
     return ladder_json_read(span_cstr(text), l, why);
 }
 
+START_TEST(sound_of_its_own)
+{
+    struct ladder l = {.n = 0};
+    char why[LADDER_WHY_MAX];
+    enum err e = read_text("[{" SIZE ",\"audioBitrate\":32000},"
+                           "{" SIZE ",\"name\":\"b\",\"audioBitrate\":33000},"
+                           "{" SIZE ",\"name\":\"c\",\"audioChannels\":1,\"audioBitrate\":64000},"
+                           "{" SIZE ",\"name\":\"d\",\"audioBitrate\":0}, \"P96p8fps16x9\"]",
+                           &l, why);
+    ck_assert_msg(e == ERR_OK, "%s", why);
+    static const int want[][2] = {{32000, 1}, {33000, 2}, {64000, 1}, {0, 0}, {20000, 1}};
+    ck_assert_uint_eq(l.n, sizeof want / sizeof want[0]);
+    for (size_t i = 0; i < l.n; i++) {
+        ck_assert_int_eq(l.rungs[i].audio_bitrate_bps, want[i][0]);
+        ck_assert_int_eq(l.rungs[i].audio_channels, want[i][1]);
+    }
+}
+END_TEST
+
 START_TEST(the_known_form)
 {
     struct ladder l = {.n = 0};
@@ -99,6 +118,13 @@ START_TEST(what_is_wrong_is_named)
         {"[{\"height\":8193}]", ERR_PROTO, "rung 1: height: takes"},
         {"[{\"bitrate\":9999}]", ERR_PROTO, "rung 1: bitrate: takes a whole number from 10000"},
         {"[{\"fps\":-1}]", ERR_PROTO, "rung 1: fps: takes"},
+        {"[{\"audioBitrate\":15999}]", ERR_PROTO, "rung 1: audioBitrate: takes the bits"},
+        {"[{\"audioBitrate\":128001}]", ERR_PROTO, "rung 1: audioBitrate: takes the bits"},
+        {"[{\"audioBitrate\":\"copy\"}]", ERR_PROTO, "rung 1: audioBitrate: takes the bits"},
+        {"[{\"audioChannels\":0}]", ERR_PROTO, "rung 1: audioChannels: takes 1 or 2"},
+        {"[{\"audioChannels\":6}]", ERR_PROTO, "rung 1: audioChannels: takes 1 or 2"},
+        {"[{" SIZE ",\"audioChannels\":2}]", ERR_LIMIT,
+         "rung 1: audioChannels: is of sound of the rung's own; say its audioBitrate too"},
         {"[{" SIZE ",\"fps\":241}]", ERR_LIMIT, "rung 1: a rung's frame rate goes from 1 to 240"},
         {"[{\"fpsDen\":1000001}]", ERR_PROTO, "rung 1: fpsDen: takes"},
         {"[{\"name\":5}]", ERR_PROTO, "rung 1: name: takes a text"},
@@ -191,5 +217,5 @@ START_TEST(a_file_or_names)
 }
 END_TEST
 
-UNIT_MAIN("ladder_json", the_known_form, distances_of_key_frames, what_is_wrong_is_named,
-          no_more_than_ten, a_file_or_names)
+UNIT_MAIN("ladder_json", sound_of_its_own, the_known_form, distances_of_key_frames,
+          what_is_wrong_is_named, no_more_than_ten, a_file_or_names)

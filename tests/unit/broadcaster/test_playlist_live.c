@@ -74,6 +74,61 @@ START_TEST(a_master)
 }
 END_TEST
 
+#define LIGHT_MEDIA                                                                                \
+    "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio-light\",NAME=\"Audio\",DEFAULT=YES,AUTOSELECT=YES,"  \
+    "CHANNELS=\"1\",URI=\"audio-light/live.m3u8\"\n"
+#define LIGHT_LINE                                                                                 \
+    "#EXT-X-STREAM-INF:BANDWIDTH=423000,AVERAGE-BANDWIDTH=322000,"                                 \
+    "CODECS=\"avc1.42c00c,mp4a.40.2\",RESOLUTION=256x144,FRAME-RATE=30.000,AUDIO=\"audio-light\"," \
+    "CLOSED-CAPTIONS=NONE\nsmall/live.m3u8\n"
+
+static size_t count_of(const struct buf *b, const char *what)
+{
+    size_t n = 0;
+    const char *text = (const char *)b->data;
+    for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what)) {
+        n++;
+    }
+    return n;
+}
+
+START_TEST(a_rung_with_light_sound)
+{
+    struct variant list[] = {source(), rung, rung, rung, rung};
+    strcpy(list[2].name, "small");
+    strcpy(list[2].sound, "audio-light");
+    strcpy(list[3].name, "audio1"); /* another codec: a group of its own, and all once more */
+    list[3].video.peak_bps = 0;
+    strcpy(list[3].audio.codec, "opus");
+    strcpy(list[4].name, "audio-light");
+    list[4].video.peak_bps = 0;
+    list[4].channels = 1;
+    list[4].audio = (struct variant_track){"mp4a.40.2", 23000, 22000};
+    struct buf b;
+    buf_init(&b, 10000);
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 5), ERR_OK);
+    ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
+    ck_assert_uint_eq(count_of(&b, LIGHT_MEDIA), 1);
+    ck_assert_uint_eq(count_of(&b, LIGHT_LINE), 1);
+    ck_assert_uint_eq(count_of(&b, "small/live.m3u8"), 1);
+    ck_assert_uint_eq(count_of(&b, "P144p30fps16x9/live.m3u8"), 2);
+    ck_assert_uint_eq(count_of(&b, "GROUP-ID=\"audio-2\""), 1);
+    buf_clear(&b);
+    list[4].audio.peak_bps = 0; /* it cannot be made: the source's */
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 5), ERR_OK);
+    ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
+    ck_assert_uint_eq(count_of(&b, "audio-light"), 0);
+    ck_assert_uint_eq(count_of(&b, "small/live.m3u8"), 2);
+    buf_clear(&b);
+    list[4].audio.peak_bps = 23000;
+    list[2].video.peak_bps = 0; /* no rung plays with it */
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 5), ERR_OK);
+    ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
+    ck_assert_uint_eq(count_of(&b, "audio-light"), 0);
+    buf_fini(&b);
+}
+END_TEST
+
 START_TEST(picture_or_sound_alone)
 {
     struct variant v = source();
@@ -326,6 +381,7 @@ START_TEST(limits_and_memory)
 }
 END_TEST
 
-UNIT_MAIN("playlist_live", a_master, picture_or_sound_alone, captions_of_one_are_denied_of_none,
-          further_tracks_of_sound, a_group_for_each_codec, a_further_track_without_the_first,
-          a_media_playlist, independent_only_when_true, limits_and_memory)
+UNIT_MAIN("playlist_live", a_rung_with_light_sound, a_master, picture_or_sound_alone,
+          captions_of_one_are_denied_of_none, further_tracks_of_sound, a_group_for_each_codec,
+          a_further_track_without_the_first, a_media_playlist, independent_only_when_true,
+          limits_and_memory)

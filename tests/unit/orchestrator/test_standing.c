@@ -68,6 +68,34 @@ START_TEST(one_that_said_nothing_is_known_by_what_it_does)
 END_TEST
 
 /* Whatever is seen, nothing wraps and nobody is given up for good. */
+START_TEST(what_is_beyond_belief_is_tried_and_told_by_doing)
+{
+    struct standing s = {0};
+    standing_announce(&s, 1000);
+    ck_assert(standing_may_stretch(&s, 0));
+    standing_stretched(&s, 0);
+    ck_assert(!standing_may_stretch(&s, STANDING_STRETCH_MS - 1));
+    ck_assert(standing_may_stretch(&s, STANDING_STRETCH_MS));
+    standing_done(&s, 1800, 1000);
+    ck_assert_uint_eq(s.speed, 1800); /* it did */
+    int64_t now = 1000, pause = STANDING_LATE_MS;
+    for (int i = 0; i < 8; i++) {
+        standing_stretched(&s, now);
+        standing_late(&s, 2000, now + 900);
+        pause = pause < STANDING_PAUSE_MAX_MS / 2 ? pause * 2 : STANDING_PAUSE_MAX_MS;
+        ck_assert(standing_is_full(&s, now + 900 + pause - 1));
+        ck_assert(!standing_may_stretch(&s, now + 900 + pause - 1));
+        now += 900 + pause;
+        ck_assert(standing_may_stretch(&s, now));
+    }
+    ck_assert_int_eq(pause, STANDING_PAUSE_MAX_MS);
+    standing_still_late(&s, now);
+    ck_assert(standing_is_overloaded(&s, now));
+    standing_done(&s, 3000, 1000);
+    ck_assert(standing_may_stretch(&s, now + STANDING_LATE_MS)); /* it is faster than it was */
+}
+END_TEST
+
 START_TEST(extremes)
 {
     const uint64_t speeds[] = {0, 1, 2, UINT64_MAX / 2, UINT64_MAX};
@@ -124,6 +152,7 @@ int main(void)
     tcase_add_test(tc, speed_follows_what_is_seen);
     tcase_add_test(tc, one_hiccup_changes_little);
     tcase_add_test(tc, one_that_said_nothing_is_known_by_what_it_does);
+    tcase_add_test(tc, what_is_beyond_belief_is_tried_and_told_by_doing);
     tcase_add_test(tc, extremes);
     tcase_add_test(tc, who_fails_again_and_again_is_suspended_longer_and_longer);
     suite_add_tcase(suite, tc);

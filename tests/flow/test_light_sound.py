@@ -1,0 +1,171 @@
+"""Light sound: a rung with AAC of its own, made from the source's by one encoder that goes on over
+all segments. What it weighs on the wire, that it is in time, that it has no seams."""
+# time limit: 120 s
+import array
+import concurrent.futures
+import json
+import subprocess
+
+import harness
+from harness import (BIN, Follower, Publisher, Recipe, decode_errors, ffprobe_packets, ffprobe_streams,
+                     run, temp_dir, wait_for)
+
+LIGHT = "P96p8fps16x9"
+SOUND = "audio-light"
+CMAF_MAX, TS_MAX = 45_000, 55_000  # bits per second, picture and sound
+BUSY = ("playlist-late", "playlist-stale")  # what a busy machine looks like
+RATE = 16_000
+FRAME = 1024 * 90_000 // RATE  # ticks
+OFF_MAX = 0.005  # seconds
+CLICK = RATE // 20  # samples that are compared
+REACH = RATE // 50
+DENSE = "anoisesrc=color=pink:amplitude=0.3:r=44100"
+CLICKS = "aevalsrc='0.6*exp(-60*mod(t,0.73))*sin(2*PI*(700+300*floor(mod(t,5)))*t)':s=44100:c=stereo"
+
+
+def publish(url, sound, speed=1, seconds=None, codec="aac", noise=30):
+    picture = f"testsrc=size=320x180:rate=24,noise=alls={noise}:allf=t,format=yuv420p"
+    command = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning",
+               "-readrate", speed, "-f", "lavfi", "-i", picture,
+               "-readrate", speed, "-f", "lavfi", "-i", sound, "-threads", 1,
+               "-c:v", "libx264", "-b:v", "1000k", "-preset", "ultrafast",
+               "-x264-params", "keyint=48", "-c:a", codec, "-b:a", "128k",
+               *(["-t", seconds] if seconds else []), "-f", "flv", url]
+    return Publisher(command, temp_dir() / "ffmpeg.log")
+
+
+def samples(path):
+    """Its sound, mono, at the light sound's rate, and the time of the first sample in seconds."""
+    first = float(ffprobe_packets(path, "audio")[0]["pts_time"])
+    done = subprocess.run(
+        ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", path, "-vn", "-ac", "1", "-ar",
+         str(RATE), "-f", "s16le", "-"], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    return array.array("h", done.stdout), first
+
+
+def offset(a, b, at):
+    """By how many samples b is later than a around `at`: where both are most alike."""
+    part = a[at - CLICK // 4:at + CLICK]
+
+    def likeness(shift):
+        other = b[at - CLICK // 4 + shift:at + CLICK + shift]
+        return sum(x * y for x, y in zip(part, other))
+
+    return max(range(-REACH, REACH + 1), key=likeness)
+
+
+class Weight(harness.TestCase):
+    def test_the_light_rung_is_light_in_both_forms(self):
+        """Noise for the eye and the ear: what has the most bits. The judge has nothing to say."""
+        rungs = f"P240p30fps16x9,{LIGHT}"
+        with Recipe(rungs=rungs) as r, publish(r.rtmp("x"), DENSE):
+            url = r.url(f"/stream/x/{LIGHT}.m3u8")
+            wait_for(lambda: harness.http_get(url).status == 200, 30, "the light rung")
+            follower = Follower(url)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                judged = pool.submit(self.judge, r)
+                follower.follow(lambda: follower.seconds(url) >= 6, 30)
+                judged.result()
+            self.master(r)
+            segments = follower.segments[url]
+            self.assertFalse([s for s in segments if s.gap])
+            seconds = follower.seconds(url)
+            self.assertLess(sum(len(b) for b in follower.bodies[url].values()) * 8 / seconds,
+                            TS_MAX)
+            self.cmaf(r, segments, seconds)
+            sound = next(s for s in ffprobe_streams(follower.join(url, temp_dir() / "x.ts"))
+                         if s["codec_type"] == "audio")
+            self.assertEqual((sound["codec_name"], sound["profile"], int(sound["sample_rate"]),
+                              sound["channels"]), ("aac", "LC", RATE, 1))
+
+    def judge(self, r):
+        done = run([BIN / "watch", "-judge", "-strict", "-json", "-seconds", 5,
+                    r.url("/stream/x/live.m3u8")], timeout=60)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([x for x in lines
+                          if x["kind"] == "finding" and x["rule"] not in BUSY], [])
+        self.assertEqual(len([x for x in lines if x["kind"] == "playlist"]), 5)
+
+    def master(self, r):
+        text = r.get("/stream/x/live.m3u8").text
+        self.assertIn(f'GROUP-ID="{SOUND}",NAME="Audio",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="1",'
+                      f'URI="{SOUND}/live.m3u8"', text)
+        variants = {u: a for a, u in harness.variants(text)}
+        light = variants[f"{LIGHT}/live.m3u8"]
+        self.assertEqual(light["AUDIO"], SOUND)
+        self.assertTrue(light["CODECS"].endswith("mp4a.40.2"), light)
+        self.assertLess(int(light["BANDWIDTH"]), CMAF_MAX)
+        self.assertEqual([a["AUDIO"] for u, a in variants.items() if not u.startswith(LIGHT)],
+                         ["audio"] * 3)
+        playlist = r.get(f"/stream/x/{LIGHT}/live.m3u8").text
+        self.assertIn(f'#EXT-X-RENDITION-REPORT:URI="../{SOUND}/live.m3u8"', playlist)
+
+    def cmaf(self, r, segments, seconds):
+        """Whole segments, and the parts of those that still have them."""
+        whole = parts = 0
+        listed = {n: r.get(f"/stream/x/{n}/live.m3u8").text for n in (LIGHT, SOUND)}
+        for name in (LIGHT, SOUND):
+            for s in segments:
+                got = r.get(f"/stream/x/{name}/{s.number}.m4s")
+                self.assertEqual(got.status, 200, s.number)
+                whole += len(got.body)
+                mine = [r.get(f"/stream/x/{name}/{s.number}.{i}.m4s").body
+                        for i in range(listed[name].count(f'"{s.number}.'))]
+                if mine:
+                    self.assertEqual(b"".join(mine), got.body)
+                    parts += len(mine)
+        self.assertLess(whole * 8 / seconds, CMAF_MAX)
+        self.assertGreater(parts, 0, "no parts were looked at")
+
+
+class Time(harness.TestCase):
+    def test_in_time_without_seams_and_again_after_a_return(self):
+        with Recipe(rungs=LIGHT) as r:
+            url, source = r.url(f"/stream/x/{LIGHT}.m3u8"), r.url("/stream/x/source.m3u8")
+            follower = Follower(url, source)
+            with publish(r.rtmp("x"), CLICKS, speed=4, seconds=22, noise=5):
+                wait_for(lambda: harness.http_get(url).status == 200, 30, "the light rung")
+                follower.follow(lambda: follower.seconds(url) >= 21, 40)
+                first = [s.number for s in follower.segments[url]]
+                self.frames(follower, url, first)
+                self.in_time(follower, url, source, first)
+            with publish(r.rtmp("x"), CLICKS, speed=4, noise=5):
+                follower.follow(lambda: len([n for n in follower.numbers(url)
+                                             if n > first[-1]]) >= 4, 40)
+                again = [n for n in follower.numbers(url) if n > first[-1]]
+                playlist = r.get(f"/stream/x/{SOUND}/live.m3u8").text
+                self.assertIn("#EXT-X-DISCONTINUITY\n", playlist)
+                self.assertNotIn("#EXT-X-GAP", playlist)
+                self.in_time(follower, url, source, again[1:4])
+                self.assertFalse([s for s in follower.segments[url] if s.gap])
+            log = r.broadcaster.log()
+            self.assertNotIn("light_sound_failed", log)
+
+    def frames(self, follower, url, numbers):
+        """Each begins where the one before ended, over ten segments."""
+        self.assertGreaterEqual(len(numbers), 10)
+        path = follower.join(url, temp_dir() / "frames.ts", numbers)
+        self.assertEqual(decode_errors(path), "")
+        pts = [p["pts"] for p in ffprobe_packets(path, "audio")]
+        self.assertEqual({b - a for a, b in zip(pts, pts[1:])}, {FRAME})
+        seconds = sum(s.duration for s in follower.segments[url] if s.number in numbers)
+        self.assertAlmostEqual(len(pts) * FRAME / 90_000, seconds, delta=2 * FRAME / 90_000)
+
+    def in_time(self, follower, url, source, numbers):
+        """Where the clicks are in it, and where in the source."""
+        numbers = [n for n in numbers if n in follower.numbers(source)]
+        light, light_at = samples(follower.join(url, temp_dir() / "light.ts", numbers))
+        own, own_at = samples(follower.join(source, temp_dir() / "source.ts", numbers))
+        shift = round((light_at - own_at) * RATE)
+        late = max(0, shift)
+        own, light = own[late:], light[max(0, -shift):]
+        self.assertGreater(len(own), 3 * RATE)
+        for second in range(1, min(len(own), len(light)) // RATE - 1, 2):
+            piece = range(second * RATE, (second + 1) * RATE)
+            at = max(piece, key=lambda i: abs(own[i]))  # a click
+            off = offset(own, light, at)
+            self.assertLessEqual(abs(off) / RATE, OFF_MAX, (at / RATE, off))
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,327 @@
+/* Who gets a job again, and who does not: after failures, rejections and lateness, on a farm that
+ * is starved, and when what is believed of a transcoder is wrong. B = 100 is the broadcaster; a job
+ * of three rungs asks for 180000 pixels a second. */
+#include "orchestrator/job.h"
+#include "world.h"
+
+#define B 100
+
+static struct world *w;
+
+static void start(void)
+{
+    w = world_create(NULL);
+    world_broadcaster(w, B);
+}
+
+static void advance(int64_t ms)
+{
+    for (int64_t t = 0; t < ms; t += JOB_TABLE_TICK_MS) {
+        w->now += JOB_TABLE_TICK_MS;
+        job_table_tick(w->table, w->now);
+    }
+}
+
+static void fast(link_peer peer, uint32_t capacity, uint64_t speed)
+{
+    world_transcoder_at(w, peer, capacity, "x", speed);
+}
+
+static const struct transcoder *of(link_peer peer)
+{
+    return roster_transcoder(job_table_roster(w->table), peer);
+}
+
+static size_t opens(link_peer peer)
+{
+    return world_count(w, peer, LINK_JOB_OPEN);
+}
+
+static struct job_table_counters counters(void)
+{
+    return job_table_counters(w->table);
+}
+
+static void open_long(uint64_t job, const char *stream, uint64_t msn, size_t rungs)
+{
+    struct link_job_open o = world_open_of(stream, msn, rungs, 60000);
+    job_table_open(w->table, B, job, &o, w->now);
+}
+
+/* So many pictures at once: they are there. */
+static void feed(uint64_t job, unsigned pictures)
+{
+    for (uint32_t i = 0; i < pictures; i++) {
+        world_unit(w, B, job, i, i + 1 == pictures, 10);
+    }
+}
+
+static void lose(link_peer t)
+{
+    job_table_failed(w->table, t, world_attempt(w, t), "no good", false, w->now);
+}
+
+static void reject(uint64_t job, uint32_t rung, uint32_t part)
+{
+    struct link_rung_word word = {.rung = rung, .part = part};
+    job_table_rung_reject(w->table, B, job, &word, "it does not decode", w->now);
+}
+
+static void check_asks_for(link_peer t, size_t n, const uint32_t *emit_from)
+{
+    const struct link_job_open *o = &world_last(w, t, LINK_JOB_OPEN)->open;
+    ck_assert_uint_eq(o->n_ladder, n);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_eq(o->ladder[i].emit_from, emit_from[i]);
+    }
+}
+
+START_TEST(rejected_rungs_of_one_attempt_count_once)
+{
+    start();
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 3);
+    feed(1, 60);
+    uint64_t one = world_attempt(w, 1);
+    for (uint32_t rung = 0; rung < 3; rung++) {
+        world_part(w, 1, one, rung, 0, true, false);
+        world_part(w, 1, one, rung, 1, false, false);
+    }
+    fast(2, 9, 0);
+    for (uint32_t rung = 0; rung < 3; rung++) {
+        reject(1, rung, rung == 1 ? 1 : 0);
+        /* All that is open is begun at once, and no more than once. */
+        check_asks_for(2, 3, (const uint32_t[]){0, rung >= 1 ? 1 : 2, rung >= 2 ? 0 : 2});
+        ck_assert_uint_eq(of(1)->load, 0);
+        ck_assert_uint_eq(of(2)->load, 1);
+        ck_assert_uint_eq(of(2)->rate, 180000);
+    }
+    ck_assert_uint_eq(counters().rungs_rejected, 3);
+    ck_assert_uint_eq(counters().failed, 0);
+    ck_assert_uint_eq(of(1)->failed, 1);
+    ck_assert_uint_eq(of(2)->failed, 0);
+    uint64_t two = world_attempt(w, 2);
+    world_part(w, 2, two, 0, 0, true, true);
+    world_part(w, 2, two, 1, 1, true, true);
+    world_part(w, 2, two, 2, 0, true, true);
+    world_done(w, 2, two);
+    ck_assert_ptr_nonnull(world_last(w, B, LINK_JOB_DONE));
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(rejections_of_several_attempts_count_each)
+{
+    start();
+    open_long(1, "a", 1, 2);
+    feed(1, 60);
+    for (link_peer t = 1; t <= JOB_TABLE_ATTEMPTS_DEFAULT; t++) {
+        ck_assert_uint_eq(counters().failed, 0);
+        fast(t, 9, 0);
+        uint64_t attempt = world_attempt(w, t);
+        world_part(w, t, attempt, 0, 0, true, false);
+        world_part(w, t, attempt, 1, 0, true, false);
+        reject(1, 0, 0);
+        reject(1, 1, 0);
+    }
+    ck_assert_uint_eq(counters().failed, 1);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+/* A rung that comes back late beside others that go on: its maker's host is good for it, if it is
+ * the only one that is left. */
+START_TEST(a_rung_that_comes_back_late_is_begun_at_once)
+{
+    start();
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 2);
+    feed(1, 60);
+    uint64_t one = world_attempt(w, 1);
+    world_part(w, 1, one, 0, 0, true, false);
+    world_part(w, 1, one, 1, 0, true, false);
+    fast(2, 9, 0);
+    reject(1, 0, 0);
+    uint64_t two = world_attempt(w, 2);
+    world_part(w, 2, two, 0, 0, true, false);
+    reject(1, 1, 0); /* T1 made that */
+    ck_assert_uint_eq(of(2)->load, 2);
+    ck_assert_uint_eq(of(2)->failed, 0);
+    check_asks_for(2, 1, (const uint32_t[]){0});
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(who_failed_it_is_not_asked_again_while_another_can)
+{
+    start();
+    fast(2, 1, 0);
+    open_long(2, "b", 1, 1); /* T2 can do one at a time: this one */
+    job_table_accepted(w->table, 2, world_attempt(w, 2));
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 1);
+    feed(1, 60);
+    ck_assert_uint_eq(opens(1), 1);
+    lose(1);
+    advance(5 * JOB_AVOID_MS);
+    ck_assert_uint_eq(opens(1), 1);
+    ck_assert_uint_eq(job_table_gauges(w->table).queued, 1);
+    feed(2, 1);
+    world_part(w, 2, world_attempt(w, 2), 0, 0, true, true);
+    world_done(w, 2, world_attempt(w, 2));
+    ck_assert_uint_eq(opens(2), 2);
+    job_table_transcoder_lost(w->table, 2, w->now);
+    ck_assert_uint_eq(opens(1), 2); /* nobody else is there */
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(who_was_late_is_asked_again_when_others_are_full)
+{
+    start();
+    fast(1, 1, 0);
+    open_long(1, "a", 1, 1);
+    feed(1, 60);
+    fast(2, 1, 0);
+    advance(JOB_TABLE_ANSWER_MS_DEFAULT + JOB_TABLE_LATE_MS_DEFAULT);
+    ck_assert_uint_eq(opens(2), 1); /* T1 does not answer */
+    ck_assert_uint_eq(opens(1), 1);
+    job_table_refused(w->table, 2, world_attempt(w, 2), "no", w->now);
+    advance(JOB_TABLE_STRETCH_AFTER_MS);
+    ck_assert_uint_eq(opens(1), 2);
+    ck_assert_uint_eq(opens(2), 1);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(nothing_moves_when_all_are_late)
+{
+    start();
+    fast(1, 9, 0);
+    fast(2, 9, 0);
+    for (uint64_t n = 1; n <= 8; n++) {
+        open_long(n, n % 2 ? "a" : "b", n, 3);
+        feed(n, 60);
+    }
+    for (size_t i = 0; i < w->n_sent; i++) {
+        if (w->sent[i].type == LINK_JOB_OPEN) {
+            job_table_accepted(w->table, w->sent[i].to, w->sent[i].job);
+        }
+    }
+    ck_assert_uint_gt(of(1)->load, 0);
+    ck_assert_uint_gt(of(2)->load, 0);
+    advance(20000);
+    ck_assert_uint_eq(opens(1) + opens(2), 8);
+    ck_assert_uint_eq(counters().redispatched, 0);
+    ck_assert_uint_eq(counters().hedged, 0);
+    ck_assert_uint_eq(counters().rungs_given_up, 0);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_job_moves_only_so_often)
+{
+    start();
+    for (link_peer t = 1; t <= 8; t++) {
+        fast(t, 1, 0);
+    }
+    open_long(1, "a", 1, 1);
+    feed(1, 60);
+    advance(30000); /* nobody ever answers */
+    size_t all = 0;
+    for (link_peer t = 1; t <= 8; t++) {
+        all += opens(t);
+    }
+    ck_assert_uint_ge(all, 2);
+    ck_assert_uint_le(all, 1 + JOB_LATE_MAX + JOB_HEDGES_MAX);
+    world_destroy(w);
+}
+END_TEST
+
+/* While the orchestrator itself stood still, what came was not read. */
+START_TEST(nobody_is_late_because_the_table_stood_still)
+{
+    start();
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 1);
+    feed(1, 60);
+    job_table_accepted(w->table, 1, world_attempt(w, 1));
+    fast(2, 9, 0);
+    w->now += 4000;
+    job_table_stalled(w->table, 3900, w->now);
+    job_table_tick(w->table, w->now);
+    ck_assert_uint_eq(opens(2), 0);
+    advance(JOB_TABLE_CALM_MAX_MS + 100);
+    ck_assert_uint_eq(opens(2), 1); /* but it is all the same */
+    world_destroy(w);
+}
+END_TEST
+
+/* Segments that wait, whole: nobody gets all of them. */
+START_TEST(a_backlog_is_spread_and_taken_bit_by_bit)
+{
+    start();
+    const char *streams[] = {"a", "b", "c", "d", "e", "f"};
+    for (uint64_t n = 1; n <= 6; n++) {
+        open_long(n, streams[n - 1], 1, 3);
+        feed(n, 60);
+    }
+    fast(1, 9, 200000);
+    fast(2, 9, 400000);
+    ck_assert_uint_eq(of(1)->load, 1);
+    ck_assert_uint_eq(of(2)->load, 2);
+    uint64_t attempt = world_attempt(w, 1);
+    for (uint32_t rung = 0; rung < 3; rung++) {
+        world_part(w, 1, attempt, rung, 0, true, true);
+    }
+    w->now += 200;
+    world_done(w, 1, attempt);
+    ck_assert_uint_eq(of(1)->load, 1);
+    ck_assert_uint_eq(opens(1), 2);
+    world_destroy(w);
+}
+END_TEST
+
+/* It says less than it can: that is found out, and nothing is given up. */
+START_TEST(what_is_believed_too_low_is_tried)
+{
+    start();
+    fast(1, 9, 200000);
+    open_long(1, "a", 1, 3);
+    open_long(2, "b", 1, 3);
+    ck_assert_uint_eq(opens(1), 1);
+    advance(JOB_TABLE_STRETCH_AFTER_MS + JOB_TABLE_TICK_MS);
+    ck_assert_uint_eq(opens(1), 2);
+    ck_assert_uint_eq(world_last(w, 1, LINK_JOB_OPEN)->open.n_ladder, 3);
+    uint64_t attempt = world_attempt(w, 1);
+    world_unit(w, B, 2, 0, true, 10);
+    for (uint32_t rung = 0; rung < 3; rung++) {
+        world_part(w, 1, attempt, rung, 0, true, true);
+    }
+    world_done(w, 1, attempt);
+    ck_assert_uint_ge(of(1)->standing.speed, 360000); /* in time with both */
+    ck_assert_uint_eq(counters().rungs_given_up, 0);
+    world_destroy(w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("job_table_again");
+    TCase *tc = tcase_create("all");
+    tcase_set_timeout(tc, 10);
+    tcase_add_test(tc, rejected_rungs_of_one_attempt_count_once);
+    tcase_add_test(tc, rejections_of_several_attempts_count_each);
+    tcase_add_test(tc, a_rung_that_comes_back_late_is_begun_at_once);
+    tcase_add_test(tc, who_failed_it_is_not_asked_again_while_another_can);
+    tcase_add_test(tc, who_was_late_is_asked_again_when_others_are_full);
+    tcase_add_test(tc, nothing_moves_when_all_are_late);
+    tcase_add_test(tc, a_job_moves_only_so_often);
+    tcase_add_test(tc, nobody_is_late_because_the_table_stood_still);
+    tcase_add_test(tc, a_backlog_is_spread_and_taken_bit_by_bit);
+    tcase_add_test(tc, what_is_believed_too_low_is_tried);
+    suite_add_tcase(suite, tc);
+    return world_run(suite);
+}
