@@ -22,15 +22,16 @@ class Captions(TestCase):
         self.addCleanup(recipe.__exit__, None, None, None)
         folder = temp_dir()
         make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=30", "-f",
-                "lavfi", "-i", "sine", "-t", "40", "-c:v", "libx264", "-preset", "ultrafast",
+                "lavfi", "-i", "sine", "-t", "20", "-c:v", "libx264", "-preset", "ultrafast",
                 "-tune", "zerolatency", "-g", "30", "-c:a", "aac", "-f", "flv", "-"]
         with open(folder / "captions.flv", "wb") as out:
             picture = subprocess.Popen(make, stdout=subprocess.PIPE)
             subprocess.run([sys.executable, ROOT / "tests/support/caption.py"],
                            stdin=picture.stdout, stdout=out, check=True)
             self.assertEqual(picture.wait(), 0)
-        publisher = Process(["ffmpeg", "-v", "error", "-re", "-i", folder / "captions.flv", "-c",
-                             "copy", "-f", "flv", recipe.rtmp(ID)], folder / "publisher.log")
+        publisher = Process(["ffmpeg", "-v", "error", "-re", "-stream_loop", "9", "-i",
+                             folder / "captions.flv", "-c", "copy", "-f", "flv", recipe.rtmp(ID)],
+                            folder / "publisher.log")
         self.addCleanup(publisher.kill)
         recipe.wait_playlist(f"/stream/{ID}/source.m3u8", timeout=20)
         master = recipe.get(f"/stream/{ID}/live.m3u8").text
