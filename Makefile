@@ -43,7 +43,7 @@ TOOLS_OBJ := $(call obj,$(call modules,publisher-tools))
 LIB := $(BUILD)/lib
 ALL_LIBS := $(addprefix $(LIB)/,liborchestrator.a libtranscoder.a libbroadcaster.a libtools.a libcommon.a)
 
-EXES := $(addprefix $(BIN)/,orchestrator transcoder broadcaster livepeer publish watch status)
+EXES := $(addprefix $(BIN)/,orchestrator transcoder broadcaster livepeer publish watch load status)
 
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
@@ -104,6 +104,9 @@ $(BIN)/livepeer: $(BUILD)/obj/deploy/livepeer_main.o $(ALL_LIBS)
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 $(BIN)/publish $(BIN)/watch $(BIN)/status: $(BIN)/%: $(BUILD)/obj/publisher-tools/%_main.o $(LIB)/libtools.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
+
+$(BIN)/load: $(BUILD)/obj/publisher-tools/load_main.o $(LIB)/libtools.a $(LIB)/libtranscoder.a $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 
 # Most of a build's time would go into making the tests' own code fast, which need not be.
 $(BUILD)/obj/tests/unit/%.o: CFLAGS += -O0

@@ -108,12 +108,39 @@ void jobs_rate_init(struct jobs_rate *r, int cap_bps)
     r->rate_bps = (int64_t)cap_bps * RATE_PERMILLE / 1000;
     r->size_bits = (int64_t)cap_bps * BUFFER_PERMILLE / 1000;
     r->level_bits = r->size_bits * RATE_FIRST_PERMILLE / 1000;
+    r->in_bits = 0;
+    r->out_bits = 0;
+    r->crf_more = 0;
+}
+
+/* What a segment spent, permille of what flowed in, above which the next one is told to spend less
+ * (or much less), and below which more. */
+#define SPENT_ALL  990
+#define SPENT_MUCH 940
+#define SPENT_LESS 820
+#define SPENT_HALF 500
+
+static void end_segment(struct jobs_rate *r)
+{
+    int64_t spent = r->out_bits * 1000 / r->in_bits;
+    uint32_t more = r->crf_more;
+    if (spent > SPENT_MUCH) {
+        more += spent > SPENT_ALL ? 2 : 1;
+    } else if (spent < SPENT_LESS && more > 0) {
+        more = spent < SPENT_HALF ? more / 2 : more - 1;
+    }
+    r->crf_more = more < RATE_CRF_MORE_MAX ? more : RATE_CRF_MORE_MAX;
+    r->in_bits = 0;
+    r->out_bits = 0;
 }
 
 void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
 {
     for (size_t i = 0; i < u->n_packets; i++) {
-        r->level_bits += r->rate_bps * u->packets[i].duration / TICKS_PER_S;
+        int64_t in = r->rate_bps * u->packets[i].duration / TICKS_PER_S;
+        r->in_bits += in;
+        r->out_bits += (int64_t)u->packets[i].length * 8;
+        r->level_bits += in;
         if (r->level_bits > r->size_bits) {
             r->level_bits = r->size_bits;
         }
@@ -122,6 +149,14 @@ void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
             r->level_bits = 0;
         }
     }
+    if (u->last && r->in_bits > 0) {
+        end_segment(r);
+    }
+}
+
+uint32_t jobs_rate_crf_more(const struct jobs_rate *r)
+{
+    return r->crf_more;
 }
 
 uint32_t jobs_rate_permille(const struct jobs_rate *r)

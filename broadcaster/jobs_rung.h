@@ -41,6 +41,8 @@ struct jobs_rate {
     int64_t rate_bps; /* what flows in */
     int64_t size_bits;
     int64_t level_bits;
+    int64_t in_bits, out_bits; /* what flowed in and was spent in the present segment */
+    uint32_t crf_more;
 };
 
 /* Of a rung with that cap: a rate and a size with which no ten seconds have more than 103 % of it.
@@ -48,5 +50,11 @@ struct jobs_rate {
 void jobs_rate_init(struct jobs_rate *r, int cap_bps);
 void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u);
 uint32_t jobs_rate_permille(const struct jobs_rate *r);
+
+/* What to add to the rung's CRF for the next segment: an encoder that has far too few bits for what
+ * it is told to reach spends them at once and starves then. Rises as long as segments spend
+ * all there is, up to RATE_CRF_MORE_MAX, and falls when they do not. */
+#define RATE_CRF_MORE_MAX 12
+uint32_t jobs_rate_crf_more(const struct jobs_rate *r);
 
 #endif

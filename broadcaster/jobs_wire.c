@@ -13,6 +13,8 @@ struct link_rung jobs_describe_rung(const struct job_stream *s, const struct job
         rung_describe(&s->ladder[i], track_params(job->video), parter->frame, s->owner->quality);
     r.bitrate_bps = (uint32_t)s->rates[i].rate_bps;
     r.buffer_bits = (uint32_t)s->rates[i].size_bits;
+    r.crf += jobs_rate_crf_more(&s->rates[i]);
+    r.crf = r.crf < PROFILE_QUALITY_MAX ? r.crf : PROFILE_QUALITY_MAX;
     r.vbv_init_permille = jobs_rate_permille(&s->rates[i]);
     r.frames_per_part = job->unit_frames[i];
     r.emit_from = job->rungs[i].parts;
@@ -76,11 +78,28 @@ static enum err send_last(struct job *job)
     return job->way->send(job->way->send_arg, &m, NULL);
 }
 
+/* Whether anything of it is still to come. */
+static bool wants_rungs(const struct job_stream *s, const struct job *job)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (!job->rungs[i].complete && !job->rungs[i].lost) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it is open somewhere, or can and must be opened. */
+static bool has_place(struct job_stream *s, const struct job *job)
+{
+    return job->wire_id != 0 || (wants_rungs(s, job) && jobs_stream_has_way(s));
+}
+
 /* Sends what can be sent now. ERR_AGAIN: the queue is full; anything else: the job cannot be sent.
  */
 static enum err send_all(struct job_stream *s, struct job *job)
 {
-    if (job->failed || (job->wire_id == 0 && !jobs_stream_has_way(s))) {
+    if (job->failed || !has_place(s, job)) {
         return ERR_OK;
     }
     enum err e = job->wire_id != 0 ? ERR_OK : send_open(s, job);

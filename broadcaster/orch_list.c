@@ -45,7 +45,7 @@ static enum err add(struct orch_list *l, const char *text, size_t len)
     if (l->n == ORCH_LIST_MAX) {
         return ERR_LIMIT;
     }
-    memcpy(l->addrs[l->n++], complete, sizeof complete);
+    snprintf(l->addrs[l->n++], ADDR_MAX, "%s", complete);
     return ERR_OK;
 }
 

@@ -4,10 +4,11 @@
 #define USUAL_CRF    23
 #define USUAL_FPS    30 /* of a rung with the source's own rate, until it is known */
 
-#define LOW_BFRAMES       2
-#define QUALITY_BFRAMES   3
-#define QUALITY_LOOKAHEAD 24 /* frames: what it gains grows slowly beyond, and its delay does not  \
-                              */
+#define LOW_BFRAMES     2
+#define QUALITY_BFRAMES 3
+#define QUALITY_LOOKAHEAD                                                                          \
+    24 /* frames: what it gains grows slowly beyond, and its delay does not                        \
+        */
 
 /* Units that make up a part of a playlist: each ends with a picture that nothing behind it needs to
  * be waited for, which costs bits. */

@@ -109,12 +109,23 @@ static bool same_uri(struct span a, struct span b)
     return span_equal(without_query(a), without_query(b));
 }
 
+/* Parts need not be listed that far from the end: what was late comes whole, with all behind it. */
+#define PARTS_TARGETS 3
+static bool may_have_no_parts(const struct judge_list *l, const struct judge_segment *s)
+{
+    int64_t from_end = 0;
+    for (size_t i = l->n_segments; i > 0 && l->segments[i - 1].number >= s->number; i--) {
+        from_end += l->segments[i - 1].duration_us;
+    }
+    return s->uri.len > 0 && from_end > PARTS_TARGETS * l->target_s * 1000000;
+}
+
 static void check_parts(const struct judge_state *s, const struct judge_list *new,
                         const struct judge_segment *was, const struct judge_segment *is)
 {
     const struct judge_list *old = s->last;
-    bool open = was->uri.len == 0;
-    if (is->n_parts < was->n_parts && (open || is->n_parts > 0)) {
+    bool gone = was->uri.len > 0 || may_have_no_parts(new, is);
+    if (is->n_parts < was->n_parts && (is->n_parts > 0 || !gone)) {
         SAY(VANISHED, is->line, "segment %" PRIu64 " had %zu parts and now has %zu", is->number,
             was->n_parts, is->n_parts);
     }

@@ -4,6 +4,7 @@
 import { hlsVersion } from './build.js';
 import { get, look, nameOfRendition, pathsOf, readMaster } from './api.js';
 import { LIVE_SYNC_CONFIG, LiveSync, aheadOf } from './live_sync.js';
+import { atSegments } from './rung_switch.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
@@ -18,6 +19,7 @@ const RECOVERY_MS = 10000;
 const NATIVE_TYPE = 'application/vnd.apple.mpegurl';
 const NEAR_END_S = 0.5;
 const ERRORS_KEPT = 20;
+const FLUSH_S = 4; // with more ahead a chosen rung does not wait for what is there to be played
 
 let loading;
 
@@ -102,9 +104,30 @@ export class Playback extends EventTarget {
   choose(name) {
     this.wanted = name;
     if (this.hls) {
-      this.hls.nextLevel = this.#levelOf(name);
+      this.#goTo(this.#levelOf(name));
     }
     this.#tell('rungs');
+  }
+
+  #goTo(level) {
+    const { hls } = this;
+    const near = hls.latestLevelDetails?.partList && this.buffered() < FLUSH_S;
+    if (near && level >= 0 && level !== hls.loadLevel) {
+      hls.loadLevel = -1;
+      hls.abrController.pinned = level;
+    } else {
+      hls.abrController.pinned = -1;
+      hls.nextLevel = level;
+    }
+  }
+
+  /** hls.js may not leave a chosen rung by itself. */
+  #switching({ level }) {
+    const { hls } = this;
+    if (level === hls.abrController.pinned) {
+      hls.abrController.pinned = -1;
+      hls.loadLevel = level;
+    }
   }
 
   get live() {
@@ -231,6 +254,7 @@ export class Playback extends EventTarget {
     const hls = new Hls({
       lowLatencyMode: true,
       ...LIVE_SYNC_CONFIG,
+      abrController: atSegments(Hls, () => this.buffered()),
       backBufferLength: 30,
       liveDurationInfinity: true,
       capLevelToPlayerSize: this.many,
@@ -249,6 +273,7 @@ export class Playback extends EventTarget {
       }
     });
     hls.on(Events.LEVEL_UPDATED, (_, { details }) => this.#playlistCame(details));
+    hls.on(Events.LEVEL_SWITCHING, (_, to) => this.#switching(to));
     hls.on(Events.LEVEL_SWITCHED, () => this.#tell('rungs'));
     hls.on(Events.SUBTITLE_TRACKS_UPDATED, () => this.#tell('tracks'));
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#tell('tracks'));

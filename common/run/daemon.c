@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "run/control.h"
+#include "run/daemon_impl.h"
 #include "run/events.h"
 #include "run/files.h"
 #include "run/log.h"
@@ -55,15 +56,6 @@ static const struct option common_options[] = {
 };
 #define N_COMMON (sizeof common_options / sizeof common_options[0])
 
-struct process {
-    struct daemon d; /* first: what a role knows of it leads back here */
-    const struct role *role;
-    void *instance;
-    struct control *control;
-    struct notify *notify;
-    bool on_terminal; /* that ends this process when it is closed */
-};
-
 static void print_version(void)
 {
     struct utsname u;
@@ -75,7 +67,7 @@ static void print_version(void)
 
 /* --- configuration --- */
 
-static size_t join_options(const struct role *role, struct option *out)
+size_t daemon_options(const struct role *role, struct option *out)
 {
     size_t n = role->n_options;
     memcpy(out, role->options, n * sizeof *out);
@@ -164,7 +156,7 @@ static void open_events(struct process *p)
     }
 }
 
-static void begin_stop(struct process *p, const char *why)
+void process_begin_stop(struct process *p, const char *why)
 {
     p->d.stopping = true;
     log_info("daemon", "stopping", "%s, finishing what is under way", why);
@@ -181,12 +173,12 @@ static void on_signal(void *arg, int signum)
         loop_stop(p->d.loop);
         return;
     }
-    begin_stop(p, signum == SIGINT   ? "signal=SIGINT"
-                  : signum == SIGHUP ? "signal=SIGHUP, the terminal is gone"
-                                     : "signal=SIGTERM");
+    process_begin_stop(p, signum == SIGINT   ? "signal=SIGINT"
+                          : signum == SIGHUP ? "signal=SIGHUP, the terminal is gone"
+                                             : "signal=SIGTERM");
 }
 
-static bool has_terminal(void)
+bool process_has_terminal(void)
 {
     int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
     if (fd >= 0) {
@@ -199,12 +191,17 @@ static bool has_terminal(void)
 static void on_hangup(void *arg, int signum)
 {
     struct process *p = arg;
-    if (p->on_terminal && !has_terminal()) {
+    if (p->on_terminal && !process_has_terminal()) {
         if (!p->d.stopping) {
             on_signal(p, signum);
         }
         return;
     }
+    process_reload(p);
+}
+
+void process_reload(struct process *p)
+{
     if (p->d.stopping) {
         return;
     }
@@ -216,11 +213,16 @@ static void on_hangup(void *arg, int signum)
     }
 }
 
-static void on_signals(struct process *p)
+bool process_follows_terminal(void)
 {
     struct sigaction hangup;
     bool nohup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
-    p->on_terminal = !nohup && has_terminal();
+    return !nohup && process_has_terminal();
+}
+
+static void on_signals(struct process *p)
+{
+    p->on_terminal = process_follows_terminal();
     loop_on_signal(p->d.loop, SIGINT, on_signal, p);
     loop_on_signal(p->d.loop, SIGTERM, on_signal, p);
     loop_on_signal(p->d.loop, SIGHUP, on_hangup, p);
@@ -251,7 +253,7 @@ void daemon_fail(struct daemon *d)
 {
     d->failed = true;
     if (!d->stopping) {
-        begin_stop((struct process *)d, "this role cannot do its work any more");
+        process_begin_stop((struct process *)d, "this role cannot do its work any more");
     }
 }
 
@@ -270,7 +272,14 @@ void daemon_config_again(const struct daemon *d, void (*fn)(void *arg, const voi
     mem_free(config);
 }
 
-static int run_role(struct process *p, const void *config)
+/* Alone in its process it has the signals, and speaks to the service manager. */
+static void on_alone(struct process *p)
+{
+    on_signals(p);
+    p->notify = notify_create(p->d.loop, say_how, p);
+}
+
+int process_run_role(struct process *p, void (*on_running)(struct process *p))
 {
     /* Before the role, which may only be destroyed after it has run and stopped. Nobody is answered
      * until the loop runs. */
@@ -278,11 +287,10 @@ static int run_role(struct process *p, const void *config)
         return 1;
     }
     int status = 1;
-    if (p->role->create(&p->d, config, &p->instance) == ERR_OK) {
+    if (p->role->create(&p->d, p->config, &p->instance) == ERR_OK) {
         control_set_instance(p->control, p->instance);
         open_events(p);
-        on_signals(p);
-        p->notify = notify_create(p->d.loop, say_how, p);
+        on_running(p);
         loop_run(p->d.loop);
         events_close();
         notify_destroy(p->notify);
@@ -297,25 +305,17 @@ static int run_role(struct process *p, const void *config)
     return status;
 }
 
-static int run(struct process *p, const void *config)
-{
-    p->d.loop = loop_create();
-    int status = run_role(p, config);
-    loop_destroy(p->d.loop);
-    return status;
-}
-
 /* From the command line to the config. Returns -1: run; else the exit status of what the flags
  * asked for, or of what is wrong with them. */
-static int configure(struct settings *s, const struct role *role, int argc, char **argv,
-                     void *config)
+static int configure(struct process *p, int argc, char **argv)
 {
-    const struct daemon_config *common = config;
-    if (settings_read_flags(s, argc, argv, config) != ERR_OK) {
+    struct settings *s = &p->settings;
+    const struct daemon_config *common = p->config;
+    if (settings_read_flags(s, argc, argv, p->config) != ERR_OK) {
         return 2;
     }
     if (common->help) {
-        options_usage(stdout, role->name, s->print.table, s->print.n, role->groups);
+        options_usage(stdout, p->role->name, s->print.table, s->print.n, p->role->groups);
         return 0;
     }
     if (common->version) {
@@ -323,59 +323,84 @@ static int configure(struct settings *s, const struct role *role, int argc, char
         return 0;
     }
     if (common->sample_config) {
-        return settings_print_sample(s, role->samples);
+        return settings_print_sample(s, p->role->samples);
     }
-    if (settings_read_file(s, "config", config) != ERR_OK) {
+    if (settings_read_file(s, "config", p->config) != ERR_OK) {
         return 1;
     }
-    log_init(role->name, log_level_of_verbosity((int)common->verbosity));
+    log_init(p->role->name, log_level_of_verbosity((int)common->verbosity));
     settings_warn(s);
-    return common->print_config ? settings_print_values(s, config) : -1;
+    return common->print_config ? settings_print_values(s, p->config) : -1;
 }
 
-/* Does the command that the flags ask for, or runs. Returns the exit status. */
-static int serve(const struct role *role, const struct settings *s, void *config)
+int process_open(const struct role *role, int argc, char **argv, struct process **ret_p)
 {
-    struct daemon_config *common = config;
-    char self[128];
-    signal(SIGPIPE, SIG_IGN);
-    files_raise_limit();
-    name_self(common, self, sizeof self);
     struct process *p = mem_alloc(sizeof *p);
     p->role = role;
-    p->d.config = common;
-    p->d.settings = s;
-    int status = 1;
-    if (check_config(common) == ERR_OK && open_data_dir(&p->d) == ERR_OK) {
-        status = role->command != NULL ? role->command(&p->d, config) : -1;
-        if (status == 2) {
-            settings_hint(s);
-        } else if (status < 0) {
-            status = run(p, config);
-            if (status != 0 && !p->d.failed && s->path != NULL) {
-                log_info("daemon", "config",
-                         "values came from %s too; -printConfig shows where each came from",
-                         s->path);
-            }
+    p->print = (struct config_print){.role = role->name, .table = p->table, .groups = role->groups};
+    p->print.n = daemon_options(role, p->table);
+    settings_init(&p->settings, &p->print);
+    p->config = mem_alloc(role->config_size);
+    p->d.config = p->config;
+    p->d.settings = &p->settings;
+    int status = configure(p, argc, argv);
+    if (status < 0) {
+        signal(SIGPIPE, SIG_IGN);
+        files_raise_limit();
+        name_self(p->config, p->self, sizeof p->self);
+        if (check_config(p->config) != ERR_OK || open_data_dir(&p->d) != ERR_OK) {
+            status = 1;
         }
     }
-    mem_free(p);
+    if (status >= 0) {
+        process_close(p);
+        return status;
+    }
+    *ret_p = p;
+    return -1;
+}
+
+void process_close(struct process *p)
+{
+    if (p != NULL) {
+        settings_fini(&p->settings);
+        mem_free(p->config);
+        mem_free(p);
+    }
+}
+
+int process_command(struct process *p)
+{
+    int status = p->role->command != NULL ? p->role->command(&p->d, p->config) : -1;
+    if (status == 2) {
+        settings_hint(&p->settings);
+    }
     return status;
+}
+
+void process_tell_origin(const struct process *p, int status)
+{
+    if (status != 0 && !p->d.failed && p->settings.path != NULL) {
+        log_info("daemon", "config",
+                 "values came from %s too; -printConfig shows where each came from",
+                 p->settings.path);
+    }
 }
 
 int daemon_main(const struct role *role, int argc, char **argv)
 {
-    struct option table[SETTINGS_MAX];
-    struct config_print print = {.role = role->name, .table = table, .groups = role->groups};
-    print.n = join_options(role, table);
-    struct settings s;
-    settings_init(&s, &print);
-    void *config = mem_alloc(role->config_size);
-    int status = configure(&s, role, argc, argv, config);
-    if (status < 0) {
-        status = serve(role, &s, config);
+    struct process *p = NULL;
+    int status = process_open(role, argc, argv, &p);
+    if (status >= 0) {
+        return status;
     }
-    settings_fini(&s);
-    mem_free(config);
+    status = process_command(p);
+    if (status < 0) {
+        p->d.loop = loop_create();
+        status = process_run_role(p, on_alone);
+        loop_destroy(p->d.loop);
+        process_tell_origin(p, status);
+    }
+    process_close(p);
     return status;
 }

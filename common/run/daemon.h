@@ -84,6 +84,10 @@ struct role {
  * 2 usage. */
 int daemon_main(const struct role *role, int argc, char **argv);
 
+/* All flags of a role, its own and the common ones, into out, which holds SETTINGS_MAX
+ * (run/settings.h); returns their number. */
+size_t daemon_options(const struct role *role, struct option *out);
+
 /* True when the flag of that name was given, on the command line or in the file of -config. */
 bool daemon_flag_given(const struct daemon *d, const char *name);
 

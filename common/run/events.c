@@ -27,7 +27,7 @@ struct events {
     void *status_arg;
 };
 
-static struct events *sink;
+static _Thread_local struct events *sink;
 
 /* A killed role leaves its sockets behind; the process number in the name says whose they were. */
 static void remove_stale(const char *run_dir)

@@ -4,8 +4,8 @@
  *   ROLE.PID.survey   ipc, RESPONDENT: any question gets the /status document
  * PUB loses what a slow listener does not take: nothing may depend on it.
  *
- * Like the log this is one sink per process, and emitting before it is open is not an error. Loop's
- * thread. */
+ * Like the log this is one sink for each role, the one of its loop's thread; emitting before it is
+ * open is not an error. Loop's thread. */
 #ifndef RUN_EVENTS_H
 #define RUN_EVENTS_H
 

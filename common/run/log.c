@@ -13,12 +13,18 @@
 #define LINE_MAX_BYTES 2048
 
 static const char *role_name = "-";
+static _Thread_local const char *thread_role;
 static atomic_int current_level = LOG_INFO;
 
 void log_init(const char *role, enum log_level level)
 {
     role_name = role;
     log_set_level(level);
+}
+
+void log_thread_role(const char *role)
+{
+    thread_role = role;
 }
 
 void log_set_level(enum log_level level)
@@ -91,7 +97,7 @@ static size_t write_prefix(char *line, size_t size, enum log_level level, const 
     gmtime_r(&now.tv_sec, &utc);
     size_t n = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
     int more = snprintf(line + n, size - n, ".%03ldZ %s %s %s %s ", now.tv_nsec / 1000000,
-                        names[level], role_name, module, event);
+                        names[level], thread_role != NULL ? thread_role : role_name, module, event);
     return n + (more > 0 ? (size_t)more : 0);
 }
 

@@ -12,6 +12,11 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* role stands in every line; borrowed for ever. level: lines above it are not written. */
 void log_init(const char *role, enum log_level level);
+
+/* The role that stands in this thread's lines from now on, where several share the process;
+ * borrowed for as long as the thread lives. NULL: that of log_init. */
+void log_thread_role(const char *role);
+
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 

@@ -30,8 +30,8 @@ SCENES = [
     ("ladder of four from 720p30, natural", "natural-720", LADDER),
 ]
 
-# What common/media/profile.c caps them at; broadcaster/jobs.c: CRF, preset, B-frames, the buffer of
-# one second; transcoder/encode.c: the rest.
+# What common/media/profile.c caps them at; broadcaster/jobs_rung.c: what of it is the encoder's, and
+# its buffer; broadcaster/rung_describe.c: CRF, preset, B-frames; transcoder/encode.c: the rest.
 BITRATE = {"P144p30fps16x9": 400000, "P240p30fps16x9": 600000, "P360p30fps16x9": 1200000,
            "P720p30fps16x9": 4000000}
 X264 = ("b-adapt=0:rc-lookahead=2:sync-lookahead=0:sliced-threads=0:scenecut=0:open-gop=0:"
@@ -54,8 +54,9 @@ def reference_command(source, rungs, sizes, progress, seconds):
                "-filter_complex", f"[0:v]split={len(rungs)}{splits};{scales}"]
     for i, rung in enumerate(rungs):
         command += ["-map", f"[o{i}]", "-r", 30, "-threads", 1, "-c:v", "libx264",
-                    "-preset", "veryfast", "-crf", 23, "-maxrate", BITRATE[rung],
-                    "-bufsize", BITRATE[rung], "-bf", 2, "-flags", "+cgop", "-forced-idr", 1,
+                    "-preset", "veryfast", "-crf", 23,
+                    "-maxrate", BITRATE[rung] * 96 // 100,
+                    "-bufsize", BITRATE[rung] * 7 // 10, "-bf", 2, "-flags", "+cgop", "-forced-idr", 1,
                     "-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_S})", "-a53cc", 0,
                     "-x264-params", X264, "-f", "null", "-"]
     return command

@@ -82,6 +82,8 @@ class Container:
         self.write("/etc/machine-id", os.urandom(16).hex() + "\n")
         self.write("/etc/os-release", "ID=debian\n")
         self.write("/etc/systemd/system/stage.target", TARGET)
+        # Libraries in /usr are links to it.
+        shutil.copytree("/etc/alternatives", self.root / "etc/alternatives", symlinks=True)
         # Only what the services themselves wait for.
         for unit in ("systemd-timesyncd", "systemd-networkd", "systemd-resolved", "systemd-logind"):
             (self.root / f"etc/systemd/system/{unit}.service").symlink_to("/dev/null")

@@ -590,18 +590,33 @@ class Farm:
             for r in self.renditions():
                 self.collector.forget(self.url(s, r), mark[s] - 1)
 
-    def watch(self):
-        """bin/watch follows every ladder from here on, and judges it, until check_watchers."""
-        self.watchers = [self.keep(LadderWatcher(self.url(s, "", end), *flags))
-                         for s in self.streams
-                         for end, flags in ((".m3u8", ["-all"]), ("/live.m3u8", ["-judge"]))]
+    def watch(self, judged=None):
+        """bin/watch follows every ladder from here on, and with -judge those of these streams (all:
+        it fetches every part, which costs), until check_watchers."""
+        judged = self.streams if judged is None else judged
+        asked = [(s, ".m3u8", "-all") for s in self.streams]
+        asked += [(s, "/live.m3u8", "-judge") for s in judged]
+        self.watchers = [self.keep(LadderWatcher(self.url(s, "", end), flag))
+                         for s, end, flag in asked]
 
     def check_watchers(self, test, wanted=lambda fault: True):
         """bin/watch was content; wanted: which faults count."""
         for w in self.watchers:
             faults, segments = w.verdict()
-            test.assertEqual([x for x in faults if wanted(x)], [], w.url)
+            faults = [x for x in faults if wanted(x) and not self.is_slow_machine(x)]
+            if faults:
+                self.show()
+            test.assertEqual(faults, [], w.url)
             test.assertGreater(segments, 3, w.url)
+
+    def is_slow_machine(self, fault):
+        """What no fault is on a machine as slow as TIME_SCALE says: a wait that is not too long
+        then; what the judge came for too late."""
+        if isinstance(fault, dict):
+            return harness.TIME_SCALE > 1 and fault["rule"] in ("segment-unreachable",
+                                                                "segment-gone-too-early")
+        found = re.match(r"no new segment for ([\d.]+) s \(target duration (\d+) s\)$", fault)
+        return found and float(found[1]) < 3 * float(found[2]) * harness.TIME_SCALE
 
 
 def set_up_module():

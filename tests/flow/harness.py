@@ -95,24 +95,32 @@ def has_ipv6():
         return False
 
 
-def free_port():
-    """A TCP port free on IPv4 and IPv6, and kept for this process until it ends."""
+def _keep_port(port):
+    """Whether it is free, and now kept for this process until it ends."""
     folder = Path(tempfile.gettempdir()) / f"streaming-back-end-ports.{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    for _ in range(1000):
-        port = random.randint(PORT_FIRST, PORT_LAST)
-        if port in _port_locks:
-            continue
-        lock = open(folder / str(port), "w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            continue
-        if _bindable(port):
-            _port_locks[port] = lock
-            return port
+    if port in _port_locks:
+        return False
+    lock = open(folder / str(port), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         lock.close()
+        return False
+    if not _bindable(port):
+        lock.close()
+        return False
+    _port_locks[port] = lock
+    return True
+
+
+def free_port(row=1):
+    """A TCP port free on IPv4 and IPv6, and kept for this process until it ends; of a row of so
+    many the first."""
+    for _ in range(1000):
+        port = random.randint(PORT_FIRST, PORT_LAST + 1 - row)
+        if all(_keep_port(port + i) for i in range(row)):
+            return port
     raise AssertionError("no free port was found")
 
 

@@ -54,7 +54,7 @@ class Soak(TestCase):
         while time.monotonic() < end:
             began = time.monotonic()
             mark = f.mark()
-            f.watch()
+            f.watch(judged=["b"])
             kills.append(self.kill_one(f, chance))
             f.check(self, mark, more=CHECK_SEGMENTS, timeout=60)
             f.check_watchers(self)

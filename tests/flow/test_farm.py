@@ -22,7 +22,7 @@ class Failovers(TestCase):
         cls.farm.wait_measured()
 
     def setUp(self):
-        self.farm.watch()
+        self.farm.watch(judged=["a"])
 
     def bring_back(self, *dead):
         """So that the next test finds three again."""

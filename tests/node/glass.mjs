@@ -6,7 +6,8 @@
 // url: of a watch page, or of a playlist (.m3u8); warmUp: seconds before it counts; level: the
 // rendition to stay on ("" : what hls.js chooses); switch: goes through all levels, up and down,
 // meanwhile; samples: with latency, buffer and rate of each frame. One line of JSON comes out:
-// latencies in ms, frames, stalls, the longest gap between two frames in ms, errors, switches.
+// latencies in ms, frames, stalls, the longest gap between two frames and the most of the stream that
+// was passed over between two, in ms, errors, switches.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -38,7 +39,7 @@ function look() {
   canvas.height = 36;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const seen = (window.glass = {
-    latencies: [], unread: 0, shown: 0, stalls: [], errors: [], switches: [], widths: {}, samples: [],
+    latencies: [], unread: 0, shown: 0, stalls: [], errors: [], switches: [], widths: {}, samples: [], times: [],
   });
   const read = () => {
     context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 10, 0, 0, 640, 36);
@@ -50,8 +51,9 @@ function look() {
     const sum = [0, 8, 16, 24].reduce((all, shift) => all + ((value >>> shift) & 255), 0) & 63;
     return sum === check ? value : null;
   };
-  const on_frame = (now) => {
+  const on_frame = (now, { mediaTime }) => {
     seen.shown++;
+    seen.times.push([performance.now(), mediaTime]);
     const value = read();
     const clock = (performance.timeOrigin + performance.now()) % 4294967296;
     if (value === null) seen.unread++;
@@ -88,6 +90,14 @@ function start_page() {
   window.watch_hls(playback.hls);
 }
 
+// Runs inside of the watch page, as its list of rungs does, or of the bare page.
+function switch_to(n) {
+  const playback = document.querySelector(".player")?.player.playback;
+  const name = window.hls.levels[n].url[0].split("/").at(-2);
+  if (playback) playback.choose(name);
+  else window.hls.nextLevel = n;
+}
+
 // Runs inside of the bare page.
 function start_bare(o) {
   const hls = new Hls({ lowLatencyMode: o.lowLatency, maxLiveSyncPlaybackRate: 1.1, ...o.config });
@@ -110,6 +120,12 @@ function longest_gap(times) {
   return Math.round(Math.max(0, ...times.slice(1).map((at, i) => at - times[i])));
 }
 
+// How much of the stream was passed over at most between two frames, in ms: a frozen picture, also
+// where the sound went on and no event told.
+function longest_skip(times) {
+  return Math.round(Math.max(0, ...times.slice(1).map(([, at], i) => at - times[i][1])) * 1000);
+}
+
 function report(seen, from, state) {
   const after = (list) => list.filter(([at]) => at >= from);
   const sorted = after(seen.latencies).map(([, ms]) => ms).sort((a, b) => a - b);
@@ -119,9 +135,10 @@ function report(seen, from, state) {
     min: percentile(sorted, 0), max: percentile(sorted, 100),
     stalls: seen.stalls.filter((at) => at >= from).length,
     longest_gap: longest_gap(after(seen.samples).map(([at]) => at)),
+    longest_skip: longest_skip(after(seen.times)),
     errors: seen.errors.map(([at, ...what]) => [Math.round(at), ...what]),
     switches: seen.switches.map(([at, level]) => [Math.round(at), level]),
-    ...(options.samples ? { samples: seen.samples } : {}), ...state,
+    ...(options.samples ? { samples: seen.samples, times: seen.times } : {}), ...state,
   };
 }
 
@@ -150,7 +167,7 @@ try {
   for (let turn = 0; turn < turns; turn++) {
     if (options.switch) {
       const level = turn < levels ? turn : 2 * levels - 1 - turn;
-      await page.evaluate((n) => { window.hls.nextLevel = n; }, level);
+      await page.evaluate(switch_to, level);
     }
     await page.waitForTimeout((options.seconds * 1000) / turns);
   }

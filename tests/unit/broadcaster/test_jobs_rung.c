@@ -184,6 +184,39 @@ START_TEST(no_ten_seconds_above_the_cap)
 }
 END_TEST
 
+/* Segments of 60 pictures that spend this part of what flows in. */
+static void spend_segments(struct jobs_rate *r, int64_t permille, int n)
+{
+    for (int i = 0; i < 60 * n; i++) {
+        int64_t bits = r->rate_bps * 3000 / TICKS_PER_S * permille / 1000;
+        struct link_packet p = {.length = (uint32_t)(bits / 8), .duration = 3000};
+        const struct link_unit u = {.packets = &p, .n_packets = 1, .last = i % 60 == 59};
+        jobs_rate_spend(r, &u);
+    }
+}
+
+START_TEST(a_starved_rung_is_told_to_reach_for_less)
+{
+    struct jobs_rate r;
+    jobs_rate_init(&r, 1000000);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
+    spend_segments(&r, 400, 3);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
+    spend_segments(&r, 960, 3);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 3);
+    spend_segments(&r, 1000, 2);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 7);
+    spend_segments(&r, 900, 3);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 7);
+    spend_segments(&r, 1050, 9);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), RATE_CRF_MORE_MAX);
+    spend_segments(&r, 750, 1);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), RATE_CRF_MORE_MAX - 1);
+    spend_segments(&r, 100, 4);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
+}
+END_TEST
+
 UNIT_MAIN("jobs_rung", parts_that_do_not_fit_are_refused_and_change_nothing,
           the_last_part_may_be_short_and_nothing_follows, a_rung_is_bounded_in_bytes_and_in_packets,
-          no_ten_seconds_above_the_cap)
+          no_ten_seconds_above_the_cap, a_starved_rung_is_told_to_reach_for_less)

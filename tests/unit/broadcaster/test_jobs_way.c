@@ -378,6 +378,22 @@ START_TEST(all_that_waits_for_room_goes_out)
 }
 END_TEST
 
+START_TEST(what_was_given_up_is_asked_of_nobody)
+{
+    struct bench *b = bench_of_open_ways();
+    begin(b, 0, 1);
+    struct link_msg m = {
+        .type = LINK_RUNG_GIVEN_UP, .job = newest_job(&b->far[0]), .reason = "full"};
+    jobs_way_message(b->far[0].way, &m, NULL);
+    jobs_way_close(b->far[0].way, "not connected");
+    ck_assert_uint_eq(b->far[1].n, 0);
+    end(b, 0, 1, 0);
+    ck_assert_uint_eq(b->gaps, 1);
+    ck_assert(jobs_idle(b->jobs));
+    bench_destroy(b);
+}
+END_TEST
+
 START_TEST(one_that_is_withdrawn_is_told_and_left)
 {
     struct bench *b = bench_of_open_ways();
@@ -415,5 +431,5 @@ UNIT_MAIN("jobs_way", streams_are_spread_and_stay, a_lost_orchestrators_segments
           when_all_are_busy_the_rung_is_a_gap_and_the_next_is_tried, attempts_are_counted,
           a_fault_of_the_segment_is_not_tried_elsewhere, what_does_not_fit_is_asked_of_another,
           one_that_sleeps_loses_the_segment, one_that_takes_nothing_loses_the_segment,
-          all_that_waits_for_room_goes_out, one_that_is_withdrawn_is_told_and_left,
-          without_any_the_reason_names_each)
+          all_that_waits_for_room_goes_out, what_was_given_up_is_asked_of_nobody,
+          one_that_is_withdrawn_is_told_and_left, without_any_the_reason_names_each)

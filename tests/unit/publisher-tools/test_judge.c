@@ -267,6 +267,28 @@ START_TEST(a_part_that_vanishes_and_a_hint_that_is_broken)
 }
 END_TEST
 
+/* What was late comes with all behind it: then its parts are too far from the end to be listed. */
+#define LL_BARE(n) "#EXTINF:2,\n" #n ".m4s\n"
+#define LL_LATER   LL_HEAD LL_DATE LL_BARE(7) LL_BARE(8) LL_BARE(9)
+START_TEST(parts_that_are_old_when_their_segment_is_complete)
+{
+    struct judge_state *s = begin(LL);
+    see(s,
+        LL_LATER LL_PARTS(10) LL_BARE(10) LL_PARTS(11) LL_BARE(11) LL_PARTS(12) LL_BARE(12)
+            LL_PART(13, 0) "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"13.1.m4s\"\n",
+        500);
+    assert_found("");
+    judge_state_destroy(s);
+    s = begin(LL);
+    see(s,
+        LL_LATER LL_PARTS(10) LL_BARE(10)
+            LL_PART(11, 0) "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"11.1.m4s\"\n",
+        500);
+    assert_found("segment-vanished ");
+    judge_state_destroy(s);
+}
+END_TEST
+
 START_TEST(discontinuities_are_counted)
 {
     struct judge_state *s = begin(with(classic(0, 6, ""), "1.ts", "1.ts\n#EXT-X-DISCONTINUITY"));
@@ -654,6 +676,7 @@ END_TEST
 
 UNIT_MAIN("judge", every_rule_has_words, dates_and_sizes, sound_playlists_have_no_finding,
           one_playlist_by_itself, a_finding_names_its_line, over_time, what_is_listed_stays,
-          a_part_that_vanishes_and_a_hint_that_is_broken, discontinuities_are_counted, dates_drift,
-          delta_updates_merge, media_rules, part_rules, ladder_rules, codec_names, http_headers,
-          blocked_reloads, ts_form)
+          a_part_that_vanishes_and_a_hint_that_is_broken,
+          parts_that_are_old_when_their_segment_is_complete, discontinuities_are_counted,
+          dates_drift, delta_updates_merge, media_rules, part_rules, ladder_rules, codec_names,
+          http_headers, blocked_reloads, ts_form)

@@ -7,7 +7,7 @@
 #include "tests/support/unit.h"
 
 #define FRAMES 20
-#define ROUNDS 15
+#define ROUNDS 10
 
 static const enum track_codec codecs[] = {CODEC_H264, CODEC_HEVC, CODEC_AV1, CODEC_VP9};
 #define N_CODECS ((int)(sizeof codecs / sizeof codecs[0]))

@@ -97,6 +97,7 @@ START_TEST(obeyed)
     size_t idrs = 0;
     int64_t last_dts = INT64_MIN;
     for (int i = 0; i < 2; i++) {
+        open.ladder[0].crf += 5; /* which may change from one segment to the next */
         int64_t start = source_time(&s, (int64_t)i * c->frames);
         run_job(&s, &open, (size_t)(i * c->frames), (size_t)((i + 1) * c->frames), 0,
                 source_time(&s, (int64_t)(i + 1) * c->frames) - start, &outs[i]);

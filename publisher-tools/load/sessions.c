@@ -1,0 +1,267 @@
+#include "publisher-tools/load/sessions.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broadcaster/parter.h"
+#include "transcoder/pipeline.h"
+
+#define LAG_STEP_US 500
+#define NAP_MAX_US  50000 /* so that a stop is noticed */
+#define US_PER_S    1000000
+
+/* As a broadcaster's job describes a rung. */
+#define RUNG_PRESET         "veryfast"
+#define RUNG_CRF            23
+#define RUNG_BFRAMES        2
+#define RUNG_DTS_DELAY      1
+#define RUNG_VBV_PERMILLE   900
+#define RUNG_UNITS_PER_PART 2
+#define RUNG_USUAL_FPS      30
+
+struct run {
+    const struct sessions_config *config;
+    struct link_job_open open;
+    int64_t begin_us;
+    pthread_mutex_t lock; /* guards what follows, and on_row */
+    struct sessions_result *result;
+    atomic_bool failed;
+};
+
+struct session {
+    pthread_t thread;
+    struct run *run;
+    unsigned number;
+    int64_t due_us;     /* when the segment's first packet comes */
+    int64_t first_pts;  /* of the segment */
+    int64_t working_us; /* spent in the pipeline for this segment */
+};
+
+static int64_t us_of(int64_t t)
+{
+    return t * US_PER_S / TICKS_PER_S;
+}
+
+static bool is_over(const struct run *r)
+{
+    return atomic_load(r->config->stop) || atomic_load(&r->failed);
+}
+
+static void sleep_until(const struct run *r, int64_t due_us)
+{
+    for (int64_t now = clock_mono_us(); now < due_us && !is_over(r); now = clock_mono_us()) {
+        int64_t us = due_us - now < NAP_MAX_US ? due_us - now : NAP_MAX_US;
+        nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+    }
+}
+
+static enum err on_part(void *arg, const struct link_unit *unit, struct blob *payload)
+{
+    struct session *s = arg;
+    struct run *r = s->run;
+    if (is_over(r)) {
+        return ERR_CLOSED;
+    }
+    if (r->config->live && unit->n_packets > 0) {
+        int64_t newest = INT64_MIN;
+        for (size_t i = 0; i < unit->n_packets; i++) {
+            newest = unit->packets[i].pts > newest ? unit->packets[i].pts : newest;
+        }
+        int64_t due_us = s->due_us + us_of(newest - s->first_pts);
+        int64_t now = clock_mono_us();
+        pthread_mutex_lock(&r->lock);
+        samples_add(&r->result->lag, now - due_us);
+        pthread_mutex_unlock(&r->lock);
+    }
+    return ERR_OK;
+}
+
+static enum err feed(struct session *s, struct pipeline *p, const struct clip_segment *segment)
+{
+    const struct packets *ps = &segment->packets;
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < ps->count && e == ERR_OK; i++) {
+        if (s->run->config->live) {
+            sleep_until(s->run, s->due_us + us_of(ps->items[i].dts - ps->items[0].dts));
+        }
+        if (is_over(s->run)) {
+            return ERR_CLOSED;
+        }
+        struct packets one = {
+            .items = &ps->items[i], .count = 1, .cap = 1, .bytes = ps->items[i].data.len};
+        int64_t begin = clock_mono_us();
+        e = pipeline_feed(p, &one);
+        s->working_us += clock_mono_us() - begin;
+    }
+    if (e == ERR_OK && s->run->config->live) {
+        sleep_until(s->run, s->due_us + us_of(segment->duration));
+    }
+    return e;
+}
+
+static void count(struct session *s, const struct clip_segment *segment, unsigned number,
+                  const struct pipeline *p)
+{
+    struct run *r = s->run;
+    struct link_job_done done = pipeline_done(p);
+    struct session_row row = {.wall_ms = clock_wall_ms(),
+                              .session = s->number,
+                              .segment = number,
+                              .source_us = us_of(segment->duration),
+                              .transcode_us = s->working_us};
+    for (size_t i = 0; i < done.n_rungs; i++) {
+        row.frames += done.rungs[i].frames;
+    }
+    pthread_mutex_lock(&r->lock);
+    r->result->segments++;
+    r->result->real_time += row.transcode_us <= row.source_us;
+    r->result->source_us += row.source_us;
+    r->result->transcode_us += row.transcode_us;
+    r->result->frames += row.frames;
+    if (r->config->on_row != NULL) {
+        r->config->on_row(r->config->arg, &row);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void fail(struct run *r, const struct fault *f, unsigned session, unsigned segment)
+{
+    pthread_mutex_lock(&r->lock);
+    (void)fault_set(&r->result->fault, f->final, ERR_STATE, "session %u, segment %u: %s", session,
+                    segment, f->text);
+    pthread_mutex_unlock(&r->lock);
+    atomic_store(&r->failed, true);
+}
+
+static enum err run_segment(struct session *s, unsigned number)
+{
+    struct run *r = s->run;
+    const struct clip_segment *segment = &r->config->clip->segments[number % r->config->clip->n];
+    struct fault fault = {0};
+    struct pipeline *p = NULL;
+    int64_t begin = clock_mono_us();
+    struct link_job_open open = r->open;
+    open.msn = number;
+    enum err e = pipeline_create(&open, on_part, s, r->config->stop, &fault, &p);
+    s->working_us = clock_mono_us() - begin;
+    s->first_pts = segment->packets.items[0].pts;
+    if (e == ERR_OK) {
+        e = feed(s, p, segment);
+    }
+    if (e == ERR_OK) {
+        begin = clock_mono_us();
+        e = pipeline_finish(p, segment->duration);
+        s->working_us += clock_mono_us() - begin;
+    }
+    if (e == ERR_OK) {
+        count(s, segment, number, p);
+    } else if (!is_over(r)) {
+        fail(r, p != NULL ? pipeline_fault(p) : &fault, s->number, number);
+    }
+    pipeline_destroy(p);
+    s->due_us += us_of(segment->duration);
+    return e;
+}
+
+static void *run_session(void *arg)
+{
+    struct session *s = arg;
+    struct run *r = s->run;
+    unsigned n = (unsigned)r->config->clip->n * r->config->repeat;
+    s->due_us = r->begin_us + (int64_t)s->number * r->config->delay_ms * 1000;
+    sleep_until(r, s->due_us);
+    for (unsigned i = 0; i < n && !is_over(r) && run_segment(s, i) == ERR_OK; i++) {
+    }
+    return NULL;
+}
+
+/* --- all of them --- */
+
+static void describe(const struct sessions_config *c, struct link_job_open *open)
+{
+    *open =
+        (struct link_job_open){.stream = "load", .track = c->clip->track, .n_ladder = c->ladder->n};
+    for (size_t i = 0; i < c->ladder->n; i++) {
+        const struct profile *p = &c->ladder->rungs[i];
+        struct parter parter;
+        int w, h;
+        parter_init(&parter);
+        parter_set_rate(&parter, p->fps_num > 0 ? p->fps_num : RUNG_USUAL_FPS,
+                        p->fps_num > 0 ? p->fps_den : 1);
+        profile_output_size(p, c->clip->track.width, c->clip->track.height, &w, &h);
+        size_t frames = parter.frames;
+        frames /= frames % RUNG_UNITS_PER_PART == 0 ? RUNG_UNITS_PER_PART : 1;
+        open->ladder[i] = (struct link_rung){.name = p->name,
+                                             .width = (uint32_t)w,
+                                             .height = (uint32_t)h,
+                                             .fps_num = (uint32_t)p->fps_num,
+                                             .fps_den = (uint32_t)p->fps_den,
+                                             .bitrate_bps = (uint32_t)p->bitrate_bps,
+                                             .buffer_bits = (uint32_t)p->bitrate_bps,
+                                             .vbv_init_permille = RUNG_VBV_PERMILLE,
+                                             .crf = RUNG_CRF,
+                                             .preset = RUNG_PRESET,
+                                             .bframes = RUNG_BFRAMES,
+                                             .dts_delay_frames = RUNG_DTS_DELAY,
+                                             .frames_per_part = (uint32_t)frames};
+    }
+}
+
+static int64_t cpu_us(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return ((int64_t)u.ru_utime.tv_sec + u.ru_stime.tv_sec) * US_PER_S + u.ru_utime.tv_usec +
+           u.ru_stime.tv_usec;
+}
+
+/* Signals are the main thread's. */
+static unsigned start_all(struct run *r, struct session *all)
+{
+    sigset_t every, before;
+    unsigned n = 0;
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+    for (; n < r->config->sessions; n++) {
+        all[n] = (struct session){.run = r, .number = n};
+        if (pthread_create(&all[n].thread, NULL, run_session, &all[n]) != 0) {
+            atomic_store(&r->failed, true);
+            break;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return n;
+}
+
+enum err sessions_run(const struct sessions_config *config, struct sessions_result *ret_result)
+{
+    struct run r = {.config = config, .result = ret_result};
+    struct session *all = mem_try_alloc(config->sessions * sizeof *all);
+    if (all == NULL) {
+        return ERR_NOMEM;
+    }
+    memset(ret_result, 0, sizeof *ret_result);
+    ret_result->sessions = config->sessions;
+    samples_init(&ret_result->lag, LAG_STEP_US);
+    describe(config, &r.open);
+    pthread_mutex_init(&r.lock, NULL);
+    int64_t cpu = cpu_us();
+    r.begin_us = clock_mono_us();
+    unsigned n = start_all(&r, all);
+    for (unsigned i = 0; i < n; i++) {
+        pthread_join(all[i].thread, NULL);
+    }
+    ret_result->wall_us = clock_mono_us() - r.begin_us;
+    ret_result->cpu_us = cpu_us() - cpu;
+    pthread_mutex_destroy(&r.lock);
+    mem_free(all);
+    if (n < config->sessions) {
+        return ERR_NOMEM;
+    }
+    return atomic_load(&r.failed) ? ERR_STATE : ERR_OK;
+}
