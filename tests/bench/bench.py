@@ -20,7 +20,8 @@ import measure  # noqa: E402  (first: it tells where the harness is)
 import clips  # noqa: E402
 import harness  # noqa: E402
 
-NAMES = ["transcoder", "quality", "ingest", "connect", "latency", "memory", "link", "dispatch", "delivery", "glass"]
+NAMES = ["transcoder", "quality", "ingest", "connect", "latency", "memory", "link", "dispatch",
+         "delivery", "glass"]
 HERE = harness.ROOT / "tests/bench"
 
 
