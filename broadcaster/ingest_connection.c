@@ -286,13 +286,13 @@ struct publisher *connection_create(struct ingest *i)
 }
 
 /* Many publishers send the header of a message (mostly of 8 bytes, at most 12 without an extended
- * time) apart from what follows at once: between messages less than this does not wake us up. No
- * message that has to be acted on is shorter. */
+ * time) apart from what follows at once: between messages less than this does not wake us up. What
+ * is shorter may wait for more; the answer to a ping may not (connection_hear_all). */
 #define MESSAGE_READ_BYTES 13
 
-static void set_least_read(struct publisher *p)
+static void set_least_read(struct publisher *p, int bytes)
 {
-    int fd, bytes = rtmp_session_is_between(p->session) ? MESSAGE_READ_BYTES : 1;
+    int fd;
     if (p->tls == NULL && bytes != p->least_read && uv_fileno((uv_handle_t *)&p->tcp, &fd) == 0) {
         p->least_read = bytes;
         /* Without it there is more to do: no reason to refuse. */
@@ -300,12 +300,17 @@ static void set_least_read(struct publisher *p)
     }
 }
 
+void connection_hear_all(struct publisher *p)
+{
+    set_least_read(p, 1);
+}
+
 static void feed(struct publisher *p, struct span bytes)
 {
     p->feeding = true;
     enum err e = rtmp_session_feed(p->session, bytes);
     p->feeding = false;
-    set_least_read(p);
+    set_least_read(p, rtmp_session_is_between(p->session) ? MESSAGE_READ_BYTES : 1);
     if (e != ERR_OK) {
         const char *why = ingest_proxy_hint(p, bytes, rtmp_session_why(p->session));
         p->ingest->counters.protocol_errors++;

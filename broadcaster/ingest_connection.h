@@ -101,6 +101,9 @@ bool connection_read(struct publisher *p);
 /* As connection_read, of one that publisher_pause holds back. */
 void connection_resume(struct publisher *p);
 
+/* The next bytes are read however few they are. */
+void connection_hear_all(struct publisher *p);
+
 /* At once, without a word to the peer. */
 void connection_close(struct publisher *p, const char *reason);
 

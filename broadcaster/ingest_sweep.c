@@ -14,6 +14,7 @@ static void ping_silent(struct publisher *p, int64_t now)
     }
     if (now - p->last_read_ms >= after_ms && now - p->last_ping_ms >= after_ms) {
         p->last_ping_ms = now;
+        connection_hear_all(p);
         rtmp_session_ping(p->session, (uint32_t)now);
         connection_flush(p);
     }

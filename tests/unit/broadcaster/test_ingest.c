@@ -661,7 +661,11 @@ START_TEST(a_silent_publisher_that_answers_pings_stays)
         struct buf b;
         buf_init(&b, 100);
         script_message(&b, MESSAGE_USER_CONTROL, 0, 0, span_of(pong, sizeof pong));
-        ck_assert_uint_eq(client_send(&c, buf_span(&b)), 0);
+        /* From the second on as short as can be: a header of one byte, all as before. */
+        uint8_t first = b.data[0] | 0xc0;
+        struct span brief = span_of(b.data + b.len - sizeof pong - 1, sizeof pong + 1);
+        b.data[b.len - sizeof pong - 1] = pings > 0 ? first : b.data[b.len - sizeof pong - 1];
+        ck_assert_uint_eq(client_send(&c, pings > 0 ? brief : buf_span(&b)), 0);
         buf_fini(&b);
     }
     ck_assert_int_eq(f->ends, 0);
