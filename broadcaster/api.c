@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "broadcaster/playlist.h"
+#include "broadcaster/hls/playlist.h"
 #include "run/log.h"
 
 #define NO_ORCHESTRATOR "this broadcaster has no orchestrator (-orchAddr, -orchWebhookUrl)"

@@ -3,10 +3,10 @@
 #ifndef BROADCASTER_API_H
 #define BROADCASTER_API_H
 
-#include "broadcaster/admission.h"
-#include "broadcaster/board.h"
-#include "broadcaster/stream.h"
-#include "broadcaster/uplinks.h"
+#include "broadcaster/auth/admission.h"
+#include "broadcaster/jobs/uplinks.h"
+#include "broadcaster/stream/board.h"
+#include "broadcaster/stream/stream.h"
 #include "run/http_route.h"
 
 #define API_SESSIONS_MAX 1000000

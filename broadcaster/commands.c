@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broadcaster/keys.h"
+#include "broadcaster/auth/keys.h"
 
 int command_hash_key(void)
 {

@@ -1,7 +1,7 @@
 #include "broadcaster/role_config.h"
 
-#include "broadcaster/cors.h"
-#include "broadcaster/limits.h"
+#include "broadcaster/auth/limits.h"
+#include "broadcaster/viewers/cors.h"
 
 #define PRICE_MAX 1000000000000000
 

@@ -1,7 +1,7 @@
 /* AC-3 and E-AC-3: the head of a syncframe (ATSC A/52:2018, 5.3, 5.4 and Annex E, E.1.2). Pure; any
  * thread; borrows its input. */
-#ifndef CODEC_AC3_H
-#define CODEC_AC3_H
+#ifndef BROADCASTER_CODEC_AC3_H
+#define BROADCASTER_CODEC_AC3_H
 
 #include <stdbool.h>
 

@@ -2,8 +2,8 @@
  * Media File Format Binding" 1.2, 2.3), the video descriptor of MPEG-2 TS ("Carriage of AV1 in
  * MPEG-2 TS" 1.0, 2.2), sequence headers and temporal units ("AV1 Bitstream & Decoding Process
  * Specification" 1.0.0, 5.3 to 5.9). Pure; any thread; borrows its input. */
-#ifndef CODEC_AV1_H
-#define CODEC_AV1_H
+#ifndef BROADCASTER_CODEC_AV1_H
+#define BROADCASTER_CODEC_AV1_H
 
 #include <stdbool.h>
 #include <stdint.h>

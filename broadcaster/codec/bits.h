@@ -1,7 +1,7 @@
 /* Bits from the front of a run of bytes, highest first. Past the end they are zero and past_end
  * stays set, so that a reader needs to look only once. Pure; borrows its input. */
-#ifndef CODEC_BITS_H
-#define CODEC_BITS_H
+#ifndef BROADCASTER_CODEC_BITS_H
+#define BROADCASTER_CODEC_BITS_H
 
 #include <stdbool.h>
 #include <stdint.h>

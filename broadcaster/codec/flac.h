@@ -1,7 +1,7 @@
 /* FLAC: the STREAMINFO block (RFC 9639, 8.2) and a frame's length (9.1). Pure; any thread; borrows
  * its input. */
-#ifndef CODEC_FLAC_H
-#define CODEC_FLAC_H
+#ifndef BROADCASTER_CODEC_FLAC_H
+#define BROADCASTER_CODEC_FLAC_H
 
 #include "base/err.h"
 #include "base/span.h"

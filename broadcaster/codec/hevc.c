@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "broadcaster/avc.h"
+#include "broadcaster/codec/avc.h"
 #include "broadcaster/codec/bits.h"
 
 #define RECORD_GENERAL_BYTES 20 /* between the version and the NAL length size */

@@ -1,8 +1,8 @@
 /* What must be known of HEVC without decoding it: the decoder configuration record (ISO/IEC
  * 14496-15, 8.3.3.1), the sequence parameter set (ITU-T H.265, 7.3.2.2 and Annex E) and which kinds
  * of pictures an access unit holds (7.4.2.2). Pure; any thread; borrows its input. */
-#ifndef CODEC_HEVC_H
-#define CODEC_HEVC_H
+#ifndef BROADCASTER_CODEC_HEVC_H
+#define BROADCASTER_CODEC_HEVC_H
 
 #include <stdbool.h>
 #include <stdint.h>

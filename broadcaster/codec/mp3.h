@@ -1,7 +1,7 @@
 /* MP3: the header of a frame of MPEG-1 or MPEG-2 audio, layer III (ISO/IEC 11172-3, 2.4.1.3;
  * 13818-3, 2.4.1.3, and the half rates known as MPEG 2.5). Pure; any thread; borrows its input. */
-#ifndef CODEC_MP3_H
-#define CODEC_MP3_H
+#ifndef BROADCASTER_CODEC_MP3_H
+#define BROADCASTER_CODEC_MP3_H
 
 #include "base/err.h"
 #include "base/span.h"

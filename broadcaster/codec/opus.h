@@ -1,7 +1,7 @@
 /* Opus: the identification header (RFC 7845, 5.1) and how long a packet lasts (RFC 6716, 3.1 and
  * 3.2). Pure; any thread; borrows its input. */
-#ifndef CODEC_OPUS_H
-#define CODEC_OPUS_H
+#ifndef BROADCASTER_CODEC_OPUS_H
+#define BROADCASTER_CODEC_OPUS_H
 
 #include <stddef.h>
 #include <stdint.h>

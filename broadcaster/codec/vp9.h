@@ -1,8 +1,8 @@
 /* VP9: the codec configuration record ("VP Codec ISO Media File Format Binding" 1.0, 2.2) and the
  * head of a frame ("VP9 Bitstream & Decoding Process Specification" 0.6, 6.2). Pure; any thread;
  * borrows its input. */
-#ifndef CODEC_VP9_H
-#define CODEC_VP9_H
+#ifndef BROADCASTER_CODEC_VP9_H
+#define BROADCASTER_CODEC_VP9_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* AMF0 values ("Action Message Format -- AMF 0", Adobe 2007): a reader that walks over the bytes
  * without building a tree, and a writer. Pure; the reader borrows its input and allocates nothing;
  * nesting is bounded. */
-#ifndef RTMP_AMF0_H
-#define RTMP_AMF0_H
+#ifndef BROADCASTER_RTMP_AMF0_H
+#define BROADCASTER_RTMP_AMF0_H
 
 #include <stdbool.h>
 

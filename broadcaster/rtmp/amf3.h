@@ -1,8 +1,8 @@
 /* AMF3 values ("Action Message Format -- AMF 3", Adobe 2013) where they stand inside of AMF0 ones,
  * behind the marker 0x11: enough of them to read what a client says in a command. Walked over like
  * amf0: no tree, nothing allocated, nesting and tables bounded. Pure; borrows its input. */
-#ifndef RTMP_AMF3_H
-#define RTMP_AMF3_H
+#ifndef BROADCASTER_RTMP_AMF3_H
+#define BROADCASTER_RTMP_AMF3_H
 
 #include "base/err.h"
 #include "base/span.h"

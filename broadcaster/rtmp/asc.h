@@ -1,6 +1,6 @@
 /* AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1): what AAC tells of itself. Pure. */
-#ifndef RTMP_ASC_H
-#define RTMP_ASC_H
+#ifndef BROADCASTER_RTMP_ASC_H
+#define BROADCASTER_RTMP_ASC_H
 
 #include "base/err.h"
 #include "base/span.h"

@@ -1,7 +1,7 @@
 /* What both ends of a connection say of Enhanced RTMP when it begins (v2, "Enhancing NetConnection
  * connect Command"): which codecs, and which further abilities. Pure. */
-#ifndef RTMP_CAPS_H
-#define RTMP_CAPS_H
+#ifndef BROADCASTER_RTMP_CAPS_H
+#define BROADCASTER_RTMP_CAPS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* The RTMP chunk stream (RTMP 1.0, 5.3): from bytes to whole messages, and back. Pure. A message's
  * body is collected where it will stay: in the blob that is handed out. */
-#ifndef RTMP_CHUNK_H
-#define RTMP_CHUNK_H
+#ifndef BROADCASTER_RTMP_CHUNK_H
+#define BROADCASTER_RTMP_CHUNK_H
 
 #include <stdbool.h>
 #include <stddef.h>

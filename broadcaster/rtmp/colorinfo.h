@@ -1,7 +1,7 @@
 /* The colours of a picture as publishers tell them beside the video (Enhanced RTMP v2, "Metadata
  * Frame": colorInfo), in AMF0. Pure; borrows its input. */
-#ifndef RTMP_COLORINFO_H
-#define RTMP_COLORINFO_H
+#ifndef BROADCASTER_RTMP_COLORINFO_H
+#define BROADCASTER_RTMP_COLORINFO_H
 
 #include <stdbool.h>
 

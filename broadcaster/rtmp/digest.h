@@ -2,8 +2,8 @@
  * server's: HMAC-SHA256 under two well-known keys, at a place that four bytes of the block name.
  * They prove nothing to us (the keys are public), but clients that send one expect one. The
  * published specification leaves them out; the constants are those that all servers share. Pure. */
-#ifndef RTMP_DIGEST_H
-#define RTMP_DIGEST_H
+#ifndef BROADCASTER_RTMP_DIGEST_H
+#define BROADCASTER_RTMP_DIGEST_H
 
 #include <stdbool.h>
 #include <stdint.h>

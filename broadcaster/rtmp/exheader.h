@@ -1,8 +1,8 @@
 /* The extended headers of audio and video messages (Enhanced RTMP v2, "Enhanced Audio" and
  * "Enhanced Video"): packet types, FourCCs, multitrack and ModEx. One message may hold parts of
  * several tracks. Pure; borrows its input. */
-#ifndef RTMP_EXHEADER_H
-#define RTMP_EXHEADER_H
+#ifndef BROADCASTER_RTMP_EXHEADER_H
+#define BROADCASTER_RTMP_EXHEADER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * E.4.3.1, and Enhanced RTMP v2); aggregate messages are runs of whole tags (RTMP 1.0, 7.1.6).
  * Pure; borrows its input.
  */
-#ifndef RTMP_FLV_H
-#define RTMP_FLV_H
+#ifndef BROADCASTER_RTMP_FLV_H
+#define BROADCASTER_RTMP_FLV_H
 
 #include <stdbool.h>
 #include <stdint.h>

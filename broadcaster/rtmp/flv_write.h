@@ -1,8 +1,8 @@
 /* The bodies of audio and video messages for players: the old form of the FLV specification (10.1,
  * E.4.2.1 and E.4.3.1) for H.264, AAC and MP3, the one of Enhanced RTMP v2 ("ExVideoTagHeader",
  * "ExAudioTagHeader") for all others. Pure. */
-#ifndef RTMP_FLV_WRITE_H
-#define RTMP_FLV_WRITE_H
+#ifndef BROADCASTER_RTMP_FLV_WRITE_H
+#define BROADCASTER_RTMP_FLV_WRITE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* The server's side of the RTMP handshake (RTMP 1.0, 5.2). A client that puts a digest into its C1
  * gets digests in S1 and S2, any other one the simple form; nobody is refused over a digest, and C2
  * is taken as it comes: some encoders send it wrong. Pure. */
-#ifndef RTMP_HANDSHAKE_H
-#define RTMP_HANDSHAKE_H
+#ifndef BROADCASTER_RTMP_HANDSHAKE_H
+#define BROADCASTER_RTMP_HANDSHAKE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* From the audio and video messages of one publish to tracks and packets. Pure. */
-#ifndef RTMP_MEDIA_H
-#define RTMP_MEDIA_H
+#ifndef BROADCASTER_RTMP_MEDIA_H
+#define BROADCASTER_RTMP_MEDIA_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,15 +2,15 @@
 
 #include <string.h>
 
-#include "broadcaster/avc.h"
 #include "broadcaster/codec/ac3.h"
 #include "broadcaster/codec/av1.h"
+#include "broadcaster/codec/avc.h"
 #include "broadcaster/codec/flac.h"
 #include "broadcaster/codec/hevc.h"
 #include "broadcaster/codec/mp3.h"
 #include "broadcaster/codec/opus.h"
+#include "broadcaster/codec/sets.h"
 #include "broadcaster/rtmp/asc.h"
-#include "broadcaster/sets.h"
 
 #define FRAME_TICKS_MAX   (10 * TICKS_PER_S)
 #define UNIT_GROWTH_BYTES 4096 /* what AV1's sizes and sequence header may add to a unit */

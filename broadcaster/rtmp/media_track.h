@@ -1,7 +1,7 @@
 /* One track of a publish: from its codec headers and frames to a struct track and to packets. Pure.
  */
-#ifndef RTMP_MEDIA_TRACK_H
-#define RTMP_MEDIA_TRACK_H
+#ifndef BROADCASTER_RTMP_MEDIA_TRACK_H
+#define BROADCASTER_RTMP_MEDIA_TRACK_H
 
 #include <stdbool.h>
 #include <stdint.h>

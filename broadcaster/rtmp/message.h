@@ -1,6 +1,6 @@
 /* RTMP messages (RTMP 1.0, 5.4, 6 and 7): their types, and the ones that a server sends. Pure. */
-#ifndef RTMP_MESSAGE_H
-#define RTMP_MESSAGE_H
+#ifndef BROADCASTER_RTMP_MESSAGE_H
+#define BROADCASTER_RTMP_MESSAGE_H
 
 #include <stdbool.h>
 #include <stdint.h>

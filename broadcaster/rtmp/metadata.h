@@ -1,8 +1,8 @@
 /* What a publisher says of its stream in the data message onMetaData (FLV 10.1, E.5), with or
  * without @setDataFrame in front. Hints for people: encoders declare what they do not send, so that
  * nothing may be built on it. Pure. */
-#ifndef RTMP_METADATA_H
-#define RTMP_METADATA_H
+#ifndef BROADCASTER_RTMP_METADATA_H
+#define BROADCASTER_RTMP_METADATA_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* The playing side of a session (RTMP 1.0, 7.2.2): what a client that plays asks for and is sent.
  * Pure; single-threaded, as session.h. The events are RTMP_EVENT_PLAY, RTMP_EVENT_PAUSE and
  * RTMP_EVENT_END. */
-#ifndef RTMP_PLAY_H
-#define RTMP_PLAY_H
+#ifndef BROADCASTER_RTMP_PLAY_H
+#define BROADCASTER_RTMP_PLAY_H
 
 #include <stdbool.h>
 #include <stdint.h>

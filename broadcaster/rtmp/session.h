@@ -1,8 +1,8 @@
 /* One RTMP connection as a server sees it: bytes in, events and bytes out. Pure: no socket, clock
  * or log. Follows "Adobe's Real Time Messaging Protocol" 1.0 and the FLV specification 10.1 annex
  * E. Single-threaded. */
-#ifndef RTMP_SESSION_H
-#define RTMP_SESSION_H
+#ifndef BROADCASTER_RTMP_SESSION_H
+#define BROADCASTER_RTMP_SESSION_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* Inside of rtmp_session, shared by session.c and command.c only. */
-#ifndef RTMP_SESSION_STATE_H
-#define RTMP_SESSION_STATE_H
+#ifndef BROADCASTER_RTMP_SESSION_STATE_H
+#define BROADCASTER_RTMP_SESSION_STATE_H
 
 #include "broadcaster/rtmp/chunk.h"
 #include "broadcaster/rtmp/handshake.h"

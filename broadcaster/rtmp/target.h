@@ -1,7 +1,7 @@
 /* Where a client wants to publish: the application of its connect and the name of its publish, made
  * into one path and one query. Pure. */
-#ifndef RTMP_TARGET_H
-#define RTMP_TARGET_H
+#ifndef BROADCASTER_RTMP_TARGET_H
+#define BROADCASTER_RTMP_TARGET_H
 
 #include "base/err.h"
 #include "base/span.h"

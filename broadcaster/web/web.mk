@@ -13,5 +13,5 @@ $(WEB_GEN)/fetched: $(WEB)/package-lock.json $(wildcard $(WEB)/node_modules/.pac
 $(WEB_GEN)/assets.c: $(WEB_SRC) $(WEB)/pack $(WEB_GEN)/fetched
 	@$(WEB)/pack $(@D) $(WEB_SRC)
 
-$(WEB_GEN)/assets.o: $(WEB_GEN)/assets.c broadcaster/pages_assets.h
+$(WEB_GEN)/assets.o: $(WEB_GEN)/assets.c broadcaster/viewers/pages_assets.h
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@

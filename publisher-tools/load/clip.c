@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "broadcaster/push_nal.h"
+#include "broadcaster/push/push_nal.h"
 
 #define CONFIG_MAX (64 * 1024)
 

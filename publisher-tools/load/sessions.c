@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "broadcaster/jobs_rung.h"
-#include "broadcaster/parter.h"
-#include "broadcaster/rung_describe.h"
+#include "broadcaster/jobs/jobs_rung.h"
+#include "broadcaster/jobs/rung_describe.h"
+#include "broadcaster/stream/parter.h"
 #include "transcoder/pipeline.h"
 
 #define LAG_STEP_US 500

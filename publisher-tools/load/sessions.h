@@ -5,7 +5,7 @@
 
 #include <stdatomic.h>
 
-#include "broadcaster/ladder.h"
+#include "broadcaster/jobs/ladder.h"
 #include "publisher-tools/load/clip.h"
 #include "publisher-tools/load/samples.h"
 #include "transcoder/fault.h"

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "broadcaster/ladder_json.h"
+#include "broadcaster/jobs/ladder_json.h"
 #include "publisher-tools/load/load.h"
 #include "publisher-tools/load/sessions.h"
 #include "run/avlog.h"

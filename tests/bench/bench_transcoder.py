@@ -34,8 +34,8 @@ SCENES = [
     ("ladder of four from 720p30, natural", "natural-720", LADDER),
 ]
 
-# What common/media/profile.c caps them at; broadcaster/jobs_rung.c: what of it is the encoder's, and
-# its buffer; broadcaster/rung_describe.c: CRF, preset, B-frames; transcoder/encode.c: the rest.
+# What common/media/profile.c caps them at; broadcaster/jobs/jobs_rung.c: what of it is the encoder's, and
+# its buffer; broadcaster/jobs/rung_describe.c: CRF, preset, B-frames; transcoder/encode.c: the rest.
 BITRATE = {"P144p30fps16x9": 400000, "P240p30fps16x9": 600000, "P360p30fps16x9": 1200000,
            "P720p30fps16x9": 4000000}
 X264 = ("b-adapt=0:rc-lookahead=2:sync-lookahead=0:sliced-threads=0:scenecut=0:open-gop=0:"

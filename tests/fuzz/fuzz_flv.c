@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "base/blob.h"
-#include "broadcaster/avc.h"
 #include "broadcaster/codec/ac3.h"
 #include "broadcaster/codec/av1.h"
+#include "broadcaster/codec/avc.h"
 #include "broadcaster/codec/flac.h"
 #include "broadcaster/codec/hevc.h"
 #include "broadcaster/codec/mp3.h"

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broadcaster/annexb.h"
-#include "broadcaster/codec_string.h"
-#include "broadcaster/fmp4.h"
-#include "broadcaster/sets.h"
+#include "broadcaster/codec/annexb.h"
+#include "broadcaster/codec/sets.h"
+#include "broadcaster/hls/codec_string.h"
+#include "broadcaster/pack/fmp4.h"
 
 #define PACKETS_MAX 64
 #define OUT_MAX     (1024 * 1024)

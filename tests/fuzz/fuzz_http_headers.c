@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "broadcaster/cors.h"
-#include "broadcaster/http_accept.h"
-#include "broadcaster/http_range.h"
-#include "broadcaster/http_tag.h"
+#include "broadcaster/viewers/cors.h"
+#include "broadcaster/viewers/http_accept.h"
+#include "broadcaster/viewers/http_range.h"
+#include "broadcaster/viewers/http_tag.h"
 
 #define TAG "\"0123456789abcdef\""
 

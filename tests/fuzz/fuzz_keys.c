@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broadcaster/keys.h"
+#include "broadcaster/auth/keys.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

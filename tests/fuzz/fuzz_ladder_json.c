@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broadcaster/ladder_json.h"
+#include "broadcaster/jobs/ladder_json.h"
 
 #define TEXT_MAX (PROFILE_LADDER_MAX * 512)
 

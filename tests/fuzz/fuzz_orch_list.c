@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "broadcaster/orch_list.h"
+#include "broadcaster/jobs/orch_list.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <libavutil/log.h>
 
 #include "base/blob.h"
-#include "broadcaster/push_demux.h"
+#include "broadcaster/push/push_demux.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

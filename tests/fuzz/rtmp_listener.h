@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broadcaster/play_name.h"
+#include "broadcaster/ingest/play_name.h"
 #include "broadcaster/rtmp/play.h"
 #include "broadcaster/rtmp/session.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "broadcaster/ingest.h"
+#include "broadcaster/ingest/ingest.h"
 #include "run/addr.h"
 #include "run/log.h"
 #include "run/loop.h"

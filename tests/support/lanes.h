@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "broadcaster/board.h"
+#include "broadcaster/stream/board.h"
 #include "tests/support/clip.h"
 
 #define LANES_PARTS       4

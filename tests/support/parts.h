@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-#include "broadcaster/board.h"
+#include "broadcaster/stream/board.h"
 #include "tests/support/unit.h"
 
 /* The parts of one number against the segment's packets (ps; NULL: they are not known yet); all of

@@ -1,0 +1,28 @@
+/* What one pushed file holds: at most one track of each kind, and its packets. */
+#ifndef BROADCASTER_PUSH_PUSH_MEDIA_H
+#define BROADCASTER_PUSH_PUSH_MEDIA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "media/packet.h"
+#include "media/track.h"
+
+/* Times are ticks of the file's own clock: wherever that begins. */
+struct push_media {
+    struct track *video; /* NULL: none */
+    struct track *audio;
+    struct packets video_packets; /* in decoding order; DTS rise strictly, PTS not below DTS */
+    struct packets audio_packets;
+    struct packets preroll; /* pictures in front of it that decoding needs, with PACKET_PREROLL */
+    int64_t start;     /* DTS of the first picture, or of the first sound where there is none */
+    int64_t duration;  /* at least 1 */
+    bool independent;  /* starts with a key picture, or has none at all */
+    bool wraps;        /* its clock has 33 bits */
+    unsigned left_out; /* tracks of codecs that are not known here, or beyond the first of a kind */
+};
+
+void push_media_init(struct push_media *m);
+void push_media_fini(struct push_media *m); /* leaves it empty */
+
+#endif

@@ -1,0 +1,159 @@
+#include "broadcaster/viewers/pages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "broadcaster/hls/hls.h"
+#include "broadcaster/viewers/http_accept.h"
+#include "broadcaster/viewers/http_tag.h"
+#include "broadcaster/viewers/pages_assets.h"
+
+#define SETTINGS_MAX  256
+#define SETTINGS_NAME "settings.json"
+
+/* The names stay the same when the files change: browsers ask each time, and are answered 304; a
+ * cache in front may answer for a minute. */
+#define CACHE_ASK   "max-age=0, s-maxage=60"
+#define CACHE_SHORT "max-age=1"
+
+/* Everything comes from this server; blob: is where a player's own buffers are played from. */
+#define POLICY                                                                                     \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "              \
+    "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; "                              \
+    "base-uri 'none'; form-action 'self'; frame-ancestors "
+
+static const char policy_page[] = POLICY "'self'";
+static const char policy_embed[] = POLICY "*";
+
+static const char no_asset[] = "There is nothing of that name here.\n";
+
+struct pages {
+    char settings[SETTINGS_MAX];
+};
+
+static const char *truth(bool v)
+{
+    return v ? "true" : "false";
+}
+
+struct pages *pages_create(const struct pages_config *c)
+{
+    struct pages *p = mem_alloc(sizeof *p);
+    snprintf(p->settings, sizeof p->settings,
+             "{\"rtmp_port\":%d,\"rtmps_port\":%d,\"rtmp_this_host\":%s,\"needs_key\":%s,"
+             "\"http_push\":%s}\n",
+             c->rtmp_port, c->rtmps_port, truth(c->rtmp_this_host), truth(c->needs_key),
+             truth(c->http_push));
+    return p;
+}
+
+void pages_destroy(struct pages *p)
+{
+    mem_free(p);
+}
+
+static const struct pages_asset *find_asset(const char *name)
+{
+    for (size_t i = 0; i < pages_assets_count; i++) {
+        if (strcmp(pages_assets[i].name, name) == 0) {
+            return &pages_assets[i];
+        }
+    }
+    return NULL;
+}
+
+static void give_nothing(struct page *ret_page)
+{
+    *ret_page = (struct page){
+        .status = 404,
+        .body = span_cstr(no_asset),
+        .content_type = "text/plain; charset=utf-8",
+        .cache_control = CACHE_SHORT,
+    };
+}
+
+static void give_settings(const struct pages *p, struct page *ret_page)
+{
+    *ret_page = (struct page){
+        .status = 200,
+        .body = span_cstr(p->settings),
+        .content_type = "application/json",
+        .cache_control = CACHE_ASK,
+    };
+}
+
+static void give_asset(const char *name, const struct viewer_request *r, struct page *ret_page)
+{
+    const struct pages_asset *asset = find_asset(name);
+    if (asset == NULL) {
+        give_nothing(ret_page);
+        return;
+    }
+    bool gzip = http_accepts_gzip(r->accept_encoding);
+    const char *etag = gzip ? asset->etag_gzip : asset->etag;
+    bool same = http_tag_listed(r->if_none_match, etag);
+    *ret_page = (struct page){
+        .status = same ? 304 : 200,
+        .body = same   ? span_of(NULL, 0)
+                : gzip ? span_of(asset->gzip, asset->gzip_len)
+                       : span_of(asset->plain, asset->plain_len),
+        .content_type = asset->type,
+        .content_encoding = gzip && !same ? "gzip" : NULL,
+        .etag = etag,
+        .cache_control = CACHE_ASK,
+        .vary = "Accept-Encoding",
+    };
+}
+
+static void give_page(const char *name, const struct viewer_request *r, struct page *ret_page)
+{
+    give_asset(name, r, ret_page);
+    ret_page->policy = policy_page;
+}
+
+/* Where a program gets something else. */
+static enum pages_found give_browser(const char *name, const struct viewer_request *r,
+                                     struct page *ret_page)
+{
+    if (!http_accepts_html(r->accept)) {
+        return PAGES_VARIES;
+    }
+    give_page(name, r, ret_page);
+    ret_page->vary = "Accept, Accept-Encoding";
+    return PAGES_GIVEN;
+}
+
+enum pages_found pages_find(const struct pages *p, const struct viewer_request *r,
+                            struct page *ret_page)
+{
+    if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0) {
+        return PAGES_NONE;
+    }
+    struct hls_ask ask = hls_parse(r->target);
+    switch (ask.what) {
+    case HLS_FRONT:
+        return give_browser("index.html", r, ret_page);
+    case HLS_REDIRECT:
+        return give_browser("watch.html", r, ret_page);
+    case HLS_MULTI:
+        give_page("multi.html", r, ret_page);
+        return PAGES_GIVEN;
+    case HLS_PUBLISH:
+        give_page("publish.html", r, ret_page);
+        return PAGES_GIVEN;
+    case HLS_EMBED:
+        give_page("embed.html", r, ret_page);
+        ret_page->policy = policy_embed;
+        return PAGES_GIVEN;
+    case HLS_ASSET:
+        if (strcmp(ask.asset, SETTINGS_NAME) == 0) {
+            give_settings(p, ret_page);
+        } else {
+            give_asset(ask.asset, r, ret_page);
+        }
+        return PAGES_GIVEN;
+    default:
+        return PAGES_NONE;
+    }
+}

@@ -1,0 +1,372 @@
+#include "broadcaster/viewers/viewers.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broadcaster/push/push_http.h"
+#include "broadcaster/viewers/address_count.h"
+#include "broadcaster/viewers/http_target.h"
+#include "broadcaster/viewers/pages.h"
+#include "broadcaster/viewers/viewers_answer.h"
+#include "broadcaster/viewers/viewers_hold.h"
+#include "broadcaster/viewers/viewers_index.h"
+#include "broadcaster/viewers/viewers_response.h"
+#include "broadcaster/viewers/viewers_watch.h"
+#include "run/listen.h"
+#include "run/log.h"
+
+/* A request's line and headers have to fit: else 431. It is also what a waiting request costs most
+ * of. */
+#define CONNECTION_MEMORY (6 * 1024)
+#define WATCH_SLACK_MS    2000 /* the library's own time-out comes first, and ends politely */
+#define LOG_LINE_MAX      512
+
+/* The context of a viewer's request behind its first call. */
+static int seen;
+
+struct viewers {
+    struct push_http *push;
+    const struct pages *pages;
+    const struct cors *cors;
+    struct MHD_Daemon *daemon;
+    struct board *board;
+    struct watch *watch;
+    struct address_count *addresses; /* of open connections */
+    struct hold *hold;
+    bool dated;
+    struct viewers_index *index;
+    int port;
+    unsigned user_timeout_ms;
+    atomic_ullong requests, playlists, segments, not_found, bad_requests, sent_bytes, refused;
+};
+
+static void on_log(void *arg, const char *format, va_list args)
+{
+    char line[LOG_LINE_MAX];
+    vsnprintf(line, sizeof line, format, args);
+    line[strcspn(line, "\n")] = '\0';
+    /* Of all that it says this alone is the operator's business. */
+    bool files = strstr(line, "system resource limit") != NULL;
+    log_line(files ? LOG_WARN : LOG_DEBUG, "viewers", "library", "text=\"%s\"", line);
+}
+
+/* Leaves the URL as it was sent: hls_parse decodes it, once and after cutting it. */
+static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
+{
+    return strlen(text);
+}
+
+static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
+{
+    http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
+    return NULL;
+}
+
+static struct watched *watched_of(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *c, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct viewers *v = arg;
+    const struct sockaddr *from =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*context != NULL) {
+            address_count_down(v->addresses, from);
+            watch_remove(v->watch, *context);
+        }
+        return;
+    }
+    int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &v->user_timeout_ms, sizeof v->user_timeout_ms);
+    /* The library's own limit is of whole addresses, and an IPv6 host has any number of them. */
+    enum err e = address_count_up(v->addresses, from);
+    *context = e == ERR_OK ? watch_add(v->watch, fd) : NULL;
+    if (e == ERR_OK && *context == NULL) {
+        address_count_down(v->addresses, from);
+    }
+    if (*context == NULL) {
+        atomic_fetch_add(&v->refused, e == ERR_LIMIT);
+        shutdown(fd, SHUT_RDWR);
+    }
+}
+
+/* The request does not wait any more, if it did. */
+static struct hold_over end_hold(struct watched *watched)
+{
+    void **slot = watch_slot(watched);
+    struct held *held = *slot;
+    *slot = NULL;
+    return held != NULL ? hold_end(held) : (struct hold_over){.wait = VIEWER_MAY_WAIT};
+}
+
+static void on_completed(void *arg, struct MHD_Connection *c, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct viewers *v = arg;
+    struct watched *watched = watched_of(c);
+    size_t sent = watch_answer_ends(watched);
+    if (watched != NULL) {
+        end_hold(watched);
+    }
+    int64_t ready_us = watch_ready(watched);
+    if (ready_us > 0 && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        hold_answered(v->hold, clock_mono_us() - ready_us);
+    }
+    if (*context != NULL && *context != &seen) {
+        push_http_completed(*context);
+        *context = NULL;
+    }
+    if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        atomic_fetch_add(&v->sent_bytes, sent);
+    }
+}
+
+static void count(struct viewers *v, const struct answer *a)
+{
+    atomic_fetch_add(&v->requests, 1);
+    if (a->kind == ANSWER_PLAYLIST) {
+        atomic_fetch_add(&v->playlists, 1);
+    } else if (a->kind == ANSWER_SEGMENT) {
+        atomic_fetch_add(&v->segments, 1);
+    } else if (a->status == MHD_HTTP_NOT_FOUND) {
+        atomic_fetch_add(&v->not_found, 1);
+    } else if (a->status == MHD_HTTP_BAD_REQUEST || a->status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+        atomic_fetch_add(&v->bad_requests, 1);
+    }
+}
+
+/* The library ends the connection after an answer that comes before its second call; that is right
+ * for a method that may bring a large body, and costs a viewer a connection for each segment. */
+static bool wants_more(const char *method, size_t *upload_size, void **context)
+{
+    bool first = *context == NULL;
+    bool body = *upload_size > 0;
+    *context = &seen;
+    *upload_size = 0;
+    bool plain =
+        strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
+    return (first && plain) || body;
+}
+
+static size_t bytes_sent(const struct answer *a, const char *method)
+{
+    if (strcmp(method, "HEAD") == 0 || a->status == MHD_HTTP_NOT_MODIFIED) {
+        return 0;
+    }
+    return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_body(a).len;
+}
+
+static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
+                                 const struct page *p)
+{
+    struct MHD_Response *r = viewers_page_response(p);
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    atomic_fetch_add(&v->requests, 1);
+    atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
+    watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : p->body.len);
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+/* True: the request waits, and there is no answer. */
+static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct viewer_request *request,
+                        struct answer *ret_answer)
+{
+    struct watched *watched = watched_of(c);
+    struct hold_over over = {.wait = VIEWER_TOO_MANY};
+    if (watched != NULL) {
+        over = end_hold(watched);
+    }
+    request->wait = over.wait;
+    watch_set_ready(watched, over.ready_us);
+    enum index_answer mine = viewers_index_answer(v->index, c, request, ret_answer);
+    if (mine != INDEX_NOT_MINE) {
+        return mine == INDEX_HELD;
+    }
+    answer_init(ret_answer, v->board, request);
+    if (!ret_answer->waits) {
+        return false;
+    }
+    enum hold_result result = hold_begin(v->hold, c, watched, &ret_answer->hold, over.since_ms,
+                                         (struct held **)watch_slot(watched));
+    answer_fini(ret_answer);
+    if (result == HOLD_HELD) {
+        return true;
+    }
+    request->wait = result == HOLD_STOPPING ? VIEWER_STOPPING : VIEWER_TOO_MANY;
+    answer_init(ret_answer, v->board, request);
+    return false;
+}
+
+static enum MHD_Result send_answer(struct viewers *v, struct MHD_Connection *c,
+                                   const struct viewer_request *request, struct answer *a)
+{
+    struct watched *watched = watched_of(c);
+    count(v, a);
+    watch_answer_begins(watched, bytes_sent(a, request->method));
+    return viewers_send(c, watched, a, v->cors, request->origin);
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **context)
+{
+    struct viewers *v = arg;
+    if (push_request_is(url)) {
+        struct push_call call = {c, watched_of(c), url, method, upload, upload_size, context};
+        return (enum MHD_Result)push_http_request(v->push, &call);
+    }
+    if (wants_more(method, upload_size, context)) {
+        return MHD_YES;
+    }
+    char target[HLS_TARGET_MAX + 2];
+    struct viewer_request request = {.method = method, .dated = v->dated};
+    request.target = viewers_target(c, url, target, sizeof target);
+    viewers_request_read(c, &request);
+    struct page page;
+    enum pages_found found = v->pages != NULL ? pages_find(v->pages, &request, &page) : PAGES_NONE;
+    if (found == PAGES_GIVEN) {
+        return give_page(v, c, method, &page);
+    }
+    struct answer a;
+    if (find_answer(v, c, &request, &a)) {
+        return MHD_YES;
+    }
+    if (a.kind == ANSWER_PLAYLIST) {
+        viewers_index_saw(v->index, c, request.target);
+    }
+    a.page_too = found == PAGES_VARIES;
+    enum MHD_Result result = send_answer(v, c, &request, &a);
+    answer_fini(&a);
+    return result;
+}
+
+static struct MHD_Daemon *start_daemon(struct viewers *v, const struct viewers_config *config,
+                                       int fd)
+{
+    /* The library takes a pool of one for a mistake. */
+    struct MHD_OptionItem pool[] = {
+        {MHD_OPTION_THREAD_POOL_SIZE, config->threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+        on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
+        on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY,
+        config->threads > 1 ? pool : pool + 1, MHD_OPTION_END);
+}
+
+enum err viewers_create(const struct viewers_config *config, struct board *board,
+                        struct viewers **ret_viewers, const char **ret_why)
+{
+    int fd;
+    int port;
+    enum err e = listen_tcp(&config->addr, &fd, &port, ret_why);
+    if (e != ERR_OK) {
+        return e;
+    }
+    struct viewers *v = mem_alloc(sizeof *v);
+    int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
+    v->board = board;
+    v->push = config->push;
+    v->cors = config->cors;
+    v->pages = config->pages;
+    v->port = port;
+    v->addresses = address_count_create((size_t)config->max_per_address);
+    v->user_timeout_ms = (unsigned)idle_ms;
+    v->index = viewers_index_create(board, !config->no_index);
+    v->watch = watch_create(idle_ms + WATCH_SLACK_MS, config->min_rate);
+    struct hold_config hold = {
+        .board = board,
+        .max = (size_t)config->max_held,
+        .max_per_address = (size_t)config->max_held_per_address,
+    };
+    v->hold = hold_create(&hold);
+    v->dated = config->dated;
+    bool threads = v->watch != NULL && v->index != NULL && v->hold != NULL;
+    v->daemon = threads ? start_daemon(v, config, fd) : NULL;
+    if (v->daemon == NULL) {
+        *ret_why = "the HTTP server's threads could not be started";
+        viewers_destroy(v);
+        return ERR_IO;
+    }
+    *ret_viewers = v;
+    return ERR_OK;
+}
+
+void viewers_destroy(struct viewers *v)
+{
+    if (v == NULL) {
+        return;
+    }
+    if (v->hold != NULL) {
+        hold_stop(v->hold); /* the library ends the process when a request still waits */
+    }
+    if (v->daemon != NULL) {
+        viewers_index_stop(v->index);
+        MHD_stop_daemon(v->daemon);
+    }
+    hold_destroy(v->hold);
+    watch_destroy(v->watch);
+    viewers_index_destroy(v->index);
+    address_count_destroy(v->addresses);
+    mem_free(v);
+}
+
+unsigned viewers_of_rung(const struct viewers *v, const char *id, const char *rendition)
+{
+    return viewers_index_count(v->index, id, rendition);
+}
+
+int viewers_port(const struct viewers *v)
+{
+    return v->port;
+}
+
+struct histogram viewers_wake(const struct viewers *v)
+{
+    return hold_wake(v->hold);
+}
+
+struct viewers_counters viewers_counters(const struct viewers *v)
+{
+    struct hold_counters hold = hold_counters(v->hold);
+    return (struct viewers_counters){
+        .held = hold.now,
+        .waits = hold.waits,
+        .waits_late = hold.late,
+        .waits_refused = hold.refused,
+        .waits_left = hold.left,
+        .requests = atomic_load(&v->requests),
+        .playlists = atomic_load(&v->playlists),
+        .segments = atomic_load(&v->segments),
+        .not_found = atomic_load(&v->not_found),
+        .bad_requests = atomic_load(&v->bad_requests),
+        .slow = watch_slow_count(v->watch),
+        .sent_bytes = atomic_load(&v->sent_bytes),
+        .refused = atomic_load(&v->refused),
+        .connections = watch_connections(v->watch),
+    };
+}

@@ -1,0 +1,214 @@
+#include "broadcaster/viewers/viewers_watch.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/mem.h"
+
+#define ROUND_MS 500
+
+struct watched {
+    struct list node;
+    int fd;
+    bool shut; /* under the lock */
+    _Atomic int64_t deadline_ms;
+    atomic_size_t answer_bytes;
+    atomic_bool answering;
+    int64_t allowance_ms;
+    size_t rate_min;
+    void *slot;
+    struct blob *body; /* of the answer; the connection's own thread */
+    int64_t body_ms;   /* when the body began; the connection's own thread */
+    int64_t ready_us;  /* the connection's own thread */
+};
+
+struct watch {
+    pthread_t thread;
+    pthread_mutex_t lock; /* of connections, and while a descriptor is used */
+    pthread_cond_t ended;
+    bool ending;
+    struct list connections;
+    int64_t allowance_ms;
+    size_t rate_min;
+    atomic_ullong slow;
+    atomic_ullong open;
+};
+
+static void shut_down_late(struct watch *w, int64_t now_ms)
+{
+    LIST_EACH (&w->connections, it, tmp) {
+        struct watched *c = LIST_ITEM(it, struct watched, node);
+        if (c->shut || atomic_load(&c->deadline_ms) > now_ms) {
+            continue;
+        }
+        c->shut = true;
+        if (atomic_load(&c->answering)) {
+            atomic_fetch_add(&w->slow, 1);
+        }
+        shutdown(c->fd, SHUT_RDWR);
+    }
+}
+
+static void wait_round(struct watch *w)
+{
+    struct timespec until = clock_mono_after(ROUND_MS);
+    pthread_cond_timedwait(&w->ended, &w->lock, &until);
+}
+
+static void *run(void *arg)
+{
+    struct watch *w = arg;
+    pthread_mutex_lock(&w->lock);
+    while (!w->ending) {
+        wait_round(w);
+        shut_down_late(w, clock_mono_ms());
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+static void destroy_parts(struct watch *w)
+{
+    pthread_cond_destroy(&w->ended);
+    pthread_mutex_destroy(&w->lock);
+    mem_free(w);
+}
+
+struct watch *watch_create(int64_t allowance_ms, size_t rate_min)
+{
+    struct watch *w = mem_alloc(sizeof *w);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&w->lock, NULL);
+    list_init(&w->connections);
+    w->allowance_ms = allowance_ms;
+    w->rate_min = rate_min > 0 ? rate_min : WATCH_RATE_MIN;
+    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+        destroy_parts(w);
+        return NULL;
+    }
+    return w;
+}
+
+void watch_destroy(struct watch *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&w->lock);
+    w->ending = true;
+    pthread_cond_signal(&w->ended);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    destroy_parts(w);
+}
+
+struct watched *watch_add(struct watch *w, int fd)
+{
+    struct watched *c = mem_try_alloc(sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    c->fd = fd;
+    c->allowance_ms = w->allowance_ms;
+    c->rate_min = w->rate_min;
+    atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms);
+    pthread_mutex_lock(&w->lock);
+    list_push_back(&w->connections, &c->node);
+    pthread_mutex_unlock(&w->lock);
+    atomic_fetch_add(&w->open, 1);
+    return c;
+}
+
+void watch_remove(struct watch *w, struct watched *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&w->lock);
+    list_remove(&c->node);
+    pthread_mutex_unlock(&w->lock);
+    atomic_fetch_sub(&w->open, 1);
+    blob_unref(c->body);
+    mem_free(c);
+}
+
+void watch_answer_begins(struct watched *c, size_t n)
+{
+    if (c == NULL) {
+        return;
+    }
+    atomic_store(&c->answer_bytes, n);
+    atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms + (int64_t)(n / c->rate_min));
+    atomic_store(&c->answering, true);
+}
+
+void watch_answer_keeps(struct watched *c, struct blob *body)
+{
+    blob_unref(c->body);
+    c->body = body;
+}
+
+size_t watch_answer_ends(struct watched *c)
+{
+    if (c == NULL) {
+        return 0;
+    }
+    watch_answer_keeps(c, NULL);
+    atomic_store(&c->answering, false);
+    atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms);
+    return atomic_load(&c->answer_bytes);
+}
+
+void watch_body(struct watched *c, size_t n)
+{
+    if (c == NULL) {
+        return;
+    }
+    if (n == 0) {
+        c->body_ms = clock_mono_ms();
+    }
+    atomic_store(&c->deadline_ms, c->body_ms + c->allowance_ms + (int64_t)(n / WATCH_RATE_MIN));
+}
+
+void watch_hold(struct watched *c)
+{
+    if (c != NULL) {
+        atomic_store(&c->deadline_ms, INT64_MAX);
+    }
+}
+
+void watch_set_ready(struct watched *c, int64_t us)
+{
+    if (c != NULL) {
+        c->ready_us = us;
+    }
+}
+
+int64_t watch_ready(const struct watched *c)
+{
+    return c != NULL ? c->ready_us : 0;
+}
+
+void **watch_slot(struct watched *c)
+{
+    return &c->slot;
+}
+
+uint64_t watch_slow_count(const struct watch *w)
+{
+    return atomic_load(&w->slow);
+}
+
+uint64_t watch_connections(const struct watch *w)
+{
+    return atomic_load(&w->open);
+}
