@@ -22,6 +22,8 @@
 #define JOB_LATE_MAX    2   /* times that a job is taken from one that is late or does not answer */
 #define JOB_HEDGES_MAX  2   /* times that a late job is given to a second one as well */
 #define JOB_TRIES       2   /* transcoders at work on it at once, at most */
+#define JOB_CONFIRM_MS                                                                             \
+    2000 /* so long it waits for somebody to confirm that its input is at fault */
 #define JOB_LATE_MIN_MS 500 /* two parts may be shorter: nobody is late before this */
 
 /* What a transcoder may send of one rung of a segment. */
@@ -139,6 +141,7 @@ struct job {
     uint64_t rejected;                           /* the last attempt of which a part was rejected */
     struct job_avoided avoided[JOB_AVOIDED_MAX]; /* a ring */
     unsigned next_avoided;
+    link_peer blamer; /* it says that the input is at fault; 0: nobody does */
     bool has_delivered;
     char encoder[LINK_STRING_MAX + 1]; /* fingerprint of who delivered, once has_delivered */
     char reason[LINK_STRING_MAX + 1];  /* why the last attempt failed; "" = none did */

@@ -38,6 +38,7 @@ struct mode {
     tamper_fn *answer;               /* of every RUNG_UNIT; NULL: passes */
     void (*ask)(struct link_msg *m); /* of every JOB_OPEN; NULL: passes */
     enum link_msg_type instead;      /* of a RUNG_UNIT: what is sent in its place; 0: itself */
+    bool final;                      /* and it says that the input is at fault */
     bool mute;                       /* units and what ends a job get lost */
     bool slow;                       /* SLOWER times slower than the pictures are shown */
 };
@@ -179,6 +180,7 @@ static const struct mode modes[] = {
     {.name = "bytes", .answer = undecodable},
     {.name = "framing", .answer = no_framing},
     {.name = "fail", .instead = LINK_JOB_FAILED},
+    {.name = "final", .instead = LINK_JOB_FAILED, .final = true},
     {.name = "done", .instead = LINK_JOB_DONE},
     {.name = "mute", .mute = true},
     {.name = "slow", .slow = true},
@@ -269,7 +271,10 @@ static void pass_up(struct relay *r, const struct link_event *e)
 {
     const struct mode *mode = r->mode;
     struct link_msg *m = e->msg;
-    struct link_msg other = {.type = mode->instead, .job = m->job, .reason = "it was told to fail"};
+    struct link_msg other = {.type = mode->instead,
+                             .job = m->job,
+                             .reason = "it was told to fail",
+                             .final = mode->final};
     struct blob *payload = e->payload;
     bool is_unit = m->type == LINK_RUNG_UNIT;
     if (mode->mute && (is_unit || ends_job(m))) {
