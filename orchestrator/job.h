@@ -22,9 +22,11 @@
 #define JOB_LATE_MAX    2   /* times that a job is taken from one that is late or does not answer */
 #define JOB_HEDGES_MAX  2   /* times that a late job is given to a second one as well */
 #define JOB_TRIES       2   /* transcoders at work on it at once, at most */
-#define JOB_CONFIRM_MS                                                                             \
-    2000 /* so long it waits for somebody to confirm that its input is at fault */
 #define JOB_LATE_MIN_MS 500 /* two parts may be shorter: nobody is late before this */
+
+/* Of one that did well so far and says that the input is at fault it is believed after so long,
+ * when nobody has room to confirm it. */
+#define JOB_CONFIRM_MS 2000
 
 /* What a transcoder may send of one rung of a segment. */
 #define JOB_RUNG_BYTES_MAX  ((uint64_t)128 << 20)

@@ -394,18 +394,42 @@ START_TEST(who_has_no_time_to_confirm_is_not_waited_for)
 {
     start();
     fast(1, 1, 0);
-    open_long(1, "a", 1, 1);
+    open_long(3, "a", 1, 1);
+    make(3, 1);
+    open_long(1, "a", 2, 1);
     job_table_accepted(w->table, 1, world_attempt(w, 1));
     fast(2, 1, 0);
     open_long(2, "b", 1, 1);
     job_table_accepted(w->table, 2, world_attempt(w, 2));
     blame(1, "no good");
     advance(JOB_CONFIRM_MS - JOB_TABLE_TICK_MS);
-    ck_assert_uint_eq(opens(1), 1);
+    ck_assert_uint_eq(opens(1), 2);
     ck_assert_uint_eq(counters().failed, 0);
     advance(JOB_TABLE_TICK_MS);
     ck_assert(world_last(w, B, LINK_JOB_FAILED)->final);
     ck_assert_str_eq(world_last(w, B, LINK_JOB_FAILED)->reason, "no good");
+    world_destroy(w);
+}
+END_TEST
+
+/* One that did nothing well so far is not believed: whoever has room again looks at it. */
+START_TEST(a_stranger_s_word_waits_for_another)
+{
+    start();
+    fast(1, 1, 0);
+    open_long(1, "a", 1, 1);
+    job_table_accepted(w->table, 1, world_attempt(w, 1));
+    fast(2, 1, 0);
+    open_long(2, "b", 1, 1);
+    job_table_accepted(w->table, 2, world_attempt(w, 2));
+    blame(1, "no good");
+    advance(2 * JOB_CONFIRM_MS);
+    ck_assert_uint_eq(counters().failed, 0);
+    make(2, 2);
+    make(1, 2);
+    ck_assert_uint_eq(counters().done, 2);
+    ck_assert_uint_eq(of(1)->standing.failures, 1);
+    world_check_empty(w);
     world_destroy(w);
 }
 END_TEST
@@ -465,6 +489,7 @@ int main(void)
     tcase_add_test(tc, a_fault_of_the_input_is_confirmed_by_another_host);
     tcase_add_test(tc, one_that_calls_good_input_faulty_loses_nothing_and_is_suspended);
     tcase_add_test(tc, who_has_no_time_to_confirm_is_not_waited_for);
+    tcase_add_test(tc, a_stranger_s_word_waits_for_another);
     tcase_add_test(tc, the_attempts_bound_the_confirming_too);
     tcase_add_test(tc, a_fault_of_the_other_leaves_it_open);
     suite_add_tcase(suite, tc);
