@@ -21,6 +21,7 @@ struct job_table {
     struct sessions sessions;
     struct over_jobs over;
     int64_t short_until_ms; /* there is not room for all: the plan says for what there is */
+    int64_t short_ms;       /* for how long that counts; 0: it never was so */
     int64_t planned_ms;
     unsigned planned_of;   /* transcoders */
     int64_t calm_until_ms; /* nobody is late before */

@@ -5,6 +5,11 @@
 #define SEEN_DIVISOR 4
 #define GROW_DIVISOR 16
 
+/* Past what was said it also stays so far below what it was late with, which is forgotten bit by
+ * bit with each job that was in time. */
+#define BELOW_DIVISOR  16
+#define FORGET_DIVISOR 1024
+
 void standing_announce(struct standing *s, uint64_t speed)
 {
     if (speed == s->announced) {
@@ -27,6 +32,17 @@ static void see(struct standing *s, uint64_t load, uint64_t seen)
     }
 }
 
+static bool may_be_late(const struct standing *s, uint64_t load)
+{
+    return s->late_load > 0 && load >= s->late_load - s->late_load / BELOW_DIVISOR;
+}
+
+static void forget_lateness(struct standing *s, uint64_t load)
+{
+    bool has_done_more = load > s->late_load || s->late_load > UINT64_MAX / 2;
+    s->late_load = has_done_more ? 0 : s->late_load + s->late_load / FORGET_DIVISOR;
+}
+
 static void grow(struct standing *s, uint64_t load)
 {
     uint64_t most = s->announced == 0 || s->announced > UINT64_MAX / STANDING_SPEED_MAX
@@ -43,6 +59,9 @@ static void grow(struct standing *s, uint64_t load)
         s->was_stretched = false;
     }
     uint64_t step = load > s->speed ? load - s->speed : s->speed / GROW_DIVISOR + 1;
+    if (!below && may_be_late(s, s->speed < most - step ? s->speed + step : most)) {
+        return;
+    }
     s->speed = s->speed < most - step ? s->speed + step : most;
     s->was_slow = s->was_slow && (s->announced == 0 || s->speed < s->announced);
 }
@@ -52,6 +71,7 @@ void standing_done(struct standing *s, uint64_t load, uint32_t permille)
     s->failures = 0;
     s->suspend_ms = s->suspend_ms / 2 >= STANDING_SUSPEND_MS ? s->suspend_ms / 2 : 0;
     if (permille >= 1000) {
+        forget_lateness(s, load);
         grow(s, load);
         s->late_pause_ms = 0;
         s->was_in_time = true;
@@ -81,6 +101,7 @@ void standing_late(struct standing *s, uint64_t load, int64_t now_ms)
         begin_pause(s);
     }
     standing_still_late(s, now_ms);
+    s->late_load = s->late_load == 0 || load < s->late_load ? load : s->late_load;
     see(s, load, load / 2);
 }
 

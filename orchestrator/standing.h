@@ -27,6 +27,7 @@ struct standing {
     uint64_t announced; /* luma samples of rungs a second; 0: it did not say */
     uint64_t speed;     /* as believed now; 0: not known, jobs alone count */
     bool was_slow;      /* speed is what was seen, no longer what was said */
+    uint64_t late_load; /* the least that it was late with, and then some; 0: it never was */
 
     unsigned failures;  /* in a row */
     unsigned losses;    /* times that it went with work under way, each soon after the one before */

@@ -37,6 +37,27 @@ START_TEST(speed_follows_what_is_seen)
 }
 END_TEST
 
+/* Else it would be given too much again every few jobs. */
+START_TEST(what_it_was_late_with_is_not_tried_again_soon)
+{
+    struct standing s = {0};
+    standing_announce(&s, 1300000);
+    standing_late(&s, 1750000, 5000);
+    for (unsigned i = 0; i < 50; i++) {
+        standing_done(&s, 1170000, 1000);
+    }
+    ck_assert_uint_ge(s.speed, 1300000);
+    ck_assert_uint_lt(s.speed, 1750000);
+    for (unsigned i = 0; i < 200; i++) {
+        standing_done(&s, 1500000, 1000);
+    }
+    ck_assert_uint_ge(s.speed, 1750000); /* some day */
+    standing_late(&s, 1750000, 5000);
+    standing_done(&s, 1800000, 1000);
+    ck_assert_uint_eq(s.late_load, 0); /* but it does that */
+}
+END_TEST
+
 START_TEST(one_hiccup_changes_little)
 {
     struct standing s = {0};
@@ -178,6 +199,7 @@ int main(void)
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 10);
     tcase_add_test(tc, speed_follows_what_is_seen);
+    tcase_add_test(tc, what_it_was_late_with_is_not_tried_again_soon);
     tcase_add_test(tc, one_hiccup_changes_little);
     tcase_add_test(tc, one_that_said_nothing_is_known_by_what_it_does);
     tcase_add_test(tc, what_is_beyond_belief_is_tried_and_told_by_doing);
