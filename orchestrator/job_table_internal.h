@@ -67,6 +67,9 @@ struct list *job_table_attempt_bucket(struct job_table *s, uint64_t number);
 void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const char *reason,
                  int64_t now_ms);
 
+/* Pixels a second that its transcoder was asked for on average since it has it. */
+uint64_t attempt_load(struct job_attempt *a, int64_t now_ms);
+
 /* After attempts of the job have ended or lost rungs: finishes a job of which nothing is missing,
  * ends attempts that can bring nothing any more, and queues what nobody does. The job may be gone
  * afterwards. */

@@ -39,8 +39,13 @@ static bool may_be_late(const struct standing *s, uint64_t load)
 
 static void forget_lateness(struct standing *s, uint64_t load)
 {
-    bool has_done_more = load > s->late_load || s->late_load > UINT64_MAX / 2;
-    s->late_load = has_done_more ? 0 : s->late_load + s->late_load / FORGET_DIVISOR;
+    if (s->late_load == 0 || s->late_load > UINT64_MAX / 2 || load > UINT64_MAX / 2) {
+        s->late_load = 0;
+        return;
+    }
+    s->late_load += s->late_load / FORGET_DIVISOR;
+    uint64_t more = load + load / (BELOW_DIVISOR / 2); /* what it has just done it may go on with */
+    s->late_load = s->late_load > more ? s->late_load : more;
 }
 
 static void grow(struct standing *s, uint64_t load)
@@ -102,7 +107,10 @@ void standing_late(struct standing *s, uint64_t load, int64_t now_ms)
     }
     standing_still_late(s, now_ms);
     s->late_load = s->late_load == 0 || load < s->late_load ? load : s->late_load;
-    see(s, load, load / 2);
+    if (s->slowed_ms == 0 || now_ms - s->slowed_ms >= STANDING_LATE_MS) {
+        s->slowed_ms = now_ms; /* jobs that are late together tell the same */
+        see(s, load, load / 2);
+    }
 }
 
 void standing_still_late(struct standing *s, int64_t now_ms)

@@ -37,6 +37,7 @@ struct standing {
     uint64_t suspensions;
     bool was_late;
     int64_t late_ms;       /* when it was late last */
+    int64_t slowed_ms;     /* when it was thought to be slower because of that; 0: it never was */
     int64_t late_pause_ms; /* for how long it counts as late then; 0: it was in time since */
     bool was_in_time;      /* with any job */
     bool was_stretched;

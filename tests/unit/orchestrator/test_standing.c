@@ -52,9 +52,15 @@ START_TEST(what_it_was_late_with_is_not_tried_again_soon)
         standing_done(&s, 1500000, 1000);
     }
     ck_assert_uint_ge(s.speed, 1750000); /* some day */
-    standing_late(&s, 1750000, 5000);
+    standing_late(&s, 1750000, 15000);
     standing_done(&s, 1800000, 1000);
-    ck_assert_uint_eq(s.late_load, 0); /* but it does that */
+    ck_assert_uint_ge(s.speed, 1800000); /* but it does that */
+    standing_late(&s, 500000, 25000);    /* a backlog of before, say */
+    uint64_t slowed = s.speed;
+    for (unsigned i = 0; i < 10; i++) {
+        standing_done(&s, 1200000, 1000);
+    }
+    ck_assert_uint_eq(s.speed, slowed);
 }
 END_TEST
 
@@ -77,8 +83,8 @@ START_TEST(one_that_said_nothing_is_known_by_what_it_does)
     struct standing s = {0};
     standing_done(&s, 1000000, 1000);
     ck_assert_uint_eq(s.speed, 0);
-    for (unsigned i = 0; i < 20; i++) {
-        standing_late(&s, 1000000, 5000);
+    for (unsigned i = 0; i < 40; i++) {
+        standing_late(&s, 1000000, 5000 + i * STANDING_LATE_MS / 2); /* half of it tells no more */
     }
     ck_assert_uint_gt(s.speed, 0);
     ck_assert_uint_le(s.speed, 510000);
