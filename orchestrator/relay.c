@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "orchestrator/outbox.h"
+#include "orchestrator/payments/payments.h"
 #include "orchestrator/relay_log.h"
 #include "orchestrator/words.h"
 #include "run/log.h"
@@ -46,6 +47,7 @@ struct relay {
     int64_t ticked_ms; /* the last tick; 0: there was none */
     bool stopping;
     struct relay_counters counters;
+    struct payments *payments; /* NULL: none are kept */
 };
 
 static struct peer *find_peer(const struct relay *r, link_peer id)
@@ -103,6 +105,12 @@ static enum err send_to(void *arg, link_peer to, const struct link_msg *m, struc
     return e;
 }
 
+void relay_send_pay(void *relay, link_peer to, const struct link_msg *m)
+{
+    enum err ignored = send_to(relay, to, m, NULL); /* who takes nothing any more goes by itself */
+    (void)ignored;
+}
+
 static enum err send_from_outbox(void *arg, struct blob *envelope, struct blob *payload)
 {
     const struct peer *p = arg;
@@ -153,6 +161,9 @@ static void lose(struct relay *r, struct peer *p, const char *reason)
         job_table_transcoder_lost(r->table, id, clock_mono_ms());
     } else {
         job_table_broadcaster_lost(r->table, id, clock_mono_ms());
+        if (r->payments != NULL) {
+            payments_lost(r->payments, id);
+        }
     }
 }
 
@@ -297,6 +308,21 @@ static bool from_transcoder(struct relay *r, const struct link_event *e, int64_t
     }
 }
 
+static void on_pay_ask(struct relay *r, link_peer from, const struct link_pay_ask *q)
+{
+    if (r->payments != NULL) {
+        payments_ask(r->payments, from, q);
+        return;
+    }
+    struct link_msg m = {.type = LINK_PAY_ANSWER};
+    m.pay_answer = (struct link_pay_answer){
+        .ask = q->ask,
+        .status = LINK_PAY_OFF,
+        .text = "this orchestrator keeps no accounts: start it with -payments",
+    };
+    relay_send_pay(r, from, &m);
+}
+
 static bool from_broadcaster(struct relay *r, const struct link_event *e, int64_t now)
 {
     const struct link_msg *m = e->msg;
@@ -312,6 +338,9 @@ static bool from_broadcaster(struct relay *r, const struct link_event *e, int64_
         return true;
     case LINK_RUNG_REJECT:
         job_table_rung_reject(r->table, e->peer, m->job, &m->word, m->reason, now);
+        return true;
+    case LINK_PAY_ASK:
+        on_pay_ask(r, e->peer, &m->pay_ask);
         return true;
     default:
         return false;
@@ -483,6 +512,11 @@ void relay_destroy(struct relay *r, int linger_ms)
         forget(LIST_ITEM(it, struct peer, node));
     }
     mem_free(r);
+}
+
+void relay_set_payments(struct relay *r, struct payments *payments)
+{
+    r->payments = payments;
 }
 
 void relay_set_max_sessions(struct relay *r, unsigned max)

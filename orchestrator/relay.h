@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "orchestrator/gate.h"
 #include "orchestrator/job_table.h"
+#include "orchestrator/payments/payments.h"
 #include "run/link.h"
 #include "run/loop.h"
 
@@ -54,6 +55,12 @@ void relay_stop(struct relay *r, const char *reason);
 
 /* Sends what waits for at most linger_ms. Takes NULL. */
 void relay_destroy(struct relay *r, int linger_ms);
+
+/* Where payments send what they have to say (a payments_send_fn; arg: the relay). */
+void relay_send_pay(void *relay, link_peer to, const struct link_msg *m);
+
+/* From now on LINK_PAY_ASK goes there; borrowed; NULL: nowhere. */
+void relay_set_payments(struct relay *r, struct payments *payments);
 
 /* Streams at once from now on. */
 void relay_set_max_sessions(struct relay *r, unsigned max);
