@@ -11,6 +11,7 @@
 #include "orchestrator/gate.h"
 #include "orchestrator/job_table.h"
 #include "orchestrator/payments/payments.h"
+#include "orchestrator/pricing/till.h"
 #include "run/link.h"
 #include "run/loop.h"
 
@@ -31,6 +32,7 @@ struct relay_config {
     int heartbeat_ms;
     int timeout_ms;
     uint64_t price, price_pixels; /* what so many pixels of rungs cost */
+    struct ledger *ledger;        /* where that is charged; borrowed; NULL: nothing is */
     struct job_table_config jobs;
 };
 
@@ -50,7 +52,8 @@ void relay_recheck(struct relay *r);
 /* The name that a peer's key proves; "": it has the shared secret, or is not there. */
 const char *relay_credential(const struct relay *r, link_peer peer);
 
-/* Says goodbye to every peer, with the reason; what they say afterwards is ignored. */
+/* Says goodbye to every peer, with the reason; what they say afterwards is ignored. What is owed is
+ * charged: the ledger may be closed afterwards, before relay_destroy. */
 void relay_stop(struct relay *r, const char *reason);
 
 /* Sends what waits for at most linger_ms. Takes NULL. */
@@ -66,6 +69,7 @@ void relay_set_payments(struct relay *r, struct payments *payments);
 void relay_set_max_sessions(struct relay *r, unsigned max);
 
 const struct job_table *relay_table(const struct relay *r);
+const struct till *relay_till(const struct relay *r); /* NULL: nothing has a price */
 const char *relay_session(const struct relay *r);
 struct link_counters relay_link_counters(const struct relay *r);
 struct relay_counters relay_counters(const struct relay *r);
