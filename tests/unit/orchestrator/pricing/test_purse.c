@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "orchestrator/pricing/purse.h"
-#include "unit.h"
+#include "tests/support/unit.h"
 
 #define PAYEES 5
 #define STEPS  4000
