@@ -79,6 +79,17 @@ void job_table_fail(struct job_table *s, struct job *j, int64_t now_ms)
     job_table_give_up(s, j, false, text, now_ms);
 }
 
+/* Another one has made what it said could not be made. */
+static void charge_blamer(struct job_table *s, const struct job *j, int64_t now_ms)
+{
+    struct transcoder *t = roster_transcoder(&s->roster, j->blamer);
+    if (t != NULL && standing_failed(&t->standing, now_ms)) {
+        s->counters.suspensions++;
+        job_table_note(s, JOB_NOTE_SUSPENDED, j, t, JOB_NO_RUNG,
+                       "it calls segments faulty that others transcode", now_ms);
+    }
+}
+
 void job_table_finish(struct job_table *s, struct job *j, int64_t now_ms)
 {
     s->counters.done++;
@@ -93,6 +104,7 @@ void job_table_finish(struct job_table *s, struct job *j, int64_t now_ms)
     }
     job_table_answer(s, j->broadcaster->peer, &m);
     job_table_note(s, JOB_NOTE_DONE, j, worker_of(j), JOB_NO_RUNG, "", now_ms);
+    charge_blamer(s, j, now_ms);
     over_jobs_add(&s->over, j);
     job_table_close(s, j, "every rung is complete", now_ms);
 }
