@@ -135,7 +135,7 @@ bool account_idle(const struct account *a)
     return a->n_leases == 0 && !a->asking && !a->curious && a->reserved == 0 && a->next_n == 0;
 }
 
-static struct account_lease *find_over(struct account *a)
+static const struct account_lease *find_over(const struct account *a)
 {
     for (size_t i = 0; i < a->n_leases; i++) {
         if (a->leases[i].over) {
@@ -145,7 +145,7 @@ static struct account_lease *find_over(struct account *a)
     return NULL;
 }
 
-static struct account_lease *find_uncharged(struct account *a, int64_t now_ms)
+static const struct account_lease *find_uncharged(const struct account *a, int64_t now_ms)
 {
     bool due = now_ms - a->charged_ms >= ACCOUNT_CHARGE_MS;
     for (size_t i = 0; i < a->n_leases && due; i++) {
@@ -172,7 +172,7 @@ static bool wants_lease(const struct account *a, int64_t now_ms)
     return some && !is_short(a, 1, now_ms) && now_ms - a->used_ms < ACCOUNT_IDLE_MS;
 }
 
-static void ask_lease(struct account *a, int64_t now_ms, uint64_t *counter, struct bank_request *r)
+static void ask_lease(struct account *a, int64_t now_ms, uint64_t *counter, struct link_pay_ask *r)
 {
     uint64_t base = a->cost > MONEY_MAX / ACCOUNT_STEP_COSTS / ACCOUNT_STEP_TIMES
                         ? MONEY_MAX / ACCOUNT_STEP_TIMES
@@ -183,49 +183,62 @@ static void ask_lease(struct account *a, int64_t now_ms, uint64_t *counter, stru
     if (a->next_n == 0) {
         a->next_n = ++*counter;
     }
-    *r = (struct bank_request){
-        .kind = BANK_HOLD,
+    *r = (struct link_pay_ask){
+        .kind = LINK_PAY_HOLD,
         .amount = most_of(most_of(a->step, money_add(a->wanted, a->debt)), 1),
         .least = most_of(money_add(a->wanted, a->debt), 1),
         .ttl_ms = ACCOUNT_TTL_MS,
     };
 }
 
-static void ask_total(const struct account_lease *l, enum bank_kind kind, struct bank_request *r)
+static void ask_total(const struct account_lease *l, enum link_pay_kind kind,
+                      struct link_pay_ask *r)
 {
-    *r = (struct bank_request){.kind = kind, .total = l->spent, .ttl_ms = ACCOUNT_TTL_MS};
+    *r = (struct link_pay_ask){.kind = kind, .total = l->spent, .ttl_ms = ACCOUNT_TTL_MS};
+}
+
+static bool is_unused(const struct account *a, int64_t now_ms)
+{
+    return a->n_leases > 0 && a->reserved == 0 && now_ms - a->used_ms >= ACCOUNT_IDLE_MS;
 }
 
 static void end_unused(struct account *a, int64_t now_ms)
 {
-    if (now_ms - a->used_ms >= ACCOUNT_IDLE_MS && a->reserved == 0) {
+    if (is_unused(a, now_ms)) {
         account_close(a);
         a->wanted = 0;
         a->step = 0;
     }
 }
 
+bool account_due(const struct account *a, int64_t now_ms)
+{
+    bool open = a->asking || is_away(a, now_ms);
+    return !open && (a->curious || is_unused(a, now_ms) || find_over(a) != NULL ||
+                     find_uncharged(a, now_ms) != NULL || wants_lease(a, now_ms));
+}
+
 bool account_next(struct account *a, int64_t now_ms, uint64_t *counter,
-                  struct bank_request *ret_request, uint64_t *ret_n)
+                  struct link_pay_ask *ret_request, uint64_t *ret_n)
 {
     if (a->asking || is_away(a, now_ms)) {
         return false;
     }
     end_unused(a, now_ms);
-    struct account_lease *over = find_over(a), *uncharged = find_uncharged(a, now_ms);
+    const struct account_lease *over = find_over(a), *uncharged = find_uncharged(a, now_ms);
     *ret_n = 0;
     if (wants_lease(a, now_ms)) {
         ask_lease(a, now_ms, counter, ret_request);
         *ret_n = a->next_n;
     } else if (over != NULL) {
-        ask_total(over, BANK_RELEASE, ret_request);
+        ask_total(over, LINK_PAY_RELEASE, ret_request);
         *ret_n = over->n;
     } else if (uncharged != NULL) {
-        ask_total(uncharged, BANK_CHARGE, ret_request);
+        ask_total(uncharged, LINK_PAY_CHARGE, ret_request);
         *ret_n = uncharged->n;
         a->charged_ms = now_ms;
     } else if (a->curious) {
-        *ret_request = (struct bank_request){.kind = BANK_ACCOUNT};
+        *ret_request = (struct link_pay_ask){.kind = LINK_PAY_ACCOUNT};
     } else {
         return false;
     }
@@ -238,11 +251,11 @@ bool account_next(struct account *a, int64_t now_ms, uint64_t *counter,
 
 /* --- answers --- */
 
-static void hear(struct account *a, const struct bank_answer *answer, int64_t now_ms)
+static void hear(struct account *a, const struct link_pay_answer *answer, int64_t now_ms)
 {
     a->balance = least_of(answer->balance, MONEY_MAX);
     a->known = true;
-    a->frozen = answer->status == BANK_FROZEN;
+    a->frozen = answer->status == LINK_PAY_FROZEN;
     a->heard_ms = now_ms;
     a->away_ms = 0;
     a->curious = false;
@@ -281,31 +294,38 @@ static void settle(struct account *a, bool ok)
     } else { /* it has ended under us: what it did not pay is owed */
         a->debt = money_add(a->debt, l->spent - l->charged);
     }
-    if (!ok || a->asked == BANK_RELEASE) {
+    if (!ok || a->asked == LINK_PAY_RELEASE) {
         drop_lease(a, i);
     }
 }
 
-bool account_answered(struct account *a, const struct bank_answer *answer, int64_t now_ms)
+/* What keeps the ledger from answering at all. */
+static bool is_away_status(enum link_pay_status status)
 {
-    bool refused = answer->status == BANK_REFUSED;
+    return status == LINK_PAY_UNAVAILABLE || status == LINK_PAY_OFF || status == LINK_PAY_REFUSED;
+}
+
+bool account_answered(struct account *a, const struct link_pay_answer *answer, int64_t now_ms)
+{
+    bool settles = a->asked == LINK_PAY_CHARGE || a->asked == LINK_PAY_RELEASE;
     a->asking = false;
-    if (answer->status == BANK_UNREACHABLE || (refused && a->asked <= BANK_HOLD)) {
+    if (answer->status == LINK_PAY_UNAVAILABLE || (!settles && is_away_status(answer->status))) {
         a->away_ms = now_ms > 0 ? now_ms : 1;
         a->curious = false;
-        a->next_n = refused ? 0 : a->next_n;
+        a->next_n = answer->status == LINK_PAY_UNAVAILABLE ? a->next_n : 0;
         return true;
     }
-    if (!refused) {
+    if (answer->status == LINK_PAY_OK || answer->status == LINK_PAY_FUNDS ||
+        answer->status == LINK_PAY_FROZEN) {
         hear(a, answer, now_ms);
     }
-    if (a->asked == BANK_CHARGE || a->asked == BANK_RELEASE) {
-        settle(a, answer->status == BANK_OK);
+    if (settles) {
+        settle(a, answer->status == LINK_PAY_OK);
         return false;
     }
-    if (a->asked == BANK_HOLD && answer->status == BANK_OK && answer->held > 0) {
+    if (a->asked == LINK_PAY_HOLD && answer->status == LINK_PAY_OK && answer->held > 0) {
         take_lease(a, answer->held, now_ms);
-    } else if (a->asked == BANK_HOLD) {
+    } else if (a->asked == LINK_PAY_HOLD) {
         a->next_n = 0;
         a->wanted = 0;
     }
@@ -316,6 +336,7 @@ void account_news(struct account *a, uint64_t balance, int64_t now_ms)
 {
     a->balance = least_of(balance, MONEY_MAX);
     a->known = true;
+    a->frozen = false; /* if it still is, the ledger says so */
     a->heard_ms = now_ms;
     a->away_ms = 0;
 }

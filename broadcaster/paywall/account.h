@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "broadcaster/paywall/bank.h"
+#include "proto/link_msg.h"
 
 #define ACCOUNT_LEASES     3      /* one that ends, one that is spent, one that is next */
 #define ACCOUNT_TTL_MS     120000 /* of a hold that nobody names any more */
@@ -42,7 +42,7 @@ struct account {
     int64_t heard_ms;  /* when the ledger said how things are */
     int64_t away_ms;   /* when it could not be reached; 0: it can */
     int64_t leased_ms, charged_ms, used_ms;
-    enum bank_kind asked; /* the open question, its lease and the total that it told */
+    enum link_pay_kind asked; /* the open question, its lease and the total that it told */
     uint64_t asked_n, asked_total;
     bool asking, known, frozen, curious;
 };
@@ -75,14 +75,17 @@ void account_give_back(struct account *a, uint64_t cost);
 /* The ledger shall be asked for the balance. */
 void account_look(struct account *a);
 
+/* Whether account_next has something to ask at once. */
+bool account_due(const struct account *a, int64_t now_ms);
+
 /* The next question, if one is due; then it is open until account_answered. counter: where leases'
  * numbers come from. Of the request, kind, amount, least, total and ttl_ms are set; ret_n: the
  * lease that it is about, 0: none. */
 bool account_next(struct account *a, int64_t now_ms, uint64_t *counter,
-                  struct bank_request *ret_request, uint64_t *ret_n);
+                  struct link_pay_ask *ret_request, uint64_t *ret_n);
 
 /* The open question's answer. True: who waits may try again. */
-bool account_answered(struct account *a, const struct bank_answer *answer, int64_t now_ms);
+bool account_answered(struct account *a, const struct link_pay_answer *answer, int64_t now_ms);
 
 /* Money has come. */
 void account_news(struct account *a, uint64_t balance, int64_t now_ms);

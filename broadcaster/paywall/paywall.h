@@ -19,17 +19,17 @@
 #include "run/metrics.h"
 
 #define PAYWALL_ACCOUNTS_MAX 100000 /* that are known here at once */
-#define PAYWALL_STREAMS_MAX  4 /* of one account whose paid segments are known: the newest ones */
-#define PAYWALL_NAME_MAX     96     /* bytes of an account's name in the ledger, with the NUL */
-#define PAYWALL_TEXT_MAX     512    /* of what the ledger says to people, with the NUL */
-#define PAYWALL_BODY_MAX     16384  /* bytes of a wallet's answer */
+#define PAYWALL_STREAMS_MAX  4   /* of one account whose paid segments are known: the newest ones */
+#define PAYWALL_NAME_MAX     96  /* bytes of an account's name in the ledger, with the NUL */
+#define PAYWALL_TEXT_MAX     512 /* of what the ledger says to people, with the NUL */
+#define PAYWALL_BODY_MAX     16384 /* bytes of a wallet's answer */
 
 struct paywall;
 struct paywall_account; /* one viewer's, for as long as somebody refers to it */
 
-/* How the ledger is asked: bank_ask's shape, so that tests can stand in for it. Loop's thread. fn is
- * called once, never from inside, unless the asked one ends before. */
-typedef void paywall_ask_fn(void *bank, const struct bank_request *r, bank_fn *fn, void *arg);
+/* How the ledger is asked: bank_ask's shape, so that tests can stand in for it. Loop's thread. fn
+ * is called once, never from inside, unless the asked one ends before. */
+typedef void paywall_ask_fn(void *bank, const struct link_pay_ask *r, bank_fn *fn, void *arg);
 
 struct paywall_config {
     struct loop *loop;
@@ -55,8 +55,9 @@ void paywall_stop(struct paywall *p);
  * NULL. */
 void paywall_destroy(struct paywall *p);
 
-/* Loop's thread: bank_news_fn, arg is the paywall. */
+/* Loop's thread: bank_news_fn and bank_open_fn, arg is the paywall. */
 void paywall_news(void *arg, const char *account, uint64_t balance);
+void paywall_bank_open(void *arg);
 
 /* --- who waits; any thread --- */
 
@@ -74,7 +75,7 @@ struct paywall_waiter {
     bool left; /* its client has gone */
     bool late; /* it has waited as long as it may */
 
-    struct list node;
+    struct list node; /* under the account's lock, as the next */
     int64_t deadline_ms;
 };
 
@@ -118,8 +119,8 @@ struct paywall_body *paywall_body_open(struct paywall_account *a, const struct t
 /* Bytes up to `at` (from the body's begin) have been sent. At least one byte more may be sent, at
  * most ret_n <= max, when it says PAYWALL_PAID; `whole`: all the rest, or nothing. w NULL: does not
  * wait. The body's own thread. */
-enum paywall_verdict paywall_body_take(struct paywall_body *b, uint64_t at, uint64_t max, bool whole,
-                                       struct paywall_waiter *w, uint64_t *ret_n);
+enum paywall_verdict paywall_body_take(struct paywall_body *b, uint64_t at, uint64_t max,
+                                       bool whole, struct paywall_waiter *w, uint64_t *ret_n);
 
 /* complete: all that was taken has been sent; else the last piece is not billed. Takes NULL. */
 void paywall_body_close(struct paywall_body *b, bool complete);
@@ -145,11 +146,11 @@ bool paywall_watch(struct paywall_account *a, uint64_t version, int64_t wait_ms,
 
 struct paywall_question {
     struct paywall_waiter waiter; /* fill hold and resume */
-    enum bank_kind kind;
+    enum link_pay_kind kind;
     const char *account, *key, *text; /* borrowed until it is resumed */
 
     /* The answer. */
-    enum bank_status status;
+    enum link_pay_status status;
     uint64_t balance, amount;
     int http_status;
     char says[PAYWALL_TEXT_MAX];

@@ -24,7 +24,7 @@ enum err prices_default(const char *per_minute, const char *per_mb, int scale,
  *     "news-*": {perMB: 0.05}     # a star at the end stands for anything
  *     trailer: free
  *   files:
-  *     "films-*": {perMinute: 0.01}
+ *     "films-*": {perMinute: 0.01}
  *
  * The first that fits counts. ERR_PROTO, ERR_LIMIT: ret_fault. Gives. */
 enum err prices_read(const struct config_node *root, const struct tariff *rest, int scale,
