@@ -128,6 +128,8 @@ void account_close(struct account *a)
     for (size_t i = 0; i < a->n_leases; i++) {
         a->leases[i].over = true;
     }
+    a->wanted = 0;
+    a->step = 0;
 }
 
 bool account_idle(const struct account *a)
@@ -206,8 +208,6 @@ static void end_unused(struct account *a, int64_t now_ms)
 {
     if (is_unused(a, now_ms)) {
         account_close(a);
-        a->wanted = 0;
-        a->step = 0;
     }
 }
 
