@@ -57,7 +57,7 @@ bool nonces_counted(struct nonces *n, const struct receipt *r);
 
 size_t nonces_count(const struct nonces *n);
 
-/* The whole table as a journal. ERR_NOMEM, ERR_LIMIT. */
+/* The whole table as a journal, without what is not settled yet. ERR_NOMEM, ERR_LIMIT. */
 enum err nonces_save(const struct nonces *n, struct buf *out) CHECKED;
 
 /* Reads a journal; a last line without its end does not count, and nonces of unknown seeds are left

@@ -60,9 +60,9 @@ static enum err save_list(const struct list *l, struct buf *out)
         e = nonce_write(it, out);
         for (size_t i = 0; i < it->n_streams && e == ERR_OK; i++) {
             const struct nonce_stream *s = &it->streams[i];
-            e = s->is_account   ? nonce_write_claim(it, s->id, out)
-                : s->is_counted ? nonce_write_mark(it, s->id, s->total, out)
-                                : ERR_OK;
+            e = s->is_account ? nonce_write_claim(it, s->id, out)
+                : s->kept > 0 ? nonce_write_mark(it, s->id, s->kept, out)
+                              : ERR_OK;
         }
     }
     return e;
@@ -157,8 +157,8 @@ static enum err load_nonce(struct nonces *n, const struct words *w, int64_t now_
         (*strangers)++;
         return ERR_OK;
     }
-    if (nonces_find(n, bytes) != NULL) {
-        return ERR_PROTO;
+    if (nonces_find(n, bytes) != NULL) { /* it was in the whole table, and came once more behind */
+        return ERR_OK;
     }
     /* What is over can only be told at the end: a later line may have renewed it. */
     return nonces_insert(n, &f, 0) != NULL ? ERR_OK : ERR_NOMEM;
