@@ -265,20 +265,21 @@ enum receipt_verdict nonces_claim(struct nonces *n, const struct receipt *r, int
     if (s == NULL || s->is_counted) {
         return RECEIPT_EXPIRED;
     }
-    *ret_known = s->is_account;
-    if (!s->is_account && nonce_write_claim(it, r->stream, journal) != ERR_OK) {
+    *ret_known = s->is_account && s->kept > 0;
+    if (!*ret_known && nonce_write_claim(it, r->stream, journal) != ERR_OK) {
         return RECEIPT_EXPIRED;
     }
     s->is_account = true;
     return RECEIPT_GOOD;
 }
 
-void nonces_unclaim(struct nonces *n, const struct receipt *r)
+void nonces_settle_claim(struct nonces *n, const struct receipt *r, bool kept)
 {
     struct nonce *it = nonces_find(n, r->nonce);
     struct nonce_stream *s = it != NULL ? nonce_stream(it, r->stream) : NULL;
     if (s != NULL) {
-        s->is_account = false;
+        s->kept = kept ? 1 : s->kept;
+        s->is_account = s->kept > 0;
     }
 }
 

@@ -46,11 +46,12 @@ enum receipt_verdict nonces_take(struct nonces *n, const struct receipt *r, int6
                                  struct buf *journal, uint64_t *ret_amount) CHECKED;
 void nonces_settle(struct nonces *n, const struct receipt *r, bool kept);
 
-/* The stream is an account's from now on; *ret_known: it was already, and no line was put. */
+/* The stream is an account's from now on; *ret_known: that is settled already, and no line was
+ * put. */
 enum receipt_verdict nonces_claim(struct nonces *n, const struct receipt *r, int64_t now_ms,
                                   struct buf *journal, bool *ret_known) CHECKED;
-/* The line of such a claim was not kept: the stream is nobody's again. */
-void nonces_unclaim(struct nonces *n, const struct receipt *r);
+void nonces_settle_claim(struct nonces *n, const struct receipt *r, bool kept);
+
 /* An account's receipt has counted: true when its total is higher than all before it, since this
  * table was made. */
 bool nonces_counted(struct nonces *n, const struct receipt *r);

@@ -10,7 +10,7 @@ struct nonce_stream {
     bool is_account; /* the ledger counts it */
     bool is_counted; /* it is counted here */
     uint64_t total;  /* the highest that was taken */
-    uint64_t kept;   /* the highest in the journal */
+    uint64_t kept;   /* the highest in the journal; of an account's: whether it is there (1) */
 };
 
 struct nonce {

@@ -60,9 +60,9 @@ static enum err save_list(const struct list *l, struct buf *out)
         e = nonce_write(it, out);
         for (size_t i = 0; i < it->n_streams && e == ERR_OK; i++) {
             const struct nonce_stream *s = &it->streams[i];
-            e = s->is_account ? nonce_write_claim(it, s->id, out)
-                : s->kept > 0 ? nonce_write_mark(it, s->id, s->kept, out)
-                              : ERR_OK;
+            e = s->kept == 0    ? ERR_OK
+                : s->is_account ? nonce_write_claim(it, s->id, out)
+                                : nonce_write_mark(it, s->id, s->kept, out);
         }
     }
     return e;
@@ -178,7 +178,7 @@ static enum err load_stream(struct nonces *n, struct nonce *it, const struct wor
     s->is_account = !mark;
     s->is_counted = mark;
     s->total = total > s->total ? total : s->total;
-    s->kept = s->total;
+    s->kept = mark ? s->total : 1;
     return ERR_OK;
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "orchestrator/receipts/receipts_internal.h"
-#include "orchestrator/receipts/verify.h"
 #include "run/log.h"
 
 #define WORLD         "world:receipts" /* where receipts' money comes from, in the ledger */
@@ -21,12 +20,6 @@ static void count(struct receipts *r, enum receipt_verdict v)
         [RECEIPT_HMAC] = COUNT_HMAC,           [RECEIPT_EXPIRED] = COUNT_EXPIRED,
     };
     r->counts[counts[v]]++;
-}
-
-static void refuse(struct receipts *r, receipts_fn *fn, void *arg, enum receipt_verdict v)
-{
-    count(r, v);
-    receipts_refuse(fn, arg, receipt_status(v), receipt_words(v));
 }
 
 static void op_refuse(struct op *op, enum receipt_verdict v)
@@ -94,8 +87,8 @@ void receipts_book(struct op *op)
 static void on_claimed(void *arg, bool kept)
 {
     struct op *op = arg;
+    nonces_settle_claim(op->receipts->nonces, &op->receipt, kept);
     if (!kept) {
-        nonces_unclaim(op->receipts->nonces, &op->receipt);
         op_answer(op, 409, NOT_KEPT);
         return;
     }
@@ -185,14 +178,11 @@ static void on_taken(void *arg, bool kept)
         return;
     }
     count(op->receipts, RECEIPT_GOOD);
-    char body[VERIFY_BODY_SIZE];
-    (void)snprintf(body, sizeof body, "%.*s", (int)op->body.len, (const char *)op->body.data);
-    op_answer(op, 200, body);
+    op_answer(op, 200, op->answer);
 }
 
 void receipts_verify(struct receipts *r, struct span text, receipts_fn *fn, void *arg)
 {
-    char body[VERIFY_BODY_SIZE];
     uint64_t amount;
     struct op *op = op_begin(r, arg);
     if (op == NULL) {
@@ -200,14 +190,14 @@ void receipts_verify(struct receipts *r, struct span text, receipts_fn *fn, void
         return;
     }
     op->fn = fn;
-    int status =
-        verify_receipt(r->nonces, text, clock_wall_ms(), &r->lines, &op->receipt, &amount, body);
-    if (status == 200 && buf_put(&op->body, span_cstr(body)) == ERR_OK) {
+    enum receipt_verdict v = verify_receipt(r->nonces, text, clock_wall_ms(), &r->lines,
+                                            &op->receipt, &amount, op->answer);
+    if (v == RECEIPT_GOOD) {
         receipts_write(r, on_taken, op);
         return;
     }
     receipts_write(r, NULL, NULL);
-    op_answer(op, status, body);
+    op_refuse(op, v);
 }
 
 /* --- a service of somebody else's --- */

@@ -9,6 +9,7 @@
 #include "orchestrator/receipts/receipts.h"
 #include "orchestrator/receipts/seeds.h"
 #include "orchestrator/receipts/spsp.h"
+#include "orchestrator/receipts/verify.h"
 #include "run/http_client.h"
 
 #define RECEIPTS_URL_SIZE 512
@@ -63,6 +64,7 @@ struct op {
     unsigned char nonce[RECEIPT_NONCE_BYTES]; /* of a query, as all below */
     char endpoint[POINTER_SIZE];
     struct buf body;
+    char answer[VERIFY_BODY_SIZE]; /* of receipts_verify */
 };
 
 /* NULL: there are too many. */

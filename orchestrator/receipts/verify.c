@@ -21,8 +21,9 @@ enum receipt_verdict verify_check(struct nonces *n, struct span text, int64_t no
     return v;
 }
 
-int verify_receipt(struct nonces *n, struct span text, int64_t now_ms, struct buf *journal,
-                   struct receipt *ret_receipt, uint64_t *ret_amount, char *ret_body)
+enum receipt_verdict verify_receipt(struct nonces *n, struct span text, int64_t now_ms,
+                                    struct buf *journal, struct receipt *ret_receipt,
+                                    uint64_t *ret_amount, char *ret_body)
 {
     struct receipt r;
     const char *endpoint;
@@ -35,14 +36,14 @@ int verify_receipt(struct nonces *n, struct span text, int64_t now_ms, struct bu
     }
     if (v != RECEIPT_GOOD) {
         (void)snprintf(ret_body, VERIFY_BODY_SIZE, "%s", receipt_words(v));
-        return receipt_status(v);
+        return v;
     }
     /* Endpoints are pointers of ours: nothing in them has to be escaped. */
     (void)snprintf(ret_body, VERIFY_BODY_SIZE,
                    "{\"amount\":\"%" PRIu64 "\",\"spspEndpoint\":\"%s\"}", amount, kept);
     *ret_receipt = r;
     *ret_amount = amount;
-    return 200;
+    return RECEIPT_GOOD;
 }
 
 enum err verify_read_answer(struct span body, struct verify_answer *ret_answer)

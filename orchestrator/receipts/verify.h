@@ -13,10 +13,11 @@ enum receipt_verdict verify_check(struct nonces *n, struct span text, int64_t no
                                   struct buf *journal, struct receipt *ret_receipt,
                                   const char **ret_endpoint) CHECKED;
 
-/* That, and takes what is new. Returns the HTTP status and writes the body (VERIFY_BODY_SIZE); on
- * 200 the receipt and the amount too: then nonces_settle is to follow. */
-int verify_receipt(struct nonces *n, struct span text, int64_t now_ms, struct buf *journal,
-                   struct receipt *ret_receipt, uint64_t *ret_amount, char *ret_body);
+/* That, and takes what is new. Writes the body of the answer (VERIFY_BODY_SIZE); on RECEIPT_GOOD
+ * the receipt and the amount too: then nonces_settle is to follow. */
+enum receipt_verdict verify_receipt(struct nonces *n, struct span text, int64_t now_ms,
+                                    struct buf *journal, struct receipt *ret_receipt,
+                                    uint64_t *ret_amount, char *ret_body) CHECKED;
 
 /* What such a service of somebody else's has answered with status 200. */
 struct verify_answer {
