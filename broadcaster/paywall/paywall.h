@@ -101,6 +101,7 @@ struct paywall_segment {
     const char *stream;
     uint64_t msn;
     int64_t until; /* ticks of the segment that are fetched with this, from its start */
+    bool waits;    /* it is not there yet: whether there is money for it, without taking any */
 };
 
 /* Pays for media time (a tariff per minute), once for each segment. w NULL: does not wait. */
@@ -137,6 +138,12 @@ struct paywall_balance {
 
 struct paywall_balance paywall_balance(struct paywall_account *a);
 
+/* What is lacking for the largest thing that was asked for. */
+uint64_t paywall_missing(struct paywall_account *a);
+
+/* The ledger's balance, as an answer of it said. */
+void paywall_heard(struct paywall_account *a, uint64_t balance);
+
 /* Held (true) until it is another version than this, or for as long as wait_ms. The ledger is asked
  * when nothing is known. */
 bool paywall_watch(struct paywall_account *a, uint64_t version, int64_t wait_ms,
@@ -146,6 +153,7 @@ bool paywall_watch(struct paywall_account *a, uint64_t version, int64_t wait_ms,
 
 struct paywall_question {
     struct paywall_waiter waiter; /* fill hold and resume */
+    void *owner;                  /* whoever it is part of */
     enum link_pay_kind kind;
     const char *account, *key, *text; /* borrowed until it is resumed */
 

@@ -82,7 +82,9 @@ enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tar
         uint64_t cost = due > 0 ? tariff_cost(t, due, 0, s->carried, &carried) : 0;
         v = reserve(a, cost, w, now_ms);
         *ret_cost = cost;
-        if (v == PAYWALL_PAID) {
+        if (v == PAYWALL_PAID && seg->waits) {
+            account_give_back(&a->money, cost);
+        } else if (v == PAYWALL_PAID) {
             spent(a, cost, now_ms);
             s->carried = carried;
             paid_note(&s->paid, seg->msn, seg->until);
@@ -187,6 +189,23 @@ struct paywall_balance paywall_balance(struct paywall_account *a)
     };
     paywall_unlock(a);
     return b;
+}
+
+uint64_t paywall_missing(struct paywall_account *a)
+{
+    paywall_lock(a);
+    uint64_t missing = account_missing(&a->money, a->money.cost);
+    paywall_unlock(a);
+    return missing;
+}
+
+void paywall_heard(struct paywall_account *a, uint64_t balance)
+{
+    int64_t now_ms = clock_mono_ms();
+    paywall_lock(a);
+    account_news(&a->money, balance, now_ms);
+    paywall_need(a, now_ms);
+    paywall_unlock(a);
 }
 
 bool paywall_watch(struct paywall_account *a, uint64_t version, int64_t wait_ms,
