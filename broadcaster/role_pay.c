@@ -63,18 +63,18 @@ static enum err read_terms(const struct broadcaster_config *c, struct pay_terms 
 {
     char why[CONFIG_WHY_MAX];
     *t = (struct pay_terms){
-        .scale = (int)c->pay_scale,
-        .asset = c->pay_asset,
+        .scale = (int)c->ledger_scale,
+        .asset = c->ledger_asset,
         .payment_pointer = c->payment_pointer,
         .receipt_service = c->receipt_service,
     };
-    if (prices_default(c->price_per_minute, c->price_per_mb, t->scale, &t->tariff, why) != ERR_OK) {
+    if (prices_default(c->price_per_minute, c->price_per_mb, t->scale, &t->toll, why) != ERR_OK) {
         return refuse(why);
     }
     if (is_set(c->paywall_threshold) &&
         money_parse(span_cstr(c->paywall_threshold), t->scale, &t->threshold) != ERR_OK) {
         return refuse("-paywallThreshold takes an amount such as 0.001, with no more digits than "
-                      "-payScale says");
+                      "-ledgerScale says");
     }
     return ERR_OK;
 }
@@ -83,7 +83,7 @@ static enum err read_files(struct role_pay *p, const struct broadcaster_config *
                            const struct pay_terms *t, const char *data_dir)
 {
     char why[CONFIG_WHY_MAX];
-    if (prices_load(c->prices, &t->tariff, t->scale, &p->prices, why) != ERR_OK) {
+    if (prices_load(c->prices, &t->toll, t->scale, &p->prices, why) != ERR_OK) {
         log_error("broadcaster", "config", "-prices: %s", why);
         return ERR_PROTO;
     }
@@ -147,8 +147,8 @@ enum err role_pay_open(struct daemon *d, const struct broadcaster_config *c,
         return e;
     }
     open_all(p, d, c, &t, uplinks);
-    char price[TARIFF_TEXT_MAX];
-    tariff_format(&t.tariff, t.scale, t.asset, price);
+    char price[TOLL_TEXT_MAX];
+    toll_format(&t.toll, t.scale, t.asset, price);
     log_info("broadcaster", "paywall", "price=\"%s\" prices=\"%s\" pointer=\"%s\"", price,
              c->prices, c->payment_pointer);
     *ret_pay = p;
@@ -162,7 +162,7 @@ struct viewers_pay *role_pay_viewers(struct role_pay *p)
 
 bool role_pay_costs(const struct role_pay *p, const char *stream)
 {
-    return p != NULL && prices_of_stream(p->prices, stream).per != TARIFF_FREE;
+    return p != NULL && prices_of_stream(p->prices, stream).per != TOLL_FREE;
 }
 
 void role_pay_close(struct role_pay *p)

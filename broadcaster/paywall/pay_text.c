@@ -55,18 +55,18 @@ static void set_money(struct json *j, const char *key, uint64_t amount, int scal
 
 static void set_terms(struct json *j, const struct pay_terms *t, const struct pay_state *s)
 {
-    const struct tariff *tariff = s->tariff;
+    const struct toll *toll = s->toll;
     if (s->balance.known || s->balance.total > 0) {
         set_money(j, "balance", s->balance.total, t->scale);
     } else {
         json_set_str(j, "balance", NULL);
     }
     set_money(j, "preview", s->balance.preview, t->scale);
-    if (tariff->per == TARIFF_FREE) {
+    if (toll->per == TOLL_FREE) {
         json_set_str(j, "price", NULL);
     } else {
-        set_money(j, "price", tariff->amount, t->scale);
-        json_set_str(j, "per", tariff->per == TARIFF_PER_MINUTE ? "minute" : "megabyte");
+        set_money(j, "price", toll->amount, t->scale);
+        json_set_str(j, "per", toll->per == TOLL_PER_MINUTE ? "minute" : "megabyte");
     }
     set_money(j, "missing", s->missing, t->scale);
     json_set_str(j, "asset", t->asset);
@@ -144,10 +144,10 @@ static enum err put_amount(struct buf *b, const char *name, bool is_set, uint64_
 
 static enum err put_prices(struct buf *b, const struct pay_terms *t)
 {
-    const struct tariff *p = &t->tariff;
-    enum err e = put_amount(b, "pricePerMinute", p->per == TARIFF_PER_MINUTE, p->amount, t->scale);
+    const struct toll *p = &t->toll;
+    enum err e = put_amount(b, "pricePerMinute", p->per == TOLL_PER_MINUTE, p->amount, t->scale);
     if (e == ERR_OK) {
-        e = put_amount(b, "pricePerMB", p->per == TARIFF_PER_MB, p->amount, t->scale);
+        e = put_amount(b, "pricePerMB", p->per == TOLL_PER_MB, p->amount, t->scale);
     }
     if (e == ERR_OK) {
         e = put_amount(b, "paywallThreshold", true, t->threshold, t->scale);

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "broadcaster/paywall/paywall.h"
-#include "broadcaster/paywall/tariff.h"
+#include "broadcaster/paywall/toll.h"
 
 /* How this server takes money; texts are borrowed. */
 struct pay_terms {
@@ -15,13 +15,13 @@ struct pay_terms {
     const char *asset;           /* "USD" */
     const char *payment_pointer; /* "$host/path" or a URL; "": none */
     const char *receipt_service; /* ends with a slash; "": this server's own */
-    struct tariff tariff;        /* of what nothing else is said of */
+    struct toll toll;            /* of what nothing else is said of */
     uint64_t threshold;          /* free preview */
 };
 
 /* What one viewer has. */
 struct pay_state {
-    const struct tariff *tariff; /* of what he asks for */
+    const struct toll *toll; /* of what he asks for */
     struct paywall_balance balance;
     uint64_t missing;
     const char *token; /* to be given to him; "": he has one */

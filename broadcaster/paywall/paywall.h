@@ -13,7 +13,7 @@
 
 #include "base/list.h"
 #include "broadcaster/paywall/bank.h"
-#include "broadcaster/paywall/tariff.h"
+#include "broadcaster/paywall/toll.h"
 #include "run/json.h"
 #include "run/loop.h"
 #include "run/metrics.h"
@@ -104,8 +104,8 @@ struct paywall_segment {
     bool waits;    /* it is not there yet: whether there is money for it, without taking any */
 };
 
-/* Pays for media time (a tariff per minute), once for each segment. w NULL: does not wait. */
-enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tariff *t,
+/* Pays for media time (a toll per minute), once for each segment. w NULL: does not wait. */
+enum paywall_verdict paywall_segment(struct paywall_account *a, const struct toll *t,
                                      const struct paywall_segment *s, struct paywall_waiter *w,
                                      uint64_t *ret_cost);
 
@@ -114,8 +114,8 @@ enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tar
 struct paywall_body;
 
 /* `n` bytes from `first` of a file (or whatever has a size). Takes a reference of its own. */
-struct paywall_body *paywall_body_open(struct paywall_account *a, const struct tariff *t,
-                                       const struct tariff_file *f, uint64_t first, uint64_t n);
+struct paywall_body *paywall_body_open(struct paywall_account *a, const struct toll *t,
+                                       const struct toll_file *f, uint64_t first, uint64_t n);
 
 /* Bytes up to `at` (from the body's begin) have been sent. At least one byte more may be sent, at
  * most ret_n <= max, when it says PAYWALL_PAID; `whole`: all the rest, or nothing. w NULL: does not

@@ -67,7 +67,7 @@ static struct paywall_stream *stream_of(struct paywall_account *a, const char *i
     return s;
 }
 
-enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tariff *t,
+enum paywall_verdict paywall_segment(struct paywall_account *a, const struct toll *t,
                                      const struct paywall_segment *seg, struct paywall_waiter *w,
                                      uint64_t *ret_cost)
 {
@@ -79,7 +79,7 @@ enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tar
     if (s != NULL) {
         uint32_t carried = s->carried;
         int64_t due = paid_due(&s->paid, seg->msn, seg->until);
-        uint64_t cost = due > 0 ? tariff_cost(t, due, 0, s->carried, &carried) : 0;
+        uint64_t cost = due > 0 ? toll_cost(t, due, 0, s->carried, &carried) : 0;
         v = reserve(a, cost, w, now_ms);
         *ret_cost = cost;
         if (v == PAYWALL_PAID && seg->waits) {
@@ -99,15 +99,15 @@ enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tar
 
 struct paywall_body {
     struct paywall_account *account;
-    struct tariff tariff;
-    struct tariff_file file;
+    struct toll toll;
+    struct toll_file file;
     uint64_t first, n;
     uint64_t kept;     /* bytes from the body's begin that are billed */
     uint64_t reserved; /* bytes from the body's begin that may be sent */
 };
 
-struct paywall_body *paywall_body_open(struct paywall_account *a, const struct tariff *t,
-                                       const struct tariff_file *f, uint64_t first, uint64_t n)
+struct paywall_body *paywall_body_open(struct paywall_account *a, const struct toll *t,
+                                       const struct toll_file *f, uint64_t first, uint64_t n)
 {
     struct paywall_body *b = mem_try_alloc(sizeof *b);
     if (b == NULL) {
@@ -122,8 +122,8 @@ struct paywall_body *paywall_body_open(struct paywall_account *a, const struct t
 
 static uint64_t cost_of(const struct paywall_body *b, uint64_t from, uint64_t to)
 {
-    return tariff_file_cost(&b->tariff, &b->file, b->first + to) -
-           tariff_file_cost(&b->tariff, &b->file, b->first + from);
+    return toll_file_cost(&b->toll, &b->file, b->first + to) -
+           toll_file_cost(&b->toll, &b->file, b->first + from);
 }
 
 static void keep(struct paywall_body *b, uint64_t at, int64_t now_ms)

@@ -159,10 +159,10 @@ void pay_answer_end(struct answer *a, enum err e, const struct pay_who *who)
 }
 
 static enum viewers_pay_result refuse(struct pay_request *r, enum paywall_verdict v,
-                                      const struct tariff *t, uint64_t cost, struct answer *a)
+                                      const struct toll *t, uint64_t cost, struct answer *a)
 {
     const struct pay_terms *terms = &r->pay->config.terms;
-    struct pay_state s = {.tariff = t, .token = r->who.token};
+    struct pay_state s = {.toll = t, .token = r->who.token};
     if (r->account != NULL) {
         s.balance = paywall_balance(r->account);
     }
@@ -217,7 +217,7 @@ static bool is_part(const struct answer *a)
     return a->status == MHD_HTTP_PARTIAL_CONTENT;
 }
 
-static bool open_body(struct pay_request *r, const struct tariff *t, const struct tariff_file *f,
+static bool open_body(struct pay_request *r, const struct toll *t, const struct toll_file *f,
                       struct answer *a)
 {
     if (r->body == NULL) {
@@ -243,7 +243,7 @@ static enum viewers_pay_result hold(struct answer *a)
     return VIEWERS_PAY_HELD;
 }
 
-static enum viewers_pay_result pay_time(struct pay_request *r, const struct tariff *t,
+static enum viewers_pay_result pay_time(struct pay_request *r, const struct toll *t,
                                         struct answer *a)
 {
     const struct answer_media *m = &a->media;
@@ -262,11 +262,11 @@ static enum viewers_pay_result pay_time(struct pay_request *r, const struct tari
     return VIEWERS_PAY_ANSWERED;
 }
 
-static enum viewers_pay_result pay_bytes(struct pay_request *r, const struct tariff *t,
+static enum viewers_pay_result pay_bytes(struct pay_request *r, const struct toll *t,
                                          struct answer *a)
 {
     struct paywall_waiter *w = r->waiter.late || r->waiter.left ? NULL : &r->waiter;
-    const struct tariff_file f = {.size = blob_span(a->blob).len};
+    const struct toll_file f = {.size = blob_span(a->blob).len};
     uint64_t n = 0;
     if (!open_body(r, t, &f, a)) {
         return refuse(r, PAYWALL_MANY, t, 0, a);
@@ -277,8 +277,7 @@ static enum viewers_pay_result pay_bytes(struct pay_request *r, const struct tar
         return hold(a);
     }
     if (v != PAYWALL_PAID) {
-        uint64_t cost =
-            tariff_file_cost(t, &f, r->first + r->n) - tariff_file_cost(t, &f, r->first);
+        uint64_t cost = toll_file_cost(t, &f, r->first + r->n) - toll_file_cost(t, &f, r->first);
         return refuse(r, v, t, cost, a);
     }
     r->blob = blob_ref(a->blob);
@@ -287,10 +286,10 @@ static enum viewers_pay_result pay_bytes(struct pay_request *r, const struct tar
 }
 
 /* Nobody knows yet how large what is waited for will be. */
-static enum viewers_pay_result pay_live(struct pay_request *r, const struct tariff *t,
+static enum viewers_pay_result pay_live(struct pay_request *r, const struct toll *t,
                                         struct answer *a)
 {
-    if (t->per != TARIFF_PER_MB) {
+    if (t->per != TOLL_PER_MB) {
         return pay_time(r, t, a);
     }
     return a->waits ? VIEWERS_PAY_ANSWERED : pay_bytes(r, t, a);
@@ -305,13 +304,13 @@ static enum viewers_pay_result say(struct answer *a, int status, const char *tex
     return VIEWERS_PAY_ANSWERED;
 }
 
-static enum viewers_pay_result pay_file(struct pay_request *r, const struct tariff *t,
+static enum viewers_pay_result pay_file(struct pay_request *r, const struct toll *t,
                                         struct answer *a)
 {
-    struct tariff_file f = {.size = a->file->stat.size};
+    struct toll_file f = {.size = a->file->stat.size};
     struct media_facts facts;
     enum err e = ERR_OK;
-    if (t->per == TARIFF_PER_MINUTE) {
+    if (t->per == TOLL_PER_MINUTE) {
         e = media_catalog_facts(media_catalog_of(a->file->media), a->file->path, &a->file->stat,
                                 &facts);
         f.duration_ms = e == ERR_OK && facts.duration_ms > 0 ? (uint64_t)facts.duration_ms : 0;
@@ -332,24 +331,24 @@ static enum viewers_pay_result pay_file(struct pay_request *r, const struct tari
 }
 
 /* What is to be paid, when it is. */
-static struct tariff tariff_of(const struct viewers_pay *p, const struct viewer_request *request,
-                               const struct answer *a)
+static struct toll toll_of(const struct viewers_pay *p, const struct viewer_request *request,
+                           const struct answer *a)
 {
     bool sends = a->waits || a->status == MHD_HTTP_OK || is_part(a);
     if (!sends || strcmp(request->method, "GET") != 0) {
-        return (struct tariff){TARIFF_FREE, 0};
+        return (struct toll){TOLL_FREE, 0};
     }
     return a->file != NULL          ? prices_of_file(p->config.prices, a->file->path)
            : a->media.id[0] != '\0' ? prices_of_stream(p->config.prices, a->media.id)
-                                    : (struct tariff){TARIFF_FREE, 0};
+                                    : (struct toll){TOLL_FREE, 0};
 }
 
 enum viewers_pay_result viewers_pay_gate(struct viewers_pay *p, struct MHD_Connection *connection,
                                          struct watched *watched,
                                          const struct viewer_request *request, struct answer *a)
 {
-    struct tariff t = tariff_of(p, request, a);
-    if (t.per == TARIFF_FREE) {
+    struct toll t = toll_of(p, request, a);
+    if (t.per == TOLL_FREE) {
         return VIEWERS_PAY_ANSWERED;
     }
     struct pay_request *r =

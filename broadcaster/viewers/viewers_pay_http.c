@@ -56,7 +56,7 @@ static uint64_t number_of(struct span target, const char *name, uint64_t max, ui
                : otherwise;
 }
 
-static struct tariff tariff_asked(const struct viewers_pay *p, struct span target)
+static struct toll toll_asked(const struct viewers_pay *p, struct span target)
 {
     char name[PRICES_NAME_MAX + 1];
     if (pay_who_parameter(target, "stream", name, sizeof name)) {
@@ -65,14 +65,14 @@ static struct tariff tariff_asked(const struct viewers_pay *p, struct span targe
     if (pay_who_parameter(target, "file", name, sizeof name)) {
         return prices_of_file(p->config.prices, name);
     }
-    return p->config.terms.tariff;
+    return p->config.terms.toll;
 }
 
 static enum viewers_pay_result give_account(struct pay_request *r,
                                             const struct viewer_request *request, struct answer *a)
 {
-    struct tariff t = tariff_asked(r->pay, request->target);
-    struct pay_state s = {.tariff = &t, .token = r->who.token};
+    struct toll t = toll_asked(r->pay, request->target);
+    struct pay_state s = {.toll = &t, .token = r->who.token};
     if (r->who.known) {
         enum paywall_verdict v = pay_account(r);
         if (v != PAYWALL_PAID) {
