@@ -26,10 +26,6 @@ enum err desk_check(const struct desk_config *c)
         return refuse("-receiptAddr and -receiptService need -paymentPointer: the pointers that "
                       "payments may be for");
     }
-    if (c->addr[0] != '\0' && c->receipts.service[0] != '\0') {
-        return refuse("-receiptAddr verifies receipts here, -receiptService somewhere else: give "
-                      "one of them");
-    }
     return ERR_OK;
 }
 

@@ -218,7 +218,7 @@ static void handle(void *arg, const struct http_request *r, struct http_answer *
         say_text(a, 204, "");
         a->headers = preflight;
         a->n_headers = sizeof preflight / sizeof preflight[0];
-    } else if (post && strcmp(r->path, "/verify") == 0) {
+    } else if (post && strcmp(r->path, "/verify") == 0 && receipts_is_verifier(s->receipts)) {
         post_verify(s, r, a);
     } else if (post && strncmp(r->path, BALANCES, strlen(BALANCES)) == 0) {
         post_balance(s, r, a);

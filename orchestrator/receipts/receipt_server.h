@@ -1,7 +1,8 @@
 /* The known receipt verifier's HTTP interface (-receiptAddr), whole: GET /<payment pointer> as a
  * proxy of the wallet, POST /verify, and its balances: POST /balances/ID:creditReceipt and
- * /balances/ID:spend, which are accounts "balance:ID" of the ledger. Open to every origin; whoever
- * reaches the address may ask. Loop's thread. */
+ * /balances/ID:spend, which are accounts "balance:ID" of the ledger. When a service verifies
+ * receipts, only the balances are there. Open to every origin; whoever reaches the address may ask.
+ * Loop's thread. */
 #ifndef ORCHESTRATOR_RECEIPTS_RECEIPT_SERVER_H
 #define ORCHESTRATOR_RECEIPTS_RECEIPT_SERVER_H
 
