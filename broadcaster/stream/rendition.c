@@ -550,7 +550,7 @@ void rendition_settle(struct rendition *r, struct segment *s)
             r->expected[i].segment = segment_ref(s);
             tell_parts(r, s, TRACK_VIDEO);
             tell_parts(r, s, TRACK_AUDIO);
-            if (segment_info(s)->gap) {
+            if (segment_info(s)->gap && r->n_kept == 0) {
                 drop_parts_of(r, r->expected[i].msn);
             }
             publish_settled(r);

@@ -104,8 +104,8 @@ void rendition_begin(struct rendition *r);
 void rendition_commit(struct rendition *r);
 
 /* Settles an expected number: takes a reference of s (which has that number; gap segments too).
- * Publishes what is complete in order. A gap before the first content is left out; of a gap there
- * are no parts. */
+ * Publishes what is complete in order. A gap before the first content is left out, with its parts;
+ * those of a later one are not listed any more, and can be fetched for as long as others. */
 void rendition_settle(struct rendition *r, struct segment *s);
 
 /* EXT-X-TARGETDURATION is at least so much from now on: it never shrinks. */
