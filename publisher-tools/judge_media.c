@@ -9,7 +9,6 @@
 #define APART_TICKS      (TICKS / 4) /* sound and picture at the ends of a segment */
 #define EXTINF_FRAMES    2           /* by which EXTINF may differ from the content */
 #define AUDIO_JOIN_TICKS (TICKS * 60 / 1000)
-#define IRREGULAR_MAX    3 /* odd steps in a segment; with more the rate is a variable one */
 
 int64_t judge_media_between(int64_t a, int64_t b)
 {
@@ -48,17 +47,6 @@ static void check_decoding(const struct look *k, const char *kind, const struct 
     if (f->dts_faults > 0 || f->no_dts > 0) {
         SAY(k, TIMES, "segment %" PRIu64 ": %u %s frames have a DTS not above the last, %u none",
             number, f->dts_faults, kind, f->no_dts);
-    }
-}
-
-static void check_frames(const struct look *k)
-{
-    const struct stream_facts *v = &k->seen->facts.video;
-    if (v->left_out > 0 && v->irregular <= IRREGULAR_MAX && v->dts_faults == 0) {
-        SAY(k, FRAMES_LOST,
-            "segment %" PRIu64 ": %u pictures are missing between its %u (the longest step is "
-            "%.1f ms)",
-            k->seen->number, v->left_out, v->packets, ms(v->longest_step));
     }
 }
 
@@ -185,7 +173,6 @@ void judge_media_see(struct judge_state *s, uint64_t number, const struct segmen
     }
     check_decoding(&k, "video", &f->video);
     check_decoding(&k, "audio", &f->audio);
-    check_frames(&k);
     check_extinf(&k, follows);
     check_apart(&k, follows);
     check_independence(&k);

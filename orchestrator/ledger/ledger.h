@@ -31,14 +31,20 @@ struct ledger;
 enum ledger_op {
     LEDGER_BALANCE, /* of `account`, which is made if it is not there */
     LEDGER_CREDIT,  /* `account` gets what `total` is over the highest total that `key` (the source)
-                     * ever had, from `other` (where money comes in, e.g. "world:receipts"). A source
-                     * belongs to the first account that it credits: ERR_AUTH for any other */
-    LEDGER_SPEND,   /* `amount` from `account` to `other`, all or nothing; `key`: may be "" */
+                     * ever had, from `other` (where money comes in: an account "world:...", which
+                     * may go below zero). A source belongs to the first account that it credits:
+                     * ERR_AUTH for any other */
+    LEDGER_SPEND,   /* `amount` from `account` to `other`, all or nothing. `key`: "", or asked again
+                     * with the same it is answered as the first time (`again`), and nothing moves;
+                     * ERR_STATE: it was for another account or amount */
     LEDGER_HOLD,   /* sets aside up to `amount`, at least `least`, of `account` as hold `key`, until
                     * released or `ttl_ms` after the last request that names it. Asked again with
-                    * the same key: raises it to `amount` where there is balance, and renews it */
-    LEDGER_CHARGE, /* hold `key` has cost `total` so far: what is new goes to `other`. Over the
-                    * hold: what is in it, and ERR_LIMIT */
+                    * the same key: the hold has `amount` again, where there is balance, and is
+                    * renewed. One that has expired opens anew, and its cost so far is still known;
+                    * ERR_STATE: it has been released. ERR_AUTH: it is another account's */
+    LEDGER_CHARGE, /* hold `key` has cost `total` so far: what is new goes to `other` (may be ""
+                    * when nothing is). Over the hold: what is in it, and ERR_LIMIT: what is missing
+                    * is taken when the same is asked again after the hold has been raised */
     LEDGER_RELEASE, /* as LEDGER_CHARGE, then what is left of hold `key` goes back. Of a hold that
                      * is over: ERR_OK, nothing moves */
     LEDGER_GRANT,   /* `amount` to `account` from "world:grants"; `key` as in LEDGER_SPEND */
@@ -47,7 +53,8 @@ enum ledger_op {
     LEDGER_THAW,
 };
 
-/* Texts are copied. What an operation does not name is not looked at. */
+/* Texts are copied: UTF-8 without control characters. What an operation does not name is not looked
+ * at. A total may be any number; what it is over the one before is at most LEDGER_MONEY_MAX. */
 struct ledger_request {
     enum ledger_op op;
     const char *account, *other, *key;
@@ -57,20 +64,22 @@ struct ledger_request {
 
 /* err: ERR_OK; ERR_FUNDS: too little balance (nothing has moved); ERR_AUTH: the account is frozen,
  * or the source is another account's; ERR_LIMIT: a number or name out of range, or the balance
- * would be; ERR_NOENT: no such hold; ERR_IO: the store does not take it now (full, locked,
- * read-only): nothing has moved, ask again. */
+ * would be; ERR_NOENT: no such hold or account; ERR_STATE: the key means something else; ERR_IO:
+ * the store does not take it now (full, locked, read-only): nothing has moved, ask again. */
 struct ledger_answer {
     enum err err;
     const char *why;  /* when err is not ERR_OK: a sentence; borrowed for the call */
     uint64_t balance; /* of `account`, or the account of the hold, what is held not counted */
-    uint64_t amount;  /* what this request moved */
+    uint64_t amount;  /* what this request moved; with `again`: what the first one did */
+    bool again;       /* a spend or grant whose key had been used for the same before */
+    bool unknown;     /* ERR_FUNDS of a spend: there is no such account */
     uint64_t held;    /* of LEDGER_HOLD, LEDGER_CHARGE: what the hold still has */
 };
 
 typedef void ledger_fn(void *arg, const struct ledger_answer *a);
 
-/* Money has come to an account (credit, grant, release): so that who waits for it can go on. Loop's
- * thread. */
+/* Money has come to an account (credit, grant, release, a hold that expired), or it was thawed: so
+ * that who waits for it can go on. Loop's thread. */
 typedef void ledger_news_fn(void *arg, const char *account, uint64_t balance);
 
 struct ledger_config {

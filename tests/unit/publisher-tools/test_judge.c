@@ -417,9 +417,6 @@ START_TEST(media_rules)
     f.video.decoded = 50;
     second(f, "frames-lost ");
     f = media(START + 180000);
-    f.video.left_out = f.video.irregular = 1;
-    second(f, "frames-lost ");
-    f = media(START + 180000);
     f.starts_with_idr = false;
     second(f, "independent-claim-false ");
     f = media(START + 180000);
@@ -540,6 +537,98 @@ START_TEST(ladder_rules)
            "variants-discontinuities-differ ");
     ladder(MASTER, classic(5, 6, "#EXT-X-PROGRAM-DATE-TIME:2026-01-31T12:00:00Z\n"), 0,
            "pdt-differs ");
+}
+END_TEST
+
+/* Of two playlists, in which segments (by bit) steps are odd and whether pictures are missing
+ * there. */
+static void frames(unsigned a_odd, unsigned b_odd, unsigned odd_steps, bool lost)
+{
+    struct judge_state *states[2] = {judge_state_create("http://host/a.m3u8", &sink),
+                                     judge_state_create("http://host/b.m3u8", &sink)};
+    unsigned odd[2] = {a_odd, b_odd};
+    for (unsigned k = 0; k < 2; k++) {
+        see(states[k], classic(5, 6, ""), 0);
+        for (unsigned i = 0; i < 6; i++) {
+            struct segment_facts f = media(START + i * 180000);
+            if (odd[k] & 1u << i) {
+                f.video.left_out = 1;
+                f.video.irregular = odd_steps;
+                f.video.packets = f.video.decoded = 59;
+            }
+            judge_media_see(states[k], 5 + i, &f, 1000);
+        }
+    }
+    judge_ladder_check(&(struct judge_ladder){"http://host/m.m3u8", NULL, states, 2, &sink});
+    assert_found(lost ? "frames-lost " : "");
+    judge_state_destroy(states[0]);
+    judge_state_destroy(states[1]);
+}
+
+START_TEST(frames_of_a_ladder)
+{
+    frames(0, 0, 0, false);
+    frames(4, 0, 1, true); /* a single one, in one of both */
+    frames(0, 4, 1, true);
+    frames(4, 4, 1, false);    /* the source had none there */
+    frames(4, 4, 40, false);   /* its rate varies */
+    frames(0x2b, 0, 1, false); /* here too, and the rung repeats what is missing */
+    frames(0, 0x2b, 1, true);  /* the rung loses it */
+    frames(0x2b, 0x2b, 1, false);
+}
+END_TEST
+
+#define LL_MASTER                                                                                  \
+    MASTER_HEAD "#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n"                                          \
+                "#EXT-X-STREAM-INF:BANDWIDTH=1\nb.m3u8\n"
+#define LL_REPORT(name, n)                                                                         \
+    "#EXT-X-RENDITION-REPORT:URI=\"" name ".m3u8\",LAST-MSN=" #n ",LAST-PART=0\n"
+
+/* Both playlists are at 9; a was read then, b is read at 10000, and what they say of each other. */
+static void reports(int64_t a_ms, const char *a_says, const char *b_says, bool wrong)
+{
+    struct judge_state *states[2] = {judge_state_create("http://host/a.m3u8", &sink),
+                                     judge_state_create("http://host/b.m3u8", &sink)};
+    struct judge_list *master = list_of(LL_MASTER);
+    char text[8192];
+    snprintf(text, sizeof text, LL "%s", a_says);
+    see(states[0], text, a_ms);
+    snprintf(text, sizeof text, LL "%s", b_says);
+    see(states[1], text, 10000);
+    judge_ladder_check(&(struct judge_ladder){"http://host/m.m3u8", master, states, 2, &sink});
+    ck_assert_int_eq(strstr(found, "rendition-report-wrong ") != NULL, wrong);
+    ck_assert_ptr_null(strstr(found, "rendition-report-missing "));
+    found[0] = '\0';
+    judge_list_destroy(master);
+    judge_state_destroy(states[0]);
+    judge_state_destroy(states[1]);
+}
+
+/* A playlist that was read long before the other one is not wrong about it, nor is the other. */
+START_TEST(reports_are_of_their_time)
+{
+    reports(10000, LL_REPORT("b", 9), LL_REPORT("a", 9), false);
+    reports(10000, LL_REPORT("b", 5), LL_REPORT("a", 9), true);
+    reports(10000, LL_REPORT("b", 9), LL_REPORT("a", 14), true);
+    reports(3000, LL_REPORT("b", 5), LL_REPORT("a", 14), false);
+    reports(3000, LL_REPORT("b", 12), LL_REPORT("a", 9), true);
+    reports(3000, LL_REPORT("b", 9), LL_REPORT("a", 6), true);
+    reports(3000, LL_REPORT("b", 9), LL_REPORT("a", 16), true);
+    reports(10000, LL_REPORT("b", 9) LL_REPORT("c", 9), LL_REPORT("a", 9), true);
+}
+END_TEST
+
+/* A rung that came into the master playlist after the others were begun with. */
+START_TEST(reports_on_what_came_later)
+{
+    struct judge_state *s = judge_state_create("http://host/a.m3u8", &sink);
+    struct judge_list *master = list_of(LL_MASTER);
+    see(s, LL LL_REPORT("b", 9), 0);
+    judge_ladder_check(&(struct judge_ladder){"http://host/m.m3u8", master, &s, 1, &sink});
+    ck_assert_ptr_null(strstr(found, "rendition-report-wrong "));
+    found[0] = '\0';
+    judge_list_destroy(master);
+    judge_state_destroy(s);
 }
 END_TEST
 
@@ -678,5 +767,6 @@ UNIT_MAIN("judge", every_rule_has_words, dates_and_sizes, sound_playlists_have_n
           one_playlist_by_itself, a_finding_names_its_line, over_time, what_is_listed_stays,
           a_part_that_vanishes_and_a_hint_that_is_broken,
           parts_that_are_old_when_their_segment_is_complete, discontinuities_are_counted,
-          dates_drift, delta_updates_merge, media_rules, part_rules, ladder_rules, codec_names,
+          dates_drift, delta_updates_merge, media_rules, part_rules, ladder_rules,
+          reports_are_of_their_time, reports_on_what_came_later, frames_of_a_ladder, codec_names,
           http_headers, blocked_reloads, ts_form)
