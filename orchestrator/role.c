@@ -1,12 +1,15 @@
 #include "orchestrator/role.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "orchestrator/accounts.h"
 #include "orchestrator/commands.h"
 #include "orchestrator/gate.h"
+#include "orchestrator/ledger/ledger_json.h"
 #include "orchestrator/relay.h"
 #include "orchestrator/report.h"
 #include "run/addr.h"
@@ -27,6 +30,9 @@ struct config {
     bool list_credentials, json;
     long max_sessions, heartbeat_ms, peer_timeout_ms, late_after_ms, hedge_after_ms, max_attempts;
     long price_per_unit, pixels_per_unit;
+    const char *ledger, *ledger_asset;
+    long ledger_scale;
+    bool payments;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -58,6 +64,15 @@ static const struct option options[] = {
      "What broadcasters are asked for -pixelsPerUnit pixels of rungs; 0: nothing."},
     {"pixelsPerUnit", OPTION_INT, "1", 1, PRICE_MAX, false, FIELD(pixels_per_unit), "N",
      "The pixels that -pricePerUnit is for."},
+    {"payments", OPTION_BOOL, NULL, 0, 0, false, FIELD(payments), NULL,
+     "Keeps accounts of what comes in and of what it is spent for; a -pricePerUnit above 0 does "
+     "too."},
+    {"ledger", OPTION_STRING, "", 0, 0, false, FIELD(ledger), "FILE|off",
+     "Where the accounts are kept, when it is not ledger.db in the data directory; off: never."},
+    {"ledgerAsset", OPTION_STRING, "USD", 1, 0, false, FIELD(ledger_asset), "CODE",
+     "What the accounts count; it stays what it was when the ledger was made."},
+    {"ledgerScale", OPTION_INT, "9", 0, LEDGER_SCALE_MAX, false, FIELD(ledger_scale), "N",
+     "Digits behind its point; they stay what they were, too."},
     {"mint", OPTION_COMMAND_TEXT, "", 1, 0, false, FIELD(mint), "ROLE",
      "Command: makes a credential for a transcoder or broadcaster and prints it: -mint ROLE NAME "
      "> FILE; that host gives it as -orchSecret FILE."},
@@ -75,6 +90,7 @@ struct orchestrator {
     struct daemon *daemon;
     struct gate *gate;
     struct relay *relay;
+    struct accounts *accounts;
     struct loop_timer *look; /* at the list of credentials */
     char addr[ADDR_MAX];
     int64_t price_per_unit, pixels_per_unit;
@@ -254,11 +270,25 @@ static enum err open_relay(struct orchestrator *o, const struct config *c,
     return e;
 }
 
+static enum err open_accounts(struct orchestrator *o, const struct config *c)
+{
+    return accounts_open(o->daemon->loop,
+                         &(struct accounts_config){
+                             .data_dir = o->daemon->data_dir,
+                             .ledger = c->ledger,
+                             .needed = c->payments || c->price_per_unit > 0,
+                             .scale = (int)c->ledger_scale,
+                             .asset = c->ledger_asset,
+                         },
+                         &o->accounts);
+}
+
 static enum err start(struct orchestrator *o, const struct config *c, const struct addr *a)
 {
     struct link_keys own = {0};
     enum err e = c->orch_secret[0] != '\0' ? keys_of_secret(c, a, &own) : kept_keys(o, &own);
     e = e == ERR_OK ? open_gate(o, own.public_key) : e;
+    e = e == ERR_OK ? open_accounts(o, c) : e;
     e = e == ERR_OK ? open_relay(o, c, &own) : e;
     if (e == ERR_OK) {
         register_self(o, a, own.public_key);
@@ -284,6 +314,7 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     o->pixels_per_unit = c->pixels_per_unit;
     e = start(o, c, &a);
     if (e != ERR_OK) {
+        accounts_close(o->accounts);
         gate_close(o->gate);
         mem_free(o);
         return e;
@@ -325,6 +356,7 @@ static void destroy(void *role)
     struct orchestrator *o = role;
     loop_timer_destroy(o->look);
     relay_destroy(o->relay, LINGER_MS);
+    accounts_close(o->accounts);
     gate_close(o->gate);
     mem_free(o);
 }
@@ -336,6 +368,9 @@ static void status(void *role, struct json *object)
     json_set_int(object, "price_per_unit", o->price_per_unit);
     json_set_int(object, "pixels_per_unit", o->pixels_per_unit);
     gate_status(o->gate, object);
+    if (accounts_ledger(o->accounts) != NULL) {
+        ledger_status(accounts_ledger(o->accounts), object);
+    }
 }
 
 static void sentence(void *role, char *text, size_t size)
@@ -351,6 +386,9 @@ static void metrics(void *role, struct metrics *m)
 {
     const struct orchestrator *o = role;
     report_metrics(o->relay, m);
+    if (accounts_ledger(o->accounts) != NULL) {
+        ledger_metrics(accounts_ledger(o->accounts), m);
+    }
 }
 
 /* --- the control API --- */
@@ -390,7 +428,89 @@ static void on_max_sessions(void *arg, const struct http_value *values, struct h
     http_answer_json(a, j);
 }
 
+static void on_accounts(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_list(((struct orchestrator *)arg)->accounts, values, a);
+}
+
+static void on_account(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_show(((struct orchestrator *)arg)->accounts, values, a);
+}
+
+static void on_journal(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_journal(((struct orchestrator *)arg)->accounts, values, a);
+}
+
+static void on_audit(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_audit(((struct orchestrator *)arg)->accounts, a);
+}
+
+static void on_grant(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_grant(((struct orchestrator *)arg)->accounts, values, a);
+}
+
+static void on_credit(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_credit(((struct orchestrator *)arg)->accounts, values, a);
+}
+
+static void on_spend(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_spend(((struct orchestrator *)arg)->accounts, values, a);
+}
+
+static void on_freeze(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_freeze(((struct orchestrator *)arg)->accounts, values, true, a);
+}
+
+static void on_thaw(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_freeze(((struct orchestrator *)arg)->accounts, values, false, a);
+}
+
 static const struct http_route routes[] = {
+    {"GET",
+     "/accounts",
+     on_accounts,
+     {{"after", HTTP_PARAM_TEXT, 0, 0, false},
+      {"limit", HTTP_PARAM_INT, 1, LEDGER_PAGE_MAX, false}}},
+    {"GET",
+     "/account",
+     on_account,
+     {{"account", HTTP_PARAM_TEXT, 0, 0, true},
+      {"entries", HTTP_PARAM_INT, 0, LEDGER_PAGE_MAX, false}}},
+    {"GET",
+     "/journal",
+     on_journal,
+     {{"after", HTTP_PARAM_INT, 0, LONG_MAX, false},
+      {"limit", HTTP_PARAM_INT, 1, LEDGER_PAGE_MAX, false}}},
+    {"GET", "/auditAccounts", on_audit, {{0}}},
+    {"POST",
+     "/grant",
+     on_grant,
+     {{"account", HTTP_PARAM_TEXT, 0, 0, true},
+      {"amount", HTTP_PARAM_TEXT, 0, 0, true},
+      {"key", HTTP_PARAM_TEXT, 0, 0, false}}},
+    {"POST",
+     "/credit",
+     on_credit,
+     {{"account", HTTP_PARAM_TEXT, 0, 0, true},
+      {"source", HTTP_PARAM_TEXT, 0, 0, true},
+      {"total", HTTP_PARAM_TEXT, 0, 0, true}}},
+    {"POST",
+     "/spend",
+     on_spend,
+     {{"account", HTTP_PARAM_TEXT, 0, 0, true},
+      {"to", HTTP_PARAM_TEXT, 0, 0, true},
+      {"amount", HTTP_PARAM_TEXT, 0, 0, true},
+      {"key", HTTP_PARAM_TEXT, 0, 0, false}}},
+    {"POST", "/freezeAccount", on_freeze, {{"account", HTTP_PARAM_TEXT, 0, 0, true}}},
+    {"POST", "/thawAccount", on_thaw, {{"account", HTTP_PARAM_TEXT, 0, 0, true}}},
     {"GET", "/registeredOrchestrators", on_orchestrators, {{0}}},
     {"GET", "/orchestratorInfo", on_info, {{0}}},
     {"POST",
