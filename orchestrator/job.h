@@ -118,6 +118,7 @@ struct job {
     struct session *session;
 
     uint64_t origin;           /* the broadcaster's number of it */
+    uint64_t paid_pixels;      /* that were reserved for; 0: there is no price */
     struct link_job_open open; /* texts and config: in this allocation; emit_from as it came */
     int64_t opened_ms, deadline_ms;
     size_t bytes; /* all that is kept of it */

@@ -141,6 +141,9 @@ static void count_delivered(struct job_table *s, const struct job_attempt *a,
     a->job->broadcaster->pixels += pixels;
     s->counters.frames += frames;
     s->counters.pixels += pixels;
+    if (a->job->paid_pixels > 0) {
+        s->out.earned(s->out.arg, a->job->broadcaster->peer, a->transcoder, pixels);
+    }
 }
 
 static void pass_on(struct job_table *s, struct job_attempt *a, uint32_t rung,

@@ -35,6 +35,9 @@ void job_table_close(struct job_table *s, struct job *j, const char *reason, int
     session_leave(j->session, now_ms);
     release(s, j->broadcaster, j->bytes);
     s->n_jobs--;
+    if (j->paid_pixels > 0) {
+        s->out.closed(s->out.arg, j->broadcaster->peer, j->paid_pixels);
+    }
     job_destroy(j);
 }
 
@@ -238,6 +241,18 @@ static struct session *admit(struct job_table *s, struct broadcaster *b, uint64_
     return session;
 }
 
+/* NULL: it is reserved for, or nothing has a price. */
+static const char *reserve(struct job_table *s, struct job *j)
+{
+    if (s->out.open == NULL) {
+        return NULL;
+    }
+    uint64_t pixels = job_open_rate(j, true) * (JOB_TABLE_PAID_MS / 1000);
+    const char *why = s->out.open(s->out.arg, j->broadcaster->peer, pixels);
+    j->paid_pixels = why == NULL ? pixels : 0;
+    return why;
+}
+
 void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
                     const struct link_job_open *open, int64_t now_ms)
 {
@@ -266,6 +281,13 @@ void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
         now_ms + (time_ms < JOB_TABLE_DEADLINE_MAX_MS ? time_ms : JOB_TABLE_DEADLINE_MAX_MS);
     if (now_ms < session->avoid_until_ms) {
         job_avoid(j, session->avoided, session->avoid_until_ms);
+    }
+    const char *unpaid = reserve(s, j);
+    if (unpaid != NULL) {
+        job_destroy(j);
+        session_leave(session, now_ms);
+        refuse(s, b, job, open, unpaid);
+        return;
     }
     add(s, j);
     job_table_note(s, JOB_NOTE_OPENED, j, worker_of(j), JOB_NO_RUNG, "", now_ms);
@@ -336,6 +358,17 @@ void job_table_unit(struct job_table *s, link_peer peer, uint64_t job, const str
     if (j->has_last) {
         attempts_assign(s, now_ms); /* what it weighed is free */
     }
+}
+
+bool job_table_drop_newest(struct job_table *s, link_peer broadcaster, const char *reason,
+                           int64_t now_ms)
+{
+    struct broadcaster *b = roster_broadcaster(&s->roster, broadcaster);
+    if (b == NULL || list_empty(&b->jobs)) {
+        return false;
+    }
+    job_table_give_up(s, LIST_ITEM(b->jobs.prev, struct job, of_peer), false, reason, now_ms);
+    return true;
 }
 
 void job_table_cancel(struct job_table *s, link_peer peer, uint64_t job, int64_t now_ms)

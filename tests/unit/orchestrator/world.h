@@ -89,7 +89,7 @@ static inline struct world *world_create(const struct job_table_config *config)
     struct world *w = mem_alloc(sizeof *w);
     struct job_table_config defaults;
     job_table_config_defaults(&defaults);
-    struct job_table_out out = {w, world_send, world_note};
+    struct job_table_out out = {.arg = w, .send = world_send, .note = world_note};
     w->table = job_table_create(config != NULL ? config : &defaults, &out);
     w->now = 1000;
     return w;
