@@ -10,6 +10,7 @@
 #include "orchestrator/commands.h"
 #include "orchestrator/gate.h"
 #include "orchestrator/ledger/ledger_json.h"
+#include "orchestrator/receipts/desk.h"
 #include "orchestrator/relay.h"
 #include "orchestrator/report.h"
 #include "run/addr.h"
@@ -33,6 +34,9 @@ struct config {
     const char *ledger, *ledger_asset;
     long ledger_scale;
     bool payments;
+    const char *payment_pointer, *receipt_addr, *receipt_seed, *receipt_service;
+    long receipt_ttl_ms, wallet_timeout_ms, receipt_scale;
+    bool allow_http_payments;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -73,6 +77,24 @@ static const struct option options[] = {
      "What the accounts count; it stays what it was when the ledger was made."},
     {"ledgerScale", OPTION_INT, "9", 0, LEDGER_SCALE_MAX, false, FIELD(ledger_scale), "N",
      "Digits behind its point; they stay what they were, too."},
+    {"paymentPointer", OPTION_LIST, "", 0, 0, false, FIELD(payment_pointer), "POINTER",
+     "Takes payments by STREAM receipts for these payment pointers of ours, such as "
+     "$wallet.example/alice."},
+    {"receiptAddr", OPTION_STRING, "", 0, 0, false, FIELD(receipt_addr), "HOST:PORT",
+     "Where the known receipt verifier's interface is offered to whoever reaches it."},
+    {"receiptSeed", OPTION_STRING, "", 0, 0, false, FIELD(receipt_seed), "FILE",
+     "The seeds of receipts' secrets, newest first, when they are not receipts/seed in the data "
+     "directory, where one is made."},
+    {"receiptTtl", OPTION_DURATION, "6h", 1000, 31L * 24 * 3600 * 1000, false,
+     FIELD(receipt_ttl_ms), "TIME", "For so long a payment may pause and still go on."},
+    {"receiptScale", OPTION_INT, "-1", -1, LEDGER_SCALE_MAX, false, FIELD(receipt_scale), "N",
+     "Digits behind the point of what the wallet receives; -1: as many as -ledgerScale."},
+    {"receiptService", OPTION_STRING, "", 0, 0, false, FIELD(receipt_service), "URL",
+     "A receipt verifier of somebody else's, which is asked instead of verifying here."},
+    {"walletTimeout", OPTION_DURATION, "10s", 100, 600000, false, FIELD(wallet_timeout_ms), "TIME",
+     "For so long a wallet, or -receiptService, may take to answer."},
+    {"allowHttpPayments", OPTION_BOOL, NULL, 0, 0, false, FIELD(allow_http_payments), NULL,
+     "For tests: wallets may be asked without TLS, and on private networks."},
     {"mint", OPTION_COMMAND_TEXT, "", 1, 0, false, FIELD(mint), "ROLE",
      "Command: makes a credential for a transcoder or broadcaster and prints it: -mint ROLE NAME "
      "> FILE; that host gives it as -orchSecret FILE."},
@@ -91,6 +113,7 @@ struct orchestrator {
     struct gate *gate;
     struct relay *relay;
     struct accounts *accounts;
+    struct desk *desk;       /* NULL: no receipts are taken */
     struct loop_timer *look; /* at the list of credentials */
     char addr[ADDR_MAX];
     int64_t price_per_unit, pixels_per_unit;
@@ -270,13 +293,40 @@ static enum err open_relay(struct orchestrator *o, const struct config *c,
     return e;
 }
 
+static struct desk_config desk_config_of(const struct orchestrator *o, const struct config *c)
+{
+    return (struct desk_config){
+        .addr = c->receipt_addr,
+        .receipts =
+            {
+                .data_dir = o->daemon->data_dir,
+                .pointers = c->payment_pointer,
+                .seed = c->receipt_seed,
+                .service = c->receipt_service,
+                .ttl_ms = c->receipt_ttl_ms,
+                .timeout_ms = c->wallet_timeout_ms,
+                .scale = (int)c->receipt_scale,
+                .allow_http = c->allow_http_payments,
+            },
+    };
+}
+
+static enum err open_desk(struct orchestrator *o, const struct config *c)
+{
+    const struct desk_config dc = desk_config_of(o, c);
+    enum err e = desk_check(&dc);
+    return e == ERR_OK ? desk_open(o->daemon->loop, &dc, accounts_ledger(o->accounts), &o->desk)
+                       : e;
+}
+
 static enum err open_accounts(struct orchestrator *o, const struct config *c)
 {
+    const struct desk_config dc = desk_config_of(o, c);
     return accounts_open(o->daemon->loop,
                          &(struct accounts_config){
                              .data_dir = o->daemon->data_dir,
                              .ledger = c->ledger,
-                             .needed = c->payments || c->price_per_unit > 0,
+                             .needed = c->payments || c->price_per_unit > 0 || desk_is_wanted(&dc),
                              .scale = (int)c->ledger_scale,
                              .asset = c->ledger_asset,
                          },
@@ -289,6 +339,7 @@ static enum err start(struct orchestrator *o, const struct config *c, const stru
     enum err e = c->orch_secret[0] != '\0' ? keys_of_secret(c, a, &own) : kept_keys(o, &own);
     e = e == ERR_OK ? open_gate(o, own.public_key) : e;
     e = e == ERR_OK ? open_accounts(o, c) : e;
+    e = e == ERR_OK ? open_desk(o, c) : e;
     e = e == ERR_OK ? open_relay(o, c, &own) : e;
     if (e == ERR_OK) {
         register_self(o, a, own.public_key);
@@ -314,7 +365,9 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     o->pixels_per_unit = c->pixels_per_unit;
     e = start(o, c, &a);
     if (e != ERR_OK) {
+        desk_stop(o->desk);
         accounts_close(o->accounts);
+        desk_close(o->desk);
         gate_close(o->gate);
         mem_free(o);
         return e;
@@ -356,7 +409,9 @@ static void destroy(void *role)
     struct orchestrator *o = role;
     loop_timer_destroy(o->look);
     relay_destroy(o->relay, LINGER_MS);
+    desk_stop(o->desk);
     accounts_close(o->accounts);
+    desk_close(o->desk);
     gate_close(o->gate);
     mem_free(o);
 }
@@ -371,6 +426,7 @@ static void status(void *role, struct json *object)
     if (accounts_ledger(o->accounts) != NULL) {
         ledger_status(accounts_ledger(o->accounts), object);
     }
+    desk_status(o->desk, object);
 }
 
 static void sentence(void *role, char *text, size_t size)
@@ -389,6 +445,7 @@ static void metrics(void *role, struct metrics *m)
     if (accounts_ledger(o->accounts) != NULL) {
         ledger_metrics(accounts_ledger(o->accounts), m);
     }
+    desk_metrics(o->desk, m);
 }
 
 /* --- the control API --- */
