@@ -1,4 +1,4 @@
-# usual time: 12 s
+# usual time: 22 s
 """STREAM receipts: the known verifier's interface on -receiptAddr, its wallet's proxy, balances."""
 import base64
 import concurrent.futures
@@ -69,26 +69,28 @@ class KnownAnswers(ReceiptsCase):
                          "*")
 
     def test_flags_that_do_not_go_together(self):
-        def refused(*flags):
-            role = Role("orchestrator", ["-serviceAddr", f"127.0.0.1:{free_port()}", "-orchSecret",
-                                         "secret", *flags], harness.temp_dir(), wait=False)
-            self.roles.append(role)
-            self.assertNotEqual(role.wait(), 0)
-            return role.log()
-
-        self.assertIn("-paymentPointer", refused("-receiptAddr", "127.0.0.1:0"))
-        self.assertIn("-allowHttpPayments", refused("-paymentPointer", "http://127.0.0.1:1/x"))
-        self.assertIn("payment pointer such as", refused("-paymentPointer", "$a.example,nonsense"))
-        self.assertIn("-ledger off",
-                      refused("-paymentPointer", "$a.example", "-ledger", "off"))
-        self.assertIn("/ at its end", refused("-paymentPointer", "$a.example", "-receiptService",
-                                              "https://verifier.example/x"))
-        bad = harness.temp_dir() / "seed"
+        bad, open_to_all = harness.temp_dir() / "seed", harness.temp_dir() / "seed"
         bad.write_text("short\n")
-        self.assertIn("line 1", refused("-paymentPointer", "$a.example", "-receiptSeed", bad))
-        bad.write_text(base64.b64encode(SEED).decode())
-        bad.chmod(0o666)
-        self.assertIn("chmod 600", refused("-paymentPointer", "$a.example", "-receiptSeed", bad))
+        open_to_all.write_text(base64.b64encode(SEED).decode())
+        open_to_all.chmod(0o666)
+        pointer = ("-paymentPointer", "$a.example")
+        cases = {
+            ("-receiptAddr", "127.0.0.1:0"): "-paymentPointer",
+            ("-paymentPointer", "http://127.0.0.1:1/x"): "-allowHttpPayments",
+            ("-paymentPointer", "$a.example,nonsense"): "payment pointer such as",
+            (*pointer, "-ledger", "off"): "-ledger off",
+            (*pointer, "-receiptService", "https://verifier.example/x"): "/ at its end",
+            (*pointer, "-receiptSeed", bad): "line 1",
+            (*pointer, "-receiptSeed", open_to_all): "chmod 600",
+        }
+        started = [(words, Role("orchestrator",
+                                ["-serviceAddr", f"127.0.0.1:{free_port()}", "-orchSecret",
+                                 "secret", *flags], harness.temp_dir(), wait=False))
+                   for flags, words in cases.items()]
+        self.roles += [role for _, role in started]
+        for words, role in started:
+            self.assertNotEqual(role.wait(), 0)
+            self.assertIn(words, role.log())
 
 
 class Proxy(ReceiptsCase):
@@ -249,17 +251,26 @@ class Balances(ReceiptsCase):
         self.assertEqual(self.credit("a", sign(nonce, secret, 10000)), (200, "10"))
 
     def test_a_pause_too_long(self):
+        """In use, a payment goes on for longer than the time to live; after a pause it does not."""
+        ttl = 1.5
         wallet = self.wallet()
-        self.start(wallet.pointer, "-receiptTtl", "1s")
-        nonce, secret = self.nonce(wallet)
-        for total in range(1, 4):  # longer than the time to live, but in use
-            self.assertEqual(self.credit("a", sign(nonce, secret, total)), (200, str(total)))
-            time.sleep(0.5)
-        late = wait_for(lambda: self.credit("b", sign(nonce, bytes(32), 5)) == (400, "invalid hmac"),
-                        5, "a forged receipt is refused")
-        self.assertTrue(late)
-        time.sleep(1.1)  # the time itself is what is tested
-        self.assertEqual(self.credit("a", sign(nonce, secret, 9)), (400, "expired receipt"))
+        self.start(wallet.pointer, "-receiptTtl", "1500ms")
+        for _ in range(5):  # on a busy machine a step may take too long by itself
+            nonce, secret = self.nonce(wallet)
+            steps = [time.monotonic()]
+            answers = []
+            for total in range(1, 12):
+                answers.append(self.credit(f"b{nonce.hex()}", sign(nonce, secret, total)))
+                steps.append(time.monotonic())
+                time.sleep(0.2)
+            if max(b - a for a, b in zip(steps, steps[1:])) < 0.8 * ttl:
+                break
+        else:
+            self.skipTest("the machine is too busy to keep a payment in use")
+        self.assertGreater(steps[-1] - steps[0], 1.2 * ttl)
+        self.assertEqual(answers, [(200, str(n)) for n in range(1, 12)])
+        time.sleep(ttl)  # the pause that is tested
+        self.assertEqual(self.credit("a", sign(nonce, secret, 12)), (400, "expired receipt"))
 
     def test_seeds_are_rotated(self):
         wallet = self.wallet()
