@@ -3,6 +3,7 @@
 
 import { hlsVersion } from './build.js';
 import { get, look, nameOfRendition, pathsOf, readMaster } from './api.js';
+import { partCaptions } from './captions.js';
 import { LIVE_SYNC_CONFIG, LiveSync, aheadOf } from './live_sync.js';
 import { loadEachPart } from './part_loader.js';
 import { atSegments } from './rung_switch.js';
@@ -251,6 +252,7 @@ export class Playback extends EventTarget {
     const hls = new Hls({
       lowLatencyMode: true,
       ...LIVE_SYNC_CONFIG,
+      timelineController: partCaptions(Hls),
       abrController: atSegments(Hls, () => this.buffered()),
       backBufferLength: 30,
       liveDurationInfinity: true,
