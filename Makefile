@@ -97,7 +97,7 @@ define link_exe
 endef
 
 $(BIN)/orchestrator: $(BUILD)/obj/orchestrator/main.o $(LIB)/liborchestrator.a $(LIB)/libcommon.a
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_LEDGER))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_HTTP) $(LIBS_LEDGER))
 $(BIN)/transcoder: $(BUILD)/obj/transcoder/main.o $(LIB)/libtranscoder.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
 $(BIN)/broadcaster: $(BUILD)/obj/broadcaster/main.o $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
