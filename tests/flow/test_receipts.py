@@ -9,6 +9,7 @@ import time
 
 import harness
 from harness import Role, free_port, wait_for
+from openapi import OpenApi
 from receipts_world import SEED, SPSP, ReceiptsCase, seed_id, secret_of, sign, vectors
 
 NONCE_A = "000102030405060708090a0b0c0d0e0f"
@@ -38,6 +39,7 @@ class KnownAnswers(ReceiptsCase):
         role = self.restart(role)
         for name, text, *_ in known:  # nothing counts twice
             self.assertNotEqual(self.verify(text)[0], 200, name)
+        OpenApi().judge("GET", "/status", role.control("/status"))
         seen = role.status()["receipts"]["seen"]
         self.assertEqual(seen["good"], 0)
         self.assertGreater(seen["hmac"], 0)
