@@ -32,6 +32,7 @@ struct judge_state {
     const struct judge_sink *sink;
     bool is_rendition; /* of EXT-X-MEDIA, not of EXT-X-STREAM-INF */
     struct judge_list *last;
+    int64_t seen_ms;     /* when last came */
     int64_t advanced_ms; /* when a new segment or part was last seen */
     bool late, stale;    /* and said so */
     struct judge_seen *seen;

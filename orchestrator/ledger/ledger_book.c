@@ -226,6 +226,7 @@ static enum err spend(struct step *t)
         return e;
     }
     e = t->s->find_account(t->s, r->account, false, &a);
+    t->a->unknown = e == ERR_NOENT;
     return e == ERR_OK      ? spend_from(t, a)
            : e != ERR_NOENT ? e
            : r->amount == 0 ? ERR_OK

@@ -210,7 +210,7 @@ static enum err walk_back(struct ledger_reader *r, struct ledger_account *a, lon
 }
 
 enum err ledger_reader_history(struct ledger_reader *r, const char *name, long limit,
-                               ledger_line_fn *fn, void *arg)
+                               struct ledger_account *ret_account, ledger_line_fn *fn, void *arg)
 {
     struct ledger_account a;
     enum err e = ledger_reader_begin(r);
@@ -218,7 +218,13 @@ enum err ledger_reader_history(struct ledger_reader *r, const char *name, long l
         return e;
     }
     e = ledger_reader_account(r, name, &a);
-    e = e == ERR_OK ? walk_back(r, &a, limit, fn, arg) : e;
+    if (e == ERR_OK) {
+        struct ledger_account back = a;
+        e = walk_back(r, &back, limit, fn, arg);
+    }
+    if (e == ERR_OK) {
+        *ret_account = a;
+    }
     return ledger_reader_end(r, e);
 }
 

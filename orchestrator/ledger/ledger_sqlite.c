@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -517,9 +518,17 @@ static enum err open_file(struct ledger_sqlite *l, const char *path, int scale, 
     return ERR_OK;
 }
 
+/* Its count of all memory in use costs a lock at each allocation. */
+static void configure_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum err ledger_sqlite_open(const char *path, int scale, const char *asset,
                             struct ledger_store **ret_store, char *ret_why)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, configure_library);
     enum err e = make_private(path, ret_why);
     if (e != ERR_OK) {
         return e;
