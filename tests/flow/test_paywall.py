@@ -145,6 +145,15 @@ class Live(Paying):
         wait_for(lambda: abs(UNIT - units(self.account("userId=bytes")["balance"]) -
                              sent * 50) <= 50, 10, f"{sent} bytes are billed")
 
+    def test_rtmp_is_no_way_around(self):
+        def play(name):
+            return harness.run(["ffmpeg", "-v", "error", "-i", self.recipe.rtmp(name), "-t", "1",
+                                "-c", "copy", "-f", "null", "-"], 40).returncode
+
+        self.assertEqual(play("open"), 0)
+        self.assertNotEqual(play("paid"), 0)
+        self.assertIn("it over HTTP", self.recipe.broadcaster.log())
+
     def test_forged_tokens_are_none(self):
         uri = self.listed()[0].uri
         good = json.loads(self.recipe.get(uri).text)["token"]
