@@ -3,7 +3,8 @@
 #include "broadcaster/auth/limits.h"
 #include "broadcaster/viewers/cors.h"
 
-#define PRICE_MAX 1000000000000000
+#define PRICE_MAX       1000000000000000
+#define VIDEO_CHUNK_MAX 1000000000000
 
 #define FIELD(f) offsetof(struct broadcaster_config, f)
 
@@ -62,6 +63,12 @@ const struct option broadcaster_options[] = {
      "-1: as long as its longest playlist and a segment last."},
     {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
      "How long after its end a segment's rungs may come, before they are given up as gaps."},
+    {"mediaPath", OPTION_STRING, "", 0, 0, false, FIELD(media_path), "FOLDER",
+     "Serves the media files in this folder and those inside of it at /media/FILE; links in it are "
+     "not followed."},
+    {"videoChunkBytes", OPTION_INT, "0", 0, VIDEO_CHUNK_MAX, false, FIELD(video_chunk_bytes), "N",
+     "Who asks /video, the first of these videos, for all that is left (Range: bytes=N-) gets so "
+     "many bytes of it at most; 0: all."},
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
      "How long a connection may take until it publishes or plays."},
     {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
@@ -124,6 +131,31 @@ const struct option broadcaster_options[] = {
      "Largest picture that may be published, upright or on its side; default: no limit."},
     {"streamsPerAddress", OPTION_INT, "0", 0, 1000000, false, FIELD(streams_per_address), "N",
      "Streams that one address may publish at once. 0: no limit."},
+    {"pricePerMinute", OPTION_STRING, "", 0, 0, false, FIELD(price_per_minute), "AMOUNT",
+     "What viewers pay for a minute of media, e.g. 0.001; this or -pricePerMB."},
+    {"pricePerMB", OPTION_STRING, "", 0, 0, false, FIELD(price_per_mb), "AMOUNT",
+     "What viewers pay for a megabyte (10^6 bytes) that is sent to them."},
+    {"prices", OPTION_STRING, "", 0, 0, false, FIELD(prices), "FILE",
+     "YAML file of prices for single streams and files; all others cost what the flag says."},
+    {"paywallThreshold", OPTION_STRING, "", 0, 0, false, FIELD(paywall_threshold), "AMOUNT",
+     "Free preview: the credit that each viewer begins with, once for an address in a day."},
+    {"paymentPointer", OPTION_STRING, "", 0, 0, false, FIELD(payment_pointer), "POINTER",
+     "Where viewers' wallets pay to, $wallet.example/name; the orchestrator's has to be the same."},
+    {"receiptService", OPTION_STRING, "", 0, 0, false, FIELD(receipt_service), "URL",
+     "The receipt service that pages pay through, ending with a slash; empty: this server."},
+    {"ledgerAsset", OPTION_STRING, "USD", 0, 0, false, FIELD(ledger_asset), "NAME",
+     "The money that all amounts are in, as the orchestrator's ledger has it."},
+    {"ledgerScale", OPTION_INT, "9", 0, 18, false, FIELD(ledger_scale), "N",
+     "Digits behind the point of its smallest unit, as the orchestrator's ledger has it."},
+    {"allowUserId", OPTION_BOOL, NULL, 0, 0, false, FIELD(allow_user_id), NULL,
+     "Takes accounts by ?userId= too, which anybody can spend who knows the id."},
+    {"payChunkBytes", OPTION_INT, "65536", 1024, 1048576, false, FIELD(pay_chunk_bytes), "N",
+     "Bytes of a media file that are paid for and sent at once."},
+    {"payPatience", OPTION_DURATION, "10m", 1000, 86400000, false, FIELD(pay_patience_ms), "TIME",
+     "How long a media file's transfer waits for money before it is closed."},
+    {"payRate", OPTION_INT, "6000", 0, 10000000, false, FIELD(pay_rate), "N",
+     "Accounts that begin here for one address in a minute, and payments that it tells of; 0: no "
+     "limit."},
 };
 
 const struct option_group broadcaster_option_groups[] = {
@@ -131,10 +163,12 @@ const struct option_group broadcaster_option_groups[] = {
     {"orchAddr", "Transcoding"},
     {"httpIngest", "Push over HTTP"},
     {"currentManifest", "Streams, and how long they live"},
+    {"mediaPath", "Media files"},
     {"setupTimeoutMs", "Connections"},
     {"authWebhookUrl", "Who may publish and play"},
     {"banAfter", "Bans"},
     {"maxBitrateKbps", "Limits of one publisher"},
+    {"pricePerMinute", "What viewers pay"},
     {"cliAddr", "Control, metrics and this process"},
     {"config", "Where the flags come from"},
     {NULL, NULL},

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "media/packet.h"
 #include "transcoder/avcc.h"
+#include "transcoder/caption_lane.h"
 #include "transcoder/encode.h"
 #include "transcoder/grid.h"
 #include "transcoder/scale.h"
@@ -14,6 +15,7 @@
 struct part {
     uint32_t number;
     struct link_packet *packets; /* frames_per_part */
+    int64_t *slots;              /* of each */
     size_t count;
     struct buf payload;
 };
@@ -35,6 +37,11 @@ struct rung {
     int64_t next_slot;    /* first slot not given to the encoder */
     int64_t first_slot;   /* first one that is encoded at all */
     int64_t times[TIMES]; /* PTS of slot i at i % TIMES */
+
+    struct caption_lane *captions; /* NULL: the source has had none */
+    uint64_t offered;              /* pictures */
+    uint64_t waiting_number;       /* of them, the one that waits */
+    uint64_t shown_until;          /* the first one that belongs to a later slot than is filled */
 
     int64_t coded; /* slots that came out of the encoder or were skipped */
     struct part part;
@@ -60,11 +67,13 @@ struct rung *rung_create(const struct rung_host *host, size_t index, const struc
     r->coded = r->first_slot;
     r->part.number = params->emit_from;
     r->part.packets = mem_try_alloc(params->frames_per_part * sizeof *r->part.packets);
+    r->part.slots = mem_try_alloc(params->frames_per_part * sizeof *r->part.slots);
     buf_init(&r->part.payload, LINK_PAYLOAD_MAX);
     r->shown = av_frame_alloc();
     r->scaled = av_frame_alloc();
     r->waiting = av_frame_alloc();
-    if (r->part.packets == NULL || r->shown == NULL || r->scaled == NULL || r->waiting == NULL) {
+    if (r->part.packets == NULL || r->part.slots == NULL || r->shown == NULL || r->scaled == NULL ||
+        r->waiting == NULL) {
         rung_destroy(r);
         return NULL;
     }
@@ -79,11 +88,13 @@ void rung_destroy(struct rung *r)
     av_frame_free(&r->shown);
     av_frame_free(&r->scaled);
     av_frame_free(&r->waiting);
+    caption_lane_destroy(r->captions);
     encoder_destroy(r->encoder);
     scaler_destroy(r->scaler);
     scaler_destroy(r->stepped);
     buf_fini(&r->part.payload);
     mem_free(r->part.packets);
+    mem_free(r->part.slots);
     mem_free((char *)r->params.preset);
     mem_free(r);
 }
@@ -133,8 +144,38 @@ static int64_t slot_of(const struct rung *r, int64_t pts)
     return slot;
 }
 
+/* Puts the captions in front of their pictures. Only now that the part is whole all of its slots
+ * are closed: a picture may leave the encoder as soon as it comes, ahead of B-frames before it. */
+static enum err add_captions(struct rung *r)
+{
+    struct buf with;
+    buf_init(&with, LINK_PAYLOAD_MAX);
+    struct span left = buf_span(&r->part.payload);
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < r->part.count && e == ERR_OK; i++) {
+        struct link_packet *p = &r->part.packets[i];
+        struct span picture = {0};
+        size_t before = with.len;
+        e = caption_lane_write(r->captions, r->part.slots[i], &with);
+        e = e == ERR_OK ? span_read_bytes(&left, p->length, &picture) : e;
+        e = e == ERR_OK ? buf_put(&with, picture) : e;
+        p->length = (uint32_t)(with.len - before);
+    }
+    if (e != ERR_OK) {
+        buf_fini(&with);
+        return fault_set(r->host->fault, false, e, "no room for the captions of a part");
+    }
+    buf_fini(&r->part.payload);
+    r->part.payload = with;
+    return ERR_OK;
+}
+
 static enum err emit_part(struct rung *r, bool last)
 {
+    enum err e = r->captions != NULL ? add_captions(r) : ERR_OK;
+    if (e != ERR_OK) {
+        return e;
+    }
     struct span bytes = buf_span(&r->part.payload);
     struct blob *payload = blob_wrap(bytes.data, bytes.len, mem_free, r->part.payload.data);
     if (payload == NULL) {
@@ -159,7 +200,7 @@ static enum err emit_part(struct rung *r, bool last)
     r->last_emitted = last;
     r->part.count = 0;
     r->part.number++;
-    enum err e = r->host->emit(r->host->emit_arg, &unit, payload);
+    e = r->host->emit(r->host->emit_arg, &unit, payload);
     blob_unref(payload);
     return e;
 }
@@ -179,6 +220,7 @@ static enum err add_packet(struct rung *r, const struct encoded *out)
         return fault_set(f, false, ERR_LIMIT, "a part is empty or larger than %d bytes",
                          LINK_PAYLOAD_MAX);
     }
+    r->part.slots[r->part.count] = slot;
     r->part.packets[r->part.count++] = (struct link_packet){
         .length = (uint32_t)(r->part.payload.len - before),
         .dts = dts,
@@ -265,8 +307,18 @@ static enum err encode_slot(struct rung *r)
     return encoder_push(r->encoder, r->scaled, pts, type_of(r, slot), r->host->fault);
 }
 
+/* The slot before next_slot is as full as it gets. Its part is not whole before: the encoder keeps
+ * a picture back. */
+static void close_captions(struct rung *r)
+{
+    if (r->captions != NULL) {
+        caption_lane_close(r->captions, r->next_slot - 1, r->shown_until);
+    }
+}
+
 static enum err advance(struct rung *r)
 {
+    close_captions(r);
     enum err e = encode_slot(r);
     r->next_slot++;
     return e == ERR_OK && r->encoder != NULL ? take_packets(r) : e;
@@ -282,8 +334,9 @@ static enum err repeat_until(struct rung *r, int64_t end)
     return e;
 }
 
-static enum err show(struct rung *r, const AVFrame *picture, int64_t slot)
+static enum err show(struct rung *r, const AVFrame *picture, int64_t slot, uint64_t number)
 {
+    r->shown_until = number;
     enum err e = repeat_until(r, slot);
     if (e != ERR_OK) {
         return e;
@@ -303,13 +356,31 @@ static enum err show_waiting(struct rung *r)
 {
     int64_t slot = r->waiting_slot;
     r->waiting_slot = -1;
-    enum err e = show(r, r->waiting, slot);
+    enum err e = show(r, r->waiting, slot, r->waiting_number);
     av_frame_unref(r->waiting);
     return e;
 }
 
+/* Also of a picture that has no slot. */
+static enum err take_captions(struct rung *r, const AVFrame *picture, uint64_t number)
+{
+    const AVFrameSideData *cc = av_frame_get_side_data(picture, AV_FRAME_DATA_A53_CC);
+    if (cc == NULL) {
+        return ERR_OK;
+    }
+    if (r->captions == NULL) {
+        r->captions = caption_lane_create((size_t)r->params.frames_per_part + TIMES);
+    }
+    if (r->captions == NULL) {
+        return fault_set(r->host->fault, false, ERR_NOMEM, "no memory for captions");
+    }
+    caption_lane_add(r->captions, number, span_of(cc->data, cc->size));
+    return ERR_OK;
+}
+
 enum err rung_offer(struct rung *r, const AVFrame *picture)
 {
+    uint64_t number = r->offered++;
     int64_t slot = 0;
     bool settled = false;
     enum grid_verdict verdict = grid_offer(&r->grid, picture->pts, &slot, &settled);
@@ -318,14 +389,15 @@ enum err rung_offer(struct rung *r, const AVFrame *picture)
                          "a picture's time lies more than %d s after the segment's start",
                          (int)(GRID_SEGMENT_TICKS_MAX / TICKS_PER_S));
     }
-    if (settled && r->waiting_slot >= 0) {
-        enum err e = show_waiting(r);
-        if (e != ERR_OK) {
-            return e;
-        }
+    enum err e = take_captions(r, picture, number);
+    if (e == ERR_OK && settled && r->waiting_slot >= 0) {
+        e = show_waiting(r);
+    }
+    if (e != ERR_OK) {
+        return e;
     }
     if (verdict == GRID_TAKE) {
-        return show(r, picture, slot);
+        return show(r, picture, slot, number);
     }
     if (verdict == GRID_WAIT) {
         av_frame_unref(r->waiting);
@@ -333,6 +405,7 @@ enum err rung_offer(struct rung *r, const AVFrame *picture)
             return fault_set(r->host->fault, false, ERR_NOMEM, "no memory for a picture");
         }
         r->waiting_slot = slot;
+        r->waiting_number = number;
     }
     return ERR_OK;
 }
@@ -344,13 +417,17 @@ static enum err fill_segment(struct rung *r, int64_t duration)
         return fault_set(r->host->fault, true, ERR_LIMIT, "the segment is longer than %d s",
                          (int)(GRID_SEGMENT_TICKS_MAX / TICKS_PER_S));
     }
+    enum err e = ERR_OK;
     if (r->waiting_slot >= 0 && r->waiting_slot < slots) {
-        enum err e = show_waiting(r);
+        e = show_waiting(r);
         if (e != ERR_OK) {
             return e;
         }
     }
-    return repeat_until(r, slots);
+    r->shown_until = r->offered;
+    e = repeat_until(r, slots);
+    close_captions(r);
+    return e;
 }
 
 enum err rung_finish(struct rung *r, int64_t duration)

@@ -8,6 +8,7 @@
 #include "broadcaster/hls/hls.h"
 #include "broadcaster/hls/playlist.h"
 #include "broadcaster/hls/playlist_live.h"
+#include "broadcaster/media/media.h"
 #include "broadcaster/pack/packager.h"
 #include "broadcaster/viewers/gzip.h"
 #include "run/log.h"
@@ -35,6 +36,9 @@ static const char front_text[] =
     "/stream/ID/live.m3u8          the stream in fMP4, picture and sound apart\n"
     "/streams.json                 which streams there are, where the server tells\n"
     "/stream/index.m3u8            all of them in one playlist\n"
+    "/media/FILE                   a media file, where there are some\n"
+    "/media.json                   which media files there are\n"
+    "/video                        the first video of them\n"
     "/healthz                      says ok\n"
     "\n"
     "Give such an address to a player (hls.js, Safari, VLC, ffplay).\n";
@@ -346,6 +350,15 @@ void answer_found(struct answer *a, struct blob *blob, const struct hls_ask *ask
     a->tag = tag;
 }
 
+void answer_costs(struct answer *a, const struct hls_ask *ask, int64_t until)
+{
+    if (ask->what != HLS_LIVE_INIT) {
+        snprintf(a->media.id, sizeof a->media.id, "%s", ask->id);
+        a->media.msn = ask->msn;
+        a->media.until = until;
+    }
+}
+
 void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask)
 {
     const struct answer_form *form = answer_form_of(ask);
@@ -353,6 +366,7 @@ void answer_container(struct answer *a, struct segment *s, const struct hls_ask 
     enum err e = segment_container(s, form->form, form->make, &blob);
     if (e == ERR_OK) {
         answer_found(a, blob, ask, container_tag(s, ask, blob));
+        answer_costs(a, ask, segment_info(s)->duration);
     } else if (e == ERR_NOENT) {
         answer_say(a, 404, "That segment of rendition \"%s\" of stream \"%s\" is missing: a gap.",
                    ask->rendition, ask->id);
@@ -478,6 +492,7 @@ void answer_fini(struct answer *a)
 {
     blob_unref(a->blob);
     blob_unref(a->gzip);
+    media_file_close(a->file);
     buf_fini(&a->text);
     buf_fini(&a->location);
 }

@@ -34,6 +34,7 @@ struct source {
     enum AVColorPrimaries primaries; /* 0: all of BT.709 */
     enum AVColorTransferCharacteristic trc;
     enum AVColorSpace space;
+    void (*side)(AVFrame *picture, int number); /* NULL: nothing is added to pictures */
     struct buf config;
     struct packets packets;
     struct track_params track;
@@ -265,6 +266,9 @@ static inline void source_make(struct source *s)
         f->interlaced_frame = (s->flags & (INTERLACED | NOT_TOLD)) == INTERLACED;
         f->top_field_first = f->interlaced_frame;
         AVFrame *sent = converted(f, c->pix_fmt);
+        if (s->side != NULL) {
+            s->side(sent, i);
+        }
         ck_assert_int_ge(avcodec_send_frame(c, sent), 0);
         av_frame_free(&sent);
         source_take(s, c, p);
@@ -410,6 +414,7 @@ struct judged {
     int64_t comb; /* luma of odd lines that leaves both neighbours', over the lower half, summed */
     int luma, cb, cr; /* of the last picture, at three quarters of its height, in its middle */
     char types[SOURCE_PACKETS];
+    struct buf captions; /* cc_data of all pictures, if it was initialised */
 };
 
 static inline void judge_picture(const AVFrame *f, struct judged *j)
@@ -444,6 +449,10 @@ static inline void judge_take(AVCodecContext *c, AVFrame *f, struct judged *j)
         j->primaries = f->color_primaries;
         j->trc = f->color_trc;
         judge_picture(f, j);
+        const AVFrameSideData *cc = av_frame_get_side_data(f, AV_FRAME_DATA_A53_CC);
+        if (cc != NULL && j->captions.max > 0) {
+            ck_assert_int_eq(buf_put(&j->captions, span_of(cc->data, cc->size)), ERR_OK);
+        }
         av_frame_unref(f);
     }
 }
@@ -471,7 +480,7 @@ static inline void judge_unit(AVCodecContext *c, AVFrame *f, const struct out_un
  * configuration and takes no error. */
 static inline void judge(struct output *const *outputs, size_t n, uint32_t rung, struct judged *j)
 {
-    *j = (struct judged){0};
+    *j = (struct judged){.captions = j->captions};
     AVCodecContext *c = NULL;
     AVFrame *f = av_frame_alloc();
     for (size_t o = 0; o < n; o++) {
