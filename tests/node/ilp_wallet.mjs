@@ -1,7 +1,8 @@
 // A wallet that can be paid over Interledger, on loopback: node ilp_wallet.mjs HTTP BTP_OWN BTP_PAYER
 // (ports). It answers SPSP (any path) at the first, honours the headers Receipt-Nonce and
 // Receipt-Secret, and takes what comes. The second and third port are those of a connector between
-// it and a payer: two accounts over BTP. Prints "ready".
+// it and a payer: two accounts over BTP. Prints "ready", and
+// with each payment what its stream has received so far.
 import { createRequire } from "node:module";
 import http from "node:http";
 
@@ -52,7 +53,10 @@ const server = await createServer({
   plugin: new Plugin({ server: `btp+ws://:shh@127.0.0.1:${ownPort}` }),
 });
 server.on("connection", (connection) => {
-  connection.on("stream", (stream) => stream.setReceiveMax("1000000000000000"));
+  connection.on("stream", (stream) => {
+    stream.setReceiveMax("1000000000000000");
+    stream.on("money", () => console.log(`received ${stream.totalReceived}`));
+  });
 });
 
 http
