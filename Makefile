@@ -12,7 +12,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 PKG_COMMON := nanomsg libzmq libuv libsodium libprotobuf-c libmicrohttpd jansson yaml-0.1 libsystemd gnutls
 PKG_MEDIA := libavformat libavfilter libavcodec libswscale libswresample libavutil
 PKG_HTTP := libcurl zlib
-ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_HTTP)
+PKG_LEDGER := sqlite3
+ALL_PKGS := $(PKG_COMMON) $(PKG_MEDIA) $(PKG_HTTP) $(PKG_LEDGER)
 
 WARN := -Wall -Wextra -Werror -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 CPPFLAGS += -D_GNU_SOURCE -Icommon -I. -I$(BUILD)/gen
@@ -26,6 +27,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(ALL_PKGS) 2>/dev/null)
 LIBS_COMMON := $(shell pkg-config --libs $(PKG_COMMON) 2>/dev/null)
 LIBS_MEDIA := $(shell pkg-config --libs $(PKG_MEDIA) 2>/dev/null)
 LIBS_HTTP := $(shell pkg-config --libs $(PKG_HTTP) 2>/dev/null)
+LIBS_LEDGER := $(shell pkg-config --libs $(PKG_LEDGER) 2>/dev/null)
 LIBS_TEST := $(shell pkg-config --libs check 2>/dev/null)
 endif
 
@@ -95,13 +97,13 @@ define link_exe
 endef
 
 $(BIN)/orchestrator: $(BUILD)/obj/orchestrator/main.o $(LIB)/liborchestrator.a $(LIB)/libcommon.a
-	$(call link_exe,$(LIBS_COMMON))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_LEDGER))
 $(BIN)/transcoder: $(BUILD)/obj/transcoder/main.o $(LIB)/libtranscoder.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
 $(BIN)/broadcaster: $(BUILD)/obj/broadcaster/main.o $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 $(BIN)/livepeer: $(BUILD)/obj/deploy/livepeer_main.o $(ALL_LIBS)
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) $(LIBS_LEDGER) -lm)
 $(BIN)/publish $(BIN)/watch $(BIN)/status: $(BIN)/%: $(BUILD)/obj/publisher-tools/%_main.o $(LIB)/libtools.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
 
@@ -114,7 +116,7 @@ $(BUILD)/obj/tests/unit/%.o: CFLAGS += -O0
 # A unit test links the library of its own folder (tests/unit/broadcaster -> libbroadcaster.a).
 define unit_rule
 $(BUILD)/unit/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(2) $(LIB)/libsupport.a $(LIB)/libcommon.a
-	$$(call link_exe,$$(LIBS_TEST) $$(LIBS_COMMON) $$(LIBS_MEDIA) $$(LIBS_HTTP) -lm)
+	$$(call link_exe,$$(LIBS_TEST) $$(LIBS_COMMON) $$(LIBS_MEDIA) $$(LIBS_HTTP) $$(LIBS_LEDGER) -lm)
 endef
 $(eval $(call unit_rule,common,))
 $(eval $(call unit_rule,orchestrator,$(LIB)/liborchestrator.a))
@@ -128,9 +130,9 @@ $(BUILD)/support/%: $(BUILD)/obj/tests/support/%_main.o $(LIB)/libsupport.a $(LI
 
 # Fuzz targets: with a plain main that replays files, and with libFuzzer (make fuzz, clang).
 $(BUILD)/fuzz_replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(ALL_LIBS)
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) $(LIBS_LEDGER))
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(ALL_LIBS)
-	$(call link_exe,-fsanitize=fuzzer $(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
+	$(call link_exe,-fsanitize=fuzzer $(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) $(LIBS_LEDGER))
 
 # --- people ------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@
 #include "broadcaster/jobs/rung_probe.h"
 #include "broadcaster/jobs/uplinks.h"
 #include "broadcaster/light/light_workers.h"
+#include "broadcaster/media/media.h"
 #include "broadcaster/push/push.h"
 #include "broadcaster/push/push_http.h"
 #include "broadcaster/role_config.h"
@@ -58,6 +59,7 @@ struct broadcaster {
     struct admission *admission;
     struct publications publications;
     struct ingest *ingest;
+    struct media *media; /* NULL: no files */
     struct pages *pages; /* NULL: switched off */
     struct viewers *viewers;
     struct push *push; /* NULL, both: switched off */
@@ -233,6 +235,8 @@ static void measure_capacity(struct broadcaster *b, const struct broadcaster_con
         .viewers = told ? (int)c->max_connections : VIEWER_CONNECTIONS_MAX,
         .ingest = INGEST_CONNECTIONS_MAX,
         .bodies = SEGMENT_FILES_MAX,
+        .media =
+            c->media_path[0] != '\0' ? told ? (int)c->max_connections : VIEWER_CONNECTIONS_MAX : 0,
     };
     bool all = capacity_fit(files_limit(), &wanted, &b->capacity);
     blob_allow_files((size_t)b->capacity.bodies);
@@ -423,6 +427,26 @@ static enum err open_push(struct broadcaster *b, const struct broadcaster_config
     return ERR_OK;
 }
 
+static enum err open_media(struct broadcaster *b, const struct broadcaster_config *c)
+{
+    if (c->media_path[0] == '\0') {
+        return ERR_OK;
+    }
+    const struct media_config m = {
+        .folder = c->media_path,
+        .max_open = b->capacity.media,
+        .video_bytes = (uint64_t)c->video_chunk_bytes,
+    };
+    const char *why = "";
+    enum err e = media_create(&m, &b->media, &why);
+    if (e != ERR_OK) {
+        log_error("broadcaster", "config", "-mediaPath: the folder \"%s\" %s", c->media_path, why);
+    } else {
+        log_info("broadcaster", "media", "folder=\"%s\" at /media/FILE", c->media_path);
+    }
+    return e;
+}
+
 /* What is wrong with these addresses is said when the ingest opens. */
 static void open_pages(struct broadcaster *b, const struct broadcaster_config *c)
 {
@@ -432,6 +456,7 @@ static void open_pages(struct broadcaster *b, const struct broadcaster_config *c
     struct pages_config p = {
         .needs_key = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0',
         .http_push = b->push != NULL,
+        .media = b->media != NULL && !c->no_index,
     };
     struct addr a;
     if (addr_parse(c->rtmp_addr, "127.0.0.1", RTMP_PORT, &a) == ERR_OK) {
@@ -465,8 +490,13 @@ static enum err open_viewers(struct broadcaster *b, const struct broadcaster_con
     if (e != ERR_OK) {
         return e;
     }
+    e = open_media(b, c);
+    if (e != ERR_OK) {
+        return e;
+    }
     open_pages(b, c);
     v.pages = b->pages;
+    v.media = b->media;
     char bad[CORS_WHY_MAX];
     if (cors_create(c->cors_origins, &b->cors, bad) != ERR_OK) {
         log_error("broadcaster", "config", "-corsOrigins: %s", bad);
@@ -500,6 +530,7 @@ static void destroy(void *role)
     viewers_destroy(b->viewers);
     b->viewers = NULL; /* nobody is counted any more */
     pages_destroy(b->pages);
+    media_destroy(b->media);
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     light_workers_destroy(b->light);
@@ -586,6 +617,9 @@ static void status(void *role, struct json *object)
     jobs_status(b->jobs, object);
     rung_probe_status(b->rung_probe, object);
     viewers_status(b->viewers, object);
+    if (b->media != NULL) {
+        media_status(b->media, object);
+    }
     if (b->push != NULL) {
         push_status(b->push, object);
     }
@@ -616,6 +650,9 @@ static void metrics(void *role, struct metrics *m)
     jobs_metrics(b->jobs, m);
     admission_metrics(b->admission, clock_mono_ms(), m);
     viewers_metrics(b->viewers, m);
+    if (b->media != NULL) {
+        media_metrics(b->media, m);
+    }
     if (b->push != NULL) {
         push_metrics(b->push, m);
     }

@@ -3,7 +3,8 @@
 #include "broadcaster/auth/limits.h"
 #include "broadcaster/viewers/cors.h"
 
-#define PRICE_MAX 1000000000000000
+#define PRICE_MAX       1000000000000000
+#define VIDEO_CHUNK_MAX 1000000000000
 
 #define FIELD(f) offsetof(struct broadcaster_config, f)
 
@@ -66,6 +67,12 @@ const struct option broadcaster_options[] = {
      "-1: as long as its longest playlist and a segment last."},
     {"rungDeadlineMs", OPTION_INT, "12000", 100, 600000, false, FIELD(rung_deadline_ms), "MS",
      "How long after its end a segment's rungs may come, before they are given up as gaps."},
+    {"mediaPath", OPTION_STRING, "", 0, 0, false, FIELD(media_path), "FOLDER",
+     "Serves the media files in this folder and those inside of it at /media/FILE; links in it are "
+     "not followed."},
+    {"videoChunkBytes", OPTION_INT, "0", 0, VIDEO_CHUNK_MAX, false, FIELD(video_chunk_bytes), "N",
+     "Who asks /video, the first of these videos, for all that is left (Range: bytes=N-) gets so "
+     "many bytes of it at most; 0: all."},
     {"setupTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(setup_timeout_ms), "MS",
      "How long a connection may take until it publishes or plays."},
     {"idleTimeoutMs", OPTION_INT, "10000", 100, 600000, false, FIELD(idle_timeout_ms), "MS",
@@ -135,6 +142,7 @@ const struct option_group broadcaster_option_groups[] = {
     {"orchAddr", "Transcoding"},
     {"httpIngest", "Push over HTTP"},
     {"currentManifest", "Streams, and how long they live"},
+    {"mediaPath", "Media files"},
     {"setupTimeoutMs", "Connections"},
     {"authWebhookUrl", "Who may publish and play"},
     {"banAfter", "Bans"},

@@ -31,9 +31,11 @@ struct broadcaster_config {
     bool rtmp_proxy_protocol;
     const char *rtmp_trusted_proxies;
     const char *cors_origins;
+    const char *media_path;
+    long video_chunk_bytes;
 };
 
-#define BROADCASTER_OPTIONS 53 /* the compiler says when it is not the table's length */
+#define BROADCASTER_OPTIONS 55 /* the compiler says when it is not the table's length */
 
 extern const struct option broadcaster_options[BROADCASTER_OPTIONS];
 

@@ -17,6 +17,9 @@ static bool is_fit(const struct transcoder *t, const struct dispatch_ask *ask)
     if (ask->encoder != NULL && strcmp(t->encoder, ask->encoder) != 0) {
         return false;
     }
+    if (ask->not_address != NULL && strcmp(t->address, ask->not_address) == 0) {
+        return false;
+    }
     for (size_t i = 0; i < ask->n_avoided; i++) {
         if (ask->avoided[i] == t->peer) {
             return false;

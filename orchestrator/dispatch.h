@@ -14,10 +14,11 @@ struct dispatch_ask {
     const char *encoder;      /* only this fingerprint; NULL = any */
     const link_peer *avoided; /* not these (they have just refused or failed the job) */
     size_t n_avoided;
-    bool is_last_resort; /* those suspended for being lost too; set by dispatch_pick itself */
-    bool may_stretch;    /* it has waited: also to who may be believed to be slower than it is */
-    bool is_whole;       /* all of its input is there: it takes as much of the host as it can get */
-    bool only_spare;     /* a job that somebody has already: only to who can do with it easily */
+    const char *not_address; /* not on this host; NULL = any */
+    bool is_last_resort;     /* those suspended for being lost too; set by dispatch_pick itself */
+    bool may_stretch; /* it has waited: also to who may be believed to be slower than it is */
+    bool is_whole;    /* all of its input is there: it takes as much of the host as it can get */
+    bool only_spare;  /* a job that somebody has already: only to who can do with it easily */
     int64_t now_ms;
 };
 

@@ -24,6 +24,10 @@
 #define JOB_TRIES       2   /* transcoders at work on it at once, at most */
 #define JOB_LATE_MIN_MS 500 /* two parts may be shorter: nobody is late before this */
 
+/* Of one that did well so far and says that the input is at fault it is believed after so long,
+ * when nobody has room to confirm it. */
+#define JOB_CONFIRM_MS 2000
+
 /* What a transcoder may send of one rung of a segment. */
 #define JOB_RUNG_BYTES_MAX  ((uint64_t)128 << 20)
 #define JOB_RUNG_FRAMES_MAX 28800 /* two minutes of 240 frames per second */
@@ -113,6 +117,7 @@ struct job {
     struct session *session;
 
     uint64_t origin;           /* the broadcaster's number of it */
+    uint64_t paid_pixels;      /* that were reserved for; 0: there is no price */
     struct link_job_open open; /* texts and config: in this allocation; emit_from as it came */
     int64_t opened_ms, deadline_ms;
     size_t bytes; /* all that is kept of it */
@@ -139,6 +144,7 @@ struct job {
     uint64_t rejected;                           /* the last attempt of which a part was rejected */
     struct job_avoided avoided[JOB_AVOIDED_MAX]; /* a ring */
     unsigned next_avoided;
+    link_peer blamer; /* it says that the input is at fault; 0: nobody does */
     bool has_delivered;
     char encoder[LINK_STRING_MAX + 1]; /* fingerprint of who delivered, once has_delivered */
     char reason[LINK_STRING_MAX + 1];  /* why the last attempt failed; "" = none did */

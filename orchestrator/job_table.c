@@ -167,6 +167,15 @@ static void mark_late(struct job_table *s, int64_t now_ms)
     }
 }
 
+/* Nobody has the time to look at what one called faulty input: that one is believed, when it did
+ * well with others. */
+static bool is_believed(const struct job_table *s, const struct job *j, int64_t now_ms)
+{
+    const struct transcoder *t = roster_transcoder(&s->roster, j->blamer);
+    bool waits = t != NULL && job_tries(j) == 0 && now_ms - j->queued_ms >= JOB_CONFIRM_MS;
+    return waits && t->done > 0 && t->standing.failures == 0;
+}
+
 void job_table_tick(struct job_table *s, int64_t now_ms)
 {
     bool calm = now_ms < s->calm_until_ms;
@@ -178,6 +187,8 @@ void job_table_tick(struct job_table *s, int64_t now_ms)
             struct job *j = LIST_ITEM(it, struct job, of_peer);
             if (now_ms >= j->deadline_ms) {
                 pass_deadline(s, j, now_ms);
+            } else if (is_believed(s, j, now_ms)) {
+                job_table_give_up(s, j, true, j->reason, now_ms);
             } else if (!calm) {
                 job_check_progress(s, j, now_ms);
             }

@@ -8,6 +8,7 @@
 #ifndef ORCHESTRATOR_JOB_TABLE_H
 #define ORCHESTRATOR_JOB_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,7 @@
 #define JOB_TABLE_SHED_MAX_MS         8000 /* it, or for so long, may lose rungs */
 #define JOB_TABLE_CALM_MAX_MS         1000
 #define JOB_TABLE_SHORT_MS            10000 /* after that the stream's next ones need not wait */
+#define JOB_TABLE_PAID_MS             10000 /* a segment is not longer, as far as its price goes */
 #define JOB_TABLE_TICK_MS             100   /* how often job_table_tick wants to be called */
 
 struct job_table;
@@ -93,6 +95,13 @@ struct job_table_out {
     enum err (*send)(void *arg, link_peer to, const struct link_msg *m, struct blob *payload);
 
     void (*note)(void *arg, const struct job_note *n); /* may be NULL */
+
+    /* Where rungs have a price; all or none are NULL. A job opens that may have so many pixels at
+     * most: NULL, it may, and `closed` is called when it is over; else why not (borrowed). Then: so
+     * many pixels of a job of that broadcaster, made by that transcoder, were passed on. */
+    const char *(*open)(void *arg, link_peer broadcaster, uint64_t pixels);
+    void (*closed)(void *arg, link_peer broadcaster, uint64_t pixels);
+    void (*earned)(void *arg, link_peer broadcaster, const struct transcoder *by, uint64_t pixels);
 };
 
 struct job_table_counters {
@@ -156,6 +165,10 @@ void job_table_unit(struct job_table *s, link_peer peer, uint64_t job, const str
 /* What came of that rung (an index of its ladder) from that part on is not good. */
 void job_table_rung_reject(struct job_table *s, link_peer peer, uint64_t job,
                            const struct link_rung_word *word, const char *reason, int64_t now_ms);
+/* Gives up the newest of that broadcaster's jobs. False: it has none. */
+bool job_table_drop_newest(struct job_table *s, link_peer broadcaster, const char *reason,
+                           int64_t now_ms);
+
 void job_table_cancel(struct job_table *s, link_peer peer, uint64_t job, int64_t now_ms);
 
 /* From a transcoder; attempt is the number in the JOB_OPEN it got. */

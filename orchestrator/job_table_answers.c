@@ -88,6 +88,7 @@ static void attempt_failed(struct job_table *s, struct job_attempt *a, bool tell
     words_copy(j->reason, sizeof j->reason, reason);
     attempt_charge(s, j, a->transcoder, reason, now_ms);
     j->attempts++;
+    j->blamer = 0; /* who was asked to confirm it has something else to say */
     if (job_is_complete(j) || !attempt_is_useful(a)) {
         attempt_end(s, a, tell, reason, now_ms);
         attempts_settle(s, j, now_ms); /* whatever went wrong, nothing is missing of its rungs */
@@ -140,6 +141,9 @@ static void count_delivered(struct job_table *s, const struct job_attempt *a,
     a->job->broadcaster->pixels += pixels;
     s->counters.frames += frames;
     s->counters.pixels += pixels;
+    if (a->job->paid_pixels > 0) {
+        s->out.earned(s->out.arg, a->job->broadcaster->peer, a->transcoder, pixels);
+    }
 }
 
 static void pass_on(struct job_table *s, struct job_attempt *a, uint32_t rung,
@@ -216,6 +220,28 @@ void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
     attempts_assign(s, now_ms);
 }
 
+/* It says that the input is at fault. One that is broken itself may say so of everything: while
+ * there is another one, that is asked as well. */
+static void input_failed(struct job_table *s, struct job_attempt *a, const char *reason,
+                         int64_t now_ms)
+{
+    struct job *j = a->job;
+    struct transcoder *t = a->transcoder;
+    bool is_first = j->blamer == 0;
+    t->failed++;
+    j->attempts++;
+    words_copy(j->reason, sizeof j->reason, reason);
+    job_avoid(j, t->peer, now_ms + JOB_AVOID_MS);
+    if (is_first && j->attempts < s->config.max_attempts && job_may_be_confirmed(s, j, now_ms)) {
+        j->blamer = t->peer;
+        attempt_redo(s, a, false, j->reason, now_ms);
+    } else {
+        attempt_end(s, a, false, "", now_ms);
+        job_table_give_up(s, j, true, j->reason, now_ms);
+    }
+    attempts_assign(s, now_ms);
+}
+
 void job_table_failed(struct job_table *s, link_peer peer, uint64_t attempt, const char *reason,
                       bool final, int64_t now_ms)
 {
@@ -223,16 +249,11 @@ void job_table_failed(struct job_table *s, link_peer peer, uint64_t attempt, con
     if (a == NULL) {
         return;
     }
-    struct job *j = a->job;
-    if (!final || !attempt_is_useful(a)) {
+    if (final && attempt_is_useful(a)) {
+        input_failed(s, a, reason, now_ms);
+    } else {
         attempt_failed(s, a, false, reason, now_ms);
-        return;
     }
-    a->transcoder->failed++;
-    words_copy(j->reason, sizeof j->reason, reason);
-    attempt_end(s, a, false, "", now_ms);
-    job_table_give_up(s, j, true, j->reason, now_ms);
-    attempts_assign(s, now_ms);
 }
 
 void job_table_writable(struct job_table *s, link_peer peer, int64_t now_ms)

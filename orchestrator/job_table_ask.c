@@ -41,6 +41,22 @@ void job_ask_open(const struct job_table *s, const struct job *j, uint64_t rate,
         fill(j, JOB_ASK_ANYBODY, rate, now_ms, avoided, ret_ask);
     }
     ret_ask->may_stretch = has_waited;
+    /* What is wrong with one transcoder may be wrong with all of its host. */
+    const struct transcoder *blamer = roster_transcoder(&s->roster, j->blamer);
+    if (blamer != NULL) {
+        ret_ask->not_address = blamer->address;
+        if (!dispatch_is_possible(&s->roster, ret_ask)) {
+            ret_ask->not_address = NULL;
+        }
+    }
+}
+
+bool job_may_be_confirmed(const struct job_table *s, const struct job *j, int64_t now_ms)
+{
+    link_peer avoided[JOB_ASK_AVOIDED];
+    struct dispatch_ask ask;
+    fill(j, JOB_ASK_LATE_TOO, 1, now_ms, avoided, &ask);
+    return dispatch_is_possible(&s->roster, &ask);
 }
 
 void job_ask_other(const struct job_table *s, const struct job *j, int64_t now_ms,

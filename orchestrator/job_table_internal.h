@@ -101,6 +101,9 @@ struct dispatch_ask;
 void job_ask_open(const struct job_table *s, const struct job *j, uint64_t rate, int64_t now_ms,
                   link_peer avoided[JOB_ASK_AVOIDED], struct dispatch_ask *ret_ask);
 
+/* Somebody is there who has not lost it by its fault. */
+bool job_may_be_confirmed(const struct job_table *s, const struct job *j, int64_t now_ms);
+
 /* All that is open, for somebody with time to spare who is not at work on it and did not lose it.
  */
 void job_ask_other(const struct job_table *s, const struct job *j, int64_t now_ms,

@@ -35,6 +35,9 @@ void job_table_close(struct job_table *s, struct job *j, const char *reason, int
     session_leave(j->session, now_ms);
     release(s, j->broadcaster, j->bytes);
     s->n_jobs--;
+    if (j->paid_pixels > 0) {
+        s->out.closed(s->out.arg, j->broadcaster->peer, j->paid_pixels);
+    }
     job_destroy(j);
 }
 
@@ -76,6 +79,17 @@ void job_table_fail(struct job_table *s, struct job *j, int64_t now_ms)
     job_table_give_up(s, j, false, text, now_ms);
 }
 
+/* Another one has made what it said could not be made. */
+static void charge_blamer(struct job_table *s, const struct job *j, int64_t now_ms)
+{
+    struct transcoder *t = roster_transcoder(&s->roster, j->blamer);
+    if (t != NULL && standing_failed(&t->standing, now_ms)) {
+        s->counters.suspensions++;
+        job_table_note(s, JOB_NOTE_SUSPENDED, j, t, JOB_NO_RUNG,
+                       "it calls segments faulty that others transcode", now_ms);
+    }
+}
+
 void job_table_finish(struct job_table *s, struct job *j, int64_t now_ms)
 {
     s->counters.done++;
@@ -90,6 +104,7 @@ void job_table_finish(struct job_table *s, struct job *j, int64_t now_ms)
     }
     job_table_answer(s, j->broadcaster->peer, &m);
     job_table_note(s, JOB_NOTE_DONE, j, worker_of(j), JOB_NO_RUNG, "", now_ms);
+    charge_blamer(s, j, now_ms);
     over_jobs_add(&s->over, j);
     job_table_close(s, j, "every rung is complete", now_ms);
 }
@@ -226,6 +241,18 @@ static struct session *admit(struct job_table *s, struct broadcaster *b, uint64_
     return session;
 }
 
+/* NULL: it is reserved for, or nothing has a price. */
+static const char *reserve(struct job_table *s, struct job *j)
+{
+    if (s->out.open == NULL) {
+        return NULL;
+    }
+    uint64_t pixels = job_open_rate(j, true) * (JOB_TABLE_PAID_MS / 1000);
+    const char *why = s->out.open(s->out.arg, j->broadcaster->peer, pixels);
+    j->paid_pixels = why == NULL ? pixels : 0;
+    return why;
+}
+
 void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
                     const struct link_job_open *open, int64_t now_ms)
 {
@@ -254,6 +281,13 @@ void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
         now_ms + (time_ms < JOB_TABLE_DEADLINE_MAX_MS ? time_ms : JOB_TABLE_DEADLINE_MAX_MS);
     if (now_ms < session->avoid_until_ms) {
         job_avoid(j, session->avoided, session->avoid_until_ms);
+    }
+    const char *unpaid = reserve(s, j);
+    if (unpaid != NULL) {
+        job_destroy(j);
+        session_leave(session, now_ms);
+        refuse(s, b, job, open, unpaid);
+        return;
     }
     add(s, j);
     job_table_note(s, JOB_NOTE_OPENED, j, worker_of(j), JOB_NO_RUNG, "", now_ms);
@@ -324,6 +358,17 @@ void job_table_unit(struct job_table *s, link_peer peer, uint64_t job, const str
     if (j->has_last) {
         attempts_assign(s, now_ms); /* what it weighed is free */
     }
+}
+
+bool job_table_drop_newest(struct job_table *s, link_peer broadcaster, const char *reason,
+                           int64_t now_ms)
+{
+    struct broadcaster *b = roster_broadcaster(&s->roster, broadcaster);
+    if (b == NULL || list_empty(&b->jobs)) {
+        return false;
+    }
+    job_table_give_up(s, LIST_ITEM(b->jobs.prev, struct job, of_peer), false, reason, now_ms);
+    return true;
 }
 
 void job_table_cancel(struct job_table *s, link_peer peer, uint64_t job, int64_t now_ms)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "orchestrator/outbox.h"
+#include "orchestrator/payments/payments.h"
 #include "orchestrator/relay_log.h"
 #include "orchestrator/words.h"
 #include "run/log.h"
@@ -46,6 +47,8 @@ struct relay {
     int64_t ticked_ms; /* the last tick; 0: there was none */
     bool stopping;
     struct relay_counters counters;
+    struct payments *payments; /* NULL: none are kept */
+    struct till *till;         /* NULL: nothing has a price */
 };
 
 static struct peer *find_peer(const struct relay *r, link_peer id)
@@ -103,6 +106,12 @@ static enum err send_to(void *arg, link_peer to, const struct link_msg *m, struc
     return e;
 }
 
+void relay_send_pay(void *relay, link_peer to, const struct link_msg *m)
+{
+    enum err ignored = send_to(relay, to, m, NULL); /* who takes nothing any more goes by itself */
+    (void)ignored;
+}
+
 static enum err send_from_outbox(void *arg, struct blob *envelope, struct blob *payload)
 {
     const struct peer *p = arg;
@@ -153,6 +162,12 @@ static void lose(struct relay *r, struct peer *p, const char *reason)
         job_table_transcoder_lost(r->table, id, clock_mono_ms());
     } else {
         job_table_broadcaster_lost(r->table, id, clock_mono_ms());
+        if (r->payments != NULL) {
+            payments_lost(r->payments, id);
+        }
+        if (r->till != NULL) {
+            till_left(r->till, id);
+        }
     }
 }
 
@@ -243,6 +258,11 @@ static void welcome(struct relay *r, const struct link_event *e)
     };
     say(r, e->peer, &m);
     relay_log_joined(e->role, e->address, e->credential, h);
+    if (r->till != NULL && e->role == LINK_ROLE_BROADCASTER) {
+        char account[PURSE_NAME_MAX];
+        till_account(TILL_BROADCASTER, e->credential, h->name, account);
+        till_joined(r->till, e->peer, account);
+    }
 }
 
 static void on_hello(struct relay *r, const struct link_event *e)
@@ -297,6 +317,21 @@ static bool from_transcoder(struct relay *r, const struct link_event *e, int64_t
     }
 }
 
+static void on_pay_ask(struct relay *r, link_peer from, const struct link_pay_ask *q)
+{
+    if (r->payments != NULL) {
+        payments_ask(r->payments, from, q);
+        return;
+    }
+    struct link_msg m = {.type = LINK_PAY_ANSWER};
+    m.pay_answer = (struct link_pay_answer){
+        .ask = q->ask,
+        .status = LINK_PAY_OFF,
+        .text = "this orchestrator keeps no accounts: start it with -payments",
+    };
+    relay_send_pay(r, from, &m);
+}
+
 static bool from_broadcaster(struct relay *r, const struct link_event *e, int64_t now)
 {
     const struct link_msg *m = e->msg;
@@ -312,6 +347,9 @@ static bool from_broadcaster(struct relay *r, const struct link_event *e, int64_
         return true;
     case LINK_RUNG_REJECT:
         job_table_rung_reject(r->table, e->peer, m->job, &m->word, m->reason, now);
+        return true;
+    case LINK_PAY_ASK:
+        on_pay_ask(r, e->peer, &m->pay_ask);
         return true;
     default:
         return false;
@@ -412,6 +450,51 @@ static void on_note(void *arg, const struct job_note *n)
     relay_log_note(n);
 }
 
+/* --- money --- */
+
+static const char *on_job_open(void *arg, link_peer broadcaster, uint64_t pixels)
+{
+    const struct relay *r = arg;
+    return till_open(r->till, broadcaster, pixels);
+}
+
+static void on_job_closed(void *arg, link_peer broadcaster, uint64_t pixels)
+{
+    const struct relay *r = arg;
+    till_close(r->till, broadcaster, pixels);
+}
+
+static void on_earned(void *arg, link_peer broadcaster, const struct transcoder *by,
+                      uint64_t pixels)
+{
+    const struct relay *r = arg;
+    char payee[PURSE_NAME_MAX];
+    till_account(TILL_EARNINGS, relay_credential(r, by->peer), by->name, payee);
+    till_earn(r->till, broadcaster, payee, pixels);
+}
+
+/* Its account does not cover what is open. */
+static void on_over(void *arg, link_peer broadcaster, const char *why)
+{
+    struct relay *r = arg;
+    bool is_over = till_is_over(r->till, broadcaster);
+    while (is_over && job_table_drop_newest(r->table, broadcaster, why, clock_mono_ms())) {
+        is_over = till_is_over(r->till, broadcaster);
+    }
+}
+
+static void open_till(struct relay *r, struct loop *l, struct job_table_out *out)
+{
+    struct tariff tariff = {r->config.price, r->config.price_pixels};
+    if (tariff.amount == 0 || tariff.pixels == 0 || r->config.ledger == NULL) {
+        return;
+    }
+    r->till = till_create(l, r->config.ledger, &tariff, r->session, on_over, r);
+    out->open = on_job_open;
+    out->closed = on_job_closed;
+    out->earned = on_earned;
+}
+
 /* --- life --- */
 
 enum err relay_create(struct loop *l, const struct relay_config *config, struct relay **ret_relay,
@@ -427,6 +510,7 @@ enum err relay_create(struct loop *l, const struct relay_config *config, struct 
     }
     id_random_hex(r->session, (RELAY_SESSION_SIZE - 1) / 2);
     struct job_table_out out = {.arg = r, .send = send_to, .note = on_note};
+    open_till(r, l, &out);
     r->table = job_table_create(&config->jobs, &out);
     struct link_config c = {
         .addr = config->addr,
@@ -440,6 +524,7 @@ enum err relay_create(struct loop *l, const struct relay_config *config, struct 
     enum err e = link_listen(l, &c, on_event, r, &r->link, ret_why);
     link_keys_wipe(&c.keys);
     if (e != ERR_OK) {
+        till_destroy(r->till);
         job_table_destroy(r->table);
         mem_free(r);
         return e;
@@ -468,6 +553,7 @@ void relay_stop(struct relay *r, const char *reason)
         say(r, LIST_ITEM(it, struct peer, node)->id,
             &(struct link_msg){.type = LINK_BYE, .reason = reason});
     }
+    till_stop(r->till);
 }
 
 void relay_destroy(struct relay *r, int linger_ms)
@@ -479,10 +565,16 @@ void relay_destroy(struct relay *r, int linger_ms)
     loop_timer_destroy(r->tick);
     link_destroy(r->link, linger_ms);
     job_table_destroy(r->table);
+    till_destroy(r->till);
     LIST_EACH (&r->peers, it, tmp) {
         forget(LIST_ITEM(it, struct peer, node));
     }
     mem_free(r);
+}
+
+void relay_set_payments(struct relay *r, struct payments *payments)
+{
+    r->payments = payments;
 }
 
 void relay_set_max_sessions(struct relay *r, unsigned max)
@@ -493,6 +585,11 @@ void relay_set_max_sessions(struct relay *r, unsigned max)
 const struct job_table *relay_table(const struct relay *r)
 {
     return r->table;
+}
+
+const struct till *relay_till(const struct relay *r)
+{
+    return r->till;
 }
 
 const char *relay_session(const struct relay *r)

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "orchestrator/gate.h"
 #include "orchestrator/job_table.h"
+#include "orchestrator/payments/payments.h"
+#include "orchestrator/pricing/till.h"
 #include "run/link.h"
 #include "run/loop.h"
 
@@ -30,6 +32,7 @@ struct relay_config {
     int heartbeat_ms;
     int timeout_ms;
     uint64_t price, price_pixels; /* what so many pixels of rungs cost */
+    struct ledger *ledger;        /* where that is charged; borrowed; NULL: nothing is */
     struct job_table_config jobs;
 };
 
@@ -49,16 +52,24 @@ void relay_recheck(struct relay *r);
 /* The name that a peer's key proves; "": it has the shared secret, or is not there. */
 const char *relay_credential(const struct relay *r, link_peer peer);
 
-/* Says goodbye to every peer, with the reason; what they say afterwards is ignored. */
+/* Says goodbye to every peer, with the reason; what they say afterwards is ignored. What is owed is
+ * charged: the ledger may be closed afterwards, before relay_destroy. */
 void relay_stop(struct relay *r, const char *reason);
 
 /* Sends what waits for at most linger_ms. Takes NULL. */
 void relay_destroy(struct relay *r, int linger_ms);
 
+/* Where payments send what they have to say (a payments_send_fn; arg: the relay). */
+void relay_send_pay(void *relay, link_peer to, const struct link_msg *m);
+
+/* From now on LINK_PAY_ASK goes there; borrowed; NULL: nowhere. */
+void relay_set_payments(struct relay *r, struct payments *payments);
+
 /* Streams at once from now on. */
 void relay_set_max_sessions(struct relay *r, unsigned max);
 
 const struct job_table *relay_table(const struct relay *r);
+const struct till *relay_till(const struct relay *r); /* NULL: nothing has a price */
 const char *relay_session(const struct relay *r);
 struct link_counters relay_link_counters(const struct relay *r);
 struct relay_counters relay_counters(const struct relay *r);

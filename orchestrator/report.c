@@ -32,6 +32,16 @@ static void set_standing(struct json *j, const struct transcoder *t)
     json_set_int(j, "suspensions", (int64_t)s->suspensions);
 }
 
+/* In this run of the orchestrator; the ledger has all. */
+static void set_earned(struct json *j, const struct relay *r, const struct transcoder *t)
+{
+    char payee[PURSE_NAME_MAX];
+    if (relay_till(r) != NULL) {
+        till_account(TILL_EARNINGS, relay_credential(r, t->peer), t->name, payee);
+        json_set_int(j, "earned", (int64_t)till_earned(relay_till(r), payee));
+    }
+}
+
 static struct json *transcoders_json(const struct relay *r, const struct roster *roster)
 {
     struct json *all = json_new_array();
@@ -51,6 +61,7 @@ static struct json *transcoders_json(const struct relay *r, const struct roster 
         json_set_int(j, "failed", (int64_t)t->failed);
         json_set_int(j, "frames", (int64_t)t->frames);
         json_set_int(j, "pixels", (int64_t)t->pixels);
+        set_earned(j, r, t);
         json_set_int(j, "since", unix_of(t->since_ms));
         json_append(all, j);
     }
@@ -73,6 +84,9 @@ static struct json *broadcasters_json(const struct relay *r, const struct roster
         json_set_int(j, "failed", (int64_t)b->failed);
         json_set_int(j, "frames", (int64_t)b->frames);
         json_set_int(j, "pixels", (int64_t)b->pixels);
+        if (relay_till(r) != NULL) {
+            till_broadcaster_json(relay_till(r), b->peer, j);
+        }
         json_set_int(j, "since", unix_of(b->since_ms));
         json_append(all, j);
     }
@@ -281,6 +295,9 @@ static void peer_metrics(const struct roster *roster, struct metrics *m)
 
 void report_metrics(const struct relay *r, struct metrics *m)
 {
+    if (relay_till(r) != NULL) {
+        till_metrics(relay_till(r), m);
+    }
     job_metrics(r, m);
     const struct job_table_counters jobs = job_table_counters(relay_table(r));
     field_metrics(&jobs, m);

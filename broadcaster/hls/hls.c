@@ -40,8 +40,7 @@ static bool starts_with(struct span s, const char *prefix)
     return s.len >= n && strncasecmp((const char *)s.data, prefix, n) == 0;
 }
 
-/* The path of a target, from its first slash; empty when there is none. */
-static struct span path_of(struct span target)
+struct span hls_path(struct span target)
 {
     struct span s = cut_at(cut_at(target, '#'), '?');
     if (starts_with(s, "http://") || starts_with(s, "https://")) {
@@ -333,7 +332,7 @@ static bool below(struct span path, const char *folder, struct span *ret_rest)
 
 static struct hls_ask parse_path(struct span target)
 {
-    struct span path = path_of(target);
+    struct span path = hls_path(target);
     if (path.len == 0) {
         return answer(HLS_BAD, "The request names no path.");
     }

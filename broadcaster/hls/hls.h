@@ -71,6 +71,9 @@ bool hls_is_index(const char *id);
 /* Whether a rung may not have this name: see above. */
 bool hls_is_reserved(const char *rendition);
 
+/* The path of a target, not decoded, from its first slash; empty when there is none. */
+struct span hls_path(struct span target);
+
 /* Reads a request target in origin form or absolute form (RFC 9112, 3.2.1 and 3.2.2), as it was
  * sent. Percent signs are decoded once, after the path was cut at its slashes (RFC 3986, 2.4). The
  * query of what is below /stream/ may hold anything that fits, but its delivery directives have to

@@ -2,59 +2,13 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "broadcaster/hls/hls.h"
+#include "broadcaster/hls/json_put.h"
 #include "broadcaster/hls/playlist.h"
 #include "broadcaster/hls/playlist_live.h"
 
-#define END      "]}\n"
-#define TIME_MAX 32
-
-static enum err put_text(struct buf *out, const char *text)
-{
-    return buf_put(out, span_cstr(text));
-}
-
-/* text is UTF-8 (RFC 8259, 7). */
-static enum err put_string(struct buf *out, const char *text)
-{
-    enum err e = buf_put_u8(out, '"');
-    for (const char *p = text; *p != '\0' && e == ERR_OK; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c < 0x20) {
-            e = buf_printf(out, "\\u%04x", c);
-        } else {
-            e = c == '"' || c == '\\' ? buf_put_u8(out, '\\') : ERR_OK;
-            e = e == ERR_OK ? buf_put_u8(out, c) : e;
-        }
-    }
-    return e == ERR_OK ? buf_put_u8(out, '"') : e;
-}
-
-/* What is "" is not known. */
-static enum err put_string_or_null(struct buf *out, const char *text)
-{
-    return text[0] != '\0' ? put_string(out, text) : put_text(out, "null");
-}
-
-static enum err put_time(struct buf *out, int64_t wall_ms)
-{
-    char text[TIME_MAX];
-    struct tm tm;
-    time_t seconds = wall_ms / 1000;
-    if (gmtime_r(&seconds, &tm) == NULL ||
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm) == 0) {
-        return put_text(out, "null");
-    }
-    return buf_printf(out, "\"%s.%03dZ\"", text, (int)(wall_ms % 1000));
-}
-
-/* ms as seconds, or frames in 1000 s as frames a second. */
-static enum err put_milli(struct buf *out, int64_t milli)
-{
-    return buf_printf(out, "%" PRId64 ".%03d", milli / 1000, (int)(milli % 1000));
-}
+#define END "]}\n"
 
 /* --- renditions --- */
 
@@ -72,10 +26,10 @@ static enum err put_picture(struct buf *out, const struct variant *v)
 {
     enum err e = v->width > 0 && v->height > 0
                      ? buf_printf(out, ",\"width\":%d,\"height\":%d", v->width, v->height)
-                     : put_text(out, ",\"width\":null,\"height\":null");
-    e = e == ERR_OK ? put_text(out, ",\"fps\":") : e;
+                     : json_put_text(out, ",\"width\":null,\"height\":null");
+    e = e == ERR_OK ? json_put_text(out, ",\"fps\":") : e;
     if (e == ERR_OK) {
-        e = v->fps_milli > 0 ? put_milli(out, v->fps_milli) : put_text(out, "null");
+        e = v->fps_milli > 0 ? json_put_milli(out, v->fps_milli) : json_put_text(out, "null");
     }
     return e;
 }
@@ -89,8 +43,8 @@ static enum err put_codecs(struct buf *out, const char *video, const char *audio
         codecs[n++] = ',';
     }
     strcpy(codecs + n, audio);
-    enum err e = put_text(out, ",\"codecs\":");
-    return e == ERR_OK ? put_string_or_null(out, codecs) : e;
+    enum err e = json_put_text(out, ",\"codecs\":");
+    return e == ERR_OK ? json_put_string_or_null(out, codecs) : e;
 }
 
 static enum err put_rendition(struct buf *out, const struct variant *v, const char *name)
@@ -98,8 +52,8 @@ static enum err put_rendition(struct buf *out, const struct variant *v, const ch
     bool sound = hls_is_audio(name);
     int64_t bps = sound ? v->audio.peak_bps : v->bandwidth_bps;
     static const struct variant none;
-    enum err e = put_text(out, "{\"name\":");
-    e = e == ERR_OK ? put_string(out, name) : e;
+    enum err e = json_put_text(out, "{\"name\":");
+    e = e == ERR_OK ? json_put_string(out, name) : e;
     e = e == ERR_OK ? put_picture(out, !sound && has_picture(v) ? v : &none) : e;
     e = e == ERR_OK ? buf_printf(out, ",\"bandwidth\":%" PRId64, bps) : e;
     e = e == ERR_OK ? put_codecs(out, sound ? "" : v->video.codec, v->audio.codec) : e;
@@ -108,7 +62,7 @@ static enum err put_rendition(struct buf *out, const struct variant *v, const ch
 
 static enum err put_renditions(struct buf *out, const struct index_stream *s)
 {
-    enum err e = put_text(out, "[");
+    enum err e = json_put_text(out, "[");
     for (size_t i = 0; i < s->n_variants && e == ERR_OK; i++) {
         e = i > 0 ? buf_put_u8(out, ',') : ERR_OK;
         e = e == ERR_OK ? put_rendition(out, &s->variants[i], s->variants[i].name) : e;
@@ -131,23 +85,23 @@ static enum err put_addresses(struct buf *out, const struct index_stream *s)
         ts = ts || (s->variants[i].ts != VARIANT_TS_NOTHING && !s->variants[i].parts_only);
         picture = picture || has_picture(&s->variants[i]);
     }
-    enum err e = put_text(out, ",\"poster\":");
+    enum err e = json_put_text(out, ",\"poster\":");
     if (e == ERR_OK && picture) {
-        e = put_text(out, "\"/stream/");
+        e = json_put_text(out, "\"/stream/");
         e = e == ERR_OK ? playlist_put_escaped(out, s->id) : e;
-        e = e == ERR_OK ? put_text(out, "/" HLS_POSTER_FILE "\"") : e;
+        e = e == ERR_OK ? json_put_text(out, "/" HLS_POSTER_FILE "\"") : e;
     } else if (e == ERR_OK) {
-        e = put_text(out, "null");
+        e = json_put_text(out, "null");
     }
-    e = e == ERR_OK ? put_text(out, ",\"url\":") : e;
+    e = e == ERR_OK ? json_put_text(out, ",\"url\":") : e;
     if (e == ERR_OK && ts && !hls_is_index(s->id)) {
         e = buf_put_u8(out, '"');
         e = e == ERR_OK ? playlist_put_master_path(out, s->id) : e;
         e = e == ERR_OK ? buf_put_u8(out, '"') : e;
     } else if (e == ERR_OK) {
-        e = put_text(out, "null");
+        e = json_put_text(out, "null");
     }
-    e = e == ERR_OK ? put_text(out, ",\"live_url\":\"") : e;
+    e = e == ERR_OK ? json_put_text(out, ",\"live_url\":\"") : e;
     e = e == ERR_OK ? playlist_put_live_path(out, s->id) : e;
     return e == ERR_OK ? buf_put_u8(out, '"') : e;
 }
@@ -158,14 +112,14 @@ static enum err put_stream(struct buf *out, const struct index_stream *s, int64_
         [BOARD_LIVE] = "live", [BOARD_WAITING] = "waiting", [BOARD_ENDED] = "ended"};
     const struct board_facts *f = &s->facts;
     int64_t until = f->state == BOARD_LIVE ? now_ms : f->until_ms;
-    enum err e = put_text(out, "{\"id\":");
-    e = e == ERR_OK ? put_string(out, s->id) : e;
-    e = e == ERR_OK ? put_text(out, ",\"title\":") : e;
-    e = e == ERR_OK ? put_string_or_null(out, f->title) : e;
-    e = e == ERR_OK ? put_text(out, ",\"since\":") : e;
-    e = e == ERR_OK ? put_time(out, f->since_ms) : e;
-    e = e == ERR_OK ? put_text(out, ",\"duration_s\":") : e;
-    e = e == ERR_OK ? put_milli(out, until > f->since_ms ? until - f->since_ms : 0) : e;
+    enum err e = json_put_text(out, "{\"id\":");
+    e = e == ERR_OK ? json_put_string(out, s->id) : e;
+    e = e == ERR_OK ? json_put_text(out, ",\"title\":") : e;
+    e = e == ERR_OK ? json_put_string_or_null(out, f->title) : e;
+    e = e == ERR_OK ? json_put_text(out, ",\"since\":") : e;
+    e = e == ERR_OK ? json_put_time(out, f->since_ms) : e;
+    e = e == ERR_OK ? json_put_text(out, ",\"duration_s\":") : e;
+    e = e == ERR_OK ? json_put_milli(out, until > f->since_ms ? until - f->since_ms : 0) : e;
     e = e == ERR_OK ? buf_printf(out, ",\"state\":\"%s\",\"renditions\":", states[f->state]) : e;
     e = e == ERR_OK ? put_renditions(out, s) : e;
     e = e == ERR_OK ? buf_printf(out, ",\"viewers\":%u", s->viewers) : e;
@@ -176,7 +130,7 @@ static enum err put_stream(struct buf *out, const struct index_stream *s, int64_
 enum err index_json(struct buf *out, const struct index_stream *list, size_t n, int64_t now_ms)
 {
     size_t begin = out->len;
-    enum err e = put_text(out, "{\"streams\":[");
+    enum err e = json_put_text(out, "{\"streams\":[");
     for (size_t i = 0; i < n && e == ERR_OK; i++) {
         size_t before = out->len;
         e = i > 0 ? buf_put_u8(out, ',') : ERR_OK;
@@ -187,7 +141,7 @@ enum err index_json(struct buf *out, const struct index_stream *list, size_t n, 
             break;
         }
     }
-    e = e == ERR_OK ? put_text(out, END) : e;
+    e = e == ERR_OK ? json_put_text(out, END) : e;
     if (e != ERR_OK) {
         out->len = begin;
     }

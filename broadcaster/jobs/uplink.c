@@ -114,6 +114,7 @@ static void on_welcome(struct uplink *u, const struct link_welcome *w)
     log_info("uplink", "connected", "orchestrator=%s session=%s price=\"%s\"", u->addr, u->session,
              price);
     settle_use(u);
+    u->config.pay_fn(u->config.pay_arg, u, UPLINKS_PAY_UP, NULL);
 }
 
 static void lose(struct uplink *u, const char *why)
@@ -126,6 +127,7 @@ static void lose(struct uplink *u, const char *why)
             "orchestrator=%s; its streams' rungs go on at another one or pause, the sources go "
             "on, redialling",
             u->addr);
+        u->config.pay_fn(u->config.pay_arg, u, UPLINKS_PAY_DOWN, NULL);
     }
     jobs_way_close(u->way, why);
 }
@@ -141,6 +143,10 @@ static void on_message(struct uplink *u, const struct link_event *e)
         lose(u, e->msg->reason);
         break;
     case LINK_PING:
+        break;
+    case LINK_PAY_ANSWER:
+    case LINK_PAY_NEWS:
+        u->config.pay_fn(u->config.pay_arg, u, UPLINKS_PAY_MESSAGE, e->msg);
         break;
     default:
         jobs_way_message(u->way, e->msg, e->payload);
@@ -232,6 +238,11 @@ static enum err send_to_orchestrator(void *arg, const struct link_msg *m, struct
 {
     struct uplink *u = arg;
     return u->welcomed ? link_send_msg(u->link, 0, m, payload) : ERR_AGAIN;
+}
+
+enum err uplink_pay(struct uplink *u, const struct link_msg *m)
+{
+    return send_to_orchestrator(u, m, NULL);
 }
 
 enum err uplink_create(struct loop *l, const char *addr, const struct uplink_config *config,

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "broadcaster/jobs/jobs.h"
 #include "broadcaster/jobs/price.h"
+#include "broadcaster/jobs/uplinks.h"
 #include "run/addr.h"
 #include "run/json.h"
 #include "run/loop.h"
@@ -16,6 +17,10 @@
 
 struct uplink;
 
+/* It was welcomed or lost (m is NULL), or sent a LINK_PAY_* message (borrowed). */
+typedef void uplink_pay_fn(void *arg, const struct uplink *u, enum uplinks_pay_event event,
+                           const struct link_msg *m);
+
 struct uplink_config {
     const struct link_keys *keys; /* of -orchSecret; NULL: this host's credential of that address */
     const char *data_dir;
@@ -23,6 +28,8 @@ struct uplink_config {
     struct jobs *jobs;
     struct price max_price;
     int retry_min_ms, retry_max_ms;
+    uplink_pay_fn *pay_fn;
+    void *pay_arg;
 };
 
 /* addr: "host:port", complete; copied. What the config points at is borrowed for its life. Starts
@@ -41,6 +48,9 @@ const char *uplink_addr(const struct uplink *u);
 
 /* Whether the orchestrator has welcomed us and is still there. */
 bool uplink_connected(const struct uplink *u);
+
+/* ERR_AGAIN: not connected, or its queue is full. */
+enum err uplink_pay(struct uplink *u, const struct link_msg *m) CHECKED;
 
 /* For /status: its state in a word, its streams, its price, and why it is not used. Gives. */
 struct json *uplink_status(const struct uplink *u);

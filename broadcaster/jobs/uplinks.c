@@ -19,6 +19,8 @@ struct uplinks {
     struct orch_webhook *webhook; /* NULL: -orchAddr says it */
     size_t n;
     struct uplink *items[ORCH_LIST_MAX];
+    uplinks_pay_fn *pay_fn; /* may be NULL */
+    void *pay_arg;
 };
 
 /* --- which --- */
@@ -33,6 +35,16 @@ static bool dials(const struct uplinks *u, const char *addr)
     return false;
 }
 
+/* An uplink has something to say of money. */
+static void on_pay(void *arg, const struct uplink *from, enum uplinks_pay_event event,
+                   const struct link_msg *m)
+{
+    struct uplinks *u = arg;
+    if (u->pay_fn != NULL && u->n > 0 && u->items[0] == from) {
+        u->pay_fn(u->pay_arg, event, m);
+    }
+}
+
 static enum err add(struct uplinks *u, const char *addr)
 {
     struct uplink_config c = {
@@ -43,6 +55,8 @@ static enum err add(struct uplinks *u, const char *addr)
         .max_price = u->config.max_price,
         .retry_min_ms = RETRY_MIN_MS,
         .retry_max_ms = RETRY_MAX_MS,
+        .pay_fn = on_pay,
+        .pay_arg = u,
     };
     enum err e = uplink_create(u->loop, addr, &c, &u->items[u->n]);
     u->n += e == ERR_OK;
@@ -161,6 +175,24 @@ void uplinks_set_max_price(struct uplinks *u, const struct price *max)
 const struct price *uplinks_max_price(const struct uplinks *u)
 {
     return &u->config.max_price;
+}
+
+/* --- money --- */
+
+void uplinks_on_pay(struct uplinks *u, uplinks_pay_fn *fn, void *arg)
+{
+    u->pay_fn = fn;
+    u->pay_arg = arg;
+}
+
+enum err uplinks_pay(struct uplinks *u, const struct link_msg *m)
+{
+    return u->n > 0 ? uplink_pay(u->items[0], m) : ERR_AGAIN;
+}
+
+bool uplinks_pay_connected(const struct uplinks *u)
+{
+    return u->n > 0 && uplink_connected(u->items[0]);
 }
 
 /* --- reports --- */

@@ -4,12 +4,14 @@
 #ifndef BROADCASTER_JOBS_UPLINKS_H
 #define BROADCASTER_JOBS_UPLINKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "broadcaster/jobs/jobs.h"
 #include "broadcaster/jobs/price.h"
+#include "proto/link_msg.h"
 #include "run/json.h"
 #include "run/loop.h"
 #include "run/metrics.h"
@@ -36,6 +38,16 @@ void uplinks_destroy(struct uplinks *u); /* takes NULL; before the jobs */
 /* Orchestrators that ask for more are not used, from now on. */
 void uplinks_set_max_price(struct uplinks *u, const struct price *max);
 const struct price *uplinks_max_price(const struct uplinks *u);
+
+/* What concerns money goes to the first orchestrator of the list alone. fn hears of it: that it is
+ * welcomed or lost (m is NULL), and its LINK_PAY_* messages (borrowed); NULL: nobody listens. */
+enum uplinks_pay_event { UPLINKS_PAY_UP, UPLINKS_PAY_DOWN, UPLINKS_PAY_MESSAGE };
+typedef void uplinks_pay_fn(void *arg, enum uplinks_pay_event event, const struct link_msg *m);
+void uplinks_on_pay(struct uplinks *u, uplinks_pay_fn *fn, void *arg);
+
+/* ERR_AGAIN: it is not connected, or its queue is full. */
+enum err uplinks_pay(struct uplinks *u, const struct link_msg *m) CHECKED;
+bool uplinks_pay_connected(const struct uplinks *u);
 
 size_t uplinks_count(const struct uplinks *u);
 size_t uplinks_connected(const struct uplinks *u);

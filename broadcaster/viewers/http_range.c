@@ -1,6 +1,5 @@
 #include "broadcaster/viewers/http_range.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
@@ -58,4 +57,13 @@ enum http_range http_range_pick(const char *range, uint64_t len, uint64_t *ret_f
     *ret_first = first;
     *ret_n = (last < len ? last + 1 : len) - first;
     return HTTP_RANGE_PART;
+}
+
+bool http_range_is_open(const char *range)
+{
+    size_t n = strlen(range);
+    while (n > 0 && strchr(SPACE ",", range[n - 1]) != NULL) {
+        n--;
+    }
+    return n > 0 && range[n - 1] == '-';
 }

@@ -2,6 +2,7 @@
 #ifndef BROADCASTER_VIEWERS_HTTP_RANGE_H
 #define BROADCASTER_VIEWERS_HTTP_RANGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum http_range {
@@ -15,5 +16,8 @@ enum http_range {
  * not come. */
 enum http_range http_range_pick(const char *range, uint64_t len, uint64_t *ret_first,
                                 uint64_t *ret_n);
+
+/* Whether such a range says no end ("bytes=FIRST-"), where it is one. */
+bool http_range_is_open(const char *range);
 
 #endif

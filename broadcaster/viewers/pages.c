@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "broadcaster/hls/hls.h"
+#include "broadcaster/media/media_path.h"
 #include "broadcaster/viewers/http_accept.h"
 #include "broadcaster/viewers/http_tag.h"
 #include "broadcaster/viewers/pages_assets.h"
@@ -42,9 +43,9 @@ struct pages *pages_create(const struct pages_config *c)
     struct pages *p = mem_alloc(sizeof *p);
     snprintf(p->settings, sizeof p->settings,
              "{\"rtmp_port\":%d,\"rtmps_port\":%d,\"rtmp_this_host\":%s,\"needs_key\":%s,"
-             "\"http_push\":%s}\n",
+             "\"http_push\":%s,\"media\":%s}\n",
              c->rtmp_port, c->rtmps_port, truth(c->rtmp_this_host), truth(c->needs_key),
-             truth(c->http_push));
+             truth(c->http_push), truth(c->media));
     return p;
 }
 
@@ -129,6 +130,10 @@ enum pages_found pages_find(const struct pages *p, const struct viewer_request *
 {
     if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0) {
         return PAGES_NONE;
+    }
+    if (media_path_parse(r->target).what == MEDIA_PAGE) {
+        give_page("media.html", r, ret_page);
+        return PAGES_GIVEN;
     }
     struct hls_ask ask = hls_parse(r->target);
     switch (ask.what) {

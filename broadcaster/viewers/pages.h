@@ -17,6 +17,7 @@ struct pages_config {
     bool rtmp_this_host; /* nobody else than this host can publish by RTMP */
     bool needs_key;      /* not everybody may publish */
     bool http_push;      /* segments can be pushed by HTTP */
+    bool media;          /* there are media files, and it is told which */
 };
 
 struct page {
@@ -40,8 +41,8 @@ struct pages *pages_create(const struct pages_config *config);
 void pages_destroy(struct pages *p); /* takes NULL */
 
 /* Answers GET and HEAD: "/" and "/stream/ID" are pages for who accepts text/html; /multi,
- * /embed/ID, /publish and /assets/ are for all. A page of a stream that is not there is one too: it
- * waits for it. */
+ * /embed/ID, /publish, /watch/FILE and /assets/ are for all. A page of a stream that is not there
+ * is one too: it waits for it. */
 enum pages_found pages_find(const struct pages *p, const struct viewer_request *request,
                             struct page *ret_page);
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broadcaster/media/media_path.h"
 #include "broadcaster/push/push_http.h"
 #include "broadcaster/viewers/address_count.h"
 #include "broadcaster/viewers/http_target.h"
@@ -19,6 +20,7 @@
 #include "broadcaster/viewers/viewers_answer.h"
 #include "broadcaster/viewers/viewers_hold.h"
 #include "broadcaster/viewers/viewers_index.h"
+#include "broadcaster/viewers/viewers_media.h"
 #include "broadcaster/viewers/viewers_response.h"
 #include "broadcaster/viewers/viewers_watch.h"
 #include "run/listen.h"
@@ -35,6 +37,8 @@ static int seen;
 
 struct viewers {
     struct push_http *push;
+    struct media *media;
+    bool no_index;
     const struct pages *pages;
     const struct cors *cors;
     struct MHD_Daemon *daemon;
@@ -168,7 +172,7 @@ static size_t bytes_sent(const struct answer *a, const char *method)
     if (strcmp(method, "HEAD") == 0 || a->status == MHD_HTTP_NOT_MODIFIED) {
         return 0;
     }
-    return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_body(a).len;
+    return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_len(a);
 }
 
 static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
@@ -197,6 +201,9 @@ static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct view
     }
     request->wait = over.wait;
     watch_set_ready(watched, over.ready_us);
+    if (viewers_media_answer(v->media, !v->no_index, request, ret_answer)) {
+        return false;
+    }
     enum index_answer mine = viewers_index_answer(v->index, c, request, ret_answer);
     if (mine != INDEX_NOT_MINE) {
         return mine == INDEX_HELD;
@@ -237,7 +244,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (wants_more(method, upload_size, context)) {
         return MHD_YES;
     }
-    char target[HLS_TARGET_MAX + 2];
+    char target[MEDIA_TARGET_MAX + 2]; /* the longest that anybody reads */
     struct viewer_request request = {.method = method, .dated = v->dated};
     request.target = viewers_target(c, url, target, sizeof target);
     viewers_request_read(c, &request);
@@ -291,6 +298,8 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     int64_t idle_ms = (int64_t)config->idle_timeout_s * 1000;
     v->board = board;
     v->push = config->push;
+    v->media = config->media;
+    v->no_index = config->no_index;
     v->cors = config->cors;
     v->pages = config->pages;
     v->port = port;
@@ -365,6 +374,7 @@ struct viewers_counters viewers_counters(const struct viewers *v)
         .not_found = atomic_load(&v->not_found),
         .bad_requests = atomic_load(&v->bad_requests),
         .slow = watch_slow_count(v->watch),
+        .shrunk = watch_shrunk_count(v->watch),
         .sent_bytes = atomic_load(&v->sent_bytes),
         .refused = atomic_load(&v->refused),
         .connections = watch_connections(v->watch),

@@ -17,11 +17,13 @@
 struct viewers;
 
 struct pages;
+struct media;
 struct push_http;
 struct json;
 
 struct viewers_config {
     struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
+    struct media *media;    /* files at /media/; NULL: there are none. Outlives the viewers */
     const struct pages *pages; /* for browsers; NULL: there are none. Outlive the viewers */
     const struct cors *cors;   /* whose pages may read answers; NULL: all. Outlives the viewers */
     struct addr addr;          /* port 0: the system chooses one; host "::" takes IPv4 too */
@@ -43,6 +45,7 @@ struct viewers_counters {
     uint64_t slow;          /* connections closed because their reader was too slow */
     uint64_t sent_bytes;    /* bodies that were sent whole */
     uint64_t connections;   /* open now */
+    uint64_t shrunk;        /* connections closed because their file became shorter */
     uint64_t refused;       /* connections over the limit of their address */
     uint64_t held;          /* requests that wait now for a segment or part */
     uint64_t waits;         /* those that have waited, or do */

@@ -8,6 +8,7 @@
 #include "broadcaster/hls/hls.h"
 #include "broadcaster/hls/playlist.h"
 #include "broadcaster/hls/playlist_live.h"
+#include "broadcaster/media/media.h"
 #include "broadcaster/pack/packager.h"
 #include "broadcaster/viewers/gzip.h"
 #include "run/log.h"
@@ -35,6 +36,9 @@ static const char front_text[] =
     "/stream/ID/live.m3u8          the stream in fMP4, picture and sound apart\n"
     "/streams.json                 which streams there are, where the server tells\n"
     "/stream/index.m3u8            all of them in one playlist\n"
+    "/media/FILE                   a media file, where there are some\n"
+    "/media.json                   which media files there are\n"
+    "/video                        the first video of them\n"
     "/healthz                      says ok\n"
     "\n"
     "Give such an address to a player (hls.js, Safari, VLC, ffplay).\n";
@@ -478,6 +482,7 @@ void answer_fini(struct answer *a)
 {
     blob_unref(a->blob);
     blob_unref(a->gzip);
+    media_file_close(a->file);
     buf_fini(&a->text);
     buf_fini(&a->location);
 }

@@ -14,6 +14,8 @@
 #include "broadcaster/stream/board.h"
 #include "broadcaster/viewers/http_tag.h"
 
+struct media_file;
+
 #define ANSWER_TEXT_MAX (1024 * 1024) /* bytes of a playlist */
 
 enum answer_kind { ANSWER_OTHER, ANSWER_PLAYLIST, ANSWER_SEGMENT };
@@ -36,6 +38,8 @@ struct viewer_request {
     const char *if_range;
     const char *if_match;
     const char *if_none_match;
+    const char *if_modified_since;
+    const char *if_unmodified_since;
     const char *accept;
     const char *accept_encoding;
     const char *origin; /* whose page asks */
@@ -57,14 +61,18 @@ struct answer {
     const char *content_type;  /* static storage; NULL when there is no body */
     const char *cache_control; /* static storage, or the answer's own: */
     char cache_text[32];
-    struct buf location; /* text; empty: none */
-    struct blob *blob;   /* the body; or, when NULL, */
-    struct buf text;     /* this */
-    struct blob *gzip;   /* the same by gzip, where somebody keeps it; NULL: it is made of a
-                            text when it is asked for, and a blob has none */
-    uint64_t tag;        /* stands for the body (http_tag.h); 0: made of a text's bytes */
-    bool page_too;       /* a browser gets a page there instead */
-    bool ranges;         /* the body can be had in parts */
+    struct buf location;     /* text; empty: none */
+    struct blob *blob;       /* the body; or, when NULL, */
+    struct buf text;         /* this; or, when there is one, */
+    struct media_file *file; /* this. The answer's own */
+    struct blob *gzip;       /* the same by gzip, where somebody keeps it; NULL: it is made of a
+                                text when it is asked for, and a blob has none */
+    uint64_t tag;            /* stands for the body (http_tag.h); 0: made of a text's bytes */
+    bool page_too;           /* a browser gets a page there instead */
+    bool ranges;             /* the body can be had in parts */
+    uint64_t part_max;       /* bytes of a part that is to go to the end; 0: any number */
+    int64_t modified_s;      /* when the body was last changed, since 1970; 0: nothing says so */
+    bool modified_surely;    /* no other body can have that time */
 
     /* Set by answer_select: */
     bool varies;             /* there is a form by gzip too, or may be */
@@ -81,7 +89,11 @@ void answer_fini(struct answer *a);
  * gzip, a part (206), nothing (304, 412, 416). Other statuses stay as they are. */
 void answer_select(struct answer *a, const struct viewer_request *request);
 
-/* The body that is sent, whole; the caller cuts it. Borrowed from the answer. */
+/* The body that is sent, whole; the caller cuts it. Borrowed from the answer. Not that of a file.
+ */
 struct span answer_body(const struct answer *a);
+
+/* How long the body is, whole. */
+uint64_t answer_len(const struct answer *a);
 
 #endif

@@ -159,7 +159,7 @@ struct hold *hold_create(const struct hold_config *config)
     pthread_mutex_init(&h->lock, NULL);
     list_init(&h->woken);
     list_init(&h->all);
-    histogram_init(&h->wake, HISTOGRAM_SHORT);
+    histogram_init(&h->wake, HISTOGRAM_QUICK);
     h->config = *config;
     h->addresses = address_count_create(config->max_per_address);
     if (pthread_create(&h->thread, NULL, run, h) != 0) {

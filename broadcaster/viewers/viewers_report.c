@@ -16,6 +16,7 @@ void viewers_status(const struct viewers *v, struct json *ret_object)
     json_set_int(o, "waits_refused", (int64_t)c.waits_refused);
     json_set_int(o, "waits_left", (int64_t)c.waits_left);
     json_set_int(o, "slow", (int64_t)c.slow);
+    json_set_int(o, "shrunk", (int64_t)c.shrunk);
     json_set(ret_object, "viewers", o);
 }
 
@@ -43,6 +44,9 @@ void viewers_metrics(const struct viewers *v, struct metrics *ret_metrics)
                 "Requests whose clients left while they waited.", (double)c.waits_left);
     metrics_one(m, METRIC_COUNTER, "sbe_http_slow_total",
                 "Connections closed because their reader was too slow.", (double)c.slow);
+    metrics_one(m, METRIC_COUNTER, "sbe_http_shrunk_total",
+                "Connections closed because the file that they sent became shorter.",
+                (double)c.shrunk);
     struct histogram wake = viewers_wake(v);
     metrics_family(
         m, "sbe_http_wake_seconds", METRIC_HISTOGRAM,

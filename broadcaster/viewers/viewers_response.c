@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "broadcaster/viewers/http_date.h"
 #include "broadcaster/viewers/http_target.h"
+#include "broadcaster/viewers/viewers_file.h"
 
 #define METHODS           "GET, HEAD, OPTIONS"
 #define CONTENT_RANGE_MAX 80
@@ -32,10 +34,15 @@ struct wanted_header {
     }
 
 static const struct wanted_header wanted[] = {
-    WANTED("Range", range),       WANTED("If-Range", if_range),
-    WANTED("If-Match", if_match), WANTED("If-None-Match", if_none_match),
-    WANTED("Accept", accept),     WANTED("Accept-Encoding", accept_encoding),
+    WANTED("Range", range),
+    WANTED("If-Range", if_range),
+    WANTED("If-Match", if_match),
+    WANTED("If-None-Match", if_none_match),
+    WANTED("Accept", accept),
+    WANTED("Accept-Encoding", accept_encoding),
     WANTED("Origin", origin),
+    WANTED("If-Modified-Since", if_modified_since),
+    WANTED("If-Unmodified-Since", if_unmodified_since),
 };
 
 /* Of a header that came twice the first counts: each of these only spares bytes. */
@@ -181,6 +188,11 @@ static void add_found(struct MHD_Response *r, const struct answer *a)
     }
     if (a->ranges) {
         add(r, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+    }
+    if (a->modified_s != 0) {
+        char date[HTTP_DATE_MAX];
+        http_date_write(a->modified_s, date);
+        add(r, MHD_HTTP_HEADER_LAST_MODIFIED, date);
     }
     if (a->gzipped) {
         add(r, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
@@ -361,8 +373,16 @@ enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, 
     struct blob *body = watched != NULL ? body_of_all(a, cors) : NULL;
     struct kept *k = body != NULL ? kept_find(body, a) : NULL;
     if (k != NULL) {
-        watch_answer_keeps(watched, blob_ref(body));
+        watch_answer_keeps(watched, blob_ref(body), free_blob);
         return MHD_queue_response(c, (unsigned)a->status, k->response);
+    }
+    if (a->file != NULL) {
+        struct MHD_Response *file = watched != NULL ? viewers_file_response(watched, a) : NULL;
+        if (file == NULL) {
+            return MHD_NO;
+        }
+        add_headers(file, a, cors, origin);
+        return MHD_queue_response(c, (unsigned)a->status, file);
     }
     struct MHD_Response *r = move_body(a);
     if (r == NULL) {

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 
 struct watched {
     struct list node;
+    struct watch *watch;
     int fd;
     bool shut; /* under the lock */
     _Atomic int64_t deadline_ms;
@@ -22,7 +24,10 @@ struct watched {
     int64_t allowance_ms;
     size_t rate_min;
     void *slot;
-    struct blob *body; /* of the answer; the connection's own thread */
+    void *kept; /* for the answer; the connection's own thread */
+    void (*drop)(void *kept);
+    int file;          /* of the answer; -1: none; under the lock */
+    uint64_t file_end; /* under the lock */
     int64_t body_ms;   /* when the body began; the connection's own thread */
     int64_t ready_us;  /* the connection's own thread */
 };
@@ -35,19 +40,28 @@ struct watch {
     struct list connections;
     int64_t allowance_ms;
     size_t rate_min;
-    atomic_ullong slow;
+    atomic_ullong slow, shrunk;
     atomic_ullong open;
 };
+
+static bool has_shrunk(const struct watched *c)
+{
+    struct stat s;
+    return c->file >= 0 && fstat(c->file, &s) == 0 && (uint64_t)s.st_size < c->file_end;
+}
 
 static void shut_down_late(struct watch *w, int64_t now_ms)
 {
     LIST_EACH (&w->connections, it, tmp) {
         struct watched *c = LIST_ITEM(it, struct watched, node);
-        if (c->shut || atomic_load(&c->deadline_ms) > now_ms) {
+        bool late = atomic_load(&c->deadline_ms) <= now_ms;
+        bool shrunk = !late && has_shrunk(c);
+        if (c->shut || !(late || shrunk)) {
             continue;
         }
         c->shut = true;
-        if (atomic_load(&c->answering)) {
+        atomic_fetch_add(&w->shrunk, shrunk);
+        if (late && atomic_load(&c->answering)) {
             atomic_fetch_add(&w->slow, 1);
         }
         shutdown(c->fd, SHUT_RDWR);
@@ -118,6 +132,8 @@ struct watched *watch_add(struct watch *w, int fd)
         return NULL;
     }
     c->fd = fd;
+    c->watch = w;
+    c->file = -1;
     c->allowance_ms = w->allowance_ms;
     c->rate_min = w->rate_min;
     atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms);
@@ -126,6 +142,15 @@ struct watched *watch_add(struct watch *w, int fd)
     pthread_mutex_unlock(&w->lock);
     atomic_fetch_add(&w->open, 1);
     return c;
+}
+
+static void drop_kept(struct watched *c)
+{
+    void *kept = c->kept;
+    c->kept = NULL;
+    if (kept != NULL) {
+        c->drop(kept);
+    }
 }
 
 void watch_remove(struct watch *w, struct watched *c)
@@ -137,7 +162,7 @@ void watch_remove(struct watch *w, struct watched *c)
     list_remove(&c->node);
     pthread_mutex_unlock(&w->lock);
     atomic_fetch_sub(&w->open, 1);
-    blob_unref(c->body);
+    drop_kept(c);
     mem_free(c);
 }
 
@@ -151,10 +176,19 @@ void watch_answer_begins(struct watched *c, size_t n)
     atomic_store(&c->answering, true);
 }
 
-void watch_answer_keeps(struct watched *c, struct blob *body)
+void watch_answer_keeps(struct watched *c, void *kept, void (*drop)(void *kept))
 {
-    blob_unref(c->body);
-    c->body = body;
+    drop_kept(c);
+    c->kept = kept;
+    c->drop = drop;
+}
+
+void watch_answer_file(struct watched *c, int fd, uint64_t end)
+{
+    pthread_mutex_lock(&c->watch->lock);
+    c->file = fd;
+    c->file_end = end;
+    pthread_mutex_unlock(&c->watch->lock);
 }
 
 size_t watch_answer_ends(struct watched *c)
@@ -162,7 +196,10 @@ size_t watch_answer_ends(struct watched *c)
     if (c == NULL) {
         return 0;
     }
-    watch_answer_keeps(c, NULL);
+    if (c->file >= 0) { /* only this thread writes it */
+        watch_answer_file(c, -1, 0);
+    }
+    drop_kept(c);
     atomic_store(&c->answering, false);
     atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms);
     return atomic_load(&c->answer_bytes);
@@ -206,6 +243,11 @@ void **watch_slot(struct watched *c)
 uint64_t watch_slow_count(const struct watch *w)
 {
     return atomic_load(&w->slow);
+}
+
+uint64_t watch_shrunk_count(const struct watch *w)
+{
+    return atomic_load(&w->shrunk);
 }
 
 uint64_t watch_connections(const struct watch *w)

@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/blob.h"
-
 struct watch;
 struct watched; /* one connection */
 
@@ -30,9 +28,14 @@ void watch_remove(struct watch *w, struct watched *c);
  * returns the size that begins was told. The connection's own thread. */
 void watch_answer_begins(struct watched *c, size_t n);
 
-/* Takes a reference of the answer's body and drops it when the answer ends, or the connection. Not
- * NULL. */
-void watch_answer_keeps(struct watched *c, struct blob *body);
+/* Takes what the answer's body needs: drop(kept) when the answer ends, or the connection. Not NULL.
+ * The connection's own thread. */
+void watch_answer_keeps(struct watched *c, void *kept, void (*drop)(void *kept));
+
+/* The body is a file up to there: a connection whose file becomes shorter is shut down, since the
+ * rest that was announced will not come. The descriptor has to stay open until watch_answer_ends,
+ * or until what is kept is dropped. */
+void watch_answer_file(struct watched *c, int fd, uint64_t end);
 size_t watch_answer_ends(struct watched *c);
 
 /* A request's body is read: n bytes of it so far, 0 when it begins. It has the allowance plus its
@@ -51,7 +54,8 @@ int64_t watch_ready(const struct watched *c);
  * Takes no NULL. */
 void **watch_slot(struct watched *c);
 
-uint64_t watch_slow_count(const struct watch *w);  /* connections shut down in mid answer */
-uint64_t watch_connections(const struct watch *w); /* open now */
+uint64_t watch_slow_count(const struct watch *w);   /* connections shut down in mid answer */
+uint64_t watch_shrunk_count(const struct watch *w); /* those whose file became shorter */
+uint64_t watch_connections(const struct watch *w);  /* open now */
 
 #endif

@@ -4,8 +4,8 @@
 import { hlsVersion } from './build.js';
 import { get, look, nameOfRendition, pathsOf, readMaster } from './api.js';
 import { LIVE_SYNC_CONFIG, LiveSync, aheadOf } from './live_sync.js';
+import { loadEachPart } from './part_loader.js';
 import { atSegments } from './rung_switch.js';
-import { soundLoader } from './sound_loader.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
@@ -250,13 +250,13 @@ export class Playback extends EventTarget {
     const hls = new Hls({
       lowLatencyMode: true,
       ...LIVE_SYNC_CONFIG,
-      audioStreamController: soundLoader(Hls),
       abrController: atSegments(Hls, () => this.buffered()),
       backBufferLength: 30,
       liveDurationInfinity: true,
       capLevelToPlayerSize: this.many,
       workerPath: '/assets/hls.worker.js',
     });
+    loadEachPart(hls);
     this.hls = hls;
     const held = () => this.behind || this.over;
     this.sync = new LiveSync(hls, this.video, () => this.toLive(), held);

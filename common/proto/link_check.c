@@ -297,6 +297,46 @@ static struct fault check_word(const struct link_msg *m)
     return m->word.part > PARTS_MAX ? outside("word: part is out of range") : check_reason(m);
 }
 
+static struct fault check_pay_ask(const struct link_pay_ask *a)
+{
+    if (a->kind < LINK_PAY_ACCOUNT || a->kind >= LINK_PAY_KINDS_) {
+        return malformed("pay ask: its kind is not known");
+    }
+    if (!text_ok(a->account, LINK_STRING_MAX) || !text_ok(a->key, LINK_STRING_MAX) ||
+        !text_ok(a->text, LINK_STRING_MAX)) {
+        return malformed("pay ask: a string is too long or not text");
+    }
+    if (a->amount > INT64_MAX || a->least > INT64_MAX || a->total > INT64_MAX) {
+        return outside("pay ask: an amount is out of range");
+    }
+    return fine;
+}
+
+static struct fault check_pay_answer(const struct link_pay_answer *a)
+{
+    if (a->status >= LINK_PAY_STATUSES_) {
+        return malformed("pay answer: its status is not known");
+    }
+    if (!text_ok(a->text, LINK_STRING_MAX)) {
+        return malformed("pay answer: the text is too long or not text");
+    }
+    if (a->body.len > LINK_BODY_MAX) {
+        return outside("pay answer: the body is too long");
+    }
+    if (a->balance > INT64_MAX || a->amount > INT64_MAX || a->held > INT64_MAX) {
+        return outside("pay answer: an amount is out of range");
+    }
+    return a->http_status > 599 ? outside("pay answer: http_status is out of range") : fine;
+}
+
+static struct fault check_pay_news(const struct link_pay_news *n)
+{
+    if (!text_ok(n->account, LINK_STRING_MAX)) {
+        return malformed("pay news: the account is too long or not text");
+    }
+    return n->balance > INT64_MAX ? outside("pay news: the balance is out of range") : fine;
+}
+
 static struct fault check(const struct link_msg *m)
 {
     switch (m->type) {
@@ -323,6 +363,12 @@ static struct fault check(const struct link_msg *m)
     case LINK_RUNG_GIVEN_UP:
     case LINK_RUNG_REJECT:
         return check_word(m);
+    case LINK_PAY_ASK:
+        return check_pay_ask(&m->pay_ask);
+    case LINK_PAY_ANSWER:
+        return check_pay_answer(&m->pay_answer);
+    case LINK_PAY_NEWS:
+        return check_pay_news(&m->pay_news);
     }
     return malformed("the message's type is not known");
 }

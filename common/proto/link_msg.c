@@ -199,6 +199,47 @@ static bool read_rung_unit(struct link_arena *a, const Link__RungUnit *p, struct
     return read_packets(a, p->packets, p->n_packets, &m->unit);
 }
 
+static bool read_pay_ask(const Link__PayAsk *p, struct link_msg *m)
+{
+    m->type = LINK_PAY_ASK;
+    m->pay_ask = (struct link_pay_ask){
+        .ask = p->ask,
+        .kind = p->kind < LINK_PAY_KINDS_ ? (enum link_pay_kind)p->kind : LINK_PAY_KINDS_,
+        .account = p->account,
+        .key = p->key,
+        .text = p->text,
+        .amount = p->amount,
+        .least = p->least,
+        .total = p->total,
+        .ttl_ms = p->ttl_ms,
+    };
+    return !has_nul(p->account) && !has_nul(p->key) && !has_nul(p->text);
+}
+
+static bool read_pay_answer(const Link__PayAnswer *p, struct link_msg *m)
+{
+    m->type = LINK_PAY_ANSWER;
+    m->pay_answer = (struct link_pay_answer){
+        .ask = p->ask,
+        .status =
+            p->status < LINK_PAY_STATUSES_ ? (enum link_pay_status)p->status : LINK_PAY_STATUSES_,
+        .balance = p->balance,
+        .amount = p->amount,
+        .held = p->held,
+        .text = p->text,
+        .body = as_span(p->body),
+        .http_status = p->http_status,
+    };
+    return !has_nul(p->text);
+}
+
+static bool read_pay_news(const Link__PayNews *p, struct link_msg *m)
+{
+    m->type = LINK_PAY_NEWS;
+    m->pay_news = (struct link_pay_news){.account = p->account, .balance = p->balance};
+    return !has_nul(p->account);
+}
+
 static bool read_body(struct link_arena *a, const Link__Envelope *e, struct link_msg *m)
 {
     switch (e->body_case) {
@@ -238,6 +279,12 @@ static bool read_body(struct link_arena *a, const Link__Envelope *e, struct link
         m->word.rung = e->rung_reject->rung;
         m->word.part = e->rung_reject->part;
         return read_reason(LINK_RUNG_REJECT, e->rung_reject->job, e->rung_reject->reason, m);
+    case LINK__ENVELOPE__BODY_PAY_ASK:
+        return read_pay_ask(e->pay_ask, m);
+    case LINK__ENVELOPE__BODY_PAY_ANSWER:
+        return read_pay_answer(e->pay_answer, m);
+    case LINK__ENVELOPE__BODY_PAY_NEWS:
+        return read_pay_news(e->pay_news, m);
     default:
         return false;
     }

@@ -21,6 +21,7 @@
 #define LINK_STRING_MAX   512                /* bytes of any string */
 #define LINK_CONFIG_MAX   (64 * 1024)        /* bytes of a track's config */
 #define LINK_PACKETS_MAX  2048               /* packets of one unit */
+#define LINK_BODY_MAX     (64 * 1024)        /* bytes of LINK_PAY_ANSWER's body */
 #define LINK_SIDE_MAX     16384              /* pixels of a picture's side */
 
 enum link_msg_type {
@@ -38,6 +39,9 @@ enum link_msg_type {
     LINK_JOB_FAILED,
     LINK_RUNG_GIVEN_UP,
     LINK_RUNG_REJECT,
+    LINK_PAY_ASK,
+    LINK_PAY_ANSWER,
+    LINK_PAY_NEWS,
 };
 
 struct link_hello {
@@ -118,6 +122,54 @@ struct link_rung_word {
     uint32_t part; /* LINK_RUNG_REJECT: the first that is no good */
 };
 
+/* What a broadcaster may ask about money. */
+enum link_pay_kind {
+    LINK_PAY_ACCOUNT = 1, /* the balance of an account, which is made if it is not there */
+    LINK_PAY_HOLD,        /* sets aside up to `amount`, at least `least`, for `ttl_ms`; again with
+                             the same key: raises and renews */
+    LINK_PAY_CHARGE,      /* the hold has cost `total` so far */
+    LINK_PAY_RELEASE,     /* so too, and what is left goes back */
+    LINK_PAY_RECEIPT,     /* credits the account with a STREAM receipt; key: the pointer it is said
+                             to be for */
+    LINK_PAY_WALLET,      /* credits it with what an Open Payments incoming payment receives */
+    LINK_PAY_QUERY,       /* an SPSP query for a payment pointer of ours */
+    LINK_PAY_KINDS_
+};
+
+enum link_pay_status {
+    LINK_PAY_OK,
+    LINK_PAY_FUNDS,       /* too little balance: nothing has moved */
+    LINK_PAY_FROZEN,      /* the account may not spend */
+    LINK_PAY_NO_HOLD,     /* no such hold, or it is over */
+    LINK_PAY_REFUSED,     /* what was sent is no good; text says why */
+    LINK_PAY_UNAVAILABLE, /* not now: ask again */
+    LINK_PAY_OFF,         /* this orchestrator keeps no accounts */
+    LINK_PAY_STATUSES_
+};
+
+struct link_pay_ask {
+    uint64_t ask;
+    enum link_pay_kind kind;
+    const char *account, *key, *text;
+    uint64_t amount, least, total; /* in the ledger's units */
+    uint32_t ttl_ms;
+};
+
+struct link_pay_answer {
+    uint64_t ask;
+    enum link_pay_status status;
+    uint64_t balance, amount, held;
+    const char *text;
+    struct span body; /* borrowed from the message */
+    uint32_t http_status;
+};
+
+/* Money has come to an account that the broadcaster asked about. */
+struct link_pay_news {
+    const char *account;
+    uint64_t balance;
+};
+
 /* reason: LINK_BYE, LINK_JOB_CANCEL, LINK_JOB_REFUSE, LINK_JOB_FAILED, LINK_RUNG_*. */
 struct link_msg {
     enum link_msg_type type;
@@ -131,6 +183,9 @@ struct link_msg {
         struct link_unit unit;
         struct link_job_done done;
         struct link_rung_word word;
+        struct link_pay_ask pay_ask;
+        struct link_pay_answer pay_answer;
+        struct link_pay_news pay_news;
     };
     void *owned; /* memory of an unpacked message; NULL in one that the caller built */
 };

@@ -200,7 +200,44 @@ union body {
     Link__JobFailed job_failed;
     Link__RungGivenUp rung_given_up;
     Link__RungReject rung_reject;
+    Link__PayAsk pay_ask;
+    Link__PayAnswer pay_answer;
+    Link__PayNews pay_news;
 };
+
+static void write_pay_ask(const struct link_pay_ask *a, Link__PayAsk *p)
+{
+    link__pay_ask__init(p);
+    p->ask = a->ask;
+    p->kind = a->kind;
+    p->account = text(a->account);
+    p->key = text(a->key);
+    p->amount = a->amount;
+    p->least = a->least;
+    p->total = a->total;
+    p->ttl_ms = a->ttl_ms;
+    p->text = text(a->text);
+}
+
+static void write_pay_answer(const struct link_pay_answer *a, Link__PayAnswer *p)
+{
+    link__pay_answer__init(p);
+    p->ask = a->ask;
+    p->status = a->status;
+    p->balance = a->balance;
+    p->amount = a->amount;
+    p->held = a->held;
+    p->text = text(a->text);
+    p->body = bytes(a->body);
+    p->http_status = a->http_status;
+}
+
+static void write_pay_news(const struct link_pay_news *n, Link__PayNews *p)
+{
+    link__pay_news__init(p);
+    p->account = text(n->account);
+    p->balance = n->balance;
+}
 
 static void write_small(const struct link_msg *m, Link__Envelope *e, union body *b)
 {
@@ -283,6 +320,18 @@ static bool write_body(struct link_arena *a, const struct link_msg *m, Link__Env
     case LINK_JOB_DONE:
         e->body_case = LINK__ENVELOPE__BODY_JOB_DONE;
         return write_done(a, m, &b->job_done);
+    case LINK_PAY_ASK:
+        write_pay_ask(&m->pay_ask, &b->pay_ask);
+        e->body_case = LINK__ENVELOPE__BODY_PAY_ASK;
+        return true;
+    case LINK_PAY_ANSWER:
+        write_pay_answer(&m->pay_answer, &b->pay_answer);
+        e->body_case = LINK__ENVELOPE__BODY_PAY_ANSWER;
+        return true;
+    case LINK_PAY_NEWS:
+        write_pay_news(&m->pay_news, &b->pay_news);
+        e->body_case = LINK__ENVELOPE__BODY_PAY_NEWS;
+        return true;
     default:
         write_small(m, e, b);
         return true;
@@ -300,6 +349,14 @@ static struct link_msg completed(const struct link_msg *m)
         c.hello.encoder = text(m->hello.encoder);
         c.hello.software = text(m->hello.software);
         c.hello.instance = text(m->hello.instance);
+    }
+    if (m->type == LINK_PAY_ASK) {
+        c.pay_ask.account = text(m->pay_ask.account);
+        c.pay_ask.key = text(m->pay_ask.key);
+        c.pay_ask.text = text(m->pay_ask.text);
+    }
+    if (m->type == LINK_PAY_ANSWER) {
+        c.pay_answer.text = text(m->pay_answer.text);
     }
     if (m->type == LINK_JOB_OPEN && m->open.track.sar_num == 0 && m->open.track.sar_den == 0) {
         c.open.track.sar_den = 1;

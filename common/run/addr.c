@@ -1,10 +1,12 @@
 #include "run/addr.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 static const char *skip_scheme(const char *text)
 {
@@ -99,4 +101,59 @@ _Bool addr_is_loopback(const struct addr *a)
         return ntohl(v4.s_addr) >> 24 == 127;
     }
     return strcmp(a->host, "::1") == 0 || strcasecmp(a->host, "localhost") == 0;
+}
+
+static _Bool is_public_v4(uint32_t a)
+{
+    static const struct {
+        uint32_t prefix;
+        int bits;
+    } special[] = {
+        {0x00000000, 8},  /* this network */
+        {0x0a000000, 8},  /* private */
+        {0x64400000, 10}, /* shared */
+        {0x7f000000, 8},  /* loopback */
+        {0xa9fe0000, 16}, /* link-local */
+        {0xac100000, 12}, /* private */
+        {0xc0000000, 24}, /* protocol assignments */
+        {0xc0000200, 24}, /* documentation */
+        {0xc0586300, 24}, /* 6to4 relays */
+        {0xc0a80000, 16}, /* private */
+        {0xc6120000, 15}, /* benchmarking */
+        {0xc6336400, 24}, /* documentation */
+        {0xcb007100, 24}, /* documentation */
+        {0xe0000000, 3},  /* multicast, reserved, broadcast */
+    };
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
+        if ((a ^ special[i].prefix) >> (32 - special[i].bits) == 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Global unicast (2000::/3) without what stands for something else: 2001::/23 (Teredo and other
+ * protocols), 2001:db8::/32 (documentation), 2002::/16 (6to4). Mapped and translated IPv4 addresses
+ * are outside of 2000::/3. */
+static _Bool is_public_v6(const uint8_t *a)
+{
+    _Bool protocol = a[0] == 0x20 && a[1] == 0x01 && a[2] < 2;
+    _Bool documentation = a[0] == 0x20 && a[1] == 0x01 && a[2] == 0x0d && a[3] == 0xb8;
+    _Bool six_to_four = a[0] == 0x20 && a[1] == 0x02;
+    return a[0] >> 5 == 1 && !protocol && !documentation && !six_to_four;
+}
+
+_Bool addr_is_public(const struct sockaddr *a)
+{
+    if (a->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, a, sizeof v4);
+        return is_public_v4(ntohl(v4.sin_addr.s_addr));
+    }
+    if (a->sa_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, a, sizeof v6);
+        return is_public_v6(v6.sin6_addr.s6_addr);
+    }
+    return 0;
 }

@@ -24,4 +24,10 @@ void addr_format(const struct addr *a, char *out);
 /* True for 127.0.0.0/8, ::1 and "localhost". */
 _Bool addr_is_loopback(const struct addr *a);
 
+/* True for addresses that anybody on the Internet could have; false for loopback, private,
+ * link-local, shared, documentation, benchmarking, translated and multicast ones (the IANA
+ * registries of special-purpose addresses, RFC 6890) and for every other family. */
+struct sockaddr;
+_Bool addr_is_public(const struct sockaddr *a);
+
 #endif

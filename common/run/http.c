@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "run/addr.h"
 #include "run/listen.h"
@@ -27,6 +28,7 @@ struct http_server {
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
     uv_timer_t timer;
+    struct list waiting; /* requests that are answered later */
     int open_handles;
     int port;
     unsigned connections; /* after the last run */
@@ -66,38 +68,62 @@ static struct MHD_Response *make_response(struct http_answer *a)
     if (a->header_name != NULL) {
         MHD_add_response_header(r, a->header_name, a->header_value);
     }
+    for (size_t i = 0; i < a->n_headers; i++) {
+        MHD_add_response_header(r, a->headers[i].name, a->headers[i].value);
+    }
     return r;
 }
 
 /* --- requests --- */
 
-/* What is known of a request until it is whole. */
-struct pending {
+/* What is known of a request until it is answered. */
+struct http_open {
+    struct list node; /* of the server's waiting ones */
+    struct http_server *server;
+    struct MHD_Connection *connection;
     char *query;
     struct buf body;
     size_t swallowed;
     bool seen;
+    struct http_later *later; /* it is answered later */
+    bool answered;            /* it has been; `answer` waits to be sent */
+    struct http_answer answer;
+};
+
+struct http_later {
+    struct http_open *open; /* NULL: the client or the server has gone */
 };
 
 static void *on_uri(void *arg, const char *uri, struct MHD_Connection *c)
 {
     const char *mark = strchr(uri, '?');
-    struct pending *p = mem_alloc(sizeof *p);
-    p->query = mem_strdup(mark != NULL ? mark + 1 : ""); /* no longer than CONNECTION_MEMORY */
-    buf_init(&p->body, HTTP_FORM_MAX);
-    return p;
+    struct http_open *o = mem_alloc(sizeof *o);
+    list_init(&o->node);
+    o->server = arg;
+    o->connection = c;
+    o->query = mem_strdup(mark != NULL ? mark + 1 : ""); /* no longer than CONNECTION_MEMORY */
+    buf_init(&o->body, HTTP_FORM_MAX);
+    return o;
 }
 
 static void on_completed(void *arg, struct MHD_Connection *c, void **context,
                          enum MHD_RequestTerminationCode why)
 {
-    struct pending *p = *context;
-    if (p != NULL) {
-        mem_free(p->query);
-        buf_fini(&p->body);
-        mem_free(p);
-        *context = NULL;
+    struct http_open *o = *context;
+    if (o == NULL) {
+        return;
     }
+    if (o->later != NULL) {
+        o->later->open = NULL;
+    }
+    if (o->answered) {
+        buf_fini(&o->answer.body);
+    }
+    list_remove(&o->node);
+    mem_free(o->query);
+    buf_fini(&o->body);
+    mem_free(o);
+    *context = NULL;
 }
 
 static void format_remote(struct MHD_Connection *c, char *out)
@@ -123,52 +149,75 @@ static enum MHD_Result send_answer(struct MHD_Connection *c, struct http_answer 
     return result;
 }
 
-static enum MHD_Result answer(struct http_server *s, struct MHD_Connection *c, const char *url,
-                              const char *method, const struct pending *p)
+static enum MHD_Result send_later(struct http_open *o)
 {
-    struct http_answer a = {.status = MHD_HTTP_OK, .content_type = PLAIN_TEXT};
+    o->answered = false;
+    return send_answer(o->connection, &o->answer);
+}
+
+static void ask_handler(struct http_open *o, const char *url, const char *method,
+                        struct http_answer *a)
+{
+    struct MHD_Connection *c = o->connection;
     char remote[REMOTE_MAX];
     format_remote(c, remote);
     const struct http_request r = {
         .method = strcmp(method, "HEAD") == 0 ? "GET" : method,
         .path = url,
-        .query = p->query,
-        .body = buf_span(&p->body),
+        .query = o->query,
+        .body = buf_span(&o->body),
         .remote = remote,
         .content_type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Type"),
         .host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host"),
         .origin = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Origin"),
         .fetch_site = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Sec-Fetch-Site"),
         .authorization = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization"),
+        .accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept"),
     };
-    buf_init(&a.body, HTTP_BODY_MAX);
-    if (p->swallowed > 0) {
+    a->open = o;
+    o->server->fn(o->server->arg, &r, a);
+}
+
+static enum MHD_Result answer(struct http_open *o, const char *url, const char *method)
+{
+    struct http_answer a;
+    http_answer_init(&a);
+    if (o->swallowed > 0) {
         http_answer_text(&a, 413, "the body is larger than %d bytes", HTTP_FORM_MAX);
     } else {
-        s->fn(s->arg, &r, &a);
+        ask_handler(o, url, method, &a);
     }
-    return send_answer(c, &a);
+    if (o->later == NULL && !o->answered) {
+        return send_answer(o->connection, &a);
+    }
+    buf_fini(&a.body);
+    if (o->answered) {
+        return send_later(o);
+    }
+    list_push_back(&o->server->waiting, &o->node);
+    MHD_suspend_connection(o->connection);
+    return MHD_YES;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
 {
-    struct pending *p = *context;
+    struct http_open *o = *context;
     size_t n = *upload_size;
     *upload_size = 0;
     if (n > 0) {
-        if (p->swallowed > 0 || buf_put(&p->body, span_of(upload, n)) != ERR_OK) {
-            p->swallowed += n;
+        if (o->swallowed > 0 || buf_put(&o->body, span_of(upload, n)) != ERR_OK) {
+            o->swallowed += n;
         }
-        return p->swallowed <= SWALLOWED_MAX ? MHD_YES : MHD_NO;
+        return o->swallowed <= SWALLOWED_MAX ? MHD_YES : MHD_NO;
     }
     /* An answer that comes before the library's second call costs the connection. */
-    if (!p->seen) {
-        p->seen = true;
+    if (!o->seen) {
+        o->seen = true;
         return MHD_YES;
     }
-    return answer(arg, c, url, method, p);
+    return o->answered ? send_later(o) : answer(o, url, method);
 }
 
 /* --- the loop --- */
@@ -204,13 +253,39 @@ static void run(struct http_server *s)
     }
 }
 
+struct http_later *http_later(struct http_answer *a)
+{
+    struct http_later *later = mem_alloc(sizeof *later);
+    later->open = a->open;
+    a->open->later = later;
+    return later;
+}
+
+void http_later_answer(struct http_later *later, struct http_answer *a)
+{
+    struct http_open *o = later->open;
+    mem_free(later);
+    if (o == NULL) {
+        buf_fini(&a->body);
+        return;
+    }
+    o->later = NULL;
+    o->answer = *a;
+    o->answered = true;
+    if (!list_empty(&o->node)) {
+        list_remove(&o->node);
+        MHD_resume_connection(o->connection);
+        uv_timer_start(&o->server->timer, on_timer, 0, 0);
+    }
+}
+
 static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 {
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
-        on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK,
-        on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
+        MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S, MHD_OPTION_END);
 }
@@ -246,6 +321,7 @@ enum err http_server_create(struct loop *l, const char *addr, http_handler_fn *f
     s->fn = fn;
     s->arg = arg;
     s->port = port;
+    list_init(&s->waiting);
     s->daemon = start_daemon(s, fd);
     if (s->daemon == NULL) {
         *ret_why = "the HTTP library could not start";
@@ -278,5 +354,10 @@ void http_server_destroy(struct http_server *s)
     /* First out of the loop: the library closes the descriptor that is polled. */
     uv_close((uv_handle_t *)&s->poll, on_closed);
     uv_close((uv_handle_t *)&s->timer, on_closed);
+    LIST_EACH (&s->waiting, n, next) {
+        struct http_open *o = LIST_ITEM(n, struct http_open, node);
+        list_remove(&o->node);
+        MHD_resume_connection(o->connection); /* the library ends no suspended ones */
+    }
     MHD_stop_daemon(s->daemon);
 }

@@ -6,6 +6,12 @@
 
 #define TEXT_MAX 4096
 
+void http_answer_init(struct http_answer *a)
+{
+    *a = (struct http_answer){.status = 200, .content_type = "text/plain; charset=utf-8"};
+    buf_init(&a->body, HTTP_BODY_MAX);
+}
+
 static void put(struct http_answer *a, const char *text)
 {
     buf_clear(&a->body);

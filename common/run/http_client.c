@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include "base/buf.h"
@@ -12,6 +13,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "run/addr.h"
 
 #define IDLE_CONNECTIONS 4 /* kept for the next question */
 
@@ -28,7 +30,7 @@ struct http_client_call {
     CURL *easy;
     struct curl_slist *headers;
     struct buf body;
-    bool too_long;
+    bool too_long, not_public;
     int64_t begun_ms;
     http_client_fn *fn;
     void *arg;
@@ -72,6 +74,9 @@ static void free_call(struct http_client_call *call)
 
 static enum err err_of(const struct http_client_call *call, CURLcode code)
 {
+    if (call->not_public && code != CURLE_OK) {
+        return ERR_CLOSED;
+    }
     switch (code) {
     case CURLE_OK:
         return ERR_OK;
@@ -105,6 +110,9 @@ static enum err err_of(const struct http_client_call *call, CURLcode code)
 static const char *words_of(const struct http_client_call *call, CURLcode code, enum err e,
                             long status)
 {
+    if (call->not_public && code != CURLE_OK) {
+        return "its address is not one of the public Internet";
+    }
     switch (e) {
     case ERR_OK:
         return "";
@@ -124,13 +132,18 @@ static const char *words_of(const struct http_client_call *call, CURLcode code, 
 static void finish(struct http_client_call *call, CURLcode code)
 {
     long status = 0, sent_bytes = 0;
+    char *type = NULL;
+    char content_type[HTTP_CLIENT_TYPE_MAX];
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+    (void)snprintf(content_type, sizeof content_type, "%s", type != NULL ? type : "");
     enum err e = err_of(call, code);
     struct http_client_result r = {
         .err = e,
         .status = (int)status,
         .body = buf_span(&call->body),
+        .content_type = content_type,
         .why = words_of(call, code, e, status),
         .sent = sent_bytes > 0,
         .took_ms = clock_mono_ms() - call->begun_ms,
@@ -287,6 +300,35 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
     return e == ERR_OK ? size * n : 0;
 }
 
+static curl_socket_t open_public(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct http_client_call *call = arg;
+    call->not_public = !addr_is_public(&a->addr);
+    return call->not_public ? CURL_SOCKET_BAD : socket(a->family, a->socktype, a->protocol);
+}
+
+static void add_header(struct http_client_call *call, const char *name, const char *value)
+{
+    char line[HTTP_CLIENT_HEADER_MAX + 4];
+    int n = snprintf(line, sizeof line, "%s: %s", name, value);
+    must(n > 0 && (size_t)n < sizeof line);
+    struct curl_slist *all = curl_slist_append(call->headers, line);
+    explicit_bzero(line, sizeof line);
+    must(all != NULL);
+    call->headers = all;
+}
+
+static void set_headers(struct http_client_call *call, const struct http_client_request *r)
+{
+    if (r->body != NULL) {
+        add_header(call, "Content-Type", r->content_type);
+    }
+    for (size_t i = 0; i < r->n_headers; i++) {
+        add_header(call, r->headers[i].name, r->headers[i].value);
+    }
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
 static void set_options(struct http_client_call *call, const struct http_client_request *r)
 {
     CURL *h = call->easy;
@@ -299,19 +341,20 @@ static void set_options(struct http_client_call *call, const struct http_client_
     curl_easy_setopt(h, CURLOPT_USERAGENT, "streaming-back-end");
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-    curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, r->no_redirects ? 0L : 1L);
     curl_easy_setopt(h, CURLOPT_MAXREDIRS, (long)HTTP_CLIENT_REDIRECTS);
     curl_easy_setopt(h, CURLOPT_POSTREDIR, CURL_REDIR_POST_ALL);
     curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)r->timeout_ms);
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, call);
+    if (r->public_only) {
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_public);
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, call);
+        curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L); /* not one that was made unlooked */
+    }
+    set_headers(call, r);
     if (r->body != NULL) {
-        char type[256];
-        snprintf(type, sizeof type, "Content-Type: %s", r->content_type);
-        call->headers = curl_slist_append(NULL, type);
-        must(call->headers != NULL);
-        curl_easy_setopt(h, CURLOPT_HTTPHEADER, call->headers);
         must(curl_easy_setopt(h, CURLOPT_COPYPOSTFIELDS, r->body) == CURLE_OK);
     }
 }

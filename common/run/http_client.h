@@ -3,7 +3,8 @@
  * from here holds more of a URL than its host.
  *
  * TLS certificates are verified. Proxies of the environment are not used. Up to
- * HTTP_CLIENT_REDIRECTS are followed, to http and https only and never from https to http. */
+ * HTTP_CLIENT_REDIRECTS are followed, unless a question says otherwise, to http and https only and
+ * never from https to http. */
 #ifndef RUN_HTTP_CLIENT_H
 #define RUN_HTTP_CLIENT_H
 
@@ -18,6 +19,13 @@
 #define HTTP_CLIENT_REDIRECTS 3
 #define HTTP_CLIENT_WHY_MAX   256
 
+#define HTTP_CLIENT_HEADER_MAX 1024 /* bytes of a request's header, name and all */
+#define HTTP_CLIENT_TYPE_MAX   128  /* of an answer's content type, with the NUL; longer: cut */
+
+struct http_client_header {
+    const char *name, *value; /* without line ends; both together within HTTP_CLIENT_HEADER_MAX */
+};
+
 /* All borrowed for the call. */
 struct http_client_request {
     const char *url;
@@ -25,6 +33,11 @@ struct http_client_request {
     const char *content_type; /* of the body */
     int64_t timeout_ms;       /* for everything, from the name's lookup to the answer's last byte */
     size_t answer_max_bytes;  /* of the body */
+    const struct http_client_header *headers; /* further ones; their values are never logged */
+    size_t n_headers;
+    bool no_redirects; /* a redirect is an answer as any other */
+    bool public_only;  /* ERR_CLOSED for a host that is no address of the public Internet (loopback,
+                        * private and link-local networks...), whatever its name */
 };
 
 struct http_client_result {
@@ -33,9 +46,10 @@ struct http_client_result {
      * that is not followed; ERR_AUTH: its certificate is not trusted; ERR_IO: else. */
     enum err err;
     int status;
-    struct span body; /* borrowed for the call */
-    const char *why;  /* when err is not ERR_OK: words, for the log */
-    bool sent;        /* something of the question went out: the server may have read all of it */
+    struct span body;         /* borrowed for the call */
+    const char *content_type; /* as it was sent; "": none. Borrowed for the call */
+    const char *why;          /* when err is not ERR_OK: words, for the log */
+    bool sent; /* something of the question went out: the server may have read all of it */
     int64_t took_ms;
 };
 

@@ -100,6 +100,11 @@ const char *json_string_of(const struct json *j)
     return json_string_value(theirs(j));
 }
 
+bool json_bool_of(const struct json *j)
+{
+    return json_is_true(theirs(j));
+}
+
 bool json_int_of(const struct json *j, int64_t *ret_value)
 {
     if (json_is_integer(theirs(j))) {

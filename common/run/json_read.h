@@ -38,6 +38,9 @@ const struct json *json_item(const struct json *j, size_t i);
 /* The text of a string, which holds no NUL; NULL: it is none. */
 const char *json_string_of(const struct json *j);
 
+/* The value of a true or false; false for all else. */
+bool json_bool_of(const struct json *j);
+
 /* False: no number, not a whole one, or beyond what an int64_t holds exactly (30.0 is 30). */
 bool json_int_of(const struct json *j, int64_t *ret_value);
 

@@ -33,6 +33,7 @@ struct link_door {
     unsigned unseen;    /* handshakes that succeeded, of which no message was read yet */
     unsigned rejected;  /* handshakes that link_zap refused, of which the end was not told yet */
     unsigned binds;
+    bool closing; /* there are connections to settle */
 };
 
 void *link_door_zap(const struct link_door *d)
@@ -208,6 +209,14 @@ static void stranger_left(struct link_thread *t, const char *address)
     d->failed = NULL;
 }
 
+/* What it had sent is still read. */
+static void end(struct link_thread *t, struct link_conn *c, const char *why)
+{
+    c->state = CONN_CLOSING;
+    c->ending = why;
+    t->door->closing = true;
+}
+
 static void on_disconnected(struct link_thread *t, int fd)
 {
     struct accepted *a = accepted_on(t->door, fd);
@@ -217,8 +226,7 @@ static void on_disconnected(struct link_thread *t, int fd)
     } else {
         c->fd = -1; /* the number may be another connection's next */
         if (c->state == CONN_LIVE) {
-            c->state = CONN_CLOSING;
-            c->ending = GONE;
+            end(t, c, GONE);
         }
     }
     if (a != NULL) {
@@ -330,8 +338,7 @@ static void take_fd(struct link_thread *t, struct link_conn *c, int fd)
     c->fd = fd;
     if (a != NULL && !a->open) {
         c->fd = -1; /* it came, spoke and left at once */
-        c->state = CONN_CLOSING;
-        c->ending = GONE;
+        end(t, c, GONE);
     }
 }
 
@@ -407,6 +414,10 @@ enum link_read link_door_receive(struct link_thread *t)
 void link_door_settle(struct link_thread *t)
 {
     size_t slot = 0;
+    if (!t->door->closing) {
+        return;
+    }
+    t->door->closing = false;
     for (struct link_conn *c; (c = link_peers_next(t->peers, &slot)) != NULL;) {
         if (c->state == CONN_CLOSING) {
             log_debug("link", "gone", "peer=%s role=%s reason=\"%s\"", c->address,
@@ -437,8 +448,7 @@ void link_door_tick(struct link_thread *t, int64_t elapsed_ms)
             const char *why = link_conn_tick(t, c, elapsed_ms);
             if (why != NULL) {
                 link_conn_bye(t, c, why);
-                c->state = CONN_CLOSING;
-                c->ending = why;
+                end(t, c, why);
             }
         } else if (c->state == CONN_DEAD) {
             c->dead_ms += elapsed_ms;
@@ -458,8 +468,7 @@ void link_door_send(struct link_thread *t, const struct link_command *command)
         return;
     }
     if (!link_conn_send(t, c, command->envelope, command->payload)) {
-        c->state = CONN_CLOSING;
-        c->ending = GONE;
+        end(t, c, GONE);
     }
 }
 

@@ -31,6 +31,7 @@ struct link_swarm {
     uint32_t *dirty;
     size_t n_dirty;
     int64_t pinged_ms;
+    size_t next_ping;
     uint64_t bad;
 };
 
@@ -147,17 +148,23 @@ enum err link_swarm_send(struct link_swarm *s, size_t peer, const struct link_ms
     return ok ? ERR_OK : ERR_IO;
 }
 
+/* Each peer once in a heartbeat, and not all at the same time, for they are on hosts of their own.
+ */
 static void ping(struct link_swarm *s)
 {
     int64_t now = clock_mono_ms();
-    if (now - s->pinged_ms < s->config.heartbeat_ms) {
-        return;
+    int64_t round_ms = s->config.heartbeat_ms;
+    if (now - s->pinged_ms > round_ms) {
+        s->pinged_ms = now - round_ms;
     }
-    s->pinged_ms = now;
-    for (size_t i = 0; i < s->n; i++) {
-        enum err e = link_swarm_send(s, i, &(struct link_msg){.type = LINK_PING}, span_of("", 0));
+    int64_t due = (int64_t)s->n * (now - s->pinged_ms) / round_ms;
+    for (int64_t i = 0; i < due; i++) {
+        s->next_ping = (s->next_ping + 1) % s->n;
+        enum err e =
+            link_swarm_send(s, s->next_ping, &(struct link_msg){.type = LINK_PING}, span_of("", 0));
         s->bad += e != ERR_OK;
     }
+    s->pinged_ms += due > 0 ? due * round_ms / (int64_t)s->n : 0;
 }
 
 /* --- in --- */

@@ -38,6 +38,7 @@ void metrics_one(struct metrics *m, enum metric_type type, const char *name, con
 
 enum histogram_kind {
     HISTOGRAM_SHORT, /* 0.5 ms to 2.5 s: what should be at once */
+    HISTOGRAM_QUICK, /* 1 ms to 1 s, finest around 20 ms: what thousands wait for together */
     HISTOGRAM_LONG,  /* 50 ms to 60 s: what takes about a segment */
 };
 

@@ -2,6 +2,7 @@
 wait for what is not there yet, and how soon a stream can be played.
 
 wrk asks both servers by turns, with as many connections; each server has two threads of its own.
+The streams were encoded beforehand: an encoder is on the publisher's machine, not on the server's.
 """
 import json
 import math
@@ -13,10 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import clips
 import harness
 import measure
 
 TITLE = "Delivery"
+CLIP = "grain-4M"
 CONNECTIONS = [64, 1000]
 HELD = 10000
 HELD_AIM_BYTES = 8192
@@ -88,7 +91,7 @@ class Static:
 
 
 class Ours:
-    """A broadcaster with one stream of about 4 Mb/s, whose segments are about 1 MiB."""
+    """A broadcaster with streams of about 4 Mb/s, whose segments are about 1 MiB."""
 
     def __enter__(self):
         self.rtmp_port, self.port = harness.free_port(), harness.free_port()
@@ -105,10 +108,10 @@ class Ours:
         self.role.stop()
 
     def publish(self, name):
-        return harness.ffmpeg_publish(
-            f"rtmp://127.0.0.1:{self.rtmp_port}/{name}", keyint=60, bitrate="4000k",
-            source="nullsrc=size=640x360:rate=30,geq=random(1)*255:128:128",
-            video_options=["-maxrate", "4000k", "-bufsize", "4000k"])
+        return harness.Publisher(
+            ["ffmpeg", "-nostdin", "-v", "error", "-re", "-stream_loop", -1, "-i",
+             clips.clip(CLIP), "-c", "copy", "-f", "flv",
+             f"rtmp://127.0.0.1:{self.rtmp_port}/{name}"], harness.temp_dir() / "ffmpeg.log")
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"

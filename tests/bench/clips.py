@@ -55,6 +55,7 @@ COMMANDS = {
     "natural-480": [*_natural(640, 480, 6), *SOUND, *CAMERA_CODER, *_constant(3000)],
     "natural-720": [*_natural(1280, 720, 6), *SOUND, *CAMERA_CODER, *_constant(6000)],
     "grain-10M": [*_grain("1280x720"), *SOUND, *CAMERA_CODER, *_constant(9850)],
+    "grain-4M": [*_grain("640x360"), *SOUND, *CAMERA_CODER, *_constant(3900)],
     "grain-2.7M": [*_grain("854x480"), *SOUND, *CAMERA_CODER, *_constant(2550)],
 }
 

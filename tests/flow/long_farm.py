@@ -141,6 +141,9 @@ class FalseTranscoders(FarmCase):
     def test_failing_each_time(self):
         self.try_mode("fail")
 
+    def test_calling_the_input_faulty(self):
+        self.try_mode("final")
+
     def test_done_without_doing(self):
         self.try_mode("done")
 

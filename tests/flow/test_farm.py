@@ -42,9 +42,18 @@ class Failovers(TestCase):
         f.check_delay(self, since, DELAY_BROKEN_S)
 
     def test_a_transcoder_that_answers_garbage(self):
+        self.try_false("frames")
+
+    def test_a_transcoder_that_calls_every_input_faulty(self):
+        self.try_false("final")
+        log = self.farm.orchestrator.log()
+        self.assertIn('reason="it was told to fail"', log)
+        self.assertNotRegex(log, "job_failed .*it was told to fail")
+
+    def try_false(self, mode):
         f = self.farm
         mark = f.mark()
-        with f.start_false_transcoder("frames") as false:
+        with f.start_false_transcoder(mode) as false:
             f.transcoders.remove(false)
             f.wait_transcoders(4)
             # Streams stay where they are: two honest ones go, so that it is asked.

@@ -1,7 +1,8 @@
 /* Stands between a real transcoder and the orchestrator, and makes of it one that cannot be
  * trusted: LINK_SECRET=TEXT false_transcoder MODE LISTEN ORCHESTRATOR The transcoder dials LISTEN
  * (HOST:PORT) in place of the orchestrator; jobs pass as they are, and what comes back is changed
- * as MODE says (see modes[]). Ends with SIGTERM, or with status 1 when it can go on no more. */
+ * as MODE says (see modes[]; weak=N: of so many pixels a second). Ends with SIGTERM, or with status
+ * 1 when it can go on no more. */
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,14 +39,24 @@ struct mode {
     tamper_fn *answer;               /* of every RUNG_UNIT; NULL: passes */
     void (*ask)(struct link_msg *m); /* of every JOB_OPEN; NULL: passes */
     enum link_msg_type instead;      /* of a RUNG_UNIT: what is sent in its place; 0: itself */
+    bool final;                      /* and it says that the input is at fault */
     bool mute;                       /* units and what ends a job get lost */
     bool slow;                       /* SLOWER times slower than the pictures are shown */
+    bool weak; /* it makes so many pixels a second, whatever it is asked for */
+};
+
+/* A job that the transcoder has. */
+struct asked {
+    struct list node;
+    uint64_t job;
+    uint64_t pixels[PROFILE_LADDER_MAX]; /* of a picture of each rung */
 };
 
 /* What waits for its time. */
 struct held {
     struct list node;
-    int64_t due_ms;
+    int64_t due_ms;  /* slow */
+    int64_t work_us; /* weak: what it takes */
     uint64_t job;
     uint32_t rung;
     struct blob *envelope, *payload;
@@ -62,6 +73,9 @@ struct relay {
     bool is_up;         /* the orchestrator is there */
     struct blob *hello; /* the transcoder's newest one, for when it is */
     struct list held;
+    struct list asked;     /* weak */
+    uint64_t pixels_per_s; /* weak */
+    int64_t free_us;       /* weak: when it had done the last piece of work */
     struct loop_timer *tick;
     bool failed;
 };
@@ -194,9 +208,11 @@ static const struct mode modes[] = {
     {.name = "slices", .answer = spoilt_slices},
     {.name = "framing", .answer = no_framing},
     {.name = "fail", .instead = LINK_JOB_FAILED},
+    {.name = "final", .instead = LINK_JOB_FAILED, .final = true},
     {.name = "done", .instead = LINK_JOB_DONE},
     {.name = "mute", .mute = true},
     {.name = "slow", .slow = true},
+    {.name = "weak", .weak = true},
 };
 
 /* --- to the orchestrator --- */
@@ -235,11 +251,30 @@ static int64_t due_of(const struct relay *r, const struct link_msg *m, int64_t n
     return due + lasts * SLOWER * 1000 / TICKS_PER_S;
 }
 
+static int64_t work_of(const struct relay *r, const struct link_msg *m)
+{
+    LIST_EACH (&r->asked, it, tmp) {
+        const struct asked *a = LIST_ITEM(it, struct asked, node);
+        if (a->job == m->job && m->type == LINK_RUNG_UNIT && m->unit.rung < PROFILE_LADDER_MAX) {
+            uint64_t pixels = m->unit.n_packets * a->pixels[m->unit.rung];
+            return (int64_t)(pixels * 1000000 / r->pixels_per_s);
+        }
+    }
+    return 0;
+}
+
 static void hold(struct relay *r, const struct link_msg *m, struct blob *envelope,
                  struct blob *payload)
 {
     struct held *h = mem_alloc(sizeof *h);
-    h->due_ms = due_of(r, m, loop_now_ms(r->loop));
+    int64_t now_ms = loop_now_ms(r->loop);
+    if (r->mode->weak) {
+        h->work_us = work_of(r, m);
+        r->free_us =
+            list_empty(&r->held) && r->free_us < now_ms * 1000 ? now_ms * 1000 : r->free_us;
+    } else {
+        h->due_ms = due_of(r, m, now_ms);
+    }
     h->job = m->job;
     h->rung = m->type == LINK_RUNG_UNIT ? m->unit.rung : 0;
     h->envelope = blob_ref(envelope);
@@ -250,13 +285,51 @@ static void hold(struct relay *r, const struct link_msg *m, struct blob *envelop
 static void on_tick(void *arg)
 {
     struct relay *r = arg;
+    int64_t now_ms = loop_now_ms(r->loop);
     LIST_EACH (&r->held, it, tmp) {
         struct held *h = LIST_ITEM(it, struct held, node);
-        if (h->due_ms <= loop_now_ms(r->loop)) {
+        if (r->mode->weak && r->free_us + h->work_us > now_ms * 1000) {
+            break; /* one after the other */
+        }
+        if (h->due_ms <= now_ms) {
+            r->free_us += h->work_us;
             send_up(r, h->envelope, h->payload);
             free_held(h);
         }
     }
+}
+
+static void note_asked(struct relay *r, const struct link_msg *m)
+{
+    struct asked *a = mem_alloc(sizeof *a);
+    a->job = m->job;
+    for (size_t i = 0; i < m->open.n_ladder; i++) {
+        a->pixels[i] = (uint64_t)m->open.ladder[i].width * m->open.ladder[i].height;
+    }
+    list_push_back(&r->asked, &a->node);
+}
+
+static void forget_asked(struct relay *r, uint64_t job)
+{
+    LIST_EACH (&r->asked, it, tmp) {
+        struct asked *a = LIST_ITEM(it, struct asked, node);
+        if (a->job == job) {
+            list_remove(&a->node);
+            mem_free(a);
+        }
+    }
+}
+
+/* What is wanted no more takes no time. */
+static void drop_job(struct relay *r, uint64_t job)
+{
+    LIST_EACH (&r->held, it, tmp) {
+        struct held *h = LIST_ITEM(it, struct held, node);
+        if (h->job == job) {
+            free_held(h);
+        }
+    }
+    forget_asked(r, job);
 }
 
 /* Neither waits for the other's next attempt: who says hello while the orchestrator is away is
@@ -284,7 +357,10 @@ static void pass_up(struct relay *r, const struct link_event *e)
 {
     const struct mode *mode = r->mode;
     struct link_msg *m = e->msg;
-    struct link_msg other = {.type = mode->instead, .job = m->job, .reason = "it was told to fail"};
+    struct link_msg other = {.type = mode->instead,
+                             .job = m->job,
+                             .reason = "it was told to fail",
+                             .final = mode->final};
     struct blob *payload = e->payload;
     bool is_unit = m->type == LINK_RUNG_UNIT;
     if (mode->mute && (is_unit || ends_job(m))) {
@@ -299,8 +375,11 @@ static void pass_up(struct relay *r, const struct link_event *e)
     struct blob *envelope = link_msg_pack(m);
     if (envelope == NULL) {
         give_up(r, "a message cannot be packed");
-    } else if (mode->slow && (is_unit || ends_job(m))) {
+    } else if ((mode->slow || mode->weak) && (is_unit || ends_job(m))) {
         hold(r, m, envelope, payload);
+        if (ends_job(m)) {
+            forget_asked(r, m->job);
+        }
     } else {
         send_up(r, envelope, payload);
     }
@@ -314,6 +393,9 @@ static void forget_held(struct relay *r)
 {
     LIST_EACH (&r->held, it, tmp) {
         free_held(LIST_ITEM(it, struct held, node));
+    }
+    LIST_EACH (&r->asked, it, tmp) {
+        forget_asked(r, LIST_ITEM(it, struct asked, node)->job);
     }
 }
 
@@ -354,6 +436,11 @@ static void pass_down(struct relay *r, const struct link_event *e)
 {
     if (e->msg->type == LINK_JOB_OPEN && r->mode->ask != NULL) {
         r->mode->ask(e->msg);
+    }
+    if (r->mode->weak && e->msg->type == LINK_JOB_OPEN) {
+        note_asked(r, e->msg);
+    } else if (r->mode->weak && e->msg->type == LINK_JOB_CANCEL) {
+        drop_job(r, e->msg->job);
     }
     if (e->msg->type == LINK_WELCOME) {
         link_set_beat(r->up, e->msg->welcome.heartbeat_ms, e->msg->welcome.timeout_ms);
@@ -404,11 +491,15 @@ static void on_signal(void *arg, int number)
     loop_stop(r->loop);
 }
 
-static const struct mode *find_mode(const char *name)
+static const struct mode *find_mode(const char *text, uint64_t *ret_pixels_per_s)
 {
+    size_t len = strcspn(text, "=");
+    uint64_t number = text[len] == '=' ? strtoull(text + len + 1, NULL, 10) : 0;
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
-        if (strcmp(modes[i].name, name) == 0) {
-            return &modes[i];
+        const struct mode *m = &modes[i];
+        if (strlen(m->name) == len && memcmp(m->name, text, len) == 0 && m->weak == (number > 0)) {
+            *ret_pixels_per_s = number;
+            return m;
         }
     }
     return NULL;
@@ -447,7 +538,7 @@ int main(int argc, char **argv)
                    .retry_min_ms = RETRY_MIN_MS,
                    .retry_max_ms = RETRY_MAX_MS},
     };
-    r.mode = argc == 4 ? find_mode(argv[1]) : NULL;
+    r.mode = argc == 4 ? find_mode(argv[1], &r.pixels_per_s) : NULL;
     if (r.mode == NULL || getenv("LINK_SECRET") == NULL) {
         fprintf(stderr, "usage: LINK_SECRET=TEXT false_transcoder MODE LISTEN ORCHESTRATOR\n");
         return 2;
@@ -455,6 +546,7 @@ int main(int argc, char **argv)
     r.listen_addr = argv[2];
     r.loop = loop_create();
     list_init(&r.held);
+    list_init(&r.asked);
     r.tick = loop_timer_create(r.loop, on_tick, &r);
     int status = run(&r, argv[3]);
     loop_timer_destroy(r.tick);

@@ -332,6 +332,144 @@ START_TEST(what_is_believed_too_low_is_tried)
 }
 END_TEST
 
+/* --- a transcoder that says that the input is at fault --- */
+
+static void blame(link_peer t, const char *reason)
+{
+    job_table_failed(w->table, t, world_attempt(w, t), reason, true, w->now);
+}
+
+static void make(uint64_t job, link_peer t)
+{
+    world_unit(w, B, job, 0, true, 10);
+    world_part(w, t, world_attempt(w, t), 0, 0, true, true);
+    world_done(w, t, world_attempt(w, t));
+}
+
+START_TEST(a_fault_of_the_input_is_confirmed_by_another_host)
+{
+    start();
+    world_transcoder_on(w, "10.0.0.1", 1, 9, "x", 0);
+    open_long(1, "a", 1, 1);
+    world_transcoder_on(w, "10.0.0.1", 2, 9, "x", 0);
+    world_transcoder_on(w, "10.0.0.2", 3, 9, "x", 0);
+    blame(1, "not H.264");
+    ck_assert_uint_eq(opens(2), 0);
+    ck_assert_uint_eq(opens(3), 1);
+    ck_assert_uint_eq(counters().failed, 0);
+    blame(3, "not H.264 at all");
+    const struct sent *failed = world_last(w, B, LINK_JOB_FAILED);
+    ck_assert(failed->final);
+    ck_assert_str_eq(failed->reason, "not H.264 at all");
+    ck_assert_uint_eq(opens(2), 0);
+    ck_assert_uint_eq(of(1)->standing.failures + of(3)->standing.failures, 0);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(one_that_calls_good_input_faulty_loses_nothing_and_is_suspended)
+{
+    start();
+    fast(1, 9, 0);
+    fast(2, 9, 0);
+    for (uint64_t job = 1; job <= STANDING_FAILURES_MAX; job++) {
+        ck_assert_uint_eq(of(1)->standing.suspensions, 0);
+        char stream[] = {(char)('a' + job), '\0'};
+        open_long(job, stream, 1, 1);
+        /* Each stream is new: the one that idles longest is asked. */
+        blame(1, "no good");
+        make(job, 2);
+        ck_assert_uint_eq(counters().done, job);
+    }
+    ck_assert_uint_eq(counters().failed, 0);
+    ck_assert_uint_eq(of(1)->standing.suspensions, 1);
+    ck_assert_int_eq(w->last_note.type, JOB_NOTE_SUSPENDED);
+    ck_assert_uint_eq(of(2)->standing.failures, 0);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(who_has_no_time_to_confirm_is_not_waited_for)
+{
+    start();
+    fast(1, 1, 0);
+    open_long(3, "a", 1, 1);
+    make(3, 1);
+    open_long(1, "a", 2, 1);
+    job_table_accepted(w->table, 1, world_attempt(w, 1));
+    fast(2, 1, 0);
+    open_long(2, "b", 1, 1);
+    job_table_accepted(w->table, 2, world_attempt(w, 2));
+    blame(1, "no good");
+    advance(JOB_CONFIRM_MS - JOB_TABLE_TICK_MS);
+    ck_assert_uint_eq(opens(1), 2);
+    ck_assert_uint_eq(counters().failed, 0);
+    advance(JOB_TABLE_TICK_MS);
+    ck_assert(world_last(w, B, LINK_JOB_FAILED)->final);
+    ck_assert_str_eq(world_last(w, B, LINK_JOB_FAILED)->reason, "no good");
+    world_destroy(w);
+}
+END_TEST
+
+/* One that did nothing well so far is not believed: whoever has room again looks at it. */
+START_TEST(a_stranger_s_word_waits_for_another)
+{
+    start();
+    fast(1, 1, 0);
+    open_long(1, "a", 1, 1);
+    job_table_accepted(w->table, 1, world_attempt(w, 1));
+    fast(2, 1, 0);
+    open_long(2, "b", 1, 1);
+    job_table_accepted(w->table, 2, world_attempt(w, 2));
+    blame(1, "no good");
+    advance(2 * JOB_CONFIRM_MS);
+    ck_assert_uint_eq(counters().failed, 0);
+    make(2, 2);
+    make(1, 2);
+    ck_assert_uint_eq(counters().done, 2);
+    ck_assert_uint_eq(of(1)->standing.failures, 1);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(the_attempts_bound_the_confirming_too)
+{
+    struct job_table_config c;
+    job_table_config_defaults(&c);
+    c.max_attempts = 1;
+    w = world_create(&c);
+    world_broadcaster(w, B);
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 1);
+    fast(2, 9, 0);
+    blame(1, "no good");
+    ck_assert(world_last(w, B, LINK_JOB_FAILED)->final);
+    ck_assert_uint_eq(opens(2), 0);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+/* The other one neither confirms it nor makes it. */
+START_TEST(a_fault_of_the_other_leaves_it_open)
+{
+    start();
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 1);
+    fast(2, 9, 0);
+    blame(1, "no good");
+    lose(2);
+    ck_assert_uint_eq(counters().failed, 0);
+    advance(JOB_AVOID_MS);
+    blame(world_last(w, 1, LINK_JOB_OPEN)->job > world_attempt(w, 2) ? 1 : 2, "no good");
+    ck_assert(world_last(w, B, LINK_JOB_FAILED)->final);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("job_table_again");
@@ -348,6 +486,12 @@ int main(void)
     tcase_add_test(tc, a_backlog_is_spread_and_taken_bit_by_bit);
     tcase_add_test(tc, the_oldest_of_a_backlog_come_first);
     tcase_add_test(tc, what_is_believed_too_low_is_tried);
+    tcase_add_test(tc, a_fault_of_the_input_is_confirmed_by_another_host);
+    tcase_add_test(tc, one_that_calls_good_input_faulty_loses_nothing_and_is_suspended);
+    tcase_add_test(tc, who_has_no_time_to_confirm_is_not_waited_for);
+    tcase_add_test(tc, a_stranger_s_word_waits_for_another);
+    tcase_add_test(tc, the_attempts_bound_the_confirming_too);
+    tcase_add_test(tc, a_fault_of_the_other_leaves_it_open);
     suite_add_tcase(suite, tc);
     return world_run(suite);
 }

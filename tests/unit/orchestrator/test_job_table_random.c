@@ -62,6 +62,9 @@ struct sim {
     size_t n_transcoders;
     link_peer next_peer;
     bool speeds; /* transcoders say how fast they are */
+    bool priced; /* rungs have a price, and some jobs are refused for want of money */
+    uint64_t reserved, earned;
+    unsigned unpaid;
 };
 
 static uint32_t chance(struct sim *s, uint32_t n)
@@ -412,7 +415,34 @@ static void check_loads(const struct sim *s)
     ck_assert_uint_eq(held, g.held_bytes);
 }
 
-static struct sim *sim_create(uint32_t seed, bool speeds)
+static const char *sim_open(void *arg, link_peer broadcaster, uint64_t pixels)
+{
+    struct sim *s = arg;
+    ck_assert_uint_gt(pixels, 0);
+    if (chance(s, 20) == 0) {
+        s->unpaid++;
+        return "no funds";
+    }
+    s->reserved += pixels;
+    return NULL;
+}
+
+static void sim_closed(void *arg, link_peer broadcaster, uint64_t pixels)
+{
+    struct sim *s = arg;
+    ck_assert_uint_le(pixels, s->reserved);
+    s->reserved -= pixels;
+}
+
+static void sim_earned(void *arg, link_peer broadcaster, const struct transcoder *by,
+                       uint64_t pixels)
+{
+    struct sim *s = arg;
+    ck_assert_ptr_nonnull(by);
+    s->earned += pixels;
+}
+
+static struct sim *sim_create(uint32_t seed, bool speeds, bool priced)
 {
     struct sim *s = mem_alloc(sizeof *s);
     s->random = seed;
@@ -421,6 +451,12 @@ static struct sim *sim_create(uint32_t seed, bool speeds)
     struct job_table_config c;
     job_table_config_defaults(&c);
     struct job_table_out out = {.arg = s, .send = sim_send};
+    if (priced) {
+        s->priced = true;
+        out.open = sim_open;
+        out.closed = sim_closed;
+        out.earned = sim_earned;
+    }
     s->table = job_table_create(&c, &out);
     for (size_t i = 0; i < N_BROADCAST; i++) {
         join_broadcaster(s, i);
@@ -492,6 +528,9 @@ static void sim_end(struct sim *s)
     }
     struct job_table_counters c = job_table_counters(s->table);
     ck_assert_uint_eq(c.opened, c.done + c.failed + c.cancelled);
+    ck_assert_uint_eq(s->reserved, 0);
+    ck_assert_uint_eq(s->earned, s->priced ? c.pixels : 0);
+    ck_assert(!s->priced || s->unpaid > 0);
     job_table_destroy(s->table);
     mem_free(s);
     ck_assert_uint_eq(blob_live_bytes(), 0);
@@ -499,7 +538,7 @@ static void sim_end(struct sim *s)
 
 START_TEST(any_day)
 {
-    struct sim *s = sim_create((uint32_t)_i * 7919 + 1, _i % 2 == 1);
+    struct sim *s = sim_create((uint32_t)_i * 7919 + 1, _i % 2 == 1, _i % 3 == 1);
     for (unsigned i = 0; i < STEPS; i++) {
         step(s);
         check_loads(s);
@@ -521,7 +560,7 @@ END_TEST
 /* When transcoders are only lost, seldom, and others of their kind come: every job is done. */
 START_TEST(losses_cost_nothing)
 {
-    struct sim *s = sim_create((uint32_t)_i * 104729 + 3, false);
+    struct sim *s = sim_create((uint32_t)_i * 104729 + 3, false, false);
     unsigned losses = 0;
     for (unsigned i = 0; i < STEPS; i++) {
         if (chance(s, 400) == 0 && s->n_transcoders > 0 && losses + 1 < JOB_LOSSES_MAX) {

@@ -89,7 +89,7 @@ static inline struct world *world_create(const struct job_table_config *config)
     struct world *w = mem_alloc(sizeof *w);
     struct job_table_config defaults;
     job_table_config_defaults(&defaults);
-    struct job_table_out out = {w, world_send, world_note};
+    struct job_table_out out = {.arg = w, .send = world_send, .note = world_note};
     w->table = job_table_create(config != NULL ? config : &defaults, &out);
     w->now = 1000;
     return w;
@@ -111,8 +111,8 @@ static inline void world_destroy(struct world *w)
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
 
-static inline void world_transcoder_at(struct world *w, link_peer peer, uint32_t capacity,
-                                       const char *encoder, uint64_t speed)
+static inline void world_transcoder_on(struct world *w, const char *address, link_peer peer,
+                                       uint32_t capacity, const char *encoder, uint64_t speed)
 {
     char name[32];
     snprintf(name, sizeof name, "t%u", peer);
@@ -124,7 +124,13 @@ static inline void world_transcoder_at(struct world *w, link_peer peer, uint32_t
                            .software = "test",
                            .speed = speed,
                            .capacity = capacity};
-    ck_assert_int_eq(job_table_transcoder_joined(w->table, peer, "127.0.0.1", &h, w->now), ERR_OK);
+    ck_assert_int_eq(job_table_transcoder_joined(w->table, peer, address, &h, w->now), ERR_OK);
+}
+
+static inline void world_transcoder_at(struct world *w, link_peer peer, uint32_t capacity,
+                                       const char *encoder, uint64_t speed)
+{
+    world_transcoder_on(w, "127.0.0.1", peer, capacity, encoder, speed);
 }
 
 static inline void world_transcoder(struct world *w, link_peer peer, uint32_t capacity,

@@ -116,7 +116,7 @@ static void random_done(struct link_job_done *d)
 static size_t random_msg(enum link_msg_type type, struct link_msg *m)
 {
     *m = (struct link_msg){.type = type, .reason = ""};
-    if (type >= LINK_JOB_OPEN) {
+    if (type >= LINK_JOB_OPEN && type < LINK_PAY_ASK) {
         m->job = rnd();
     }
     switch (type) {
@@ -151,6 +151,28 @@ static size_t random_msg(enum link_msg_type type, struct link_msg *m)
         m->word.rung = between(0, PROFILE_LADDER_MAX - 1);
         m->word.part = type == LINK_RUNG_REJECT ? between(0, 100000) : 0;
         m->reason = word();
+        return 0;
+    case LINK_PAY_ASK:
+        m->pay_ask = (struct link_pay_ask){
+            rnd(),          (enum link_pay_kind)between(LINK_PAY_ACCOUNT, LINK_PAY_QUERY),
+            word(),         word(),
+            word(),         rnd() >> 1,
+            rnd() >> 1,     rnd() >> 1,
+            (uint32_t)rnd()};
+        return 0;
+    case LINK_PAY_ANSWER:
+        m->pay_answer =
+            (struct link_pay_answer){rnd(),
+                                     (enum link_pay_status)between(LINK_PAY_OK, LINK_PAY_OFF),
+                                     rnd() >> 1,
+                                     rnd() >> 1,
+                                     rnd() >> 1,
+                                     word(),
+                                     span_of(config, between(0, LINK_BODY_MAX)),
+                                     between(0, 599)};
+        return 0;
+    case LINK_PAY_NEWS:
+        m->pay_news = (struct link_pay_news){word(), rnd() >> 1};
         return 0;
     default:
         m->reason = word();
@@ -243,6 +265,31 @@ static void same_done(const struct link_job_done *a, const struct link_job_done 
     }
 }
 
+static void same_pay_ask(const struct link_pay_ask *a, const struct link_pay_ask *b)
+{
+    ck_assert_uint_eq(a->ask, b->ask);
+    ck_assert_uint_eq(a->kind, b->kind);
+    ck_assert_str_eq(a->account, b->account);
+    ck_assert_str_eq(a->key, b->key);
+    ck_assert_str_eq(a->text, b->text);
+    ck_assert_uint_eq(a->amount, b->amount);
+    ck_assert_uint_eq(a->least, b->least);
+    ck_assert_uint_eq(a->total, b->total);
+    ck_assert_uint_eq(a->ttl_ms, b->ttl_ms);
+}
+
+static void same_pay_answer(const struct link_pay_answer *a, const struct link_pay_answer *b)
+{
+    ck_assert_uint_eq(a->ask, b->ask);
+    ck_assert_uint_eq(a->status, b->status);
+    ck_assert_uint_eq(a->balance, b->balance);
+    ck_assert_uint_eq(a->amount, b->amount);
+    ck_assert_uint_eq(a->held, b->held);
+    ck_assert_str_eq(a->text, b->text);
+    ck_assert(span_equal(a->body, b->body));
+    ck_assert_uint_eq(a->http_status, b->http_status);
+}
+
 static void same_msg(const struct link_msg *a, const struct link_msg *b)
 {
     ck_assert_int_eq(a->type, b->type);
@@ -267,6 +314,13 @@ static void same_msg(const struct link_msg *a, const struct link_msg *b)
     } else if (a->type == LINK_RUNG_GIVEN_UP || a->type == LINK_RUNG_REJECT) {
         ck_assert_uint_eq(a->word.rung, b->word.rung);
         ck_assert_uint_eq(a->word.part, b->word.part);
+    } else if (a->type == LINK_PAY_ASK) {
+        same_pay_ask(&a->pay_ask, &b->pay_ask);
+    } else if (a->type == LINK_PAY_ANSWER) {
+        same_pay_answer(&a->pay_answer, &b->pay_answer);
+    } else if (a->type == LINK_PAY_NEWS) {
+        ck_assert_str_eq(a->pay_news.account, b->pay_news.account);
+        ck_assert_uint_eq(a->pay_news.balance, b->pay_news.balance);
     }
 }
 
@@ -555,6 +609,30 @@ START_TEST(nothing_outside_the_limits_is_packed)
 }
 END_TEST
 
+START_TEST(no_money_outside_the_limits_is_packed)
+{
+    struct link_msg m = {.type = LINK_PAY_ASK};
+    m.pay_ask.kind = LINK_PAY_HOLD; /* texts left out: empty */
+    struct blob *b = link_msg_pack(&m);
+    ck_assert_ptr_nonnull(b);
+    blob_unref(b);
+    m.pay_ask.amount = (uint64_t)INT64_MAX + 1;
+    ck_assert_ptr_null(link_msg_pack(&m));
+    m.pay_ask.amount = 0;
+    m.pay_ask.kind = 0;
+    ck_assert_ptr_null(link_msg_pack(&m));
+    m = (struct link_msg){.type = LINK_PAY_ANSWER};
+    m.pay_answer.http_status = 600;
+    ck_assert_ptr_null(link_msg_pack(&m));
+    m.pay_answer.http_status = 200;
+    m.pay_answer.balance = UINT64_MAX;
+    ck_assert_ptr_null(link_msg_pack(&m));
+    m = (struct link_msg){.type = LINK_PAY_NEWS};
+    m.pay_news.account = "two\nlines";
+    ck_assert_ptr_null(link_msg_pack(&m));
+}
+END_TEST
+
 START_TEST(packets_are_slices_of_the_payload)
 {
     struct link_packet p[3] = {{.length = 3, .dts = 1, .pts = 2, .duration = 9, .flags = 1},
@@ -587,7 +665,7 @@ END_TEST
 
 int main(void)
 {
-    int types = LINK_RUNG_REJECT + 1;
+    int types = LINK_PAY_NEWS + 1;
     int cases = (int)(sizeof limit_cases / sizeof limit_cases[0]);
     for (size_t i = 0; i < sizeof config; i++) {
         config[i] = (uint8_t)rnd();
@@ -608,6 +686,7 @@ int main(void)
     tcase_add_test(t, the_payload_must_fit_the_packets);
     tcase_add_loop_test(t, a_rung_outside_its_limits_is_refused, 0, cases);
     tcase_add_test(t, nothing_outside_the_limits_is_packed);
+    tcase_add_test(t, no_money_outside_the_limits_is_packed);
     tcase_add_test(t, packets_are_slices_of_the_payload);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);

@@ -1,5 +1,9 @@
 #include "run/addr.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <string.h>
 
 #include "tests/support/unit.h"
@@ -64,4 +68,54 @@ START_TEST(loopback_is_known)
 }
 END_TEST
 
-UNIT_MAIN("addr", partial_addresses_are_completed, others_are_refused, loopback_is_known)
+static bool is_public(const char *text)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+        return addr_is_public((const struct sockaddr *)&v4);
+    }
+    ck_assert_int_eq(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+    return addr_is_public((const struct sockaddr *)&v6);
+}
+
+START_TEST(public_addresses_are_known)
+{
+    static const char *const public[] = {
+        "1.1.1.1",         "9.255.255.255", "11.0.0.0",    "100.63.0.1",           "100.128.0.1",
+        "126.1.1.1",       "172.15.0.1",    "172.32.0.1",  "192.167.1.1",          "192.169.0.1",
+        "223.255.255.255", "198.20.0.1",    "2001:200::1", "2606:4700:4700::1111", "3fff::1"};
+    static const char *const others[] = {"0.0.0.0",
+                                         "10.1.2.3",
+                                         "100.64.0.1",
+                                         "127.0.0.1",
+                                         "169.254.169.254",
+                                         "172.16.0.1",
+                                         "172.31.0.1",
+                                         "192.168.1.1",
+                                         "198.18.0.1",
+                                         "224.0.0.1",
+                                         "255.255.255.255",
+                                         "::",
+                                         "::1",
+                                         "fe80::1",
+                                         "fc00::1",
+                                         "fd12::1",
+                                         "ff02::1",
+                                         "::ffff:1.1.1.1",
+                                         "64:ff9b::a00:1",
+                                         "2002:a00:1::",
+                                         "2001::1",
+                                         "2001:db8::1"};
+    for (size_t i = 0; i < sizeof public / sizeof public[0]; i++) {
+        ck_assert_msg(is_public(public[i]), "%s", public[i]);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        ck_assert_msg(!is_public(others[i]), "%s", others[i]);
+    }
+    ck_assert(!addr_is_public(&(struct sockaddr){.sa_family = AF_UNIX}));
+}
+END_TEST
+
+UNIT_MAIN("addr", partial_addresses_are_completed, others_are_refused, loopback_is_known,
+          public_addresses_are_known)

@@ -76,6 +76,7 @@ struct seen {
     int status;
     char body[ANSWER_MAX + 1];
     char why[HTTP_CLIENT_WHY_MAX];
+    char type[HTTP_CLIENT_TYPE_MAX];
     bool sent;
 };
 
@@ -89,22 +90,32 @@ static void on_result(void *arg, const struct http_client_result *r)
     memcpy(s->body, r->body.data != NULL ? (const char *)r->body.data : "", r->body.len);
     s->body[r->body.len] = '\0';
     snprintf(s->why, sizeof s->why, "%s", r->why);
+    snprintf(s->type, sizeof s->type, "%s", r->content_type);
     s->sent = r->sent;
     loop_stop(s->loop);
 }
 
-static struct seen ask(const char *url, const char *body, int64_t timeout_ms)
+static struct seen ask_for(const struct http_client_request *r)
 {
     struct seen seen = {.loop = loop_create()};
     struct http_client *c = http_client_create(seen.loop);
-    struct http_client_request r = {url, body, "application/json", timeout_ms, ANSWER_MAX};
-    (void)http_client_send(c, &r, on_result, &seen);
+    (void)http_client_send(c, r, on_result, &seen);
     ck_assert_int_eq(seen.calls, 0);
     loop_run(seen.loop);
     ck_assert_int_eq(seen.calls, 1);
     http_client_destroy(c);
     loop_destroy(seen.loop);
     return seen;
+}
+
+static struct seen ask(const char *url, const char *body, int64_t timeout_ms)
+{
+    struct http_client_request r = {.url = url,
+                                    .body = body,
+                                    .content_type = "application/json",
+                                    .timeout_ms = timeout_ms,
+                                    .answer_max_bytes = ANSWER_MAX};
+    return ask_for(&r);
 }
 
 static struct seen ask_server(const char *says, const char *body)
@@ -232,6 +243,74 @@ START_TEST(redirects)
 }
 END_TEST
 
+START_TEST(headers_and_types)
+{
+    const struct http_client_header headers[] = {{"Accept", "a/b"}, {"X-Secret", "deadbeef"}};
+    struct server s = {0};
+    char url[100], says[500], type[300];
+    memset(type, 'x', sizeof type - 1);
+    type[sizeof type - 1] = '\0';
+    snprintf(says, sizeof says, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: 0\r\n\r\n",
+             type);
+    server_start(&s, 1, says);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", s.port);
+    struct http_client_request r = {.url = url,
+                                    .timeout_ms = 10000,
+                                    .answer_max_bytes = ANSWER_MAX,
+                                    .headers = headers,
+                                    .n_headers = 2};
+    struct seen seen = ask_for(&r);
+    server_stop(&s);
+    ck_assert_int_eq(seen.err, ERR_OK);
+    ck_assert_ptr_nonnull(strstr(s.heard, "\r\nAccept: a/b\r\n"));
+    ck_assert_ptr_nonnull(strstr(s.heard, "\r\nX-Secret: deadbeef\r\n"));
+    ck_assert_uint_eq(strlen(seen.type), HTTP_CLIENT_TYPE_MAX - 1);
+    seen = ask_server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", NULL);
+    ck_assert_str_eq(seen.type, "");
+}
+END_TEST
+
+START_TEST(redirects_are_left_alone)
+{
+    struct server s = {0};
+    char url[100];
+    server_start(&s, 1,
+                 "HTTP/1.1 302 Go\r\nLocation: /again\r\nContent-Length: 0\r\n"
+                 "Connection: close\r\n\r\n");
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", s.port);
+    struct http_client_request r = {
+        .url = url, .timeout_ms = 10000, .answer_max_bytes = ANSWER_MAX, .no_redirects = true};
+    struct seen seen = ask_for(&r);
+    server_stop(&s);
+    ck_assert_int_eq(seen.err, ERR_OK);
+    ck_assert_int_eq(seen.status, 302);
+}
+END_TEST
+
+/* By number or by name: the server hears of no connection. */
+START_TEST(only_the_public_internet)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"};
+    struct server s = {0};
+    char url[100];
+    server_start(&s, 1, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        snprintf(url, sizeof url, "http://%s:%d/?private", hosts[i], s.port);
+        struct http_client_request r = {
+            .url = url, .timeout_ms = 10000, .answer_max_bytes = ANSWER_MAX, .public_only = true};
+        struct seen seen = ask_for(&r);
+        ck_assert_int_eq(seen.err, ERR_CLOSED);
+        ck_assert_ptr_nonnull(strstr(seen.why, "public"));
+        ck_assert(!seen.sent);
+    }
+    ck_assert_str_eq(s.heard, "");
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/last", s.port);
+    ck_assert_int_eq(ask(url, NULL, 10000).status, 200);
+    server_stop(&s);
+    ck_assert_ptr_nonnull(strstr(s.heard, "GET /last"));
+}
+END_TEST
+
 static void must_not(void *arg, const struct http_client_result *r)
 {
     (void)arg;
@@ -248,7 +327,8 @@ START_TEST(cancelled_calls_are_silent)
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", s.port);
     struct seen seen = {.loop = loop_create()};
     struct http_client *c = http_client_create(seen.loop);
-    struct http_client_request r = {url, NULL, NULL, 10000, ANSWER_MAX};
+    struct http_client_request r = {
+        .url = url, .timeout_ms = 10000, .answer_max_bytes = ANSWER_MAX};
     http_client_cancel(http_client_send(c, &r, must_not, NULL));
     (void)http_client_send(c, &r, on_result, &seen);
     loop_run(seen.loop);
@@ -290,4 +370,4 @@ END_TEST
 
 UNIT_MAIN("http_client", asks_and_hears, bad_answers_are_named, long_answers_are_cut_off,
           silence_times_out, nobody_listens, redirects, cancelled_calls_are_silent,
-          urls_are_checked)
+          urls_are_checked, headers_and_types, redirects_are_left_alone, only_the_public_internet)

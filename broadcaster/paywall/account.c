@@ -1,0 +1,342 @@
+#include "broadcaster/paywall/account.h"
+
+#include <string.h>
+
+#include "broadcaster/paywall/money.h"
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t most_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t over_zero(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static uint64_t left_of(const struct account_lease *l)
+{
+    return l->over ? 0 : l->held - l->spent;
+}
+
+void account_init(struct account *a, uint64_t preview)
+{
+    *a = (struct account){.preview = preview};
+}
+
+static uint64_t credit_before_reserved(const struct account *a)
+{
+    uint64_t sum = a->preview;
+    for (size_t i = 0; i < a->n_leases; i++) {
+        sum = money_add(sum, left_of(&a->leases[i]));
+    }
+    return sum;
+}
+
+uint64_t account_credit(const struct account *a)
+{
+    return over_zero(credit_before_reserved(a), a->reserved);
+}
+
+uint64_t account_total(const struct account *a)
+{
+    uint64_t going_back = 0;
+    for (size_t i = 0; i < a->n_leases; i++) {
+        const struct account_lease *l = &a->leases[i];
+        going_back = money_add(going_back, l->over ? l->held - l->spent : 0);
+    }
+    uint64_t ledger = a->known ? money_add(a->balance, going_back) : going_back;
+    return over_zero(money_add(ledger, account_credit(a)), a->debt);
+}
+
+uint64_t account_missing(const struct account *a, uint64_t cost)
+{
+    return over_zero(cost, account_total(a));
+}
+
+/* --- spending --- */
+
+static bool is_fresh(const struct account *a, int64_t now_ms)
+{
+    return a->known && now_ms - a->heard_ms < ACCOUNT_FRESH_MS;
+}
+
+static bool is_away(const struct account *a, int64_t now_ms)
+{
+    return a->away_ms != 0 && now_ms - a->away_ms < ACCOUNT_RETRY_MS;
+}
+
+/* Whether it is known that this much more cannot be had. */
+static bool is_short(const struct account *a, uint64_t lacking, int64_t now_ms)
+{
+    return is_fresh(a, now_ms) && (a->frozen || money_add(lacking, a->debt) > a->balance);
+}
+
+enum account_verdict account_reserve(struct account *a, uint64_t cost, int64_t now_ms)
+{
+    uint64_t credit = account_credit(a);
+    a->used_ms = now_ms;
+    a->cost = most_of(a->cost, cost);
+    if (cost <= credit) {
+        a->reserved += cost;
+        return ACCOUNT_PAID;
+    }
+    uint64_t lacking = cost - credit;
+    a->wanted = a->wanted == 0 ? lacking : least_of(a->wanted, lacking);
+    if (is_short(a, lacking, now_ms)) {
+        return a->frozen ? ACCOUNT_FROZEN : ACCOUNT_EMPTY;
+    }
+    return is_away(a, now_ms) ? ACCOUNT_AWAY : ACCOUNT_WAIT;
+}
+
+void account_give_back(struct account *a, uint64_t cost)
+{
+    a->reserved = over_zero(a->reserved, cost);
+}
+
+void account_keep(struct account *a, uint64_t cost, int64_t now_ms)
+{
+    a->used_ms = now_ms;
+    a->reserved = over_zero(a->reserved, cost);
+    uint64_t n = least_of(cost, a->preview);
+    a->preview -= n;
+    cost -= n;
+    for (size_t i = 0; i < a->n_leases && cost > 0; i++) {
+        struct account_lease *l = &a->leases[i];
+        n = least_of(cost, left_of(l));
+        l->spent += n;
+        cost -= n;
+        l->over = l->over || l->spent == l->held;
+    }
+    a->debt = money_add(a->debt, cost); /* a lease has ended between */
+}
+
+/* --- what to ask --- */
+
+void account_look(struct account *a)
+{
+    a->curious = true;
+}
+
+void account_close(struct account *a)
+{
+    for (size_t i = 0; i < a->n_leases; i++) {
+        a->leases[i].over = true;
+    }
+    a->wanted = 0;
+    a->step = 0;
+}
+
+bool account_idle(const struct account *a)
+{
+    return a->n_leases == 0 && !a->asking && !a->curious && a->reserved == 0 && a->next_n == 0;
+}
+
+static const struct account_lease *find_over(const struct account *a)
+{
+    for (size_t i = 0; i < a->n_leases; i++) {
+        if (a->leases[i].over) {
+            return &a->leases[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct account_lease *find_uncharged(const struct account *a, int64_t now_ms)
+{
+    bool due = now_ms - a->charged_ms >= ACCOUNT_CHARGE_MS;
+    for (size_t i = 0; i < a->n_leases && due; i++) {
+        if (a->leases[i].spent > a->leases[i].charged) {
+            return &a->leases[i];
+        }
+    }
+    return NULL;
+}
+
+/* A hold that was asked for and not answered may be there: it is asked for again, and goes back. */
+static bool wants_lease(const struct account *a, int64_t now_ms)
+{
+    if (a->n_leases == ACCOUNT_LEASES) {
+        return false;
+    }
+    if (a->next_n != 0) {
+        return true;
+    }
+    if (a->wanted > 0) {
+        return !is_short(a, a->wanted, now_ms);
+    }
+    bool some = a->debt > 0 || (a->n_leases > 0 && account_credit(a) < a->step / 2);
+    return some && !is_short(a, 1, now_ms) && now_ms - a->used_ms < ACCOUNT_IDLE_MS;
+}
+
+static void ask_lease(struct account *a, int64_t now_ms, uint64_t *counter, struct link_pay_ask *r)
+{
+    uint64_t base = a->cost > MONEY_MAX / ACCOUNT_STEP_COSTS / ACCOUNT_STEP_TIMES
+                        ? MONEY_MAX / ACCOUNT_STEP_TIMES
+                        : a->cost * ACCOUNT_STEP_COSTS;
+    bool fast = a->leased_ms != 0 && now_ms - a->leased_ms < 2 * ACCOUNT_RETRY_MS;
+    uint64_t step = fast ? money_add(a->step, a->step) : a->step;
+    a->step = least_of(most_of(step, base), base * ACCOUNT_STEP_TIMES);
+    if (a->next_n == 0) {
+        a->next_n = ++*counter;
+    }
+    *r = (struct link_pay_ask){
+        .kind = LINK_PAY_HOLD,
+        .amount = most_of(most_of(a->step, money_add(a->wanted, a->debt)), 1),
+        .least = most_of(money_add(a->wanted, a->debt), 1),
+        .ttl_ms = ACCOUNT_TTL_MS,
+    };
+}
+
+static void ask_total(const struct account_lease *l, enum link_pay_kind kind,
+                      struct link_pay_ask *r)
+{
+    *r = (struct link_pay_ask){.kind = kind, .total = l->spent, .ttl_ms = ACCOUNT_TTL_MS};
+}
+
+static bool is_unused(const struct account *a, int64_t now_ms)
+{
+    return a->n_leases > 0 && a->reserved == 0 && now_ms - a->used_ms >= ACCOUNT_IDLE_MS;
+}
+
+static void end_unused(struct account *a, int64_t now_ms)
+{
+    if (is_unused(a, now_ms)) {
+        account_close(a);
+    }
+}
+
+bool account_due(const struct account *a, int64_t now_ms)
+{
+    bool open = a->asking || is_away(a, now_ms);
+    return !open && (a->curious || is_unused(a, now_ms) || find_over(a) != NULL ||
+                     find_uncharged(a, now_ms) != NULL || wants_lease(a, now_ms));
+}
+
+bool account_next(struct account *a, int64_t now_ms, uint64_t *counter,
+                  struct link_pay_ask *ret_request, uint64_t *ret_n)
+{
+    if (a->asking || is_away(a, now_ms)) {
+        return false;
+    }
+    end_unused(a, now_ms);
+    const struct account_lease *over = find_over(a), *uncharged = find_uncharged(a, now_ms);
+    *ret_n = 0;
+    if (wants_lease(a, now_ms)) {
+        ask_lease(a, now_ms, counter, ret_request);
+        *ret_n = a->next_n;
+    } else if (over != NULL) {
+        ask_total(over, LINK_PAY_RELEASE, ret_request);
+        *ret_n = over->n;
+    } else if (uncharged != NULL) {
+        ask_total(uncharged, LINK_PAY_CHARGE, ret_request);
+        *ret_n = uncharged->n;
+        a->charged_ms = now_ms;
+    } else if (a->curious) {
+        *ret_request = (struct link_pay_ask){.kind = LINK_PAY_ACCOUNT};
+    } else {
+        return false;
+    }
+    a->asking = true;
+    a->asked = ret_request->kind;
+    a->asked_n = *ret_n;
+    a->asked_total = ret_request->total;
+    return true;
+}
+
+/* --- answers --- */
+
+static void hear(struct account *a, const struct link_pay_answer *answer, int64_t now_ms)
+{
+    a->balance = least_of(answer->balance, MONEY_MAX);
+    a->known = true;
+    a->frozen = answer->status == LINK_PAY_FROZEN;
+    a->heard_ms = now_ms;
+    a->away_ms = 0;
+    a->curious = false;
+}
+
+static void take_lease(struct account *a, uint64_t held, int64_t now_ms)
+{
+    struct account_lease l = {.n = a->asked_n, .held = least_of(held, MONEY_MAX)};
+    l.spent = least_of(a->debt, l.held);
+    a->debt -= l.spent;
+    l.over = l.spent == l.held;
+    a->leases[a->n_leases++] = l;
+    a->next_n = 0;
+    a->wanted = 0;
+    a->leased_ms = now_ms;
+}
+
+static void drop_lease(struct account *a, size_t i)
+{
+    a->n_leases--;
+    memmove(&a->leases[i], &a->leases[i + 1], (a->n_leases - i) * sizeof a->leases[0]);
+}
+
+static void settle(struct account *a, bool ok)
+{
+    size_t i = 0;
+    while (i < a->n_leases && a->leases[i].n != a->asked_n) {
+        i++;
+    }
+    if (i == a->n_leases) {
+        return;
+    }
+    struct account_lease *l = &a->leases[i];
+    if (ok) {
+        l->charged = most_of(l->charged, a->asked_total);
+    } else { /* it has ended under us: what it did not pay is owed */
+        a->debt = money_add(a->debt, l->spent - l->charged);
+    }
+    if (!ok || a->asked == LINK_PAY_RELEASE) {
+        drop_lease(a, i);
+    }
+}
+
+/* What keeps the ledger from answering at all. */
+static bool is_away_status(enum link_pay_status status)
+{
+    return status == LINK_PAY_UNAVAILABLE || status == LINK_PAY_OFF || status == LINK_PAY_REFUSED;
+}
+
+bool account_answered(struct account *a, const struct link_pay_answer *answer, int64_t now_ms)
+{
+    bool settles = a->asked == LINK_PAY_CHARGE || a->asked == LINK_PAY_RELEASE;
+    a->asking = false;
+    if (answer->status == LINK_PAY_UNAVAILABLE || (!settles && is_away_status(answer->status))) {
+        a->away_ms = now_ms > 0 ? now_ms : 1;
+        a->curious = false;
+        a->next_n = answer->status == LINK_PAY_UNAVAILABLE ? a->next_n : 0;
+        return true;
+    }
+    if (answer->status == LINK_PAY_OK || answer->status == LINK_PAY_FUNDS ||
+        answer->status == LINK_PAY_FROZEN) {
+        hear(a, answer, now_ms);
+    }
+    if (settles) {
+        settle(a, answer->status == LINK_PAY_OK);
+        return false;
+    }
+    if (a->asked == LINK_PAY_HOLD && answer->status == LINK_PAY_OK && answer->held > 0) {
+        take_lease(a, answer->held, now_ms);
+    } else if (a->asked == LINK_PAY_HOLD) {
+        a->next_n = 0;
+        a->wanted = 0;
+    }
+    return true;
+}
+
+void account_news(struct account *a, uint64_t balance, int64_t now_ms)
+{
+    a->balance = least_of(balance, MONEY_MAX);
+    a->known = true;
+    a->frozen = false; /* if it still is, the ledger says so */
+    a->heard_ms = now_ms;
+    a->away_ms = 0;
+}

@@ -1,0 +1,157 @@
+#include "broadcaster/paywall/bank.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/mem.h"
+
+#define SWEEP_MS 100
+
+struct question {
+    struct list node;
+    uint64_t ask;
+    int64_t until_ms;
+    bank_fn *fn;
+    void *arg;
+};
+
+struct bank {
+    struct uplinks *uplinks;
+    struct bank_config config;
+    struct loop_timer *sweep;
+    struct list open; /* oldest first */
+    size_t n_open;
+    uint64_t last_ask, unanswered;
+};
+
+static void forget(struct bank *b, struct question *q)
+{
+    list_remove(&q->node);
+    b->n_open--;
+    mem_free(q);
+}
+
+static void settle(struct bank *b, struct question *q, const struct link_pay_answer *a)
+{
+    bank_fn *fn = q->fn;
+    void *arg = q->arg;
+    forget(b, q);
+    if (fn != NULL) {
+        fn(arg, a);
+    }
+}
+
+static void give_up(struct bank *b, struct question *q, const char *why)
+{
+    struct link_pay_answer a = {
+        .ask = q->ask, .status = LINK_PAY_UNAVAILABLE, .text = why, .http_status = 503};
+    b->unanswered++;
+    settle(b, q, &a);
+}
+
+/* A callback may ask anew: only what was open before is looked at. */
+static void give_up_until(struct bank *b, int64_t now_ms, const char *why)
+{
+    uint64_t newest = b->last_ask;
+    LIST_EACH (&b->open, it, tmp) {
+        struct question *q = LIST_ITEM(it, struct question, node);
+        if (q->ask > newest) {
+            break;
+        }
+        if (q->until_ms <= now_ms) {
+            give_up(b, q, why);
+        }
+    }
+}
+
+static void on_sweep(void *arg)
+{
+    give_up_until(arg, clock_mono_ms(), "the orchestrator that keeps the accounts does not answer");
+}
+
+static void on_answer(struct bank *b, const struct link_pay_answer *a)
+{
+    LIST_EACH (&b->open, it, tmp) {
+        struct question *q = LIST_ITEM(it, struct question, node);
+        if (q->ask == a->ask) {
+            settle(b, q, a);
+            return;
+        }
+    }
+}
+
+static void on_pay(void *arg, enum uplinks_pay_event event, const struct link_msg *m)
+{
+    struct bank *b = arg;
+    switch (event) {
+    case UPLINKS_PAY_UP:
+        if (b->config.open != NULL) {
+            b->config.open(b->config.arg);
+        }
+        break;
+    case UPLINKS_PAY_DOWN:
+        give_up_until(b, INT64_MAX, "the orchestrator that keeps the accounts is not connected");
+        break;
+    case UPLINKS_PAY_MESSAGE:
+        if (m->type == LINK_PAY_ANSWER) {
+            on_answer(b, &m->pay_answer);
+        } else if (m->type == LINK_PAY_NEWS && b->config.news != NULL) {
+            b->config.news(b->config.arg, m->pay_news.account, m->pay_news.balance);
+        }
+        break;
+    }
+}
+
+struct bank *bank_create(struct loop *l, struct uplinks *uplinks, const struct bank_config *config)
+{
+    struct bank *b = mem_alloc(sizeof *b);
+    b->uplinks = uplinks;
+    b->config = *config;
+    list_init(&b->open);
+    b->sweep = loop_timer_create(l, on_sweep, b);
+    loop_timer_start(b->sweep, SWEEP_MS, SWEEP_MS);
+    uplinks_on_pay(uplinks, on_pay, b);
+    return b;
+}
+
+void bank_destroy(struct bank *b)
+{
+    if (b == NULL) {
+        return;
+    }
+    uplinks_on_pay(b->uplinks, NULL, NULL);
+    loop_timer_destroy(b->sweep);
+    LIST_EACH (&b->open, it, tmp) {
+        forget(b, LIST_ITEM(it, struct question, node));
+    }
+    mem_free(b);
+}
+
+static int64_t patience(enum link_pay_kind kind)
+{
+    bool asks_wallet =
+        kind == LINK_PAY_RECEIPT || kind == LINK_PAY_WALLET || kind == LINK_PAY_QUERY;
+    return asks_wallet ? BANK_WALLET_MS : BANK_TIMEOUT_MS;
+}
+
+void bank_ask(struct bank *b, const struct link_pay_ask *q, bank_fn *fn, void *arg)
+{
+    int64_t now_ms = clock_mono_ms();
+    struct question *o = mem_alloc(sizeof *o);
+    *o = (struct question){.ask = ++b->last_ask, .fn = fn, .arg = arg};
+    struct link_msg m = {.type = LINK_PAY_ASK};
+    m.pay_ask = *q;
+    m.pay_ask.ask = o->ask;
+    bool sent = b->n_open < BANK_PENDING_MAX && uplinks_pay(b->uplinks, &m) == ERR_OK;
+    o->until_ms = sent ? now_ms + patience(q->kind) : now_ms; /* the next sweep says so */
+    list_push_back(&b->open, &o->node);
+    b->n_open++;
+}
+
+void bank_status(const struct bank *b, struct json *object)
+{
+    struct json *j = json_new_object();
+    json_set_bool(j, "connected", uplinks_pay_connected(b->uplinks));
+    json_set_int(j, "open", (int64_t)b->n_open);
+    json_set_int(j, "unanswered", (int64_t)b->unanswered);
+    json_set(object, "bank", j);
+}

@@ -1,0 +1,142 @@
+/* The accounts that are known here: found by their names, forgotten when nobody needs them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broadcaster/paywall/paywall_internal.h"
+
+void paywall_lock(struct paywall_account *a)
+{
+    pthread_mutex_lock(&a->shard->lock);
+}
+
+void paywall_unlock(struct paywall_account *a)
+{
+    pthread_mutex_unlock(&a->shard->lock);
+}
+
+static struct paywall_account *find(struct paywall_shard *s, uint64_t hash, const char *name)
+{
+    struct list *bucket = &s->buckets[hash / PAYWALL_SHARDS % PAYWALL_BUCKETS];
+    LIST_EACH (bucket, it, tmp) {
+        struct paywall_account *a = LIST_ITEM(it, struct paywall_account, node);
+        if (a->hash == hash && strcmp(a->name, name) == 0) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+/* What he has of the preview; false: this address begins too many accounts. */
+static bool admit(struct paywall *p, uint64_t hash, uint64_t address, int64_t now_ms,
+                  uint64_t *ret_preview)
+{
+    pthread_mutex_lock(&p->lock);
+    bool ok = rates_take(p->rates, address, now_ms);
+    if (ok) {
+        *ret_preview = preview_open(p->preview, hash, address, now_ms);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return ok;
+}
+
+static struct paywall_account *add(struct paywall *p, struct paywall_shard *s, uint64_t hash,
+                                   const char *name, uint64_t address, int64_t now_ms)
+{
+    uint64_t preview = 0;
+    struct paywall_account *a = NULL;
+    if (atomic_fetch_add(&p->n_accounts, 1) < PAYWALL_ACCOUNTS_MAX &&
+        admit(p, hash, address, now_ms, &preview)) {
+        a = mem_try_alloc(sizeof *a);
+    }
+    if (a == NULL) {
+        atomic_fetch_sub(&p->n_accounts, 1);
+        return NULL;
+    }
+    a->paywall = p;
+    a->shard = s;
+    a->hash = hash;
+    a->version = 1;
+    snprintf(a->name, sizeof a->name, "%s", name);
+    account_init(&a->money, preview);
+    list_init(&a->waiters);
+    list_init(&a->watchers);
+    list_init(&a->due);
+    list_push_back(&s->buckets[hash / PAYWALL_SHARDS % PAYWALL_BUCKETS], &a->node);
+    list_push_back(&s->all, &a->all);
+    return a;
+}
+
+static uint64_t hash_of(const struct paywall *p, const char *name)
+{
+    return audience_hash(&p->salt, span_cstr(name), span_of(NULL, 0));
+}
+
+enum paywall_verdict paywall_account(struct paywall *p, const char *name, uint64_t address,
+                                     struct paywall_account **ret_account)
+{
+    uint64_t hash = hash_of(p, name);
+    struct paywall_shard *s = &p->shards[hash % PAYWALL_SHARDS];
+    int64_t now_ms = clock_mono_ms();
+    if (atomic_load(&p->closing)) {
+        return PAYWALL_STOPPING;
+    }
+    pthread_mutex_lock(&s->lock);
+    struct paywall_account *a = find(s, hash, name);
+    if (a == NULL) {
+        a = add(p, s, hash, name, address, now_ms);
+    }
+    if (a != NULL) {
+        a->refs++;
+        a->used_ms = now_ms;
+        *ret_account = a;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return a != NULL ? PAYWALL_PAID : PAYWALL_MANY;
+}
+
+struct paywall_account *paywall_find(struct paywall *p, const char *name)
+{
+    uint64_t hash = hash_of(p, name);
+    struct paywall_shard *s = &p->shards[hash % PAYWALL_SHARDS];
+    pthread_mutex_lock(&s->lock);
+    struct paywall_account *a = find(s, hash, name);
+    pthread_mutex_unlock(&s->lock);
+    return a;
+}
+
+void paywall_account_unref(struct paywall_account *a)
+{
+    if (a != NULL) {
+        paywall_lock(a);
+        a->refs--;
+        a->used_ms = clock_mono_ms();
+        paywall_unlock(a);
+    }
+}
+
+bool paywall_forget(struct paywall_account *a, int64_t now_ms)
+{
+    struct paywall *p = a->paywall;
+    if (a->refs > 0 || a->queued || !list_empty(&a->due) || !account_idle(&a->money) ||
+        now_ms - a->used_ms < PAYWALL_KEEP_MS) {
+        return false;
+    }
+    pthread_mutex_lock(&p->lock);
+    preview_close(p->preview, a->hash, a->money.preview);
+    pthread_mutex_unlock(&p->lock);
+    paywall_account_destroy(a);
+    return true;
+}
+
+void paywall_account_destroy(struct paywall_account *a)
+{
+    list_remove(&a->node);
+    list_remove(&a->all);
+    for (size_t i = 0; i < PAYWALL_STREAMS_MAX; i++) {
+        mem_free(a->streams[i]);
+    }
+    atomic_fetch_sub(&a->paywall->n_accounts, 1);
+    mem_free(a);
+}

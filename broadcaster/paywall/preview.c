@@ -1,0 +1,108 @@
+#include "broadcaster/paywall/preview.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/mem.h"
+
+#define WAYS 8 /* entries that a hash may stand in */
+#define SETS (PREVIEW_ENTRIES / WAYS)
+
+struct entry {
+    uint64_t hash; /* 0: free */
+    uint64_t left;
+    int64_t since_ms;
+};
+
+struct preview {
+    uint64_t amount;
+    struct entry *viewers, *addresses;
+};
+
+struct preview *preview_create(uint64_t amount)
+{
+    struct preview *p = mem_alloc(sizeof *p);
+    p->amount = amount;
+    if (amount > 0) {
+        p->viewers = mem_alloc(PREVIEW_ENTRIES * sizeof p->viewers[0]);
+        p->addresses = mem_alloc(PREVIEW_ENTRIES * sizeof p->addresses[0]);
+    }
+    return p;
+}
+
+void preview_destroy(struct preview *p)
+{
+    if (p != NULL) {
+        mem_free(p->viewers);
+        mem_free(p->addresses);
+        mem_free(p);
+    }
+}
+
+static uint64_t not_free(uint64_t hash)
+{
+    return hash != 0 ? hash : 1;
+}
+
+static struct entry *set_of(struct entry *all, uint64_t hash)
+{
+    return &all[hash % SETS * WAYS];
+}
+
+static struct entry *find(struct entry *all, uint64_t hash)
+{
+    struct entry *set = set_of(all, hash);
+    for (size_t i = 0; i < WAYS; i++) {
+        if (set[i].hash == hash) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+static void insert(struct entry *all, uint64_t hash, uint64_t left, int64_t now_ms)
+{
+    struct entry *set = set_of(all, hash), *oldest = &set[0];
+    for (size_t i = 0; i < WAYS; i++) {
+        bool free_now = set[i].hash == 0;
+        if (free_now || (oldest->hash != 0 && set[i].since_ms < oldest->since_ms)) {
+            oldest = &set[i];
+        }
+        if (free_now) {
+            break;
+        }
+    }
+    *oldest = (struct entry){hash, left, now_ms};
+}
+
+uint64_t preview_open(struct preview *p, uint64_t viewer, uint64_t address, int64_t now_ms)
+{
+    if (p->amount == 0) {
+        return 0;
+    }
+    viewer = not_free(viewer);
+    address = not_free(address);
+    const struct entry *known = find(p->viewers, viewer);
+    if (known != NULL) {
+        return known->left;
+    }
+    struct entry *used = find(p->addresses, address);
+    if (used != NULL && now_ms - used->since_ms < PREVIEW_ADDRESS_MS) {
+        return 0;
+    }
+    if (used != NULL) {
+        used->since_ms = now_ms;
+    } else {
+        insert(p->addresses, address, 0, now_ms);
+    }
+    insert(p->viewers, viewer, p->amount, now_ms);
+    return p->amount;
+}
+
+void preview_close(struct preview *p, uint64_t viewer, uint64_t left)
+{
+    struct entry *known = p->amount > 0 ? find(p->viewers, not_free(viewer)) : NULL;
+    if (known != NULL) {
+        known->left = left;
+    }
+}

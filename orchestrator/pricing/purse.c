@@ -1,0 +1,182 @@
+#include "orchestrator/pricing/purse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define AHEAD 8 /* jobs of the dearest kind that are set aside for beside those that are open */
+
+uint64_t tariff_cost(const struct tariff *t, uint64_t pixels)
+{
+    unsigned __int128 cost = (unsigned __int128)pixels * t->amount / t->pixels;
+    return cost > UINT64_MAX ? UINT64_MAX : (uint64_t)cost;
+}
+
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* A reservation covers the pixels' share of what is rounded off elsewhere. */
+static uint64_t reservation(const struct purse *p, uint64_t pixels)
+{
+    return sum(tariff_cost(&p->tariff, pixels), 1);
+}
+
+static uint64_t promised(const struct purse *p)
+{
+    return sum(p->reserved, p->owed);
+}
+
+/* What the hold should have. */
+static uint64_t wanted(const struct purse *p)
+{
+    uint64_t ahead = p->largest > INT64_MAX / AHEAD ? INT64_MAX : p->largest * AHEAD;
+    uint64_t all = sum(promised(p), ahead);
+    return all > INT64_MAX ? INT64_MAX : all;
+}
+
+void purse_init(struct purse *p, const char *account, const struct tariff *tariff, int64_t now_ms)
+{
+    *p = (struct purse){.tariff = *tariff, .held_ms = now_ms - PURSE_RENEW_MS};
+    snprintf(p->account, sizeof p->account, "%s", account);
+    p->due = mem_alloc(PURSE_DUE_MAX * sizeof *p->due);
+    p->charge_ms = now_ms;
+}
+
+void purse_fini(struct purse *p)
+{
+    mem_free(p->due);
+    p->due = NULL;
+}
+
+bool purse_reserve(struct purse *p, uint64_t pixels)
+{
+    uint64_t amount = reservation(p, pixels);
+    bool fits = promised(p) <= p->held && p->held - promised(p) >= amount;
+    bool was_larger = amount <= p->largest;
+    p->largest = was_larger ? p->largest : amount;
+    if (!fits && p->known && (p->empty || was_larger)) {
+        p->empty = true;
+        return false;
+    }
+    p->reserved = sum(p->reserved, amount); /* not covered yet: the answer will tell */
+    return true;
+}
+
+void purse_release(struct purse *p, uint64_t pixels)
+{
+    uint64_t amount = reservation(p, pixels);
+    p->reserved -= amount < p->reserved ? amount : p->reserved;
+}
+
+/* The last place takes what has none of its own: nobody's money is lost, it is only paid out by
+ * hand. */
+static struct purse_due *due_of(struct purse *p, const char *payee)
+{
+    size_t first = p->is_charging ? 1 : 0; /* the amount of the one under way is settled */
+    for (size_t i = first; i < p->n_due; i++) {
+        if (strcmp(p->due[i].payee, payee) == 0) {
+            return &p->due[i];
+        }
+    }
+    if (p->n_due == PURSE_DUE_MAX) {
+        return &p->due[p->n_due - 1];
+    }
+    struct purse_due *d = &p->due[p->n_due++];
+    *d = (struct purse_due){.amount = 0};
+    snprintf(d->payee, sizeof d->payee, "%s", payee);
+    return d;
+}
+
+void purse_earn(struct purse *p, const char *payee, uint64_t pixels)
+{
+    p->pixels = sum(p->pixels, pixels);
+    uint64_t earned = tariff_cost(&p->tariff, p->pixels);
+    uint64_t amount = earned - p->earned;
+    if (amount == 0) {
+        return;
+    }
+    p->earned = earned;
+    p->owed = sum(p->owed, amount);
+    struct purse_due *d = due_of(p, payee);
+    d->amount = sum(d->amount, amount);
+}
+
+bool purse_is_over(const struct purse *p)
+{
+    return p->known && !p->is_holding && promised(p) > p->held && p->reserved > 0;
+}
+
+void purse_news(struct purse *p)
+{
+    p->empty = false;
+    p->held_ms -= PURSE_RENEW_MS;
+}
+
+static bool holds_now(const struct purse *p, int64_t now_ms)
+{
+    int64_t since_ms = now_ms - p->held_ms;
+    bool is_low = p->held < wanted(p) - (wanted(p) - promised(p)) / 2;
+    return since_ms >= PURSE_RENEW_MS || (is_low && (!p->empty || since_ms >= PURSE_RETRY_MS));
+}
+
+enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *ret_amount,
+                          const char **ret_payee)
+{
+    if (p->is_charging || p->is_holding) {
+        return PURSE_NOTHING;
+    }
+    if (holds_now(p, now_ms)) {
+        p->is_holding = true;
+        p->held_ms = now_ms;
+        p->asked = wanted(p);
+        *ret_amount = p->asked;
+        return PURSE_HOLD;
+    }
+    if (p->n_due > 0 && (all || now_ms - p->charge_ms >= PURSE_CHARGE_MS)) {
+        p->is_charging = true;
+        p->asked = p->due[0].amount;
+        p->charge_ms = p->n_due == 1 ? now_ms : p->charge_ms; /* the last one of this round */
+        *ret_amount = p->charged + p->asked;
+        *ret_payee = p->due[0].payee;
+        return PURSE_CHARGE;
+    }
+    return PURSE_NOTHING;
+}
+
+void purse_hold_answered(struct purse *p, bool ok, uint64_t held)
+{
+    p->is_holding = false;
+    if (!ok) {
+        return;
+    }
+    p->known = true;
+    p->held = held;
+    p->empty = held < promised(p) || (held < p->asked && held - promised(p) < p->largest);
+}
+
+void purse_charge_answered(struct purse *p, bool ok, uint64_t held)
+{
+    p->is_charging = false;
+    if (!ok) {
+        return;
+    }
+    p->held = held;
+    p->charged += p->asked;
+    p->owed -= p->asked;
+    p->n_due--;
+    memmove(p->due, p->due + 1, p->n_due * sizeof *p->due);
+}
+
+void purse_hold_lost(struct purse *p)
+{
+    p->is_charging = false;
+    p->is_holding = false;
+    p->hold++;
+    p->held = 0;
+    p->charged = 0;
+    p->empty = false;
+    p->held_ms -= PURSE_RENEW_MS;
+}

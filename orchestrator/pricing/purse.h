@@ -1,0 +1,91 @@
+/* What one broadcaster's account has set aside for its rungs: a hold in the ledger, from which jobs
+ * are reserved when they open, for the longest segment that there may be, and charged for the
+ * pixels that were passed on. Pure: says what to ask of the ledger, one question at a time, and is
+ * told what came of it. Loop's thread. */
+#ifndef ORCHESTRATOR_PRICING_PURSE_H
+#define ORCHESTRATOR_PRICING_PURSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PURSE_NAME_MAX  200
+#define PURSE_PAYEE_MAX 200
+#define PURSE_DUE_MAX   256   /* transcoders that are owed something at once */
+#define PURSE_RENEW_MS  10000 /* a hold is renewed so often */
+#define PURSE_TTL_MS    60000 /* and runs out by itself after so long without */
+#define PURSE_CHARGE_MS 1000  /* what is owed is charged so often */
+#define PURSE_RETRY_MS  1000  /* an empty account is looked at again at most so often */
+
+struct tariff {
+    uint64_t amount, pixels; /* so much for so many pixels of rungs; both at least 1 */
+};
+
+/* What so many pixels cost, rounded down; UINT64_MAX when it is more than fits. */
+uint64_t tariff_cost(const struct tariff *t, uint64_t pixels);
+
+/* What is owed to one transcoder and not charged yet. */
+struct purse_due {
+    char payee[PURSE_PAYEE_MAX];
+    uint64_t amount;
+};
+
+struct purse {
+    char account[PURSE_NAME_MAX];
+    struct tariff tariff;
+    uint64_t held;     /* in the ledger's hold, as it was last said */
+    uint64_t reserved; /* of open jobs */
+    uint64_t largest;  /* the dearest job so far */
+    uint64_t pixels;   /* passed on, in all */
+    uint64_t earned;   /* what they cost */
+    uint64_t charged;  /* of that, what the ledger has; the hold's total so far */
+    uint64_t owed;     /* of `due` together */
+    struct purse_due *due;
+    size_t n_due;
+    bool known;       /* the ledger has answered for once */
+    bool empty;       /* there was not enough when last asked */
+    bool is_charging; /* a question is under way: the charge of due[0] */
+    bool is_holding;  /* or a hold */
+    uint64_t asked;   /* what that is for */
+    uint32_t hold;    /* counts the holds: one that ran out is never taken up again */
+    int64_t held_ms;  /* when the hold was last asked for */
+    int64_t charge_ms;
+};
+
+void purse_init(struct purse *p, const char *account, const struct tariff *tariff, int64_t now_ms);
+void purse_fini(struct purse *p);
+
+/* A job for at most so many pixels is to open. True: it may, and is reserved for. Before the ledger
+ * has answered for the first time it may, too. */
+bool purse_reserve(struct purse *p, uint64_t pixels);
+
+/* It is over. */
+void purse_release(struct purse *p, uint64_t pixels);
+
+/* So many pixels that this payee made were passed on. */
+void purse_earn(struct purse *p, const char *payee, uint64_t pixels);
+
+/* More is promised than is set aside: open jobs must go until it is not. */
+bool purse_is_over(const struct purse *p);
+
+/* Money has come to the account. */
+void purse_news(struct purse *p);
+
+enum purse_ask { PURSE_NOTHING, PURSE_HOLD, PURSE_CHARGE };
+
+/* What to ask the ledger now, if anything; it is then under way. PURSE_HOLD: raise the hold to
+ * *ret_amount, or renew it. PURSE_CHARGE: its total so far is *ret_amount, what is new is
+ * *ret_payee's (borrowed until the answer). all: charges what is owed without waiting for
+ * PURSE_CHARGE_MS. */
+enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *ret_amount,
+                          const char **ret_payee);
+
+/* What came of it. held: what the hold has now. ok: false: the ledger did not take it, ask again.
+ */
+void purse_hold_answered(struct purse *p, bool ok, uint64_t held);
+void purse_charge_answered(struct purse *p, bool ok, uint64_t held);
+
+/* Either says that there is no such hold (any more): the next one has another number. */
+void purse_hold_lost(struct purse *p);
+
+#endif

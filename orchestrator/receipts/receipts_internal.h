@@ -1,0 +1,92 @@
+/* What the parts of receipts.h share. */
+#ifndef ORCHESTRATOR_RECEIPTS_RECEIPTS_INTERNAL_H
+#define ORCHESTRATOR_RECEIPTS_RECEIPTS_INTERNAL_H
+
+#include "base/list.h"
+#include "orchestrator/receipts/nonces.h"
+#include "orchestrator/receipts/notebook.h"
+#include "orchestrator/receipts/pointer.h"
+#include "orchestrator/receipts/receipts.h"
+#include "orchestrator/receipts/seeds.h"
+#include "orchestrator/receipts/spsp.h"
+#include "orchestrator/receipts/verify.h"
+#include "run/http_client.h"
+
+#define RECEIPTS_URL_SIZE 512
+
+/* What becomes of receipts and questions. */
+enum receipts_count {
+    COUNT_GOOD,
+    COUNT_TOO_LONG,
+    COUNT_MALFORMED,
+    COUNT_VERSION,
+    COUNT_HMAC,
+    COUNT_EXPIRED,
+    COUNT_OTHER_POINTER,
+    COUNT_FAILED, /* ours: the disk, the ledger, the service */
+    COUNT_QUERIES,
+    COUNT_QUERIES_NOT_OURS,
+    COUNT_QUERIES_FAILED,
+    COUNTS_
+};
+
+struct receipts {
+    struct loop *loop;
+    struct ledger *ledger;
+    struct pointers pointers;
+    struct seeds seeds;
+    struct nonces *nonces;     /* NULL with a service */
+    struct notebook *notebook; /* NULL with a service */
+    struct http_client *http;
+    char service[RECEIPTS_URL_SIZE]; /* the whole URL of its verify; "": none */
+    int64_t timeout_ms;
+    int scale, ledger_scale;
+    bool allow_http, closing;
+    struct list open; /* questions */
+    unsigned n_open, n_asked;
+    struct buf lines; /* for one change of the nonces */
+    uint64_t counts[COUNTS_];
+};
+
+/* A question that waits: for the disk, the ledger or somebody on the network. It is in the list of
+ * open ones until op_end, and is not freed before who will call it back has. */
+struct op {
+    struct list node;
+    struct receipts *receipts;
+    receipts_fn *fn;
+    receipts_query_fn *query_fn; /* of a query */
+    void *arg;
+    struct http_client_call *call;
+    struct receipt receipt;
+    char account[LEDGER_NAME_MAX];
+    char key[LEDGER_KEY_MAX];
+    uint64_t total;                           /* in the ledger's scale, for that key */
+    unsigned char nonce[RECEIPT_NONCE_BYTES]; /* of a query, as all below */
+    char endpoint[POINTER_SIZE];
+    struct buf body;
+    char answer[VERIFY_BODY_SIZE]; /* of receipts_verify */
+};
+
+/* NULL: there are too many. */
+struct op *op_begin(struct receipts *r, void *arg);
+void op_end(struct op *op);
+
+/* Answers and ends. */
+void op_answer(struct op *op, int status, const char *text);
+void op_reply(struct op *op, int status, const char *text);
+
+/* Writes what a change has put into r->lines. */
+void receipts_write(struct receipts *r, notebook_fn *fn, void *arg);
+
+void receipts_refuse(receipts_fn *fn, void *arg, int status, const char *text);
+
+/* Asks the ledger for op's account, key and total, then answers and ends. */
+void receipts_book(struct op *op);
+
+/* The way by the service. */
+void receipts_ask_service(struct op *op, struct span text);
+
+/* Our own status for an HTTP question that has failed: 504 or 502. */
+int receipts_status_of(enum err e);
+
+#endif

@@ -1,0 +1,290 @@
+#include "broadcaster/paywall/account.h"
+
+#include <string.h>
+
+#include "tests/support/unit.h"
+
+/* --- a ledger of one account, which loses answers and holds when told to --- */
+
+#define HOLDS_MAX 4096
+
+struct ledger {
+    uint64_t balance, earned;
+    bool frozen;
+    struct {
+        uint64_t held, charged;
+        bool open;
+    } holds[HOLDS_MAX];
+};
+
+static void ledger_do(struct ledger *l, const struct link_pay_ask *q, uint64_t n,
+                      struct link_pay_answer *a)
+{
+    memset(a, 0, sizeof *a);
+    if (q->kind == LINK_PAY_HOLD) {
+        bool is_new = !l->holds[n].open;
+        uint64_t get = q->amount < l->balance ? q->amount : l->balance;
+        if (l->frozen) {
+            a->status = LINK_PAY_FROZEN;
+        } else if (is_new && get < q->least) {
+            a->status = LINK_PAY_FUNDS;
+        } else if (is_new) {
+            l->balance -= get;
+            l->holds[n].held = get;
+            l->holds[n].open = true;
+        }
+        a->held = l->holds[n].held - l->holds[n].charged;
+    } else if (q->kind == LINK_PAY_CHARGE || q->kind == LINK_PAY_RELEASE) {
+        if (!l->holds[n].open) {
+            a->status = q->kind == LINK_PAY_CHARGE ? LINK_PAY_NO_HOLD : LINK_PAY_OK;
+            a->balance = l->balance;
+            return;
+        }
+        ck_assert_uint_le(q->total, l->holds[n].held);
+        ck_assert_uint_ge(q->total, l->holds[n].charged);
+        l->earned += q->total - l->holds[n].charged;
+        l->holds[n].charged = q->total;
+        if (q->kind == LINK_PAY_RELEASE) {
+            l->balance += l->holds[n].held - q->total;
+            l->holds[n].open = false;
+        }
+    }
+    a->balance = l->balance;
+}
+
+/* Asks all that is due, and answers it; the number of questions. */
+static int settle(struct account *a, struct ledger *l, int64_t now_ms, uint64_t *counter)
+{
+    struct link_pay_ask q;
+    struct link_pay_answer answer;
+    uint64_t n;
+    int asked = 0;
+    while (account_next(a, now_ms, counter, &q, &n)) {
+        ck_assert_uint_lt(n, HOLDS_MAX);
+        ck_assert_int_lt(asked++, 20);
+        ledger_do(l, &q, n, &answer);
+        account_answered(a, &answer, now_ms);
+    }
+    return asked;
+}
+
+static struct ledger ledger;
+static struct account account;
+static uint64_t counter;
+
+static void start(uint64_t balance, uint64_t preview)
+{
+    memset(&ledger, 0, sizeof ledger);
+    ledger.balance = balance;
+    counter = 0;
+    account_init(&account, preview);
+}
+
+static enum account_verdict pay(uint64_t cost, int64_t now_ms)
+{
+    enum account_verdict v = account_reserve(&account, cost, now_ms);
+    if (v == ACCOUNT_PAID) {
+        account_keep(&account, cost, now_ms);
+    }
+    return v;
+}
+
+START_TEST(leases_and_pays)
+{
+    start(1000, 0);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_WAIT);
+    ck_assert_int_eq(settle(&account, &ledger, 1, &counter), 1);
+    ck_assert_uint_eq(ledger.balance, 960);
+    ck_assert_int_eq(pay(10, 2), ACCOUNT_PAID);
+    ck_assert_uint_eq(account_total(&account), 990);
+    for (int i = 0; i < 98; i++) {
+        int64_t now_ms = 10 + i * 1000;
+        settle(&account, &ledger, now_ms, &counter);
+        ck_assert_int_eq(pay(10, now_ms), ACCOUNT_PAID);
+    }
+    settle(&account, &ledger, 100000, &counter);
+    ck_assert_int_eq(pay(10, 100000), ACCOUNT_PAID);
+    settle(&account, &ledger, 100000, &counter);
+    ck_assert_int_eq(pay(1, 100001), ACCOUNT_EMPTY);
+    ck_assert_uint_eq(ledger.earned, 1000);
+    ck_assert_uint_eq(account_missing(&account, 10), 10);
+    ck_assert(!account_due(&account, 100001));
+    ledger.balance = 5;
+    account_news(&account, 5, 100002);
+    ck_assert_int_eq(settle(&account, &ledger, 100002, &counter), 1);
+    ck_assert_int_eq(pay(5, 100003), ACCOUNT_PAID);
+}
+END_TEST
+
+START_TEST(the_last_unit_can_be_spent)
+{
+    start(10, 0);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_WAIT);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_PAID);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_uint_eq(ledger.earned, 10);
+    ck_assert(account_idle(&account));
+}
+END_TEST
+
+START_TEST(previews_are_spent_first)
+{
+    start(100, 25);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_PAID);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_PAID);
+    ck_assert_int_eq(settle(&account, &ledger, 1, &counter), 0);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_WAIT);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_PAID);
+    settle(&account, &ledger, ACCOUNT_IDLE_MS + 1, &counter);
+    ck_assert_uint_eq(ledger.earned, 5);
+    ck_assert_uint_eq(ledger.balance, 95);
+    ck_assert(account_idle(&account));
+}
+END_TEST
+
+START_TEST(what_was_not_sent_is_not_billed)
+{
+    start(100, 0);
+    account_reserve(&account, 40, 1);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(account_reserve(&account, 40, 1), ACCOUNT_PAID);
+    account_keep(&account, 15, 2);
+    account_give_back(&account, 25);
+    settle(&account, &ledger, 2 + ACCOUNT_IDLE_MS, &counter);
+    ck_assert_uint_eq(ledger.earned, 15);
+    ck_assert_uint_eq(ledger.balance, 85);
+}
+END_TEST
+
+START_TEST(a_small_want_does_not_starve_behind_a_large_one)
+{
+    start(5, 0);
+    ck_assert_int_eq(account_reserve(&account, 10, 1), ACCOUNT_WAIT);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(account_reserve(&account, 10, 1), ACCOUNT_EMPTY);
+    ck_assert_int_eq(account_reserve(&account, 3, 1), ACCOUNT_WAIT);
+    ck_assert_int_eq(settle(&account, &ledger, 1, &counter), 1);
+    ck_assert_int_eq(pay(3, 1), ACCOUNT_PAID);
+}
+END_TEST
+
+START_TEST(frozen_and_away)
+{
+    struct link_pay_ask q;
+    uint64_t n;
+    start(100, 0);
+    ledger.frozen = true;
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_WAIT);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(pay(10, 2), ACCOUNT_FROZEN);
+    ledger.frozen = false;
+    start(100, 0);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_WAIT);
+    ck_assert(account_next(&account, 1, &counter, &q, &n));
+    uint64_t asked = n;
+    const struct link_pay_answer away = {.status = LINK_PAY_UNAVAILABLE};
+    ck_assert(account_answered(&account, &away, 2));
+    ck_assert_int_eq(pay(10, 3), ACCOUNT_AWAY);
+    ck_assert(!account_next(&account, 3, &counter, &q, &n));
+    ck_assert(account_next(&account, 3 + ACCOUNT_RETRY_MS, &counter, &q, &n));
+    ck_assert_uint_eq(n, asked); /* it may have been set aside all the same */
+    struct link_pay_answer a;
+    ledger_do(&ledger, &q, n, &a);
+    account_answered(&account, &a, 4 + ACCOUNT_RETRY_MS);
+    ck_assert_int_eq(pay(10, 5 + ACCOUNT_RETRY_MS), ACCOUNT_PAID);
+}
+END_TEST
+
+START_TEST(a_lease_that_ended_is_paid_by_the_next_one)
+{
+    start(1000, 0);
+    account_reserve(&account, 10, 1);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_PAID);
+    ledger.balance += ledger.holds[1].held;
+    ledger.holds[1].open = false;
+    settle(&account, &ledger, 1 + ACCOUNT_CHARGE_MS, &counter);
+    ck_assert_int_eq(pay(10, 2 + ACCOUNT_CHARGE_MS), ACCOUNT_PAID);
+    account_close(&account);
+    settle(&account, &ledger, 3 + ACCOUNT_CHARGE_MS, &counter);
+    ck_assert_uint_eq(ledger.earned, 20);
+    ck_assert_uint_eq(ledger.balance, 980);
+}
+END_TEST
+
+static uint64_t seed;
+
+static uint64_t draw(uint64_t n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % n;
+}
+
+/* Whatever comes: what is earned is what was kept, and nothing is spent that was not there. */
+START_TEST(sums_are_right_at_the_end)
+{
+    for (uint64_t round = 1; round <= 300; round++) {
+        seed = round;
+        uint64_t money = draw(5000), preview = draw(3) * 50, kept = 0, open = 0, asked = 0;
+        start(money, preview);
+        int64_t now_ms = 1;
+        for (int step = 0; step < 300; step++) {
+            uint64_t cost = draw(60), part;
+            struct link_pay_ask q;
+            struct link_pay_answer a = {.status = LINK_PAY_UNAVAILABLE};
+            now_ms += (int64_t)draw(draw(10) == 0 ? 30000 : 900);
+            switch (draw(6)) {
+            case 0:
+            case 1:
+                open += account_reserve(&account, cost, now_ms) == ACCOUNT_PAID ? cost : 0;
+                break;
+            case 2:
+                part = draw(open + 1);
+                account_keep(&account, part, now_ms);
+                kept += part;
+                open -= part;
+                break;
+            case 3:
+                part = draw(open + 1);
+                account_give_back(&account, part);
+                open -= part;
+                break;
+            case 4:
+                if (draw(4) == 0) {
+                    part = draw(200);
+                    money += part;
+                    ledger.balance += part;
+                    account_news(&account, ledger.balance, now_ms);
+                }
+                break;
+            default: /* an answer is lost before or behind the ledger */
+                if (account_next(&account, now_ms, &counter, &q, &asked)) {
+                    if (draw(2) == 0) {
+                        ledger_do(&ledger, &q, asked, &a);
+                    }
+                    a.status = LINK_PAY_UNAVAILABLE;
+                    account_answered(&account, &a, now_ms);
+                }
+            }
+            if (draw(3) > 0) {
+                settle(&account, &ledger, now_ms, &counter);
+            }
+            ck_assert_uint_le(kept + open, money + preview);
+        }
+        account_give_back(&account, open);
+        for (int i = 0; i < 5; i++) {
+            now_ms += ACCOUNT_IDLE_MS + ACCOUNT_RETRY_MS;
+            settle(&account, &ledger, now_ms, &counter);
+        }
+        ck_assert(account_idle(&account));
+        ck_assert_uint_eq(ledger.earned + (preview - account.preview), kept);
+        ck_assert_uint_eq(ledger.earned + ledger.balance, money);
+    }
+}
+END_TEST
+
+UNIT_MAIN("account", leases_and_pays, the_last_unit_can_be_spent, previews_are_spent_first,
+          what_was_not_sent_is_not_billed, a_small_want_does_not_starve_behind_a_large_one,
+          frozen_and_away, a_lease_that_ended_is_paid_by_the_next_one, sums_are_right_at_the_end)

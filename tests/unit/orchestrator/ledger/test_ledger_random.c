@@ -1,0 +1,435 @@
+/* Random requests against a plain model of what a ledger does: every answer is the model's, and
+ * after each transaction, committed or rolled back, the file is what the model says. */
+#include "tests/unit/orchestrator/ledger/folder.h"
+
+#include <inttypes.h>
+
+#define RUNS         6
+#define BATCHES      60
+#define BATCH_MAX    50
+#define ACCOUNTS     5
+#define KEYS         24
+#define KEPT_MS      LEDGER_HOLD_KEPT_MS
+#define NO_ACCOUNT   (-1)
+#define WORLD        0 /* the model's account for all that is outside */
+#define EDGE_BALANCE ((uint64_t)INT64_MAX)
+
+struct model_hold {
+    bool known;
+    int account;
+    uint64_t left, charged;
+    int64_t ttl_ms, until_ms;
+    int state; /* 0 open, 1 released, 2 expired */
+};
+
+struct model {
+    uint64_t free[ACCOUNTS];
+    bool frozen[ACCOUNTS], there[ACCOUNTS];
+    struct {
+        int account;
+        uint64_t total;
+    } sources[KEYS];
+    struct {
+        int account;
+        uint64_t amount;
+    } once[2][KEYS]; /* spends, grants */
+    struct model_hold holds[KEYS];
+};
+
+static uint64_t state;
+static int64_t now = 5000000;
+
+static uint64_t chance(uint64_t n)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state % n;
+}
+
+static uint64_t some_amount(void)
+{
+    static const uint64_t edges[] = {0,         1,          EDGE_BALANCE - 1,      EDGE_BALANCE,
+                                     INT64_MIN, UINT64_MAX, (uint64_t)1 << 53 | 1, 4294967296};
+    return chance(60) == 0 ? edges[chance(8)] : chance(1000);
+}
+
+static const char *account_name(int i)
+{
+    static const char *const names[ACCOUNTS] = {"viewer:a", "viewer:b", "broadcaster:c", "t:d",
+                                                "Zoë"};
+    return names[i];
+}
+
+static const char *key_name(int i)
+{
+    static char names[KEYS][8];
+    snprintf(names[i], sizeof names[i], "k:%d", i);
+    return names[i];
+}
+
+/* --- the model --- */
+
+/* What the whole world has given and taken decides whether "world:" can count it. */
+static bool has_room(const struct model *m, int account, uint64_t more)
+{
+    return more <= EDGE_BALANCE && m->free[account] + more <= EDGE_BALANCE;
+}
+
+struct question {
+    struct ledger_request r;
+    int account, other, key;
+};
+
+static void model_answer(struct ledger_answer *a, enum err e, uint64_t balance, uint64_t amount)
+{
+    a->err = e;
+    a->balance = balance;
+    a->amount = amount;
+}
+
+static bool model_repeat(struct model *m, int which, const struct question *q,
+                         struct ledger_answer *a, int account)
+{
+    if (q->key == NO_ACCOUNT || m->once[which][q->key].account == NO_ACCOUNT) {
+        return false;
+    }
+    bool same =
+        m->once[which][q->key].account == account && m->once[which][q->key].amount == q->r.amount;
+    model_answer(a, same ? ERR_OK : ERR_STATE, same ? m->free[q->account] : 0,
+                 same ? q->r.amount : 0);
+    a->again = same;
+    return true;
+}
+
+static void model_note(struct model *m, int which, const struct question *q, int account)
+{
+    if (q->key != NO_ACCOUNT && q->r.amount > 0) {
+        m->once[which][q->key].account = account;
+        m->once[which][q->key].amount = q->r.amount;
+    }
+}
+
+/* Grants and credits come from two accounts outside; how low they are is theirs. */
+static uint64_t granted, credited;
+
+static void model_grant(struct model *m, const struct question *q, struct ledger_answer *a)
+{
+    if (model_repeat(m, 1, q, a, q->account)) {
+        return;
+    }
+    m->there[q->account] = true;
+    if (!has_room(m, q->account, q->r.amount) || granted + q->r.amount > EDGE_BALANCE) {
+        model_answer(a, ERR_LIMIT, 0, 0);
+        return;
+    }
+    granted += q->r.amount;
+    m->free[q->account] += q->r.amount;
+    model_note(m, 1, q, q->account);
+    model_answer(a, ERR_OK, m->free[q->account], q->r.amount);
+}
+
+static void model_credit(struct model *m, const struct question *q, struct ledger_answer *a)
+{
+    m->there[q->account] = true;
+    if (m->sources[q->key].account != NO_ACCOUNT && m->sources[q->key].account != q->account) {
+        model_answer(a, ERR_AUTH, 0, 0);
+        return;
+    }
+    uint64_t had = m->sources[q->key].total;
+    uint64_t more = q->r.total > had ? q->r.total - had : 0;
+    if (more > 0 && (!has_room(m, q->account, more) || credited + more > EDGE_BALANCE)) {
+        model_answer(a, ERR_LIMIT, 0, 0);
+        return;
+    }
+    if (more > 0) {
+        m->sources[q->key].account = q->account;
+        m->sources[q->key].total = q->r.total;
+        credited += more;
+        m->free[q->account] += more;
+    }
+    model_answer(a, ERR_OK, m->free[q->account], more);
+}
+
+static void model_spend(struct model *m, const struct question *q, struct ledger_answer *a)
+{
+    uint64_t has = m->free[q->account];
+    if (q->account == q->other) {
+        model_answer(a, ERR_LIMIT, 0, 0);
+        return;
+    }
+    if (model_repeat(m, 0, q, a, q->account * ACCOUNTS + q->other)) {
+        return;
+    }
+    if (!m->there[q->account]) {
+        model_answer(a, q->r.amount == 0 ? ERR_OK : ERR_FUNDS, 0, 0);
+    } else if (m->frozen[q->account] || q->r.amount > has) {
+        model_answer(a, m->frozen[q->account] ? ERR_AUTH : ERR_FUNDS, has, 0);
+    } else if (q->r.amount > 0 && (m->there[q->other] = true) &&
+               !has_room(m, q->other, q->r.amount)) {
+        model_answer(a, ERR_LIMIT, 0, 0);
+    } else {
+        m->free[q->account] -= q->r.amount;
+        m->free[q->other] += q->r.amount;
+        model_note(m, 0, q, q->account * ACCOUNTS + q->other);
+        model_answer(a, ERR_OK, m->free[q->account], q->r.amount);
+    }
+}
+
+static void model_fill(struct model *m, const struct question *q, struct model_hold *h,
+                       struct ledger_answer *a)
+{
+    uint64_t has = m->free[q->account];
+    uint64_t left = h->known && h->state == 0 ? h->left : 0;
+    uint64_t more = q->r.amount > left ? q->r.amount - left : 0;
+    more = more > has ? has : more;
+    bool enough = left + more >= q->r.least;
+    if (!enough && !(h->known && h->state == 0)) {
+        model_answer(a, ERR_FUNDS, has, 0);
+        return;
+    }
+    more = enough ? more : 0;
+    h->charged = h->known ? h->charged : 0;
+    h->known = true;
+    h->account = q->account;
+    h->state = 0;
+    h->left = left + more;
+    h->ttl_ms = q->r.ttl_ms;
+    h->until_ms = now + h->ttl_ms;
+    m->free[q->account] -= more;
+    model_answer(a, enough ? ERR_OK : ERR_FUNDS, m->free[q->account], more);
+    a->held = h->left;
+}
+
+static void model_hold_(struct model *m, const struct question *q, struct ledger_answer *a)
+{
+    struct model_hold *h = &m->holds[q->key];
+    if (q->r.least > q->r.amount || q->r.ttl_ms <= 0) {
+        model_answer(a, ERR_LIMIT, 0, 0);
+        return;
+    }
+    if (!m->there[q->account] && q->r.least > 0) {
+        model_answer(a, ERR_FUNDS, 0, 0);
+        return;
+    }
+    m->there[q->account] = true;
+    if (h->known && h->account != q->account) {
+        model_answer(a, ERR_AUTH, 0, 0);
+    } else if (m->frozen[q->account]) {
+        model_answer(a, ERR_AUTH, m->free[q->account], 0);
+        a->held = h->known ? h->left : 0;
+    } else if (h->known && h->state == 1) {
+        model_answer(a, ERR_STATE, 0, 0);
+    } else {
+        model_fill(m, q, h, a);
+    }
+}
+
+static void model_charge(struct model *m, const struct question *q, struct ledger_answer *a)
+{
+    struct model_hold *h = &m->holds[q->key];
+    bool release = q->r.op == LEDGER_RELEASE;
+    if (!h->known || h->state != 0) {
+        bool over = h->known && release;
+        model_answer(a, over ? ERR_OK : ERR_NOENT, over ? m->free[h->account] : 0, 0);
+        return;
+    }
+    uint64_t cost = q->r.total > h->charged ? q->r.total - h->charged : 0;
+    bool too_much = cost > h->left;
+    cost = too_much ? h->left : cost;
+    if (cost > 0) {
+        m->there[q->other] = true;
+    }
+    if (cost > 0 && (q->other == h->account || !has_room(m, q->other, cost))) {
+        model_answer(a, ERR_LIMIT, 0, 0);
+        return;
+    }
+    h->charged += cost;
+    h->left -= cost;
+    h->until_ms = now + h->ttl_ms;
+    m->free[q->other] += cost;
+    if (release) {
+        m->free[h->account] += h->left;
+        *h = (struct model_hold){true, h->account, 0, h->charged, h->ttl_ms, now + KEPT_MS, 1};
+    }
+    model_answer(a, too_much ? ERR_LIMIT : ERR_OK, m->free[h->account], cost);
+    a->held = h->left;
+}
+
+static struct ledger_answer model_ask(struct model *m, const struct question *q)
+{
+    struct ledger_answer a = {0};
+    switch (q->r.op) {
+    case LEDGER_BALANCE:
+        m->there[q->account] = true;
+        model_answer(&a, ERR_OK, m->free[q->account], 0);
+        break;
+    case LEDGER_CREDIT:
+        model_credit(m, q, &a);
+        break;
+    case LEDGER_SPEND:
+        model_spend(m, q, &a);
+        break;
+    case LEDGER_GRANT:
+        model_grant(m, q, &a);
+        break;
+    case LEDGER_HOLD:
+        model_hold_(m, q, &a);
+        break;
+    case LEDGER_CHARGE:
+    case LEDGER_RELEASE:
+        model_charge(m, q, &a);
+        break;
+    case LEDGER_FREEZE:
+    case LEDGER_THAW:
+        if (m->there[q->account]) {
+            m->frozen[q->account] = q->r.op == LEDGER_FREEZE;
+        }
+        model_answer(&a, m->there[q->account] ? ERR_OK : ERR_NOENT, m->free[q->account], 0);
+        break;
+    }
+    return a;
+}
+
+static void model_expire(struct model *m)
+{
+    for (int k = 0; k < KEYS; k++) {
+        struct model_hold *h = &m->holds[k];
+        if (h->known && h->state == 0 && h->until_ms <= now) {
+            m->free[h->account] += h->left;
+            *h = (struct model_hold){true, h->account, 0, h->charged, h->ttl_ms, now + KEPT_MS, 2};
+        } else if (h->known && h->state != 0 && h->until_ms <= now) {
+            *h = (struct model_hold){0};
+        }
+    }
+}
+
+static void model_init(struct model *m)
+{
+    memset(m, 0, sizeof *m);
+    for (int k = 0; k < KEYS; k++) {
+        m->sources[k].account = m->once[0][k].account = m->once[1][k].account = NO_ACCOUNT;
+    }
+}
+
+/* --- both --- */
+
+static struct question some_question(void)
+{
+    static const enum ledger_op ops[] = {
+        LEDGER_CREDIT, LEDGER_CREDIT, LEDGER_SPEND,  LEDGER_SPEND,   LEDGER_GRANT,   LEDGER_HOLD,
+        LEDGER_HOLD,   LEDGER_CHARGE, LEDGER_CHARGE, LEDGER_RELEASE, LEDGER_BALANCE, LEDGER_THAW};
+    struct question q = {
+        .account = (int)chance(ACCOUNTS), .other = (int)chance(ACCOUNTS), .key = (int)chance(KEYS)};
+    q.r.op = chance(50) == 0 ? LEDGER_FREEZE : ops[chance(sizeof ops / sizeof ops[0])];
+    bool may_be_empty = q.r.op == LEDGER_SPEND || q.r.op == LEDGER_GRANT;
+    if (may_be_empty && chance(3) != 0) {
+        q.key = NO_ACCOUNT;
+    }
+    q.r.account = account_name(q.account);
+    q.r.other = q.r.op == LEDGER_CREDIT ? "world:receipts" : account_name(q.other);
+    q.r.key = q.key == NO_ACCOUNT ? "" : key_name(q.key);
+    q.r.amount = some_amount();
+    q.r.total = chance(2) ? some_amount() : chance(10000);
+    q.r.least = chance(3) == 0 ? some_amount() : chance(q.r.amount / 2 + 1);
+    q.r.ttl_ms = (int64_t)chance(5000);
+    return q;
+}
+
+static void compare_answers(const struct question *q, const struct ledger_answer *is,
+                            const struct ledger_answer *should)
+{
+    ck_assert_msg(is->err == should->err && is->balance == should->balance &&
+                      is->amount == should->amount && is->held == should->held &&
+                      is->again == should->again,
+                  "op %d of %s, key %s, amount %" PRIu64 ", least %" PRIu64 ", total %" PRIu64
+                  ": %s, balance %" PRIu64 ", amount %" PRIu64 ", held %" PRIu64
+                  "; should be %s, %" PRIu64 ", %" PRIu64 ", %" PRIu64,
+                  q->r.op, q->r.account, q->r.key, q->r.amount, q->r.least, q->r.total,
+                  err_text(is->err), is->balance, is->amount, is->held, err_text(should->err),
+                  should->balance, should->amount, should->held);
+}
+
+static void compare_accounts(const struct model *m)
+{
+    uint64_t held = 0;
+    for (int i = 0; i < ACCOUNTS; i++) {
+        struct ledger_account a = account_of(account_name(i));
+        ck_assert_int_eq(a.id != 0, m->there[i]);
+        ck_assert_uint_eq((uint64_t)a.free, m->free[i]);
+        ck_assert_int_eq(a.frozen, m->frozen[i]);
+        held += (uint64_t)a.held;
+    }
+    for (int k = 0; k < KEYS; k++) {
+        held -= m->holds[k].known ? m->holds[k].left : 0;
+    }
+    ck_assert_uint_eq(held, 0);
+    ck_assert_int_eq(account_of("world:grants").free, -(int64_t)granted);
+    ck_assert_int_eq(account_of("world:receipts").free, -(int64_t)credited);
+}
+
+/* A transaction of random requests; what is given up leaves nothing behind. */
+static void one_batch(struct ledger_store *s, struct model *m)
+{
+    struct model before = *m;
+    uint64_t granted_before = granted, credited_before = credited;
+    ck_assert_int_eq(s->begin(s), ERR_OK);
+    for (uint64_t n = chance(BATCH_MAX); n > 0; n--) {
+        struct question q = some_question();
+        struct ledger_answer is, should = model_ask(m, &q);
+        struct ledger_account *gained;
+        ck_assert_int_eq(ledger_book_apply(s, &q.r, now, &is, &gained), ERR_OK);
+        compare_answers(&q, &is, &should);
+    }
+    int64_t next;
+    do {
+        struct ledger_account *gained;
+        ck_assert_int_eq(ledger_book_expire(s, now, &next, &gained), ERR_OK);
+    } while (next <= now);
+    model_expire(m);
+    if (chance(4) == 0) {
+        s->rollback(s);
+        *m = before;
+        granted = granted_before;
+        credited = credited_before;
+    } else {
+        ck_assert_int_eq(s->commit(s), ERR_OK);
+    }
+}
+
+START_TEST(answers_are_the_models)
+{
+    struct model m;
+    make_folder();
+    model_init(&m);
+    state = 88172645463325252ULL + (uint64_t)_i * 7919;
+    struct ledger_store *s = open_store();
+    for (int b = 0; b < BATCHES; b++) {
+        one_batch(s, &m);
+        audit();
+        compare_accounts(&m);
+        now += chance(10) == 0 ? KEPT_MS / 3 : (int64_t)chance(1500);
+        if (chance(10) == 0) {
+            s->close(s);
+            s = open_store();
+        }
+    }
+    ck_assert_int_gt(s->entries, 2 * BATCHES);
+    s->close(s);
+    remove_folder();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ledger_random");
+    TCase *tc = tcase_create("all");
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, answers_are_the_models, 0, RUNS);
+    suite_add_tcase(suite, tc);
+    SRunner *sr = srunner_create(suite);
+    srunner_run_all(sr, CK_NORMAL);
+    int failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

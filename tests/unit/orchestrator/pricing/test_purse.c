@@ -1,0 +1,218 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/pricing/purse.h"
+#include "tests/support/unit.h"
+
+#define PAYEES 5
+#define STEPS  4000
+
+/* As the ledger does it. */
+struct bank {
+    uint64_t balance, hold, total, paid[PAYEES];
+    uint32_t number;
+};
+
+static const struct tariff dear = {1000, 1};
+static const struct tariff fine = {7, 1000}; /* most pixels cost a fraction */
+
+static uint64_t seed;
+
+static uint32_t rnd(uint32_t n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(seed >> 33) % n;
+}
+
+/* Answers one question, if there is one. False: there was none. */
+static bool answer(struct purse *p, struct bank *b, int64_t now_ms, bool all)
+{
+    uint64_t amount = 0;
+    const char *payee = "";
+    switch (purse_next(p, now_ms, all, &amount, &payee)) {
+    case PURSE_HOLD: {
+        if (p->hold != b->number) { /* the former one has run out */
+            b->number = p->hold;
+            b->total = 0;
+        }
+        uint64_t more = amount > b->hold ? amount - b->hold : 0;
+        more = more < b->balance ? more : b->balance;
+        b->balance -= more;
+        b->hold += more;
+        purse_hold_answered(p, true, b->hold);
+        return true;
+    }
+    case PURSE_CHARGE: {
+        uint64_t new = amount - b->total;
+        if (new > b->hold) {
+            purse_charge_answered(p, false, 0);
+            return true;
+        }
+        b->hold -= new;
+        b->total = amount;
+        b->paid[payee[0] - 'a'] += new;
+        purse_charge_answered(p, true, b->hold);
+        return true;
+    }
+    case PURSE_NOTHING:
+        break;
+    }
+    return false;
+}
+
+START_TEST(costs_are_exact)
+{
+    ck_assert_uint_eq(tariff_cost(&fine, 999), 6);
+    ck_assert_uint_eq(tariff_cost(&fine, 1000), 7);
+    ck_assert_uint_eq(tariff_cost(&dear, UINT64_MAX), UINT64_MAX);
+    ck_assert_uint_eq(tariff_cost(&(struct tariff){3, 3}, UINT64_MAX), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(pixels_are_charged_to_the_last_fraction)
+{
+    struct purse p;
+    struct bank b = {.balance = 1000000};
+    purse_init(&p, "broadcaster:x", &fine, 0);
+    ck_assert(purse_reserve(&p, 100000));
+    ck_assert(answer(&p, &b, 0, false));
+    for (int i = 0; i < 1000; i++) {
+        purse_earn(&p, i % 2 ? "a" : "b", 100); /* 0.7 each */
+    }
+    purse_release(&p, 100000);
+    while (answer(&p, &b, 5000, false)) {
+    }
+    ck_assert_uint_eq(b.paid[0] + b.paid[1], 700);
+    ck_assert_uint_eq(p.owed, 0);
+    purse_fini(&p);
+}
+END_TEST
+
+START_TEST(an_empty_account_takes_no_job_until_money_comes)
+{
+    struct purse p;
+    struct bank b = {.balance = 500};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 1)); /* nothing is known yet */
+    ck_assert(!purse_is_over(&p));
+    ck_assert(answer(&p, &b, 0, false));
+    ck_assert(purse_is_over(&p));
+    purse_release(&p, 1);
+    ck_assert(!purse_is_over(&p));
+    ck_assert(!purse_reserve(&p, 1));
+    ck_assert(!answer(&p, &b, 10, false)); /* not again at once */
+    b.balance += 5000;
+    purse_news(&p);
+    ck_assert(answer(&p, &b, 20, false));
+    ck_assert(purse_reserve(&p, 1));
+    ck_assert(!purse_is_over(&p));
+    purse_fini(&p);
+}
+END_TEST
+
+START_TEST(a_hold_that_ran_out_loses_nothing_that_is_owed)
+{
+    struct purse p;
+    struct bank b = {.balance = 1000000};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 10));
+    ck_assert(answer(&p, &b, 0, false));
+    purse_earn(&p, "a", 3);
+    while (answer(&p, &b, 2000, false)) {
+    }
+    purse_earn(&p, "a", 4);
+    uint64_t amount;
+    const char *payee;
+    ck_assert_int_eq(purse_next(&p, 4000, true, &amount, &payee), PURSE_CHARGE);
+    b.balance += b.hold;
+    b.hold = 0;
+    purse_hold_lost(&p);
+    while (answer(&p, &b, 9000, true)) {
+    }
+    ck_assert_uint_eq(b.paid[0], 7000);
+    purse_fini(&p);
+}
+END_TEST
+
+START_TEST(many_payees_are_all_paid)
+{
+    struct purse p;
+    struct bank b = {.balance = INT64_MAX};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 10 * PURSE_DUE_MAX));
+    ck_assert(answer(&p, &b, 0, false));
+    for (int i = 0; i < 2 * PURSE_DUE_MAX; i++) {
+        char payee[16];
+        snprintf(payee, sizeof payee, "a%d", i);
+        purse_earn(&p, payee, 1);
+    }
+    ck_assert_uint_eq(p.n_due, PURSE_DUE_MAX);
+    while (answer(&p, &b, 2000, true)) {
+    }
+    ck_assert_uint_eq(b.paid[0], 2 * PURSE_DUE_MAX * 1000);
+    purse_fini(&p);
+}
+END_TEST
+
+/* Whatever happens: no unit is lost or invented, and with money enough nothing is over. */
+static void random_life(uint64_t life)
+{
+    static const char *const payees[PAYEES] = {"a", "b", "c", "d", "e"};
+    seed = life;
+    struct purse p;
+    struct bank b = {.balance = rnd(2) ? 1000 : 1000000};
+    uint64_t start = b.balance, open[16] = {0}, given = 0;
+    int64_t now_ms = 0;
+    purse_init(&p, "broadcaster:x", &fine, now_ms);
+    for (int step = 0; step < STEPS; step++) {
+        size_t i = rnd(16);
+        now_ms += rnd(300);
+        if (open[i] == 0 && rnd(2)) {
+            uint64_t pixels = 1 + rnd(20000);
+            open[i] = purse_reserve(&p, pixels) ? pixels : 0;
+        } else if (open[i] > 0 && p.known && !purse_is_over(&p)) {
+            purse_earn(&p, payees[rnd(PAYEES)], rnd((uint32_t)open[i] + 1));
+            purse_release(&p, open[i]);
+            open[i] = 0;
+        }
+        for (size_t k = 0; k < 16 && purse_is_over(&p); k++) {
+            if (open[k] > 0) {
+                purse_release(&p, open[k]);
+                open[k] = 0;
+            }
+        }
+        if (rnd(50) == 0) {
+            b.balance += 1000;
+            given += 1000;
+            purse_news(&p);
+        }
+        if (rnd(100) == 0 && !p.is_holding && !p.is_charging) {
+            b.balance += b.hold;
+            b.hold = 0;
+            purse_hold_lost(&p);
+        }
+        answer(&p, &b, now_ms, false);
+        uint64_t paid = 0;
+        for (size_t k = 0; k < PAYEES; k++) {
+            paid += b.paid[k];
+        }
+        ck_assert_uint_eq(paid + p.owed, p.earned);
+        ck_assert_uint_eq(paid + b.balance + b.hold, start + given);
+        ck_assert_uint_eq(p.earned, tariff_cost(&fine, p.pixels));
+    }
+    ck_assert_uint_gt(p.earned, 0);
+    purse_fini(&p);
+}
+
+START_TEST(nothing_is_lost_or_invented)
+{
+    for (uint64_t life = 1; life <= 50; life++) {
+        random_life(life);
+    }
+}
+END_TEST
+
+UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
+          an_empty_account_takes_no_job_until_money_comes,
+          a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
+          nothing_is_lost_or_invented)

@@ -1,0 +1,90 @@
+/* Receipts in the order in which they come, and what the known verifier (receipt-verifier 1.0.5)
+ * says to each: its seed is 32 bytes of 0x5e, and it has given out the nonces 000102..0f and
+ * f0e1d2..0f, for https://wallet.example/alice. */
+#ifndef TESTS_RECEIPT_VECTORS_H
+#define TESTS_RECEIPT_VECTORS_H
+
+#include <stdint.h>
+
+static const struct receipt_vector {
+    const char *name, *text;
+    int status;
+    const char *body;
+    uint64_t credited;
+} receipt_vectors[] = {
+    {"rfc-fixture-zero",
+     "AQAAAAAAAAAAAAAAAAAAAAABAAAAAAAAAfTBIvoCUt67Zy1ZGCP3EOmVFtZzhc85fah8yPnoyL9RMA==", 400,
+     "invalid hmac", 0U},
+    {"A1-first-10",
+     "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAAAqdnn4xAVS51o93m8Ger8Z6sgdXC+51EnzpP0UsbdKVWw==", 200,
+     "{\"amount\":\"10\",\"spspEndpoint\":\"https://wallet.example/alice\"}", 10U},
+    {"A1-again-15",
+     "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAAA91rzOpcJ8r5c3hEFOzDe0plL+kdn+7psIHesUWqkC4OQ==", 200,
+     "{\"amount\":\"5\",\"spspEndpoint\":\"https://wallet.example/alice\"}", 5U},
+    {"A1-replay-15",
+     "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAAA91rzOpcJ8r5c3hEFOzDe0plL+kdn+7psIHesUWqkC4OQ==", 400,
+     "expired receipt", 0U},
+    {"A1-regress-12",
+     "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAAAyOomF0BBlBCxHagNq4qxzhOhH59MIZnXfOouvhwdrjJQ==", 400,
+     "expired receipt", 0U},
+    {"A3-other-stream-7",
+     "AQABAgMEBQYHCAkKCwwNDg8DAAAAAAAAAAeckcUH736bVFqNl0FLdCjVYkWjw8er5hczukYPdjSynA==", 200,
+     "{\"amount\":\"7\",\"spspEndpoint\":\"https://wallet.example/alice\"}", 7U},
+    {"A1-after-regress-16",
+     "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAABBj/80XbJ6plFSGvJ6FCZ9XWQrnN8VpZv6Wg4dg9Wox+w==", 200,
+     "{\"amount\":\"1\",\"spspEndpoint\":\"https://wallet.example/alice\"}", 1U},
+    {"B1-int53-plus",
+     "AfDh0sO0pZaHeGlaSzwtHg8BACAAAAAAAAGB6p1pdWzQENNHVlSF9CVbYkns5QhIts/660Fsx10bhg==", 200,
+     "{\"amount\":\"9007199254740993\",\"spspEndpoint\":\"https://wallet.example/alice\"}",
+     9007199254740993U},
+    {"B1-int63", "AfDh0sO0pZaHeGlaSzwtHg8Bf/////////+nASWArRjsMfJCnjycUPGlDBv2/L/AhwFVHf1vFjhKSw==",
+     200, "{\"amount\":\"9214364837600034814\",\"spspEndpoint\":\"https://wallet.example/alice\"}",
+     9214364837600034814U},
+    {"B1-int63-plus1",
+     "AfDh0sO0pZaHeGlaSzwtHg8BgAAAAAAAAAD6golqzDiJlotrx+mIbUCBjofSDZ+9ne+9jrHaz6ZwZg==", 200,
+     "{\"amount\":\"1\",\"spspEndpoint\":\"https://wallet.example/alice\"}", 1U},
+    {"B1-uint64-max",
+     "AfDh0sO0pZaHeGlaSzwtHg8B///////////zaEp9elkebZT6shEup2MOpqVDeHlSbzYP007nm+FzJQ==", 200,
+     "{\"amount\":\"9223372036854775807\",\"spspEndpoint\":\"https://wallet.example/alice\"}",
+     9223372036854775807U},
+    {"B255-max-stream",
+     "AfDh0sO0pZaHeGlaSzwtHg//AAAAAAAAAAE6JjmOSINxCpV+licbixezC23eZwkhcLbtJSRABygy7w==", 200,
+     "{\"amount\":\"1\",\"spspEndpoint\":\"https://wallet.example/alice\"}", 1U},
+    {"U-unknown-nonce",
+     "Ad6tvu/erb7v3q2+796tvu8BAAAAAAAAAGMtPa/29LUuU/QKYeVYArYVtEG3jx7RRfBkBcBrwox5cg==", 400,
+     "expired receipt", 0U},
+    {"A5-zero-amount",
+     "AQABAgMEBQYHCAkKCwwNDg8FAAAAAAAAAACM+wSs/2jyj+yjviM+T49IrjJnxGwhxK/ED9d7A3peoQ==", 400,
+     "expired receipt", 0U},
+    {"bad-hmac-bit",
+     "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAA+hUt++5WeG3bhWJkmVvXEnJpy/fMDAfnGq0aAC0WJILyQ==", 400,
+     "invalid hmac", 0U},
+    {"bad-amount-bit",
+     "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAA+lUt++5WeG3bhWJkmVvXEnJpy/fMDAfnGq0aAC0WJILyA==", 400,
+     "invalid hmac", 0U},
+    {"bad-stream-bit",
+     "AQABAgMEBQYHCAkKCwwNDg8AAAAAAAAAA+hUt++5WeG3bhWJkmVvXEnJpy/fMDAfnGq0aAC0WJILyA==", 400,
+     "invalid hmac", 0U},
+    {"bad-nonce-bit",
+     "AQABAgMEBQYHCAkKCwwNDg4BAAAAAAAAA+hUt++5WeG3bhWJkmVvXEnJpy/fMDAfnGq0aAC0WJILyA==", 400,
+     "invalid hmac", 0U},
+    {"wrong-secret",
+     "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAA+jJbIDAqFsjCX5SJAf71K5D/MOgH1LmD2y/CxaHPwyRBg==", 400,
+     "invalid hmac", 0U},
+    {"version-2",
+     "AgABAgMEBQYHCAkKCwwNDg8BAAAAAAAAA+hNdAvL/FtyGbiTdXLQZRvnps5uqzInangEPuqdXuVZaQ==", 400,
+     "invalid version", 0U},
+    {"short-57", "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAA+hUt++5WeG3bhWJkmVvXEnJpy/fMDAfnGq0aAC0WJIL",
+     400, "receipt malformed", 0U},
+    {"long-59", "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAA+hUt++5WeG3bhWJkmVvXEnJpy/fMDAfnGq0aAC0WJILyAA=",
+     400, "receipt malformed", 0U},
+    {"too-long-61",
+     "AQABAgMEBQYHCAkKCwwNDg8BAAAAAAAAA+hUt++5WeG3bhWJkmVvXEnJpy/fMDAfnGq0aAC0WJILyAAAAA==", 413,
+     "request entity too large", 0U},
+    {"base64url-form",
+     "AfDh0sO0pZaHeGlaSzwtHg8HAAAAAQAAAAB7s4ZN6nNlwirqgeoxOWPUTVk5irTGnrZpyykrDHzhxw", 200,
+     "{\"amount\":\"4294967296\",\"spspEndpoint\":\"https://wallet.example/alice\"}", 4294967296U},
+    {"empty", "", 400, "receipt malformed", 0U},
+};
+
+#endif
