@@ -454,6 +454,8 @@ static void open_pages(struct broadcaster *b, const struct broadcaster_config *c
     struct pages_config p = {
         .needs_key = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0',
         .http_push = b->push != NULL,
+        .pays = b->pay != NULL,
+        .pointer = role_pay_pointer(b->pay),
         .media = b->media != NULL && !c->no_index,
     };
     struct addr a;

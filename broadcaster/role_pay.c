@@ -12,12 +12,15 @@
 #include "broadcaster/viewers/viewers_pay.h"
 #include "run/log.h"
 
+#define POINTER_MAX 512
+
 struct role_pay {
     struct prices *prices;
     struct token_keys keys;
     struct paywall *paywall;
     struct bank *bank;
     struct viewers_pay *viewers;
+    char pointer[POINTER_MAX];
 };
 
 static enum err refuse(const char *text)
@@ -94,6 +97,23 @@ static enum err read_files(struct role_pay *p, const struct broadcaster_config *
     return ERR_OK;
 }
 
+/* "$host/path" is "https://host/path", and "$host" its well-known one. */
+static enum err read_pointer(struct role_pay *p, const char *text)
+{
+    const char *rest = text[0] == '$' ? text + 1 : text;
+    bool url = strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-._~:/?[]@!$&()*+,;=%";
+    bool good = text[0] == '\0' ||
+                ((url || text[0] == '$') && rest[0] != '\0' && rest[strspn(rest, letters)] == '\0');
+    int n = url || text[0] == '\0' ? snprintf(p->pointer, sizeof p->pointer, "%s", text)
+                                   : snprintf(p->pointer, sizeof p->pointer, "https://%s%s", rest,
+                                              strchr(rest, '/') != NULL ? "" : "/.well-known/pay");
+    return good && n < POINTER_MAX
+               ? ERR_OK
+               : refuse("-paymentPointer takes $wallet.example/name, or the URL that it means");
+}
+
 /* --- life --- */
 
 static void ask_bank(void *bank, const struct link_pay_ask *q, bank_fn *fn, void *arg)
@@ -141,7 +161,10 @@ enum err role_pay_open(struct daemon *d, const struct broadcaster_config *c,
         return e;
     }
     struct role_pay *p = mem_alloc(sizeof *p);
-    e = read_files(p, c, &t, d->data_dir);
+    e = read_pointer(p, c->payment_pointer);
+    if (e == ERR_OK) {
+        e = read_files(p, c, &t, d->data_dir);
+    }
     if (e != ERR_OK) {
         role_pay_destroy(p);
         return e;
@@ -158,6 +181,11 @@ enum err role_pay_open(struct daemon *d, const struct broadcaster_config *c,
 struct viewers_pay *role_pay_viewers(struct role_pay *p)
 {
     return p != NULL ? p->viewers : NULL;
+}
+
+const char *role_pay_pointer(const struct role_pay *p)
+{
+    return p != NULL ? p->pointer : "";
 }
 
 bool role_pay_costs(const struct role_pay *p, const char *stream)

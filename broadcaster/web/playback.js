@@ -46,7 +46,8 @@ function jitter(ms) {
 }
 
 /** Events: "state" (see .state), "rungs" (the choice changed), "tracks" (captions, sounds), "muted"
- * (the browser allows no sound before a click), "fault" (detail: what was wrong; it goes on). */
+ * (the browser allows no sound before a click), "fault" (detail: what was wrong; it goes on),
+ * "unpaid" (the account is empty: see paid()). */
 export class Playback extends EventTarget {
   /** many: one of several on the page: no larger rung than the picture is there, and no low latency
    * where connections are few. */
@@ -56,7 +57,7 @@ export class Playback extends EventTarget {
     this.id = id;
     this.many = many;
     /** starting, playing, paused, stalled, away (no publisher just now), waiting (no such stream),
-     * ended, unreachable, unsupported, missing (no player for this browser in this server). */
+     * ended, unpaid, unreachable, unsupported, missing (no player for this browser in this server). */
     this.state = 'starting';
     this.wanted = null; // a rung's name; null: automatic
     this.faults = 0; // that it had to begin again for, or to mend
@@ -349,6 +350,10 @@ export class Playback extends EventTarget {
   #hlsFault(Hls, { type, details, fatal, response }) {
     const at = this.video.currentTime.toFixed(1);
     this.errors = [...this.errors.slice(-ERRORS_KEPT), `${type} ${details} at ${at} s`];
+    if (response?.code === 402) {
+      this.#unpaid();
+      return;
+    }
     if (!fatal) {
       return;
     }
@@ -369,6 +374,21 @@ export class Playback extends EventTarget {
       return;
     }
     this.#again();
+  }
+
+  /** What is in the buffer is played; then the picture stands until paid() is called. */
+  #unpaid() {
+    this.hls?.stopLoad();
+    this.owes = true;
+    this.#tell('unpaid');
+  }
+
+  /** There is money again. */
+  paid() {
+    if (this.owes && this.running) {
+      this.owes = false;
+      this.#again(0);
+    }
   }
 
   #nativeFault() {
@@ -434,6 +454,10 @@ export class Playback extends EventTarget {
   }
 
   #stalled(now) {
+    if (this.owes) {
+      this.#set('unpaid');
+      return;
+    }
     const away = this.hls && now - this.listed > (this.patience ?? 4000);
     if (this.state === 'playing') {
       this.stalls++;

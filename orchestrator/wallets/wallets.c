@@ -163,6 +163,15 @@ enum err wallets_create(struct loop *l, const struct wallets_config *config, str
     return ERR_OK;
 }
 
+void wallets_stop(struct wallets *w)
+{
+    if (w != NULL) {
+        loop_timer_stop(w->tick);
+        http_client_destroy(w->http);
+        w->http = NULL;
+    }
+}
+
 void wallets_destroy(struct wallets *w)
 {
     if (w == NULL) {

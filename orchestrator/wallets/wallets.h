@@ -36,11 +36,14 @@ struct wallets_config {
     bool allow_http;     /* for tests: http:// wallets, on any network */
 };
 
-/* ERR_*: ret_why (WALLETS_WHY_MAX bytes). Borrows the ledger, which must be closed first. Gives. */
+/* ERR_*: ret_why (WALLETS_WHY_MAX bytes). Borrows the ledger. Gives. */
 enum err wallets_create(struct loop *l, const struct wallets_config *config, struct ledger *ledger,
                         struct wallets **ret_wallets, char *ret_why) CHECKED;
 
-/* Who still waits is not answered. Takes NULL. */
+/* Nobody is asked any more; who waits is not answered. Before ledger_close. Takes NULL. */
+void wallets_stop(struct wallets *w);
+
+/* After ledger_close. Takes NULL. */
 void wallets_destroy(struct wallets *w);
 
 struct wallets_outcome {
