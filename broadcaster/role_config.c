@@ -56,7 +56,8 @@ const struct option broadcaster_options[] = {
     {"noPages", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_pages), NULL,
      "Serves no pages for browsers: neither the list of streams nor the player."},
     {"noIndex", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_index), NULL,
-     "Does not tell which streams there are: no /streams.json and no /stream/index.m3u8."},
+     "Does not tell which streams and media files there are: no /streams.json, no "
+     "/stream/index.m3u8, no /media.json."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
     {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",
