@@ -136,7 +136,13 @@ static enum err open_uplinks(struct broadcaster *b, const struct broadcaster_con
 {
     b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
     jobs_set_inspection(b->jobs, rung_check);
-    b->rung_probe = rung_probe_create(b->daemon->loop, on_probed, b);
+    enum rung_checks checks;
+    if (rung_checks_parse(c->check_rungs, &checks) != ERR_OK) {
+        log_error("broadcaster", "bad_checks", "-checkRungs \"%s\" is not all, sample or first",
+                  c->check_rungs);
+        return ERR_PROTO;
+    }
+    b->rung_probe = rung_probe_create(b->daemon->loop, checks, on_probed, b);
     if (b->rung_probe == NULL) {
         return ERR_NOMEM;
     }
@@ -346,6 +352,12 @@ static enum err parse_trusted_proxies(struct broadcaster *b, const struct broadc
     return e;
 }
 
+static bool stream_costs(const void *arg, const char *stream)
+{
+    const struct broadcaster *b = arg;
+    return role_pay_costs(b->pay, stream);
+}
+
 static enum err open_ingest(struct broadcaster *b, const struct broadcaster_config *c)
 {
     struct ingest_config i = {
@@ -364,7 +376,9 @@ static enum err open_ingest(struct broadcaster *b, const struct broadcaster_conf
     if (e != ERR_OK) {
         return e;
     }
-    b->publications = (struct publications){b->admission, b->streams, b->daemon->loop};
+    b->publications = (struct publications){
+        b->admission, b->streams, b->daemon->loop, stream_costs, b,
+    };
     char text[ADDR_MAX];
     addr_format(&i.addr, text);
     const char *why = "";
