@@ -9,7 +9,6 @@
 #define APART_TICKS      (TICKS / 4) /* sound and picture at the ends of a segment */
 #define EXTINF_FRAMES    2           /* by which EXTINF may differ from the content */
 #define PART_LEAST       85          /* per cent of the part target */
-#define VARYING_STEPS    3           /* longest ones that a join may be wide at a variable rate */
 #define AUDIO_JOIN_TICKS (TICKS * 60 / 1000)
 
 int64_t judge_media_between(int64_t a, int64_t b)
@@ -65,12 +64,10 @@ static void check_parts(const struct look *k)
 {
     const struct judge_list *l = k->s->last;
     const struct judge_segment *g = l != NULL ? judge_list_segment(l, k->seen->number) : NULL;
-    const struct segment_facts *f = &k->seen->facts;
-    const struct stream_facts *main = f->video.present ? &f->video : &f->audio;
     if (g == NULL || l->part_target_us <= 0) {
         return;
     }
-    int64_t next_us = main->irregular > 0 ? main->longest_step * 1000000 / TICKS : 0;
+    int64_t next_us = k->s->widest_step * 1000000 / TICKS;
     for (size_t i = 0; i < g->n_parts; i++) {
         const struct judge_part *p = &l->parts[g->first_part + i];
         if (!may_be_short(l, g, i) && p->duration_us * 100 < l->part_target_us * PART_LEAST &&
@@ -103,7 +100,8 @@ static void check_join(const struct look *k, bool video, const struct segment_fa
     int64_t usual = longest(a, b);
     int64_t limit = usual * 2 > AUDIO_JOIN_TICKS ? usual * 2 : AUDIO_JOIN_TICKS;
     limit = video && usual > 0 ? usual + usual / 2 : limit;
-    limit = video && (a->irregular > 0 || b->irregular > 0) ? usual * VARYING_STEPS : limit;
+    int64_t widest = k->s->widest_step + k->s->widest_step / 2;
+    limit = video && widest > limit ? widest : limit;
     if (step <= 0) {
         SAY(k, TIMES, "segment %" PRIu64 ": its first %s lies %.1f ms before the last one's end",
             k->seen->number, kind, ms(usual - step));
@@ -122,8 +120,7 @@ static bool is_whole(const char *codec)
 static void check_change(const struct look *k, const struct segment_facts *last)
 {
     const struct segment_facts *f = &k->seen->facts;
-    if (f->video.present && last->video.present &&
-        (f->width != last->width || f->height != last->height)) {
+    if (f->width > 0 && last->width > 0 && (f->width != last->width || f->height != last->height)) {
         SAY(k, TRACKS, "segment %" PRIu64 ": %dx%d after %dx%d without a discontinuity",
             k->seen->number, f->width, f->height, last->width, last->height);
     } else if (is_whole(f->video.codec) && is_whole(last->video.codec) &&
@@ -150,8 +147,9 @@ static void check_extinf(const struct look *k, bool has_last)
     int64_t told = k->seen->duration_us * TICKS / 1000000;
     int64_t slack = !f->video.present && begins(k, has_last) ? LATE_SOUND_TICKS : 0;
     int64_t off = told > ticks ? told - ticks - slack : ticks - told;
-    int64_t frame = main->irregular > 0 ? main->longest_step : ticks / main->packets;
-    if (off > EXTINF_FRAMES * frame + TICKS / 1000) {
+    int64_t limit = EXTINF_FRAMES * (ticks / main->packets);
+    limit = k->s->widest_step > limit ? k->s->widest_step : limit;
+    if (off > limit + TICKS / 1000) {
         SAY(k, EXTINF_WRONG, "segment %" PRIu64 ": EXTINF tells %.3f s, its %s lasts %.3f s",
             k->seen->number, (double)k->seen->duration_us / 1e6,
             f->video.present ? "picture" : "sound", (double)ticks / TICKS);
@@ -204,6 +202,9 @@ void judge_media_see(struct judge_state *s, uint64_t number, const struct segmen
         SAY(&k, UNREADABLE, "segment %" PRIu64 " holds neither picture nor sound", number);
         s->last_media = 0;
         return;
+    }
+    if (f->video.irregular > 0 && f->video.longest_step > s->widest_step) {
+        s->widest_step = f->video.longest_step;
     }
     check_decoding(&k, "video", &f->video);
     check_decoding(&k, "audio", &f->audio);

@@ -37,7 +37,8 @@ struct judge_state {
     bool late, stale;    /* and said so */
     struct judge_seen *seen;
     size_t n_seen;
-    size_t last_media; /* index + 1 of the last one with media that the next one continues */
+    int64_t widest_step; /* ticks, of the segments whose rate varies; 0: none has */
+    size_t last_media;   /* index + 1 of the last one with media that the next one continues */
 };
 
 /* url and sink are borrowed for the life of the state. Gives. */

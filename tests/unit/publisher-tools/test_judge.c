@@ -433,6 +433,31 @@ START_TEST(media_rules)
 }
 END_TEST
 
+/* At a variable rate a segment's last picture, and the way to the next one, may be as long as any.
+ */
+START_TEST(media_at_a_variable_rate)
+{
+    struct segment_facts f = media(START + 180000);
+    f.video.irregular = 20;
+    f.video.longest_step = 18000;
+    struct judge_state *s = begin(classic(5, 5, ""));
+    judge_media_see(s, 5, &f, 1000);
+    f = media(START + 2 * 180000);
+    f.video.last_pts -= 15000;
+    f.video.last_dts -= 15000;
+    judge_media_see(s, 6, &f, 1000);
+    f = media(START + 3 * 180000);
+    judge_media_see(s, 7, &f, 1000);
+    assert_found("");
+    f = media(START + 4 * 180000);
+    f.video.last_pts -= 20000;
+    f.video.last_dts -= 20000;
+    judge_media_see(s, 8, &f, 1000);
+    assert_found("extinf-wrong ");
+    judge_state_destroy(s);
+}
+END_TEST
+
 START_TEST(part_rules)
 {
     struct judge_state *s = begin(LL);
@@ -790,6 +815,6 @@ UNIT_MAIN("judge", every_rule_has_words, dates_and_sizes, sound_playlists_have_n
           one_playlist_by_itself, a_finding_names_its_line, over_time, what_is_listed_stays,
           a_part_that_vanishes_and_a_hint_that_is_broken,
           parts_that_are_old_when_their_segment_is_complete, discontinuities_are_counted,
-          dates_drift, delta_updates_merge, media_rules, part_rules, short_parts, ladder_rules,
-          reports_are_of_their_time, reports_on_what_came_later, frames_of_a_ladder, codec_names,
-          http_headers, blocked_reloads, ts_form)
+          dates_drift, delta_updates_merge, media_rules, media_at_a_variable_rate, part_rules,
+          short_parts, ladder_rules, reports_are_of_their_time, reports_on_what_came_later,
+          frames_of_a_ladder, codec_names, http_headers, blocked_reloads, ts_form)

@@ -52,6 +52,9 @@ START_TEST(pointers_are_urls)
                       cases[i].text, p.url);
     }
     char longest[400];
+    struct pointer none;
+    ck_assert_int_eq(pointer_parse(span_of("$w\0/a", 5), true, &none, longest), ERR_PROTO);
+    ck_assert_int_eq(pointer_parse(span_of("$w/\0", 4), true, &none, longest), ERR_PROTO);
     struct pointer p;
     char why[POINTER_WHY_SIZE];
     memset(longest, 'a', sizeof longest);
