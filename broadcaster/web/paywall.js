@@ -69,7 +69,7 @@ class Payment {
     }
     this.bar.textContent = facts.join(' · ');
     this.bar.hidden = facts.length === 0;
-    this.bar.classList.toggle('empty', Boolean(this.waiting));
+    this.bar.classList.toggle('unpaid', Boolean(this.waiting));
   }
 
   async #look() {

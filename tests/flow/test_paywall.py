@@ -6,7 +6,6 @@ import concurrent.futures
 import json
 import socket
 import time
-import unittest
 import urllib.parse
 
 import harness
@@ -439,4 +438,4 @@ class Flags(TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()
