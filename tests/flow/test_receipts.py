@@ -182,9 +182,9 @@ class Proxy(ReceiptsCase):
         self.addCleanup(go.set)
         slow.behave = lambda h: (go.wait(60), h.answer(500, b""))
         self.start(f"{slow.pointer},{wallet.pointer}", "-walletTimeout", "60s")
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            waiting = [pool.submit(self.spsp, slow.pointer) for _ in range(8)]
-            wait_for(lambda: len(slow.asked) == 8, 20, "all are under way")
+        with concurrent.futures.ThreadPoolExecutor(30) as pool:
+            waiting = [pool.submit(self.spsp, slow.pointer) for _ in range(30)]
+            wait_for(lambda: len(slow.asked) == 30, 20, "all are under way")
             nonce, secret = self.nonce(wallet)
             self.assertEqual(self.credit("x", sign(nonce, secret, 7)), (200, "7"))
             go.set()
