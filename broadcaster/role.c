@@ -346,6 +346,12 @@ static enum err parse_trusted_proxies(struct broadcaster *b, const struct broadc
     return e;
 }
 
+static bool stream_costs(const void *arg, const char *stream)
+{
+    const struct broadcaster *b = arg;
+    return role_pay_costs(b->pay, stream);
+}
+
 static enum err open_ingest(struct broadcaster *b, const struct broadcaster_config *c)
 {
     struct ingest_config i = {
@@ -364,7 +370,9 @@ static enum err open_ingest(struct broadcaster *b, const struct broadcaster_conf
     if (e != ERR_OK) {
         return e;
     }
-    b->publications = (struct publications){b->admission, b->streams, b->daemon->loop};
+    b->publications = (struct publications){
+        b->admission, b->streams, b->daemon->loop, stream_costs, b,
+    };
     char text[ADDR_MAX];
     addr_format(&i.addr, text);
     const char *why = "";

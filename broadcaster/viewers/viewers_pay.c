@@ -358,7 +358,8 @@ enum viewers_pay_result viewers_pay_gate(struct viewers_pay *p, struct MHD_Conne
     }
     enum paywall_verdict v = r->who.known ? pay_account(r) : PAYWALL_EMPTY;
     if (v != PAYWALL_PAID) {
-        return refuse(r, v, &t, 0, a);
+        uint32_t rest;
+        return refuse(r, v, &t, toll_cost(&t, a->media.until, 0, 0, &rest), a);
     }
     return a->file != NULL ? pay_file(r, &t, a) : pay_live(r, &t, a);
 }

@@ -10,7 +10,8 @@ import { atSegments } from './rung_switch.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
-const ENDED_MS = 5000;
+const ENDED_MS = 5000; // between two looks whether it has come back; at first,
+const ENDED_FIRST_MS = 1500;
 const TICK_MS = 500;
 const STALL_MS = 1200; // without progress it is called a stall
 const QUIET_MS = 2500; // without a new part the publisher is away
@@ -407,8 +408,8 @@ export class Playback extends EventTarget {
     }
   }
 
-  #awaitReturn() {
-    this.#later(jitter(ENDED_MS), async () => {
+  #awaitReturn(wait = ENDED_FIRST_MS) {
+    this.#later(jitter(wait), async () => {
       const { state } = await look(this.id);
       if (!this.running || this.state !== 'ended') {
         return;
@@ -417,7 +418,7 @@ export class Playback extends EventTarget {
         this.held = false;
         this.#again(0);
       } else {
-        this.#awaitReturn();
+        this.#awaitReturn(Math.min(wait * 1.5, ENDED_MS));
       }
     });
   }

@@ -76,6 +76,9 @@ void desk_stop(struct desk *d)
     if (d != NULL) {
         receipt_server_destroy(d->server);
         d->server = NULL;
+        if (d->receipts != NULL) {
+            receipts_stop(d->receipts);
+        }
     }
 }
 

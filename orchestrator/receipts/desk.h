@@ -23,7 +23,8 @@ enum err desk_check(const struct desk_config *config) CHECKED;
 enum err desk_open(struct loop *l, const struct desk_config *config, struct ledger *ledger,
                    struct desk **ret_desk) CHECKED;
 
-/* Nobody is listened to any more; before ledger_close. Takes NULL. */
+/* Nobody is listened to any more, and who waits is told, but for the ledger; before ledger_close.
+ * Takes NULL. */
 void desk_stop(struct desk *d);
 /* After ledger_close. Takes NULL. */
 void desk_close(struct desk *d);

@@ -13,6 +13,7 @@ const { serve } = require("ilp-protocol-ildcp");
 const packets = require("ilp-packet");
 
 const [httpPort, ownPort, payerPort] = process.argv.slice(2).map(Number);
+const PACKET_MAX = 5000n; // a larger payment comes in several packets, each with a receipt
 const ASSET = { assetCode: "XRP", assetScale: 9 };
 
 // The connector: what is for an address that begins with another account's goes there.
@@ -32,8 +33,12 @@ function fail(why) {
   process.exit(1);
 }
 
+function reject(code, message, data) {
+  return packets.serializeIlpReject({ code, message, triggeredBy: "test.hub", data });
+}
+
 async function forward(from, data) {
-  const { destination } = packets.deserializeIlpPrepare(data);
+  const { amount, destination } = packets.deserializeIlpPrepare(data);
   if (destination === "peer.config") {
     return serve({
       requestPacket: data,
@@ -41,11 +46,15 @@ async function forward(from, data) {
       serverAddress: "test.hub",
     });
   }
-  const to = accounts.find((a) => destination.startsWith(`${a.address}.`));
+  if (BigInt(amount) > PACKET_MAX) {
+    const limits = Buffer.alloc(16);
+    limits.writeBigUInt64BE(BigInt(amount), 0);
+    limits.writeBigUInt64BE(PACKET_MAX, 8);
+    return reject("F08", "too large", limits);
+  }
+  const to = accounts.find((a) => `${destination}.`.startsWith(`${a.address}.`));
   return to === undefined
-    ? packets.serializeIlpReject({
-        code: "F02", message: "no such account", triggeredBy: "test.hub", data: Buffer.alloc(0),
-      })
+    ? reject("F02", "no such account", Buffer.alloc(0))
     : to.plugin.sendData(data);
 }
 
