@@ -136,7 +136,13 @@ static enum err open_uplinks(struct broadcaster *b, const struct broadcaster_con
 {
     b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
     jobs_set_inspection(b->jobs, rung_check);
-    b->rung_probe = rung_probe_create(b->daemon->loop, on_probed, b);
+    enum rung_checks checks;
+    if (rung_checks_parse(c->check_rungs, &checks) != ERR_OK) {
+        log_error("broadcaster", "bad_checks", "-checkRungs \"%s\" is not all, sample or first",
+                  c->check_rungs);
+        return ERR_PROTO;
+    }
+    b->rung_probe = rung_probe_create(b->daemon->loop, checks, on_probed, b);
     if (b->rung_probe == NULL) {
         return ERR_NOMEM;
     }

@@ -42,6 +42,10 @@ const struct option broadcaster_options[] = {
      "The rungs that each stream is transcoded to: names, or a file of them (rungs.json)."},
     {"latency", OPTION_STRING, "low", 0, 0, false, FIELD(latency), "low|quality",
      "What rungs are made for: low delay, or a better picture about a second later."},
+    {"checkRungs", OPTION_STRING, "sample", 0, 0, false, FIELD(check_rungs), "all|sample|first",
+     "What is decoded of rungs before it is shown: each picture; of light ones each, of others "
+     "some "
+     "at random; or what each segment begins with."},
     {"httpIngest", OPTION_BOOL, "true", 0, 0, false, FIELD(http_ingest), NULL,
      "Takes segments by HTTP: PUT or POST /live/NAME/N.ts or .mp4 on -httpAddr. Unless given, off "
      "where other hosts reach -httpAddr and neither -keysFile nor -authWebhookUrl is set."},
@@ -52,7 +56,8 @@ const struct option broadcaster_options[] = {
     {"noPages", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_pages), NULL,
      "Serves no pages for browsers: neither the list of streams nor the player."},
     {"noIndex", OPTION_BOOL, NULL, 0, 0, false, FIELD(no_index), NULL,
-     "Does not tell which streams there are: no /streams.json and no /stream/index.m3u8."},
+     "Does not tell which streams and media files there are: no /streams.json, no "
+     "/stream/index.m3u8, no /media.json."},
     {"maxSessions", OPTION_INT, "10", -1000000, 1000000, false, FIELD(max_sessions), "N",
      "Streams that may be live at once."},
     {"reconnectGrace", OPTION_DURATION, "30s", 0, 3600000, false, FIELD(grace_ms), "TIME",

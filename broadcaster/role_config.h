@@ -14,6 +14,7 @@ struct broadcaster_config {
     struct daemon_config common;
     const char *rtmps_addr, *tls_cert, *tls_key;
     const char *rtmp_addr, *http_addr, *orch_addr, *orch_secret, *transcoding_options, *latency;
+    const char *check_rungs;
     const char *orch_webhook_url;
     long orch_webhook_refresh_ms, max_price, pixels_per_unit, max_attempts;
     bool current_manifest, http_ingest, no_index, no_pages, program_date_time;
@@ -38,7 +39,7 @@ struct broadcaster_config {
     long video_chunk_bytes;
 };
 
-#define BROADCASTER_OPTIONS 66 /* the compiler says when it is not the table's length */
+#define BROADCASTER_OPTIONS 67 /* the compiler says when it is not the table's length */
 
 extern const struct option broadcaster_options[BROADCASTER_OPTIONS];
 

@@ -6,6 +6,7 @@
 #include "transcoder/capabilities.h"
 #include "transcoder/decode.h"
 #include "transcoder/deinterlace.h"
+#include "transcoder/turn.h"
 
 struct pipeline {
     struct rung_host host;
@@ -13,7 +14,9 @@ struct pipeline {
     struct decoder *decoder;
     struct deinterlacer *deinterlacer; /* NULL: no picture was interlaced so far */
     AVFrame *frame;
-    AVFrame *woven; /* out of the deinterlacer */
+    AVFrame *woven;        /* out of the deinterlacer */
+    struct turner *turner; /* NULL: pictures stand upright */
+    AVFrame *upright;      /* out of the turner */
     struct rung *rungs[PROFILE_LADDER_MAX];
     size_t order[PROFILE_LADDER_MAX]; /* the largest rung first: smaller ones begin from it */
     size_t n_rungs;
@@ -71,9 +74,12 @@ enum err pipeline_create(const struct link_job_open *open, rung_emit_fn *emit, v
     p->decoder = decoder;
     p->frame = av_frame_alloc();
     p->woven = av_frame_alloc();
+    p->upright = av_frame_alloc();
+    const struct track_turn *turn = &open->track.turn;
+    p->turner = turn->quarters != 0 || turn->mirrored ? turner_create(turn) : NULL;
     p->track_sar = (AVRational){open->track.sar_num, open->track.sar_den};
     if (cascade_init(&p->cascade, open->n_ladder) != ERR_OK || p->frame == NULL ||
-        p->woven == NULL || !create_rungs(p, open)) {
+        p->woven == NULL || p->upright == NULL || !create_rungs(p, open)) {
         pipeline_destroy(p);
         return fault_set(f, false, ERR_NOMEM, "no memory for a job");
     }
@@ -92,8 +98,10 @@ void pipeline_destroy(struct pipeline *p)
     decoder_destroy(p->decoder);
     cascade_fini(&p->cascade);
     deinterlacer_destroy(p->deinterlacer);
+    turner_destroy(p->turner);
     av_frame_free(&p->frame);
     av_frame_free(&p->woven);
+    av_frame_free(&p->upright);
     mem_free(p);
 }
 
@@ -102,12 +110,8 @@ static bool is_cancelled(const struct pipeline *p)
     return p->host.cancel != NULL && atomic_load(p->host.cancel);
 }
 
-static enum err show(struct pipeline *p, AVFrame *frame)
+static enum err offer(struct pipeline *p, const AVFrame *frame)
 {
-    AVRational *sar = &frame->sample_aspect_ratio;
-    if (sar->num <= 0 && p->track_sar.num > 0 && p->track_sar.den > 0) {
-        *sar = p->track_sar;
-    }
     p->shown++;
     for (size_t i = 0; i < p->n_rungs; i++) {
         enum err e = rung_offer(p->rungs[p->order[i]], frame);
@@ -116,6 +120,23 @@ static enum err show(struct pipeline *p, AVFrame *frame)
         }
     }
     return ERR_OK;
+}
+
+static enum err show(struct pipeline *p, AVFrame *frame)
+{
+    AVRational *sar = &frame->sample_aspect_ratio;
+    if (sar->num <= 0 && p->track_sar.num > 0 && p->track_sar.den > 0) {
+        *sar = p->track_sar;
+    }
+    if (p->turner == NULL) {
+        return offer(p, frame);
+    }
+    enum err e = turner_run(p->turner, frame, p->upright, &p->fault);
+    if (e == ERR_OK) {
+        e = offer(p, p->upright);
+    }
+    av_frame_unref(p->upright);
+    return e;
 }
 
 static enum err show_deinterlaced(struct pipeline *p)

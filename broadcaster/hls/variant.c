@@ -178,8 +178,10 @@ void variant_measure(struct variant *v, struct segment *const *kept, size_t n)
     if (video == NULL && audio == NULL) {
         return;
     }
-    v->width = video != NULL ? track_params(video)->width : 0;
-    v->height = video != NULL ? track_params(video)->height : 0;
+    v->width = v->height = 0;
+    if (video != NULL) {
+        track_shown_size(track_params(video), &v->width, &v->height);
+    }
     v->channels = audio != NULL ? track_params(audio)->channels : 0;
     v->video_range = video != NULL ? codec_video_range(track_params(video)) : NULL;
     v->ts = hls_is_audio(v->name) ? VARIANT_TS_NOTHING : form_in_ts(video, audio);

@@ -50,11 +50,14 @@ typedef const char *jobs_inspect_fn(const struct link_rung *asked, const struct 
                                     struct span payload, const struct rung_place *place);
 void jobs_set_inspection(struct jobs *j, jobs_inspect_fn *fn);
 
-/* The first picture of each emission is looked at elsewhere, which takes a while: fn begins it, and
- * jobs_probed says what was found (why: a static sentence, or NULL); what came of the rung
- * meanwhile waits. fn says false when nobody can look. fn NULL, as at first: nobody does. */
+/* Units are looked at elsewhere, which takes a while: fn begins it, and jobs_probed says what was
+ * found (why: a static sentence, or NULL); what came of the rung meanwhile waits. It is called for
+ * the first unit of each emission, then with *watch NULL, and for those behind it as long as it
+ * sets *watch, which it is given again. fn says false when nobody looks. fn NULL, as at first:
+ * nobody does. */
+struct jobs_watch; /* jobs_rung.h */
 typedef bool jobs_probe_fn(void *arg, const struct link_rung *asked, const struct link_unit *u,
-                           struct blob *payload, uint64_t ticket);
+                           struct blob *payload, uint64_t ticket, struct jobs_watch **watch);
 void jobs_set_probe(struct jobs *j, jobs_probe_fn *fn, void *arg);
 void jobs_probed(struct jobs *j, uint64_t ticket, const char *why);
 

@@ -100,6 +100,7 @@ static void reject(struct job_stream *s, struct job *job, size_t i, const struct
     log_warn("jobs", "rung_rejected", "stream=%s msn=%" PRIu64 " rung=%s part=%u reason=\"%s\"",
              s->id, job->msn, s->ladder[i].name, u->part, why);
     job->rungs[i].rejected = true;
+    jobs_rung_unwatch(&job->rungs[i]);
     struct link_msg m = {.type = LINK_RUNG_REJECT, .job = job->wire_id, .reason = why};
     m.word = (struct link_rung_word){.rung = u->rung, .part = u->part};
     if (job->way->send(job->way->send_arg, &m, NULL) != ERR_OK) {
@@ -107,22 +108,29 @@ static void reject(struct job_stream *s, struct job *job, size_t i, const struct
     }
 }
 
-/* Whether it has to wait, for its first picture or behind one that is looked at. */
+/* Whether it has to wait, because it is looked at or behind one that is. */
 static enum err hold(struct job_stream *s, struct job *job, size_t i, const struct link_unit *u,
                      struct blob *payload, bool *ret_held)
 {
     struct jobs *j = s->owner;
     struct jobs_rung *rung = &job->rungs[i];
     *ret_held = rung->probe != 0;
-    if (rung->probe == 0 && j->probe != NULL && u->config.len > 0 && u->part == rung->parts) {
+    bool begins = u->config.len > 0;
+    if (rung->probe == 0 && j->probe != NULL && (begins || rung->watch != NULL) &&
+        u->part == rung->parts) {
         const struct link_rung described = jobs_describe_rung(s, job, i);
-        *ret_held = j->probe(j->probe_arg, &described, u, payload, j->last_ticket + 1);
+        if (begins) {
+            jobs_rung_unwatch(rung);
+        }
+        *ret_held =
+            j->probe(j->probe_arg, &described, u, payload, j->last_ticket + 1, &rung->watch);
         rung->probe = *ret_held ? ++j->last_ticket : 0;
     }
     return *ret_held ? jobs_held_add(&rung->held, u, payload) : ERR_OK;
 }
 
-/* ERR_AGAIN: nothing was taken, and that is as it should be. probed: its first picture is right. */
+/* ERR_AGAIN: nothing was taken, and that is as it should be. probed: it was looked at, and is
+ * right. */
 static enum err take_unit(struct job_stream *s, struct job *job, size_t i,
                           const struct link_unit *u, struct blob *payload, bool probed)
 {
@@ -145,6 +153,9 @@ static enum err take_unit(struct job_stream *s, struct job *job, size_t i,
     }
     const struct link_rung described = jobs_describe_rung(s, job, i);
     e = jobs_rung_push(rung, &described, u, payload);
+    if (rung->complete) {
+        jobs_rung_unwatch(rung);
+    }
     rung->rejected = rung->rejected && e != ERR_OK;
     return e;
 }

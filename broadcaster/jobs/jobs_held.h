@@ -1,4 +1,4 @@
-/* Units of a rung that wait until its first picture has been looked at. Pure. */
+/* Units of a rung that wait until one before them has been looked at. Pure. */
 #ifndef BROADCASTER_JOBS_JOBS_HELD_H
 #define BROADCASTER_JOBS_JOBS_HELD_H
 

@@ -21,6 +21,15 @@ void jobs_rung_let_go(struct jobs_rung *r)
 {
     r->probe = 0;
     jobs_held_clear(&r->held);
+    jobs_rung_unwatch(r);
+}
+
+void jobs_rung_unwatch(struct jobs_rung *r)
+{
+    if (r->watch != NULL) {
+        r->watch->drop(r->watch);
+        r->watch = NULL;
+    }
 }
 
 void jobs_rung_fini(struct jobs_rung *r)

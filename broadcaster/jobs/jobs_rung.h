@@ -15,6 +15,11 @@
 #define JOBS_RUNG_MAX                                                                              \
     ((size_t)64 << 20) /* bytes of one rung of one segment, bookkeeping included */
 
+/* Whoever looks at an emission as a whole, from one unit to the next. */
+struct jobs_watch {
+    void (*drop)(struct jobs_watch *w); /* takes it */
+};
+
 struct jobs_rung {
     struct packets packets;
     struct track *track; /* from the first part */
@@ -22,10 +27,11 @@ struct jobs_rung {
     uint32_t parts; /* received; the next one must have this number */
     bool complete;  /* the last part is here */
     bool rejected; /* the next part was no good: what else comes of that attempt is not looked at */
-    uint64_t probe;        /* ticket of the picture that is being looked at; 0: none is */
-    struct jobs_held held; /* what came meanwhile, with the unit of that picture */
-    bool lost;             /* it will not be complete */
-    bool settled;          /* its segment, or the gap, was given to the rendition */
+    uint64_t probe;           /* ticket of the unit that is being looked at; 0: none is */
+    struct jobs_held held;    /* what came meanwhile, with that unit */
+    struct jobs_watch *watch; /* of the emission that its units come from; NULL: nobody is */
+    bool lost;                /* it will not be complete */
+    bool settled;             /* its segment, or the gap, was given to the rendition */
 };
 
 void jobs_rung_init(struct jobs_rung *r);
@@ -33,6 +39,9 @@ void jobs_rung_fini(struct jobs_rung *r);
 
 /* What is held is not wanted any more, nor what is found out about it. */
 void jobs_rung_let_go(struct jobs_rung *r);
+
+/* Nobody looks at the emission as a whole any more. */
+void jobs_rung_unwatch(struct jobs_rung *r);
 
 /* Adds a part. ERR_PROTO: not the next part, another number of packets than was asked for, no
  * readable parameter sets with the first one, others than before inside a segment, decoding times

@@ -157,8 +157,9 @@ void jobs_pump_all(struct jobs *j)
 static void let_go(struct job *job)
 {
     for (size_t i = 0; i < PROFILE_LADDER_MAX; i++) {
-        if (job->rungs[i].probe != 0) {
-            jobs_rung_let_go(&job->rungs[i]);
+        struct jobs_rung *rung = &job->rungs[i];
+        if (rung->probe != 0 || rung->watch != NULL) {
+            jobs_rung_let_go(rung);
         }
     }
     job->over = false;

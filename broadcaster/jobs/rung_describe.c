@@ -67,7 +67,8 @@ struct link_rung rung_describe(const struct profile *p, const struct track_param
                                int64_t frame, bool quality)
 {
     int w, h;
-    profile_output_size(p, in->width, in->height, &w, &h);
+    track_shown_size(in, &w, &h);
+    profile_output_size(p, w, h, &w, &h);
     return (struct link_rung){
         .name = p->name,
         .width = (uint32_t)w,

@@ -33,7 +33,8 @@ struct piece {
     struct track *track; /* of the source */
     struct run runs[LIGHT_RUNS_MAX];
     size_t n_runs;
-    bool working; /* it is being worked on, and stays */
+    bool working;  /* it is being worked on, and stays */
+    size_t tapped; /* of the lane's frames: those that the tap was given */
 };
 
 struct recent {
@@ -67,6 +68,8 @@ struct light_sounds {
     struct light *lights[PROFILE_LADDER_MAX];
     size_t n;
     int64_t until; /* the open segment cannot end before */
+    light_sounds_tap_fn *tap;
+    void *tap_arg;
 };
 
 /* --- coming and going --- */
@@ -240,6 +243,7 @@ static void settle(struct piece *p)
     if (packets_move(frames, n, &taken) != ERR_OK) {
         packets_drop(frames, n - taken.count); /* without memory they are left out */
     }
+    p->tapped -= n < p->tapped ? n : p->tapped;
     memmove(p->runs, p->runs + 1, --p->n_runs * sizeof p->runs[0]);
     p->owner->n_runs--;
     publish(p, &run, &taken);
@@ -306,9 +310,29 @@ static void tell_failure(struct light *l, struct track *track, const char *why)
     l->failed = track_ref(track);
 }
 
+static size_t index_of(const struct light *l)
+{
+    size_t i = 0;
+    while (l->all->lights[i] != l) {
+        i++;
+    }
+    return i;
+}
+
+static void give_tap(struct piece *p)
+{
+    const struct light_sounds *s = p->owner->all;
+    const struct packets *frames = light_lane_frames(p->lane);
+    for (; s->tap != NULL && p->tapped < frames->count; p->tapped++) {
+        s->tap(s->tap_arg, index_of(p->owner), light_lane_track(p->lane),
+               &frames->items[p->tapped]);
+    }
+}
+
 static void on_frames(void *arg, struct light_lane *lane)
 {
     struct piece *p = arg;
+    give_tap(p);
     if (light_lane_failed(lane) && p->owner->now == p) {
         p->owner->now = NULL;
         tell_failure(p->owner, p->track, "the encoder failed");
@@ -526,6 +550,29 @@ void light_sounds_set_target(struct light_sounds *s, int seconds)
     for (size_t i = 0; i < s->n; i++) {
         rendition_set_target(s->lights[i]->rendition, seconds);
     }
+}
+
+void light_sounds_set_tap(struct light_sounds *s, light_sounds_tap_fn *fn, void *arg)
+{
+    s->tap = fn;
+    s->tap_arg = arg;
+}
+
+void light_sounds_recent(const struct light_sounds *s, size_t i, light_sounds_tap_fn *fn, void *arg)
+{
+    LIST_EACH (&s->lights[i]->pieces, node, next) {
+        const struct piece *p = LIST_ITEM(node, struct piece, node);
+        const struct packets *frames = light_lane_frames(p->lane);
+        for (size_t k = 0; k < frames->count; k++) {
+            fn(arg, i, light_lane_track(p->lane), &frames->items[k]);
+        }
+    }
+}
+
+struct track *light_sounds_track(const struct light_sounds *s, size_t i)
+{
+    const struct piece *now = s->lights[i]->now;
+    return now != NULL ? light_lane_track(now->lane) : NULL;
 }
 
 struct rendition *light_sounds_rendition(const struct light_sounds *s, size_t i)

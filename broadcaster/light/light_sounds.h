@@ -62,6 +62,20 @@ void light_sounds_parts(struct light_sounds *s, int64_t until);
 bool light_sounds_find(const struct light_sounds *s, size_t i, const struct segment *source,
                        struct sound **ret_sound);
 
+/* Each frame of the i-th as it comes, with its track; borrowed. fn NULL, as at first: nobody is
+ * told.
+ */
+typedef void light_sounds_tap_fn(void *arg, size_t i, struct track *track, const struct packet *p);
+void light_sounds_set_tap(struct light_sounds *s, light_sounds_tap_fn *fn, void *arg);
+
+/* Frames that are in no segment yet, in order, as the tap was given them. */
+void light_sounds_recent(const struct light_sounds *s, size_t i, light_sounds_tap_fn *fn,
+                         void *arg);
+
+/* What it is encoded to at present, borrowed; NULL: there is no encoder, and its rungs have the
+ * source's sound. */
+struct track *light_sounds_track(const struct light_sounds *s, size_t i);
+
 /* As rendition_tick, rendition_set_ended and rendition_set_target, for all. */
 void light_sounds_tick(struct light_sounds *s, int64_t now_ms);
 void light_sounds_set_ended(struct light_sounds *s, bool ended);

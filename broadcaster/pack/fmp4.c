@@ -92,6 +92,25 @@ static void put_matrix(struct boxes *b)
     }
 }
 
+/* Of a picture of that size, shown from its upper left corner on (ISO/IEC 14496-12, 6.2.2):
+ * x' = a x + c y + tx, y' = b x + d y + ty. */
+static void put_turn(struct boxes *b, const struct track_turn *turn, uint32_t width,
+                     uint32_t height)
+{
+    static const int cosines[] = {1, 0, -1, 0}, sines[] = {0, 1, 0, -1};
+    int mirror = turn->mirrored ? -1 : 1;
+    int ma = mirror * cosines[turn->quarters % 4], mb = mirror * sines[turn->quarters % 4];
+    int mc = -sines[turn->quarters % 4], md = cosines[turn->quarters % 4];
+    uint32_t tx = (ma < 0 ? width : 0) + (mc < 0 ? height : 0);
+    uint32_t ty = (mb < 0 ? width : 0) + (md < 0 ? height : 0);
+    const uint32_t matrix[9] = {(uint32_t)ma << 16, (uint32_t)mb << 16, 0,
+                                (uint32_t)mc << 16, (uint32_t)md << 16, 0,
+                                tx << 16,           ty << 16,           0x40000000};
+    for (int i = 0; i < 9; i++) {
+        box_u32(b, matrix[i]);
+    }
+}
+
 static uint32_t track_id(const struct track_params *t)
 {
     return t->kind == TRACK_VIDEO ? 1 : 2;
@@ -121,7 +140,7 @@ static void put_mvhd(struct boxes *b, const struct track_params *t)
     box_close(b, at);
 }
 
-/* As shown: with pixels made square. */
+/* With pixels made square. */
 static uint32_t shown_width(const struct track_params *t)
 {
     int64_t w = t->width;
@@ -140,9 +159,11 @@ static void put_tkhd(struct boxes *b, const struct track_params *t)
     box_zeros(b, 4 + 4 + 8 + 2 + 2);
     box_u16(b, video ? 0 : 0x100);
     box_u16(b, 0);
-    put_matrix(b);
-    box_u32(b, video ? shown_width(t) << 16 : 0);
-    box_u32(b, video ? ((uint32_t)t->height & UINT16_MAX) << 16 : 0);
+    uint32_t width = video ? shown_width(t) : 0;
+    uint32_t height = video ? (uint32_t)t->height & UINT16_MAX : 0;
+    put_turn(b, &t->turn, width, height);
+    box_u32(b, width << 16);
+    box_u32(b, height << 16);
     box_close(b, at);
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/codec/avc.h"
+#include "broadcaster/codec/orientation.h"
 #include "broadcaster/push/push_nal.h"
 #include "broadcaster/rtmp/asc.h"
 
@@ -256,6 +257,15 @@ static enum err put_config(struct demuxer *d, const AVCodecParameters *p, struct
     return buf_put(&d->config, extra);
 }
 
+static struct track_turn turn_of(const AVStream *st)
+{
+    size_t size = 0;
+    const int32_t *matrix =
+        (const int32_t *)av_stream_get_side_data(st, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    return matrix != NULL && size >= 9 * sizeof *matrix ? orientation_of_matrix(matrix)
+                                                        : (struct track_turn){0};
+}
+
 static enum err make_video(struct demuxer *d)
 {
     const AVStream *st = d->format->streams[d->video];
@@ -278,6 +288,7 @@ static enum err make_video(struct demuxer *d)
         .height = p->height,
         .sar_num = sar.num > 0 && sar.den > 0 ? sar.num : 0,
         .sar_den = sar.num > 0 && sar.den > 0 ? sar.den : 1,
+        .turn = turn_of(st),
     };
     d->media->video = track_create(&t);
     return d->media->video != NULL ? ERR_OK : no_memory(d);
@@ -504,6 +515,26 @@ static void drop_sound_outside(struct push_media *m)
     all->count = kept;
 }
 
+/* Where the file says nothing, its first picture may. */
+static enum err follow_turn(struct demuxer *d)
+{
+    struct push_media *m = d->media;
+    struct track_params t = *track_params(m->video);
+    if (t.turn.quarters != 0 || t.turn.mirrored) {
+        return ERR_OK;
+    }
+    if (!orientation_in(t.codec, d->length_size, m->video_packets.items[0].data, &t.turn)) {
+        return ERR_OK;
+    }
+    struct track *turned = track_create(&t);
+    if (turned == NULL) {
+        return no_memory(d);
+    }
+    track_unref(m->video);
+    m->video = turned;
+    return ERR_OK;
+}
+
 static enum err conclude(struct demuxer *d)
 {
     struct push_media *m = d->media;
@@ -534,7 +565,7 @@ static enum err conclude(struct demuxer *d)
     if (v->count > 0) {
         drop_sound_outside(m);
     }
-    return ERR_OK;
+    return v->count > 0 ? follow_turn(d) : ERR_OK;
 }
 
 static void demuxer_fini(struct demuxer *d)

@@ -9,6 +9,7 @@
 #include "broadcaster/codec/hevc.h"
 #include "broadcaster/codec/mp3.h"
 #include "broadcaster/codec/opus.h"
+#include "broadcaster/codec/orientation.h"
 #include "broadcaster/codec/sets.h"
 #include "broadcaster/rtmp/asc.h"
 
@@ -49,6 +50,7 @@ static enum err replace(struct media_track *t, const struct track_params *params
     p.kind = t->kind;
     p.index = t->index;
     p.color = merged_color(t);
+    p.turn = t->turn;
     p.sar_den = p.sar_den != 0 ? p.sar_den : 1;
     struct track *made = track_create(&p);
     if (made == NULL) {
@@ -395,10 +397,30 @@ static enum err follow_sets(struct media_track *t, struct span unit)
     return e == ERR_NOMEM ? e : ERR_OK;
 }
 
+/* By the letter what a key frame says of how to show it ends with the next one; but some encoders
+ * say it once, and none is known to mean by silence that the camera was turned back. */
+static enum err follow_turn(struct media_track *t, struct span unit)
+{
+    struct track_turn turn;
+    if (!orientation_in(t->codec, t->nal_length_size, unit, &turn) ||
+        (turn.quarters == t->turn.quarters && turn.mirrored == t->turn.mirrored)) {
+        return ERR_OK;
+    }
+    t->turn = turn;
+    t->started = false; /* as with other parameter sets */
+    return remake(t);
+}
+
+static enum err follow(struct media_track *t, struct span unit)
+{
+    enum err e = follow_sets(t, unit);
+    return e == ERR_OK ? follow_turn(t, unit) : e;
+}
+
 static enum err read_avc_frame(struct media_track *t, struct media_frame *f)
 {
     f->key = avc_has_idr(f->data, t->nal_length_size);
-    return f->key ? follow_sets(t, f->data) : ERR_OK;
+    return f->key ? follow(t, f->data) : ERR_OK;
 }
 
 static enum err read_hevc_frame(struct media_track *t, struct media_frame *f)
@@ -406,7 +428,7 @@ static enum err read_hevc_frame(struct media_track *t, struct media_frame *f)
     struct hevc_picture p = hevc_picture_of(f->data, t->nal_length_size);
     f->key = p.irap;
     if (p.irap) {
-        enum err e = follow_sets(t, f->data);
+        enum err e = follow(t, f->data);
         if (e != ERR_OK) {
             return e;
         }

@@ -31,6 +31,7 @@ struct media_track {
     bool color_told;
     struct track_color told; /* beside the video */
     struct track_color own;  /* in the codec header */
+    struct track_turn turn;  /* as the newest key frame that spoke of it said */
     bool started;            /* HEVC: there was a picture to start from */
     bool skips_leading;      /* HEVC: until the next such picture */
     bool cra;                /* HEVC: the newest such picture may have leading ones */

@@ -31,8 +31,8 @@ static enum err add(struct stream *st, const struct packet *p)
 {
     enum err e = segment_add(st, &st->audio_packets, p);
     if (e == ERR_OK) {
-        stream_taps_packet(st, p);
         light_sounds_packet(st->light, st->audio, p);
+        stream_taps_packet(st, p); /* behind it: it may be what a light sound begins with */
         silence_fill(st, parts_until(st));
         parts_make(st);
     }

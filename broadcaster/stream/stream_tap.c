@@ -10,7 +10,7 @@
 
 void tap_init(struct tap *t, const struct tap_fns *fns, void *arg)
 {
-    *t = (struct tap){.fns = fns, .arg = arg};
+    *t = (struct tap){.fns = fns, .arg = arg, .reached = INT64_MIN};
     list_init(&t->node);
 }
 
@@ -94,6 +94,7 @@ static void hold(struct tap *t, struct track *track, const struct packet *p)
 static void give_picture(struct tap *t, struct track *track, const struct packet *p)
 {
     release(t, p->dts);
+    t->reached = p->dts;
     give(t, track, p);
 }
 
@@ -102,6 +103,15 @@ static void give_picture(struct tap *t, struct track *track, const struct packet
 static struct track *sound_of(const struct stream *st)
 {
     return st->audio != NULL ? st->audio : st->next_audio;
+}
+
+/* A rung's own; NULL: it has the source's, at least now. */
+static struct track *light_track(const struct stream *st, size_t point)
+{
+    size_t rung = point - STREAM_TAP_RUNGS;
+    bool asked = point >= STREAM_TAP_RUNGS && rung < st->ladder.n &&
+                 st->ladder.rungs[rung].audio_bitrate_bps > 0;
+    return asked ? light_sounds_track(st->light, st->light_of[rung]) : NULL;
 }
 
 void stream_taps_packet(struct stream *st, const struct packet *p)
@@ -113,6 +123,9 @@ void stream_taps_packet(struct stream *st, const struct packet *p)
         give(t, audio ? st->audio : st->video, p);
     }
     for (size_t i = STREAM_TAP_RUNGS; audio && i < STREAM_TAP_POINTS; i++) {
+        if (light_track(st, i) != NULL) {
+            continue;
+        }
         LIST_EACH (&st->taps[i].taps, node, next) {
             hold(LIST_ITEM(node, struct tap, node), st->audio, p);
         }
@@ -129,10 +142,9 @@ static void hold_all(struct tap *t, const struct track *track, const struct pack
     }
 }
 
-/* What was heard since then: of the segments that are complete, and of the open one. */
-static void hold_sound_since(struct stream *st, struct tap *t, int64_t from)
+static void hold_sound_of(struct stream *st, const char *rendition, struct tap *t, int64_t from)
 {
-    struct window *w = board_window(st->owner->config.board, st->id, "source");
+    struct window *w = board_window(st->owner->config.board, st->id, rendition);
     for (size_t i = 0; w != NULL && i < w->count; i++) {
         const struct segment_info *info = segment_info(w->segments[i]);
         const struct sound *sound = segment_sound(w->segments[i]);
@@ -141,6 +153,12 @@ static void hold_sound_since(struct stream *st, struct tap *t, int64_t from)
         }
     }
     window_unref(w);
+}
+
+/* What was heard since then: of the segments that are complete, and of the open one. */
+static void hold_sound_since(struct stream *st, struct tap *t, int64_t from)
+{
+    hold_sound_of(st, "source", t, from);
     if (st->open && st->audio != NULL) {
         hold_all(t, st->audio, &st->audio_packets, from);
     }
@@ -167,6 +185,48 @@ static void begin_source(struct stream *st, struct tap *t)
 }
 
 /* --- the rungs --- */
+
+struct light_join {
+    struct tap *tap;
+    int64_t from;
+};
+
+static void join_light(void *arg, size_t i, struct track *track, const struct packet *p)
+{
+    const struct light_join *j = arg;
+    (void)i;
+    if (p->dts >= j->from) {
+        hold(j->tap, track, p);
+    }
+}
+
+static void hold_rung_sound_since(struct stream *st, size_t rung, struct tap *t, int64_t from)
+{
+    if (light_track(st, STREAM_TAP_RUNGS + rung) == NULL) {
+        hold_sound_since(st, t, from);
+        return;
+    }
+    struct light_join join = {t, from};
+    size_t light = st->light_of[rung];
+    hold_sound_of(st, rendition_name(light_sounds_rendition(st->light, light)), t, from);
+    light_sounds_recent(st->light, light, join_light, &join);
+}
+
+/* It may be later than the rung's pictures, and waits no longer then. */
+static void on_light(void *arg, size_t light, struct track *track, const struct packet *p)
+{
+    struct stream *st = arg;
+    for (size_t i = 0; i < st->ladder.n; i++) {
+        if (st->ladder.rungs[i].audio_bitrate_bps == 0 || st->light_of[i] != light) {
+            continue;
+        }
+        LIST_EACH (&st->taps[STREAM_TAP_RUNGS + i].taps, node, next) {
+            struct tap *t = LIST_ITEM(node, struct tap, node);
+            hold(t, track, p);
+            release(t, t->reached);
+        }
+    }
+}
 
 /* What of a segment's packets has not been given yet. */
 static void give_new(struct tap_point *point, uint64_t msn, struct track *track,
@@ -220,11 +280,11 @@ static struct segment *last_of(const struct window *w)
     return NULL;
 }
 
-static void give_all(struct stream *st, struct tap *t, struct track *track,
+static void give_all(struct stream *st, size_t rung, struct tap *t, struct track *track,
                      const struct packets *ps)
 {
     if (ps->count > 0) {
-        hold_sound_since(st, t, ps->items[0].dts);
+        hold_rung_sound_since(st, rung, t, ps->items[0].dts);
     }
     for (size_t i = 0; i < ps->count; i++) {
         give_picture(t, track, &ps->items[i]);
@@ -240,15 +300,16 @@ static void begin_rung(struct stream *st, size_t rung, struct tap *t)
     const struct packets *parts = jobs_stream_parts(st->jobs, rung, msn, &track);
     if (parts != NULL && parts->count > 0) {
         give_new(point, msn, track, parts); /* for those who are there already */
-        give_all(st, t, track, parts);
+        give_all(st, rung, t, track, parts);
         return;
     }
     struct window *w = board_window(st->owner->config.board, st->id, st->ladder.rungs[rung].name);
     struct segment *s = last_of(w);
     if (s != NULL) {
-        give_all(st, t, (struct track *)segment_video(s), segment_packets(s));
+        give_all(st, rung, t, (struct track *)segment_video(s), segment_packets(s));
     } else {
-        set_track(&t->audio, sound_of(st));
+        struct track *light = light_track(st, STREAM_TAP_RUNGS + rung);
+        set_track(&t->audio, light != NULL ? light : sound_of(st));
     }
     window_unref(w);
 }
@@ -350,6 +411,7 @@ void stream_taps_open_rungs(struct stream *st)
         rendition_set_tap(st->rungs[i], on_segment, &st->taps[STREAM_TAP_RUNGS + i]);
     }
     jobs_stream_set_tap(st->jobs, on_parts, st);
+    light_sounds_set_tap(st->light, on_light, st);
 }
 
 void stream_taps_end(struct stream *st)

@@ -1,6 +1,6 @@
 /* Taps: who gets a rendition's packets as they come, not as segments: the source's as soon as they
- * are in, a rung's as its parts arrive, with the source's sound between its pictures. Who takes one
- * never holds up the stream. Loop's thread. */
+ * are in, a rung's as its parts arrive, with its sound (the source's, or a light one) between its
+ * pictures. Who takes one never holds up the stream. Loop's thread. */
 #ifndef BROADCASTER_STREAM_STREAM_TAP_H
 #define BROADCASTER_STREAM_STREAM_TAP_H
 
@@ -39,6 +39,7 @@ struct tap {
     struct tap_point *point; /* NULL: not connected */
     struct tap_held *held;   /* sound, in order */
     size_t n_held, cap_held, held_bytes;
+    int64_t reached;     /* DTS of the newest picture that was given */
     struct track *video; /* the newest of each, to be the other's other */
     struct track *audio;
 };

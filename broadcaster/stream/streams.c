@@ -156,7 +156,8 @@ void streams_start_ladder(struct stream *st)
         const struct profile *p = &st->wanted.rungs[i];
         int width, height = p->height;
         if (in != NULL && in->width > 0 && in->height > 0) {
-            profile_output_size(p, in->width, in->height, &width, &height);
+            track_shown_size(in, &width, &height);
+            profile_output_size(p, width, height, &width, &height);
         }
         if (sides_has_height(st->sides, height)) {
             log_info("stream", "rung_left_out",

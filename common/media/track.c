@@ -57,6 +57,13 @@ static bool color_equal(const struct track_color *a, const struct track_color *b
            a->max_cll == b->max_cll && a->max_fall == b->max_fall;
 }
 
+void track_shown_size(const struct track_params *t, int *ret_width, int *ret_height)
+{
+    bool lies = t->turn.quarters % 2 == 1;
+    *ret_width = lies ? t->height : t->width;
+    *ret_height = lies ? t->width : t->height;
+}
+
 bool track_equal(const struct track *a, const struct track *b)
 {
     if (a == b || a == NULL || b == NULL) {
@@ -67,6 +74,7 @@ bool track_equal(const struct track *a, const struct track *b)
     return p->kind == q->kind && p->codec == q->codec && p->index == q->index &&
            p->width == q->width && p->height == q->height && p->sample_rate == q->sample_rate &&
            p->channels == q->channels && color_equal(&p->color, &q->color) &&
+           p->turn.quarters == q->turn.quarters && p->turn.mirrored == q->turn.mirrored &&
            span_equal(p->config, q->config);
 }
 

@@ -45,6 +45,12 @@ struct track_color {
     uint16_t max_cll, max_fall;            /* cd/m2; both 0: not told */
 };
 
+/* How pictures are to be shown: mirrored left to right first, then turned. */
+struct track_turn {
+    unsigned quarters; /* of a full turn, clockwise: 0 to 3 */
+    bool mirrored;
+};
+
 struct track_params {
     enum track_kind kind;
     enum track_codec codec;
@@ -65,6 +71,7 @@ struct track_params {
     int sample_rate; /* audio, Hz */
     int channels;
     struct track_color color;
+    struct track_turn turn; /* video */
 };
 
 struct track;
@@ -77,7 +84,12 @@ void track_unref(struct track *t); /* takes NULL */
 /* Borrowed while a reference is held. */
 const struct track_params *track_params(const struct track *t);
 
-/* Same kind, codec, index, sizes, colours and config bytes. NULLs are equal to each other only. */
+/* The size as it is to be shown, pixels as they are: width and height change places with a quarter
+ * turn. */
+void track_shown_size(const struct track_params *t, int *ret_width, int *ret_height);
+
+/* Same kind, codec, index, sizes, turn, colours and config bytes. NULLs are equal to each other
+ * only. */
 bool track_equal(const struct track *a, const struct track *b);
 
 /* "h264", "opus": for logs, status and the link. Static. */

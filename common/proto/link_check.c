@@ -136,6 +136,9 @@ static struct fault check_track(const struct track_params *t)
     if (t->sar_num < 0 || t->sar_num > SAR_MAX || t->sar_den < 1 || t->sar_den > SAR_MAX) {
         return outside("job: the track's sample aspect ratio is out of range");
     }
+    if (t->turn.quarters > 3) {
+        return outside("job: the track's turn is out of range");
+    }
     return fine;
 }
 

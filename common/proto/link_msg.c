@@ -124,6 +124,7 @@ static bool read_track(const Link__Track *p, struct track_params *t)
         .height = as_int(p->height),
         .sar_num = as_int(p->sar_num),
         .sar_den = sar_told ? as_int(p->sar_den) : 1,
+        .turn = {.quarters = p->quarters, .mirrored = p->mirrored},
     };
     return true;
 }

@@ -65,6 +65,8 @@ static void write_track(const struct track_params *t, Link__Track *p)
     p->height = (uint32_t)t->height;
     p->sar_num = (uint32_t)t->sar_num;
     p->sar_den = (uint32_t)t->sar_den;
+    p->quarters = t->turn.quarters;
+    p->mirrored = t->turn.mirrored;
 }
 
 static void write_rung(const struct link_rung *r, Link__Rung *p)

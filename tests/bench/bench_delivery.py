@@ -132,10 +132,12 @@ class Ours:
 # --- against nginx --------------------------------------------------------------------------------
 
 
-def load(pid, url, connections, seconds):
-    """(CPU microseconds of the server per request, requests per second) under wrk."""
+def load(pid, url, connections, seconds, more=()):
+    """(CPU microseconds of the server per request, requests per second) under wrk. more: its
+    options."""
     cpu = measure.cpu_s(pid)
-    done = harness.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", url],
+    done = harness.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", *more,
+                        url],
                        timeout=seconds + 60)
     cpu = measure.cpu_s(pid) - cpu
     count = re.search(r"(\d+) requests in", done.stdout)

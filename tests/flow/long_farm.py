@@ -126,6 +126,9 @@ class FalseTranscoders(FarmCase):
     def test_a_key_frame_that_is_none(self):
         self.try_mode("false-key")
 
+    def test_damage_in_later_pictures(self):
+        self.try_mode("slices")
+
     def test_another_size(self):
         self.try_mode("size")
 

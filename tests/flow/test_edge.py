@@ -259,6 +259,36 @@ class Media(EdgeCase):
                 wait_for(lambda: self.edge.writing() == 0, 8, "the edge has cut it off")
 
 
+class Files(harness.TestCase):
+    """Media files of a real broadcaster: a range is fetched as a range, and nothing is kept."""
+
+    def test_ranges_and_conditions_go_up(self):
+        folder = harness.temp_dir()
+        body = os.urandom(1 << 20) * 8
+        (folder / "\u00fc b.mp4").write_bytes(body)
+        path = "/media/%C3%BC%20b.mp4?userId=1"
+        with harness.Recipe(order="B", broadcaster_flags=["-mediaPath", folder]) as recipe, \
+                Edge(f"127.0.0.1:{recipe.http_port}") as edge:
+            part = edge.get(path, headers={"Range": "bytes=7000000-7000099"})
+            self.assertEqual((part.status, part.body), (206, body[7000000:7000100]))
+            self.assertEqual(part.headers["content-range"], f"bytes 7000000-7000099/{len(body)}")
+            self.assertEqual(part.headers["access-control-allow-origin"], "*")
+            sent = recipe.broadcaster.status()["viewers"]["sent_bytes"]
+            self.assertLess(sent, 1_000_000)
+            tag = part.headers["etag"]
+            for headers, status in (({"If-None-Match": tag}, 304),
+                                    ({"Range": "bytes=0-9", "If-Range": tag}, 206),
+                                    ({"Range": "bytes=0-9", "If-Range": '"x"'}, 200),
+                                    ({"Range": "bytes=99999999-"}, 416)):
+                self.assertEqual(edge.get(path, headers=headers).status, status, headers)
+            self.assertEqual(edge.get(path).body, body)
+            head = edge.get(path, method="HEAD")
+            self.assertEqual(head.headers["content-length"], str(len(body)))
+            self.assertEqual(edge.get("/media/none.jpg").status, 404)
+            kept = [f for f in edge.data.rglob("*") if f.is_file() and f.stat().st_size > 100_000]
+            self.assertEqual(kept, [])
+
+
 class Statuses(EdgeCase):
     def test_any_site_may_read_every_answer(self):
         self.up.put("/stream/ok.m3u8", b"#EXTM3U\n", Cache_Control="max-age=1",

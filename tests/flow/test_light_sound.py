@@ -54,6 +54,36 @@ def offset(a, b, at):
     return max(range(-REACH, REACH + 1), key=likeness)
 
 
+class OverRtmp(harness.TestCase):
+    def test_who_plays_the_rung_gets_its_sound(self):
+        """From a player that is there before the first picture, and one that comes later."""
+        with Recipe(rungs=LIGHT) as r, publish(r.rtmp("show"), "sine=f=440:r=44100") as publisher:
+            for late in (False, True):
+                if late:
+                    r.wait_playlist(f"/stream/show/{LIGHT}.m3u8", 2, 30)
+                else:
+                    wait_for(lambda: r.get("/stream/show/source.m3u8").status == 200, 20, "source")
+                path = temp_dir() / "played.flv"
+                done = run(["ffmpeg", "-v", "error", "-rw_timeout", "60000000", "-i",
+                            r.rtmp(f"show/{LIGHT}"), "-t", "4", "-c", "copy", path], 60)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(decode_errors(path), "")
+                streams = {s["codec_type"]: s for s in ffprobe_streams(path)}
+                self.assertEqual(streams["video"]["width"], 170)
+                self.assertEqual((streams["audio"]["sample_rate"], streams["audio"]["channels"]),
+                                 (str(RATE), 1))
+                ends = {}
+                for kind in ("video", "audio"):
+                    times = [float(p["dts_time"]) for p in ffprobe_packets(path, kind)]
+                    self.assertEqual(times, sorted(times))
+                    self.assertLess(max(b - a for a, b in zip(times, times[1:])), 0.2,
+                                    f"{kind} has a hole")
+                    ends[kind] = times[-1]
+                self.assertGreater(ends["audio"], 3)
+                self.assertLess(abs(ends["video"] - ends["audio"]), 0.7)
+            self.assertTrue(publisher.alive())
+
+
 class Weight(harness.TestCase):
     def test_the_light_rung_is_light_in_both_forms(self):
         """Noise for the eye and the ear: what has the most bits. The judge has nothing to say."""

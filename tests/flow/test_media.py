@@ -13,6 +13,7 @@ import harness
 from browser import Browser
 from harness import (BIN, Recipe, TestCase, ffprobe, free_port, http_get, main, run, temp_dir,
                      wait_for)
+from openapi import OpenApi
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import media_clips
@@ -77,6 +78,7 @@ class Media(TestCase):
         self.assertEqual(files["song.mp3"]["audio_codec"], "mp3")
         self.assertAlmostEqual(files["song.mp3"]["duration_s"], 20, delta=0.2)
         self.assertIsNone(files["song.mp3"]["width"])
+        OpenApi().judge("GET", "/status", self.recipe.broadcaster.control("/status"))
         status = self.recipe.broadcaster.status()["media"]
         self.assertEqual((status["files"], status["folders"], status["unreadable"]), (3, 2, 0))
         self.assertEqual(self.recipe.broadcaster.metrics()["sbe_media_files"], 3)

@@ -167,6 +167,20 @@ static void undecodable(struct link_msg *m, struct blob **payload)
     each_nal(payload, garble);
 }
 
+static void spoil(uint8_t *nal, size_t len)
+{
+    if (len > 0 && (nal[0] & NAL_TYPE_MASK) == NAL_SLICE) {
+        memset(nal + len - len / 2, 0xa5, len / 2);
+    }
+}
+
+/* Key pictures are as they were, and of others the heads. */
+static void spoilt_slices(struct link_msg *m, struct blob **payload)
+{
+    (void)m;
+    each_nal(payload, spoil);
+}
+
 /* Not even NAL units. */
 static void no_framing(struct link_msg *m, struct blob **payload)
 {
@@ -192,6 +206,7 @@ static const struct mode modes[] = {
     {.name = "false-key", .answer = false_key},
     {.name = "size", .ask = half_size},
     {.name = "bytes", .answer = undecodable},
+    {.name = "slices", .answer = spoilt_slices},
     {.name = "framing", .answer = no_framing},
     {.name = "fail", .instead = LINK_JOB_FAILED},
     {.name = "final", .instead = LINK_JOB_FAILED, .final = true},

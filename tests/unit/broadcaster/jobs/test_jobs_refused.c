@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "broadcaster/jobs/jobs.h"
+#include "broadcaster/jobs/jobs_rung.h"
 #include "tests/support/unit.h"
 
 #define PART_FRAMES 3
@@ -27,6 +28,13 @@ struct bench {
     uint64_t ticket; /* of the newest probe */
     size_t probes;
     size_t settled[2], gaps[2];
+    bool config_once; /* parameter sets with part 0 alone, as transcoders do it */
+    size_t watches, drops;
+};
+
+struct bench_watch {
+    struct jobs_watch base;
+    struct bench *b;
 };
 
 static enum err on_send(void *arg, const struct link_msg *m, struct blob *payload)
@@ -73,12 +81,38 @@ static const char *inspect(const struct link_rung *asked, const struct link_unit
 }
 
 static bool probe(void *arg, const struct link_rung *asked, const struct link_unit *u,
-                  struct blob *payload, uint64_t ticket)
+                  struct blob *payload, uint64_t ticket, struct jobs_watch **watch)
 {
     struct bench *b = arg;
+    ck_assert_ptr_null(*watch);
     ck_assert_uint_eq(asked->emit_from, u->part);
     ck_assert_uint_gt(u->config.len, 0);
     ck_assert_uint_eq(blob_span(payload).len, u->n_packets);
+    b->ticket = ticket;
+    b->probes++;
+    return true;
+}
+
+static void drop(struct jobs_watch *w)
+{
+    ((struct bench_watch *)w)->b->drops++;
+    mem_free(w);
+}
+
+/* All units of an emission. */
+static bool watch_all(void *arg, const struct link_rung *asked, const struct link_unit *u,
+                      struct blob *payload, uint64_t ticket, struct jobs_watch **watch)
+{
+    struct bench *b = arg;
+    (void)asked;
+    (void)payload;
+    ck_assert_int_eq(*watch == NULL, u->config.len > 0);
+    if (*watch == NULL) {
+        struct bench_watch *w = mem_alloc(sizeof *w);
+        *w = (struct bench_watch){{drop}, b};
+        *watch = &w->base;
+        b->watches++;
+    }
     b->ticket = ticket;
     b->probes++;
     return true;
@@ -113,6 +147,7 @@ static void bench_destroy(struct bench *b)
     rendition_destroy(b->rungs[1]);
     board_destroy(b->board);
     track_unref(b->video);
+    ck_assert_uint_eq(b->watches, b->drops);
     mem_free(b);
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
@@ -150,6 +185,7 @@ static void answer(struct bench *b, uint32_t rung, uint32_t part, bool last, int
 {
     static const uint8_t config[] = {1,    66, 192, 13, 0xff, 0xe1, 0, 4,
                                      0x67, 66, 192, 13, 1,    0,    1, 0x68};
+    bool keeps_config = !b->config_once || part == 0;
     struct link_packet lp[PART_FRAMES];
     for (uint32_t i = 0; i < PART_FRAMES; i++) {
         int64_t t = (int64_t)(part * PART_FRAMES + i) * 3000;
@@ -161,7 +197,7 @@ static void answer(struct bench *b, uint32_t rung, uint32_t part, bool last, int
                                 .packets = lp,
                                 .n_packets = PART_FRAMES,
                                 .last = last,
-                                .config = span_of(config, sizeof config),
+                                .config = span_of(config, keeps_config ? sizeof config : 0),
                                 .config_hash = 42};
     struct blob *payload = blob_create(PART_FRAMES);
     jobs_way_message(b->way, &m, payload);
@@ -443,7 +479,74 @@ START_TEST(all_rungs_may_be_given_up)
 }
 END_TEST
 
-UNIT_MAIN("jobs_refused", a_bad_part_is_made_again, a_bad_last_part_is_made_again_in_a_new_job,
+START_TEST(an_emission_may_be_watched_whole)
+{
+    struct bench *b = bench_create();
+    jobs_set_probe(b->jobs, watch_all, b);
+    b->config_once = true;
+    open_segment(b, 1);
+    close_segment(b, 1);
+    for (uint32_t part = 0; part < 3; part++) {
+        answer(b, 0, part, part == 2, 0);
+    }
+    for (size_t part = 0; part < 3; part++) {
+        ck_assert_uint_eq(b->probes, part + 1);
+        ck_assert_uint_eq(b->settled[0], 0);
+        ck_assert_uint_eq(b->drops, 0);
+        jobs_probed(b->jobs, b->ticket, NULL);
+    }
+    ck_assert_uint_eq(b->settled[0], 1);
+    ck_assert_uint_eq(b->drops, 1);
+    /* The second part is no good: the one before is kept, and the third is not looked at. */
+    for (uint32_t part = 0; part < 3; part++) {
+        answer(b, 1, part, part == 2, 0);
+    }
+    jobs_probed(b->jobs, b->ticket, NULL);
+    jobs_probed(b->jobs, b->ticket, "it is green");
+    ck_assert_uint_eq(b->rejects, 1);
+    ck_assert_uint_eq(b->word.part, 1);
+    ck_assert_uint_eq(b->probes, 5);
+    ck_assert_uint_eq(b->drops, 2);
+    b->config_once = false; /* another one makes it from there */
+    answer(b, 1, 1, false, 0);
+    ck_assert_uint_eq(b->watches, 3);
+    jobs_probed(b->jobs, b->ticket, NULL);
+    b->config_once = true;
+    answer(b, 1, 2, true, 0);
+    ck_assert_uint_eq(b->watches, 3);
+    jobs_probed(b->jobs, b->ticket, NULL);
+    ck_assert_uint_eq(b->settled[1], 1);
+    ck_assert_uint_eq(b->gaps[1], 0);
+    ck_assert(jobs_idle(b->jobs));
+    bench_destroy(b);
+}
+END_TEST
+
+/* Between two units of it, and while one is looked at. */
+START_TEST(a_watched_emission_may_end_early)
+{
+    struct bench *b = bench_create();
+    jobs_set_probe(b->jobs, watch_all, b);
+    b->config_once = true;
+    open_segment(b, 1);
+    answer(b, 0, 0, false, 0);
+    jobs_probed(b->jobs, b->ticket, NULL);
+    answer(b, 1, 0, false, 0);
+    jobs_way_close(b->way, "gone");
+    ck_assert_uint_eq(b->drops, 2);
+    jobs_way_open(b->way);
+    b->config_once = false; /* a new emission, and another before that one is over */
+    answer(b, 0, 1, false, 0);
+    jobs_probed(b->jobs, b->ticket, NULL);
+    answer(b, 0, 2, false, 0);
+    ck_assert_uint_eq(b->watches, 4);
+    ck_assert_uint_eq(b->drops, 3);
+    bench_destroy(b); /* counts the last one */
+}
+END_TEST
+
+UNIT_MAIN("jobs_refused", an_emission_may_be_watched_whole, a_watched_emission_may_end_early,
+          a_bad_part_is_made_again, a_bad_last_part_is_made_again_in_a_new_job,
           what_is_looked_at_waits, what_is_looked_at_may_be_wanted_no_more,
           what_comes_again_waits_in_order, who_watches_is_told, each_bad_part_is_named,
           a_rung_given_up_is_a_gap_and_the_others_go_on, what_was_given_up_is_not_asked_for_again,

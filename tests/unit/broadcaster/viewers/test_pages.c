@@ -74,6 +74,11 @@ START_TEST(test_who_gets_a_page)
         {"/multi?ids=a,b", "*/*", PAGES_GIVEN},
         {"/publish", NULL, PAGES_GIVEN},
         {"/embed/hello", NULL, PAGES_GIVEN},
+        {"/watch/a/b%20c.mp4?t=1", NULL, PAGES_GIVEN},
+        {"/watch/", NULL, PAGES_NONE},
+        {"/media/a.mp4", BROWSER, PAGES_NONE},
+        {"/media.json", BROWSER, PAGES_NONE},
+        {"/video", BROWSER, PAGES_NONE},
         {"/assets/style.css", NULL, PAGES_GIVEN},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -100,6 +105,7 @@ START_TEST(test_each_page_is_its_own)
     holds(given("/multi", NULL, NULL), "/assets/multi.js");
     holds(given("/publish", NULL, NULL), "/assets/publish.js");
     holds(given("/embed/x", NULL, NULL), "/assets/embed.js");
+    holds(given("/watch/x.mp4", NULL, NULL), "/assets/media.js");
 }
 END_TEST
 
@@ -189,6 +195,7 @@ START_TEST(test_settings)
     holds(p, "\"rtmp_port\":1935,");
     holds(p, "\"needs_key\":true,");
     holds(p, "\"rtmps_port\":0,");
+    holds(p, "\"media\":false}");
 }
 END_TEST
 
