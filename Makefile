@@ -45,7 +45,7 @@ TOOLS_OBJ := $(call obj,$(call modules,publisher-tools))
 LIB := $(BUILD)/lib
 ALL_LIBS := $(addprefix $(LIB)/,liborchestrator.a libtranscoder.a libbroadcaster.a libtools.a libcommon.a)
 
-EXES := $(addprefix $(BIN)/,orchestrator transcoder broadcaster livepeer publish watch load status)
+EXES := $(addprefix $(BIN)/,orchestrator transcoder broadcaster livepeer publish watch load status pay)
 
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
@@ -97,7 +97,7 @@ define link_exe
 endef
 
 $(BIN)/orchestrator: $(BUILD)/obj/orchestrator/main.o $(LIB)/liborchestrator.a $(LIB)/libcommon.a
-	$(call link_exe,$(LIBS_COMMON) $(LIBS_LEDGER))
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_HTTP) $(LIBS_LEDGER))
 $(BIN)/transcoder: $(BUILD)/obj/transcoder/main.o $(LIB)/libtranscoder.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA))
 $(BIN)/broadcaster: $(BUILD)/obj/broadcaster/main.o $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
@@ -107,6 +107,8 @@ $(BIN)/livepeer: $(BUILD)/obj/deploy/livepeer_main.o $(ALL_LIBS)
 $(BIN)/publish $(BIN)/watch $(BIN)/status: $(BIN)/%: $(BUILD)/obj/publisher-tools/%_main.o $(LIB)/libtools.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP))
 
+$(BIN)/pay: $(BUILD)/obj/publisher-tools/pay_main.o $(LIB)/libtools.a $(LIB)/liborchestrator.a $(LIB)/libcommon.a
+	$(call link_exe,$(LIBS_COMMON) $(LIBS_HTTP) $(LIBS_LEDGER))
 $(BIN)/load: $(BUILD)/obj/publisher-tools/load_main.o $(LIB)/libtools.a $(LIB)/libtranscoder.a $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 
@@ -122,7 +124,7 @@ $(eval $(call unit_rule,common,))
 $(eval $(call unit_rule,orchestrator,$(LIB)/liborchestrator.a))
 $(eval $(call unit_rule,transcoder,$(LIB)/libtranscoder.a))
 $(eval $(call unit_rule,broadcaster,$(LIB)/libbroadcaster.a))
-$(eval $(call unit_rule,publisher-tools,$(LIB)/libtools.a))
+$(eval $(call unit_rule,publisher-tools,$(LIB)/libtools.a $(LIB)/liborchestrator.a))
 $(BUILD)/support/ingest_dump: $(BUILD)/obj/tests/support/ingest_dump_main.o $(LIB)/libbroadcaster.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 $(BUILD)/support/%: $(BUILD)/obj/tests/support/%_main.o $(LIB)/libsupport.a $(LIB)/libcommon.a

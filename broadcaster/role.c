@@ -21,6 +21,7 @@
 #include "broadcaster/push/push.h"
 #include "broadcaster/push/push_http.h"
 #include "broadcaster/role_config.h"
+#include "broadcaster/role_pay.h"
 #include "broadcaster/stream/stream.h"
 #include "broadcaster/viewers/cors.h"
 #include "broadcaster/viewers/pages.h"
@@ -62,7 +63,8 @@ struct broadcaster {
     struct media *media; /* NULL: no files */
     struct pages *pages; /* NULL: switched off */
     struct viewers *viewers;
-    struct push *push; /* NULL, both: switched off */
+    struct role_pay *pay; /* NULL: nothing costs anything */
+    struct push *push;    /* NULL, both: switched off */
     struct push_http *push_http;
     struct loop_timer *tick;
     struct capacity capacity;
@@ -79,6 +81,7 @@ static void ingest_closed(void *arg)
     struct broadcaster *b = arg;
     b->ingest = NULL;
     b->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
+    role_pay_close(b->pay);
 }
 
 static void close_ingest(struct broadcaster *b)
@@ -99,7 +102,8 @@ static void on_tick(void *arg)
     if (b->drain_by_ms != 0 && (now >= b->drain_by_ms || ingest_leaving(b->ingest) == 0)) {
         close_ingest(b);
     }
-    bool done = (b->uplinks == NULL || jobs_idle(b->jobs)) && admission_idle(b->admission);
+    bool done = role_pay_closed(b->pay) && (b->uplinks == NULL || jobs_idle(b->jobs)) &&
+                admission_idle(b->admission);
     if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || done)) {
         b->stop_by_ms = 0;
         daemon_stopped(b->daemon);
@@ -348,6 +352,12 @@ static enum err parse_trusted_proxies(struct broadcaster *b, const struct broadc
     return e;
 }
 
+static bool stream_costs(const void *arg, const char *stream)
+{
+    const struct broadcaster *b = arg;
+    return role_pay_costs(b->pay, stream);
+}
+
 static enum err open_ingest(struct broadcaster *b, const struct broadcaster_config *c)
 {
     struct ingest_config i = {
@@ -366,7 +376,9 @@ static enum err open_ingest(struct broadcaster *b, const struct broadcaster_conf
     if (e != ERR_OK) {
         return e;
     }
-    b->publications = (struct publications){b->admission, b->streams, b->daemon->loop};
+    b->publications = (struct publications){
+        b->admission, b->streams, b->daemon->loop, stream_costs, b,
+    };
     char text[ADDR_MAX];
     addr_format(&i.addr, text);
     const char *why = "";
@@ -456,6 +468,8 @@ static void open_pages(struct broadcaster *b, const struct broadcaster_config *c
     struct pages_config p = {
         .needs_key = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0',
         .http_push = b->push != NULL,
+        .pays = b->pay != NULL,
+        .pointer = role_pay_pointer(b->pay),
         .media = b->media != NULL && !c->no_index,
     };
     struct addr a;
@@ -494,6 +508,11 @@ static enum err open_viewers(struct broadcaster *b, const struct broadcaster_con
     if (e != ERR_OK) {
         return e;
     }
+    e = role_pay_open(b->daemon, c, b->uplinks, &b->pay);
+    if (e != ERR_OK) {
+        return e;
+    }
+    v.pay = role_pay_viewers(b->pay);
     open_pages(b, c);
     v.pages = b->pages;
     v.media = b->media;
@@ -527,7 +546,9 @@ static void destroy(void *role)
     if (b->push_http != NULL) {
         push_http_stop(b->push_http);
     }
+    role_pay_stop(b->pay);
     viewers_destroy(b->viewers);
+    role_pay_destroy(b->pay);
     b->viewers = NULL; /* nobody is counted any more */
     pages_destroy(b->pages);
     media_destroy(b->media);
@@ -617,6 +638,7 @@ static void status(void *role, struct json *object)
     jobs_status(b->jobs, object);
     rung_probe_status(b->rung_probe, object);
     viewers_status(b->viewers, object);
+    role_pay_status(b->pay, object);
     if (b->media != NULL) {
         media_status(b->media, object);
     }
@@ -650,6 +672,7 @@ static void metrics(void *role, struct metrics *m)
     jobs_metrics(b->jobs, m);
     admission_metrics(b->admission, clock_mono_ms(), m);
     viewers_metrics(b->viewers, m);
+    role_pay_metrics(b->pay, m);
     if (b->media != NULL) {
         media_metrics(b->media, m);
     }

@@ -27,6 +27,10 @@ struct broadcaster_config {
     const char *keys_file, *auth_webhook_url, *max_resolution;
     long auth_webhook_timeout_ms, ban_after, ban_window_ms, ban_ms;
     long max_bitrate_kbps, streams_per_address;
+    const char *price_per_minute, *price_per_mb, *prices, *paywall_threshold;
+    const char *payment_pointer, *receipt_service, *ledger_asset;
+    long ledger_scale, pay_chunk_bytes, pay_patience_ms, pay_rate;
+    bool allow_user_id;
     bool auth_webhook_play, ban_loopback, hash_key;
     bool rtmp_proxy_protocol;
     const char *rtmp_trusted_proxies;
@@ -35,7 +39,7 @@ struct broadcaster_config {
     long video_chunk_bytes;
 };
 
-#define BROADCASTER_OPTIONS 55 /* the compiler says when it is not the table's length */
+#define BROADCASTER_OPTIONS 67 /* the compiler says when it is not the table's length */
 
 extern const struct option broadcaster_options[BROADCASTER_OPTIONS];
 

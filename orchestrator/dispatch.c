@@ -141,6 +141,22 @@ bool dispatch_all_full(const struct roster *r, const struct dispatch_ask *ask)
     return true;
 }
 
+bool dispatch_is_beyond_all(const struct roster *r, const struct dispatch_ask *ask)
+{
+    bool anybody = false;
+    LIST_EACH (&r->transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        if (may_take_any(t, ask)) {
+            uint64_t said = t->standing.announced;
+            if (said == 0 || (said > t->rate && said - t->rate >= rate_of(ask))) {
+                return false;
+            }
+            anybody = true;
+        }
+    }
+    return anybody;
+}
+
 uint64_t dispatch_most(const struct roster *r, const struct dispatch_ask *ask)
 {
     uint64_t most = 0;

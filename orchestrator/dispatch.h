@@ -36,6 +36,11 @@ bool dispatch_is_possible(const struct roster *r, const struct dispatch_ask *ask
 /* Nobody who has room in jobs was in time lately with what it has: they are full indeed. */
 bool dispatch_all_full(const struct roster *r, const struct dispatch_ask *ask);
 
+/* It is more than any of them has said that it makes, beside what it has already: not only what is
+ * believed of them is against it. False when one of them did not say, or nobody has room in jobs.
+ */
+bool dispatch_is_beyond_all(const struct roster *r, const struct dispatch_ask *ask);
+
 /* The most pixels a second that anyone would take who has room in jobs; 0: nobody has. ask->rate
  * does not count. */
 uint64_t dispatch_most(const struct roster *r, const struct dispatch_ask *ask);

@@ -214,7 +214,7 @@ void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
     struct transcoder *t = a->transcoder;
     j->cpu_us += done->cpu_us;
     t->done++;
-    standing_done(&t->standing, t->rate - a->weight + a->rate, job_pace_permille(a, now_ms));
+    standing_done(&t->standing, attempt_load(a, now_ms), job_pace_permille(a, now_ms));
     attempt_end(s, a, false, "", now_ms);
     attempts_settle(s, j, now_ms);
     attempts_assign(s, now_ms);

@@ -6,6 +6,13 @@
 #include "orchestrator/job_table_internal.h"
 #include "orchestrator/words.h"
 
+/* Before what it is asked for changes. */
+static void sum_up(struct transcoder *t, int64_t now_ms)
+{
+    t->asked_sum += t->rate * (uint64_t)(now_ms - t->summed_ms);
+    t->summed_ms = now_ms;
+}
+
 static void begin(struct job_table *s, struct job *j, struct transcoder *t, bool hedge,
                   int64_t now_ms)
 {
@@ -28,6 +35,8 @@ static void begin(struct job_table *s, struct job *j, struct transcoder *t, bool
     }
     t->load++;
     t->whole += a->is_whole;
+    sum_up(t, now_ms);
+    a->asked_before = t->asked_sum;
     t->rate += a->weight;
     t->used_ms = now_ms;
     j->offered_ms = now_ms;
@@ -39,11 +48,20 @@ static void begin(struct job_table *s, struct job *j, struct transcoder *t, bool
     attempt_pump(s, a, now_ms);
 }
 
-static void lighten(struct job_attempt *a)
+static void lighten(struct job_attempt *a, int64_t now_ms)
 {
+    sum_up(a->transcoder, now_ms);
     assert(a->transcoder->rate >= a->weight);
     a->transcoder->rate -= a->weight;
     a->weight = 0;
+}
+
+uint64_t attempt_load(struct job_attempt *a, int64_t now_ms)
+{
+    struct transcoder *t = a->transcoder;
+    int64_t ms = now_ms - a->offered_ms;
+    sum_up(t, now_ms);
+    return ms > 0 ? (t->asked_sum - a->asked_before) / (uint64_t)ms : t->rate - a->weight + a->rate;
 }
 
 void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const char *reason,
@@ -54,7 +72,7 @@ void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const ch
         struct link_msg m = {.type = LINK_JOB_CANCEL, .job = a->number, .reason = reason};
         (void)s->out.send(s->out.arg, t->peer, &m, NULL);
     }
-    lighten(a);
+    lighten(a, now_ms);
     list_remove(&a->of_transcoder);
     list_remove(&a->by_number);
     assert(t->load > 0);
@@ -67,6 +85,7 @@ void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const ch
 static bool send_open(struct job_table *s, struct job_attempt *a, int64_t now_ms)
 {
     struct link_msg m = {.type = LINK_JOB_OPEN, .job = a->number, .reason = ""};
+    sum_up(a->transcoder, now_ms);
     a->transcoder->rate -= a->weight;
     bool asks = job_trim(a);
     a->transcoder->rate += a->weight;
@@ -98,7 +117,7 @@ void attempt_pump(struct job_table *s, struct job_attempt *a, int64_t now_ms)
         job_advance(a);
     }
     if (job_all_sent(a) && !a->is_whole) {
-        lighten(a); /* the stream's next segment takes its place */
+        lighten(a, now_ms); /* the stream's next segment takes its place */
     }
 }
 
@@ -248,7 +267,7 @@ static void mark_late(struct job_attempt *a, int64_t now_ms)
     struct transcoder *t = a->transcoder;
     if (!a->charged) {
         a->charged = true;
-        standing_late(&t->standing, t->rate - a->weight + a->rate, now_ms);
+        standing_late(&t->standing, attempt_load(a, now_ms), now_ms);
     } else {
         standing_still_late(&t->standing, now_ms);
     }

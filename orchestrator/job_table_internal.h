@@ -21,6 +21,7 @@ struct job_table {
     struct sessions sessions;
     struct over_jobs over;
     int64_t short_until_ms; /* there is not room for all: the plan says for what there is */
+    int64_t short_ms;       /* for how long that counts; 0: it never was so */
     int64_t planned_ms;
     unsigned planned_of;   /* transcoders */
     int64_t calm_until_ms; /* nobody is late before */
@@ -65,6 +66,9 @@ struct list *job_table_attempt_bucket(struct job_table *s, uint64_t number);
 /* Takes the job from that transcoder. tell: JOB_CANCEL. */
 void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const char *reason,
                  int64_t now_ms);
+
+/* Pixels a second that its transcoder was asked for on average since it has it. */
+uint64_t attempt_load(struct job_attempt *a, int64_t now_ms);
 
 /* After attempts of the job have ended or lost rungs: finishes a job of which nothing is missing,
  * ends attempts that can bring nothing any more, and queues what nobody does. The job may be gone

@@ -28,25 +28,29 @@ static uint64_t smallest_rate(const struct job *j)
 }
 
 /* For as long a job keeps all of its rungs, whatever is believed of the transcoders. */
-static int64_t patience_ms(const struct job *j)
+static int64_t patience_ms(const struct job_table *s, const struct job *j,
+                           const struct dispatch_ask *ask)
 {
     int64_t part_ms = (j->deadline_ms - j->opened_ms) / JOB_TABLE_SHED_PART;
-    return part_ms < JOB_TABLE_SHED_MAX_MS ? part_ms : JOB_TABLE_SHED_MAX_MS;
+    int64_t most_ms =
+        dispatch_is_beyond_all(&s->roster, ask) ? JOB_TABLE_SHED_SURE_MS : JOB_TABLE_SHED_MAX_MS;
+    return part_ms < most_ms ? part_ms : most_ms;
 }
 
 /* One of its rungs could be done now if others of it were not to be. most: for any job. */
 static bool may_shed(const struct job_table *s, const struct job *j, uint64_t most, int64_t now_ms)
 {
-    bool has_waited =
-        now_ms - j->queued_ms >= patience_ms(j) || now_ms < j->session->short_until_ms;
-    uint64_t least = has_waited && open_rungs(j) > 1 ? smallest_rate(j) : UINT64_MAX;
+    uint64_t least = open_rungs(j) > 1 ? smallest_rate(j) : UINT64_MAX;
     if (least > most) {
         return false;
     }
     link_peer avoided[JOB_ASK_AVOIDED];
     struct dispatch_ask ask;
-    job_ask_open(s, j, 1, now_ms, avoided, &ask);
+    job_ask_open(s, j, job_open_rate(j, false), now_ms, avoided, &ask);
     ask.is_whole = false; /* those are only done in turn */
+    if (now_ms >= j->session->short_until_ms && now_ms - j->queued_ms < patience_ms(s, j, &ask)) {
+        return false;
+    }
     return least <= dispatch_most(&s->roster, &ask) && dispatch_all_full(&s->roster, &ask);
 }
 
@@ -95,6 +99,19 @@ static void give_up_rung(struct job_table *s, struct job *j, uint32_t rung, int6
     attempts_settle(s, j, now_ms);
 }
 
+/* What was given up is tried again some time after the last that had to wait: less often each time
+ * that it was in vain, for then all streams wait for a while. */
+static void note_shortage(struct job_table *s, struct session *session, int64_t now_ms)
+{
+    if (now_ms >= s->short_until_ms) {
+        bool again = s->short_ms > 0 && now_ms - s->short_until_ms < s->short_ms;
+        int64_t ms = again ? s->short_ms * 2 : JOB_TABLE_SHORT_MS;
+        s->short_ms = ms < JOB_TABLE_SHORT_MAX_MS ? ms : JOB_TABLE_SHORT_MAX_MS;
+    }
+    s->short_until_ms = now_ms + s->short_ms;
+    session->short_until_ms = s->short_until_ms;
+}
+
 void rungs_shed(struct job_table *s, int64_t now_ms)
 {
     for (unsigned n = 0; n < SHED_MAX && !list_empty(&s->queue); n++) {
@@ -105,8 +122,7 @@ void rungs_shed(struct job_table *s, int64_t now_ms)
         if (j == NULL) {
             return;
         }
-        j->session->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
-        s->short_until_ms = now_ms + JOB_TABLE_SHORT_MS;
+        note_shortage(s, j->session, now_ms);
         give_up_rung(s, j, rung, now_ms);
         attempts_assign(s, now_ms);
     }

@@ -548,6 +548,9 @@ const char *relay_credential(const struct relay *r, link_peer peer)
 
 void relay_stop(struct relay *r, const char *reason)
 {
+    if (r->stopping) {
+        return;
+    }
     r->stopping = true;
     LIST_EACH (&r->peers, it, tmp) {
         say(r, LIST_ITEM(it, struct peer, node)->id,
@@ -575,6 +578,13 @@ void relay_destroy(struct relay *r, int linger_ms)
 void relay_set_payments(struct relay *r, struct payments *payments)
 {
     r->payments = payments;
+}
+
+void relay_news(struct relay *r, const char *account)
+{
+    if (r->till != NULL) {
+        till_news(r->till, account);
+    }
 }
 
 void relay_set_max_sessions(struct relay *r, unsigned max)

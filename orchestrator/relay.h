@@ -65,6 +65,9 @@ void relay_send_pay(void *relay, link_peer to, const struct link_msg *m);
 /* From now on LINK_PAY_ASK goes there; borrowed; NULL: nowhere. */
 void relay_set_payments(struct relay *r, struct payments *payments);
 
+/* Money has come to an account. */
+void relay_news(struct relay *r, const char *account);
+
 /* Streams at once from now on. */
 void relay_set_max_sessions(struct relay *r, unsigned max);
 

@@ -1,14 +1,18 @@
 #include "orchestrator/role.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "orchestrator/accounts.h"
 #include "orchestrator/commands.h"
 #include "orchestrator/gate.h"
+#include "orchestrator/ledger/ledger_json.h"
 #include "orchestrator/relay.h"
 #include "orchestrator/report.h"
+#include "orchestrator/treasury.h"
 #include "run/addr.h"
 #include "run/credential.h"
 #include "run/log.h"
@@ -19,6 +23,7 @@
 #define SESSIONS_MAX 100000
 #define PRICE_MAX    1000000000000000
 #define LINGER_MS    500 /* for the last words at the end */
+#define STOPPING     "the orchestrator is stopping"
 
 struct config {
     struct daemon_config common;
@@ -26,7 +31,7 @@ struct config {
     const char *mint, *mint_name, *revoke;
     bool list_credentials, json;
     long max_sessions, heartbeat_ms, peer_timeout_ms, late_after_ms, hedge_after_ms, max_attempts;
-    long price_per_unit, pixels_per_unit;
+    struct treasury_config money;
 };
 
 #define FIELD(f) offsetof(struct config, f)
@@ -54,10 +59,49 @@ static const struct option options[] = {
     {"maxAttempts", OPTION_INT, "3", 1, 100, false, FIELD(max_attempts), "N",
      "Transcoders that may refuse or fail a segment before it is given up; lost ones do not "
      "count."},
-    {"pricePerUnit", OPTION_INT, "0", 0, PRICE_MAX, false, FIELD(price_per_unit), "N",
+    {"pricePerUnit", OPTION_INT, "0", 0, PRICE_MAX, false, FIELD(money.price_per_unit), "N",
      "What broadcasters are asked for -pixelsPerUnit pixels of rungs; 0: nothing."},
-    {"pixelsPerUnit", OPTION_INT, "1", 1, PRICE_MAX, false, FIELD(pixels_per_unit), "N",
+    {"pixelsPerUnit", OPTION_INT, "1", 1, PRICE_MAX, false, FIELD(money.pixels_per_unit), "N",
      "The pixels that -pricePerUnit is for."},
+    {"payments", OPTION_BOOL, NULL, 0, 0, false, FIELD(money.payments), NULL,
+     "Keeps accounts of what comes in and of what it is spent for; a -pricePerUnit above 0 does "
+     "too."},
+    {"ledger", OPTION_STRING, "", 0, 0, false, FIELD(money.ledger), "FILE|off",
+     "Where the accounts are kept, when it is not ledger.db in the data directory; off: never."},
+    {"ledgerAsset", OPTION_STRING, "USD", 1, 0, false, FIELD(money.ledger_asset), "CODE",
+     "What the accounts count; it stays what it was when the ledger was made."},
+    {"ledgerScale", OPTION_INT, "9", 0, LEDGER_SCALE_MAX, false, FIELD(money.ledger_scale), "N",
+     "Digits behind its point; they stay what they were, too."},
+    {"paymentPointer", OPTION_LIST, "", 0, 0, false, FIELD(money.payment_pointer), "POINTER",
+     "Takes payments by STREAM receipts for these payment pointers of ours, such as "
+     "$wallet.example/alice."},
+    {"receiptAddr", OPTION_STRING, "", 0, 0, false, FIELD(money.receipt_addr), "HOST:PORT",
+     "Where the known receipt verifier's interface is offered to whoever reaches it."},
+    {"receiptSeed", OPTION_STRING, "", 0, 0, false, FIELD(money.receipt_seed), "FILE",
+     "The seeds of receipts' secrets, newest first, when they are not receipts/seed in the data "
+     "directory, where one is made."},
+    {"receiptTtl", OPTION_DURATION, "6h", 1000, 31L * 24 * 3600 * 1000, false,
+     FIELD(money.receipt_ttl_ms), "TIME", "For so long a payment may pause and still go on."},
+    {"receiptScale", OPTION_INT, "-1", -1, LEDGER_SCALE_MAX, false, FIELD(money.receipt_scale), "N",
+     "Digits behind the point of what the wallet receives; -1: as many as -ledgerScale."},
+    {"receiptService", OPTION_STRING, "", 0, 0, false, FIELD(money.receipt_service), "URL",
+     "A receipt verifier of somebody else's, which is asked instead of verifying here."},
+    {"walletTimeout", OPTION_DURATION, "10s", 100, 600000, false, FIELD(money.wallet_timeout_ms),
+     "TIME", "For so long a wallet, or -receiptService, may take to answer."},
+    {"walletAddress", OPTION_STRING, "", 0, 0, false, FIELD(money.wallet_address), "URL",
+     "Takes payments by Open Payments (Web Monetization) at this wallet of ours: "
+     "https://wallet.example/alice or $wallet.example/alice."},
+    {"walletKey", OPTION_STRING, "", 0, 0, false, FIELD(money.wallet_key), "FILE",
+     "The Ed25519 key (PEM) whose public half that wallet has: with it the wallet says whose a "
+     "payment is; without it payments to any customer of its provider count."},
+    {"walletKeyId", OPTION_STRING, "", 0, 0, false, FIELD(money.wallet_key_id), "ID",
+     "The id that the wallet gave that key."},
+    {"walletClient", OPTION_STRING, "", 0, 0, false, FIELD(money.wallet_client), "URL",
+     "The wallet address that the key belongs to, when it is another one."},
+    {"walletPoll", OPTION_DURATION, "1500ms", 50, 600000, false, FIELD(money.wallet_poll_ms),
+     "TIME", "How often the wallet is asked about a payment that may still grow."},
+    {"allowHttpPayments", OPTION_BOOL, NULL, 0, 0, false, FIELD(money.allow_http_payments), NULL,
+     "For tests: wallets may be asked without TLS, and on private networks."},
     {"mint", OPTION_COMMAND_TEXT, "", 1, 0, false, FIELD(mint), "ROLE",
      "Command: makes a credential for a transcoder or broadcaster and prints it: -mint ROLE NAME "
      "> FILE; that host gives it as -orchSecret FILE."},
@@ -75,6 +119,7 @@ struct orchestrator {
     struct daemon *daemon;
     struct gate *gate;
     struct relay *relay;
+    struct treasury *treasury;
     struct loop_timer *look; /* at the list of credentials */
     char addr[ADDR_MAX];
     int64_t price_per_unit, pixels_per_unit;
@@ -235,8 +280,9 @@ static enum err open_relay(struct orchestrator *o, const struct config *c,
         .gate = o->gate,
         .heartbeat_ms = (int)c->heartbeat_ms,
         .timeout_ms = (int)c->peer_timeout_ms,
-        .price = (uint64_t)c->price_per_unit,
-        .price_pixels = (uint64_t)c->pixels_per_unit,
+        .price = (uint64_t)c->money.price_per_unit,
+        .price_pixels = (uint64_t)c->money.pixels_per_unit,
+        .ledger = treasury_ledger(o->treasury),
     };
     job_table_config_defaults(&rc.jobs);
     rc.jobs.max_sessions = (unsigned)c->max_sessions;
@@ -259,8 +305,11 @@ static enum err start(struct orchestrator *o, const struct config *c, const stru
     struct link_keys own = {0};
     enum err e = c->orch_secret[0] != '\0' ? keys_of_secret(c, a, &own) : kept_keys(o, &own);
     e = e == ERR_OK ? open_gate(o, own.public_key) : e;
+    e = e == ERR_OK ? treasury_open(o->daemon->loop, o->daemon->data_dir, &c->money, &o->treasury)
+                    : e;
     e = e == ERR_OK ? open_relay(o, c, &own) : e;
     if (e == ERR_OK) {
+        treasury_serve(o->treasury, o->relay);
         register_self(o, a, own.public_key);
         o->look = loop_timer_create(o->daemon->loop, on_look, o);
         loop_timer_start(o->look, c->heartbeat_ms, c->heartbeat_ms);
@@ -280,10 +329,12 @@ static enum err create(struct daemon *d, const void *config, void **ret_role)
     struct orchestrator *o = mem_alloc(sizeof *o);
     o->daemon = d;
     addr_format(&a, o->addr);
-    o->price_per_unit = c->price_per_unit;
-    o->pixels_per_unit = c->pixels_per_unit;
+    o->price_per_unit = c->money.price_per_unit;
+    o->pixels_per_unit = c->money.pixels_per_unit;
     e = start(o, c, &a);
     if (e != ERR_OK) {
+        treasury_stop(o->treasury);
+        treasury_close(o->treasury);
         gate_close(o->gate);
         mem_free(o);
         return e;
@@ -316,7 +367,7 @@ static int command(const struct daemon *d, const void *config)
 static void stop(void *role)
 {
     struct orchestrator *o = role;
-    relay_stop(o->relay, "the orchestrator is stopping");
+    relay_stop(o->relay, STOPPING);
     daemon_stopped(o->daemon);
 }
 
@@ -324,7 +375,10 @@ static void destroy(void *role)
 {
     struct orchestrator *o = role;
     loop_timer_destroy(o->look);
+    relay_stop(o->relay, STOPPING);
+    treasury_stop(o->treasury);
     relay_destroy(o->relay, LINGER_MS);
+    treasury_close(o->treasury);
     gate_close(o->gate);
     mem_free(o);
 }
@@ -336,6 +390,7 @@ static void status(void *role, struct json *object)
     json_set_int(object, "price_per_unit", o->price_per_unit);
     json_set_int(object, "pixels_per_unit", o->pixels_per_unit);
     gate_status(o->gate, object);
+    treasury_status(o->treasury, object);
 }
 
 static void sentence(void *role, char *text, size_t size)
@@ -351,6 +406,7 @@ static void metrics(void *role, struct metrics *m)
 {
     const struct orchestrator *o = role;
     report_metrics(o->relay, m);
+    treasury_metrics(o->treasury, m);
 }
 
 /* --- the control API --- */
@@ -390,7 +446,94 @@ static void on_max_sessions(void *arg, const struct http_value *values, struct h
     http_answer_json(a, j);
 }
 
+static struct accounts *accounts_of(void *role)
+{
+    return treasury_accounts(((const struct orchestrator *)role)->treasury);
+}
+
+static void on_accounts(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_list(accounts_of(arg), values, a);
+}
+
+static void on_account(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_show(accounts_of(arg), values, a);
+}
+
+static void on_journal(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_journal(accounts_of(arg), values, a);
+}
+
+static void on_audit(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_audit(accounts_of(arg), a);
+}
+
+static void on_grant(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_grant(accounts_of(arg), values, a);
+}
+
+static void on_credit(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_credit(accounts_of(arg), values, a);
+}
+
+static void on_spend(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_spend(accounts_of(arg), values, a);
+}
+
+static void on_freeze(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_freeze(accounts_of(arg), values, true, a);
+}
+
+static void on_thaw(void *arg, const struct http_value *values, struct http_answer *a)
+{
+    accounts_on_freeze(accounts_of(arg), values, false, a);
+}
+
 static const struct http_route routes[] = {
+    {"GET",
+     "/accounts",
+     on_accounts,
+     {{"after", HTTP_PARAM_TEXT, 0, 0, false},
+      {"limit", HTTP_PARAM_INT, 1, LEDGER_PAGE_MAX, false}}},
+    {"GET",
+     "/account",
+     on_account,
+     {{"account", HTTP_PARAM_TEXT, 0, 0, true},
+      {"entries", HTTP_PARAM_INT, 0, LEDGER_PAGE_MAX, false}}},
+    {"GET",
+     "/journal",
+     on_journal,
+     {{"after", HTTP_PARAM_INT, 0, LONG_MAX, false},
+      {"limit", HTTP_PARAM_INT, 1, LEDGER_PAGE_MAX, false}}},
+    {"GET", "/auditAccounts", on_audit, {{0}}},
+    {"POST",
+     "/grant",
+     on_grant,
+     {{"account", HTTP_PARAM_TEXT, 0, 0, true},
+      {"amount", HTTP_PARAM_TEXT, 0, 0, true},
+      {"key", HTTP_PARAM_TEXT, 0, 0, false}}},
+    {"POST",
+     "/credit",
+     on_credit,
+     {{"account", HTTP_PARAM_TEXT, 0, 0, true},
+      {"source", HTTP_PARAM_TEXT, 0, 0, true},
+      {"total", HTTP_PARAM_TEXT, 0, 0, true}}},
+    {"POST",
+     "/spend",
+     on_spend,
+     {{"account", HTTP_PARAM_TEXT, 0, 0, true},
+      {"to", HTTP_PARAM_TEXT, 0, 0, true},
+      {"amount", HTTP_PARAM_TEXT, 0, 0, true},
+      {"key", HTTP_PARAM_TEXT, 0, 0, false}}},
+    {"POST", "/freezeAccount", on_freeze, {{"account", HTTP_PARAM_TEXT, 0, 0, true}}},
+    {"POST", "/thawAccount", on_thaw, {{"account", HTTP_PARAM_TEXT, 0, 0, true}}},
     {"GET", "/registeredOrchestrators", on_orchestrators, {{0}}},
     {"GET", "/orchestratorInfo", on_info, {{0}}},
     {"POST",

@@ -23,12 +23,14 @@
 struct transcoder {
     struct list node; /* in roster.transcoders */
     link_peer peer;
-    uint32_t capacity; /* jobs at once */
-    uint32_t load;     /* jobs assigned now */
-    uint32_t whole;    /* of these, begun when all of their input was there */
-    bool draining;     /* finishes its jobs, gets no more */
-    uint64_t rate;     /* pixels a second that its jobs ask of it */
-    int64_t used_ms;   /* when a job last came or went */
+    uint32_t capacity;  /* jobs at once */
+    uint32_t load;      /* jobs assigned now */
+    uint32_t whole;     /* of these, begun when all of their input was there */
+    bool draining;      /* finishes its jobs, gets no more */
+    uint64_t rate;      /* pixels a second that its jobs ask of it */
+    uint64_t asked_sum; /* of rate over the milliseconds until summed_ms; wraps around */
+    int64_t summed_ms;
+    int64_t used_ms; /* when a job last came or went */
     struct standing standing;
     struct list by_peer; /* hash chains */
     struct list jobs;    /* of the job table: the attempts that are at work here */

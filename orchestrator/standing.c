@@ -5,6 +5,11 @@
 #define SEEN_DIVISOR 4
 #define GROW_DIVISOR 16
 
+/* Past what was said it also stays so far below what it was late with, which is forgotten bit by
+ * bit with each job that was in time. */
+#define BELOW_DIVISOR  16
+#define FORGET_DIVISOR 1024
+
 void standing_announce(struct standing *s, uint64_t speed)
 {
     if (speed == s->announced) {
@@ -27,6 +32,22 @@ static void see(struct standing *s, uint64_t load, uint64_t seen)
     }
 }
 
+static bool may_be_late(const struct standing *s, uint64_t load)
+{
+    return s->late_load > 0 && load >= s->late_load - s->late_load / BELOW_DIVISOR;
+}
+
+static void forget_lateness(struct standing *s, uint64_t load)
+{
+    if (s->late_load == 0 || s->late_load > UINT64_MAX / 2 || load > UINT64_MAX / 2) {
+        s->late_load = 0;
+        return;
+    }
+    s->late_load += s->late_load / FORGET_DIVISOR;
+    uint64_t more = load + load / (BELOW_DIVISOR / 2); /* what it has just done it may go on with */
+    s->late_load = s->late_load > more ? s->late_load : more;
+}
+
 static void grow(struct standing *s, uint64_t load)
 {
     uint64_t most = s->announced == 0 || s->announced > UINT64_MAX / STANDING_SPEED_MAX
@@ -43,6 +64,9 @@ static void grow(struct standing *s, uint64_t load)
         s->was_stretched = false;
     }
     uint64_t step = load > s->speed ? load - s->speed : s->speed / GROW_DIVISOR + 1;
+    if (!below && may_be_late(s, s->speed < most - step ? s->speed + step : most)) {
+        return;
+    }
     s->speed = s->speed < most - step ? s->speed + step : most;
     s->was_slow = s->was_slow && (s->announced == 0 || s->speed < s->announced);
 }
@@ -52,6 +76,7 @@ void standing_done(struct standing *s, uint64_t load, uint32_t permille)
     s->failures = 0;
     s->suspend_ms = s->suspend_ms / 2 >= STANDING_SUSPEND_MS ? s->suspend_ms / 2 : 0;
     if (permille >= 1000) {
+        forget_lateness(s, load);
         grow(s, load);
         s->late_pause_ms = 0;
         s->was_in_time = true;
@@ -81,7 +106,11 @@ void standing_late(struct standing *s, uint64_t load, int64_t now_ms)
         begin_pause(s);
     }
     standing_still_late(s, now_ms);
-    see(s, load, load / 2);
+    s->late_load = s->late_load == 0 || load < s->late_load ? load : s->late_load;
+    if (s->slowed_ms == 0 || now_ms - s->slowed_ms >= STANDING_LATE_MS) {
+        s->slowed_ms = now_ms; /* jobs that are late together tell the same */
+        see(s, load, load / 2);
+    }
 }
 
 void standing_still_late(struct standing *s, int64_t now_ms)

@@ -27,6 +27,7 @@ struct standing {
     uint64_t announced; /* luma samples of rungs a second; 0: it did not say */
     uint64_t speed;     /* as believed now; 0: not known, jobs alone count */
     bool was_slow;      /* speed is what was seen, no longer what was said */
+    uint64_t late_load; /* the least that it was late with, and then some; 0: it never was */
 
     unsigned failures;  /* in a row */
     unsigned losses;    /* times that it went with work under way, each soon after the one before */
@@ -36,6 +37,7 @@ struct standing {
     uint64_t suspensions;
     bool was_late;
     int64_t late_ms;       /* when it was late last */
+    int64_t slowed_ms;     /* when it was thought to be slower because of that; 0: it never was */
     int64_t late_pause_ms; /* for how long it counts as late then; 0: it was in time since */
     bool was_in_time;      /* with any job */
     bool was_stretched;

@@ -10,7 +10,7 @@
 #define APART_TICKS   (TICKS / 4)
 #define ALIGN_TICKS   (TICKS / 1000)
 #define DATES_OFF_US  100000
-#define REPORT_OFF    2 /* segments by which a report may differ from what was seen at the end */
+#define REPORT_OFF    2 /* segments by which a report may differ from what was seen then */
 #define SECOND_MICROS INT64_C(1000000)
 
 #define SAY(l, s, seen, rule, ...)                                                                 \
@@ -207,6 +207,13 @@ static const struct judge_report *report_on(const struct judge_state *s, const c
     return NULL;
 }
 
+static bool leads_to(const struct judge_ladder *l, struct span uri, const char *address)
+{
+    char url[HLS_URL_MAX];
+    return uri.len > 0 && hls_url_resolve(l->url, uri, url) == ERR_OK && same_place(url, address);
+}
+
+/* Also what came into the master playlist later, and is not followed. */
 static bool is_known(const struct judge_ladder *l, const struct judge_state *s,
                      const struct judge_report *r)
 {
@@ -214,12 +221,37 @@ static bool is_known(const struct judge_ladder *l, const struct judge_state *s,
     if (hls_url_resolve(s->url, r->uri, address) != ERR_OK) {
         return true; /* said elsewhere */
     }
+    bool known = false;
     for (size_t i = 0; i < l->n_states; i++) {
-        if (same_place(l->states[i]->url, address)) {
-            return true;
-        }
+        known = known || same_place(l->states[i]->url, address);
     }
-    return false;
+    for (size_t i = 0; i < l->master->n_variants; i++) {
+        known = known || leads_to(l, l->master->variants[i].uri, address);
+    }
+    for (size_t i = 0; i < l->master->n_renditions; i++) {
+        known = known || leads_to(l, l->master->renditions[i].uri, address);
+    }
+    return known;
+}
+
+/* How many segments may have come in so long. */
+static int64_t segments_in(const struct judge_list *l, int64_t ms)
+{
+    int64_t shortest_us = l->target_s * SECOND_MICROS;
+    for (size_t i = 0; i < l->n_segments; i++) {
+        int64_t us = l->segments[i].duration_us;
+        shortest_us = us > 0 && us < shortest_us ? us : shortest_us;
+    }
+    return ms <= 0 || shortest_us <= 0 ? 0 : ms * 1000 / shortest_us + 1;
+}
+
+/* Both were read at different times: between them the other playlist has gone on. */
+static bool is_off(const struct judge_state *s, const struct judge_state *o, int64_t reported,
+                   int64_t last)
+{
+    int64_t later_ms = s->seen_ms - o->seen_ms;
+    return reported > last + REPORT_OFF + segments_in(o->last, later_ms) ||
+           reported < last - REPORT_OFF - segments_in(o->last, -later_ms);
 }
 
 static void check_reports(const struct judge_ladder *l, const struct judge_state *s)
@@ -238,7 +270,7 @@ static void check_reports(const struct judge_ladder *l, const struct judge_state
         if (r == NULL) {
             judge_state_say(s, JUDGE_RULE_REPORT_MISSING, list->part_inf_line,
                             "there is no EXT-X-RENDITION-REPORT on %s", o->url);
-        } else if (r->last_number != JUDGE_NONE && magnitude(r->last_number - last) > REPORT_OFF) {
+        } else if (r->last_number != JUDGE_NONE && is_off(s, o, r->last_number, last)) {
             judge_state_say(s, JUDGE_RULE_REPORT_WRONG, r->line,
                             "LAST-MSN is %" PRId64 ", and the playlist is at %" PRId64,
                             r->last_number, last);
@@ -270,5 +302,6 @@ void judge_ladder_check(const struct judge_ladder *l)
             check_reports(l, s);
         }
     }
+    judge_frames_check(l);
     judge_master_contents(l);
 }

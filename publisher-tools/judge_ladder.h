@@ -19,6 +19,10 @@ void judge_master_check(const struct judge_list *master, const char *url,
 
 void judge_ladder_check(const struct judge_ladder *l);
 
+/* judge_frames.c: pictures that are missing inside of segments. What a variable rate leaves out, or
+ * the source left out in all playlists, is none. */
+void judge_frames_check(const struct judge_ladder *l);
+
 /* Bits per second: the largest rate of successive segments that last half a target duration to one
  * and a half, and the mean of all; 0: nothing measured. */
 int64_t judge_ladder_peak_bps(const struct judge_state *s);

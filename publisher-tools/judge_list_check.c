@@ -8,7 +8,6 @@
 
 #define SECOND          INT64_C(1000000)
 #define PART_SUM_OFF_US 50000 /* by which parts and EXTINF may differ, for rounding */
-#define PART_LEAST      85    /* per cent of the part target */
 #define HOLD_TARGETS    3
 #define SKIP_TARGETS    6
 #define OLD_TARGETS     3
@@ -159,14 +158,6 @@ static void check_dates(const struct check *c)
 
 /* --- low latency --- */
 
-/* Nothing says how long it is to be at least: it is the segment's last, so far, or has a key
- * picture, or something is missing. */
-static bool may_be_short(const struct judge_list *l, const struct judge_segment *s, size_t i)
-{
-    const struct judge_part *p = &l->parts[s->first_part + i];
-    return i + 1 == s->n_parts || p->gap || p->independent || p[1].gap;
-}
-
 /* ends: no further part can follow behind the last one; the open segment's last may be its last. */
 static void check_parts_of(const struct check *c, const struct judge_segment *s, bool ends)
 {
@@ -177,10 +168,6 @@ static void check_parts_of(const struct check *c, const struct judge_segment *s,
         sum += p->duration_us;
         if (p->duration_us > l->part_target_us) {
             SAY(c, PART_LONG, p->line, "the part's %.6g s are more than the PART-TARGET of %.6g s",
-                seconds(p->duration_us), seconds(l->part_target_us));
-        }
-        if (!may_be_short(l, s, i) && p->duration_us * 100 < l->part_target_us * PART_LEAST) {
-            SAY(c, PART_SHORT, p->line, "the part's %.6g s are less than 85 %% of PART-TARGET %.6g",
                 seconds(p->duration_us), seconds(l->part_target_us));
         }
         if (p->gap) {

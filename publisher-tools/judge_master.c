@@ -273,7 +273,7 @@ static void check_picture(const struct judge_ladder *l, const struct judge_varia
 {
     if (v->width == 0) {
         SAY(l, RESOLUTION_MISSING, v->line, "the variant tells no RESOLUTION");
-    } else if (v->width != f->width || v->height != f->height) {
+    } else if (f->width > 0 && (v->width != f->width || v->height != f->height)) {
         SAY(l, RESOLUTION, v->line, "the pictures are %dx%d, RESOLUTION tells %dx%d", f->width,
             f->height, v->width, v->height);
     }

@@ -8,8 +8,8 @@
 #define LATE_SOUND_TICKS (TICKS / 2) /* sound may begin so much late where a timeline begins */
 #define APART_TICKS      (TICKS / 4) /* sound and picture at the ends of a segment */
 #define EXTINF_FRAMES    2           /* by which EXTINF may differ from the content */
+#define PART_LEAST       85          /* per cent of the part target */
 #define AUDIO_JOIN_TICKS (TICKS * 60 / 1000)
-#define IRREGULAR_MAX    3 /* odd steps in a segment; with more the rate is a variable one */
 
 int64_t judge_media_between(int64_t a, int64_t b)
 {
@@ -51,14 +51,31 @@ static void check_decoding(const struct look *k, const char *kind, const struct 
     }
 }
 
-static void check_frames(const struct look *k)
+/* Nothing says how long it is to be at least: it is the segment's last, or has a key picture, or
+ * something is missing. */
+static bool may_be_short(const struct judge_list *l, const struct judge_segment *g, size_t i)
 {
-    const struct stream_facts *v = &k->seen->facts.video;
-    if (v->left_out > 0 && v->irregular <= IRREGULAR_MAX && v->dts_faults == 0) {
-        SAY(k, FRAMES_LOST,
-            "segment %" PRIu64 ": %u pictures are missing between its %u (the longest step is "
-            "%.1f ms)",
-            k->seen->number, v->left_out, v->packets, ms(v->longest_step));
+    const struct judge_part *p = &l->parts[g->first_part + i];
+    return i + 1 == g->n_parts || p->gap || p->independent || p[1].gap;
+}
+
+/* Where the rate is a variable one, the next picture may not have fitted into it. */
+static void check_parts(const struct look *k)
+{
+    const struct judge_list *l = k->s->last;
+    const struct judge_segment *g = l != NULL ? judge_list_segment(l, k->seen->number) : NULL;
+    if (g == NULL || l->part_target_us <= 0) {
+        return;
+    }
+    int64_t next_us = k->s->widest_step * 1000000 / TICKS;
+    for (size_t i = 0; i < g->n_parts; i++) {
+        const struct judge_part *p = &l->parts[g->first_part + i];
+        if (!may_be_short(l, g, i) && p->duration_us * 100 < l->part_target_us * PART_LEAST &&
+            p->duration_us + next_us <= l->part_target_us) {
+            judge_state_say(k->s, JUDGE_RULE_PART_SHORT, p->line,
+                            "the part's %.6g s are less than 85 %% of PART-TARGET %.6g",
+                            (double)p->duration_us / 1e6, (double)l->part_target_us / 1e6);
+        }
     }
 }
 
@@ -83,6 +100,8 @@ static void check_join(const struct look *k, bool video, const struct segment_fa
     int64_t usual = longest(a, b);
     int64_t limit = usual * 2 > AUDIO_JOIN_TICKS ? usual * 2 : AUDIO_JOIN_TICKS;
     limit = video && usual > 0 ? usual + usual / 2 : limit;
+    int64_t widest = k->s->widest_step + k->s->widest_step / 2;
+    limit = video && widest > limit ? widest : limit;
     if (step <= 0) {
         SAY(k, TIMES, "segment %" PRIu64 ": its first %s lies %.1f ms before the last one's end",
             k->seen->number, kind, ms(usual - step));
@@ -101,8 +120,7 @@ static bool is_whole(const char *codec)
 static void check_change(const struct look *k, const struct segment_facts *last)
 {
     const struct segment_facts *f = &k->seen->facts;
-    if (f->video.present && last->video.present &&
-        (f->width != last->width || f->height != last->height)) {
+    if (f->width > 0 && last->width > 0 && (f->width != last->width || f->height != last->height)) {
         SAY(k, TRACKS, "segment %" PRIu64 ": %dx%d after %dx%d without a discontinuity",
             k->seen->number, f->width, f->height, last->width, last->height);
     } else if (is_whole(f->video.codec) && is_whole(last->video.codec) &&
@@ -129,7 +147,9 @@ static void check_extinf(const struct look *k, bool has_last)
     int64_t told = k->seen->duration_us * TICKS / 1000000;
     int64_t slack = !f->video.present && begins(k, has_last) ? LATE_SOUND_TICKS : 0;
     int64_t off = told > ticks ? told - ticks - slack : ticks - told;
-    if (off > EXTINF_FRAMES * (ticks / main->packets) + TICKS / 1000) {
+    int64_t limit = EXTINF_FRAMES * (ticks / main->packets);
+    limit = k->s->widest_step > limit ? k->s->widest_step : limit;
+    if (off > limit + TICKS / 1000) {
         SAY(k, EXTINF_WRONG, "segment %" PRIu64 ": EXTINF tells %.3f s, its %s lasts %.3f s",
             k->seen->number, (double)k->seen->duration_us / 1e6,
             f->video.present ? "picture" : "sound", (double)ticks / TICKS);
@@ -183,10 +203,13 @@ void judge_media_see(struct judge_state *s, uint64_t number, const struct segmen
         s->last_media = 0;
         return;
     }
+    if (f->video.irregular > 0 && f->video.longest_step > s->widest_step) {
+        s->widest_step = f->video.longest_step;
+    }
     check_decoding(&k, "video", &f->video);
     check_decoding(&k, "audio", &f->audio);
-    check_frames(&k);
     check_extinf(&k, follows);
+    check_parts(&k);
     check_apart(&k, follows);
     check_independence(&k);
     if (follows) {

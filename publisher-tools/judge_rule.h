@@ -33,8 +33,9 @@ enum judge_severity { JUDGE_WARNING, JUDGE_ERROR };
     X(PART_LONG, "part-too-long", ERROR, "4.4.4.9",                                                \
       "a part lasts at most the part target duration")                                             \
     X(PART_SHORT, "part-too-short", ERROR, "4.4.4.9",                                              \
-      "a part lasts at least 85 % of the part target, but for a segment's last, independent ones " \
-      "and those at gaps")                                                                         \
+      "a part lasts at least 85 % of the part target, but for a segment's last, independent "      \
+      "ones, "                                                                                     \
+      "those at gaps and where pictures come at a variable rate")                                  \
     X(PART_SUM, "parts-differ-from-extinf", ERROR, "4.4.4.9",                                      \
       "the parts of a segment last as long as the segment")                                        \
     X(PARTS_OLD, "parts-too-old", WARNING, "6.2.2",                                                \

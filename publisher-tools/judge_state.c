@@ -299,6 +299,7 @@ void judge_state_see(struct judge_state *s, struct judge_list *new, int64_t now_
     }
     judge_list_destroy(s->last);
     s->last = new;
+    s->seen_ms = now_ms;
     if (advanced) {
         s->advanced_ms = now_ms;
         s->late = s->stale = false;

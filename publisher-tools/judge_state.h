@@ -32,11 +32,13 @@ struct judge_state {
     const struct judge_sink *sink;
     bool is_rendition; /* of EXT-X-MEDIA, not of EXT-X-STREAM-INF */
     struct judge_list *last;
+    int64_t seen_ms;     /* when last came */
     int64_t advanced_ms; /* when a new segment or part was last seen */
     bool late, stale;    /* and said so */
     struct judge_seen *seen;
     size_t n_seen;
-    size_t last_media; /* index + 1 of the last one with media that the next one continues */
+    int64_t widest_step; /* ticks, of the segments whose rate varies; 0: none has */
+    size_t last_media;   /* index + 1 of the last one with media that the next one continues */
 };
 
 /* url and sink are borrowed for the life of the state. Gives. */

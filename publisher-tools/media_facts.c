@@ -46,6 +46,7 @@ struct work {
     int64_t usual[2]; /* step from packet to packet */
     struct recent recent[2];
     AVFrame *frame;
+    bool no_start;   /* no key frame so far, in no segment: nothing can be decoded yet */
     bool no_leading; /* there is nothing that the leading pictures of the start could need */
     char *why;
 };
@@ -259,6 +260,7 @@ static void on_first_picture(struct work *w, const AVPacket *p)
         decode(w, 0, w->m->preroll[i], BEFORE_THE_SEGMENT);
     }
     w->no_leading = open && w->m->n_preroll == 0;
+    w->no_start = !open && !w->facts.starts_with_key && w->m->n_preroll == 0;
 }
 
 static void on_video(struct work *w, const AVPacket *p)
@@ -272,6 +274,11 @@ static void on_video(struct work *w, const AVPacket *p)
         w->no_leading = !(p->flags & AV_PKT_FLAG_KEY);
     }
     count_times(&w->facts.video, &w->usual[0], &w->recent[0], p);
+    w->no_start = w->no_start && !(p->flags & AV_PKT_FLAG_KEY);
+    if (w->no_start) {
+        w->facts.video.decoded++;
+        return;
+    }
     decode(w, 0, p, 0);
     keep_for_later(w->m, p);
 }

@@ -32,7 +32,7 @@ enum media_range { MEDIA_SDR, MEDIA_PQ, MEDIA_HLG };
 
 struct segment_facts {
     struct stream_facts video, audio;
-    int width, height;
+    int width, height;    /* 0: no picture came out of the decoder */
     bool starts_with_key; /* the first picture is a key frame */
     bool starts_with_idr; /* and nothing behind it refers to what lies in front of it */
     enum media_range range;
@@ -55,8 +55,8 @@ void media_prober_destroy(struct media_prober *m); /* takes NULL */
 /* map: the initialisation section in front of it, or empty. A segment that does not begin with a
  * key frame, or with the CRA picture of an open GOP (HEVC), is decoded behind the pictures since
  * the last one before it (kept here), which count for nothing; leading pictures of a CRA picture
- * without any before it count as decoded. ERR_PROTO: no media that could be read (ret_why: a
- * sentence); ERR_NOMEM. */
+ * without any before it count as decoded, and so do pictures before the first key frame of all.
+ * ERR_PROTO: no media that could be read (ret_why: a sentence); ERR_NOMEM. */
 enum err media_prober_read(struct media_prober *m, struct span map, struct span segment,
                            struct segment_facts *ret_facts, char *ret_why) CHECKED;
 

@@ -35,7 +35,8 @@ struct hls_edge hls_edge_of(const struct window *w, enum track_kind kind)
         e.closed = last->msn;
     }
     e.msn = e.closed;
-    if (last != NULL && (w->count == 0 || last->msn >= e.closed)) {
+    bool gap = w->count > 0 && segment_info(w->segments[w->count - 1])->gap; /* lists no parts */
+    if (last != NULL && (w->count == 0 || last->msn >= e.closed + gap)) {
         e.msn = last->msn;
         e.has_part = true;
         e.part = last->index;

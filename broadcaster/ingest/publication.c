@@ -206,6 +206,13 @@ static void on_end(void *arg, void *publication, const char *reason, int orderly
 static void connect_player(struct publication *pub, const struct admission_verdict *v)
 {
     const char *why = "", *id = v->name.id;
+    const struct publications *owner = pub->owner;
+    if (owner->costs != NULL && owner->costs(owner->costs_arg, id)) {
+        why = "this stream is paid for by what is watched: play it over HTTP";
+        admission_unused(owner->admission, v, why);
+        refuse(pub, "NetStream.Play.Failed", why);
+        return;
+    }
     if (streams_tap(pub->owner->streams, id, pub->rung, player_tap(pub->player), &why) != ERR_OK) {
         admission_unused(pub->owner->admission, v, why);
         refuse(pub, "NetStream.Play.StreamNotFound", why);

@@ -3,6 +3,8 @@
 #ifndef BROADCASTER_INGEST_PUBLICATION_H
 #define BROADCASTER_INGEST_PUBLICATION_H
 
+#include <stdbool.h>
+
 #include "broadcaster/auth/admission.h"
 #include "broadcaster/ingest/ingest.h"
 #include "broadcaster/stream/stream.h"
@@ -13,6 +15,9 @@ struct publications {
     struct admission *admission;
     struct streams *streams;
     struct loop *loop;
+    bool (*costs)(const void *arg, const char *stream); /* NULL: none does. Paid streams are not
+                                                           played over RTMP: nobody pays there */
+    const void *costs_arg;
 };
 
 /* For struct admission_config; its argument is the struct streams. */

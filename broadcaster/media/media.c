@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -86,6 +87,7 @@ enum err media_file_open(struct media *m, const char *path, struct media_file **
         return e;
     }
     f->media = m;
+    snprintf(f->path, sizeof f->path, "%s", path);
     atomic_fetch_add(&m->opened, 1);
     *ret_file = f;
     return ERR_OK;

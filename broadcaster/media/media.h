@@ -23,6 +23,7 @@ struct media_file {
     struct media *media;
     int fd; /* -1: given away */
     struct media_stat stat;
+    char path[MEDIA_PATH_MAX + 1]; /* in the folder */
 };
 
 /* ret_why: a sentence without its subject ("is not there"), static storage. */

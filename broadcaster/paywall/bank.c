@@ -10,6 +10,7 @@ struct question {
     struct list node;
     uint64_t ask;
     int64_t until_ms;
+    bool sent;
     bank_fn *fn;
     void *arg;
 };
@@ -49,8 +50,10 @@ static void give_up(struct bank *b, struct question *q, const char *why)
 }
 
 /* A callback may ask anew: only what was open before is looked at. */
-static void give_up_until(struct bank *b, int64_t now_ms, const char *why)
+static void give_up_until(struct bank *b, int64_t now_ms)
 {
+    static const char lost[] = "the orchestrator that keeps the accounts is not connected";
+    static const char silent[] = "the orchestrator that keeps the accounts does not answer";
     uint64_t newest = b->last_ask;
     LIST_EACH (&b->open, it, tmp) {
         struct question *q = LIST_ITEM(it, struct question, node);
@@ -58,14 +61,14 @@ static void give_up_until(struct bank *b, int64_t now_ms, const char *why)
             break;
         }
         if (q->until_ms <= now_ms) {
-            give_up(b, q, why);
+            give_up(b, q, q->sent && now_ms != INT64_MAX ? silent : lost);
         }
     }
 }
 
 static void on_sweep(void *arg)
 {
-    give_up_until(arg, clock_mono_ms(), "the orchestrator that keeps the accounts does not answer");
+    give_up_until(arg, clock_mono_ms());
 }
 
 static void on_answer(struct bank *b, const struct link_pay_answer *a)
@@ -89,7 +92,7 @@ static void on_pay(void *arg, enum uplinks_pay_event event, const struct link_ms
         }
         break;
     case UPLINKS_PAY_DOWN:
-        give_up_until(b, INT64_MAX, "the orchestrator that keeps the accounts is not connected");
+        give_up_until(b, INT64_MAX);
         break;
     case UPLINKS_PAY_MESSAGE:
         if (m->type == LINK_PAY_ANSWER) {
@@ -141,8 +144,8 @@ void bank_ask(struct bank *b, const struct link_pay_ask *q, bank_fn *fn, void *a
     struct link_msg m = {.type = LINK_PAY_ASK};
     m.pay_ask = *q;
     m.pay_ask.ask = o->ask;
-    bool sent = b->n_open < BANK_PENDING_MAX && uplinks_pay(b->uplinks, &m) == ERR_OK;
-    o->until_ms = sent ? now_ms + patience(q->kind) : now_ms; /* the next sweep says so */
+    o->sent = b->n_open < BANK_PENDING_MAX && uplinks_pay(b->uplinks, &m) == ERR_OK;
+    o->until_ms = o->sent ? now_ms + patience(q->kind) : now_ms; /* the next sweep says so */
     list_push_back(&b->open, &o->node);
     b->n_open++;
 }

@@ -13,7 +13,7 @@
 
 #include "base/list.h"
 #include "broadcaster/paywall/bank.h"
-#include "broadcaster/paywall/tariff.h"
+#include "broadcaster/paywall/toll.h"
 #include "run/json.h"
 #include "run/loop.h"
 #include "run/metrics.h"
@@ -101,10 +101,11 @@ struct paywall_segment {
     const char *stream;
     uint64_t msn;
     int64_t until; /* ticks of the segment that are fetched with this, from its start */
+    bool waits;    /* it is not there yet: whether there is money for it, without taking any */
 };
 
-/* Pays for media time (a tariff per minute), once for each segment. w NULL: does not wait. */
-enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tariff *t,
+/* Pays for media time (a toll per minute), once for each segment. w NULL: does not wait. */
+enum paywall_verdict paywall_segment(struct paywall_account *a, const struct toll *t,
                                      const struct paywall_segment *s, struct paywall_waiter *w,
                                      uint64_t *ret_cost);
 
@@ -113,8 +114,8 @@ enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tar
 struct paywall_body;
 
 /* `n` bytes from `first` of a file (or whatever has a size). Takes a reference of its own. */
-struct paywall_body *paywall_body_open(struct paywall_account *a, const struct tariff *t,
-                                       const struct tariff_file *f, uint64_t first, uint64_t n);
+struct paywall_body *paywall_body_open(struct paywall_account *a, const struct toll *t,
+                                       const struct toll_file *f, uint64_t first, uint64_t n);
 
 /* Bytes up to `at` (from the body's begin) have been sent. At least one byte more may be sent, at
  * most ret_n <= max, when it says PAYWALL_PAID; `whole`: all the rest, or nothing. w NULL: does not
@@ -137,6 +138,12 @@ struct paywall_balance {
 
 struct paywall_balance paywall_balance(struct paywall_account *a);
 
+/* What is lacking for the largest thing that was asked for. */
+uint64_t paywall_missing(struct paywall_account *a);
+
+/* The ledger's balance, as an answer of it said. */
+void paywall_heard(struct paywall_account *a, uint64_t balance);
+
 /* Held (true) until it is another version than this, or for as long as wait_ms. The ledger is asked
  * when nothing is known. */
 bool paywall_watch(struct paywall_account *a, uint64_t version, int64_t wait_ms,
@@ -146,6 +153,7 @@ bool paywall_watch(struct paywall_account *a, uint64_t version, int64_t wait_ms,
 
 struct paywall_question {
     struct paywall_waiter waiter; /* fill hold and resume */
+    void *owner;                  /* whoever it is part of */
     enum link_pay_kind kind;
     const char *account, *key, *text; /* borrowed until it is resumed */
 

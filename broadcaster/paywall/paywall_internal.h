@@ -21,7 +21,7 @@
 /* A stream that an account paid for. */
 struct paywall_stream {
     char id[ID_MAX + 1];
-    uint32_t carried; /* tariff_cost */
+    uint32_t carried; /* toll_cost */
     int64_t used_ms;
     struct paid paid;
 };

@@ -67,7 +67,7 @@ static struct paywall_stream *stream_of(struct paywall_account *a, const char *i
     return s;
 }
 
-enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tariff *t,
+enum paywall_verdict paywall_segment(struct paywall_account *a, const struct toll *t,
                                      const struct paywall_segment *seg, struct paywall_waiter *w,
                                      uint64_t *ret_cost)
 {
@@ -79,10 +79,12 @@ enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tar
     if (s != NULL) {
         uint32_t carried = s->carried;
         int64_t due = paid_due(&s->paid, seg->msn, seg->until);
-        uint64_t cost = due > 0 ? tariff_cost(t, due, 0, s->carried, &carried) : 0;
+        uint64_t cost = due > 0 ? toll_cost(t, due, 0, s->carried, &carried) : 0;
         v = reserve(a, cost, w, now_ms);
         *ret_cost = cost;
-        if (v == PAYWALL_PAID) {
+        if (v == PAYWALL_PAID && seg->waits) {
+            account_give_back(&a->money, cost);
+        } else if (v == PAYWALL_PAID) {
             spent(a, cost, now_ms);
             s->carried = carried;
             paid_note(&s->paid, seg->msn, seg->until);
@@ -97,15 +99,15 @@ enum paywall_verdict paywall_segment(struct paywall_account *a, const struct tar
 
 struct paywall_body {
     struct paywall_account *account;
-    struct tariff tariff;
-    struct tariff_file file;
+    struct toll toll;
+    struct toll_file file;
     uint64_t first, n;
     uint64_t kept;     /* bytes from the body's begin that are billed */
     uint64_t reserved; /* bytes from the body's begin that may be sent */
 };
 
-struct paywall_body *paywall_body_open(struct paywall_account *a, const struct tariff *t,
-                                       const struct tariff_file *f, uint64_t first, uint64_t n)
+struct paywall_body *paywall_body_open(struct paywall_account *a, const struct toll *t,
+                                       const struct toll_file *f, uint64_t first, uint64_t n)
 {
     struct paywall_body *b = mem_try_alloc(sizeof *b);
     if (b == NULL) {
@@ -120,8 +122,8 @@ struct paywall_body *paywall_body_open(struct paywall_account *a, const struct t
 
 static uint64_t cost_of(const struct paywall_body *b, uint64_t from, uint64_t to)
 {
-    return tariff_file_cost(&b->tariff, &b->file, b->first + to) -
-           tariff_file_cost(&b->tariff, &b->file, b->first + from);
+    return toll_file_cost(&b->toll, &b->file, b->first + to) -
+           toll_file_cost(&b->toll, &b->file, b->first + from);
 }
 
 static void keep(struct paywall_body *b, uint64_t at, int64_t now_ms)
@@ -187,6 +189,23 @@ struct paywall_balance paywall_balance(struct paywall_account *a)
     };
     paywall_unlock(a);
     return b;
+}
+
+uint64_t paywall_missing(struct paywall_account *a)
+{
+    paywall_lock(a);
+    uint64_t missing = account_missing(&a->money, a->money.cost);
+    paywall_unlock(a);
+    return missing;
+}
+
+void paywall_heard(struct paywall_account *a, uint64_t balance)
+{
+    int64_t now_ms = clock_mono_ms();
+    paywall_lock(a);
+    account_news(&a->money, balance, now_ms);
+    paywall_need(a, now_ms);
+    paywall_unlock(a);
 }
 
 bool paywall_watch(struct paywall_account *a, uint64_t version, int64_t wait_ms,

@@ -12,7 +12,7 @@
 struct entry {
     char *name; /* without the star at its end */
     bool prefix;
-    struct tariff tariff;
+    struct toll toll;
 };
 
 struct list_of {
@@ -21,7 +21,7 @@ struct list_of {
 };
 
 struct prices {
-    struct tariff rest;
+    struct toll rest;
     struct list_of streams, files;
 };
 
@@ -49,7 +49,7 @@ static const char *amount_words(enum err e)
 }
 
 enum err prices_default(const char *per_minute, const char *per_mb, int scale,
-                        struct tariff *ret_tariff, char *ret_why)
+                        struct toll *ret_toll, char *ret_why)
 {
     bool minute = per_minute[0] != '\0', mb = per_mb[0] != '\0';
     if (minute && mb) {
@@ -57,9 +57,9 @@ enum err prices_default(const char *per_minute, const char *per_mb, int scale,
                  "-pricePerMinute and -pricePerMB are both given: choose one of them");
         return ERR_PROTO;
     }
-    struct tariff t = {.per = minute ? TARIFF_PER_MINUTE : mb ? TARIFF_PER_MB : TARIFF_FREE};
+    struct toll t = {.per = minute ? TOLL_PER_MINUTE : mb ? TOLL_PER_MB : TOLL_FREE};
     enum err e = ERR_OK;
-    if (t.per != TARIFF_FREE) {
+    if (t.per != TOLL_FREE) {
         e = money_parse(span_cstr(minute ? per_minute : per_mb), scale, &t.amount);
     }
     if (e != ERR_OK) {
@@ -68,31 +68,31 @@ enum err prices_default(const char *per_minute, const char *per_mb, int scale,
         return e;
     }
     if (t.amount == 0) {
-        t.per = TARIFF_FREE;
+        t.per = TOLL_FREE;
     }
-    *ret_tariff = t;
+    *ret_toll = t;
     return ERR_OK;
 }
 
 /* --- reading --- */
 
-static enum err take_amount(struct reader *r, const struct config_node *n, enum tariff_per per,
-                            struct tariff *t)
+static enum err take_amount(struct reader *r, const struct config_node *n, enum toll_per per,
+                            struct toll *t)
 {
     enum err e =
         n->kind == CONFIG_TEXT ? money_parse(span_cstr(n->text), r->scale, &t->amount) : ERR_PROTO;
     if (e != ERR_OK) {
         return wrong(r, n, "%s: that %s", n->key, amount_words(e));
     }
-    t->per = t->amount > 0 ? per : TARIFF_FREE;
+    t->per = t->amount > 0 ? per : TOLL_FREE;
     return ERR_OK;
 }
 
-static enum err take_tariff(struct reader *r, const struct config_node *n, struct tariff *ret)
+static enum err take_toll(struct reader *r, const struct config_node *n, struct toll *ret)
 {
     char space[CONFIG_SHOWN_SIZE];
     if (n->kind == CONFIG_TEXT && strcmp(n->text, "free") == 0) {
-        *ret = (struct tariff){TARIFF_FREE, 0};
+        *ret = (struct toll){TOLL_FREE, 0};
         return ERR_OK;
     }
     if (n->kind != CONFIG_MAP || n->count != 1) {
@@ -100,10 +100,10 @@ static enum err take_tariff(struct reader *r, const struct config_node *n, struc
                      config_shown(n->key, space));
     }
     if (strcmp(n->first->key, "perMinute") == 0) {
-        return take_amount(r, n->first, TARIFF_PER_MINUTE, ret);
+        return take_amount(r, n->first, TOLL_PER_MINUTE, ret);
     }
     if (strcmp(n->first->key, "perMB") == 0) {
-        return take_amount(r, n->first, TARIFF_PER_MB, ret);
+        return take_amount(r, n->first, TOLL_PER_MB, ret);
     }
     return wrong(r, n->first, "%s: there is no such price; known are perMinute and perMB",
                  config_shown(n->first->key, space));
@@ -120,7 +120,7 @@ static enum err take_list(struct reader *r, const struct config_node *map, struc
     for (const struct config_node *n = map->first; n != NULL; n = n->next) {
         struct entry e = {0};
         size_t len = strlen(n->key);
-        enum err bad = take_tariff(r, n, &e.tariff);
+        enum err bad = take_toll(r, n, &e.toll);
         if (bad != ERR_OK) {
             return bad;
         }
@@ -155,7 +155,7 @@ static enum err take_root(struct reader *r, const struct config_node *root, stru
     return e;
 }
 
-enum err prices_read(const struct config_node *root, const struct tariff *rest, int scale,
+enum err prices_read(const struct config_node *root, const struct toll *rest, int scale,
                      struct prices **ret_prices, struct config_fault *ret_fault)
 {
     struct prices *p = mem_alloc(sizeof *p);
@@ -170,7 +170,7 @@ enum err prices_read(const struct config_node *root, const struct tariff *rest, 
     return ERR_OK;
 }
 
-enum err prices_load(const char *path, const struct tariff *rest, int scale,
+enum err prices_load(const char *path, const struct toll *rest, int scale,
                      struct prices **ret_prices, char *ret_why)
 {
     struct config_node *root = NULL;
@@ -209,25 +209,25 @@ void prices_destroy(struct prices *p)
 
 /* --- asking --- */
 
-static struct tariff find(const struct prices *p, const struct list_of *l, const char *name)
+static struct toll find(const struct prices *p, const struct list_of *l, const char *name)
 {
     for (size_t i = 0; i < l->n; i++) {
         const struct entry *e = &l->entries[i];
         bool fits =
             e->prefix ? strncmp(name, e->name, strlen(e->name)) == 0 : strcmp(name, e->name) == 0;
         if (fits) {
-            return e->tariff;
+            return e->toll;
         }
     }
     return p->rest;
 }
 
-struct tariff prices_of_stream(const struct prices *p, const char *id)
+struct toll prices_of_stream(const struct prices *p, const char *id)
 {
     return find(p, &p->streams, id);
 }
 
-struct tariff prices_of_file(const struct prices *p, const char *path)
+struct toll prices_of_file(const struct prices *p, const char *path)
 {
     return find(p, &p->files, path);
 }
@@ -235,7 +235,7 @@ struct tariff prices_of_file(const struct prices *p, const char *path)
 static bool list_any(const struct list_of *l)
 {
     for (size_t i = 0; i < l->n; i++) {
-        if (l->entries[i].tariff.per != TARIFF_FREE) {
+        if (l->entries[i].toll.per != TOLL_FREE) {
             return true;
         }
     }
@@ -244,5 +244,5 @@ static bool list_any(const struct list_of *l)
 
 bool prices_any(const struct prices *p)
 {
-    return p->rest.per != TARIFF_FREE || list_any(&p->streams) || list_any(&p->files);
+    return p->rest.per != TOLL_FREE || list_any(&p->streams) || list_any(&p->files);
 }

@@ -4,7 +4,7 @@
 #define BROADCASTER_PAYWALL_PRICES_H
 
 #include "base/err.h"
-#include "broadcaster/paywall/tariff.h"
+#include "broadcaster/paywall/toll.h"
 #include "run/config_tree.h"
 
 struct prices;
@@ -15,7 +15,7 @@ struct prices;
 /* The price of whatever nothing else is said of, from two flags' texts, of which at most one is not
  * "". ERR_PROTO, ERR_LIMIT: ret_why (CONFIG_WHY_MAX bytes) names the flag. Both "": free. */
 enum err prices_default(const char *per_minute, const char *per_mb, int scale,
-                        struct tariff *ret_tariff, char *ret_why) CHECKED;
+                        struct toll *ret_toll, char *ret_why) CHECKED;
 
 /* Takes nothing; `rest` is the price of what root does not name. root NULL: an empty file.
  *
@@ -27,16 +27,16 @@ enum err prices_default(const char *per_minute, const char *per_mb, int scale,
  *     "films-*": {perMinute: 0.01}
  *
  * The first that fits counts. ERR_PROTO, ERR_LIMIT: ret_fault. Gives. */
-enum err prices_read(const struct config_node *root, const struct tariff *rest, int scale,
+enum err prices_read(const struct config_node *root, const struct toll *rest, int scale,
                      struct prices **ret_prices, struct config_fault *ret_fault) CHECKED;
 
 /* The same from a file; path "": none. ERR_IO too; ret_why (CONFIG_WHY_MAX bytes). Blocking. */
-enum err prices_load(const char *path, const struct tariff *rest, int scale,
+enum err prices_load(const char *path, const struct toll *rest, int scale,
                      struct prices **ret_prices, char *ret_why) CHECKED;
 void prices_destroy(struct prices *p); /* takes NULL */
 
-struct tariff prices_of_stream(const struct prices *p, const char *id);
-struct tariff prices_of_file(const struct prices *p, const char *path); /* below /media/ */
+struct toll prices_of_stream(const struct prices *p, const char *id);
+struct toll prices_of_file(const struct prices *p, const char *path); /* below /media/ */
 
 /* Whether anything costs something. */
 bool prices_any(const struct prices *p);

@@ -132,6 +132,15 @@ enum err part_fragment(struct part *p, struct blob **ret_blob)
     return e;
 }
 
+void part_forget_fragment(struct part *p)
+{
+    pthread_mutex_lock(&p->lock);
+    blob_unref(p->fragment);
+    p->fragment = NULL;
+    atomic_store_explicit(&p->fragment_bytes, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&p->lock);
+}
+
 enum err part_init_section(const struct part *p, struct blob **ret_blob)
 {
     struct buf out;

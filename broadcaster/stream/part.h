@@ -50,6 +50,9 @@ const struct packets *part_packets(const struct part *p);
  * Gives a reference. */
 enum err part_fragment(struct part *p, struct blob **ret_blob) CHECKED;
 
+/* The fragment is made again, the same bytes, should anybody still ask for it. */
+void part_forget_fragment(struct part *p);
+
 /* What a player needs before it, the same bytes for all parts and segments of a track (compare
  * packager_cmaf_video_init). Gives. */
 enum err part_init_section(const struct part *p, struct blob **ret_blob) CHECKED;

@@ -40,9 +40,10 @@ struct rendition {
     struct expected expected[EXPECTED_MAX];
     size_t n_expected;
     struct segment *kept[RENDITION_KEPT_MAX];
-    int64_t stays[RENDITION_KEPT_MAX]; /* of each, at what ticks_added it may go */
+    int64_t stays[RENDITION_KEPT_MAX];      /* of each, at what ticks_added it may go */
+    int64_t parts_stay[RENDITION_KEPT_MAX]; /* and its parts; 0: they are listed */
     size_t n_kept;
-    int64_t ticks_added;
+    int64_t ticks_added, ticks_before; /* the newest one: with it and without */
     int64_t now_ms, added_ms; /* the time, as far as it was told; when the newest content came */
     struct lane lanes[2];     /* by enum track_kind */
     bool shown;               /* it has had a window */
@@ -102,17 +103,49 @@ static void drop_parts_of(struct rendition *r, uint64_t msn)
     }
 }
 
-/* Of a segment that is settled and was made too long ago. */
-static void drop_old_parts(struct rendition *r)
+/* The first number of those that are within so many target durations of the newest content. */
+static uint64_t first_within(const struct rendition *r, int targets)
 {
-    int64_t since = 0, longest = (int64_t)r->target_s * RENDITION_PARTS_TARGETS * TICKS_PER_S;
+    int64_t since = 0, longest = (int64_t)r->target_s * targets * TICKS_PER_S;
     size_t i = r->n_kept;
     while (i > 0 && since < longest) {
         since += segment_info(r->kept[--i])->duration;
     }
-    for (int kind = 0; kind < 2 && r->n_kept > 0; kind++) {
+    return i < r->n_kept ? segment_info(r->kept[i])->msn : 0;
+}
+
+/* Notes whose parts are not listed any more. What has gone by since the newest content is not in
+ * ticks_added yet, where gaps came behind it. */
+static void plan_parts(struct rendition *r)
+{
+    uint64_t listed = first_within(r, RENDITION_PARTS_LISTED);
+    int64_t target = (int64_t)r->target_s * TICKS_PER_S;
+    int64_t gone = (r->now_ms - r->added_ms) * TICKS_PER_MS;
+    int64_t stay = RENDITION_PARTS_STAY * target + (gone < target ? gone : target);
+    for (size_t i = 0; i < r->n_kept; i++) {
+        bool left = segment_info(r->kept[i])->msn < listed || r->n_kept - i > RENDITION_LISTED_LIVE;
+        if (left && r->parts_stay[i] == 0) {
+            r->parts_stay[i] = r->ticks_added + stay;
+        }
+    }
+}
+
+/* Of a segment that is settled and was made too long ago. */
+static void drop_old_parts(struct rendition *r)
+{
+    plan_parts(r);
+    size_t i = 0;
+    while (i < r->n_kept && r->parts_stay[i] > 0 && r->parts_stay[i] <= r->ticks_before) {
+        i++;
+    }
+    uint64_t kept = i < r->n_kept ? segment_info(r->kept[i])->msn : 0;
+    uint64_t made = first_within(r, RENDITION_FRAGMENTS_TARGETS);
+    for (int kind = 0; kind < 2; kind++) {
         struct lane *lane = &r->lanes[kind];
-        drop_parts(lane, 0, parts_below(lane, segment_info(r->kept[i])->msn));
+        drop_parts(lane, 0, parts_below(lane, kept));
+        for (size_t i = parts_below(lane, made); i > 0; i--) {
+            part_forget_fragment(lane->parts[i - 1]);
+        }
     }
 }
 
@@ -373,6 +406,7 @@ static void drop_oldest(struct rendition *r)
     r->n_kept--;
     memmove(r->kept, r->kept + 1, r->n_kept * sizeof r->kept[0]);
     memmove(r->stays, r->stays + 1, r->n_kept * sizeof r->stays[0]);
+    memmove(r->parts_stay, r->parts_stay + 1, r->n_kept * sizeof r->parts_stay[0]);
 }
 
 /* How much time has gone by with it: what was held up, such as the gaps of a lost rung, may come
@@ -387,9 +421,8 @@ static int64_t time_of(struct rendition *r, const struct segment *s)
     return r->now_ms > 0 && gone < duration ? gone : duration;
 }
 
-/* Until a segment leaves the longer playlist, `stays` is the longest playlist that had it. before:
- * the time without the newest one. */
-static void plan_stays(struct rendition *r, int64_t before)
+/* Until a segment leaves the longer playlist, `stays` is the longest playlist that had it. */
+static void plan_stays(struct rendition *r)
 {
     size_t n = at_most(r->n_kept, RENDITION_LISTED_LIVE), from = r->n_kept - n;
     int64_t playlist = 0;
@@ -403,7 +436,7 @@ static void plan_stays(struct rendition *r, int64_t before)
         r->stays[i] = r->stays[i] > playlist ? r->stays[i] : playlist;
     }
     /* Not with the one that comes when the time is up, but with the next: some come early. */
-    while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= before) {
+    while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= r->ticks_before) {
         drop_oldest(r);
     }
 }
@@ -417,11 +450,11 @@ static void keep(struct rendition *r, struct segment *s)
         segment_info(r->kept[r->n_kept - RENDITION_LISTED])->discontinuity) {
         r->discontinuities_left++;
     }
-    r->stays[r->n_kept] = 0;
+    r->stays[r->n_kept] = r->parts_stay[r->n_kept] = 0;
     r->kept[r->n_kept++] = s;
-    int64_t before = r->ticks_added;
+    r->ticks_before = r->ticks_added;
     r->ticks_added += time_of(r, s);
-    plan_stays(r, before);
+    plan_stays(r);
     while (r->n_kept > RENDITION_LISTED && rendition_bytes(r) > RENDITION_BYTES_MAX) {
         drop_oldest(r);
     }
@@ -517,7 +550,7 @@ void rendition_settle(struct rendition *r, struct segment *s)
             r->expected[i].segment = segment_ref(s);
             tell_parts(r, s, TRACK_VIDEO);
             tell_parts(r, s, TRACK_AUDIO);
-            if (segment_info(s)->gap) {
+            if (segment_info(s)->gap && r->n_kept == 0) {
                 drop_parts_of(r, r->expected[i].msn);
             }
             publish_settled(r);

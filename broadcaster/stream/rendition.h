@@ -20,10 +20,17 @@
 #define RENDITION_KEPT     (2 * RENDITION_LISTED_LIVE + 2) /* when all are equally long */
 #define RENDITION_KEPT_MAX 128 /* when short ones follow on long ones: past this, and */
 
-/* Parts are there of the segments that end within so many target durations of the newest content:
- * those in which they are listed (draft-pantos-hls-rfc8216bis, 6.2.2), and one, in which what was
- * listed can still be fetched. */
-#define RENDITION_PARTS_TARGETS 4
+/* Target durations from the newest content in which parts are listed, and for which they can still
+ * be fetched when they are not any more (draft-pantos-hls-rfc8216bis, 6.2.2). They share their
+ * packets with their segments. */
+#define RENDITION_PARTS_LISTED 3
+#define RENDITION_PARTS_STAY   3
+/* Segments that have parts, when all are as long as the target. */
+#define RENDITION_PARTS_TARGETS (RENDITION_PARTS_LISTED + RENDITION_PARTS_STAY + 1)
+
+/* Target durations from the newest content in which fragments of parts are kept; older ones are
+ * made again for who asks. */
+#define RENDITION_FRAGMENTS_TARGETS 4
 
 #define RENDITION_PARTS_MAX 1024 /* of a lane; those that come then are left out */
 
@@ -97,8 +104,8 @@ void rendition_begin(struct rendition *r);
 void rendition_commit(struct rendition *r);
 
 /* Settles an expected number: takes a reference of s (which has that number; gap segments too).
- * Publishes what is complete in order. A gap before the first content is left out; of a gap there
- * are no parts. */
+ * Publishes what is complete in order. A gap before the first content is left out, with its parts;
+ * those of a later one are not listed any more, and can be fetched for as long as others. */
 void rendition_settle(struct rendition *r, struct segment *s);
 
 /* EXT-X-TARGETDURATION is at least so much from now on: it never shrinks. */

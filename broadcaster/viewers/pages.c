@@ -9,6 +9,7 @@
 #include "broadcaster/viewers/http_accept.h"
 #include "broadcaster/viewers/http_tag.h"
 #include "broadcaster/viewers/pages_assets.h"
+#include "broadcaster/viewers/pages_paid.h"
 
 #define SETTINGS_MAX  256
 #define SETTINGS_NAME "settings.json"
@@ -27,10 +28,14 @@
 static const char policy_page[] = POLICY "'self'";
 static const char policy_embed[] = POLICY "*";
 
+#define POLICY_MAX (sizeof POLICY + (size_t)PAGES_PAID_POINTER_MAX + 64)
+
 static const char no_asset[] = "There is nothing of that name here.\n";
 
 struct pages {
     char settings[SETTINGS_MAX];
+    struct pages_paid *paid; /* NULL: nothing costs anything */
+    char policy_page[POLICY_MAX], policy_embed[POLICY_MAX];
 };
 
 static const char *truth(bool v)
@@ -38,9 +43,23 @@ static const char *truth(bool v)
     return v ? "true" : "false";
 }
 
+/* Wallets are asked by the browser, where the policy lets it. */
+static void set_policies(struct pages *p, const char *pointer)
+{
+    const char *path = strstr(pointer, "://");
+    path = path != NULL ? strchr(path + 3, '/') : NULL;
+    int n = (int)(path != NULL ? (size_t)(path - pointer) : strlen(pointer));
+    const char *wallet = n > 0 ? "; monetization-src " : "";
+    snprintf(p->policy_page, sizeof p->policy_page, "%s%s%.*s", policy_page, wallet, n, pointer);
+    snprintf(p->policy_embed, sizeof p->policy_embed, "%s%s%.*s", policy_embed, wallet, n, pointer);
+}
+
 struct pages *pages_create(const struct pages_config *c)
 {
     struct pages *p = mem_alloc(sizeof *p);
+    const char *pointer = c->pays && c->pointer != NULL ? c->pointer : "";
+    p->paid = c->pays ? pages_paid_create(pointer) : NULL;
+    set_policies(p, pointer);
     snprintf(p->settings, sizeof p->settings,
              "{\"rtmp_port\":%d,\"rtmps_port\":%d,\"rtmp_this_host\":%s,\"needs_key\":%s,"
              "\"http_push\":%s,\"media\":%s}\n",
@@ -51,7 +70,10 @@ struct pages *pages_create(const struct pages_config *c)
 
 void pages_destroy(struct pages *p)
 {
-    mem_free(p);
+    if (p != NULL) {
+        pages_paid_destroy(p->paid);
+        mem_free(p);
+    }
 }
 
 static const struct pages_asset *find_asset(const char *name)
@@ -84,9 +106,9 @@ static void give_settings(const struct pages *p, struct page *ret_page)
     };
 }
 
-static void give_asset(const char *name, const struct viewer_request *r, struct page *ret_page)
+static void give_found(const struct pages_asset *asset, const struct viewer_request *r,
+                       struct page *ret_page)
 {
-    const struct pages_asset *asset = find_asset(name);
     if (asset == NULL) {
         give_nothing(ret_page);
         return;
@@ -107,20 +129,22 @@ static void give_asset(const char *name, const struct viewer_request *r, struct 
     };
 }
 
-static void give_page(const char *name, const struct viewer_request *r, struct page *ret_page)
+static void give_page(const struct pages *p, const char *name, const struct viewer_request *r,
+                      struct page *ret_page)
 {
-    give_asset(name, r, ret_page);
-    ret_page->policy = policy_page;
+    const struct pages_asset *paid = pages_paid_find(p->paid, name);
+    give_found(paid != NULL ? paid : find_asset(name), r, ret_page);
+    ret_page->policy = p->policy_page;
 }
 
 /* Where a program gets something else. */
-static enum pages_found give_browser(const char *name, const struct viewer_request *r,
-                                     struct page *ret_page)
+static enum pages_found give_browser(const struct pages *p, const char *name,
+                                     const struct viewer_request *r, struct page *ret_page)
 {
     if (!http_accepts_html(r->accept)) {
         return PAGES_VARIES;
     }
-    give_page(name, r, ret_page);
+    give_page(p, name, r, ret_page);
     ret_page->vary = "Accept, Accept-Encoding";
     return PAGES_GIVEN;
 }
@@ -132,30 +156,30 @@ enum pages_found pages_find(const struct pages *p, const struct viewer_request *
         return PAGES_NONE;
     }
     if (media_path_parse(r->target).what == MEDIA_PAGE) {
-        give_page("media.html", r, ret_page);
+        give_page(p, "media.html", r, ret_page);
         return PAGES_GIVEN;
     }
     struct hls_ask ask = hls_parse(r->target);
     switch (ask.what) {
     case HLS_FRONT:
-        return give_browser("index.html", r, ret_page);
+        return give_browser(p, "index.html", r, ret_page);
     case HLS_REDIRECT:
-        return give_browser("watch.html", r, ret_page);
+        return give_browser(p, "watch.html", r, ret_page);
     case HLS_MULTI:
-        give_page("multi.html", r, ret_page);
+        give_page(p, "multi.html", r, ret_page);
         return PAGES_GIVEN;
     case HLS_PUBLISH:
-        give_page("publish.html", r, ret_page);
+        give_page(p, "publish.html", r, ret_page);
         return PAGES_GIVEN;
     case HLS_EMBED:
-        give_page("embed.html", r, ret_page);
-        ret_page->policy = policy_embed;
+        give_page(p, "embed.html", r, ret_page);
+        ret_page->policy = p->policy_embed;
         return PAGES_GIVEN;
     case HLS_ASSET:
         if (strcmp(ask.asset, SETTINGS_NAME) == 0) {
             give_settings(p, ret_page);
         } else {
-            give_asset(ask.asset, r, ret_page);
+            give_found(find_asset(ask.asset), r, ret_page);
         }
         return PAGES_GIVEN;
     default:

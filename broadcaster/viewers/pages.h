@@ -17,6 +17,9 @@ struct pages_config {
     bool rtmp_this_host; /* nobody else than this host can publish by RTMP */
     bool needs_key;      /* not everybody may publish */
     bool http_push;      /* segments can be pushed by HTTP */
+    bool pays;           /* streams cost something */
+    const char *pointer; /* where viewers' wallets pay to, an https URL; "" or NULL: nowhere.
+                            Borrowed for the call */
     bool media;          /* there are media files, and it is told which */
 };
 

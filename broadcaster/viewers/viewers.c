@@ -21,6 +21,7 @@
 #include "broadcaster/viewers/viewers_hold.h"
 #include "broadcaster/viewers/viewers_index.h"
 #include "broadcaster/viewers/viewers_media.h"
+#include "broadcaster/viewers/viewers_pay.h"
 #include "broadcaster/viewers/viewers_response.h"
 #include "broadcaster/viewers/viewers_watch.h"
 #include "run/listen.h"
@@ -43,6 +44,7 @@ struct viewers {
     const struct cors *cors;
     struct MHD_Daemon *daemon;
     struct board *board;
+    struct viewers_pay *pay; /* NULL: nothing costs anything */
     struct watch *watch;
     struct address_count *addresses; /* of open connections */
     struct hold *hold;
@@ -126,6 +128,7 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
     size_t sent = watch_answer_ends(watched);
     if (watched != NULL) {
         end_hold(watched);
+        viewers_pay_completed(watched, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     }
     int64_t ready_us = watch_ready(watched);
     if (ready_us > 0 && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
@@ -172,6 +175,9 @@ static size_t bytes_sent(const struct answer *a, const char *method)
     if (strcmp(method, "HEAD") == 0 || a->status == MHD_HTTP_NOT_MODIFIED) {
         return 0;
     }
+    if (a->reader.read != NULL) {
+        return a->reader.n;
+    }
     return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_len(a);
 }
 
@@ -191,6 +197,14 @@ static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, co
 }
 
 /* True: the request waits, and there is no answer. */
+static bool ask_money(struct viewers *v, struct MHD_Connection *c,
+                      const struct viewer_request *request, struct answer *a)
+{
+    return v->pay != NULL &&
+           viewers_pay_gate(v->pay, c, watched_of(c), request, a) == VIEWERS_PAY_HELD;
+}
+
+/* True: the request waits, and there is no answer. */
 static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct viewer_request *request,
                         struct answer *ret_answer)
 {
@@ -202,13 +216,16 @@ static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct view
     request->wait = over.wait;
     watch_set_ready(watched, over.ready_us);
     if (viewers_media_answer(v->media, !v->no_index, request, ret_answer)) {
-        return false;
+        return ask_money(v, c, request, ret_answer);
     }
     enum index_answer mine = viewers_index_answer(v->index, c, request, ret_answer);
     if (mine != INDEX_NOT_MINE) {
         return mine == INDEX_HELD;
     }
     answer_init(ret_answer, v->board, request);
+    if (ask_money(v, c, request, ret_answer)) {
+        return true;
+    }
     if (!ret_answer->waits) {
         return false;
     }
@@ -232,6 +249,23 @@ static enum MHD_Result send_answer(struct viewers *v, struct MHD_Connection *c,
     return viewers_send(c, watched, a, v->cors, request->origin);
 }
 
+/* Requests for the addresses of payment. */
+static enum MHD_Result on_pay_request(struct viewers *v, const struct viewers_pay_call *call)
+{
+    struct answer a;
+    switch (viewers_pay_request(v->pay, call, &a)) {
+    case VIEWERS_PAY_ANSWERED:
+        break;
+    case VIEWERS_PAY_BROKEN:
+        return MHD_NO;
+    default:
+        return MHD_YES;
+    }
+    enum MHD_Result result = send_answer(v, call->connection, call->request, &a);
+    answer_fini(&a);
+    return result;
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
@@ -241,13 +275,19 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         struct push_call call = {c, watched_of(c), url, method, upload, upload_size, context};
         return (enum MHD_Result)push_http_request(v->push, &call);
     }
-    if (wants_more(method, upload_size, context)) {
+    bool pays = v->pay != NULL && viewers_pay_is(url), first = *context == NULL;
+    if (!pays && wants_more(method, upload_size, context)) {
         return MHD_YES;
     }
+    *context = &seen;
     char target[MEDIA_TARGET_MAX + 2]; /* the longest that anybody reads */
     struct viewer_request request = {.method = method, .dated = v->dated};
     request.target = viewers_target(c, url, target, sizeof target);
     viewers_request_read(c, &request);
+    if (pays) {
+        struct viewers_pay_call call = {c, watched_of(c), &request, upload, upload_size, first};
+        return on_pay_request(v, &call);
+    }
     struct page page;
     enum pages_found found = v->pages != NULL ? pages_find(v->pages, &request, &page) : PAGES_NONE;
     if (found == PAGES_GIVEN) {
@@ -299,6 +339,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->board = board;
     v->push = config->push;
     v->media = config->media;
+    v->pay = config->pay;
     v->no_index = config->no_index;
     v->cors = config->cors;
     v->pages = config->pages;

@@ -18,12 +18,14 @@ struct viewers;
 
 struct pages;
 struct media;
+struct viewers_pay;
 struct push_http;
 struct json;
 
 struct viewers_config {
-    struct push_http *push; /* requests below /live/; NULL: there are none. Outlives the viewers */
-    struct media *media;    /* files at /media/; NULL: there are none. Outlives the viewers */
+    struct push_http *push;  /* requests below /live/; NULL: there are none. Outlives the viewers */
+    struct media *media;     /* files at /media/; NULL: there are none. Outlives the viewers */
+    struct viewers_pay *pay; /* NULL: nothing costs anything. Outlives the viewers */
     const struct pages *pages; /* for browsers; NULL: there are none. Outlive the viewers */
     const struct cors *cors;   /* whose pages may read answers; NULL: all. Outlives the viewers */
     struct addr addr;          /* port 0: the system chooses one; host "::" takes IPv4 too */

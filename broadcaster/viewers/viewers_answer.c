@@ -350,6 +350,15 @@ void answer_found(struct answer *a, struct blob *blob, const struct hls_ask *ask
     a->tag = tag;
 }
 
+void answer_costs(struct answer *a, const struct hls_ask *ask, int64_t until)
+{
+    if (ask->what != HLS_LIVE_INIT) {
+        snprintf(a->media.id, sizeof a->media.id, "%s", ask->id);
+        a->media.msn = ask->msn;
+        a->media.until = until;
+    }
+}
+
 void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask)
 {
     const struct answer_form *form = answer_form_of(ask);
@@ -357,6 +366,7 @@ void answer_container(struct answer *a, struct segment *s, const struct hls_ask 
     enum err e = segment_container(s, form->form, form->make, &blob);
     if (e == ERR_OK) {
         answer_found(a, blob, ask, container_tag(s, ask, blob));
+        answer_costs(a, ask, segment_info(s)->duration);
     } else if (e == ERR_NOENT) {
         answer_say(a, 404, "That segment of rendition \"%s\" of stream \"%s\" is missing: a gap.",
                    ask->rendition, ask->id);

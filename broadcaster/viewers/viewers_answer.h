@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/blob.h"
 #include "base/buf.h"
@@ -16,7 +17,8 @@
 
 struct media_file;
 
-#define ANSWER_TEXT_MAX (1024 * 1024) /* bytes of a playlist */
+#define ANSWER_COOKIE_MAX 160
+#define ANSWER_TEXT_MAX   (1024 * 1024) /* bytes of a playlist */
 
 enum answer_kind { ANSWER_OTHER, ANSWER_PLAYLIST, ANSWER_SEGMENT };
 
@@ -43,6 +45,7 @@ struct viewer_request {
     const char *accept;
     const char *accept_encoding;
     const char *origin; /* whose page asks */
+    const char *cookie;
 };
 
 /* Until when: board_wait with hls_ready. */
@@ -51,6 +54,21 @@ struct answer_hold {
     char id[ID_MAX + 1];
     char rendition[RENDITION_NAME_MAX + 1]; /* of the board */
     int64_t max_ms;
+};
+
+/* What a viewer pays for with an answer, where segments cost something. */
+struct answer_media {
+    char id[ID_MAX + 1]; /* of the stream; "": nothing */
+    uint64_t msn;
+    int64_t until; /* ticks of the segment that are fetched with it, from its start */
+};
+
+/* A body that is not there at once: libmicrohttpd's content reader, n bytes in all. */
+struct answer_reader {
+    ssize_t (*read)(void *arg, uint64_t at, char *bytes, size_t max);
+    void *arg;
+    size_t block; /* bytes asked for at once */
+    uint64_t n;
 };
 
 struct answer {
@@ -73,6 +91,10 @@ struct answer {
     uint64_t part_max;       /* bytes of a part that is to go to the end; 0: any number */
     int64_t modified_s;      /* when the body was last changed, since 1970; 0: nothing says so */
     bool modified_surely;    /* no other body can have that time */
+    struct answer_media media;
+    struct answer_reader reader;    /* read is not NULL: the body, in place of all others */
+    char cookie[ANSWER_COOKIE_MAX]; /* to be set; "": none */
+    bool takes_posts;
 
     /* Set by answer_select: */
     bool varies;             /* there is a form by gzip too, or may be */

@@ -53,6 +53,9 @@ struct window *answer_live_window(struct answer *a, struct board *board, const s
 /* The body is this (taken): a segment, a part, an initialisation section. */
 void answer_found(struct answer *a, struct blob *blob, const struct hls_ask *ask, uint64_t tag);
 
+/* The viewer pays for the segment that is asked for, until so many ticks from its start. */
+void answer_costs(struct answer *a, const struct hls_ask *ask, int64_t until);
+
 /* The body is this segment's container, or the answer says why not. */
 void answer_container(struct answer *a, struct segment *s, const struct hls_ask *ask);
 

@@ -36,7 +36,7 @@ struct MHD_Response *viewers_file_response(struct watched *watched, struct answe
     a->file = NULL;
     int fd = media_file_take(s->file); /* the library closes it with the response */
     watch_answer_keeps(watched, s, drop);
-    /* The library goes on trying for what is not there any more, as fast as it can. */
+    /* The library would wait for ever for bytes that are not there any more. */
     watch_answer_file(watched, fd, first + n);
     return s->response;
 }

@@ -296,12 +296,23 @@ static uint64_t part_tag(const struct part_info *info, enum track_kind kind,
     return http_tag_of_numbers(numbers, sizeof numbers / sizeof numbers[0]);
 }
 
-static void give_part(struct answer *a, struct part *part, const struct hls_ask *ask)
+/* From where the segment's first part of this kind begins: the segment itself may not be there. */
+static int64_t end_in_segment(const struct window *w, const struct part *part,
+                              const struct hls_ask *ask)
+{
+    const struct part_info *info = part_info(part);
+    const struct part *first = window_find_part(w, kind_of(ask), ask->msn, 0);
+    return info->start + info->duration - (first != NULL ? part_info(first)->start : info->start);
+}
+
+static void give_part(struct answer *a, const struct window *w, struct part *part,
+                      const struct hls_ask *ask)
 {
     struct blob *blob = NULL;
     enum err e = part_fragment(part, &blob);
     if (e == ERR_OK) {
         answer_found(a, blob, ask, part_tag(part_info(part), kind_of(ask), blob));
+        answer_costs(a, ask, end_in_segment(w, part, ask));
     } else if (e == ERR_NOMEM) {
         answer_no_memory(a);
     } else {
@@ -324,9 +335,10 @@ void answer_live_part(struct answer *a, struct board *board, const struct hls_as
         .kind = kind_of(ask), .file = true, .has_part = true, .msn = ask->msn, .part = ask->part};
     enum hls_verdict verdict = hls_ready(&want, w);
     if (verdict == HLS_ANSWER) {
-        give_part(a, window_find_part(w, want.kind, want.msn, want.part), ask);
+        give_part(a, w, window_find_part(w, want.kind, want.msn, want.part), ask);
     } else if (verdict == HLS_WAIT) {
         give_wait(a, w, ask, &want, wait);
+        answer_costs(a, ask, w->lanes[want.kind].part_target * ((int64_t)ask->part + 1));
     } else {
         answer_say(a, 404,
                    "Rendition \"%s\" of stream \"%s\" does not have that part: it is too old, or "

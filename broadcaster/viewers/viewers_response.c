@@ -14,6 +14,7 @@
 #include "broadcaster/viewers/viewers_file.h"
 
 #define METHODS           "GET, HEAD, OPTIONS"
+#define METHODS_POST      "GET, HEAD, POST, OPTIONS"
 #define CONTENT_RANGE_MAX 80
 #define VARY_MAX          64
 /* What a page's script may send and read beside what it may anyhow (Fetch, 3.2). A wildcard does
@@ -43,6 +44,7 @@ static const struct wanted_header wanted[] = {
     WANTED("Origin", origin),
     WANTED("If-Modified-Since", if_modified_since),
     WANTED("If-Unmodified-Since", if_unmodified_since),
+    WANTED("Cookie", cookie),
 };
 
 /* Of a header that came twice the first counts: each of these only spares bytes. */
@@ -109,6 +111,10 @@ static void free_blob(void *blob)
 
 static struct MHD_Response *move_body(struct answer *a)
 {
+    if (a->reader.read != NULL) {
+        return MHD_create_response_from_callback(a->reader.n, a->reader.block, a->reader.read,
+                                                 a->reader.arg, NULL);
+    }
     struct span body = answer_body(a);
     if (a->status == MHD_HTTP_PARTIAL_CONTENT) {
         body = span_of(body.data + a->first, a->n);
@@ -171,7 +177,7 @@ static void add_cors(struct MHD_Response *r, const struct answer *a, const struc
     add(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, any ? CORS_ANY : origin);
     add(r, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
     if (a->status == MHD_HTTP_NO_CONTENT) {
-        add(r, "Access-Control-Allow-Methods", METHODS);
+        add(r, "Access-Control-Allow-Methods", a->takes_posts ? METHODS_POST : METHODS);
         add(r, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
         add(r, "Access-Control-Max-Age", "86400");
     }
@@ -209,7 +215,7 @@ static void add_status(struct MHD_Response *r, const struct answer *a)
         break;
     case MHD_HTTP_NO_CONTENT:
     case MHD_HTTP_METHOD_NOT_ALLOWED:
-        add(r, MHD_HTTP_HEADER_ALLOW, METHODS);
+        add(r, MHD_HTTP_HEADER_ALLOW, a->takes_posts ? METHODS_POST : METHODS);
         break;
     case MHD_HTTP_SERVICE_UNAVAILABLE:
         add(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
@@ -226,6 +232,9 @@ static void add_headers(struct MHD_Response *r, const struct answer *a, const st
     add_cors(r, a, cors, origin);
     add(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
     add(r, "X-Content-Type-Options", "nosniff");
+    if (a->cookie[0] != '\0') {
+        add(r, MHD_HTTP_HEADER_SET_COOKIE, a->cookie);
+    }
     if (a->location.len > 0) {
         add(r, MHD_HTTP_HEADER_LOCATION, (const char *)a->location.data);
     }
@@ -362,7 +371,8 @@ static struct kept *kept_find(struct blob *body, const struct answer *a)
 /* The body of an answer that is the same for all who get it; NULL: it is not. */
 static struct blob *body_of_all(const struct answer *a, const struct cors *cors)
 {
-    bool whole = a->status == MHD_HTTP_OK || a->status == MHD_HTTP_NOT_MODIFIED;
+    bool whole = (a->status == MHD_HTTP_OK || a->status == MHD_HTTP_NOT_MODIFIED) &&
+                 a->reader.read == NULL && a->cookie[0] == '\0';
     bool fits = strlen(a->cache_control) < CACHE_CONTROL_MAX;
     return whole && fits && is_any(cors) ? (a->gzipped ? a->gzip : a->blob) : NULL;
 }
@@ -376,7 +386,7 @@ enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, 
         watch_answer_keeps(watched, blob_ref(body), free_blob);
         return MHD_queue_response(c, (unsigned)a->status, k->response);
     }
-    if (a->file != NULL) {
+    if (a->file != NULL && a->reader.read == NULL) {
         struct MHD_Response *file = watched != NULL ? viewers_file_response(watched, a) : NULL;
         if (file == NULL) {
             return MHD_NO;

@@ -23,7 +23,7 @@ struct watched {
     atomic_bool answering;
     int64_t allowance_ms;
     size_t rate_min;
-    void *slot;
+    void *slot, *pay_slot;
     void *kept; /* for the answer; the connection's own thread */
     void (*drop)(void *kept);
     int file;          /* of the answer; -1: none; under the lock */
@@ -191,6 +191,11 @@ void watch_answer_file(struct watched *c, int fd, uint64_t end)
     pthread_mutex_unlock(&c->watch->lock);
 }
 
+void watch_answer_goes_on(struct watched *c, size_t n)
+{
+    atomic_store(&c->deadline_ms, clock_mono_ms() + c->allowance_ms + (int64_t)(n / c->rate_min));
+}
+
 size_t watch_answer_ends(struct watched *c)
 {
     if (c == NULL) {
@@ -233,6 +238,11 @@ void watch_set_ready(struct watched *c, int64_t us)
 int64_t watch_ready(const struct watched *c)
 {
     return c != NULL ? c->ready_us : 0;
+}
+
+void **watch_pay_slot(struct watched *c)
+{
+    return &c->pay_slot;
 }
 
 void **watch_slot(struct watched *c)

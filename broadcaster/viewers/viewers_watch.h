@@ -38,6 +38,9 @@ void watch_answer_keeps(struct watched *c, void *kept, void (*drop)(void *kept))
 void watch_answer_file(struct watched *c, int fd, uint64_t end);
 size_t watch_answer_ends(struct watched *c);
 
+/* After watch_hold in mid answer: n bytes of it are still to come. c may not be NULL. */
+void watch_answer_goes_on(struct watched *c, size_t n);
+
 /* A request's body is read: n bytes of it so far, 0 when it begins. It has the allowance plus its
  * size at WATCH_RATE_MIN. */
 void watch_body(struct watched *c, size_t n);
@@ -53,6 +56,9 @@ int64_t watch_ready(const struct watched *c);
 /* A place for what the connection's request needs, NULL at first; the connection's own thread.
  * Takes no NULL. */
 void **watch_slot(struct watched *c);
+
+/* Another one, for what the request has to do with money. */
+void **watch_pay_slot(struct watched *c);
 
 uint64_t watch_slow_count(const struct watch *w);   /* connections shut down in mid answer */
 uint64_t watch_shrunk_count(const struct watch *w); /* those whose file became shorter */

@@ -1,6 +1,7 @@
 // What this server tells about its streams, and small things that all pages use.
 
 const PLAYLIST_TIMEOUT_MS = 15000;
+const FRESH = 'no-cache'; // asks whether what it has is the newest: an ended playlist is kept for long
 
 export const byId = (id) => document.getElementById(id);
 
@@ -26,10 +27,11 @@ export function idOfPage() {
   }
 }
 
-/** {status, text}; status 0 when the server cannot be reached. */
-export async function get(path) {
+/** {status, text}; status 0 when the server cannot be reached. cache: as fetch() has it. */
+export async function get(path, cache = 'default') {
   try {
     const answer = await fetch(path, {
+      cache,
       signal: AbortSignal.timeout(PLAYLIST_TIMEOUT_MS),
       headers: { Accept: '*/*' },
     });
@@ -141,13 +143,13 @@ export function readMedia(text) {
  * master}. */
 export async function look(id) {
   const path = pathsOf(id).live;
-  const master = await get(path);
+  const master = await get(path, FRESH);
   if (master.status !== 200) {
     const gone = master.status >= 400 && master.status < 500;
     return { state: gone ? 'gone' : 'unreachable', master: '' };
   }
   const [first] = readMaster(master.text, path);
-  const media = first ? await get(first.url) : { status: 404 };
+  const media = first ? await get(first.url, FRESH) : { status: 404 };
   if (media.status !== 200) {
     const gone = media.status >= 400 && media.status < 500;
     return { state: gone ? 'gone' : 'unreachable', master: '' };

@@ -3,13 +3,15 @@
 
 import { hlsVersion } from './build.js';
 import { get, look, nameOfRendition, pathsOf, readMaster } from './api.js';
+import { partCaptions } from './captions.js';
 import { LIVE_SYNC_CONFIG, LiveSync, aheadOf } from './live_sync.js';
 import { loadEachPart } from './part_loader.js';
 import { atSegments } from './rung_switch.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
-const ENDED_MS = 5000;
+const ENDED_MS = 5000; // between two looks whether it has come back; at first,
+const ENDED_FIRST_MS = 1500;
 const TICK_MS = 500;
 const STALL_MS = 1200; // without progress it is called a stall
 const QUIET_MS = 2500; // without a new part the publisher is away
@@ -45,7 +47,8 @@ function jitter(ms) {
 }
 
 /** Events: "state" (see .state), "rungs" (the choice changed), "tracks" (captions, sounds), "muted"
- * (the browser allows no sound before a click), "fault" (detail: what was wrong; it goes on). */
+ * (the browser allows no sound before a click), "fault" (detail: what was wrong; it goes on),
+ * "unpaid" (the account is empty: see paid()). */
 export class Playback extends EventTarget {
   /** many: one of several on the page: no larger rung than the picture is there, and no low latency
    * where connections are few. */
@@ -55,7 +58,7 @@ export class Playback extends EventTarget {
     this.id = id;
     this.many = many;
     /** starting, playing, paused, stalled, away (no publisher just now), waiting (no such stream),
-     * ended, unreachable, unsupported, missing (no player for this browser in this server). */
+     * ended, unpaid, unreachable, unsupported, missing (no player for this browser in this server). */
     this.state = 'starting';
     this.wanted = null; // a rung's name; null: automatic
     this.faults = 0; // that it had to begin again for, or to mend
@@ -250,6 +253,7 @@ export class Playback extends EventTarget {
     const hls = new Hls({
       lowLatencyMode: true,
       ...LIVE_SYNC_CONFIG,
+      timelineController: partCaptions(Hls),
       abrController: atSegments(Hls, () => this.buffered()),
       backBufferLength: 30,
       liveDurationInfinity: true,
@@ -347,6 +351,10 @@ export class Playback extends EventTarget {
   #hlsFault(Hls, { type, details, fatal, response }) {
     const at = this.video.currentTime.toFixed(1);
     this.errors = [...this.errors.slice(-ERRORS_KEPT), `${type} ${details} at ${at} s`];
+    if (response?.code === 402) {
+      this.#unpaid();
+      return;
+    }
     if (!fatal) {
       return;
     }
@@ -369,6 +377,21 @@ export class Playback extends EventTarget {
     this.#again();
   }
 
+  /** What is in the buffer is played; then the picture stands until paid() is called. */
+  #unpaid() {
+    this.hls?.stopLoad();
+    this.owes = true;
+    this.#tell('unpaid');
+  }
+
+  /** There is money again. */
+  paid() {
+    if (this.owes && this.running) {
+      this.owes = false;
+      this.#again(0);
+    }
+  }
+
   #nativeFault() {
     if (!this.hls && this.video.src && this.running) {
       this.faults++;
@@ -385,8 +408,8 @@ export class Playback extends EventTarget {
     }
   }
 
-  #awaitReturn() {
-    this.#later(jitter(ENDED_MS), async () => {
+  #awaitReturn(wait = ENDED_FIRST_MS) {
+    this.#later(jitter(wait), async () => {
       const { state } = await look(this.id);
       if (!this.running || this.state !== 'ended') {
         return;
@@ -395,7 +418,7 @@ export class Playback extends EventTarget {
         this.held = false;
         this.#again(0);
       } else {
-        this.#awaitReturn();
+        this.#awaitReturn(Math.min(wait * 1.5, ENDED_MS));
       }
     });
   }
@@ -432,6 +455,10 @@ export class Playback extends EventTarget {
   }
 
   #stalled(now) {
+    if (this.owes) {
+      this.#set('unpaid');
+      return;
+    }
     const away = this.hls && now - this.listed > (this.patience ?? 4000);
     if (this.state === 'playing') {
       this.stalls++;

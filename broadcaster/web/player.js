@@ -54,6 +54,7 @@ const WORDS = {
   away: ['The publisher is away', 'It goes on by itself as soon as there are new pictures.'],
   waiting: ['Waiting for the stream', 'It is not live just now, and begins here by itself.'],
   ended: ['The stream has ended', 'If it comes back, it goes on here by itself.'],
+  unpaid: ['Paused: it is paid up to here', 'It goes on as soon as money has come.'],
   unreachable: ['The server cannot be reached', 'Trying again …'],
   unsupported: [
     'This browser cannot play this stream',
@@ -349,7 +350,11 @@ class Player {
  * compact: one of several on the page, with few controls; onSound(player, on): a click on the picture asks for sound
  * instead of a pause. Returns it: .video, .playback (see playback.js), .key(name), .destroy(). */
 export function createPlayer(element, id, options) {
-  return new Player(element, id, options);
+  const player = new Player(element, id, options);
+  if (document.querySelector('meta[name=payment]')) {
+    import('./paywall.js').then(({ attachPayment }) => attachPayment(player, id));
+  }
+  return player;
 }
 
 /** Gives the page's keys to a player (player(): the one that is meant). What is being typed into

@@ -13,7 +13,7 @@ const { playback, video } = player;
 const STATES = {
   starting: 'Connecting', playing: 'Live', paused: 'Paused', stalled: 'Buffering', away: 'Away',
   waiting: 'Not live', ended: 'Ended', unreachable: 'No connection', unsupported: 'Cannot play',
-  missing: 'No player',
+  missing: 'No player', unpaid: 'Not paid',
 };
 
 function showState() {

@@ -72,6 +72,7 @@ struct ledger_answer {
     uint64_t balance; /* of `account`, or the account of the hold, what is held not counted */
     uint64_t amount;  /* what this request moved; with `again`: what the first one did */
     bool again;       /* a spend or grant whose key had been used for the same before */
+    bool unknown;     /* ERR_FUNDS of a spend: there is no such account */
     uint64_t held;    /* of LEDGER_HOLD, LEDGER_CHARGE: what the hold still has */
 };
 

@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "orchestrator/ledger/ledger_reader_impl.h"
 
-#define BUSY_MS 2000
+#define BUSY_MS   2000
+#define PATH_SIZE 4096
 
 enum err ledger_reader_fail(struct ledger_reader *r, int rc)
 {
@@ -44,6 +45,40 @@ enum err ledger_reader_step(struct ledger_reader *r, sqlite3_stmt *st)
 
 /* --- open --- */
 
+/* "file:PATH?immutable=1", for a file that nobody can write: where SQLite cannot make the files
+ * beside it that it wants for reading. Only when there is none of them left to read. */
+static bool immutable_uri(const char *path, char *ret_uri, size_t size)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char wal[PATH_SIZE];
+    size_t n = (size_t)snprintf(ret_uri, size, "file:");
+    int len = snprintf(wal, sizeof wal, "%s-wal", path);
+    if (len >= (int)sizeof wal || access(wal, F_OK) == 0 || access(path, W_OK) == 0) {
+        return false;
+    }
+    for (; *path != '\0' && n + 16 < size; path++) {
+        unsigned char c = (unsigned char)*path;
+        if (strchr("?#%", c) != NULL) {
+            ret_uri[n++] = '%';
+            ret_uri[n++] = hex[c >> 4];
+            ret_uri[n++] = hex[c & 15];
+        } else {
+            ret_uri[n++] = (char)c;
+        }
+    }
+    snprintf(ret_uri + n, size - n, "?immutable=1");
+    return *path == '\0';
+}
+
+static int open_database(const char *path, sqlite3 **ret_db)
+{
+    char uri[2 * PATH_SIZE];
+    bool fixed = immutable_uri(path, uri, sizeof uri);
+    return sqlite3_open_v2(
+        fixed ? uri : path, ret_db,
+        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | (fixed ? SQLITE_OPEN_URI : 0), NULL);
+}
+
 enum err ledger_reader_open(const char *path, struct ledger_reader **ret_reader, char *ret_why)
 {
     if (access(path, F_OK) != 0) {
@@ -51,7 +86,7 @@ enum err ledger_reader_open(const char *path, struct ledger_reader **ret_reader,
         return ERR_NOENT;
     }
     struct ledger_reader *r = mem_alloc(sizeof *r);
-    int rc = sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = open_database(path, &r->db);
     enum err e = ERR_OK;
     if (rc != SQLITE_OK) {
         snprintf(ret_why, LEDGER_WHY_MAX, "%s", ledger_schema_words(rc));
@@ -210,7 +245,7 @@ static enum err walk_back(struct ledger_reader *r, struct ledger_account *a, lon
 }
 
 enum err ledger_reader_history(struct ledger_reader *r, const char *name, long limit,
-                               ledger_line_fn *fn, void *arg)
+                               struct ledger_account *ret_account, ledger_line_fn *fn, void *arg)
 {
     struct ledger_account a;
     enum err e = ledger_reader_begin(r);
@@ -218,7 +253,13 @@ enum err ledger_reader_history(struct ledger_reader *r, const char *name, long l
         return e;
     }
     e = ledger_reader_account(r, name, &a);
-    e = e == ERR_OK ? walk_back(r, &a, limit, fn, arg) : e;
+    if (e == ERR_OK) {
+        struct ledger_account back = a;
+        e = walk_back(r, &back, limit, fn, arg);
+    }
+    if (e == ERR_OK) {
+        *ret_account = a;
+    }
     return ledger_reader_end(r, e);
 }
 

@@ -40,9 +40,10 @@ struct ledger_line {
 };
 typedef void ledger_line_fn(void *arg, const struct ledger_line *line);
 
-/* The newest of an account, up to limit, newest first. ERR_NOENT: there is no such account. */
+/* An account, and its newest entries, up to limit, newest first. ERR_NOENT: there is none. */
 enum err ledger_reader_history(struct ledger_reader *r, const char *name, long limit,
-                               ledger_line_fn *fn, void *arg) CHECKED;
+                               struct ledger_account *ret_account, ledger_line_fn *fn,
+                               void *arg) CHECKED;
 
 /* The journal from behind entry `after` on (0: all), up to limit entries, each with all of its
  * lines. ret_last: the last one (after, when there were none). */

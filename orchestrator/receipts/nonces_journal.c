@@ -168,7 +168,7 @@ static enum err load_stream(struct nonces *n, struct nonce *it, const struct wor
 {
     uint64_t id, total = 0;
     if (!span_decimal(w->items[2], UINT8_MAX, &id) ||
-        (mark && !span_decimal(w->items[3], UINT64_MAX, &total))) {
+        (mark && (!span_decimal(w->items[3], UINT64_MAX, &total) || total == 0))) {
         return ERR_PROTO;
     }
     struct nonce_stream *s = nonce_stream_make(n, it, (uint8_t)id);

@@ -41,7 +41,8 @@ static bool is_host(struct span host)
 {
     const char *more = host.len > 0 && host.data[0] == '[' ? "-.:[]" : "-.:";
     for (size_t i = 0; i < host.len; i++) {
-        if (isalnum(host.data[i]) == 0 && strchr(more, host.data[i]) == NULL) {
+        uint8_t c = host.data[i];
+        if (isalnum(c) == 0 && (c == '\0' || strchr(more, c) == NULL)) {
             return false;
         }
     }

@@ -138,21 +138,28 @@ enum err receipts_create(struct loop *l, const struct receipts_config *c, struct
     return ERR_OK;
 }
 
+void receipts_stop(struct receipts *r)
+{
+    r->closing = true;
+    notebook_close(r->notebook);
+    r->notebook = NULL;
+    LIST_EACH (&r->open, it, next) {
+        struct op *op = LIST_ITEM(it, struct op, node);
+        if (op->query_fn != NULL) {
+            op_reply(op, 503, STOPPING);
+        } else if (!op->is_booked) {
+            op_answer(op, 503, STOPPING);
+        }
+    }
+}
+
 void receipts_destroy(struct receipts *r)
 {
     if (r == NULL) {
         return;
     }
-    r->closing = true;
-    notebook_close(r->notebook);
-    LIST_EACH (&r->open, it, next) {
-        struct op *op = LIST_ITEM(it, struct op, node);
-        if (op->query_fn != NULL) {
-            op_reply(op, 503, "the orchestrator is stopping");
-        } else {
-            op_answer(op, 503, "the orchestrator is stopping");
-        }
-    }
+    receipts_stop(r);
+    assert(list_empty(&r->open));
     http_client_destroy(r->http);
     nonces_destroy(r->nonces);
     seeds_wipe(&r->seeds);
@@ -174,7 +181,7 @@ bool receipts_is_verifier(const struct receipts *r)
 
 struct op *op_begin(struct receipts *r, void *arg)
 {
-    if (r->n_open == RECEIPTS_OPEN_MAX) {
+    if (r->n_open == RECEIPTS_OPEN_MAX || r->closing) {
         return NULL;
     }
     struct op *op = mem_alloc(sizeof *op);

@@ -39,7 +39,11 @@ enum err receipts_create(struct loop *l, const struct receipts_config *config,
                          struct ledger *ledger, struct receipts **ret_receipts,
                          char *ret_why) CHECKED;
 
-/* After ledger_close, when nothing asks any more. Who still waits is told (503). Takes NULL. */
+/* Before ledger_close: who waits for the disk or the network is told (503), and so is who asks from
+ * now on; who waits for the ledger is told by it. */
+void receipts_stop(struct receipts *r);
+
+/* After ledger_close, or when nobody has asked. Takes NULL. */
 void receipts_destroy(struct receipts *r);
 
 struct receipts_outcome {

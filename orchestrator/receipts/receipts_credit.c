@@ -76,9 +76,10 @@ void receipts_book(struct op *op)
         .total = op->total,
     };
     if (op->receipts->closing) {
-        op_answer(op, 503, "the orchestrator is stopping");
+        op_answer(op, 503, STOPPING);
         return;
     }
+    op->is_booked = true;
     ledger_ask(op->receipts->ledger, &q, on_booked, op);
 }
 

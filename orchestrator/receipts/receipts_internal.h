@@ -13,6 +13,7 @@
 #include "run/http_client.h"
 
 #define RECEIPTS_URL_SIZE 512
+#define STOPPING          "the orchestrator is stopping"
 
 /* What becomes of receipts and questions. */
 enum receipts_count {
@@ -57,6 +58,7 @@ struct op {
     receipts_query_fn *query_fn; /* of a query */
     void *arg;
     struct http_client_call *call;
+    bool is_booked; /* it waits for the ledger */
     struct receipt receipt;
     char account[LEDGER_NAME_MAX];
     char key[LEDGER_KEY_MAX];

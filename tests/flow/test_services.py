@@ -49,7 +49,7 @@ class Install(harness.TestCase):
         lib, share = "usr/local/lib", "usr/local/share"
         programs = {p.name for p in (self.dest / lib / "streaming-back-end/bin").iterdir()}
         self.assertLessEqual({"orchestrator", "transcoder", "broadcaster", "livepeer", "publish",
-                              "watch", "load"}, programs)
+                              "watch", "load", "pay"}, programs)
         wanted = {f"{lib}/streaming-back-end/bin/{p}" for p in programs}
         # `watch` belongs to procps.
         wanted |= {f"usr/local/bin/{p}" for p in programs - {"watch"}}

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "broadcaster/viewers/cors.h"
 #include "broadcaster/viewers/http_accept.h"
+#include "broadcaster/viewers/http_date.h"
 #include "broadcaster/viewers/http_range.h"
 #include "broadcaster/viewers/http_tag.h"
 
@@ -40,6 +41,20 @@ static void try_tags(const char *text)
     must(!http_tag_allows_range(text, TAG) || http_tag_listed_strong(text, TAG));
 }
 
+static void try_date(const char *text)
+{
+    int64_t seconds = -1, again = -1;
+    char written[HTTP_DATE_MAX];
+    if (!http_date_read(text, &seconds)) {
+        must(seconds == -1);
+        return;
+    }
+    /* A leap second is the next minute's first one. */
+    http_date_write(seconds, written);
+    must(seconds >= 0 && http_date_read(written, &again));
+    must(again == seconds || strcmp(written, "Fri, 31 Dec 9999 23:59:59 GMT") == 0);
+}
+
 static void try_cors(const char *text)
 {
     struct cors *c = NULL;
@@ -64,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (data[0] % 4) {
     case 0:
         try_range(text);
+        try_date(text);
+        (void)http_range_is_open(text);
         break;
     case 1:
         try_tags(text);

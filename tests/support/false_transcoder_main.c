@@ -57,6 +57,7 @@ struct held {
     struct list node;
     int64_t due_ms;  /* slow */
     int64_t work_us; /* weak: what it takes */
+    bool ends_job;
     uint64_t job;
     uint32_t rung;
     struct blob *envelope, *payload;
@@ -227,6 +228,11 @@ static void send_up(struct relay *r, struct blob *envelope, struct blob *payload
     }
 }
 
+static bool ends_job(const struct link_msg *m)
+{
+    return m->type == LINK_JOB_DONE || m->type == LINK_JOB_FAILED;
+}
+
 static void free_held(struct held *h)
 {
     list_remove(&h->node);
@@ -277,22 +283,78 @@ static void hold(struct relay *r, const struct link_msg *m, struct blob *envelop
     }
     h->job = m->job;
     h->rung = m->type == LINK_RUNG_UNIT ? m->unit.rung : 0;
+    h->ends_job = ends_job(m);
     h->envelope = blob_ref(envelope);
     h->payload = payload != NULL ? blob_ref(payload) : NULL;
     list_push_back(&r->held, &h->node);
+}
+
+static void forget_asked(struct relay *r, uint64_t job)
+{
+    LIST_EACH (&r->asked, it, tmp) {
+        struct asked *a = LIST_ITEM(it, struct asked, node);
+        if (a->job == job) {
+            list_remove(&a->node);
+            mem_free(a);
+        }
+    }
+}
+
+static struct held *held_of(const struct relay *r, uint64_t job)
+{
+    LIST_EACH (&r->held, it, tmp) {
+        struct held *h = LIST_ITEM(it, struct held, node);
+        if (h->job == job) {
+            return h;
+        }
+    }
+    return NULL;
+}
+
+/* Of the job whose turn it is. */
+static struct held *next_piece(const struct relay *r)
+{
+    LIST_EACH (&r->asked, it, tmp) {
+        struct held *h = held_of(r, LIST_ITEM(it, const struct asked, node)->job);
+        if (h != NULL) {
+            return h;
+        }
+    }
+    return list_empty(&r->held) ? NULL : LIST_ITEM(r->held.next, struct held, node);
+}
+
+/* All jobs have their turn, piece by piece, as a processor is shared. */
+static void work(struct relay *r, int64_t now_us)
+{
+    for (struct held *h; (h = next_piece(r)) != NULL && r->free_us + h->work_us <= now_us;) {
+        r->free_us += h->work_us;
+        send_up(r, h->envelope, h->payload);
+        if (h->ends_job) {
+            forget_asked(r, h->job);
+        } else {
+            LIST_EACH (&r->asked, it, tmp) {
+                if (LIST_ITEM(it, struct asked, node)->job == h->job) {
+                    list_remove(it);
+                    list_push_back(&r->asked, it);
+                    break;
+                }
+            }
+        }
+        free_held(h);
+    }
 }
 
 static void on_tick(void *arg)
 {
     struct relay *r = arg;
     int64_t now_ms = loop_now_ms(r->loop);
+    if (r->mode->weak) {
+        work(r, now_ms * 1000);
+        return;
+    }
     LIST_EACH (&r->held, it, tmp) {
         struct held *h = LIST_ITEM(it, struct held, node);
-        if (r->mode->weak && r->free_us + h->work_us > now_ms * 1000) {
-            break; /* one after the other */
-        }
         if (h->due_ms <= now_ms) {
-            r->free_us += h->work_us;
             send_up(r, h->envelope, h->payload);
             free_held(h);
         }
@@ -307,17 +369,6 @@ static void note_asked(struct relay *r, const struct link_msg *m)
         a->pixels[i] = (uint64_t)m->open.ladder[i].width * m->open.ladder[i].height;
     }
     list_push_back(&r->asked, &a->node);
-}
-
-static void forget_asked(struct relay *r, uint64_t job)
-{
-    LIST_EACH (&r->asked, it, tmp) {
-        struct asked *a = LIST_ITEM(it, struct asked, node);
-        if (a->job == job) {
-            list_remove(&a->node);
-            mem_free(a);
-        }
-    }
 }
 
 /* What is wanted no more takes no time. */
@@ -348,11 +399,6 @@ static void keep_hello(struct relay *r, struct link_msg *m)
     send_hello(r);
 }
 
-static bool ends_job(const struct link_msg *m)
-{
-    return m->type == LINK_JOB_DONE || m->type == LINK_JOB_FAILED;
-}
-
 static void pass_up(struct relay *r, const struct link_event *e)
 {
     const struct mode *mode = r->mode;
@@ -377,9 +423,6 @@ static void pass_up(struct relay *r, const struct link_event *e)
         give_up(r, "a message cannot be packed");
     } else if ((mode->slow || mode->weak) && (is_unit || ends_job(m))) {
         hold(r, m, envelope, payload);
-        if (ends_job(m)) {
-            forget_asked(r, m->job);
-        }
     } else {
         send_up(r, envelope, payload);
     }

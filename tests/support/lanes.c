@@ -84,7 +84,7 @@ static void set_parts(struct window *w, const struct lanes *l, const struct lane
     size_t without = s->with_parts > 0 ? s->segments - s->with_parts : 0;
     for (size_t i = without; i < s->segments + s->open; i++) {
         size_t count = i < s->segments ? LANES_PARTS : s->open_parts;
-        for (uint32_t k = 0; k < count && s->first + i != s->gap; k++) {
+        for (uint32_t k = 0; k < count; k++) {
             parts[n++] = part_of(l, kind, s->first + i, k);
         }
     }

@@ -24,7 +24,7 @@ struct lanes_shape {
     size_t open_parts;      /* so many parts */
     size_t with_parts;      /* complete ones that have parts, the newest; 0: all */
     uint64_t discontinuity; /* before this one; 0: nowhere */
-    uint64_t gap;           /* this one is; 0: none */
+    uint64_t gap;           /* this one is, whose parts are there all the same; 0: none */
     int64_t program_ms;     /* of number 100; 0: not known */
     bool ended;
 };

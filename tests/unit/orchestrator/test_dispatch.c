@@ -78,6 +78,49 @@ START_TEST(the_last_one_is_preferred_while_it_has_room)
 }
 END_TEST
 
+static void says(link_peer peer, uint64_t speed, uint64_t rate)
+{
+    struct transcoder *t = roster_transcoder(&roster, peer);
+    standing_announce(&t->standing, speed);
+    t->rate = rate;
+}
+
+START_TEST(beyond_all_is_what_each_says_is_too_much)
+{
+    struct dispatch_ask ask = {.rate = 100};
+    ck_assert(!dispatch_is_beyond_all(&roster, &ask)); /* nobody is there */
+    join(1, 4, 1, 0);
+    says(1, 150, 60);
+    join(2, 4, 1, 0);
+    says(2, 300, 300);
+    ck_assert(dispatch_is_beyond_all(&roster, &ask));
+    ask.rate = 90;
+    ck_assert(!dispatch_is_beyond_all(&roster, &ask));
+    ask.rate = 100;
+    roster_transcoder(&roster, 2)->standing.speed = 500; /* only believed, or not any more */
+    ck_assert(dispatch_is_beyond_all(&roster, &ask));
+    says(2, 500, 300);
+    ck_assert(!dispatch_is_beyond_all(&roster, &ask));
+    says(2, 0, 300); /* it does not say */
+    ck_assert(!dispatch_is_beyond_all(&roster, &ask));
+    roster_transcoder(&roster, 2)->load = 4; /* full in jobs: it is no matter of speed there */
+    ck_assert(dispatch_is_beyond_all(&roster, &ask));
+    roster_transcoder(&roster, 1)->load = 4;
+    ck_assert(!dispatch_is_beyond_all(&roster, &ask));
+}
+END_TEST
+
+START_TEST(another_host_may_be_asked_for)
+{
+    join(1, 4, 0, 0);
+    struct dispatch_ask ask = {.not_address = "10.0.0.1"};
+    ck_assert_uint_eq(pick(ask), 0);
+    ck_assert(!dispatch_is_possible(&roster, &ask));
+    ask.not_address = "10.0.0.2";
+    ck_assert_uint_eq(pick(ask), 1);
+}
+END_TEST
+
 START_TEST(avoided_and_other_encoders_are_left_out)
 {
     link_peer avoided[] = {1, 2};
@@ -192,6 +235,8 @@ int main(void)
     tcase_add_test(tc, most_room_wins);
     tcase_add_test(tc, ties_by_load_then_idleness_then_joining);
     tcase_add_test(tc, the_last_one_is_preferred_while_it_has_room);
+    tcase_add_test(tc, beyond_all_is_what_each_says_is_too_much);
+    tcase_add_test(tc, another_host_may_be_asked_for);
     tcase_add_test(tc, avoided_and_other_encoders_are_left_out);
     tcase_add_test(tc, picks_spread_by_room);
     tcase_add_test(tc, a_further_hello_brings_up_to_date);

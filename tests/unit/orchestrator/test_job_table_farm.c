@@ -214,7 +214,7 @@ START_TEST(the_rung_of_the_fewest_viewers_is_given_up)
     world_job(w, B, 1, "a", 1, 3); /* leaves 120000 */
     open_watched(2, "b", 1, 0, 5);
     ck_assert_uint_eq(opens(1), 2);
-    advance(9000 / JOB_TABLE_SHED_PART - JOB_TABLE_TICK_MS);
+    advance(JOB_TABLE_SHED_SURE_MS - JOB_TABLE_TICK_MS);
     ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 0);
     tick();
     ck_assert_uint_eq(opens(1), 3);
@@ -243,6 +243,46 @@ START_TEST(the_rung_of_the_fewest_viewers_is_given_up)
     ck_assert_uint_eq(opens(1), 4);
     ck_assert_uint_eq(world_last(w, B, LINK_RUNG_GIVEN_UP)->rung, 2); /* of equals the largest */
     ck_assert_uint_eq(world_last(w, 1, LINK_JOB_OPEN)->open.n_ladder, 2);
+    world_destroy(w);
+}
+END_TEST
+
+static uint64_t given_up(void)
+{
+    return job_table_counters(w->table).rungs_given_up;
+}
+
+#define APART_MS 300 /* for a plan is made only so often */
+
+/* New segments of two streams that do not fit together, both open for so long: did they lose a
+ * rung? */
+static bool both_lose(uint64_t *job, int64_t ms)
+{
+    uint64_t before = given_up();
+    open_watched(++*job, "a", 0, 0, 0);
+    advance(APART_MS);
+    open_watched(++*job, "b", 0, 0, 0);
+    advance(ms);
+    job_table_cancel(w->table, B, *job - 1, w->now);
+    job_table_cancel(w->table, B, *job, w->now);
+    return given_up() > before;
+}
+
+START_TEST(what_was_given_up_is_tried_again_less_and_less_often)
+{
+    uint64_t job = 100;
+    start_full(300000);
+    ck_assert(!both_lose(&job, 0));
+    ck_assert(both_lose(&job, JOB_TABLE_SHED_SURE_MS));
+    advance(JOB_TABLE_SHORT_MS - APART_MS - JOB_TABLE_TICK_MS);
+    ck_assert(both_lose(&job, 0));
+    advance(JOB_TABLE_TICK_MS);
+    ck_assert(!both_lose(&job, 0));
+    ck_assert(both_lose(&job, JOB_TABLE_SHED_SURE_MS));
+    advance(2 * JOB_TABLE_SHORT_MS - APART_MS - JOB_TABLE_TICK_MS);
+    ck_assert(both_lose(&job, 0));
+    advance(JOB_TABLE_TICK_MS);
+    ck_assert(!both_lose(&job, 0));
     world_destroy(w);
 }
 END_TEST
@@ -704,6 +744,7 @@ int main(void)
     tcase_add_test(tc, a_stream_leaves_who_is_overloaded_for_a_newcomer);
     tcase_add_test(tc, a_streams_jobs_may_be_on_several_transcoders);
     tcase_add_test(tc, the_rung_of_the_fewest_viewers_is_given_up);
+    tcase_add_test(tc, what_was_given_up_is_tried_again_less_and_less_often);
     tcase_add_test(tc, what_is_given_up_is_planned_over_all_streams);
     tcase_add_test(tc, never_all_rungs_of_a_job);
     tcase_add_test(tc, no_more_rungs_than_must_be);

@@ -37,6 +37,33 @@ START_TEST(speed_follows_what_is_seen)
 }
 END_TEST
 
+/* Else it would be given too much again every few jobs. */
+START_TEST(what_it_was_late_with_is_not_tried_again_soon)
+{
+    struct standing s = {0};
+    standing_announce(&s, 1300000);
+    standing_late(&s, 1750000, 5000);
+    for (unsigned i = 0; i < 50; i++) {
+        standing_done(&s, 1170000, 1000);
+    }
+    ck_assert_uint_ge(s.speed, 1300000);
+    ck_assert_uint_lt(s.speed, 1750000);
+    for (unsigned i = 0; i < 200; i++) {
+        standing_done(&s, 1500000, 1000);
+    }
+    ck_assert_uint_ge(s.speed, 1750000); /* some day */
+    standing_late(&s, 1750000, 15000);
+    standing_done(&s, 1800000, 1000);
+    ck_assert_uint_ge(s.speed, 1800000); /* but it does that */
+    standing_late(&s, 500000, 25000);    /* a backlog of before, say */
+    uint64_t slowed = s.speed;
+    for (unsigned i = 0; i < 10; i++) {
+        standing_done(&s, 1200000, 1000);
+    }
+    ck_assert_uint_eq(s.speed, slowed);
+}
+END_TEST
+
 START_TEST(one_hiccup_changes_little)
 {
     struct standing s = {0};
@@ -56,8 +83,8 @@ START_TEST(one_that_said_nothing_is_known_by_what_it_does)
     struct standing s = {0};
     standing_done(&s, 1000000, 1000);
     ck_assert_uint_eq(s.speed, 0);
-    for (unsigned i = 0; i < 20; i++) {
-        standing_late(&s, 1000000, 5000);
+    for (unsigned i = 0; i < 40; i++) {
+        standing_late(&s, 1000000, 5000 + i * STANDING_LATE_MS / 2); /* half of it tells no more */
     }
     ck_assert_uint_gt(s.speed, 0);
     ck_assert_uint_le(s.speed, 510000);
@@ -178,6 +205,7 @@ int main(void)
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 10);
     tcase_add_test(tc, speed_follows_what_is_seen);
+    tcase_add_test(tc, what_it_was_late_with_is_not_tried_again_soon);
     tcase_add_test(tc, one_hiccup_changes_little);
     tcase_add_test(tc, one_that_said_nothing_is_known_by_what_it_does);
     tcase_add_test(tc, what_is_beyond_belief_is_tried_and_told_by_doing);

@@ -152,8 +152,7 @@ START_TEST(one_playlist_by_itself)
         {"#EXTM3U\n", "#EXTM3\n", "playlist-syntax "},
         {"PART-TARGET=0.5", "PART-TARGET=0.5,PART-TARGET=0.5", "playlist-syntax "},
         {"DURATION=0.5,URI=\"7.1", "DURATION=x,URI=\"7.1",
-         "playlist-syntax part-too-short "
-         "parts-differ-from-extinf "},
+         "playlist-syntax parts-differ-from-extinf "},
         {"#EXT-X-TARGETDURATION:2\n", "", "target-duration-missing "},
         {"#EXT-X-TARGETDURATION:2\n#EXT-X-SERVER-CONTROL:", "#EXT-X-SERVER-CONTROL:HOLD-BACK=6,",
          "target-duration-missing "},
@@ -164,8 +163,6 @@ START_TEST(one_playlist_by_itself)
         {"\n7.m4s", "\n7.m4s?_HLS_msn=7", "hls-query-leaked "},
         {"#EXT-X-PART-INF:PART-TARGET=0.5\n", "", "part-target-missing "},
         {"DURATION=0.5,URI=\"8.2", "DURATION=0.501,URI=\"8.2", "part-too-long "},
-        {"DURATION=0.5,URI=\"8.2", "DURATION=0.3,URI=\"8.2",
-         "part-too-short parts-differ-from-extinf "},
         {"DURATION=0.5,URI=\"8.2", "DURATION=0.3,INDEPENDENT=YES,URI=\"8.2",
          "parts-differ-from-extinf "},
         {"PART-HOLD-BACK=1.5,", "", "part-hold-back-missing "},
@@ -250,7 +247,7 @@ START_TEST(what_is_listed_stays)
     see(s, LL_HEAD LL_BODY "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"9.1.m4s\"\n", 1000);
     assert_found("segment-rewritten "); /* back again */
     see(s, with(LL, "TARGET=0.5", "TARGET=0.6"), 1000);
-    assert_found("part-too-short part-hold-back-tight part-target-changed ");
+    assert_found("part-hold-back-tight part-target-changed ");
     judge_state_destroy(s);
 }
 END_TEST
@@ -417,9 +414,6 @@ START_TEST(media_rules)
     f.video.decoded = 50;
     second(f, "frames-lost ");
     f = media(START + 180000);
-    f.video.left_out = f.video.irregular = 1;
-    second(f, "frames-lost ");
-    f = media(START + 180000);
     f.starts_with_idr = false;
     second(f, "independent-claim-false ");
     f = media(START + 180000);
@@ -439,6 +433,31 @@ START_TEST(media_rules)
 }
 END_TEST
 
+/* At a variable rate a segment's last picture, and the way to the next one, may be as long as any.
+ */
+START_TEST(media_at_a_variable_rate)
+{
+    struct segment_facts f = media(START + 180000);
+    f.video.irregular = 20;
+    f.video.longest_step = 18000;
+    struct judge_state *s = begin(classic(5, 5, ""));
+    judge_media_see(s, 5, &f, 1000);
+    f = media(START + 2 * 180000);
+    f.video.last_pts -= 15000;
+    f.video.last_dts -= 15000;
+    judge_media_see(s, 6, &f, 1000);
+    f = media(START + 3 * 180000);
+    judge_media_see(s, 7, &f, 1000);
+    assert_found("");
+    f = media(START + 4 * 180000);
+    f.video.last_pts -= 20000;
+    f.video.last_dts -= 20000;
+    judge_media_see(s, 8, &f, 1000);
+    assert_found("extinf-wrong ");
+    judge_state_destroy(s);
+}
+END_TEST
+
 START_TEST(part_rules)
 {
     struct judge_state *s = begin(LL);
@@ -453,6 +472,32 @@ START_TEST(part_rules)
     judge_media_part(s, &p, &(struct part_facts){true, false, 0, 0});
     assert_found("segment-unreadable ");
     judge_state_destroy(s);
+}
+END_TEST
+
+static void short_part(const char *text, struct segment_facts f, const char *rules)
+{
+    struct judge_state *s = judge_state_create(URL, &sink);
+    see(s, text, 0);
+    found[0] = '\0';
+    judge_media_see(s, 8, &f, 1000);
+    assert_found(rules);
+    judge_state_destroy(s);
+}
+
+START_TEST(short_parts)
+{
+    struct segment_facts f = media(START);
+    short_part(LL, f, "");
+    short_part(with(LL, "DURATION=0.5,URI=\"8.2", "DURATION=0.4,URI=\"8.2"), f, "part-too-short ");
+    ck_assert_str_eq(last_text, "#EXT-X-PART:DURATION=0.4,URI=\"8.2.m4s\"");
+    short_part(with(LL, "DURATION=0.5,URI=\"8.3", "DURATION=0.4,URI=\"8.3"), f, "");
+    short_part(with(LL, "DURATION=0.5,URI=\"8.2", "DURATION=0.4,INDEPENDENT=YES,URI=\"8.2"), f, "");
+    short_part(with(LL, "DURATION=0.5,URI=\"8.3", "DURATION=0.5,GAP=YES,URI=\"8.3"), f, "");
+    f.video.irregular = 10; /* the next picture was to last 0.12 s */
+    f.video.longest_step = 10800;
+    short_part(with(LL, "DURATION=0.5,URI=\"8.2", "DURATION=0.4,URI=\"8.2"), f, "");
+    short_part(with(LL, "DURATION=0.5,URI=\"8.2", "DURATION=0.3,URI=\"8.2"), f, "part-too-short ");
 }
 END_TEST
 
@@ -540,6 +585,98 @@ START_TEST(ladder_rules)
            "variants-discontinuities-differ ");
     ladder(MASTER, classic(5, 6, "#EXT-X-PROGRAM-DATE-TIME:2026-01-31T12:00:00Z\n"), 0,
            "pdt-differs ");
+}
+END_TEST
+
+/* Of two playlists, in which segments (by bit) steps are odd and whether pictures are missing
+ * there. */
+static void frames(unsigned a_odd, unsigned b_odd, unsigned odd_steps, bool lost)
+{
+    struct judge_state *states[2] = {judge_state_create("http://host/a.m3u8", &sink),
+                                     judge_state_create("http://host/b.m3u8", &sink)};
+    unsigned odd[2] = {a_odd, b_odd};
+    for (unsigned k = 0; k < 2; k++) {
+        see(states[k], classic(5, 6, ""), 0);
+        for (unsigned i = 0; i < 6; i++) {
+            struct segment_facts f = media(START + i * 180000);
+            if (odd[k] & 1u << i) {
+                f.video.left_out = 1;
+                f.video.irregular = odd_steps;
+                f.video.packets = f.video.decoded = 59;
+            }
+            judge_media_see(states[k], 5 + i, &f, 1000);
+        }
+    }
+    judge_ladder_check(&(struct judge_ladder){"http://host/m.m3u8", NULL, states, 2, &sink});
+    assert_found(lost ? "frames-lost " : "");
+    judge_state_destroy(states[0]);
+    judge_state_destroy(states[1]);
+}
+
+START_TEST(frames_of_a_ladder)
+{
+    frames(0, 0, 0, false);
+    frames(4, 0, 1, true); /* a single one, in one of both */
+    frames(0, 4, 1, true);
+    frames(4, 4, 1, false);    /* the source had none there */
+    frames(4, 4, 40, false);   /* its rate varies */
+    frames(0x2b, 0, 1, false); /* here too, and the rung repeats what is missing */
+    frames(0, 0x2b, 1, true);  /* the rung loses it */
+    frames(0x2b, 0x2b, 1, false);
+}
+END_TEST
+
+#define LL_MASTER                                                                                  \
+    MASTER_HEAD "#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n"                                          \
+                "#EXT-X-STREAM-INF:BANDWIDTH=1\nb.m3u8\n"
+#define LL_REPORT(name, n)                                                                         \
+    "#EXT-X-RENDITION-REPORT:URI=\"" name ".m3u8\",LAST-MSN=" #n ",LAST-PART=0\n"
+
+/* Both playlists are at 9; a was read then, b is read at 10000, and what they say of each other. */
+static void reports(int64_t a_ms, const char *a_says, const char *b_says, bool wrong)
+{
+    struct judge_state *states[2] = {judge_state_create("http://host/a.m3u8", &sink),
+                                     judge_state_create("http://host/b.m3u8", &sink)};
+    struct judge_list *master = list_of(LL_MASTER);
+    char text[8192];
+    snprintf(text, sizeof text, LL "%s", a_says);
+    see(states[0], text, a_ms);
+    snprintf(text, sizeof text, LL "%s", b_says);
+    see(states[1], text, 10000);
+    judge_ladder_check(&(struct judge_ladder){"http://host/m.m3u8", master, states, 2, &sink});
+    ck_assert_int_eq(strstr(found, "rendition-report-wrong ") != NULL, wrong);
+    ck_assert_ptr_null(strstr(found, "rendition-report-missing "));
+    found[0] = '\0';
+    judge_list_destroy(master);
+    judge_state_destroy(states[0]);
+    judge_state_destroy(states[1]);
+}
+
+/* A playlist that was read long before the other one is not wrong about it, nor is the other. */
+START_TEST(reports_are_of_their_time)
+{
+    reports(10000, LL_REPORT("b", 9), LL_REPORT("a", 9), false);
+    reports(10000, LL_REPORT("b", 5), LL_REPORT("a", 9), true);
+    reports(10000, LL_REPORT("b", 9), LL_REPORT("a", 14), true);
+    reports(3000, LL_REPORT("b", 5), LL_REPORT("a", 14), false);
+    reports(3000, LL_REPORT("b", 12), LL_REPORT("a", 9), true);
+    reports(3000, LL_REPORT("b", 9), LL_REPORT("a", 6), true);
+    reports(3000, LL_REPORT("b", 9), LL_REPORT("a", 16), true);
+    reports(10000, LL_REPORT("b", 9) LL_REPORT("c", 9), LL_REPORT("a", 9), true);
+}
+END_TEST
+
+/* A rung that came into the master playlist after the others were begun with. */
+START_TEST(reports_on_what_came_later)
+{
+    struct judge_state *s = judge_state_create("http://host/a.m3u8", &sink);
+    struct judge_list *master = list_of(LL_MASTER);
+    see(s, LL LL_REPORT("b", 9), 0);
+    judge_ladder_check(&(struct judge_ladder){"http://host/m.m3u8", master, &s, 1, &sink});
+    ck_assert_ptr_null(strstr(found, "rendition-report-wrong "));
+    found[0] = '\0';
+    judge_list_destroy(master);
+    judge_state_destroy(s);
 }
 END_TEST
 
@@ -678,5 +815,6 @@ UNIT_MAIN("judge", every_rule_has_words, dates_and_sizes, sound_playlists_have_n
           one_playlist_by_itself, a_finding_names_its_line, over_time, what_is_listed_stays,
           a_part_that_vanishes_and_a_hint_that_is_broken,
           parts_that_are_old_when_their_segment_is_complete, discontinuities_are_counted,
-          dates_drift, delta_updates_merge, media_rules, part_rules, ladder_rules, codec_names,
-          http_headers, blocked_reloads, ts_form)
+          dates_drift, delta_updates_merge, media_rules, media_at_a_variable_rate, part_rules,
+          short_parts, ladder_rules, reports_are_of_their_time, reports_on_what_came_later,
+          frames_of_a_ladder, codec_names, http_headers, blocked_reloads, ts_form)

@@ -104,6 +104,13 @@ START_TEST(a_part_itself)
     s.with_parts = 1;
     ck_assert_int_eq(file(&s, 101, 0), HLS_NEVER); /* gone */
     ck_assert_int_eq(file(&s, 102, 0), HLS_ANSWER);
+    struct lanes_shape gap = shape;
+    gap.gap = 102;
+    ck_assert_int_eq(file(&gap, 102, 3), HLS_ANSWER);
+    ck_assert_int_eq(file(&gap, 102, 4), HLS_NEVER);
+    gap.open = false;
+    ck_assert_int_eq(part(&gap, 102, 3), HLS_WAIT);
+    ck_assert_int_eq(part(&gap, 101, 9), HLS_ANSWER);
 }
 END_TEST
 

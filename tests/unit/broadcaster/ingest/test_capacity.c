@@ -45,4 +45,20 @@ START_TEST(never_nothing)
 }
 END_TEST
 
-UNIT_MAIN("capacity", all_that_is_wanted, what_is_left, never_nothing)
+START_TEST(files_of_media)
+{
+    struct capacity with = wanted, fit;
+    with.media = 10000;
+    ck_assert(capacity_fit(LONG_MAX, &with, &fit));
+    ck_assert_int_eq(fit.media, 10000);
+    for (long files = 96; files < 30000; files += 7) {
+        (void)capacity_fit(files, &with, &fit);
+        ck_assert_int_ge(fit.media, 2);
+        ck_assert_int_ge(fit.viewers, 2);
+        ck_assert_int_le(fit.viewers + fit.ingest + fit.media + CAPACITY_BODY_FILES * fit.bodies,
+                         files - 48);
+    }
+}
+END_TEST
+
+UNIT_MAIN("capacity", all_that_is_wanted, what_is_left, never_nothing, files_of_media)

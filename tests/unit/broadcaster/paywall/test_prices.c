@@ -4,7 +4,7 @@
 
 #include "tests/support/unit.h"
 
-static const struct tariff rest = {TARIFF_PER_MINUTE, 5};
+static const struct toll rest = {TOLL_PER_MINUTE, 5};
 
 static enum err try_read(const char *yaml, struct prices **ret_prices, struct config_fault *fault)
 {
@@ -15,7 +15,7 @@ static enum err try_read(const char *yaml, struct prices **ret_prices, struct co
     return e;
 }
 
-static void expect(struct tariff got, enum tariff_per per, uint64_t amount)
+static void expect(struct toll got, enum toll_per per, uint64_t amount)
 {
     ck_assert_int_eq(got.per, per);
     ck_assert_uint_eq(got.amount, amount);
@@ -35,14 +35,14 @@ START_TEST(streams_and_files)
                           "  a b.mp4: {perMB: 0}\n",
                           &p, &fault);
     ck_assert_msg(e == ERR_OK, "%s", fault.text);
-    expect(prices_of_stream(p, "concert"), TARIFF_PER_MINUTE, 2000000);
-    expect(prices_of_stream(p, "concert2"), TARIFF_PER_MINUTE, 5);
-    expect(prices_of_stream(p, "news-1"), TARIFF_PER_MB, 50000000);
-    expect(prices_of_stream(p, "news-free-1"), TARIFF_FREE, 0);
-    expect(prices_of_stream(p, "trailer"), TARIFF_FREE, 0);
-    expect(prices_of_file(p, "films/x/y.mp4"), TARIFF_PER_MINUTE, 10000000);
-    expect(prices_of_file(p, "a b.mp4"), TARIFF_FREE, 0);
-    expect(prices_of_file(p, "concert"), TARIFF_PER_MINUTE, 5);
+    expect(prices_of_stream(p, "concert"), TOLL_PER_MINUTE, 2000000);
+    expect(prices_of_stream(p, "concert2"), TOLL_PER_MINUTE, 5);
+    expect(prices_of_stream(p, "news-1"), TOLL_PER_MB, 50000000);
+    expect(prices_of_stream(p, "news-free-1"), TOLL_FREE, 0);
+    expect(prices_of_stream(p, "trailer"), TOLL_FREE, 0);
+    expect(prices_of_file(p, "films/x/y.mp4"), TOLL_PER_MINUTE, 10000000);
+    expect(prices_of_file(p, "a b.mp4"), TOLL_FREE, 0);
+    expect(prices_of_file(p, "concert"), TOLL_PER_MINUTE, 5);
     ck_assert(prices_any(p));
     prices_destroy(p);
 }
@@ -75,23 +75,23 @@ END_TEST
 
 START_TEST(one_price_for_all)
 {
-    struct tariff t;
+    struct toll t;
     char why[CONFIG_WHY_MAX] = "";
     ck_assert_int_eq(prices_default("0.001", "", 9, &t, why), ERR_OK);
-    expect(t, TARIFF_PER_MINUTE, 1000000);
+    expect(t, TOLL_PER_MINUTE, 1000000);
     ck_assert_int_eq(prices_default("", "2", 2, &t, why), ERR_OK);
-    expect(t, TARIFF_PER_MB, 200);
+    expect(t, TOLL_PER_MB, 200);
     ck_assert_int_eq(prices_default("", "", 9, &t, why), ERR_OK);
-    expect(t, TARIFF_FREE, 0);
+    expect(t, TOLL_FREE, 0);
     ck_assert_int_eq(prices_default("0", "", 9, &t, why), ERR_OK);
-    expect(t, TARIFF_FREE, 0);
+    expect(t, TOLL_FREE, 0);
     ck_assert_int_eq(prices_default("1", "2", 9, &t, why), ERR_PROTO);
     ck_assert_ptr_nonnull(strstr(why, "-pricePerMB"));
     ck_assert_int_eq(prices_default("", "-2", 9, &t, why), ERR_PROTO);
     ck_assert_ptr_nonnull(strstr(why, "-pricePerMB"));
     struct prices *p = NULL;
     struct config_fault fault;
-    ck_assert_int_eq(prices_read(NULL, &(struct tariff){TARIFF_FREE, 0}, 9, &p, &fault), ERR_OK);
+    ck_assert_int_eq(prices_read(NULL, &(struct toll){TOLL_FREE, 0}, 9, &p, &fault), ERR_OK);
     ck_assert(!prices_any(p));
     prices_destroy(p);
 }

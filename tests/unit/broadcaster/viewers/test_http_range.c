@@ -66,4 +66,15 @@ START_TEST(what_is_no_range_gives_the_whole)
 }
 END_TEST
 
-UNIT_MAIN("http_range", one_range, nothing_there, what_is_no_range_gives_the_whole)
+START_TEST(open_ends)
+{
+    ck_assert(http_range_is_open("bytes=0-"));
+    ck_assert(http_range_is_open("bytes= 5- , "));
+    ck_assert(!http_range_is_open("bytes=0-1"));
+    ck_assert(!http_range_is_open("bytes=-5"));
+    ck_assert(!http_range_is_open(""));
+    ck_assert(!http_range_is_open(","));
+}
+END_TEST
+
+UNIT_MAIN("http_range", one_range, nothing_there, what_is_no_range_gives_the_whole, open_ends)

@@ -390,7 +390,7 @@ static void child(uint64_t first)
     start();
     for (uint64_t n = first;; n++) {
         child_ask(n);
-        while (under_way > 200) {
+        while (under_way >= 1000) {
             loop_run_once(loop);
         }
     }

@@ -1,5 +1,6 @@
 """Captions inside of the source's pictures (CEA-608) get to the viewer: the master playlist does not
-deny them, and the watch page shows them."""
+deny them, and the watch page shows them while they are said, part by part."""
+# usual time: 10 s
 import subprocess
 import sys
 
@@ -7,8 +8,18 @@ from browser import Browser
 from harness import ROOT, Process, Recipe, TestCase, main, temp_dir
 
 ID = "show"
-CUE = """() => [...document.querySelector('video').textTracks].some((track) =>
-    [...(track.cues ?? [])].some((cue) => /Caption \\d+/.test(cue.text)))"""
+# The captions that were on the screen so far, and how many of those that came one after the other.
+LOOK = """() => {
+    const shown = window.shown = new Set();
+    setInterval(() => {
+        for (const track of document.querySelector('video').textTracks) {
+            for (const { text } of track.activeCues ?? []) {
+                shown.add(Number(/^Caption (\\d+)$/.exec(text)[1]));
+            }
+        }
+    }, 50);
+}"""
+IN_TURN = "() => [...window.shown].some((n) => [1, 2, 3].every((k) => window.shown.has(n + k)))"
 # Ahead of the page's own script: it plays the source.
 SOURCE = """Object.defineProperty(Element.prototype, 'player', { set(player) {
     Object.defineProperty(this, 'player', { value: player });
@@ -43,7 +54,8 @@ class Captions(TestCase):
         page.wait("() => !document.querySelector('[aria-label^=Captions]').hidden", 20)
         page.press("c")
         page.wait("() => document.querySelector('[aria-label^=Captions]').ariaPressed === 'true'")
-        page.wait(CUE, 20)
+        page.evaluate(LOOK)
+        page.wait(IN_TURN, 30)
         page.shot("captions")
 
 

@@ -1,0 +1,365 @@
+#include "broadcaster/viewers/viewers_pay.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broadcaster/media/media.h"
+#include "broadcaster/viewers/viewers_answer_internal.h"
+#include "broadcaster/viewers/viewers_pay_internal.h"
+
+#define CACHE_PAID   "private, max-age=3600, immutable"
+#define CACHE_FILE   "private, max-age=60"
+#define COOKIE_AGE_S 31536000
+#define PROBLEM_MAX  4096
+#define READ_BLOCK   65536
+
+struct viewers_pay *viewers_pay_create(const struct viewers_pay_config *config)
+{
+    struct viewers_pay *p = mem_alloc(sizeof *p);
+    p->config = *config;
+    p->posts = rates_create(config->posts_per_minute);
+    audience_salt_init(&p->salt);
+    pthread_mutex_init(&p->lock, NULL);
+    return p;
+}
+
+void viewers_pay_destroy(struct viewers_pay *p)
+{
+    if (p != NULL) {
+        pthread_mutex_destroy(&p->lock);
+        rates_destroy(p->posts);
+        mem_free(p);
+    }
+}
+
+/* --- one request --- */
+
+/* Of IPv6 the network counts, as one host may have all of its addresses. */
+uint64_t pay_address(const struct viewers_pay *p, struct MHD_Connection *connection)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct span where = span_of("?", 1);
+    if (info == NULL || info->client_addr == NULL) {
+        return audience_hash(&p->salt, where, where);
+    }
+    if (info->client_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)info->client_addr;
+        where = span_of(&in->sin_addr, sizeof in->sin_addr);
+    } else if (info->client_addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)info->client_addr;
+        const uint8_t *ip = in6->sin6_addr.s6_addr;
+        bool is_mapped = memcmp(ip, mapped, sizeof mapped) == 0;
+        where = is_mapped ? span_of(ip + sizeof mapped, 4) : span_of(ip, 8);
+    }
+    return audience_hash(&p->salt, where, span_of(NULL, 0));
+}
+
+static void on_hold(struct paywall_waiter *w)
+{
+    struct pay_request *r = (struct pay_request *)w;
+    watch_hold(r->watched);
+    MHD_suspend_connection(r->connection);
+}
+
+static void on_hold_question(struct paywall_waiter *w)
+{
+    struct paywall_question *q = (struct paywall_question *)w;
+    on_hold(q->owner);
+}
+
+static void on_resume_question(struct paywall_waiter *w)
+{
+    const struct paywall_question *q = (const struct paywall_question *)w;
+    const struct pay_request *r = q->owner;
+    MHD_resume_connection(r->connection);
+}
+
+static void on_resume(struct paywall_waiter *w)
+{
+    MHD_resume_connection(((struct pay_request *)w)->connection);
+}
+
+struct pay_request *pay_request_of(struct viewers_pay *p, struct MHD_Connection *connection,
+                                   struct watched *watched, const struct viewer_request *request)
+{
+    void **slot = watch_pay_slot(watched);
+    if (*slot != NULL) {
+        return *slot;
+    }
+    struct pay_request *r = mem_try_alloc(sizeof *r);
+    if (r == NULL) {
+        return NULL;
+    }
+    r->pay = p;
+    r->connection = connection;
+    r->watched = watched;
+    r->waiter.hold = on_hold;
+    r->waiter.resume = on_resume;
+    r->question.waiter.hold = on_hold_question;
+    r->question.waiter.resume = on_resume_question;
+    r->waiter.fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    r->who = pay_who_read(&p->config.who, request->target, request->cookie);
+    buf_init(&r->posted, VIEWERS_PAY_BODY_MAX);
+    *slot = r;
+    return r;
+}
+
+void viewers_pay_completed(struct watched *watched, bool complete)
+{
+    void **slot = watch_pay_slot(watched);
+    struct pay_request *r = *slot;
+    if (r == NULL) {
+        return;
+    }
+    *slot = NULL;
+    paywall_body_close(r->body, complete);
+    blob_unref(r->blob);
+    media_file_close(r->file);
+    paywall_account_unref(r->account);
+    buf_fini(&r->posted);
+    mem_free(r);
+}
+
+enum paywall_verdict pay_account(struct pay_request *r)
+{
+    if (r->account != NULL) {
+        return PAYWALL_PAID;
+    }
+    return paywall_account(r->pay->config.paywall, r->who.account,
+                           pay_address(r->pay, r->connection), &r->account);
+}
+
+/* --- saying no --- */
+
+void pay_answer_begin(struct answer *a, int status, const char *content_type)
+{
+    *a = (struct answer){
+        .status = status, .content_type = content_type, .cache_control = "no-store"};
+    buf_init(&a->text, PROBLEM_MAX + PAYWALL_BODY_MAX);
+    buf_init(&a->location, 1);
+}
+
+void pay_answer_end(struct answer *a, enum err e, const struct pay_who *who)
+{
+    if (e != ERR_OK) {
+        answer_no_memory(a);
+    }
+    if (who->token[0] != '\0') {
+        snprintf(a->cookie, sizeof a->cookie, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax",
+                 PAY_WHO_COOKIE, who->token, COOKIE_AGE_S);
+    }
+}
+
+static enum viewers_pay_result refuse(struct pay_request *r, enum paywall_verdict v,
+                                      const struct toll *t, uint64_t cost, struct answer *a)
+{
+    const struct pay_terms *terms = &r->pay->config.terms;
+    struct pay_state s = {.toll = t, .token = r->who.token};
+    if (r->account != NULL) {
+        s.balance = paywall_balance(r->account);
+    }
+    s.missing = cost > s.balance.total ? cost - s.balance.total : 0;
+    answer_fini(a);
+    pay_answer_begin(a, 402, PAY_PROBLEM_TYPE);
+    enum err e;
+    a->status = r->who.known ? pay_text_problem(&a->text, v, terms, &s, &e)
+                             : pay_text_nobody(&a->text, r->who.forged, terms, &s, &e);
+    pay_answer_end(a, e, &r->who);
+    return VIEWERS_PAY_ANSWERED;
+}
+
+/* --- bodies --- */
+
+static ssize_t read_file(const struct pay_request *r, uint64_t at, char *bytes, size_t n)
+{
+    ssize_t got = pread(r->file->fd, bytes, n, (off_t)(r->first + at));
+    return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* While there is no money the connection is suspended, and this is called again. */
+static ssize_t read_paid(void *arg, uint64_t at, char *bytes, size_t max)
+{
+    struct pay_request *r = arg;
+    uint64_t n = 0;
+    if (r->waiter.left || r->waiter.late) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (r->waited) {
+        r->waited = false;
+        watch_answer_goes_on(r->watched, r->n - at);
+    }
+    r->waiter.patient = r->waited = true; /* it may go on before this call ends */
+    enum paywall_verdict v = paywall_body_take(r->body, at, max, r->whole, &r->waiter, &n);
+    r->waited = v == PAYWALL_HELD;
+    if (v == PAYWALL_HELD) {
+        return 0;
+    }
+    if (v != PAYWALL_PAID) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (r->blob == NULL) {
+        return read_file(r, at, bytes, n);
+    }
+    memcpy(bytes, blob_span(r->blob).data + r->first + at, n);
+    return (ssize_t)n;
+}
+
+static bool is_part(const struct answer *a)
+{
+    return a->status == MHD_HTTP_PARTIAL_CONTENT;
+}
+
+static bool open_body(struct pay_request *r, const struct toll *t, const struct toll_file *f,
+                      struct answer *a)
+{
+    if (r->body == NULL) {
+        r->first = is_part(a) ? a->first : 0;
+        r->n = is_part(a) ? a->n : f->size;
+        r->body = paywall_body_open(r->account, t, f, r->first, r->n);
+    }
+    return r->body != NULL;
+}
+
+static void send_by_reader(struct pay_request *r, size_t block, const char *cache, struct answer *a)
+{
+    a->reader = (struct answer_reader){read_paid, r, block, r->n};
+    a->cache_control = cache;
+    pay_answer_end(a, ERR_OK, &r->who);
+}
+
+/* --- the gate --- */
+
+static enum viewers_pay_result hold(struct answer *a)
+{
+    answer_fini(a);
+    return VIEWERS_PAY_HELD;
+}
+
+static enum viewers_pay_result pay_time(struct pay_request *r, const struct toll *t,
+                                        struct answer *a)
+{
+    const struct answer_media *m = &a->media;
+    struct paywall_segment s = {m->id, m->msn, m->until, a->waits};
+    struct paywall_waiter *w = r->waiter.late || r->waiter.left ? NULL : &r->waiter;
+    uint64_t cost = 0;
+    enum paywall_verdict v = paywall_segment(r->account, t, &s, w, &cost);
+    if (v == PAYWALL_HELD) {
+        return hold(a);
+    }
+    if (v != PAYWALL_PAID) {
+        return refuse(r, v, t, cost, a);
+    }
+    a->cache_control = CACHE_PAID;
+    pay_answer_end(a, ERR_OK, &r->who);
+    return VIEWERS_PAY_ANSWERED;
+}
+
+static enum viewers_pay_result pay_bytes(struct pay_request *r, const struct toll *t,
+                                         struct answer *a)
+{
+    struct paywall_waiter *w = r->waiter.late || r->waiter.left ? NULL : &r->waiter;
+    const struct toll_file f = {.size = blob_span(a->blob).len};
+    uint64_t n = 0;
+    if (!open_body(r, t, &f, a)) {
+        return refuse(r, PAYWALL_MANY, t, 0, a);
+    }
+    r->whole = true;
+    enum paywall_verdict v = paywall_body_take(r->body, 0, r->n, true, w, &n);
+    if (v == PAYWALL_HELD) {
+        return hold(a);
+    }
+    if (v != PAYWALL_PAID) {
+        uint64_t cost = toll_file_cost(t, &f, r->first + r->n) - toll_file_cost(t, &f, r->first);
+        return refuse(r, v, t, cost, a);
+    }
+    r->blob = blob_ref(a->blob);
+    send_by_reader(r, READ_BLOCK, CACHE_PAID, a);
+    return VIEWERS_PAY_ANSWERED;
+}
+
+/* Nobody knows yet how large what is waited for will be. */
+static enum viewers_pay_result pay_live(struct pay_request *r, const struct toll *t,
+                                        struct answer *a)
+{
+    if (t->per != TOLL_PER_MB) {
+        return pay_time(r, t, a);
+    }
+    return a->waits ? VIEWERS_PAY_ANSWERED : pay_bytes(r, t, a);
+}
+
+static enum viewers_pay_result say(struct answer *a, int status, const char *text)
+{
+    answer_fini(a);
+    pay_answer_begin(a, status, NULL);
+    answer_say(a, status, "%s", text, "");
+    a->cache_control = "no-store";
+    return VIEWERS_PAY_ANSWERED;
+}
+
+static enum viewers_pay_result pay_file(struct pay_request *r, const struct toll *t,
+                                        struct answer *a)
+{
+    struct toll_file f = {.size = a->file->stat.size};
+    struct media_facts facts;
+    enum err e = ERR_OK;
+    if (t->per == TOLL_PER_MINUTE) {
+        e = media_catalog_facts(media_catalog_of(a->file->media), a->file->path, &a->file->stat,
+                                &facts);
+        f.duration_ms = e == ERR_OK && facts.duration_ms > 0 ? (uint64_t)facts.duration_ms : 0;
+    }
+    if (e == ERR_AGAIN) {
+        return say(a, 503, "How long this file is has not been read yet; try again in a moment.");
+    }
+    if (e != ERR_OK && media_type_of(a->file->path)->kind != MEDIA_KIND_PLAYLIST) {
+        return say(a, 500, "This file is sold by the minute, and how long it is cannot be read.");
+    }
+    if (!open_body(r, t, &f, a)) {
+        return refuse(r, PAYWALL_MANY, t, 0, a);
+    }
+    r->file = a->file;
+    a->file = NULL;
+    send_by_reader(r, r->pay->config.chunk, CACHE_FILE, a);
+    return VIEWERS_PAY_ANSWERED;
+}
+
+/* What is to be paid, when it is. */
+static struct toll toll_of(const struct viewers_pay *p, const struct viewer_request *request,
+                           const struct answer *a)
+{
+    bool sends = a->waits || a->status == MHD_HTTP_OK || is_part(a);
+    if (!sends || strcmp(request->method, "GET") != 0) {
+        return (struct toll){TOLL_FREE, 0};
+    }
+    return a->file != NULL          ? prices_of_file(p->config.prices, a->file->path)
+           : a->media.id[0] != '\0' ? prices_of_stream(p->config.prices, a->media.id)
+                                    : (struct toll){TOLL_FREE, 0};
+}
+
+enum viewers_pay_result viewers_pay_gate(struct viewers_pay *p, struct MHD_Connection *connection,
+                                         struct watched *watched,
+                                         const struct viewer_request *request, struct answer *a)
+{
+    struct toll t = toll_of(p, request, a);
+    if (t.per == TOLL_FREE) {
+        return VIEWERS_PAY_ANSWERED;
+    }
+    struct pay_request *r =
+        watched != NULL ? pay_request_of(p, connection, watched, request) : NULL;
+    if (r == NULL) {
+        return say(a, 503, "The server is short of memory; try again in a moment.");
+    }
+    enum paywall_verdict v = r->who.known ? pay_account(r) : PAYWALL_EMPTY;
+    if (v != PAYWALL_PAID) {
+        uint32_t rest;
+        return refuse(r, v, &t, toll_cost(&t, a->media.until, 0, 0, &rest), a);
+    }
+    return a->file != NULL ? pay_file(r, &t, a) : pay_live(r, &t, a);
+}

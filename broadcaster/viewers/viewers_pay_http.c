@@ -1,0 +1,372 @@
+/* The addresses where pages learn of money and bring it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broadcaster/paywall/money.h"
+#include "broadcaster/viewers/viewers_answer_internal.h"
+#include "broadcaster/viewers/viewers_pay_internal.h"
+#include "run/json_read.h"
+
+#define ACCOUNT     "/account.json"
+#define CONFIG      "/config.js"
+#define RECEIPT     "/verifyReceipt"
+#define WALLET      "/monetization"
+#define QUERY       "/receipts/"
+#define SPSP_TYPE   "application/spsp4+json"
+#define WAIT_MAX_S  60
+#define POINTER_MAX 300
+#define NUMBER_MAX  32
+
+bool viewers_pay_is(const char *url)
+{
+    return strcmp(url, ACCOUNT) == 0 || strcmp(url, CONFIG) == 0 || strcmp(url, RECEIPT) == 0 ||
+           strcmp(url, WALLET) == 0 || strncmp(url, QUERY, strlen(QUERY)) == 0;
+}
+
+static enum viewers_pay_result say(struct answer *a, int status, const char *text)
+{
+    pay_answer_begin(a, status, NULL);
+    answer_say(a, status, "%s", text, "");
+    a->cache_control = "no-store";
+    a->takes_posts = true;
+    return VIEWERS_PAY_ANSWERED;
+}
+
+static const char *path_of(const struct viewer_request *request, char *text, size_t size)
+{
+    const uint8_t *end = memchr(request->target.data, '?', request->target.len);
+    size_t n = end != NULL ? (size_t)(end - request->target.data) : request->target.len;
+    snprintf(text, size, "%.*s", (int)n, (const char *)request->target.data);
+    return text;
+}
+
+/* --- /account.json --- */
+
+static uint64_t number_of(struct span target, const char *name, uint64_t max, uint64_t otherwise)
+{
+    char text[NUMBER_MAX];
+    uint64_t v;
+    return pay_who_parameter(target, name, text, sizeof text) &&
+                   span_decimal(span_cstr(text), max, &v)
+               ? v
+               : otherwise;
+}
+
+static struct toll toll_asked(const struct viewers_pay *p, struct span target)
+{
+    char name[PRICES_NAME_MAX + 1];
+    if (pay_who_parameter(target, "stream", name, sizeof name)) {
+        return prices_of_stream(p->config.prices, name);
+    }
+    if (pay_who_parameter(target, "file", name, sizeof name)) {
+        return prices_of_file(p->config.prices, name);
+    }
+    return p->config.terms.toll;
+}
+
+static enum viewers_pay_result give_account(struct pay_request *r,
+                                            const struct viewer_request *request, struct answer *a)
+{
+    struct toll t = toll_asked(r->pay, request->target);
+    struct pay_state s = {.toll = &t, .token = r->who.token};
+    if (r->who.known) {
+        enum paywall_verdict v = pay_account(r);
+        if (v != PAYWALL_PAID) {
+            return say(a, v == PAYWALL_MANY ? 429 : 503, "Not now: try again in a minute.");
+        }
+        uint64_t version = number_of(request->target, "version", UINT64_MAX, 0);
+        uint64_t wait_s = number_of(request->target, "wait", WAIT_MAX_S, 0);
+        bool over = r->waited && (r->waiter.late || r->waiter.left);
+        r->waited = true;
+        if (!over && paywall_watch(r->account, version, (int64_t)wait_s * 1000, &r->waiter)) {
+            return VIEWERS_PAY_HELD;
+        }
+        s.balance = paywall_balance(r->account);
+        s.missing = paywall_missing(r->account);
+    }
+    pay_answer_begin(a, 200, "application/json");
+    pay_answer_end(a, pay_text_account(&a->text, &r->pay->config.terms, &s), &r->who);
+    return VIEWERS_PAY_ANSWERED;
+}
+
+static enum viewers_pay_result give_config(struct pay_request *r, struct answer *a)
+{
+    const struct pay_who nobody = {0};
+    pay_answer_begin(a, 200, "application/javascript");
+    pay_answer_end(a, pay_text_config(&a->text, &r->pay->config.terms), &nobody);
+    if (a->status == 200) {
+        a->cache_control = "max-age=60";
+    }
+    return VIEWERS_PAY_ANSWERED;
+}
+
+/* --- what is posted --- */
+
+static bool is_json_object(const struct json *j)
+{
+    return j != NULL && json_has_members(j);
+}
+
+static const char *text_in(const struct json *j, const char *name)
+{
+    const char *text = json_string_of(json_member(j, name));
+    return text != NULL ? text : "";
+}
+
+/* "$host/path" and "https://host/path" are the same; so is what stands behind a receipt service. */
+static bool read_pointer(const struct viewers_pay *p, const char *text, char *ret, size_t size)
+{
+    char decoded[POINTER_MAX];
+    const char *service = p->config.terms.receipt_service;
+    const char *own = strstr(text, QUERY);
+    if (service[0] != '\0' && strncmp(text, service, strlen(service)) == 0) {
+        text += strlen(service);
+    } else if (own != NULL) {
+        text = own + strlen(QUERY);
+    }
+    if (!pay_who_decode(span_cstr(text), decoded, sizeof decoded)) {
+        return false;
+    }
+    int n = decoded[0] == '$' ? snprintf(ret, size, "https://%s", decoded + 1)
+                              : snprintf(ret, size, "%s", decoded);
+    return n > 0 && (size_t)n < size;
+}
+
+static bool is_own_pointer(const struct viewers_pay *p, const char *text)
+{
+    char theirs[POINTER_MAX + 8], ours[POINTER_MAX + 8];
+    const char *own = p->config.terms.payment_pointer;
+    return own[0] != '\0' && read_pointer(p, text, theirs, sizeof theirs) &&
+           read_pointer(p, own, ours, sizeof ours) && strcmp(theirs, ours) == 0;
+}
+
+/* The amount and scale that a page says count for nothing, but what is nonsense is told so. */
+static const char *fault_in_receipt(const struct viewers_pay *p, const struct json *j)
+{
+    const struct json *amount = json_member(j, "amount"), *scale = json_member(j, "assetScale");
+    const char *text = json_string_of(amount);
+    int64_t number = 0;
+    uint64_t whole;
+    bool good = amount == NULL ||
+                (text != NULL && span_decimal(span_cstr(text), UINT64_MAX, &whole)) ||
+                (json_int_of(amount, &number) && number >= 0);
+    if (!good) {
+        return "amount is no whole number in the asset's smallest unit";
+    }
+    if (scale != NULL && (!json_int_of(scale, &number) || number != p->config.terms.scale)) {
+        return "assetScale is not that of this server's accounts: see /config.js";
+    }
+    if (text_in(j, "receipt")[0] == '\0') {
+        return "receipt is missing: a STREAM receipt in base64";
+    }
+    if (!is_own_pointer(p, text_in(j, "paymentPointer"))) {
+        return "paymentPointer is not that of this server: see /config.js";
+    }
+    return NULL;
+}
+
+static const char *fault_in_wallet(const struct viewers_pay *p, const struct json *j)
+{
+    const char *url = text_in(j, "incomingPayment");
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
+        return "incomingPayment is missing: the URL of an Open Payments incoming payment";
+    }
+    if (!is_own_pointer(p, text_in(j, "paymentPointer"))) {
+        return "paymentPointer is not that of this server: see /config.js";
+    }
+    return NULL;
+}
+
+static void name_account(struct pay_request *r, const struct json *j)
+{
+    pay_who_override(&r->pay->config.who, json_string_of(json_member(j, "token")),
+                     json_string_of(json_member(j, "userId")), &r->who);
+}
+
+static enum viewers_pay_result ask(struct pay_request *r, enum link_pay_kind kind, const char *key,
+                                   const char *text, struct answer *a)
+{
+    if (strlen(text) >= LINK_STRING_MAX) {
+        return say(a, 400, "That is too long.");
+    }
+    snprintf(r->text, sizeof r->text, "%s", text);
+    r->question.kind = kind;
+    r->question.account = kind == LINK_PAY_QUERY ? "" : r->who.account;
+    r->question.key = key;
+    r->question.text = r->text;
+    r->question.owner = r;
+    r->asked = true;
+    return paywall_ask(r->pay->config.paywall, &r->question)
+               ? VIEWERS_PAY_HELD
+               : say(a, 503, "The server is stopping; try again in a moment.");
+}
+
+/* Both kinds of payment are told of by JSON. */
+static enum viewers_pay_result take_post(struct pay_request *r, bool receipt, struct answer *a)
+{
+    char why[JSON_READ_WHY_MAX];
+    struct json *j = NULL;
+    const struct viewers_pay *p = r->pay;
+    enum viewers_pay_result result;
+    enum err e = json_read(buf_span(&r->posted), &j, why);
+    const char *fault = e != ERR_OK || !is_json_object(j) ? "the body is no JSON object"
+                        : receipt                         ? fault_in_receipt(p, j)
+                                                          : fault_in_wallet(p, j);
+    if (fault == NULL) {
+        name_account(r, j);
+    }
+    if (fault != NULL) {
+        result = say(a, 400, fault);
+    } else if (!r->who.known) {
+        result = say(a, 403, "No account: send the cookie of /account.json, or its token");
+        pay_answer_end(a, ERR_OK, &r->who);
+    } else {
+        result =
+            ask(r, receipt ? LINK_PAY_RECEIPT : LINK_PAY_WALLET, p->config.terms.payment_pointer,
+                text_in(j, receipt ? "receipt" : "incomingPayment"), a);
+    }
+    json_destroy(j);
+    return result;
+}
+
+/* The known pages take the body for the new balance when it is a number. */
+static enum viewers_pay_result answer_post(struct pay_request *r, struct answer *a)
+{
+    const struct paywall_question *q = &r->question;
+    bool credited = q->status == LINK_PAY_OK;
+    char text[MONEY_TEXT_MAX];
+    if (!credited) {
+        int status = q->http_status >= 400 && q->http_status < 600 ? q->http_status : 400;
+        status = q->status == LINK_PAY_UNAVAILABLE || q->status == LINK_PAY_OFF ? 503 : status;
+        return say(a, status, q->says[0] != '\0' ? q->says : "That is not credited.");
+    }
+    uint64_t total = q->balance;
+    if (pay_account(r) == PAYWALL_PAID) {
+        paywall_heard(r->account, q->balance);
+        total = paywall_balance(r->account).total;
+    }
+    money_format(total, r->pay->config.terms.scale, text);
+    return say(a, 200, text);
+}
+
+static bool is_from_rate(struct pay_request *r)
+{
+    struct viewers_pay *p = r->pay;
+    uint64_t address = pay_address(p, r->connection);
+    pthread_mutex_lock(&p->lock);
+    bool ok = rates_take(p->posts, address, clock_mono_ms());
+    pthread_mutex_unlock(&p->lock);
+    return ok;
+}
+
+/* --- /receipts/ --- */
+
+static enum viewers_pay_result take_query(struct pay_request *r,
+                                          const struct viewer_request *request, struct answer *a)
+{
+    char path[VIEWERS_PAY_BODY_MAX], pointer[POINTER_MAX];
+    path_of(request, path, sizeof path);
+    if (request->accept == NULL || strstr(request->accept, SPSP_TYPE) == NULL) {
+        return say(a, 404, "Here wallets ask by SPSP: Accept: " SPSP_TYPE);
+    }
+    if (strncmp(path, QUERY, strlen(QUERY)) != 0 ||
+        !pay_who_decode(span_cstr(path + strlen(QUERY)), pointer, sizeof pointer) ||
+        !is_own_pointer(r->pay, pointer)) {
+        return say(a, 404, "That payment pointer is not this server's.");
+    }
+    return ask(r, LINK_PAY_QUERY, "", pointer, a);
+}
+
+static enum viewers_pay_result answer_query(struct pay_request *r, struct answer *a)
+{
+    const struct paywall_question *q = &r->question;
+    const struct pay_who nobody = {0};
+    if (q->status != LINK_PAY_OK || q->body_len == 0) {
+        int status = q->http_status >= 400 && q->http_status < 600 ? q->http_status : 503;
+        return say(a, status, q->says[0] != '\0' ? q->says : "The wallet cannot be asked now.");
+    }
+    pay_answer_begin(a, q->http_status >= 200 ? q->http_status : 200, SPSP_TYPE);
+    pay_answer_end(a, buf_put(&a->text, span_of(q->body, q->body_len)), &nobody);
+    return VIEWERS_PAY_ANSWERED;
+}
+
+/* --- all of them --- */
+
+static bool is(const struct viewer_request *request, const char *method)
+{
+    return strcmp(request->method, method) == 0;
+}
+
+static enum viewers_pay_result answer_asked(struct pay_request *r, struct answer *a)
+{
+    return r->question.kind == LINK_PAY_QUERY ? answer_query(r, a) : answer_post(r, a);
+}
+
+static enum viewers_pay_result answer_whole(struct pay_request *r,
+                                            const struct viewer_request *request, struct answer *a)
+{
+    char path[VIEWERS_PAY_BODY_MAX];
+    path_of(request, path, sizeof path);
+    bool reads = is(request, "GET") || is(request, "HEAD"), posts = is(request, "POST");
+    if (r->asked) {
+        return answer_asked(r, a);
+    }
+    if (is(request, "OPTIONS")) {
+        pay_answer_begin(a, 204, NULL);
+        a->takes_posts = true;
+        return VIEWERS_PAY_ANSWERED;
+    }
+    if (!r->waited && (posts || strncmp(path, QUERY, strlen(QUERY)) == 0) && !is_from_rate(r)) {
+        return say(a, 429, "Too many requests of this address: try again in a minute.");
+    }
+    if (posts && (strcmp(path, RECEIPT) == 0 || strcmp(path, WALLET) == 0)) {
+        return take_post(r, strcmp(path, RECEIPT) == 0, a);
+    }
+    if (reads && strcmp(path, ACCOUNT) == 0) {
+        return give_account(r, request, a);
+    }
+    if (reads && strcmp(path, CONFIG) == 0) {
+        return give_config(r, a);
+    }
+    if ((reads || posts) && strncmp(path, QUERY, strlen(QUERY)) == 0) {
+        return take_query(r, request, a);
+    }
+    return say(a, 405, "That method is not for this address.");
+}
+
+static bool announces_too_much(struct MHD_Connection *connection)
+{
+    const char *length =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    uint64_t n;
+    return length != NULL && !span_decimal(span_cstr(length), VIEWERS_PAY_BODY_MAX, &n);
+}
+
+/* The library ends the connection when a request that may have a body is answered at its first
+ * call. */
+enum viewers_pay_result viewers_pay_request(struct viewers_pay *p,
+                                            const struct viewers_pay_call *call, struct answer *a)
+{
+    struct pay_request *r = call->watched != NULL
+                                ? pay_request_of(p, call->connection, call->watched, call->request)
+                                : NULL;
+    if (r == NULL) {
+        return VIEWERS_PAY_BROKEN;
+    }
+    if (call->first) {
+        return announces_too_much(call->connection)
+                   ? say(a, 413, "That body is too long: 8192 bytes at most.")
+                   : VIEWERS_PAY_MORE;
+    }
+    if (*call->upload_size > 0) {
+        enum err e = buf_put(&r->posted, span_of(call->upload, *call->upload_size));
+        *call->upload_size = 0;
+        watch_body(call->watched, r->posted.len);
+        return e == ERR_OK ? VIEWERS_PAY_MORE : VIEWERS_PAY_BROKEN;
+    }
+    return answer_whole(r, call->request, a);
+}

@@ -1,0 +1,44 @@
+// /watch/FILE: a media file in the browser's own player.
+
+import { byId, make } from './api.js';
+import { factsOf, mediaFiles, pathOfPage, pathsOfMedia, titleOf } from './media_files.js';
+
+const path = pathOfPage();
+const paths = pathsOfMedia(path);
+const video = make('video', { controls: true, playsInline: true, preload: 'metadata' });
+
+async function playPlaylist() {
+  const { default: Hls } = await import('./hls.js').catch(() => ({ default: null }));
+  if (Hls?.isSupported()) {
+    const hls = new Hls();
+    hls.loadSource(paths.file);
+    hls.attachMedia(video);
+  } else {
+    video.src = paths.file;
+  }
+}
+
+async function sayWhy() {
+  const answer = await fetch(paths.file, { headers: { Range: 'bytes=0-0' } }).catch(() => null);
+  byId('facts').textContent = !answer ? 'The server cannot be reached just now.'
+    : answer.ok ? 'This browser cannot play it.' : await answer.text();
+}
+
+async function show() {
+  const file = (await mediaFiles())?.find((f) => f.name === path)
+    ?? { name: path, type: '', size: NaN };
+  document.title = byId('title').textContent = titleOf(file);
+  if (file.type) {
+    byId('facts').textContent = factsOf(file).join(' · ');
+  }
+}
+
+byId('file').href = paths.file;
+byId('player').append(video);
+video.addEventListener('error', sayWhy);
+if (path.toLowerCase().endsWith('.m3u8')) {
+  playPlaylist();
+} else {
+  video.src = paths.file;
+}
+show();

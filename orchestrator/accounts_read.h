@@ -1,0 +1,24 @@
+/* Reads pages of a ledger's file for the control API on a thread of its own, beside the ledger's:
+ * an audit of a long journal takes seconds, in which payments go on. Loop's thread. */
+#ifndef ORCHESTRATOR_ACCOUNTS_READ_H
+#define ORCHESTRATOR_ACCOUNTS_READ_H
+
+#include "run/http.h"
+#include "run/loop.h"
+
+struct accounts_read;
+
+enum accounts_page { ACCOUNTS_LIST, ACCOUNTS_SHOW, ACCOUNTS_JOURNAL, ACCOUNTS_AUDIT };
+
+/* path is copied. */
+struct accounts_read *accounts_read_create(struct loop *l, const char *path);
+
+/* Blocks until what is being read has been read. Takes NULL. */
+void accounts_read_destroy(struct accounts_read *a);
+
+/* name: the account to show, or behind which the list goes on; after: the entry behind which the
+ * journal goes on; limit: accounts or entries. Answers later. */
+void accounts_read_ask(struct accounts_read *a, enum accounts_page page, const char *name,
+                       int64_t after, long limit, struct http_answer *answer);
+
+#endif

@@ -1,0 +1,257 @@
+#include "orchestrator/receipts/receipt_server.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "orchestrator/receipts/pointer.h"
+#include "orchestrator/receipts/receipt.h"
+#include "orchestrator/receipts/spsp.h"
+
+#define PLAIN         "text/plain; charset=utf-8"
+#define BALANCES      "/balances/"
+#define CREDIT        ":creditReceipt"
+#define SPEND         ":spend"
+#define SPEND_MAX     19 /* digits */
+#define ACCOUNT_KIND  "balance:"
+#define SPENT         "income:balances" /* the ledger's account that gets what is spent */
+#define NOT_FOUND     "Not Found"
+#define TOO_LARGE     "request entity too large"
+#define SPEND_TOO_BIG "spend amount exceeds max 64 bit signed integer"
+
+struct receipt_server {
+    struct receipts *receipts;
+    struct http_server *http;
+};
+
+/* A request whose answer comes later. */
+struct ask {
+    struct http_later *later;
+    bool wants_balance; /* the answer is the new balance */
+};
+
+static const struct http_header cors[] = {{"Access-Control-Allow-Origin", "*"}};
+
+static const struct http_header preflight[] = {
+    {"Access-Control-Allow-Origin", "*"},
+    {"Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS"},
+    {"Access-Control-Allow-Headers", "web-monetization-id, content-type"},
+    {"Access-Control-Max-Age", "86400"},
+};
+
+/* Without a line's end: clients compare. */
+static void say(struct http_answer *a, int status, const char *type, struct span body)
+{
+    a->status = status;
+    a->content_type = type;
+    a->headers = cors;
+    a->n_headers = sizeof cors / sizeof cors[0];
+    buf_clear(&a->body);
+    if (buf_put(&a->body, body) != ERR_OK) {
+        a->status = 500;
+    }
+}
+
+static void say_text(struct http_answer *a, int status, const char *text)
+{
+    say(a, status, PLAIN, span_cstr(text));
+}
+
+static struct ask *ask_later(struct http_answer *a, bool wants_balance)
+{
+    struct ask *ask = mem_alloc(sizeof *ask);
+    ask->later = http_later(a);
+    ask->wants_balance = wants_balance;
+    return ask;
+}
+
+static void answer_ask(struct ask *ask, int status, const char *type, struct span body)
+{
+    struct http_answer a;
+    http_answer_init(&a);
+    say(&a, status, type, body);
+    http_later_answer(ask->later, &a);
+    mem_free(ask);
+}
+
+/* --- the proxy --- */
+
+/* Static storage for what the answer keeps. */
+static const char *type_of(const struct receipts_reply *reply)
+{
+    return reply->http_status == 200 ? SPSP_TYPE : PLAIN;
+}
+
+static void on_reply(void *arg, const struct receipts_reply *reply)
+{
+    answer_ask(arg, reply->http_status, type_of(reply), reply->body);
+}
+
+static void get_pointer(struct receipt_server *s, const struct http_request *r,
+                        struct http_answer *a)
+{
+    if (!spsp_accepted(r->accept)) {
+        say_text(a, 404, NOT_FOUND);
+        return;
+    }
+    receipts_query(s->receipts, span_cstr(r->path + 1), on_reply, ask_later(a, false));
+}
+
+/* --- receipts --- */
+
+static void on_outcome(void *arg, const struct receipts_outcome *o)
+{
+    struct ask *ask = arg;
+    char balance[32];
+    (void)snprintf(balance, sizeof balance, "%" PRIu64, o->balance);
+    bool good = o->http_status == 200;
+    answer_ask(ask, o->http_status, good && !ask->wants_balance ? "application/json" : PLAIN,
+               span_cstr(good && ask->wants_balance ? balance : o->text));
+}
+
+static void post_verify(struct receipt_server *s, const struct http_request *r,
+                        struct http_answer *a)
+{
+    receipts_verify(s->receipts, r->body, on_outcome, ask_later(a, false));
+}
+
+/* --- balances --- */
+
+static void on_spent(void *arg, const struct ledger_answer *l)
+{
+    char balance[32];
+    const char *text = balance;
+    int status = 409;
+    (void)snprintf(balance, sizeof balance, "%" PRIu64, l->balance);
+    if (l->unknown) {
+        status = 404;
+        text = "balance does not exist";
+    } else if (l->err == ERR_OK) {
+        status = 200;
+    } else if (l->err == ERR_FUNDS) {
+        text = "insufficient balance";
+    } else if (l->err == ERR_AUTH) {
+        text = "balance is frozen";
+    } else {
+        text = "the balance cannot be changed now: try again";
+    }
+    answer_ask(arg, status, PLAIN, span_cstr(text));
+}
+
+static void spend(struct receipt_server *s, const char *account, const struct http_request *r,
+                  struct http_answer *a)
+{
+    uint64_t amount;
+    if (r->body.len > SPEND_MAX) {
+        say_text(a, 413, TOO_LARGE);
+        return;
+    }
+    if (!span_decimal(r->body, UINT64_MAX, &amount)) {
+        say_text(a, 400, "spend amount is not a whole number");
+        return;
+    }
+    if (amount > INT64_MAX) {
+        say_text(a, 409, SPEND_TOO_BIG);
+        return;
+    }
+    const struct ledger_request q = {
+        .op = LEDGER_SPEND, .account = account, .other = SPENT, .key = "", .amount = amount};
+    ledger_ask(receipts_ledger(s->receipts), &q, on_spent, ask_later(a, true));
+}
+
+static bool ends(struct span text, const char *with, struct span *ret_rest)
+{
+    size_t n = strlen(with);
+    if (text.len <= n || memcmp(text.data + text.len - n, with, n) != 0) {
+        return false;
+    }
+    *ret_rest = span_of(text.data, text.len - n);
+    return true;
+}
+
+static bool is_utf8(struct span s)
+{
+    uint32_t code;
+    while (s.len > 0) {
+        size_t n = utf8_read(s, &code);
+        if (n == 0) {
+            return false;
+        }
+        s = span_of(s.data + n, s.len - n);
+    }
+    return true;
+}
+
+/* An id is any one part of a path. */
+static bool name_account(struct span id, char *out)
+{
+    size_t n = strlen(ACCOUNT_KIND);
+    (void)snprintf(out, LEDGER_NAME_MAX, "%s", ACCOUNT_KIND);
+    return pointer_decode(id, out + n, LEDGER_NAME_MAX - n) == ERR_OK &&
+           memchr(id.data, '/', id.len) == NULL && is_utf8(span_cstr(out));
+}
+
+static void post_balance(struct receipt_server *s, const struct http_request *r,
+                         struct http_answer *a)
+{
+    char account[LEDGER_NAME_MAX];
+    struct span rest = span_cstr(r->path + strlen(BALANCES)), id;
+    bool credits = ends(rest, CREDIT, &id);
+    if ((!credits && !ends(rest, SPEND, &id)) || !name_account(id, account)) {
+        say_text(a, 404, NOT_FOUND);
+    } else if (credits) {
+        receipts_credit(s->receipts, account, r->body, "", on_outcome, ask_later(a, true));
+    } else {
+        spend(s, account, r, a);
+    }
+}
+
+/* --- life --- */
+
+static void handle(void *arg, const struct http_request *r, struct http_answer *a)
+{
+    struct receipt_server *s = arg;
+    bool post = strcmp(r->method, "POST") == 0;
+    if (strcmp(r->method, "OPTIONS") == 0) {
+        say_text(a, 204, "");
+        a->headers = preflight;
+        a->n_headers = sizeof preflight / sizeof preflight[0];
+    } else if (post && strcmp(r->path, "/verify") == 0 && receipts_is_verifier(s->receipts)) {
+        post_verify(s, r, a);
+    } else if (post && strncmp(r->path, BALANCES, strlen(BALANCES)) == 0) {
+        post_balance(s, r, a);
+    } else if (strcmp(r->method, "GET") == 0 && r->path[0] == '/') {
+        get_pointer(s, r, a);
+    } else {
+        say_text(a, 404, NOT_FOUND);
+    }
+}
+
+enum err receipt_server_create(struct loop *l, const char *addr, struct receipts *receipts,
+                               struct receipt_server **ret_server, const char **ret_why)
+{
+    struct receipt_server *s = mem_alloc(sizeof *s);
+    s->receipts = receipts;
+    enum err e = http_server_create(l, addr, handle, s, &s->http, ret_why);
+    if (e != ERR_OK) {
+        mem_free(s);
+        return e;
+    }
+    *ret_server = s;
+    return ERR_OK;
+}
+
+void receipt_server_destroy(struct receipt_server *s)
+{
+    if (s != NULL) {
+        http_server_destroy(s->http);
+        mem_free(s);
+    }
+}
+
+int receipt_server_port(const struct receipt_server *s)
+{
+    return http_server_port(s->http);
+}

@@ -1,0 +1,373 @@
+"""Viewers pay: live segments by the minute and the megabyte, media files as they are sent, out of
+accounts that the orchestrator keeps. Seen from outside, with the real ledger."""
+# usual time 14 s
+import concurrent.futures
+import json
+import socket
+import time
+import unittest
+import urllib.parse
+
+import harness
+from harness import Recipe, TestCase, ffmpeg_publish, http_get, playlist, temp_dir, wait_for
+
+UNIT = 10 ** 9  # of the ledger, a whole one
+PIECE = 16384
+
+
+def payments(*flags, **more):
+    return Recipe(transcoders=0, orchestrator_flags=["-payments"],
+                  broadcaster_flags=["-payChunkBytes", str(PIECE), *flags], **more)
+
+
+class Paying(TestCase):
+    recipe = None
+
+    def account(self, viewer, more=""):
+        return json.loads(self.recipe.get(f"/account.json?{viewer}{more}").text)
+
+    def grant(self, viewer, amount):
+        name = urllib.parse.quote(f"viewer:user-{viewer}")
+        answer = self.recipe.orchestrator.control(f"/grant?account={name}&amount={units(amount)}",
+                                                  method="POST", body=b"")
+        self.assertEqual(answer.status, 200, answer.text)
+
+    def earned(self):
+        """What the house has got, when all leases are charged."""
+        return self.balance("income:viewing")
+
+    def balance(self, name):
+        """Of an account in the ledger, in its smallest unit, without what is held."""
+        answer = self.recipe.orchestrator.control(f"/account?account={name}")
+        self.assertEqual(answer.status, 200, answer.text)
+        return int(json.loads(answer.text)["balance"])
+
+    def problem(self, answer, status=402):
+        self.assertEqual(answer.status, status, answer.text)
+        self.assertEqual(answer.headers["content-type"], "application/problem+json")
+        self.assertEqual(answer.headers["cache-control"], "no-store")
+        self.assertEqual(answer.headers["access-control-allow-origin"], "*")
+        told = json.loads(answer.text)
+        self.assertEqual(told["status"], status)
+        return told
+
+
+def units(text):
+    whole, _, rest = str(text).partition(".")
+    return int(whole) * UNIT + int((rest + "0" * 9)[:9])
+
+
+class Live(Paying):
+    @classmethod
+    def setUpClass(cls):
+        prices = temp_dir() / "prices.yaml"
+        prices.write_text("streams:\n  open: free\n  bytes: {perMB: 0.05}\n", encoding="utf-8")
+        cls.recipe = payments("-pricePerMinute", "0.6", "-allowUserId", "-prices", prices,
+                              "-paymentPointer", "$wallet.example/me")
+        cls.enterClassContext(cls.recipe) if hasattr(cls, "enterClassContext") else cls.enter(cls.recipe)
+        cls.publishers = [cls.enter(ffmpeg_publish(cls.recipe.rtmp(name), size="320x240",
+                                                   bitrate="500k"))
+                          for name in ("paid", "open", "bytes")]
+        for name in ("paid", "open", "bytes"):
+            cls.recipe.wait_playlist(f"/stream/{name}/source.m3u8", 2, timeout=20)
+
+    @classmethod
+    def enter(cls, context):
+        context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
+        return context
+
+    def listed(self, stream="paid"):
+        return playlist(self.recipe.get(f"/stream/{stream}/source.m3u8").text).segments
+
+    def test_a_segment_costs_its_time_once(self):
+        self.grant("once", "0.5")
+        segment = self.listed()[0]
+        uri, seconds = segment.uri, segment.duration
+        before = units(wait_for(lambda: self.account("userId=once")["balance"], 5, "a balance"))
+        first = self.recipe.get(f"{uri}?userId=once")
+        self.assertEqual(first.status, 200, first.text)
+        self.assertEqual(first.headers["cache-control"], "private, max-age=3600, immutable")
+        cost = before - units(self.account("userId=once")["balance"])
+        self.assertAlmostEqual(cost, seconds * 0.6 / 60 * UNIT, delta=UNIT * 0.0001)
+        with concurrent.futures.ThreadPoolExecutor(8) as tabs:  # of the same viewer
+            again = list(tabs.map(lambda _: self.recipe.get(f"{uri}?userId=once").status, range(8)))
+        self.assertEqual(set(again), {200})
+        cmaf = uri.replace("source", "source").replace(".ts", ".m4s")
+        self.assertEqual(self.recipe.get(f"{cmaf}?userId=once").status, 200)
+        self.assertEqual(self.recipe.get(f"{cmaf.replace('source', 'audio')}?userId=once").status,
+                         200)
+        self.assertEqual(before - units(self.account("userId=once")["balance"]), cost)
+        part = self.recipe.get(f"{uri}?userId=once", headers={"Range": "bytes=0-99"})
+        self.assertEqual((part.status, len(part.body)), (206, 100))
+        self.assertEqual(before - units(self.account("userId=once")["balance"]), cost)
+
+    def test_what_is_free_stays_free(self):
+        for path in ("/stream/paid.m3u8", "/stream/paid/source.m3u8", "/stream/paid/live.m3u8",
+                     "/stream/paid/source/live.m3u8", self.listed("open")[0].uri):
+            answer = self.recipe.get(path)
+            self.assertEqual(answer.status, 200, path)
+            self.assertNotIn("set-cookie", answer.headers)
+        segment = self.listed()[0].uri
+        self.assertEqual(self.recipe.get(segment, method="HEAD").status, 200)
+
+    def test_nobody_pays_402(self):
+        answer = self.recipe.get(self.listed()[0].uri)
+        told = self.problem(answer)
+        self.assertEqual((told["price"], told["per"], told["asset"]), ("0.6", "minute", "USD"))
+        self.assertEqual(told["paymentPointer"], "$wallet.example/me")
+        self.assertIn("HttpOnly", answer.headers["set-cookie"])
+        self.assertIn(told["token"], answer.headers["set-cookie"])
+
+    def test_an_empty_account_goes_on_when_money_comes(self):
+        uri = self.listed()[-1].uri
+        told = self.problem(self.recipe.get(f"{uri}?userId=empty"))
+        self.assertEqual(told["balance"], "0")
+        self.assertGreater(units(told["missing"]), 0)
+        version = self.account("userId=empty")["version"]
+        with concurrent.futures.ThreadPoolExecutor(1) as page:
+            waits = page.submit(self.recipe.get,
+                                f"/account.json?userId=empty&wait=30&version={version}", timeout=60)
+            wait_for(lambda: self.recipe.broadcaster.status()["paywall"]["waiting"], 10, "it waits")
+            self.grant("empty", "1")
+            told = json.loads(waits.result().text)
+        self.assertEqual(told["balance"], "1")
+        self.assertEqual(self.recipe.get(f"{uri}?userId=empty").status, 200)
+
+    def test_bytes_cost_what_was_sent(self):
+        self.grant("bytes", "1")
+        segment = self.listed("bytes")[0]
+        whole = self.recipe.get(f"{segment.uri}?userId=bytes")
+        self.assertEqual(whole.status, 200, whole.text)
+        part = self.recipe.get(f"{segment.uri}?userId=bytes", headers={"Range": "bytes=-1000"})
+        self.assertEqual(part.body, whole.body[-1000:])
+        sent = len(whole.body) + 1000
+        wait_for(lambda: abs(UNIT - units(self.account("userId=bytes")["balance"]) -
+                             sent * 50) <= 50, 10, f"{sent} bytes are billed")
+
+    def test_rtmp_is_no_way_around(self):
+        def play(name):
+            return harness.run(["ffmpeg", "-v", "error", "-i", self.recipe.rtmp(name), "-t", "1",
+                                "-c", "copy", "-f", "null", "-"], 40).returncode
+
+        self.assertEqual(play("open"), 0)
+        self.assertNotEqual(play("paid"), 0)
+        self.assertIn("it over HTTP", self.recipe.broadcaster.log())
+
+    def test_forged_tokens_are_none(self):
+        uri = self.listed()[0].uri
+        good = json.loads(self.recipe.get(uri).text)["token"]
+        for bad in ("x", good[:-1], good[:-1] + ("0" if good[-1] != "0" else "1"),
+                    "0" * 32 + good[32:], good + "0", "%00", "a" * 3000):
+            answer = self.recipe.get(f"{uri}?token={bad}")
+            self.assertIn(answer.status, (400, 402, 404, 414), bad)
+            if answer.status == 402:
+                self.assertEqual(answer.text.count(good), 0)
+        told = self.problem(self.recipe.get(f"{uri}?token={good[:-1]}z"))
+        self.assertIn("token", told["type"])
+
+    def test_pages_say_that_it_costs(self):
+        page = self.recipe.get("/stream/paid", headers={"Accept": "text/html"})
+        self.assertIn('<meta name="payment"', page.text)
+        self.assertIn('<link rel="monetization" href="https://wallet.example/me">', page.text)
+        self.assertIn("monetization-src https://wallet.example",
+                      page.headers["content-security-policy"])
+        config = self.recipe.get("/config.js")
+        self.assertEqual(config.headers["content-type"], "application/javascript")
+        self.assertIn("export const pricePerMinute = 0.6;", config.text)
+
+    def test_posts_that_are_none(self):
+        def post(body, path="/verifyReceipt", **headers):
+            return self.recipe.get(path, method="POST", body=body, headers=headers)
+
+        for body in (b"", b"{", b"[]", b"null", b'{"amount":-1}', b'{"amount":"-5"}', b"\xff" * 100,
+                     b'{"amount":"5","assetScale":2,"receipt":"x"}',
+                     b'{"receipt":"AAAA","paymentPointer":"$other.example/x"}', b"{" * 8000):
+            answer = post(body)
+            self.assertEqual(answer.status, 400, (body[:60], answer.text))
+            self.assertIsNone(number(answer.text), answer.text)
+        self.assertEqual(post(b"x" * 9000).status, 413)
+        self.assertEqual(post(b'{"incomingPayment":"file:///etc/passwd"}', "/monetization").status,
+                         400)
+        self.assertEqual(post(b"{}", "/account.json").status, 405)
+        self.assertEqual(self.recipe.get("/receipts/%24other.example").status, 404)
+        allowed = self.recipe.get("/verifyReceipt", method="OPTIONS",
+                                  headers={"Origin": "https://page.example"})
+        self.assertEqual(allowed.status, 204)
+        self.assertIn("POST", allowed.headers["access-control-allow-methods"])
+
+
+def number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+class Files(Paying):
+    PRICE = 1  # a megabyte
+
+    @classmethod
+    def setUpClass(cls):
+        cls.media = temp_dir()
+        cls.bytes = bytes(i * 7 % 251 for i in range(1_000_000))
+        (cls.media / "film.bin").write_bytes(cls.bytes)
+        cls.recipe = payments("-pricePerMB", "1", "-allowUserId", "-mediaPath", cls.media,
+                              "-paywallThreshold", "0.1")
+        cls.recipe.__enter__()
+        cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
+        cls.drain("preview")
+
+    @classmethod
+    def drain(cls, viewer):
+        """This address has had its preview."""
+        answer = cls.open(viewer)
+        got = answer.take(6 * PIECE)  # 0.1 pays for so many whole ones
+        assert len(got) == 6 * PIECE, len(got)
+        answer.close()
+
+    class Stream:
+        """A body as it comes."""
+
+        def __init__(self, port, path, headers=""):
+            self.socket = socket.create_connection(("127.0.0.1", port), 20 * harness.TIME_SCALE)
+            self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+            self.head = b""
+            while b"\r\n\r\n" not in self.head:
+                more = self.socket.recv(1)
+                assert more, self.head
+                self.head += more
+            self.body = b""
+
+        def take(self, n):
+            while len(self.body) < n:
+                try:
+                    more = self.socket.recv(65536)
+                except TimeoutError:
+                    break
+                if not more:
+                    break
+                self.body += more
+            return self.body
+
+        def close(self):
+            self.socket.close()
+
+    @classmethod
+    def open(cls, viewer, headers=""):
+        stream = cls.Stream(cls.recipe.http_port, f"/media/film.bin?userId={viewer}", headers)
+        return stream
+
+    def spent(self, viewer, granted):
+        return granted - units(self.account(f"userId={viewer}")["balance"])
+
+    def test_it_trickles_as_the_account_pays(self):
+        answer = self.open("slow")
+        self.assertIn(b" 200 ", answer.head)
+        self.assertIn(b"Content-Length: 1000000", answer.head)
+        self.assertIn(b"private", answer.head)
+        wait_for(lambda: self.recipe.broadcaster.status()["paywall"]["waiting"], 10, "it waits")
+        self.grant("slow", "0.5")
+        begin = time.monotonic()
+        first = answer.take(1)
+        woken = time.monotonic() - begin
+        self.assertTrue(first)
+        print(f"from the grant's answer to bytes: {woken * 1000:.0f} ms")
+        body = answer.take(500_000 - PIECE)
+        self.assertEqual(body, self.bytes[:len(body)])
+        wait_for(lambda: self.recipe.broadcaster.status()["paywall"]["waiting"], 10, "it waits")
+        self.assertLessEqual(len(answer.take(0)), 500_000)  # the piece behind it costs more
+        self.grant("slow", "0.5")
+        self.assertEqual(answer.take(1_000_000), self.bytes)  # the last byte included
+        answer.close()
+        wait_for(lambda: self.spent("slow", UNIT) == UNIT, 10, "all is billed, not more")
+
+    def test_ranges_cost_what_they_are(self):
+        self.grant("ranges", "1")
+        for header, part in (("bytes=100000-100099", self.bytes[100000:100100]),
+                             ("bytes=-50", self.bytes[-50:]), ("bytes=0-0", self.bytes[:1]),
+                             ("bytes=999900-", self.bytes[-100:])):
+            answer = self.recipe.get("/media/film.bin?userId=ranges", headers={"Range": header})
+            self.assertEqual((answer.status, answer.body), (206, part), header)
+        wait_for(lambda: self.spent("ranges", UNIT) == 251 * 1000, 10, "251 bytes are billed")
+
+    def test_who_leaves_is_not_billed_for_the_rest(self):
+        self.grant("left", "1")
+        answer = self.open("left")
+        answer.take(PIECE)
+        answer.close()
+        wait_for(lambda: self.recipe.broadcaster.status()["media"]["open"] == 0, 20, "it is closed")
+        self.assertLess(self.spent("left", UNIT), UNIT)
+        held = self.open("leaver")
+        wait_for(lambda: self.recipe.broadcaster.status()["paywall"]["waiting"], 10, "it waits")
+        held.close()
+        wait_for(lambda: self.recipe.broadcaster.status()["paywall"]["waiting"] == 0, 20,
+                 "nobody waits for who has gone")
+        self.grant("leaver", "1")
+        wait_for(lambda: self.account("userId=leaver")["balance"] == "1", 10, "all is still there")
+
+    def test_two_tabs_share_one_balance(self):
+        self.grant("tabs", "1")
+        with concurrent.futures.ThreadPoolExecutor(2) as tabs:
+            def tab(first):
+                return self.recipe.get("/media/film.bin?userId=tabs", timeout=60,
+                                       headers={"Range": f"bytes={first}-{first + 499_999}"})
+
+            halves = list(tabs.map(tab, (0, 500_000)))
+        self.assertEqual(b"".join(h.body for h in halves), self.bytes)
+        wait_for(lambda: self.spent("tabs", UNIT) == UNIT, 10, "one file is billed")
+
+    def test_previews_are_not_for_invented_ids(self):
+        for n in range(5):
+            told = self.account(f"userId=invented{n}")
+            self.assertEqual(told["preview"], "0")
+
+    def test_no_account_no_bytes(self):
+        self.problem(self.recipe.get("/media/film.bin"))
+        self.assertEqual(self.recipe.get("/media/film.bin", method="HEAD").status, 200)
+
+
+class Ledger(Paying):
+    def test_leases_go_back_at_the_end(self):
+        media = temp_dir()
+        (media / "a.bin").write_bytes(bytes(100_000))
+        with payments("-pricePerMB", "1", "-allowUserId", "-mediaPath", media) as self.recipe:
+            self.grant("ends", "1")
+            self.assertEqual(len(self.recipe.get("/media/a.bin?userId=ends").body), 100_000)
+            self.recipe.broadcaster.stop()
+            self.assertEqual(self.balance("viewer:user-ends"), UNIT // 10 * 9)
+            self.assertEqual(self.earned(), UNIT // 10)
+
+    def test_without_an_orchestrator_that_answers(self):
+        media = temp_dir()
+        (media / "a.bin").write_bytes(bytes(100_000))
+        with Recipe(transcoders=0, broadcaster_flags=[
+                "-pricePerMB", "1", "-allowUserId", "-mediaPath", media, "-paywallThreshold",
+                "0.05"]) as self.recipe:  # it keeps no accounts
+            answer = self.recipe.get("/media/a.bin?userId=x", headers={"Range": "bytes=0-9999"})
+            self.assertEqual(answer.status, 206)
+            self.assertEqual(self.account("userId=x")["balance"], "0.04")
+
+
+class Flags(TestCase):
+    def refused(self, *flags):
+        done = harness.run([harness.BIN / "broadcaster", "-rtmpAddr", "127.0.0.1:0", "-httpAddr",
+                            "127.0.0.1:0", "-cliAddr", "127.0.0.1:0", "-datadir", temp_dir(),
+                            *flags])
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return done.stdout + done.stderr
+
+    def test_what_cannot_be_meant_is_said(self):
+        o = ("-orchAddr", "127.0.0.1:1")
+        self.assertIn("choose one", self.refused(*o, "-pricePerMinute", "1", "-pricePerMB", "1"))
+        self.assertIn("without a price", self.refused(*o, "-paymentPointer", "$a.example"))
+        self.assertIn("needs an orchestrator", self.refused("-pricePerMB", "1"))
+        self.assertIn("no amount", self.refused(*o, "-pricePerMB", "-1"))
+        self.assertIn("-paywallThreshold", self.refused(*o, "-pricePerMB", "1", "-paywallThreshold",
+                                                        "free"))
+        self.assertIn("-paymentPointer", self.refused(*o, "-pricePerMB", "1", "-paymentPointer",
+                                                      "me\"><script>"))
+
+
+if __name__ == "__main__":
+    unittest.main()
