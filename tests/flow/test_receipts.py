@@ -13,6 +13,7 @@ from openapi import OpenApi
 from receipts_world import SEED, SPSP, ReceiptsCase, seed_id, secret_of, sign, vectors
 
 NONCE_A = "000102030405060708090a0b0c0d0e0f"
+HIGHEST = 40  # total of a source that is brought while the orchestrator is killed
 NONCE_B = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
 
 
@@ -182,9 +183,9 @@ class Proxy(ReceiptsCase):
         self.addCleanup(go.set)
         slow.behave = lambda h: (go.wait(60), h.answer(500, b""))
         self.start(f"{slow.pointer},{wallet.pointer}", "-walletTimeout", "60s")
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            waiting = [pool.submit(self.spsp, slow.pointer) for _ in range(8)]
-            wait_for(lambda: len(slow.asked) == 8, 20, "all are under way")
+        with concurrent.futures.ThreadPoolExecutor(30) as pool:
+            waiting = [pool.submit(self.spsp, slow.pointer) for _ in range(30)]
+            wait_for(lambda: len(slow.asked) == 30, 20, "all are under way")
             nonce, secret = self.nonce(wallet)
             self.assertEqual(self.credit("x", sign(nonce, secret, 7)), (200, "7"))
             go.set()
@@ -293,36 +294,66 @@ class Balances(ReceiptsCase):
         self.assertEqual(self.credit("a", sign(old, old_secret, 30)), (400, "invalid hmac"))
         self.assertEqual(self.credit("a", sign(new, new_secret, 6)), (200, "21"))
 
-    def test_killed_in_the_middle(self):
-        """Streams whose receipts come at once, kill -9 among them: each ends at its highest total."""
-        wallet = self.wallet()
-        role = self.start(wallet.pointer)
-        sources = [self.nonce(wallet) for _ in range(6)]
-        highest, asked = 40, threading.Semaphore(0)
+    def kill_among(self, role, sources, step):
+        """Brings rising totals of all sources at once by step(i, total), which returns when it was
+        answered, and kills the orchestrator among them; the last total answered of each."""
+        answered, some = [0] * len(sources), threading.Semaphore(0)
 
         def bring(i):
-            nonce, secret = sources[i]
-            for total in range(1, highest + 1):
+            for total in range(1, HIGHEST + 1):
                 try:
-                    status, text = self.credit(f"v{i}", sign(nonce, secret, total))
-                    self.assertEqual(status, 200, text)
+                    step(i, total)
                 except OSError:
                     return
-                asked.release()
+                answered[i] = total
+                some.release()
 
-        with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            running = [pool.submit(bring, i) for i in range(6)]
-            for _ in range(60):
-                self.assertTrue(asked.acquire(timeout=60))
+        with concurrent.futures.ThreadPoolExecutor(len(sources)) as pool:
+            running = [pool.submit(bring, i) for i in range(len(sources))]
+            for _ in range(10 * len(sources)):
+                self.assertTrue(some.acquire(timeout=60))
             role.kill()
             for r in running:
                 r.result()
+        return answered
+
+    def test_killed_in_the_middle(self):
+        """No credit that was answered is lost, none counts twice."""
+        wallet = self.wallet()
+        role = self.start(wallet.pointer)
+        sources = [self.nonce(wallet) for _ in range(6)]
+
+        def step(i, total):
+            self.assertEqual(self.credit(f"v{i}", sign(*sources[i], total)), (200, str(total)))
+
+        answered = self.kill_among(role, sources, step)
         role = self.restart(role)
-        for i, (nonce, secret) in enumerate(sources):
-            self.credit(f"v{i}", sign(nonce, secret, highest))
-            self.assertEqual(self.credit(f"v{i}", sign(nonce, secret, highest + 1)),
-                             (200, str(highest + 1)))
+        for i, source in enumerate(sources):
+            account = json.loads(role.control(f"/account?account=balance:v{i}").text)
+            self.assertIn(int(account["balance"]), (answered[i], answered[i] + 1))
+            self.assertEqual(self.credit(f"v{i}", sign(*source, HIGHEST + 1)),
+                             (200, str(HIGHEST + 1)))
         self.assertEqual(json.loads(role.control("/auditAccounts").text)["faults"], 0)
+
+    def test_killed_while_it_verifies(self):
+        """What /verify has said once it does not say again; at most the answer under way is lost."""
+        wallet = self.wallet()
+        role = self.start(wallet.pointer)
+        sources = [self.nonce(wallet) for _ in range(6)]
+
+        def step(i, total):
+            status, body = self.verify(sign(*sources[i], total))
+            self.assertEqual((status, json.loads(body)["amount"]), (200, "1"))
+
+        answered = self.kill_among(role, sources, step)
+        self.restart(role)
+        for i, source in enumerate(sources):
+            if answered[i] > 0:
+                self.assertEqual(self.verify(sign(*source, answered[i])), (400, "expired receipt"))
+            status, body = self.verify(sign(*source, HIGHEST + 1))
+            self.assertEqual(status, 200)
+            self.assertIn(HIGHEST + 1 - int(json.loads(body)["amount"]),
+                          (answered[i], answered[i] + 1))
 
 
 class Service(ReceiptsCase):
