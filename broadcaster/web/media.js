@@ -33,12 +33,20 @@ async function show() {
   }
 }
 
+async function play() {
+  if (document.querySelector('meta[name=payment]')) {
+    const { payForFile } = await import('./paywall.js');
+    await payForFile(byId('player'), video, path);
+  }
+  if (path.toLowerCase().endsWith('.m3u8')) {
+    playPlaylist();
+  } else {
+    video.src = paths.file;
+  }
+}
+
 byId('file').href = paths.file;
 byId('player').append(video);
 video.addEventListener('error', sayWhy);
-if (path.toLowerCase().endsWith('.m3u8')) {
-  playPlaylist();
-} else {
-  video.src = paths.file;
-}
+play();
 show();

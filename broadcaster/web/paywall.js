@@ -7,8 +7,9 @@ const LOOK_MS = 5000;
 const WAIT_S = 25; // that a question for news is held by the server
 const RETRY_MS = 2000;
 
-async function account(id, more = '') {
-  const answer = await fetch(`/account.json?stream=${encodeURIComponent(id)}${more}`, {
+/** what: { stream: ID } or { file: PATH }. */
+async function account(what, more = {}) {
+  const answer = await fetch(`/account.json?${new URLSearchParams({ ...what, ...more })}`, {
     cache: 'no-store',
   });
   if (!answer.ok) {
@@ -42,14 +43,13 @@ function listenToWallet() {
 }
 
 class Payment {
-  constructor({ root, playback }, id) {
-    this.playback = playback;
-    this.id = id;
+  /** goOn: called when there is money for what was missing. */
+  constructor(root, what, goOn) {
+    this.what = what;
+    this.goOn = goOn;
     this.bar = make('p', { className: 'payment', role: 'status' });
     root.append(this.bar);
-    playback.addEventListener('unpaid', () => this.#wait());
-    this.timer = setInterval(() => this.#look(), LOOK_MS);
-    this.#look();
+    this.timer = setInterval(() => this.look(), LOOK_MS);
   }
 
   destroy() {
@@ -69,22 +69,22 @@ class Payment {
     }
     this.bar.textContent = facts.join(' · ');
     this.bar.hidden = facts.length === 0;
-    this.bar.classList.toggle('empty', Boolean(this.waiting));
+    this.bar.classList.toggle('unpaid', Boolean(this.waiting));
   }
 
-  async #look() {
+  async look() {
     if (this.waiting || document.hidden) {
       return;
     }
     try {
-      this.#show(await account(this.id));
+      this.#show(await account(this.what));
     } catch {
       // the player says that the server cannot be reached
     }
   }
 
   /** The picture stands: until there is money for what was asked for. */
-  async #wait() {
+  async wait() {
     if (this.waiting) {
       return;
     }
@@ -92,7 +92,7 @@ class Payment {
     let version = 0;
     while (!this.over) {
       try {
-        const told = await account(this.id, version ? `&wait=${WAIT_S}&version=${version}` : '');
+        const told = await account(this.what, version ? { wait: WAIT_S, version } : {});
         this.#show(told);
         if (told.token || Number(told.missing) === 0) {
           break; // the account is new, or has what was missing
@@ -103,11 +103,23 @@ class Payment {
       }
     }
     this.waiting = false;
-    this.playback.paid();
+    this.goOn();
   }
 }
 
-export function attachPayment(player, id) {
+/** For a player of a stream (player.js). */
+export function attachPayment({ root, playback }, id) {
   listenToWallet();
-  return new Payment(player, id);
+  const payment = new Payment(root, { stream: id }, () => playback.paid());
+  playback.addEventListener('unpaid', () => payment.wait());
+  payment.look();
+}
+
+/** For a video element that plays a file below /media/, which comes as it is paid. What it returns is
+ * done when the viewer has an account, and the file can be asked for. */
+export async function payForFile(root, video, path) {
+  listenToWallet();
+  const payment = new Payment(root, { file: path }, () => payment.look());
+  video.addEventListener('waiting', () => payment.wait());
+  await payment.look();
 }

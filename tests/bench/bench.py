@@ -21,7 +21,7 @@ import clips  # noqa: E402
 import harness  # noqa: E402
 
 NAMES = ["transcoder", "quality", "ingest", "connect", "latency", "memory", "link", "dispatch",
-         "delivery", "media", "glass", "payments"]
+         "delivery", "media", "glass", "payments", "paywall"]
 HERE = harness.ROOT / "tests/bench"
 
 

@@ -1,15 +1,17 @@
 """Viewers pay: live segments by the minute and the megabyte, media files as they are sent, out of
 accounts that the orchestrator keeps. Seen from outside, with the real ledger."""
 # usual time 14 s
+import base64
 import concurrent.futures
 import json
 import socket
 import time
-import unittest
 import urllib.parse
 
 import harness
-from harness import Recipe, TestCase, ffmpeg_publish, http_get, playlist, temp_dir, wait_for
+from harness import Recipe, TestCase, ffmpeg_publish, playlist, temp_dir, wait_for
+from openapi import OpenApi
+from receipts_world import SPSP, Wallet, sign
 
 UNIT = 10 ** 9  # of the ledger, a whole one
 PIECE = 16384
@@ -64,7 +66,7 @@ class Live(Paying):
         prices.write_text("streams:\n  open: free\n  bytes: {perMB: 0.05}\n", encoding="utf-8")
         cls.recipe = payments("-pricePerMinute", "0.6", "-allowUserId", "-prices", prices,
                               "-paymentPointer", "$wallet.example/me")
-        cls.enterClassContext(cls.recipe) if hasattr(cls, "enterClassContext") else cls.enter(cls.recipe)
+        cls.enter(cls.recipe)
         cls.publishers = [cls.enter(ffmpeg_publish(cls.recipe.rtmp(name), size="320x240",
                                                    bitrate="500k"))
                           for name in ("paid", "open", "bytes")]
@@ -93,7 +95,7 @@ class Live(Paying):
         with concurrent.futures.ThreadPoolExecutor(8) as tabs:  # of the same viewer
             again = list(tabs.map(lambda _: self.recipe.get(f"{uri}?userId=once").status, range(8)))
         self.assertEqual(set(again), {200})
-        cmaf = uri.replace("source", "source").replace(".ts", ".m4s")
+        cmaf = uri.replace(".ts", ".m4s")
         self.assertEqual(self.recipe.get(f"{cmaf}?userId=once").status, 200)
         self.assertEqual(self.recipe.get(f"{cmaf.replace('source', 'audio')}?userId=once").status,
                          200)
@@ -165,6 +167,11 @@ class Live(Paying):
                 self.assertEqual(answer.text.count(good), 0)
         told = self.problem(self.recipe.get(f"{uri}?token={good[:-1]}z"))
         self.assertIn("token", told["type"])
+
+    def test_status_and_metrics(self):
+        OpenApi().judge("GET", "/status", self.recipe.broadcaster.control("/status"))
+        self.problem(self.recipe.get(self.listed()[0].uri + "?userId=nothing"))
+        self.assertGreater(self.recipe.broadcaster.metrics()["sbe_paywall_refused_total"], 0)
 
     def test_pages_say_that_it_costs(self):
         page = self.recipe.get("/stream/paid", headers={"Accept": "text/html"})
@@ -327,6 +334,67 @@ class Files(Paying):
         self.assertEqual(self.recipe.get("/media/film.bin", method="HEAD").status, 200)
 
 
+class Receipts(Paying):
+    """The known pages' way: the wallet is asked through /receipts/, receipts come to /verifyReceipt."""
+
+    def setUp(self):
+        self.wallet = Wallet()
+        self.addCleanup(self.wallet.close)
+        pointer = self.wallet.pointer
+        media = temp_dir()
+        (media / "film.bin").write_bytes(bytes(10_000))
+        self.recipe = Recipe(
+            transcoders=0,
+            orchestrator_flags=["-payments", "-paymentPointer", pointer, "-allowHttpPayments"],
+            broadcaster_flags=["-pricePerMB", "0.001", "-allowUserId", "-mediaPath", media,
+                               "-paymentPointer", pointer])
+        self.recipe.__enter__()
+        self.addCleanup(self.recipe.__exit__, None, None, None)
+        wait_for(lambda: self.query(pointer).status == 200, 15, "the wallet is asked")
+        headers = self.wallet.asked[-1][1]
+        self.nonce, self.secret = (base64.b64decode(headers[n])
+                                   for n in ("Receipt-Nonce", "Receipt-Secret"))
+
+    def query(self, pointer):
+        return self.recipe.get("/receipts/" + urllib.parse.quote(pointer, safe=""),
+                               headers={"Accept": SPSP})
+
+    def tell(self, total, **changes):
+        told = {"amount": str(total), "assetScale": 9, "assetCode": "XRP", "requestId": "x",
+                "paymentPointer": self.recipe.url("/receipts/") +
+                urllib.parse.quote(self.wallet.pointer, safe=""),
+                "receipt": sign(self.nonce, self.secret, total), "userId": "me", **changes}
+        return self.recipe.get("/verifyReceipt", method="POST", body=json.dumps(told).encode(),
+                               headers={"Content-Type": "application/json",
+                                        "Origin": "https://page.example"})
+
+    def test_a_receipt_pays_for_a_file(self):
+        self.assertEqual(self.query("$other.example/x").status, 404)
+        first = self.tell(6000)
+        self.assertEqual((first.status, first.text.strip()), (200, "0.000006"))
+        self.assertTrue(first.headers["content-type"].startswith("text/plain"))
+        self.assertEqual(first.headers["access-control-allow-origin"], "*")
+        self.assertEqual(self.tell(15000).text.strip(), "0.000015")
+        for bad in (self.tell(15000), self.tell(9000), self.tell(2 ** 64 - 1, amount="1", receipt="AAAA"),
+                    self.tell(20000, receipt=sign(self.nonce, bytes(32), 20000)),
+                    self.tell(20000, paymentPointer="$other.example/x"),
+                    self.tell(20000, amount="-1"), self.tell(20000, assetScale=2)):
+            self.assertIsNone(number(bad.text), bad.text)
+        self.assertEqual(self.tell(16000, amount="99").text.strip(), "0.000016")
+        self.assertEqual(len(self.recipe.get("/media/film.bin?userId=me").body), 10_000)
+        wait_for(lambda: self.account("userId=me")["balance"] == "0.000006", 10, "10 kB are billed")
+
+    def test_without_user_ids_the_cookie_counts(self):
+        cookie = self.recipe.get("/account.json").headers["set-cookie"].split(";")[0]
+        told = json.dumps({"receipt": sign(self.nonce, self.secret, 500),
+                           "paymentPointer": self.wallet.pointer}).encode()
+        answer = self.recipe.get("/verifyReceipt", method="POST", body=told)
+        self.assertEqual(answer.status, 403)
+        answer = self.recipe.get("/verifyReceipt", method="POST", body=told,
+                                 headers={"Cookie": f"a=b; {cookie}"})
+        self.assertEqual((answer.status, answer.text.strip()), (200, "0.0000005"))
+
+
 class Ledger(Paying):
     def test_leases_go_back_at_the_end(self):
         media = temp_dir()
@@ -370,4 +438,4 @@ class Flags(TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()
