@@ -46,7 +46,8 @@ struct till {
     struct list accounts, peers, payees;
     unsigned n_payees;
     uint64_t refused;
-    bool is_stopped; /* answers change nothing any more */
+    uint32_t next_hold; /* no account that has gone has had a hold of this number */
+    bool is_stopped;    /* answers change nothing any more */
 };
 
 static void go_on(struct account *a);
@@ -94,6 +95,8 @@ static struct peer *peer_of(const struct till *t, link_peer id)
 
 static void forget(struct account *a)
 {
+    struct till *t = a->till;
+    t->next_hold = a->purse.hold >= t->next_hold ? a->purse.hold + 1 : t->next_hold;
     list_remove(&a->node);
     purse_fini(&a->purse);
     mem_free(a);
@@ -130,7 +133,7 @@ static void on_hold(void *arg, const struct ledger_answer *r)
     if (a->till->is_stopped) {
         return;
     }
-    if (r->err == ERR_NOENT) {
+    if (r->err == ERR_NOENT || r->err == ERR_STATE) {
         purse_hold_lost(&a->purse);
     } else {
         bool ok = r->err == ERR_OK || r->err == ERR_FUNDS || r->err == ERR_AUTH;
@@ -147,14 +150,20 @@ static void on_charge(void *arg, const struct ledger_answer *r)
     if (a->till->is_stopped) {
         return;
     }
+    bool was_stuck = a->purse.is_stuck;
     if (r->err == ERR_NOENT) {
         purse_hold_lost(&a->purse);
+    } else if (r->err == ERR_LIMIT && r->amount > 0) {
+        purse_charge_cut(&a->purse, r->amount, r->held);
     } else {
         purse_charge_answered(&a->purse, r->err == ERR_OK, r->held);
     }
     if (r->err != ERR_OK) {
-        log_warn("till", "charge", "account=%s: %s; it is tried again", a->purse.account, r->why);
-        return; /* with the next tick */
+        if (!was_stuck) {
+            log_warn("till", "charge", "account=%s owes %" PRIu64 ": %s; it is tried again",
+                     a->purse.account, a->purse.owed, r->why);
+        }
+        return; /* with a later tick */
     }
     go_on(a);
 }
@@ -166,10 +175,10 @@ static void on_release(void *arg, const struct ledger_answer *r)
         return;
     }
     a->is_leaving = false;
-    if (a->peers == 0) {
+    if (a->peers == 0 && a->purse.n_due == 0) {
         forget(a);
     } else {
-        purse_hold_lost(&a->purse); /* it has come back meanwhile */
+        purse_hold_lost(&a->purse); /* it has come back meanwhile, and may have gone again */
         go_on(a);
     }
 }
@@ -240,6 +249,7 @@ static struct account *account_of(struct till *t, const char *name)
     struct account *a = mem_alloc(sizeof *a);
     *a = (struct account){.till = t};
     purse_init(&a->purse, name, &t->tariff, clock_mono_ms());
+    a->purse.hold = t->next_hold;
     list_push_back(&t->accounts, &a->node);
     return a;
 }
@@ -420,6 +430,7 @@ static void settle(struct account *a)
     key_of(a, key);
     p->is_charging = false; /* asked again, it counts once */
     p->is_holding = false;
+    p->is_stuck = false;
     p->held_ms = clock_mono_ms();
     p->empty = true; /* no holds any more */
     while (purse_next(p, p->held_ms, true, &amount, &payee) == PURSE_CHARGE) {
