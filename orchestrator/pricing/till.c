@@ -7,11 +7,14 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "orchestrator/words.h"
+#include "proto/link_msg.h"
 #include "run/log.h"
 
-#define TICK_MS     100
-#define SESSION_MAX 64
-#define PAYEES_MAX  4096 /* whose sums are shown; all are paid */
+#define TICK_MS        100
+#define SESSION_MAX    64
+#define WHOLE_NAME_MAX (LINK_STRING_MAX + 64)
+#define PAYEES_MAX     4096 /* whose sums are shown; all are paid */
 
 /* An account in use. It stays until what it owes is charged. */
 struct account {
@@ -65,13 +68,15 @@ static size_t without_pid(const char *name)
 
 void till_account(const char *prefix, const char *credential, const char *name, char *ret)
 {
+    char whole[WHOLE_NAME_MAX];
     if (credential[0] != '\0') {
-        snprintf(ret, PURSE_NAME_MAX, "%s%s", prefix, credential);
+        snprintf(whole, sizeof whole, "%s%s", prefix, credential);
     } else {
         /* Whoever has the shared secret may call itself what it likes, but not like a credential.
          */
-        snprintf(ret, PURSE_NAME_MAX, "%sshared/%.*s", prefix, (int)without_pid(name), name);
+        snprintf(whole, sizeof whole, "%sshared/%.*s", prefix, (int)without_pid(name), name);
     }
+    words_copy(ret, PURSE_NAME_MAX, whole);
 }
 
 static void key_of(const struct account *a, char *ret)

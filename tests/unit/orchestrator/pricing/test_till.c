@@ -134,4 +134,22 @@ START_TEST(what_an_account_could_not_pay_is_paid_when_money_comes)
 }
 END_TEST
 
-UNIT_MAIN("till", who_comes_back_pays_again, what_an_account_could_not_pay_is_paid_when_money_comes)
+START_TEST(names_are_cut_between_characters)
+{
+    char name[512] = "x", account[PURSE_NAME_MAX], other[PURSE_NAME_MAX];
+    till_account(TILL_BROADCASTER, "", "host:123", account);
+    ck_assert_str_eq(account, "broadcaster:shared/host");
+    till_account(TILL_BROADCASTER, "key", "host", account);
+    ck_assert_str_eq(account, "broadcaster:key");
+    for (size_t i = 1; i + 2 < sizeof name; i += 2) {
+        strcpy(name + i, "\xc3\xa9");
+    }
+    till_account(TILL_BROADCASTER, "", name, account);
+    ck_assert(ledger_name_is_valid(account));
+    till_account(TILL_BROADCASTER, "", name + 1, other);
+    ck_assert(ledger_name_is_valid(other));
+}
+END_TEST
+
+UNIT_MAIN("till", names_are_cut_between_characters, who_comes_back_pays_again,
+          what_an_account_could_not_pay_is_paid_when_money_comes)
