@@ -326,7 +326,9 @@ bool account_answered(struct account *a, const struct link_pay_answer *answer, i
         settle(a, answer);
         return false;
     }
-    if (a->asked == LINK_PAY_HOLD && answer->status == LINK_PAY_OK && answer->held > 0) {
+    /* Too little to fill it up: what an earlier question set aside is there all the same. */
+    bool holds = answer->status == LINK_PAY_OK || answer->status == LINK_PAY_FUNDS;
+    if (a->asked == LINK_PAY_HOLD && holds && answer->held > 0) {
         take_lease(a, answer->held, now_ms);
     } else if (a->asked == LINK_PAY_HOLD) {
         a->next_n = 0;

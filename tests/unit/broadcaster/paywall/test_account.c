@@ -318,7 +318,27 @@ START_TEST(what_an_expired_lease_has_paid_is_not_owed)
 }
 END_TEST
 
-UNIT_MAIN("account", what_an_expired_lease_has_paid_is_not_owed, leases_and_pays,
-          the_last_unit_can_be_spent, previews_are_spent_first, what_was_not_sent_is_not_billed,
+/* The answer to the first question was lost, and by the second one more is wanted than there is. */
+START_TEST(what_is_set_aside_already_is_not_left_behind)
+{
+    struct account a;
+    int64_t now_ms = 1000;
+    account_init(&a, 0);
+    ck_assert_int_eq(account_reserve(&a, 10, now_ms), ACCOUNT_WAIT);
+    answer_of(&a, LINK_PAY_HOLD, (struct link_pay_answer){.status = LINK_PAY_UNAVAILABLE}, now_ms);
+    now_ms += ACCOUNT_RETRY_MS;
+    ck_assert_int_eq(account_reserve(&a, 70, now_ms), ACCOUNT_WAIT);
+    answer_of(&a, LINK_PAY_HOLD, (struct link_pay_answer){.status = LINK_PAY_FUNDS, .held = 40},
+              now_ms);
+    ck_assert_uint_eq(account_credit(&a), 40);
+    ck_assert_uint_eq(account_total(&a), 40);
+    ck_assert_int_eq(account_reserve(&a, 70, now_ms), ACCOUNT_EMPTY);
+    ck_assert_int_eq(account_reserve(&a, 10, now_ms), ACCOUNT_PAID);
+}
+END_TEST
+
+UNIT_MAIN("account", what_is_set_aside_already_is_not_left_behind,
+          what_an_expired_lease_has_paid_is_not_owed, leases_and_pays, the_last_unit_can_be_spent,
+          previews_are_spent_first, what_was_not_sent_is_not_billed,
           a_small_want_does_not_starve_behind_a_large_one, frozen_and_away,
           a_lease_that_ended_is_paid_by_the_next_one, sums_are_right_at_the_end)
