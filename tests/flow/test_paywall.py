@@ -5,6 +5,7 @@ import base64
 import concurrent.futures
 import json
 import socket
+import sys
 import time
 import urllib.parse
 
@@ -12,6 +13,9 @@ import harness
 from harness import Recipe, TestCase, ffmpeg_publish, playlist, temp_dir, wait_for
 from openapi import OpenApi
 from receipts_world import SPSP, Wallet, sign
+
+sys.path.insert(0, str(harness.ROOT / "tests/support"))
+import media_clips  # noqa: E402
 
 UNIT = 10 ** 9  # of the ledger, a whole one
 PIECE = 16384
@@ -332,6 +336,26 @@ class Files(Paying):
     def test_no_account_no_bytes(self):
         self.problem(self.recipe.get("/media/film.bin"))
         self.assertEqual(self.recipe.get("/media/film.bin", method="HEAD").status, 200)
+
+
+class Minutes(Paying):
+    def test_a_file_by_the_minute(self):
+        media = temp_dir()
+        film = media_clips.video(media / "film.mp4", seconds=4).read_bytes()
+        (media / "film.vtt").write_text("WEBVTT\n", encoding="utf-8")
+        (media / "piece.m4s").write_bytes(bytes(1000))
+        (media / "broken.mp4").write_bytes(bytes(1000))
+        with payments("-pricePerMinute", "0.6", "-allowUserId", "-mediaPath",
+                      media) as self.recipe:
+            self.grant("min", "1")
+            wait_for(lambda: self.recipe.get("/media/film.mp4?userId=min").body == film, 20,
+                     "it is sent")
+            wait_for(lambda: abs(UNIT - units(self.account("userId=min")["balance"]) -
+                                 UNIT * 4 // 100) < UNIT // 100, 10, "four seconds are billed")
+            self.assertEqual(self.recipe.get("/media/film.vtt?userId=min").status, 200)
+            self.assertEqual(self.recipe.get("/media/piece.m4s?userId=min").status, 503)
+            wait_for(lambda: self.recipe.get("/media/broken.mp4?userId=min").status == 500, 20,
+                     "what cannot be read is not given away")
 
 
 class Receipts(Paying):
