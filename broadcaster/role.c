@@ -442,6 +442,10 @@ static enum err open_push(struct broadcaster *b, const struct broadcaster_config
 static enum err open_media(struct broadcaster *b, const struct broadcaster_config *c)
 {
     if (c->media_path[0] == '\0') {
+        if (c->video_chunk_bytes > 0) {
+            log_warn("broadcaster", "no_media",
+                     "-videoChunkBytes is for -mediaPath, which is not given: there is no /video");
+        }
         return ERR_OK;
     }
     const struct media_config m = {

@@ -24,7 +24,8 @@ struct accounts_read {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t more;
-    struct list waiting; /* no more than the control server has connections */
+    struct ledger_reader *reading; /* the thread's; NULL: none */
+    struct list waiting;           /* no more than the control server has connections */
     bool stopping;
 };
 
@@ -45,18 +46,29 @@ static enum err read_page(struct ledger_reader *r, const struct question *q, str
     return ERR_UNSUPPORTED;
 }
 
-static void read_answer(const char *path, struct question *q)
+/* What the loop may interrupt; false: the end has come already. */
+static bool set_reading(struct accounts_read *a, struct ledger_reader *r)
+{
+    pthread_mutex_lock(&a->lock);
+    a->reading = r;
+    bool goes_on = !a->stopping;
+    pthread_mutex_unlock(&a->lock);
+    return goes_on;
+}
+
+static void read_answer(struct accounts_read *a, struct question *q)
 {
     char why[LEDGER_WHY_MAX] = "";
     struct ledger_reader *r = NULL;
     struct json *j = NULL;
     http_answer_init(&q->answer);
-    enum err e = ledger_reader_open(path, &r, why);
+    enum err e = ledger_reader_open(a->path, &r, why);
     if (e != ERR_OK) {
         http_answer_text(&q->answer, 503, "the ledger cannot be read: %s", why);
         return;
     }
-    e = read_page(r, q, &j);
+    e = set_reading(a, r) ? read_page(r, q, &j) : ERR_IO;
+    set_reading(a, NULL);
     if (e == ERR_OK) {
         http_answer_json(&q->answer, j);
     } else if (e == ERR_NOENT) {
@@ -87,7 +99,7 @@ static void *thread_main(void *arg)
     struct accounts_read *a = arg;
     struct question *q;
     while ((q = take(a)) != NULL) {
-        read_answer(a->path, q);
+        read_answer(a, q);
         mailbox_post(a->box, q);
     }
     return NULL;
@@ -136,6 +148,9 @@ void accounts_read_destroy(struct accounts_read *a)
     }
     pthread_mutex_lock(&a->lock);
     a->stopping = true;
+    if (a->reading != NULL) {
+        ledger_reader_interrupt(a->reading);
+    }
     pthread_mutex_unlock(&a->lock);
     pthread_cond_signal(&a->more);
     pthread_join(a->thread, NULL);

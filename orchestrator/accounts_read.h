@@ -13,7 +13,7 @@ enum accounts_page { ACCOUNTS_LIST, ACCOUNTS_SHOW, ACCOUNTS_JOURNAL, ACCOUNTS_AU
 /* path is copied. */
 struct accounts_read *accounts_read_create(struct loop *l, const char *path);
 
-/* Blocks until what is being read has been read. Takes NULL. */
+/* What is being read is broken off. Takes NULL. */
 void accounts_read_destroy(struct accounts_read *a);
 
 /* name: the account to show, or behind which the list goes on; after: the entry behind which the

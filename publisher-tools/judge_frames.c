@@ -3,8 +3,8 @@
 #include "publisher-tools/judge_ladder.h"
 
 #define IRREGULAR_MAX 3 /* odd steps in a segment; with more the rate is a variable one */
-#define VARIES_LEAST  3 /* so many segments with odd steps, */
-#define VARIES_ONE_IN 5 /* and one in so many: the rate is a variable one */
+#define VARIES_LEAST  2 /* so many odd steps, */
+#define VARIES_ONE_IN 5 /* in one segment of so many: the rate is a variable one */
 #define TICKS_PER_MS  90.0
 
 static const struct stream_facts *picture_of(const struct judge_seen *seen)
@@ -20,15 +20,16 @@ static bool has_hole(const struct stream_facts *v)
 /* Screens, phones and variable sources: an odd step is nothing that is missing. */
 static bool varies(const struct judge_state *s)
 {
-    size_t n = 0, odd = 0;
+    size_t n = 0, odd = 0, steps = 0;
     bool much = false;
     for (size_t i = 0; i < s->n_seen; i++) {
         const struct stream_facts *v = picture_of(&s->seen[i]);
         n += v != NULL;
         odd += v != NULL && v->irregular > 0;
+        steps += v != NULL ? v->irregular : 0;
         much = much || (v != NULL && v->irregular > IRREGULAR_MAX);
     }
-    return much || (odd >= VARIES_LEAST && odd * VARIES_ONE_IN > n);
+    return much || (steps >= VARIES_LEAST && odd * VARIES_ONE_IN > n);
 }
 
 /* The first one has all of them there. */

@@ -125,7 +125,8 @@ enum judge_severity { JUDGE_WARNING, JUDGE_ERROR };
     X(UNREADABLE, "segment-unreadable", ERROR, "3.1", "a segment holds media of a known form")     \
     X(DECODE, "decode-error", ERROR, "3.1", "all of it decodes")                                   \
     X(FRAMES_LOST, "frames-lost", ERROR, "3, 4.4.4.1",                                             \
-      "there are as many frames as duration and rate ask for")                                     \
+      "there are as many frames as duration and rate ask for, where the rate is not a variable "   \
+      "one and not all playlists lack them")                                                       \
     X(EXTINF_WRONG, "extinf-wrong", ERROR, "4.4.4.1", "EXTINF is what the media lasts")            \
     X(TIMES, "timestamps-not-rising", ERROR, "3",                                                  \
       "decoding times rise inside and across segments")                                            \

@@ -1,11 +1,13 @@
 #include "publisher-tools/status_table.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
+#define MONEY_DIGITS   24 /* an int64_t, and a scale of 18 */
 #define DOCUMENT_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
 
 struct status_table {
@@ -222,6 +224,55 @@ static enum err write_transcoders(const struct status_table *t, struct buf *out)
     return e;
 }
 
+/* An amount in the ledger's smallest unit, with a point. */
+static enum err write_money(struct buf *out, long long amount, long long scale, const char *asset)
+{
+    char digits[MONEY_DIGITS + 2];
+    int width = scale >= 0 && scale < MONEY_DIGITS ? (int)scale + 1 : 1;
+    snprintf(digits, sizeof digits, "%0*lld", width, amount);
+    size_t whole = strlen(digits) - (size_t)(width - 1);
+    return width > 1 ? buf_printf(out, "%.*s.%s %s", (int)whole, digits, digits + whole, asset)
+                     : buf_printf(out, "%s %s", digits, asset);
+}
+
+static enum err write_sum(struct buf *out, const json_t *role, const json_t *peer, const char *does,
+                          const char *sum, const char *state)
+{
+    const json_t *ledger = json_object_get(role, "ledger");
+    enum err e = buf_printf(out, "%-32s %-7s ", text(peer, "name"), does);
+    e = e == ERR_OK
+            ? write_money(out, number(peer, sum), number(ledger, "scale"), text(ledger, "asset"))
+            : e;
+    return e == ERR_OK ? buf_printf(out, "%s%s\n", state[0] != '\0' ? "  funds " : "", state) : e;
+}
+
+/* Who has paid and earned what since the orchestrator began; nothing where rungs have no price. */
+static enum err write_sums(const struct status_table *t, struct buf *out)
+{
+    enum err e = ERR_OK;
+    size_t i, k, shown = 0;
+    json_t *role, *peer;
+    json_array_foreach(t->roles, i, role)
+    {
+        json_array_foreach(json_object_get(role, "broadcasters"), k, peer)
+        {
+            if (e == ERR_OK && json_object_get(peer, "account") != NULL) {
+                e = shown++ == 0 ? buf_printf(out, "\n%-32s %-7s %s\n", "MONEY", "", "IN ALL") : e;
+                e = e == ERR_OK ? write_sum(out, role, peer, "paid", "spent", text(peer, "funds"))
+                                : e;
+            }
+        }
+        json_array_foreach(json_object_get(role, "transcoders"), k, peer)
+        {
+            if (e == ERR_OK && json_object_get(peer, "earned") != NULL) {
+                e = shown++ == 0 ? buf_printf(out, "\n%-32s %-7s %s\n", "MONEY", "", "IN ALL") : e;
+                e = e == ERR_OK ? write_sum(out, role, peer, "earned", "earned", "") : e;
+            }
+        }
+    }
+    return e;
+}
+
 enum err status_table_write(const struct status_table *t, struct buf *out)
 {
     enum err e = write_roles(t, out);
@@ -231,7 +282,8 @@ enum err status_table_write(const struct status_table *t, struct buf *out)
     if (e == ERR_OK) {
         e = write_warnings(t, out);
     }
-    return e == ERR_OK ? write_transcoders(t, out) : e;
+    e = e == ERR_OK ? write_transcoders(t, out) : e;
+    return e == ERR_OK ? write_sums(t, out) : e;
 }
 
 enum err status_table_write_json(const struct status_table *t, struct buf *out)

@@ -179,6 +179,51 @@ static enum err scale(const AVFrame *in, const struct track_params *t, AVFrame *
     return r < 0 ? err_of(r) : ERR_OK;
 }
 
+/* --- turning --- */
+
+static void turn_plane(const AVFrame *in, const AVFrame *out, const struct track_turn *turn, int p)
+{
+    int shift = p > 0;
+    int w = AV_CEIL_RSHIFT(in->width, shift), h = AV_CEIL_RSHIFT(in->height, shift);
+    for (int y = 0; y < h; y++) {
+        const uint8_t *from = in->data[p] + y * in->linesize[p];
+        for (int x = 0; x < w; x++) {
+            int left = turn->mirrored ? w - 1 - x : x;
+            const int to[4][2] = {
+                {left, y}, {h - 1 - y, left}, {w - 1 - left, h - 1 - y}, {y, w - 1 - left}};
+            const int *at = to[turn->quarters % 4];
+            out->data[p][at[1] * out->linesize[p] + at[0]] = from[x];
+        }
+    }
+}
+
+/* The small picture, in place of itself. */
+static enum err stand(AVFrame *picture, const struct track_turn *turn)
+{
+    if (turn->quarters == 0 && !turn->mirrored) {
+        return ERR_OK;
+    }
+    AVFrame *out = av_frame_alloc();
+    if (out == NULL) {
+        return ERR_NOMEM;
+    }
+    bool lies = turn->quarters % 2 == 1;
+    out->format = picture->format;
+    out->color_range = picture->color_range;
+    out->width = lies ? picture->height : picture->width;
+    out->height = lies ? picture->width : picture->height;
+    int r = av_frame_get_buffer(out, 0);
+    for (int p = 0; r == 0 && p < 3; p++) {
+        turn_plane(picture, out, turn, p);
+    }
+    if (r == 0) {
+        av_frame_unref(picture);
+        av_frame_move_ref(picture, out);
+    }
+    av_frame_free(&out);
+    return r < 0 ? err_of(r) : ERR_OK;
+}
+
 /* --- encoding --- */
 
 static enum err open_encoder(AVFrame *picture, AVCodecContext **ret_ctx)
@@ -234,6 +279,7 @@ enum err poster_make(const struct segment *s, struct blob **ret_jpeg)
     AVFrame *out = av_frame_alloc();
     enum err e = in != NULL && out != NULL ? decode(t, key, in) : ERR_NOMEM;
     e = e == ERR_OK ? scale(in, t, out) : e;
+    e = e == ERR_OK ? stand(out, &t->turn) : e;
     e = e == ERR_OK ? encode(out, ret_jpeg) : e;
     av_frame_free(&in);
     av_frame_free(&out);

@@ -279,13 +279,13 @@ void http_later_answer(struct http_later *later, struct http_answer *a)
     }
 }
 
-static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
+static struct MHD_Daemon *start_daemon(struct http_server *s, int fd, unsigned connections)
 {
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S, MHD_OPTION_END);
 }
@@ -306,6 +306,13 @@ static void start_handles(struct http_server *s, struct loop *l)
 enum err http_server_create(struct loop *l, const char *addr, http_handler_fn *fn, void *arg,
                             struct http_server **ret_server, const char **ret_why)
 {
+    return http_server_create_wide(l, addr, HTTP_CONNECTIONS_MAX, fn, arg, ret_server, ret_why);
+}
+
+enum err http_server_create_wide(struct loop *l, const char *addr, unsigned connections,
+                                 http_handler_fn *fn, void *arg, struct http_server **ret_server,
+                                 const char **ret_why)
+{
     struct addr a;
     int fd;
     int port;
@@ -322,7 +329,7 @@ enum err http_server_create(struct loop *l, const char *addr, http_handler_fn *f
     s->arg = arg;
     s->port = port;
     list_init(&s->waiting);
-    s->daemon = start_daemon(s, fd);
+    s->daemon = start_daemon(s, fd, connections);
     if (s->daemon == NULL) {
         *ret_why = "the HTTP library could not start";
         mem_free(s);

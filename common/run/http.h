@@ -65,6 +65,11 @@ typedef void http_handler_fn(void *arg, const struct http_request *r, struct htt
 enum err http_server_create(struct loop *l, const char *addr, http_handler_fn *fn, void *arg,
                             struct http_server **ret_server, const char **ret_why) CHECKED;
 
+/* The same for so many clients at once. */
+enum err http_server_create_wide(struct loop *l, const char *addr, unsigned connections,
+                                 http_handler_fn *fn, void *arg, struct http_server **ret_server,
+                                 const char **ret_why) CHECKED;
+
 /* Ends the connections at once; memory is freed when the loop has run once more. Takes NULL. */
 void http_server_destroy(struct http_server *s);
 

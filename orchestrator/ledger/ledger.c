@@ -16,7 +16,6 @@
 #define BATCH_MAX   4096  /* of one commit */
 #define EXPIRE_MAX  256   /* holds that expire in one commit */
 #define RETRY_MS    1000  /* expiring holds, when the store does not take it */
-#define STATE_MAX   (LEDGER_WHY_MAX + 64)
 
 /* A request on its way there and back. */
 struct work {
@@ -39,6 +38,7 @@ struct report {
     struct list done, news;
     uint64_t commits, committed, failed;
     int64_t accounts, entries;
+    struct histogram took; /* commits, from the start */
     bool ok;
     char why[LEDGER_WHY_MAX]; /* when not ok */
 };
@@ -61,6 +61,7 @@ struct ledger {
     bool closing, ok;
     uint64_t commits, committed, failed, refused, asked;
     int64_t accounts, entries;
+    struct histogram took;
     char why[LEDGER_WHY_MAX];
 };
 
@@ -78,6 +79,7 @@ struct batch {
     size_t n;
     int64_t next_ms; /* when a hold is due */
     bool stopping;
+    int64_t took_us;
     enum err err;
     char why[LEDGER_WHY_MAX];
 };
@@ -152,7 +154,7 @@ static void refuse_all(struct batch *b)
 static void commit_batch(struct ledger *l, struct batch *b)
 {
     struct ledger_store *s = l->store;
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_wall_ms(), begun_us = clock_mono_us();
     enum err e = s->begin(s);
     if (e == ERR_OK) {
         e = apply_all(l, b, now_ms);
@@ -166,6 +168,7 @@ static void commit_batch(struct ledger *l, struct batch *b)
         b->next_ms = now_ms + RETRY_MS;
     }
     b->err = e;
+    b->took_us = clock_mono_us() - begun_us;
 }
 
 static void hand_over(struct ledger *l, struct batch *b)
@@ -179,6 +182,9 @@ static void hand_over(struct ledger *l, struct batch *b)
     r->commits += r->ok ? 1 : 0;
     r->committed += r->ok ? b->n : 0;
     r->failed += r->ok ? 0 : 1;
+    if (r->ok) {
+        histogram_observe(&r->took, b->took_us);
+    }
     r->accounts = l->store->accounts;
     r->entries = l->store->entries;
     memcpy(r->why, b->why, sizeof r->why);
@@ -259,6 +265,7 @@ static void note_state(struct ledger *l, const struct report *r)
     l->failed += r->failed;
     l->accounts = r->accounts;
     l->entries = r->entries;
+    l->took = r->took;
     memcpy(l->why, r->why, sizeof l->why);
 }
 
@@ -276,6 +283,7 @@ static void on_report(void *arg, void *item)
     taken.failed = r->failed;
     taken.accounts = r->accounts;
     taken.entries = r->entries;
+    taken.took = r->took;
     taken.ok = r->ok;
     memcpy(taken.why, r->why, sizeof taken.why);
     r->commits = r->committed = r->failed = 0;
@@ -372,13 +380,14 @@ enum err ledger_open(struct loop *l, const struct ledger_config *config, struct 
     struct ledger_store *store;
     struct ledger *new = mem_alloc(sizeof *new);
     enum err e = config->scale < 0 || config->scale > LEDGER_SCALE_MAX ||
-                         strlen(config->asset) >= sizeof new->asset
+                         strlen(config->asset) >= sizeof new->asset ||
+                         !ledger_name_is_valid(config->asset)
                      ? ERR_LIMIT
                      : ERR_OK;
     if (e == ERR_OK) {
         e = ledger_sqlite_open(config->path, config->scale, config->asset, &store, ret_why);
     } else {
-        snprintf(ret_why, LEDGER_WHY_MAX, "the scale or the asset's name is out of range");
+        snprintf(ret_why, LEDGER_WHY_MAX, "the scale or the name of the asset is out of range");
     }
     if (e != ERR_OK) {
         mem_free(new);
@@ -392,6 +401,8 @@ enum err ledger_open(struct loop *l, const struct ledger_config *config, struct 
     new->ok = true;
     list_init(&new->waiting);
     report_init(&new->report);
+    histogram_init(&new->report.took, HISTOGRAM_SHORT);
+    histogram_init(&new->took, HISTOGRAM_SHORT);
     init_lock(new);
     new->box = mailbox_create(l, on_report, new);
     e = pthread_create(&new->thread, NULL, thread_main, new) == 0 ? ERR_OK : ERR_IO;
@@ -461,6 +472,9 @@ void ledger_metrics(const struct ledger *l, struct metrics *m)
                 (double)l->entries);
     metrics_one(m, METRIC_COUNTER, "sbe_ledger_commits_total", "Commits of the ledger.",
                 (double)l->commits);
+    metrics_family(m, "sbe_ledger_commit_seconds", METRIC_HISTOGRAM,
+                   "How long commits of the ledger took.");
+    metrics_histogram(m, "sbe_ledger_commit_seconds", NULL, &l->took);
     metrics_one(m, METRIC_COUNTER, "sbe_ledger_requests_total",
                 "Requests that the ledger has committed.", (double)l->committed);
     metrics_one(m, METRIC_COUNTER, "sbe_ledger_failed_commits_total",

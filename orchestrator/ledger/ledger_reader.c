@@ -116,6 +116,11 @@ void ledger_reader_close(struct ledger_reader *r)
     }
 }
 
+void ledger_reader_interrupt(struct ledger_reader *r)
+{
+    sqlite3_interrupt(r->db);
+}
+
 int ledger_reader_scale(const struct ledger_reader *r)
 {
     return r->settings.scale;

@@ -14,6 +14,9 @@ enum err ledger_reader_open(const char *path, struct ledger_reader **ret_reader,
                             char *ret_why) CHECKED;
 void ledger_reader_close(struct ledger_reader *r); /* takes NULL */
 
+/* From another thread, while the reader is open: what it does ends soon, with ERR_IO. */
+void ledger_reader_interrupt(struct ledger_reader *r);
+
 int ledger_reader_scale(const struct ledger_reader *r);
 const char *ledger_reader_asset(const struct ledger_reader *r);
 

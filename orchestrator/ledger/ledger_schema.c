@@ -114,6 +114,8 @@ const char *ledger_schema_words(int code)
         return "the file is no ledger: name another one";
     case SQLITE_IOERR:
         return "the disk could not be read or written: look at its room and its health";
+    case SQLITE_INTERRUPT:
+        return "it was interrupted";
     case SQLITE_NOMEM:
         return "there is no memory left";
     default:

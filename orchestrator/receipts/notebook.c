@@ -299,7 +299,7 @@ void notebook_append(struct notebook *n, struct span lines, notebook_fn *fn, voi
         note->arg = arg;
         list_push_back(&b->notes, &note->node);
     }
-    if (n->under_way == NULL) {
+    if (n->under_way == NULL && !n->closing) {
         write_next(n);
     }
 }

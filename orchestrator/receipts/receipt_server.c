@@ -234,7 +234,8 @@ enum err receipt_server_create(struct loop *l, const char *addr, struct receipts
 {
     struct receipt_server *s = mem_alloc(sizeof *s);
     s->receipts = receipts;
-    enum err e = http_server_create(l, addr, handle, s, &s->http, ret_why);
+    enum err e =
+        http_server_create_wide(l, addr, RECEIPT_SERVER_CONNECTIONS, handle, s, &s->http, ret_why);
     if (e != ERR_OK) {
         mem_free(s);
         return e;

@@ -9,6 +9,8 @@
 #include "orchestrator/receipts/receipts.h"
 #include "run/http.h"
 
+#define RECEIPT_SERVER_CONNECTIONS 256 /* further clients wait */
+
 struct receipt_server;
 
 /* Borrows the receipts. ERR_IO: *ret_why, as of http_server_create. Gives. */

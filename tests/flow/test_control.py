@@ -132,7 +132,7 @@ class Running(TestCase):
                 self.assertEqual(answer.status, 405, f"{role.role} {other} {path}")
                 self.assertIn(method, answer.headers["allow"])
                 if method == "GET":
-                    self.assertEqual(ask(role, "HEAD", path).status, 200)
+                    self.assertEqual(ask(role, "HEAD", path, **query).status, 200)
             for method, path, _ in API.operations():
                 if path not in paths:
                     self.assertEqual(ask(role, method, path).status, 404, f"{role.role} {path}")

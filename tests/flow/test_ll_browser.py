@@ -1,7 +1,7 @@
 """Low-latency HLS of a transcoded rung in a real browser: no stall, no error event, and pictures
 that are young. How young: make bench K=glass."""
-from glass import Camera, watch
-from harness import ROOT, Recipe, TestCase, main, run
+from glass import Camera, check_smooth, watch
+from harness import ROOT, TIME_SCALE, Recipe, TestCase, main, run
 
 ID = "hello_world"
 RUNG = "P240p30fps16x9"
@@ -25,13 +25,12 @@ class LowLatency(TestCase):
 
     def judge(self, seen):
         self.assertNotIn("failed", seen)
-        self.assertEqual(seen["errors"], [])
-        self.assertEqual(seen["stalls"], 0)
-        self.assertGreater(seen["frames"], SECONDS * 10, seen)
+        smooth = check_smooth(self, seen)
+        self.assertGreater(seen["frames"], SECONDS * 10 if smooth else 0, seen)
         self.assertLess(seen["unread"], seen["shown"] * UNREAD_MAX)
         self.assertEqual(list(seen["widths"]), ["426"], "the rung's pictures alone")
         self.assertGreater(seen["min"], 0)
-        self.assertLess(seen["p99"], LATENCY_MAX_MS)
+        self.assertLess(seen["p99"], LATENCY_MAX_MS * TIME_SCALE)
         self.assertIsNotNone(seen["part_target"])
 
 

@@ -68,6 +68,9 @@ class Rotation(TestCase):
         self.assertEqual(white(rung), (rung_size, quarter))
         coded = ffprobe_streams(rung)[0]
         self.assertEqual((coded["width"], coded["height"]), rung_size)
+        poster = temp_dir() / "poster.jpg"
+        poster.write_bytes(self.recipe.get(f"/stream/{stream}/poster.jpg").body)
+        self.assertEqual(white(poster), (size, quarter))
         master = self.recipe.get(f"/stream/{stream}/live.m3u8").text
         for width, height in (size, rung_size):
             self.assertIn(f"RESOLUTION={width}x{height}", master)

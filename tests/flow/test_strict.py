@@ -1,5 +1,5 @@
-"""The judge on what encoders really send: B-frames, a picture a second, and the times of day that
--programDateTime adds to classic playlists."""
+"""The judge on what encoders really send: B-frames, a picture a second, a variable rate, and the
+times of day that -programDateTime adds to classic playlists."""
 # time limit: 90 s
 import concurrent.futures
 import datetime
@@ -23,9 +23,13 @@ class Strict(TestCase):
             keyint="50:bframes=3:b-adapt=0:ref=3", video_options=["-preset", "veryfast"])
         cls.slow = ffmpeg_publish(cls.recipe.rtmp("slow"), size="320x240", rate=1, keyint=2,
                                   bitrate="100k", video_options=["-tune", "zerolatency"])
+        cls.varies = ffmpeg_publish(
+            cls.recipe.rtmp("v"), size="320x240", rate=30, keyint=30, bitrate="300k",
+            video_options=["-vf", "select='not(between(mod(n,29),3,5))'", "-fps_mode", "vfr"])
 
     @classmethod
     def tearDownClass(cls):
+        cls.varies.kill()
         cls.b_frames.kill()
         cls.slow.kill()
         cls.recipe.__exit__(None, None, None)
@@ -43,13 +47,15 @@ class Strict(TestCase):
         self.assertGreaterEqual(min(x["segments"] for x in lines if x["kind"] == "playlist"), 1)
 
     def test_all(self):
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        with concurrent.futures.ThreadPoolExecutor(5) as pool:
             slow = pool.submit(self.a_picture_a_second)
             wait_for(lambda: "#EXT-X-PART:" in self.text("b/audio/live.m3u8"), 20, "parts of b")
             live = pool.submit(self.judge, "b/live.m3u8")  # from the first part on
+            wait_for(lambda: "#EXT-X-PART:" in self.text("v/audio/live.m3u8"), 20, "parts of v")
+            varies = pool.submit(self.judge, "v/live.m3u8")
             self.recipe.wait_playlist(f"/stream/b/{RUNG}.m3u8", timeout=20)
             others = [pool.submit(self.judge, f"b/{name}.m3u8") for name in ("source", RUNG)]
-            for done in (slow, live, *others):
+            for done in (slow, live, varies, *others):
                 done.result()
         self.times_of_day()
 

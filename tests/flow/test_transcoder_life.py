@@ -1,8 +1,10 @@
 """A transcoder's life: what it says of its speed, what it reads again, how it leaves, and where it
 goes when an orchestrator is not there."""
+import contextlib
 import signal
 import time
 
+import frozen
 import harness
 from harness import RUNG, TIME_SCALE, Recipe, ffmpeg_publish, free_port, temp_dir, wait_for
 
@@ -89,6 +91,35 @@ class Leaving(harness.TestCase):
                 start = time.monotonic()
                 self.assertEqual(leaving.stop(signal.SIGINT), 0)
                 self.assertLess(time.monotonic() - start, 4 * TIME_SCALE)
+
+
+class Hanging(harness.TestCase):
+    def test_when_all_places_hang_it_ends_to_be_started_anew(self):
+        with Recipe(transcoder_flags=["-maxSessions", "2"]) as r, contextlib.ExitStack() as stack:
+            stack.callback(frozen.let_go)
+            t = r.transcoders[0]
+            wait_for(lambda: t.status()["connected"], 10, "it is connected")
+            own = frozen.threads(t.pid)
+            with ffmpeg_publish(r.rtmp("t")), ffmpeg_publish(r.rtmp("u")):
+                for stream in "tu":
+                    r.wait_playlist(f"/stream/{stream}/{RUNG}.m3u8", 1, timeout=20)
+                try:
+                    for _ in range(2):
+                        own.add(frozen.hang_one(t.pid, own, 30 * TIME_SCALE))
+                except frozen.NotPermitted as e:
+                    self.skipTest(f"threads may not be stopped here: {e}")
+                wait_for(lambda: t.status()["load"] == 2, 10, "both jobs are still there")
+                r.broadcaster.kill()  # its jobs are wanted no more
+
+            def has_ended():
+                frozen.reap()
+                return not t.alive()
+
+            wait_for(has_ended, 30, "it ends")
+            self.assertEqual(t.wait(), 1)
+            for words in ("jobs that hang: 1", "jobs that hang: 2",
+                          "too many jobs hang in codecs: ending"):
+                self.assertIn(words, t.log())
 
 
 class List(harness.TestCase):

@@ -37,6 +37,28 @@ START_TEST(documents_become_tables)
 }
 END_TEST
 
+START_TEST(who_paid_and_earned_what_is_shown)
+{
+    struct status_table *t = status_table_create();
+    ck_assert_int_eq(
+        status_table_add(
+            t, span_cstr("{\"role\":\"orchestrator\",\"ledger\":{\"asset\":\"USD\",\"scale\":9},"
+                         "\"broadcasters\":[{\"name\":\"b\",\"account\":\"broadcaster:b\","
+                         "\"spent\":1234567890,\"funds\":\"empty\"}],"
+                         "\"transcoders\":[{\"name\":\"t\",\"earned\":5},{\"name\":\"u\"}]}")),
+        ERR_OK);
+    struct buf out;
+    const char *text = written(status_table_write, t, &out);
+    ck_assert_ptr_nonnull(
+        strstr(text, "b                                paid    1.234567890 USD  funds empty"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "t                                earned  0.000000005 USD\n"));
+    ck_assert_ptr_null(strstr(text, "u                                earned"));
+    buf_fini(&out);
+    status_table_destroy(t);
+}
+END_TEST
+
 START_TEST(what_is_no_document_is_refused)
 {
     static const char *const bad[] = {"",
@@ -78,5 +100,5 @@ START_TEST(events_become_lines)
 }
 END_TEST
 
-UNIT_MAIN("status_table", documents_become_tables, what_is_no_document_is_refused,
-          events_become_lines)
+UNIT_MAIN("status_table", documents_become_tables, who_paid_and_earned_what_is_shown,
+          what_is_no_document_is_refused, events_become_lines)
