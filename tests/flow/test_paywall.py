@@ -430,6 +430,28 @@ class Ledger(Paying):
             self.assertEqual(self.balance("viewer:user-ends"), UNIT // 10 * 9)
             self.assertEqual(self.earned(), UNIT // 10)
 
+    def test_an_orchestrator_that_dies_and_comes_back(self):
+        media = temp_dir()
+        film = bytes(range(250)) * 4000
+        (media / "film.bin").write_bytes(film)
+        with payments("-pricePerMB", "1", "-allowUserId", "-mediaPath", media) as self.recipe:
+            self.grant("stays", "2")
+            get = self.recipe.get
+            part = get("/media/film.bin?userId=stays", headers={"Range": "bytes=0-9999"})
+            self.assertEqual(part.body, film[:10_000])
+            self.recipe.orchestrator.kill()
+            part = get("/media/film.bin?userId=stays", headers={"Range": "bytes=10000-19999"})
+            self.assertEqual(part.body, film[10_000:20_000])  # within the lease
+            with concurrent.futures.ThreadPoolExecutor(1) as viewer:
+                whole = viewer.submit(get, "/media/film.bin?userId=stays", timeout=120)
+                wait_for(lambda: self.recipe.broadcaster.status()["paywall"]["waiting"], 20,
+                         "it waits for the ledger")
+                self.recipe.orchestrator = self.recipe.orchestrator.again()
+                self.assertEqual(whole.result().body, film)
+            self.recipe.broadcaster.stop()
+            self.assertEqual(self.earned(), UNIT + UNIT // 50)
+            self.assertEqual(self.balance("viewer:user-stays"), UNIT - UNIT // 50)
+
     def test_without_an_orchestrator_that_answers(self):
         media = temp_dir()
         (media / "a.bin").write_bytes(bytes(100_000))
