@@ -314,10 +314,11 @@ static enum err read_duration(const struct media_file *file, struct toll_file *f
     }
     enum err e =
         media_catalog_facts(media_catalog_of(file->media), file->path, &file->stat, &facts);
-    if (e == ERR_OK) {
-        f->duration_ms = facts.duration_ms > 0 ? (uint64_t)facts.duration_ms : 0;
+    if (e != ERR_OK || facts.duration_ms <= 0) {
+        return e != ERR_OK ? e : ERR_PROTO; /* a recording that was never ended, say */
     }
-    return e;
+    f->duration_ms = (uint64_t)facts.duration_ms;
+    return ERR_OK;
 }
 
 static enum viewers_pay_result pay_file(struct pay_request *r, const struct toll *t,

@@ -342,6 +342,9 @@ class Minutes(Paying):
     def test_a_file_by_the_minute(self):
         media = temp_dir()
         film = media_clips.video(media / "film.mp4", seconds=4).read_bytes()
+        made = harness.run(["ffmpeg", "-v", "error", "-i", media / "film.mp4", "-c", "copy",
+                            "-f", "matroska", "-live", "1", media / "endless.mkv"])
+        self.assertEqual(made.returncode, 0, made.stderr)
         (media / "film.vtt").write_text("WEBVTT\n", encoding="utf-8")
         (media / "piece.m4s").write_bytes(bytes(1000))
         (media / "broken.mp4").write_bytes(bytes(1000))
@@ -356,6 +359,8 @@ class Minutes(Paying):
             self.assertEqual(self.recipe.get("/media/piece.m4s?userId=min").status, 503)
             wait_for(lambda: self.recipe.get("/media/broken.mp4?userId=min").status == 500, 20,
                      "what cannot be read is not given away")
+            wait_for(lambda: self.recipe.get("/media/endless.mkv?userId=min").status == 500, 20,
+                     "nor is what does not say how long it is")
 
 
 class Receipts(Paying):
