@@ -230,8 +230,10 @@ static void model_charge(struct model *m, const struct question *q, struct ledge
     struct model_hold *h = &m->holds[q->key];
     bool release = q->r.op == LEDGER_RELEASE;
     if (!h->known || h->state != 0) {
-        bool over = h->known && release;
-        model_answer(a, over ? ERR_OK : ERR_NOENT, over ? m->free[h->account] : 0, 0);
+        bool expired = h->known && h->state == 2;
+        bool over = h->known && release && !(expired && q->r.total > h->charged);
+        model_answer(a, over ? ERR_OK : ERR_NOENT, over ? m->free[h->account] : 0,
+                     expired && !over ? h->charged : 0);
         return;
     }
     uint64_t cost = q->r.total > h->charged ? q->r.total - h->charged : 0;
