@@ -279,8 +279,9 @@ static void drop_lease(struct account *a, size_t i)
     memmove(&a->leases[i], &a->leases[i + 1], (a->n_leases - i) * sizeof a->leases[0]);
 }
 
-static void settle(struct account *a, bool ok)
+static void settle(struct account *a, const struct link_pay_answer *answer)
 {
+    bool ok = answer->status == LINK_PAY_OK;
     size_t i = 0;
     while (i < a->n_leases && a->leases[i].n != a->asked_n) {
         i++;
@@ -292,7 +293,9 @@ static void settle(struct account *a, bool ok)
     if (ok) {
         l->charged = most_of(l->charged, a->asked_total);
     } else { /* it has ended under us: what it did not pay is owed */
-        a->debt = money_add(a->debt, l->spent - l->charged);
+        bool expired = answer->status == LINK_PAY_NO_HOLD;
+        uint64_t paid = expired ? most_of(l->charged, answer->amount) : l->charged;
+        a->debt = money_add(a->debt, over_zero(l->spent, paid));
     }
     if (!ok || a->asked == LINK_PAY_RELEASE) {
         drop_lease(a, i);
@@ -320,10 +323,12 @@ bool account_answered(struct account *a, const struct link_pay_answer *answer, i
         hear(a, answer, now_ms);
     }
     if (settles) {
-        settle(a, answer->status == LINK_PAY_OK);
+        settle(a, answer);
         return false;
     }
-    if (a->asked == LINK_PAY_HOLD && answer->status == LINK_PAY_OK && answer->held > 0) {
+    /* Too little to fill it up: what an earlier question set aside is there all the same. */
+    bool holds = answer->status == LINK_PAY_OK || answer->status == LINK_PAY_FUNDS;
+    if (a->asked == LINK_PAY_HOLD && holds && answer->held > 0) {
         take_lease(a, answer->held, now_ms);
     } else if (a->asked == LINK_PAY_HOLD) {
         a->next_n = 0;

@@ -237,7 +237,7 @@ static bool find_answer(struct viewers *v, struct MHD_Connection *c, struct view
     }
     request->wait = result == HOLD_STOPPING ? VIEWER_STOPPING : VIEWER_TOO_MANY;
     answer_init(ret_answer, v->board, request);
-    return false;
+    return ask_money(v, c, request, ret_answer); /* it may have come meanwhile */
 }
 
 static enum MHD_Result send_answer(struct viewers *v, struct MHD_Connection *c,

@@ -46,7 +46,8 @@ enum ledger_op {
                     * when nothing is). Over the hold: what is in it, and ERR_LIMIT: what is missing
                     * is taken when the same is asked again after the hold has been raised */
     LEDGER_RELEASE, /* as LEDGER_CHARGE, then what is left of hold `key` goes back. Of a hold that
-                     * is over: ERR_OK, nothing moves */
+                     * is over: ERR_OK, nothing moves; ERR_NOENT: it expired before it had paid
+                     * `total` */
     LEDGER_GRANT,   /* `amount` to `account` from "world:grants"; `key` as in LEDGER_SPEND */
     LEDGER_FREEZE,  /* `account` neither spends nor holds any more; LEDGER_THAW ends that. Credits
                      * still come in */
@@ -70,7 +71,8 @@ struct ledger_answer {
     enum err err;
     const char *why;  /* when err is not ERR_OK: a sentence; borrowed for the call */
     uint64_t balance; /* of `account`, or the account of the hold, what is held not counted */
-    uint64_t amount;  /* what this request moved; with `again`: what the first one did */
+    uint64_t amount;  /* what this request moved; with `again`: what the first one did; with
+                       * ERR_NOENT: what the hold had paid when it expired */
     bool again;       /* a spend or grant whose key had been used for the same before */
     bool unknown;     /* ERR_FUNDS of a spend: there is no such account */
     uint64_t held;    /* of LEDGER_HOLD, LEDGER_CHARGE: what the hold still has */

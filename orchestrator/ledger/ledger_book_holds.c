@@ -159,6 +159,11 @@ enum err book_charge(struct book_step *t, bool release)
     if (e == ERR_OK && h.state == LEDGER_HOLD_OPEN) {
         return charge_hold(t, &h, release);
     }
+    bool expired = e == ERR_OK && h.state == LEDGER_HOLD_EXPIRED;
+    if (expired && (!release || t->r->total > h.charged)) {
+        t->a->amount = h.charged;
+        return book_refuse(t, ERR_NOENT, "the hold has expired");
+    }
     if (e == ERR_OK && release) {
         struct ledger_account *a;
         e = t->s->account_at(t->s, h.account, &a);

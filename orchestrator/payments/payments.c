@@ -97,6 +97,7 @@ static enum link_pay_status status_of(enum err e)
     case ERR_AUTH:
         return LINK_PAY_FROZEN;
     case ERR_NOENT:
+    case ERR_STATE:
         return LINK_PAY_NO_HOLD;
     case ERR_LIMIT:
         return LINK_PAY_REFUSED;
@@ -123,6 +124,13 @@ static void on_rail(void *arg, const struct link_pay_answer *a)
 
 /* --- questions --- */
 
+/* Holds of other kinds are the orchestrator's own. */
+static bool is_lease(const char *key)
+{
+    size_t n = strlen(PAYMENTS_LEASE);
+    return strncmp(key, PAYMENTS_LEASE, n) == 0 && key[n] != '\0' && strlen(key) < LEDGER_KEY_MAX;
+}
+
 static bool is_viewer(const char *account)
 {
     size_t n = strlen(PAYMENTS_VIEWER);
@@ -138,8 +146,8 @@ static const char *fault_of(const struct link_pay_ask *q)
     if (q->kind != LINK_PAY_QUERY && !is_viewer(q->account)) {
         return "a broadcaster may touch viewers' accounts alone (\"viewer:\" and an id)";
     }
-    if (of_hold && (q->key[0] == '\0' || strlen(q->key) >= LEDGER_KEY_MAX)) {
-        return "a hold needs a key of 1 to 299 bytes";
+    if (of_hold && !is_lease(q->key)) {
+        return "a lease needs a key: \"lease:\" and an id, 299 bytes at most";
     }
     if (q->kind == LINK_PAY_HOLD && (q->ttl_ms == 0 || q->ttl_ms > PAYMENTS_TTL_MAX_MS)) {
         return "a hold lasts for 1 ms to 24 hours";

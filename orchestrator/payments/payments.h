@@ -1,6 +1,7 @@
 /* What broadcasters ask about money over the link: accounts and holds are the ledger's, receipts
  * and wallets have rails of their own. A broadcaster may touch viewers' accounts ("viewer:...")
- * alone; what viewers pay is income of the house ("income:viewing"). Loop's thread. */
+ * alone, and holds that are leases of them ("lease:..."); what viewers pay is income of the house
+ * ("income:viewing"). Loop's thread. */
 #ifndef ORCHESTRATOR_PAYMENTS_PAYMENTS_H
 #define ORCHESTRATOR_PAYMENTS_PAYMENTS_H
 
@@ -12,6 +13,7 @@
 #include "run/link.h"
 
 #define PAYMENTS_VIEWER     "viewer:"
+#define PAYMENTS_LEASE      "lease:"
 #define PAYMENTS_INCOME     "income:viewing"
 #define PAYMENTS_OPEN_MAX   16384 /* questions of one broadcaster that are not answered yet */
 #define PAYMENTS_TTL_MAX_MS (24 * 3600 * 1000)

@@ -119,8 +119,19 @@ void purse_news(struct purse *p)
 static bool holds_now(const struct purse *p, int64_t now_ms)
 {
     int64_t since_ms = now_ms - p->held_ms;
+    if (p->is_refused && since_ms < PURSE_RETRY_MS) {
+        return false;
+    }
     bool is_low = p->held < wanted(p) - (wanted(p) - promised(p)) / 2;
     return since_ms >= PURSE_RENEW_MS || (is_low && (!p->empty || since_ms >= PURSE_RETRY_MS));
+}
+
+static bool charges_now(const struct purse *p, int64_t now_ms, bool all)
+{
+    if (p->n_due == 0 || (p->is_stuck && now_ms - p->tried_ms < PURSE_RETRY_MS)) {
+        return false;
+    }
+    return all || now_ms - p->charge_ms >= PURSE_CHARGE_MS;
 }
 
 enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *ret_amount,
@@ -136,8 +147,9 @@ enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *r
         *ret_amount = p->asked;
         return PURSE_HOLD;
     }
-    if (p->n_due > 0 && (all || now_ms - p->charge_ms >= PURSE_CHARGE_MS)) {
+    if (charges_now(p, now_ms, all)) {
         p->is_charging = true;
+        p->tried_ms = now_ms;
         p->asked = p->due[0].amount;
         p->charge_ms = p->n_due == 1 ? now_ms : p->charge_ms; /* the last one of this round */
         *ret_amount = p->charged + p->asked;
@@ -150,6 +162,7 @@ enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *r
 void purse_hold_answered(struct purse *p, bool ok, uint64_t held)
 {
     p->is_holding = false;
+    p->is_refused = !ok;
     if (!ok) {
         return;
     }
@@ -162,6 +175,7 @@ void purse_hold_answered(struct purse *p, bool ok, uint64_t held)
 void purse_charge_answered(struct purse *p, bool ok, uint64_t held)
 {
     p->is_charging = false;
+    p->is_stuck = !ok;
     if (!ok) {
         return;
     }
@@ -172,10 +186,21 @@ void purse_charge_answered(struct purse *p, bool ok, uint64_t held)
     memmove(p->due, p->due + 1, p->n_due * sizeof *p->due);
 }
 
+void purse_charge_cut(struct purse *p, uint64_t moved, uint64_t held)
+{
+    p->is_charging = false;
+    p->is_stuck = true;
+    p->held = held;
+    p->charged += moved;
+    p->owed -= moved;
+    p->due[0].amount -= moved;
+}
+
 void purse_hold_lost(struct purse *p)
 {
     p->is_charging = false;
     p->is_holding = false;
+    p->is_refused = false;
     p->hold++;
     p->held = 0;
     p->charged = 0;

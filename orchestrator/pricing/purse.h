@@ -17,7 +17,7 @@
 #define PURSE_CHARGE_MS 1000  /* what is owed is charged so often */
 #define PURSE_TRUST_MS                                                                             \
     2000 /* jobs may open so long before the ledger has said that there is money */
-#define PURSE_RETRY_MS 1000 /* an empty account is looked at again at most so often */
+#define PURSE_RETRY_MS 1000 /* what the ledger did not take is asked again at most so often */
 
 struct tariff {
     uint64_t amount, pixels; /* so much for so many pixels of rungs; both at least 1 */
@@ -44,15 +44,18 @@ struct purse {
     uint64_t owed;     /* of `due` together */
     struct purse_due *due;
     size_t n_due;
-    bool known;       /* the ledger has answered for once */
-    bool empty;       /* there was not enough when last asked */
-    bool is_charging; /* a question is under way: the charge of due[0] */
-    bool is_holding;  /* or a hold */
-    uint64_t asked;   /* what that is for */
-    uint32_t hold;    /* counts the holds: one that ran out is never taken up again */
-    int64_t short_ms; /* since when more is promised than held; 0: it is not */
-    int64_t held_ms;  /* when the hold was last asked for */
-    int64_t charge_ms;
+    bool known;        /* the ledger has answered for once */
+    bool empty;        /* there was not enough when last asked */
+    bool is_charging;  /* a question is under way: the charge of due[0] */
+    bool is_holding;   /* or a hold */
+    bool is_stuck;     /* the last charge was not taken, or not all of it */
+    bool is_refused;   /* nor the last hold */
+    uint64_t asked;    /* what that is for */
+    uint32_t hold;     /* counts the holds: one that ran out is never taken up again */
+    int64_t short_ms;  /* since when more is promised than held; 0: it is not */
+    int64_t held_ms;   /* when the hold was last asked for */
+    int64_t charge_ms; /* when a round of charges was last over */
+    int64_t tried_ms;  /* when a charge was last asked for */
 };
 
 void purse_init(struct purse *p, const char *account, const struct tariff *tariff, int64_t now_ms);
@@ -87,6 +90,9 @@ enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *r
  */
 void purse_hold_answered(struct purse *p, bool ok, uint64_t held);
 void purse_charge_answered(struct purse *p, bool ok, uint64_t held);
+
+/* The hold had only `moved` of it: the rest stays owed. */
+void purse_charge_cut(struct purse *p, uint64_t moved, uint64_t held);
 
 /* Either says that there is no such hold (any more): the next one has another number. */
 void purse_hold_lost(struct purse *p);

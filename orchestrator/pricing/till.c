@@ -7,11 +7,14 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "orchestrator/words.h"
+#include "proto/link_msg.h"
 #include "run/log.h"
 
-#define TICK_MS     100
-#define SESSION_MAX 64
-#define PAYEES_MAX  4096 /* whose sums are shown; all are paid */
+#define TICK_MS        100
+#define SESSION_MAX    64
+#define WHOLE_NAME_MAX (LINK_STRING_MAX + 64)
+#define PAYEES_MAX     4096 /* whose sums are shown; all are paid */
 
 /* An account in use. It stays until what it owes is charged. */
 struct account {
@@ -46,7 +49,8 @@ struct till {
     struct list accounts, peers, payees;
     unsigned n_payees;
     uint64_t refused;
-    bool is_stopped; /* answers change nothing any more */
+    uint32_t next_hold; /* no account that has gone has had a hold of this number */
+    bool is_stopped;    /* answers change nothing any more */
 };
 
 static void go_on(struct account *a);
@@ -64,13 +68,15 @@ static size_t without_pid(const char *name)
 
 void till_account(const char *prefix, const char *credential, const char *name, char *ret)
 {
+    char whole[WHOLE_NAME_MAX];
     if (credential[0] != '\0') {
-        snprintf(ret, PURSE_NAME_MAX, "%s%s", prefix, credential);
+        snprintf(whole, sizeof whole, "%s%s", prefix, credential);
     } else {
         /* Whoever has the shared secret may call itself what it likes, but not like a credential.
          */
-        snprintf(ret, PURSE_NAME_MAX, "%sshared/%.*s", prefix, (int)without_pid(name), name);
+        snprintf(whole, sizeof whole, "%sshared/%.*s", prefix, (int)without_pid(name), name);
     }
+    words_copy(ret, PURSE_NAME_MAX, whole);
 }
 
 static void key_of(const struct account *a, char *ret)
@@ -94,6 +100,8 @@ static struct peer *peer_of(const struct till *t, link_peer id)
 
 static void forget(struct account *a)
 {
+    struct till *t = a->till;
+    t->next_hold = a->purse.hold >= t->next_hold ? a->purse.hold + 1 : t->next_hold;
     list_remove(&a->node);
     purse_fini(&a->purse);
     mem_free(a);
@@ -130,7 +138,7 @@ static void on_hold(void *arg, const struct ledger_answer *r)
     if (a->till->is_stopped) {
         return;
     }
-    if (r->err == ERR_NOENT) {
+    if (r->err == ERR_NOENT || r->err == ERR_STATE) {
         purse_hold_lost(&a->purse);
     } else {
         bool ok = r->err == ERR_OK || r->err == ERR_FUNDS || r->err == ERR_AUTH;
@@ -147,14 +155,20 @@ static void on_charge(void *arg, const struct ledger_answer *r)
     if (a->till->is_stopped) {
         return;
     }
+    bool was_stuck = a->purse.is_stuck;
     if (r->err == ERR_NOENT) {
         purse_hold_lost(&a->purse);
+    } else if (r->err == ERR_LIMIT && r->amount > 0) {
+        purse_charge_cut(&a->purse, r->amount, r->held);
     } else {
         purse_charge_answered(&a->purse, r->err == ERR_OK, r->held);
     }
     if (r->err != ERR_OK) {
-        log_warn("till", "charge", "account=%s: %s; it is tried again", a->purse.account, r->why);
-        return; /* with the next tick */
+        if (!was_stuck) {
+            log_warn("till", "charge", "account=%s owes %" PRIu64 ": %s; it is tried again",
+                     a->purse.account, a->purse.owed, r->why);
+        }
+        return; /* with a later tick */
     }
     go_on(a);
 }
@@ -166,10 +180,10 @@ static void on_release(void *arg, const struct ledger_answer *r)
         return;
     }
     a->is_leaving = false;
-    if (a->peers == 0) {
+    if (a->peers == 0 && a->purse.n_due == 0) {
         forget(a);
     } else {
-        purse_hold_lost(&a->purse); /* it has come back meanwhile */
+        purse_hold_lost(&a->purse); /* it has come back meanwhile, and may have gone again */
         go_on(a);
     }
 }
@@ -240,6 +254,7 @@ static struct account *account_of(struct till *t, const char *name)
     struct account *a = mem_alloc(sizeof *a);
     *a = (struct account){.till = t};
     purse_init(&a->purse, name, &t->tariff, clock_mono_ms());
+    a->purse.hold = t->next_hold;
     list_push_back(&t->accounts, &a->node);
     return a;
 }
@@ -420,6 +435,7 @@ static void settle(struct account *a)
     key_of(a, key);
     p->is_charging = false; /* asked again, it counts once */
     p->is_holding = false;
+    p->is_stuck = false;
     p->held_ms = clock_mono_ms();
     p->empty = true; /* no holds any more */
     while (purse_next(p, p->held_ms, true, &amount, &payee) == PURSE_CHARGE) {

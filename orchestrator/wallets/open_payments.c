@@ -183,8 +183,16 @@ static size_t origin_length(const char *url, bool allow_http)
     return (size_t)(host - url) + n;
 }
 
+/* One way to write it: a server may read others as the same. */
 static bool is_plain(const char *url)
 {
+    const char *path = strstr(url, "://");
+    size_t len = strlen(url);
+    bool ends_on_dots = len > 2 && (strcmp(url + len - 2, "/.") == 0 ||
+                                    (len > 3 && strcmp(url + len - 3, "/..") == 0));
+    if (ends_on_dots || (path != NULL && strstr(path + 3, "//") != NULL)) {
+        return false;
+    }
     for (const char *c = url; *c != '\0'; c++) {
         if (*c <= 0x20 || *c > 0x7e || strchr("?#\\%", *c) != NULL) {
             return false;
@@ -226,8 +234,20 @@ enum err open_payments_check_url(const struct wallet_address *w, const char *url
         return fail(ERR_AUTH, ret_why, "the incoming payment is not at this site's wallet");
     }
     const char *name = strstr(url + theirs, PATH_OF_MONEY);
-    if (name == NULL || name[strlen(PATH_OF_MONEY)] == '\0') {
+    if (name == NULL || name[strlen(PATH_OF_MONEY)] == '\0' || url[strlen(url) - 1] == '/') {
         return fail(ERR_PROTO, ret_why, "the URL is none of an incoming payment");
+    }
+    return ERR_OK;
+}
+
+enum err open_payments_source(const char *url, char *ret_key, size_t size)
+{
+    int n = snprintf(ret_key, size, "wallet:%s", url);
+    if (n < 0 || (size_t)n >= size) {
+        return ERR_LIMIT;
+    }
+    for (char *c = ret_key; *c != '\0'; c++) {
+        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
     }
     return ERR_OK;
 }

@@ -51,8 +51,12 @@ enum err open_payments_grant(struct span json, struct grant *ret_grant, char *re
 enum err open_payments_address(const char *text, bool allow_http, char *ret_url,
                                char *ret_why) CHECKED;
 
+/* What the ledger calls an incoming payment at a URL that was checked: the same however its letters
+ * are written, so that it is credited once. ERR_LIMIT: it does not fit into size bytes. */
+enum err open_payments_source(const char *url, char *ret_key, size_t size) CHECKED;
+
 /* Whether a URL that a page sent is an incoming payment at this wallet: at its resource server,
- * plain (no user, query, fragment, dot segments), with /incoming-payments/ in its path. */
+ * plain (no user, query, fragment, empty or dot segments), with /incoming-payments/ in its path. */
 enum err open_payments_check_url(const struct wallet_address *w, const char *url,
                                  char *ret_why) CHECKED;
 

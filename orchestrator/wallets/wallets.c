@@ -169,6 +169,12 @@ void wallets_stop(struct wallets *w)
         loop_timer_stop(w->tick);
         http_client_destroy(w->http);
         w->http = NULL;
+        LIST_EACH (&w->watched, it, tmp) {
+            struct watched *v = LIST_ITEM(it, struct watched, node);
+            if (!v->is_booking) { /* those the ledger answers */
+                watched_answer(v, 503, "the server is stopping", 0, 0);
+            }
+        }
     }
 }
 

@@ -206,12 +206,15 @@ static void book(struct watched *v, const struct incoming_payment *p)
     struct wallets *w = v->wallets;
     char key[LEDGER_KEY_MAX];
     uint64_t total = 0;
+    if (open_payments_source(v->url, key, sizeof key) != ERR_OK) {
+        refuse(v, 400, "the incoming payment's URL is too long");
+        return;
+    }
     if (p->has_received &&
         receipt_convert(p->received, p->asset_scale, ledger_scale(w->ledger), &total) != ERR_OK) {
         refuse(v, 409, "the incoming payment has received more than an account can hold");
         return;
     }
-    snprintf(key, sizeof key, "wallet:%s", v->url);
     const struct ledger_request r = {.op = LEDGER_CREDIT,
                                      .account = v->account,
                                      .other = WALLETS_SOURCE,

@@ -285,6 +285,60 @@ START_TEST(sums_are_right_at_the_end)
 }
 END_TEST
 
-UNIT_MAIN("account", leases_and_pays, the_last_unit_can_be_spent, previews_are_spent_first,
-          what_was_not_sent_is_not_billed, a_small_want_does_not_starve_behind_a_large_one,
-          frozen_and_away, a_lease_that_ended_is_paid_by_the_next_one, sums_are_right_at_the_end)
+static void answer_of(struct account *a, enum link_pay_kind kind, struct link_pay_answer answer,
+                      int64_t now_ms)
+{
+    struct link_pay_ask q;
+    uint64_t n, counter = 100;
+    ck_assert(account_next(a, now_ms, &counter, &q, &n));
+    ck_assert_int_eq(q.kind, kind);
+    (void)account_answered(a, &answer, now_ms);
+}
+
+/* Its charge came through, the answer to that did not; then nothing for so long that it expired. */
+START_TEST(what_an_expired_lease_has_paid_is_not_owed)
+{
+    struct account a;
+    int64_t now_ms = 1000;
+    account_init(&a, 0);
+    ck_assert_int_eq(account_reserve(&a, 10, now_ms), ACCOUNT_WAIT);
+    answer_of(&a, LINK_PAY_HOLD, (struct link_pay_answer){.held = 100, .balance = 900}, now_ms);
+    ck_assert_int_eq(account_reserve(&a, 30, now_ms), ACCOUNT_PAID);
+    account_keep(&a, 30, now_ms);
+    now_ms += ACCOUNT_CHARGE_MS;
+    answer_of(&a, LINK_PAY_CHARGE, (struct link_pay_answer){.status = LINK_PAY_UNAVAILABLE},
+              now_ms);
+    ck_assert_int_eq(account_reserve(&a, 20, now_ms), ACCOUNT_PAID);
+    account_keep(&a, 20, now_ms);
+    now_ms += ACCOUNT_CHARGE_MS;
+    answer_of(&a, LINK_PAY_CHARGE,
+              (struct link_pay_answer){.status = LINK_PAY_NO_HOLD, .amount = 30}, now_ms);
+    ck_assert_uint_eq(a.debt, 20);
+    ck_assert_uint_eq(a.n_leases, 0);
+}
+END_TEST
+
+/* The answer to the first question was lost, and by the second one more is wanted than there is. */
+START_TEST(what_is_set_aside_already_is_not_left_behind)
+{
+    struct account a;
+    int64_t now_ms = 1000;
+    account_init(&a, 0);
+    ck_assert_int_eq(account_reserve(&a, 10, now_ms), ACCOUNT_WAIT);
+    answer_of(&a, LINK_PAY_HOLD, (struct link_pay_answer){.status = LINK_PAY_UNAVAILABLE}, now_ms);
+    now_ms += ACCOUNT_RETRY_MS;
+    ck_assert_int_eq(account_reserve(&a, 70, now_ms), ACCOUNT_WAIT);
+    answer_of(&a, LINK_PAY_HOLD, (struct link_pay_answer){.status = LINK_PAY_FUNDS, .held = 40},
+              now_ms);
+    ck_assert_uint_eq(account_credit(&a), 40);
+    ck_assert_uint_eq(account_total(&a), 40);
+    ck_assert_int_eq(account_reserve(&a, 70, now_ms), ACCOUNT_EMPTY);
+    ck_assert_int_eq(account_reserve(&a, 10, now_ms), ACCOUNT_PAID);
+}
+END_TEST
+
+UNIT_MAIN("account", what_is_set_aside_already_is_not_left_behind,
+          what_an_expired_lease_has_paid_is_not_owed, leases_and_pays, the_last_unit_can_be_spent,
+          previews_are_spent_first, what_was_not_sent_is_not_billed,
+          a_small_want_does_not_starve_behind_a_large_one, frozen_and_away,
+          a_lease_that_ended_is_paid_by_the_next_one, sums_are_right_at_the_end)

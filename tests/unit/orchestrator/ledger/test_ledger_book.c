@@ -257,7 +257,13 @@ START_TEST(a_forgotten_hold_expires)
     ck_assert_int_eq(expire(), now + LEDGER_HOLD_KEPT_MS);
     ck_assert_str_eq(gained, "a");
     ck_assert_uint_eq(balance("a"), 85);
-    ck_assert_int_eq(cost(LEDGER_CHARGE, "h1", 30).err, ERR_NOENT);
+    struct ledger_answer late = cost(LEDGER_CHARGE, "h1", 30);
+    ck_assert_int_eq(late.err, ERR_NOENT);
+    ck_assert_uint_eq(late.amount, 15);
+    late = cost(LEDGER_RELEASE, "h1", 30); /* not all of it was paid */
+    ck_assert_int_eq(late.err, ERR_NOENT);
+    ck_assert_uint_eq(late.amount, 15);
+    ck_assert_int_eq(cost(LEDGER_RELEASE, "h1", 15).err, ERR_OK);
     ck_assert_uint_eq(hold("a", "h1", 50, 0).held, 50); /* opens anew, its cost still known */
     ck_assert_uint_eq(cost(LEDGER_RELEASE, "h1", 20).amount, 5);
     ck_assert_uint_eq(balance("a"), 80);

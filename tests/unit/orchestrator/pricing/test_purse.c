@@ -44,8 +44,12 @@ static bool answer(struct purse *p, struct bank *b, int64_t now_ms, bool all)
     }
     case PURSE_CHARGE: {
         uint64_t new = amount - b->total;
-        if (new > b->hold) {
-            purse_charge_answered(p, false, 0);
+        if (new > b->hold) { /* what there is */
+            new = b->hold;
+            b->hold = 0;
+            b->total += new;
+            b->paid[payee[0] - 'a'] += new;
+            purse_charge_cut(p, new, 0);
             return true;
         }
         b->hold -= new;
@@ -177,6 +181,35 @@ START_TEST(many_payees_are_all_paid)
 }
 END_TEST
 
+START_TEST(a_refusal_is_not_asked_again_at_once)
+{
+    struct purse p;
+    uint64_t amount = 0;
+    const char *payee = "";
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 5, 0));
+    ck_assert_int_eq(purse_next(&p, 0, false, &amount, &payee), PURSE_HOLD);
+    purse_hold_answered(&p, false, 0);
+    ck_assert_int_eq(purse_next(&p, 0, false, &amount, &payee), PURSE_NOTHING);
+    purse_earn(&p, "a", 5);
+    ck_assert_int_eq(purse_next(&p, 0, true, &amount, &payee), PURSE_CHARGE);
+    purse_charge_answered(&p, false, 0);
+    ck_assert_int_eq(purse_next(&p, PURSE_RETRY_MS - 1, true, &amount, &payee), PURSE_NOTHING);
+    ck_assert_int_eq(purse_next(&p, PURSE_RETRY_MS, true, &amount, &payee), PURSE_HOLD);
+    purse_hold_answered(&p, true, 3000);
+    ck_assert_int_eq(purse_next(&p, PURSE_RETRY_MS, true, &amount, &payee), PURSE_CHARGE);
+    ck_assert_uint_eq(amount, 5000);
+    purse_charge_cut(&p, 3000, 0);
+    ck_assert_uint_eq(p.owed, 2000);
+    purse_hold_lost(&p); /* what is paid is not owed to the next one */
+    ck_assert_int_eq(purse_next(&p, 2 * PURSE_RETRY_MS, true, &amount, &payee), PURSE_HOLD);
+    purse_hold_answered(&p, true, 9000);
+    ck_assert_int_eq(purse_next(&p, 2 * PURSE_RETRY_MS, true, &amount, &payee), PURSE_CHARGE);
+    ck_assert_uint_eq(amount, 2000);
+    purse_fini(&p);
+}
+END_TEST
+
 /* Whatever happens: no unit is lost or invented, and with money enough nothing is over. */
 static void random_life(uint64_t life)
 {
@@ -239,4 +272,4 @@ UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
           an_empty_account_takes_no_job_until_money_comes,
           jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long,
           a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
-          nothing_is_lost_or_invented)
+          a_refusal_is_not_asked_again_at_once, nothing_is_lost_or_invented)

@@ -104,6 +104,11 @@ START_TEST(only_payments_at_our_wallet_are_asked_about)
         {"https://ILP.w.example/incoming-payments/7", ERR_OK},
         {"https://ilp.w.example/tenant/incoming-payments/7", ERR_OK},
         {"https://ilp.w.example/incoming-payments/", ERR_PROTO},
+        {"https://ilp.w.example/incoming-payments/7/", ERR_PROTO},
+        {"https://ilp.w.example/incoming-payments//7", ERR_PROTO},
+        {"https://ilp.w.example//incoming-payments/7", ERR_PROTO},
+        {"https://ilp.w.example/incoming-payments/7/..", ERR_PROTO},
+        {"https://ilp.w.example/incoming-payments/7/.", ERR_PROTO},
         {"https://ilp.w.example/quotes/7", ERR_PROTO},
         {"https://ilp.w.example.evil/incoming-payments/7", ERR_AUTH},
         {"https://ilp.w.example:8443/incoming-payments/7", ERR_AUTH},
@@ -124,6 +129,17 @@ START_TEST(only_payments_at_our_wallet_are_asked_about)
         ck_assert_msg(open_payments_check_url(&w, cases[i].url, why) == cases[i].e, "%s",
                       cases[i].url);
     }
+}
+END_TEST
+
+START_TEST(one_payment_is_one_source_however_it_is_written)
+{
+    char source[64], short_one[16];
+    ck_assert_int_eq(
+        open_payments_source("https://ILP.w.example/incoming-payments/aF-9", source, sizeof source),
+        ERR_OK);
+    ck_assert_str_eq(source, "wallet:https://ilp.w.example/incoming-payments/af-9");
+    ck_assert_int_eq(open_payments_source("https://w/x", short_one, sizeof short_one), ERR_LIMIT);
 }
 END_TEST
 
@@ -171,5 +187,6 @@ END_TEST
 
 UNIT_MAIN("open_payments", a_wallet_address_is_read, answers_that_are_none_are_refused_in_words,
           both_forms_of_an_incoming_payment_are_read, amounts_that_are_none_are_refused,
-          only_payments_at_our_wallet_are_asked_about, another_wallets_money_is_not_ours,
+          only_payments_at_our_wallet_are_asked_about,
+          one_payment_is_one_source_however_it_is_written, another_wallets_money_is_not_ours,
           our_address_may_be_a_pointer)

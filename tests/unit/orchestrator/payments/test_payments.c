@@ -1,0 +1,85 @@
+/* What a broadcaster may ask of the accounts, over a real ledger. */
+#include "orchestrator/payments/payments.h"
+
+#include "tests/unit/orchestrator/ledger/folder.h"
+
+static struct loop *loop;
+static struct ledger *ledger;
+static struct payments *payments;
+static struct link_pay_answer last;
+static unsigned answers;
+
+static void on_send(void *arg, link_peer to, const struct link_msg *m)
+{
+    ck_assert_int_eq(m->type, LINK_PAY_ANSWER);
+    last = m->pay_answer;
+    last.text = NULL;
+    answers++;
+}
+
+static struct link_pay_answer ask(struct link_pay_ask q)
+{
+    unsigned before = answers;
+    q.account = q.account != NULL ? q.account : "";
+    q.key = q.key != NULL ? q.key : "";
+    q.text = "";
+    payments_ask(payments, 1, &q);
+    while (answers == before) {
+        loop_run_once(loop);
+    }
+    return last;
+}
+
+static void start(void)
+{
+    char why[LEDGER_WHY_MAX];
+    struct ledger_config c = {.path = path, .scale = 9, .asset = "USD"};
+    loop = loop_create();
+    ck_assert_msg(ledger_open(loop, &c, &ledger, why) == ERR_OK, "%s", why);
+    payments = payments_create(&(struct payments_config){.ledger = ledger, .send = on_send});
+}
+
+static void finish(void)
+{
+    ledger_close(ledger);
+    payments_destroy(payments);
+    loop_destroy(loop);
+}
+
+START_TEST(leases_alone_are_a_broadcasters)
+{
+    make_folder();
+    start();
+    struct ledger_request g = {.op = LEDGER_GRANT, .account = "viewer:a", .amount = 100};
+    struct ledger_request h = {.op = LEDGER_HOLD,
+                               .account = "viewer:a",
+                               .key = "jobs:s:0:b",
+                               .amount = 10,
+                               .ttl_ms = 60000};
+    ledger_ask(ledger, &g, NULL, NULL);
+    ledger_ask(ledger, &h, NULL, NULL);
+    struct link_pay_ask q = {.kind = LINK_PAY_RELEASE, .account = "viewer:a", .key = "jobs:s:0:b"};
+    ck_assert_int_eq(ask(q).status, LINK_PAY_REFUSED);
+    q.kind = LINK_PAY_CHARGE;
+    q.total = 5;
+    ck_assert_int_eq(ask(q).status, LINK_PAY_REFUSED);
+    q = (struct link_pay_ask){.kind = LINK_PAY_HOLD,
+                              .account = "viewer:a",
+                              .key = "lease:i:1",
+                              .amount = 50,
+                              .ttl_ms = 60000};
+    ck_assert_uint_eq(ask(q).held, 50);
+    q.kind = LINK_PAY_RELEASE;
+    q.total = 20;
+    ck_assert_uint_eq(ask(q).amount, 20);
+    q.kind = LINK_PAY_HOLD; /* given back: the next one needs another name */
+    ck_assert_int_eq(ask(q).status, LINK_PAY_NO_HOLD);
+    finish();
+    ck_assert_int_eq(account_of("viewer:a").free, 70);
+    ck_assert_int_eq(account_of(PAYMENTS_INCOME).free, 20);
+    audit();
+    remove_folder();
+}
+END_TEST
+
+UNIT_MAIN("payments", leases_alone_are_a_broadcasters)

@@ -1,0 +1,155 @@
+/* The till over a real ledger: broadcasters that come, go and come back. */
+#include "orchestrator/pricing/till.h"
+
+#include "base/clock.h"
+#include "run/json_read.h"
+#include "tests/unit/orchestrator/ledger/folder.h"
+
+#define ACCOUNT "broadcaster:x"
+#define PAYEE   "earnings:t"
+#define WAIT_MS 20000
+
+static const struct tariff tariff = {1, 1};
+static struct loop *loop;
+static struct ledger *ledger;
+static struct till *till;
+
+static void on_over(void *arg, link_peer broadcaster, const char *why)
+{
+}
+
+static void start(void)
+{
+    char why[LEDGER_WHY_MAX];
+    struct ledger_config c = {.path = path, .scale = 9, .asset = "USD"};
+    loop = loop_create();
+    ck_assert_msg(ledger_open(loop, &c, &ledger, why) == ERR_OK, "%s", why);
+    till = till_create(loop, ledger, &tariff, "session", on_over, NULL);
+}
+
+static void finish(void)
+{
+    till_stop(till);
+    ledger_close(ledger);
+    till_destroy(till);
+    loop_destroy(loop);
+}
+
+static void grant(const char *account, uint64_t amount)
+{
+    struct ledger_request r = {.op = LEDGER_GRANT, .account = account, .amount = amount};
+    ledger_ask(ledger, &r, NULL, NULL);
+}
+
+/* What /status says of a broadcaster's funds. */
+static bool has_funds(link_peer peer)
+{
+    struct json *j = json_new_object();
+    till_broadcaster_json(till, peer, j);
+    const char *funds = json_string_of(json_member(j, "funds"));
+    bool ok = funds != NULL && strcmp(funds, "ok") == 0;
+    json_destroy(j);
+    return ok;
+}
+
+static void wait_for_funds(link_peer peer)
+{
+    int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    while (!has_funds(peer)) {
+        ck_assert_msg(clock_mono_ms() < until_ms, "the till has not got its hold");
+        loop_run_once(loop);
+    }
+}
+
+static void wait_for(const char *account, int64_t is_free, int64_t held)
+{
+    int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    struct ledger_account a = account_of(account);
+    while (a.free != is_free || a.held != held) {
+        ck_assert_msg(clock_mono_ms() < until_ms, "%s has %lld free and %lld held", account,
+                      (long long)a.free, (long long)a.held);
+        loop_run_once(loop);
+        a = account_of(account);
+    }
+}
+
+static void on_balance(void *arg, const struct ledger_answer *a)
+{
+    *(bool *)arg = true;
+}
+
+/* Until all that was asked of the ledger is answered. */
+static void wait_for_answers(void)
+{
+    bool done = false;
+    struct ledger_request r = {.op = LEDGER_BALANCE, .account = ACCOUNT};
+    ledger_ask(ledger, &r, on_balance, &done);
+    while (!done) {
+        loop_run_once(loop);
+    }
+}
+
+START_TEST(who_comes_back_pays_again)
+{
+    make_folder();
+    start();
+    grant(ACCOUNT, 1000);
+    for (int64_t i = 1; i <= 4; i++) {
+        link_peer peer = (link_peer)i;
+        if (i > 2) { /* before that it may come while it is still being let go */
+            wait_for_answers();
+        }
+        till_joined(till, peer, ACCOUNT);
+        wait_for_funds(peer);
+        ck_assert_ptr_null(till_open(till, peer, 10));
+        till_earn(till, peer, PAYEE, 10);
+        till_close(till, peer, 10);
+        till_left(till, peer);
+        wait_for(ACCOUNT, 1000 - 10 * i, 0);
+        wait_for(PAYEE, 10 * i, 0);
+    }
+    finish();
+    audit();
+    remove_folder();
+}
+END_TEST
+
+START_TEST(what_an_account_could_not_pay_is_paid_when_money_comes)
+{
+    make_folder();
+    start();
+    grant(ACCOUNT, 15);
+    till_joined(till, 1, ACCOUNT);
+    ck_assert_ptr_null(till_open(till, 1, 20)); /* not known yet what it has */
+    till_earn(till, 1, PAYEE, 20);
+    till_close(till, 1, 20);
+    till_left(till, 1);
+    wait_for(PAYEE, 15, 0);
+    grant(ACCOUNT, 100);
+    wait_for(PAYEE, 20, 0);
+    wait_for(ACCOUNT, 95, 0);
+    finish();
+    audit();
+    remove_folder();
+}
+END_TEST
+
+START_TEST(names_are_cut_between_characters)
+{
+    char name[512] = "x", account[PURSE_NAME_MAX], other[PURSE_NAME_MAX];
+    till_account(TILL_BROADCASTER, "", "host:123", account);
+    ck_assert_str_eq(account, "broadcaster:shared/host");
+    till_account(TILL_BROADCASTER, "key", "host", account);
+    ck_assert_str_eq(account, "broadcaster:key");
+    for (size_t i = 1; i + 2 < sizeof name; i += 2) {
+        strcpy(name + i, "\xc3\xa9");
+    }
+    till_account(TILL_BROADCASTER, "", name, account);
+    ck_assert(ledger_name_is_valid(account));
+    till_account(TILL_BROADCASTER, "", name + 1, other);
+    ck_assert(ledger_name_is_valid(other));
+}
+END_TEST
+
+UNIT_MAIN("till", names_are_cut_between_characters, who_comes_back_pays_again,
+          what_an_account_could_not_pay_is_paid_when_money_comes)
