@@ -73,6 +73,7 @@ START_TEST(test_who_gets_a_page)
         {"/nowhere", BROWSER, PAGES_NONE},
         {"/multi?ids=a,b", "*/*", PAGES_GIVEN},
         {"/publish", NULL, PAGES_GIVEN},
+        {"/demo", BROWSER, PAGES_NONE},
         {"/embed/hello", NULL, PAGES_GIVEN},
         {"/watch/a/b%20c.mp4?t=1", NULL, PAGES_GIVEN},
         {"/watch/", NULL, PAGES_NONE},
