@@ -25,6 +25,8 @@ SECONDS = 16
 SECOND = 1000  # what a second of a file costs, in the ledger's smallest unit
 PRICE = "0.00006"  # the same for a minute
 FIRST, MORE = 4 * SECOND, 3 * SECOND  # payments; the wallet takes 5000 at once
+SONG_SECONDS = 8
+SONG = 9 * SECOND  # all of it: Chromium begins by itself when it could play to the end
 PACE_MS = 700  # between the receipts that a wallet tells of
 
 # What a browser with a wallet of that time has.
@@ -46,7 +48,7 @@ def clips(folder):
                     "ultrafast", "-b:v", "1500k", "-maxrate", "1500k", "-bufsize", "750k", "-g",
                     "15", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart",
                     folder / "film.mp4"], check=True)
-    media_clips.audio(folder / "song.mp3", SECONDS)
+    media_clips.audio(folder / "song.mp3", SONG_SECONDS)
 
 
 class Media(TestCase):
@@ -99,24 +101,23 @@ class Media(TestCase):
             {"amount": "1", "assetCode": "XRP", "assetScale": 9, "paymentPointer": pointer,
              "receipt": receipt, "requestId": "1"} for receipt in receipts]})
 
-    def plays_as_it_is_paid(self, page, media, log):
-        """media: a function of the page that returns the element; log: one for the newest line."""
-        at = f"() => ({media})().currentTime"
+    def plays_as_it_is_paid(self, page, media, standing):
+        """media: a function of the page that returns the element; standing: one that says whether
+        the page shows that it waits for money."""
         page.wait(f"() => ({media})()?.networkState === 2")  # it has asked
-        self.assertEqual(page.evaluate(f"() => ({media})().readyState"), 0)
+        self.assertEqual(page.evaluate(f"() => ({media})().readyState"), 0, "nothing came yet")
         self.pay(page, FIRST)
-        page.wait(f"() => ({media})().currentTime > 0.5", timeout=40)
-        stands = f"""async () => {{
+        page.wait(f"() => ({media})().currentTime > 0.5", timeout=30)
+        page.wait(f"""async () => {{
             const media = ({media})(), before = media.currentTime;
             await new Promise((done) => setTimeout(done, 500));
-            return before > 0.5 && media.currentTime === before && media.readyState <= 2; }}"""
-        page.wait(stands, timeout=60)
-        stood = page.evaluate(at)
+            return media.currentTime === before && media.readyState <= 2; }}""", timeout=60)
+        page.wait(standing, timeout=30)
+        stood = page.evaluate(f"() => ({media})().currentTime")
         self.assertLess(stood, FIRST / SECOND + 0.5, "no more is played than was paid for")
-        self.assertFalse(page.evaluate(f"() => ({media})().paused"), "it waits, and is not stopped")
+        self.assertFalse(page.evaluate(f"() => ({media})().paused"), "it waits by itself")
         self.pay(page, MORE)
-        page.wait(f"(stood) => ({media})().currentTime > stood + 0.5", 40, stood)
-        page.wait(log)
+        page.wait(f"(stood) => ({media})().currentTime > stood + 0.2", 5, stood)
 
     def balance(self, viewer):
         return json.loads(self.recipe.get(f"/account.json?{viewer}").text)["balance"]
@@ -132,22 +133,24 @@ class OwnPage(Media):
                                        ".map((a) => decodeURI(a.pathname))"),
                          ["/watch/film.mp4", "/watch/song.mp3"])
         page.click("#choices [data-kind=video]")
-        self.plays_as_it_is_paid(page, self.MEDIA, "() => /Balance: 0\\.0000/.test("
-                                                   "document.querySelector('#log').innerText)")
+        self.plays_as_it_is_paid(page, self.MEDIA, "() => /missing\\s+0\\.0/i.test("
+                                                   "document.querySelector('dl').innerText)")
+        self.assertRegex(page.evaluate("() => document.querySelector('#log').innerText"),
+                         r"(?s)Playing.*Balance: 0\.00000\d.*Waiting.*Playing.*Balance: 0\.00000\d")
         self.assertRegex(page.evaluate("() => document.querySelector('dl').innerText"),
                          rf"(?s)Balance\s+0\S* USD\s+Price\s+{PRICE} USD a minute\s+Missing")
         page.shot("demo_paid", whole=True)
-        page.wait("() => /missing\\s+0\\.0/i.test(document.querySelector('dl').innerText)", 60)
         self.assertFalse(page.evaluate("() => document.documentElement.scrollWidth > innerWidth"),
                          "nothing is wider than a phone")
         self.tell(page, page.wait(POINTER), ["AAAA"])
         page.wait("() => /^.*Failed: \\S/.test(document.querySelector('#log').innerText)")
         page.click("#choices [data-kind=audio]")
-        self.pay(page, FIRST)
+        self.pay(page, SONG)
         page.wait(f"() => ({self.MEDIA})().localName === 'audio' && "
                   f"({self.MEDIA})().currentTime > 0.3", timeout=40)
         self.assertEqual([u for u in page.requests() if not u.startswith(self.recipe.url("/"))], [])
-        self.assertEqual([f for f in page.faults() if "/verifyReceipt" not in f], [])
+        known = ("/verifyReceipt", "monetization-src")  # Chromium knows no such directive
+        self.assertEqual([f for f in page.faults() if not any(k in f for k in known)], [])
 
     def test_the_page_is_there_where_something_costs_something(self):
         answer = self.recipe.get("/demo")
@@ -182,26 +185,27 @@ class KnownElements(Media):
         page = self.open(f"{self.serve()}/index.html?server={urllib.parse.quote(origin)}")
         page.wait("() => document.body.dataset.ready")
         page.click("#video")
-        page.wait("() => window.heard.includes('stalled')", 30)
         self.assertEqual(page.evaluate("() => document.querySelector('wmm-video').className"),
-                         "data-stalled")
+                         "data-pending")
         self.plays_as_it_is_paid(page, self.INSIDE,
-                                 "() => /^Balance: [0-9.e-]+$/m.test(document.querySelector("
-                                 "'#log').innerText)")
+                                 "() => document.querySelector('wmm-video.data-stalled')")
         self.assertEqual(page.evaluate("() => document.querySelector('wmm-video').className"),
                          "data-ok")
-        self.assertIn("waiting", page.evaluate("() => window.heard"))
+        self.assertRegex(page.evaluate("() => document.querySelector('#log').innerText"),
+                         r"^Balance: [0-9.e-]+\nBalance: [0-9.e-]+$")
+        self.assertEqual(page.evaluate("() => window.heard.slice(0, 4)"),
+                         ["playing", "waiting", "stalled", "playing"])
         user = page.evaluate("() => localStorage.userId")
         self.assertIn(f"{origin}/media/film.mp4?userId={user}", page.requests())
         self.assertIn(f"{origin}/verifyReceipt", page.requests())
         self.tell(page, page.wait(POINTER), ["AAAA"])
         page.wait("() => document.querySelector('#log').innerText.startsWith('Failed: ')")
         page.click("#audio")  # the account is the same
-        self.pay(page, FIRST)
+        self.pay(page, SONG)
         page.wait("() => document.querySelector('wmm-audio').media.currentTime > 0.3", timeout=40)
         self.assertFalse([f for f in page.faults() if "CORS" in f], page.faults())
         spent = wait_for(lambda: self.balance(f"userId={user}"), 10, "a balance")
-        self.assertLess(float(spent), (2 * FIRST + MORE) / 1e9)
+        self.assertLess(float(spent), (FIRST + MORE + SONG) / 1e9)
 
 
 if __name__ == "__main__":
