@@ -126,6 +126,10 @@ async function begin() {
 payments.addEventListener('told', (e) => show(e.detail));
 payments.addEventListener('credited', (e) => sayBalance(e.detail));
 payments.addEventListener('failed', (e) => say(`Failed: ${e.detail}`, 'bad'));
+if (!document.monetization
+    && !document.createElement('link').relList.supports?.('monetization')) {
+  say('This browser has no wallet that pays by itself (Web Monetization)');
+}
 begin().catch(() => {
   byId('hint').textContent = 'The server cannot be reached just now. Load this page again.';
 });
