@@ -114,6 +114,7 @@ int pay_text_nobody(struct buf *text, bool is_forged, const struct pay_terms *t,
 enum err pay_text_account(struct buf *text, const struct pay_terms *t, const struct pay_state *s)
 {
     struct json *j = json_new_object();
+    json_set_str(j, "account", s->account);
     set_terms(j, t, s);
     json_set_bool(j, "frozen", s->balance.frozen);
     json_set_int(j, "version", (int64_t)s->balance.version);

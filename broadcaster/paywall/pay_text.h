@@ -24,7 +24,8 @@ struct pay_state {
     const struct toll *toll; /* of what he asks for */
     struct paywall_balance balance;
     uint64_t missing;
-    const char *token; /* to be given to him; "": he has one */
+    const char *token;   /* to be given to him; "": he has one */
+    const char *account; /* its name in the ledger, for /account.json */
 };
 
 /* problem+json (RFC 9457) for a verdict that is neither PAYWALL_PAID nor PAYWALL_HELD. Returns the

@@ -304,21 +304,33 @@ static enum viewers_pay_result say(struct answer *a, int status, const char *tex
     return VIEWERS_PAY_ANSWERED;
 }
 
+/* Texts, pictures and playlists have none: they cost nothing by the minute. */
+static enum err read_duration(const struct media_file *file, struct toll_file *f)
+{
+    enum media_kind kind = media_type_of(file->path)->kind;
+    struct media_facts facts;
+    if (kind == MEDIA_KIND_OTHER || kind == MEDIA_KIND_PLAYLIST) {
+        return ERR_OK;
+    }
+    enum err e =
+        media_catalog_facts(media_catalog_of(file->media), file->path, &file->stat, &facts);
+    if (e == ERR_OK) {
+        f->duration_ms = facts.duration_ms > 0 ? (uint64_t)facts.duration_ms : 0;
+    }
+    return e;
+}
+
 static enum viewers_pay_result pay_file(struct pay_request *r, const struct toll *t,
                                         struct answer *a)
 {
     struct toll_file f = {.size = a->file->stat.size};
-    struct media_facts facts;
-    enum err e = ERR_OK;
-    if (t->per == TOLL_PER_MINUTE) {
-        e = media_catalog_facts(media_catalog_of(a->file->media), a->file->path, &a->file->stat,
-                                &facts);
-        f.duration_ms = e == ERR_OK && facts.duration_ms > 0 ? (uint64_t)facts.duration_ms : 0;
-    }
+    enum err e = t->per == TOLL_PER_MINUTE ? read_duration(a->file, &f) : ERR_OK;
     if (e == ERR_AGAIN) {
-        return say(a, 503, "How long this file is has not been read yet; try again in a moment.");
+        return say(a, 503,
+                   "How long this file is has not been read yet; try again in a moment. A piece of "
+                   "an HLS or DASH presentation can be sold by the megabyte alone.");
     }
-    if (e != ERR_OK && media_type_of(a->file->path)->kind != MEDIA_KIND_PLAYLIST) {
+    if (e != ERR_OK) {
         return say(a, 500, "This file is sold by the minute, and how long it is cannot be read.");
     }
     if (!open_body(r, t, &f, a)) {

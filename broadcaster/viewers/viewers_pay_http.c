@@ -72,7 +72,7 @@ static enum viewers_pay_result give_account(struct pay_request *r,
                                             const struct viewer_request *request, struct answer *a)
 {
     struct toll t = toll_asked(r->pay, request->target);
-    struct pay_state s = {.toll = &t, .token = r->who.token};
+    struct pay_state s = {.toll = &t, .token = r->who.token, .account = r->who.account};
     if (r->who.known) {
         enum paywall_verdict v = pay_account(r);
         if (v != PAYWALL_PAID) {

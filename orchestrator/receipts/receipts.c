@@ -10,10 +10,11 @@
 #include "orchestrator/receipts/receipts_internal.h"
 #include "run/log.h"
 
-#define FOLDER         "receipts"
-#define NONCES_NAME    "nonces"
-#define LINES_MAX      4096
-#define SERVICE_VERIFY "verify"
+#define FOLDER                 "receipts"
+#define NONCES_NAME            "nonces"
+#define LINES_MAX              4096
+#define SERVICE_VERIFY         "verify"
+#define FAILURES_TOLD_EVERY_MS 10000
 
 /* --- start --- */
 
@@ -242,6 +243,16 @@ void receipts_write(struct receipts *r, notebook_fn *fn, void *arg)
     } else {
         assert(fn == NULL);
     }
+}
+
+bool receipts_tell_failure(struct receipts *r)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (r->failure_told_ms != 0 && now_ms - r->failure_told_ms < FAILURES_TOLD_EVERY_MS) {
+        return false;
+    }
+    r->failure_told_ms = now_ms;
+    return true;
 }
 
 int receipts_status_of(enum err e)

@@ -266,8 +266,10 @@ static void on_service(void *arg, const struct http_client_result *h)
     op->call = NULL;
     op->receipts->n_asked--;
     if (h->err != ERR_OK || h->status >= 500) {
-        log_warn("receipts", "service", "the receipt service has not answered: %s (status %d)",
-                 h->why, h->status);
+        if (receipts_tell_failure(op->receipts)) {
+            log_warn("receipts", "service", "the receipt service has not answered: %s (status %d)",
+                     h->why, h->status);
+        }
         op_answer(op, receipts_status_of(h->err), "the receipt service does not answer now");
         return;
     }

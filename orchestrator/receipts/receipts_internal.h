@@ -45,7 +45,8 @@ struct receipts {
     bool allow_http, closing;
     struct list open; /* questions */
     unsigned n_open, n_asked;
-    struct buf lines; /* for one change of the nonces */
+    struct buf lines;        /* for one change of the nonces */
+    int64_t failure_told_ms; /* when a failure of the wallet or service was last logged; 0: never */
     uint64_t counts[COUNTS_];
 };
 
@@ -87,6 +88,10 @@ void receipts_book(struct op *op);
 
 /* The way by the service. */
 void receipts_ask_service(struct op *op, struct span text);
+
+/* Whether a failure of the wallet or service is to be logged: not each one, since anybody may ask.
+ */
+bool receipts_tell_failure(struct receipts *r);
 
 /* Our own status for an HTTP question that has failed: 504 or 502. */
 int receipts_status_of(enum err e);

@@ -48,7 +48,9 @@ static void give_out(struct op *op, struct span body)
 /* Logged, for it is the operator's own wallet. */
 static void fail(struct op *op, int status, const char *why)
 {
-    log_warn("receipts", "wallet", "the wallet of %s cannot be paid to: %s", op->endpoint, why);
+    if (receipts_tell_failure(op->receipts)) {
+        log_warn("receipts", "wallet", "the wallet of %s cannot be paid to: %s", op->endpoint, why);
+    }
     op_reply(op, status, why);
 }
 

@@ -1,16 +1,17 @@
-"""A farm that is too small for all rungs: those of the lowest value are gaps, said as such; sources and
-what is watched lose nothing, and a transcoder that joins takes the others up again at once."""
+"""A farm that is too small for all rungs: those of the lowest value are gaps, said as such; sources
+and what is watched lose nothing, and a transcoder that joins takes the others up again at once."""
 # time limit: 180 s
 # usual time: 25 s
 import contextlib
 import json
+import os
 import re
 import threading
 
 import harness
 from harness import Process, Recipe, TestCase, free_port, temp_dir, wait_for
 
-SUPPORT = harness.ROOT / harness.os.environ.get("BUILD", "build") / "support"
+SUPPORT = harness.ROOT / os.environ.get("BUILD", "build") / "support"
 SECRET = "secret"
 LADDER = {"small": (64, 48), "mid": (96, 72), "large": (160, 120)}
 RATE = 30
@@ -75,7 +76,7 @@ class Overload(TestCase):
         """{(stream, segment): its rungs that were given up}, from these segments on"""
         found = {}
         for s, msn, rung in re.findall(
-                r'warn .*rung_given_up stream="(\w)" msn=(\d+) .*rung="(\w+)" .*start more transcoders',
+                r'warn .*rung_given_up stream="(\w)" msn=(\d+) .*rung="(\w+)" .*start more',
                 r.orchestrator.log()):
             if int(msn) >= since[s]:
                 found.setdefault((s, int(msn)), set()).add(rung)
