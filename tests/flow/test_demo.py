@@ -1,7 +1,7 @@
 """Paid media in a real browser, with real payments over Interledger on loopback: the page /demo, and
 a page of another origin with the elements that are known for such media. What is played was paid
 for; it stands when payment stops, and goes on when it comes again."""
-# usual time: 25 s
+# usual time: 20 s
 import functools
 import http.server
 import json
@@ -26,7 +26,7 @@ SECOND = 1000  # what a second of a file costs, in the ledger's smallest unit
 PRICE = "0.00006"  # the same for a minute
 FIRST, MORE = 4 * SECOND, 3 * SECOND  # payments; the wallet takes 5000 at once
 SONG_SECONDS = 8
-SONG = 9 * SECOND  # all of it: Chromium begins by itself when it could play to the end
+SONG = 9 * SECOND
 PACE_MS = 700  # between the receipts that a wallet tells of
 
 # What a browser with a wallet of that time has.
@@ -53,6 +53,11 @@ def clips(folder):
 
 OWN = "() => document.querySelector('#player video, #player audio')"
 KNOWN = "() => document.querySelector('wmm-video, wmm-audio')?.media"
+
+
+def play(media):
+    """The viewer's click: by itself Chromium begins when it thinks that it could play to the end."""
+    return f"() => void ({media})().play()"
 
 
 class PaidMedia(TestCase):
@@ -111,6 +116,7 @@ class PaidMedia(TestCase):
         page.wait(f"() => ({media})()?.networkState === 2")  # it has asked
         self.assertEqual(page.evaluate(f"() => ({media})().readyState"), 0, "nothing came yet")
         self.pay(page, FIRST)
+        page.evaluate(play(media))
         page.wait(f"() => ({media})().currentTime > 0.5", timeout=30)
         page.wait(f"""async () => {{
             const media = ({media})(), before = media.currentTime;
@@ -187,12 +193,12 @@ class PaidMedia(TestCase):
                          "data-pending")
         self.plays_as_it_is_paid(page, KNOWN,
                                  "() => document.querySelector('wmm-video.data-stalled')")
-        self.assertEqual(page.evaluate("() => document.querySelector('wmm-video').className"),
-                         "data-ok")
+        self.assertEqual(page.evaluate("() => window.looks.filter((x, i, all) => x !== all[i - 1])")[:4],
+                         ["data-pending", "data-ok", "data-stalled", "data-ok"])
         self.assertRegex(page.evaluate("() => document.querySelector('#log').innerText"),
                          r"^Balance: [0-9.e-]+\nBalance: [0-9.e-]+$")
-        self.assertRegex(page.evaluate("() => window.heard.join(' ')"),
-                         "^playing .*waiting stalled .*playing")
+        heard = page.evaluate("() => window.heard")
+        self.assertLessEqual({"playing", "waiting", "stalled"}, set(heard))
         user = page.evaluate("() => localStorage.userId")
         self.assertIn(f"{origin}/media/film.mp4?userId={user}", page.requests())
         self.assertIn(f"{origin}/verifyReceipt", page.requests())
@@ -200,6 +206,7 @@ class PaidMedia(TestCase):
         page.wait("() => document.querySelector('#log').innerText.startsWith('Failed: ')")
         page.click("#audio")  # the account is the same
         self.pay(page, SONG)
+        page.evaluate(play(KNOWN))
         page.wait("() => document.querySelector('wmm-audio').media.currentTime > 0.3", timeout=40)
         self.assertFalse([f for f in page.faults() if "CORS" in f], page.faults())
         spent = wait_for(lambda: self.balance(f"userId={user}"), 10, "a balance")

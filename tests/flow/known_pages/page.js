@@ -10,6 +10,7 @@ function log(text) {
 }
 
 window.heard = []; // what the element inside tells
+window.looks = []; // the classes that the outer one had
 
 for (const kind of ['video', 'audio']) {
   const link = document.querySelector(`#${kind}`);
@@ -24,6 +25,9 @@ for (const kind of ['video', 'audio']) {
     for (const name of ['playing', 'waiting', 'stalled', 'ended', 'error']) {
       element.addEventListener(name, () => window.heard.push(name));
     }
+    new MutationObserver(() => window.looks.push(element.className)).observe(element, {
+      attributeFilter: ['class'],
+    });
     document.querySelector('#container').replaceChildren(element);
   });
 }
