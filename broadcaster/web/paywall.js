@@ -8,8 +8,8 @@ const LOOK_MS = 5000;
 const WAIT_S = 25; // that a question for news is held by the server
 const RETRY_MS = 2000;
 
-/** What is heard of the viewer's account: 'told' (detail: as /account.json says it), 'credited' (the
- * balance, as text), 'failed' (why a payment was not credited). */
+/** What is heard of the viewer's account: 'told' (detail: as /account.json says it), 'credited'
+ * (the balance, as text), 'failed' (why a payment was not credited). */
 export const payments = new EventTarget();
 
 function announce(name, detail) {
@@ -18,7 +18,8 @@ function announce(name, detail) {
 
 /** what: { stream: ID } or { file: PATH }. */
 export async function account(what, more = {}) {
-  const asked = Object.entries({ ...what, ...more }).map((pair) => pair.map(encodeURIComponent).join('='));
+  const asked = Object.entries({ ...what, ...more })
+    .map((pair) => pair.map(encodeURIComponent).join('='));
   const answer = await fetch(`/account.json?${asked.join('&')}`, { cache: 'no-store' });
   if (!answer.ok) {
     throw new Error(`account: ${answer.status}`);

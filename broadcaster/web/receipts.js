@@ -1,5 +1,5 @@
-// Payments of wallets that give STREAM receipts: document.monetization tells of them, as wallets had
-// it before <link rel="monetization">. Each receipt says what its payment has come to so far.
+// Payments of wallets that give STREAM receipts: document.monetization tells of them, as wallets
+// had it before <link rel="monetization">. Each receipt says what its payment has come to so far.
 
 import { make } from './api.js';
 

@@ -1,6 +1,6 @@
-"""Paid media in a real browser, with real payments over Interledger on loopback: the page /demo, and
-a page of another origin with the elements that are known for such media. What is played was paid
-for; it stands when payment stops, and goes on when it comes again."""
+"""Paid media in a real browser, with real payments over Interledger on loopback: the page /demo,
+and a page of another origin with the elements that are known for such media. What is played was
+paid for; it stands when payment stops, and goes on when it comes again."""
 # usual time: 20 s
 import functools
 import http.server
@@ -41,7 +41,7 @@ POINTER = "() => document.querySelector('head meta[name=monetization]')?.content
 
 
 def clips(folder):
-    """Noise in the picture: a browser waits for whole blocks of 32 kB, of which a second has many."""
+    """With noise in the picture: a browser waits for blocks of 32 kB, and a second has many."""
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i",
                     f"testsrc=size=320x180:rate=15:duration={SECONDS},noise=alls=60:allf=t",
                     "-f", "lavfi", "-i", f"sine=duration={SECONDS}", "-c:v", "libx264", "-preset",
@@ -56,7 +56,7 @@ KNOWN = "() => document.querySelector('wmm-video, wmm-audio')?.media"
 
 
 def play(media):
-    """The viewer's click: by itself Chromium begins when it thinks that it could play to the end."""
+    """The viewer's click: by itself Chromium begins when it expects to come through to the end."""
     return f"() => void ({media})().play()"
 
 
@@ -193,8 +193,8 @@ class PaidMedia(TestCase):
                          "data-pending")
         self.plays_as_it_is_paid(page, KNOWN,
                                  "() => document.querySelector('wmm-video.data-stalled')")
-        self.assertEqual(page.evaluate("() => window.looks.filter((x, i, all) => x !== all[i - 1])")[:4],
-                         ["data-pending", "data-ok", "data-stalled", "data-ok"])
+        looks = page.evaluate("() => window.looks.filter((x, i, all) => x !== all[i - 1])")
+        self.assertEqual(looks[:4], ["data-pending", "data-ok", "data-stalled", "data-ok"])
         self.assertRegex(page.evaluate("() => document.querySelector('#log').innerText"),
                          r"^Balance: [0-9.e-]+\nBalance: [0-9.e-]+$")
         heard = page.evaluate("() => window.heard")

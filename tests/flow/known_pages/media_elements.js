@@ -101,8 +101,8 @@ class MonetizedMedia extends HTMLElement {
       return; // a later one has the sum of all
     }
     this.#shown = performance.now();
-    const where = new URL('/verifyReceipt', new URL(this.getAttribute('src'), location.href).origin);
-    const answer = await fetch(where, {
+    const { origin } = new URL(this.getAttribute('src'), location.href);
+    const answer = await fetch(`${origin}/verifyReceipt`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ ...detail, userId: userId() }),
