@@ -7,6 +7,7 @@ import { account, payForFile, payments } from './paywall.js';
 const KINDS = ['video', 'audio'];
 const ASKED_MAX = 20; // files of a kind whose price is asked for
 const LOG_MAX = 100;
+const SAME_MS = 1000;
 const HEARD = {
   playing: 'Playing', waiting: 'Waiting for data', stalled: 'No data comes', pause: 'Paused',
   ended: 'Ended',
@@ -20,10 +21,16 @@ function say(text, state = '') {
   }
 }
 
-let last = null; // the balance that was said
+let last = null; // the balance that was told
+let said = { text: '', at: 0 };
 
+/** A payment is heard of twice: by its answer, and as what the account has. */
 function sayBalance(text) {
-  say(`Balance: ${text}`, 'good');
+  const at = performance.now();
+  if (text !== said.text || at - said.at > SAME_MS) {
+    said = { text, at };
+    say(`Balance: ${text}`, 'good');
+  }
   last = Number(text);
 }
 
