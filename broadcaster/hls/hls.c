@@ -361,6 +361,9 @@ static struct hls_ask parse_path(struct span target)
     if (span_equal(path, span_cstr("/publish"))) {
         return answer(HLS_PUBLISH, NULL);
     }
+    if (span_equal(path, span_cstr("/demo"))) {
+        return answer(HLS_DEMO, NULL);
+    }
     return answer(HLS_UNKNOWN, "There is nothing here: streams are at /stream/ID.m3u8.");
 }
 

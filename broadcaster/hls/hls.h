@@ -41,6 +41,7 @@ enum hls_what {
     HLS_MULTI,        /* "/multi": the page of several streams */
     HLS_EMBED,        /* "/embed/ID": the page of a player alone */
     HLS_PUBLISH,      /* "/publish": the page for publishers */
+    HLS_DEMO,         /* "/demo": the page that shows what is paid for */
     HLS_ASSET,        /* "/assets/NAME": what the pages are made of */
     HLS_UNKNOWN,      /* nothing is or can be there (404): why */
     HLS_BAD,          /* not a path (400): why */

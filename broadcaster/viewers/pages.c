@@ -171,6 +171,12 @@ enum pages_found pages_find(const struct pages *p, const struct viewer_request *
     case HLS_PUBLISH:
         give_page(p, "publish.html", r, ret_page);
         return PAGES_GIVEN;
+    case HLS_DEMO:
+        if (p->paid == NULL) {
+            return PAGES_NONE;
+        }
+        give_page(p, "demo.html", r, ret_page);
+        return PAGES_GIVEN;
     case HLS_EMBED:
         give_page(p, "embed.html", r, ret_page);
         ret_page->policy = p->policy_embed;

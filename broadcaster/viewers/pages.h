@@ -44,8 +44,8 @@ struct pages *pages_create(const struct pages_config *config);
 void pages_destroy(struct pages *p); /* takes NULL */
 
 /* Answers GET and HEAD: "/" and "/stream/ID" are pages for who accepts text/html; /multi,
- * /embed/ID, /publish, /watch/FILE and /assets/ are for all. A page of a stream that is not there
- * is one too: it waits for it. */
+ * /embed/ID, /publish, /watch/FILE and /assets/ are for all, and /demo where something costs
+ * something. A page of a stream that is not there is one too: it waits for it. */
 enum pages_found pages_find(const struct pages *p, const struct viewer_request *request,
                             struct page *ret_page);
 

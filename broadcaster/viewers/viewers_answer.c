@@ -453,6 +453,7 @@ static void give(struct answer *a, struct board *board, struct hls_ask *ask,
     case HLS_MULTI:
     case HLS_EMBED:
     case HLS_PUBLISH:
+    case HLS_DEMO:
     case HLS_ASSET:
         answer_say(a, 404, "There is nothing here: streams are at /stream/ID.m3u8.", "", "");
         break;

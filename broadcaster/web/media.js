@@ -36,7 +36,7 @@ async function show() {
 async function play() {
   if (document.querySelector('meta[name=payment]')) {
     const { payForFile } = await import('./paywall.js');
-    await payForFile(byId('player'), video, path);
+    await payForFile(byId('player'), video, path).begun;
   }
   if (path.toLowerCase().endsWith('.m3u8')) {
     playPlaylist();

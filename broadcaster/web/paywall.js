@@ -2,16 +2,25 @@
 // loaded by player.js on pages of a server that says so (<meta name="payment">).
 
 import { make } from './api.js';
+import { takeReceipts } from './receipts.js';
 
 const LOOK_MS = 5000;
 const WAIT_S = 25; // that a question for news is held by the server
 const RETRY_MS = 2000;
 
+/** What is heard of the viewer's account: 'told' (detail: as /account.json says it), 'credited'
+ * (the balance, as text), 'failed' (why a payment was not credited). */
+export const payments = new EventTarget();
+
+function announce(name, detail) {
+  payments.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
 /** what: { stream: ID } or { file: PATH }. */
-async function account(what, more = {}) {
-  const answer = await fetch(`/account.json?${new URLSearchParams({ ...what, ...more })}`, {
-    cache: 'no-store',
-  });
+export async function account(what, more = {}) {
+  const asked = Object.entries({ ...what, ...more })
+    .map((pair) => pair.map(encodeURIComponent).join('='));
+  const answer = await fetch(`/account.json?${asked.join('&')}`, { cache: 'no-store' });
   if (!answer.ok) {
     throw new Error(`account: ${answer.status}`);
   }
@@ -24,41 +33,59 @@ function pause(ms) {
   });
 }
 
-/** Tells the server of each payment that the browser's wallet makes; it asks the wallet itself. */
+async function tell(path, payment) {
+  try {
+    const answer = await fetch(path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(payment),
+    });
+    announce(answer.ok ? 'credited' : 'failed', (await answer.text()).trim());
+  } catch {
+    // the next payment of this session says the same sum and more
+    announce('failed', 'The server cannot be reached.');
+  }
+}
+
+/** Tells the server of each payment that the browser's wallet makes; it asks the wallet itself, or
+ * sees by the receipt. */
 let listening = false;
 function listenToWallet() {
   if (listening) {
     return;
   }
   listening = true;
-  document.addEventListener('monetization', (e) => {
-    fetch('/monetization', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({
-        incomingPayment: e.incomingPayment, paymentPointer: e.paymentPointer,
-      }),
-    }).catch(() => {}); // the next payment of this session says the same sum and more
-  });
+  document.addEventListener('monetization', (e) => tell('/monetization', {
+    incomingPayment: e.incomingPayment, paymentPointer: e.paymentPointer,
+  }));
+  takeReceipts((receipt) => tell('/verifyReceipt', receipt));
 }
 
 class Payment {
-  /** goOn: called when there is money for what was missing. */
+  /** root: where it is shown; null: nowhere. goOn: called when there is money for what was
+   * missing. */
   constructor(root, what, goOn) {
     this.what = what;
     this.goOn = goOn;
     this.bar = make('p', { className: 'payment', role: 'status' });
-    root.append(this.bar);
+    root?.append(this.bar);
     this.timer = setInterval(() => this.look(), LOOK_MS);
+    this.credited = () => this.look();
+    payments.addEventListener('credited', this.credited);
   }
 
   destroy() {
     clearInterval(this.timer);
+    payments.removeEventListener('credited', this.credited);
     this.over = true;
     this.bar.remove();
   }
 
   #show(told) {
+    if (this.over) {
+      return;
+    }
+    announce('told', told);
     const { balance, price, per, missing, asset } = told;
     const facts = [];
     if (price !== null) {
@@ -115,11 +142,13 @@ export function attachPayment({ root, playback }, id) {
   payment.look();
 }
 
-/** For a video element that plays a file below /media/, which comes as it is paid. What it returns is
- * done when the viewer has an account, and the file can be asked for. */
-export async function payForFile(root, video, path) {
+/** For an element that plays a file below /media/, which comes as it is paid: its payment. That has
+ * begun when the viewer has an account, and the file can be asked for. */
+export function payForFile(root, media, path) {
   listenToWallet();
   const payment = new Payment(root, { file: path }, () => payment.look());
-  video.addEventListener('waiting', () => payment.wait());
-  await payment.look();
+  media.addEventListener('waiting', () => payment.wait());
+  media.addEventListener('stalled', () => payment.wait());
+  payment.begun = payment.look();
+  return payment;
 }

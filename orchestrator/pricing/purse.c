@@ -51,17 +51,18 @@ void purse_fini(struct purse *p)
     p->due = NULL;
 }
 
-bool purse_reserve(struct purse *p, uint64_t pixels)
+bool purse_reserve(struct purse *p, uint64_t pixels, int64_t now_ms)
 {
     uint64_t amount = reservation(p, pixels);
+    p->largest = amount > p->largest ? amount : p->largest;
     bool fits = promised(p) <= p->held && p->held - promised(p) >= amount;
-    bool was_larger = amount <= p->largest;
-    p->largest = was_larger ? p->largest : amount;
-    if (!fits && p->known && (p->empty || was_larger)) {
-        p->empty = true;
+    if (!fits && (p->empty || (p->short_ms != 0 && now_ms - p->short_ms > PURSE_TRUST_MS))) {
         return false;
     }
-    p->reserved = sum(p->reserved, amount); /* not covered yet: the answer will tell */
+    if (!fits && p->short_ms == 0) {
+        p->short_ms = now_ms;
+    }
+    p->reserved = sum(p->reserved, amount);
     return true;
 }
 
@@ -167,6 +168,7 @@ void purse_hold_answered(struct purse *p, bool ok, uint64_t held)
     }
     p->known = true;
     p->held = held;
+    p->short_ms = promised(p) <= held ? 0 : p->short_ms;
     p->empty = held < promised(p) || (held < p->asked && held - promised(p) < p->largest);
 }
 

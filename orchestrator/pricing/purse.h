@@ -15,7 +15,9 @@
 #define PURSE_RENEW_MS  10000 /* a hold is renewed so often */
 #define PURSE_TTL_MS    60000 /* and runs out by itself after so long without */
 #define PURSE_CHARGE_MS 1000  /* what is owed is charged so often */
-#define PURSE_RETRY_MS  1000  /* what the ledger did not take is asked again at most so often */
+#define PURSE_TRUST_MS                                                                             \
+    2000 /* jobs may open so long before the ledger has said that there is money */
+#define PURSE_RETRY_MS 1000 /* what the ledger did not take is asked again at most so often */
 
 struct tariff {
     uint64_t amount, pixels; /* so much for so many pixels of rungs; both at least 1 */
@@ -50,6 +52,7 @@ struct purse {
     bool is_refused;   /* nor the last hold */
     uint64_t asked;    /* what that is for */
     uint32_t hold;     /* counts the holds: one that ran out is never taken up again */
+    int64_t short_ms;  /* since when more is promised than held; 0: it is not */
     int64_t held_ms;   /* when the hold was last asked for */
     int64_t charge_ms; /* when a round of charges was last over */
     int64_t tried_ms;  /* when a charge was last asked for */
@@ -58,9 +61,9 @@ struct purse {
 void purse_init(struct purse *p, const char *account, const struct tariff *tariff, int64_t now_ms);
 void purse_fini(struct purse *p);
 
-/* A job for at most so many pixels is to open. True: it may, and is reserved for. Before the ledger
- * has answered for the first time it may, too. */
-bool purse_reserve(struct purse *p, uint64_t pixels);
+/* A job for at most so many pixels is to open. True: it may, and is reserved for. While the ledger
+ * is still being asked for more it may, too. */
+bool purse_reserve(struct purse *p, uint64_t pixels, int64_t now_ms);
 
 /* It is over. */
 void purse_release(struct purse *p, uint64_t pixels);

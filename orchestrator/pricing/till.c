@@ -293,7 +293,7 @@ const char *till_open(struct till *t, link_peer broadcaster, uint64_t pixels)
         return "it has not said hello";
     }
     struct account *a = p->account;
-    if (purse_reserve(&a->purse, pixels)) {
+    if (purse_reserve(&a->purse, pixels, clock_mono_ms())) {
         go_on(a);
         return NULL;
     }

@@ -56,11 +56,11 @@ class Failovers(TestCase):
         with f.start_false_transcoder(mode) as false:
             f.transcoders.remove(false)
             f.wait_transcoders(4)
-            # Streams stay where they are: two honest ones go, so that it is asked.
-            gone = f.transcoders[:2]
-            self.addCleanup(self.bring_back, *gone)
-            for t in gone:
-                t.kill()
+            # Streams stay where they are: the two that have most of them go, so that it is asked.
+            for _ in range(2):
+                gone = f.busiest()
+                self.addCleanup(self.bring_back, gone)
+                gone.kill()
             wait_for(lambda: false.status()["jobs"]["accepted"], 15, "the false one has a job")
             f.check(self, mark, more=3)
             f.check_watchers(self)

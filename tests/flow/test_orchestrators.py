@@ -137,6 +137,9 @@ class Spread(World):
                 flags=[*self.orchestrators["a"].flags, "-pricePerUnit", 6,
                        "-pixelsPerUnit", PIXELS]))
             self.wait_state(a, "too dear")
+            granted = self.roles[-1].control("/grant?account=broadcaster:local&amount=1000000000000",
+                                             method="POST")
+            self.assertEqual(granted.status, 200, granted.text)
             found = self.known()[a]
             self.assertEqual((found["connected"], found["price_per_unit"],
                               found["pixels_per_unit"]), (True, 6, PIXELS))

@@ -25,6 +25,8 @@ static const struct {
     {"/multi/", HLS_UNKNOWN, "", "", 0},
     {"/publish", HLS_PUBLISH, "", "", 0},
     {"/publishx", HLS_UNKNOWN, "", "", 0},
+    {"/demo?x", HLS_DEMO, "", "", 0},
+    {"/demo/", HLS_UNKNOWN, "", "", 0},
     {"/embed/hello_world?muted=0", HLS_EMBED, "hello_world", "", 0},
     {"/embed/%61", HLS_EMBED, "a", "", 0},
     {"/embed/", HLS_UNKNOWN, "", "", 0},

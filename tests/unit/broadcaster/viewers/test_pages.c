@@ -73,6 +73,7 @@ START_TEST(test_who_gets_a_page)
         {"/nowhere", BROWSER, PAGES_NONE},
         {"/multi?ids=a,b", "*/*", PAGES_GIVEN},
         {"/publish", NULL, PAGES_GIVEN},
+        {"/demo", BROWSER, PAGES_NONE},
         {"/embed/hello", NULL, PAGES_GIVEN},
         {"/watch/a/b%20c.mp4?t=1", NULL, PAGES_GIVEN},
         {"/watch/", NULL, PAGES_NONE},
@@ -106,6 +107,23 @@ START_TEST(test_each_page_is_its_own)
     holds(given("/publish", NULL, NULL), "/assets/publish.js");
     holds(given("/embed/x", NULL, NULL), "/assets/embed.js");
     holds(given("/watch/x.mp4", NULL, NULL), "/assets/media.js");
+}
+END_TEST
+
+/* Where something costs something there is one page more, and each says where to pay. */
+START_TEST(test_pages_where_something_costs_something)
+{
+    const struct pages_config config = {.pays = true, .pointer = "https://wallet.example/me"};
+    struct viewer_request r = {
+        .method = "GET", .target = span_cstr("/demo"), .accept = BROWSER, .accept_encoding = ""};
+    struct pages *paid = pages_create(&config);
+    struct page p;
+    ck_assert_int_eq(pages_find(paid, &r, &p), PAGES_GIVEN);
+    ck_assert_int_eq(p.status, 200);
+    holds(p, "/assets/demo.js");
+    holds(p, "<link rel=\"monetization\" href=\"https://wallet.example/me\">");
+    ck_assert_ptr_nonnull(strstr(p.policy, "default-src 'none'"));
+    pages_destroy(paid);
 }
 END_TEST
 
@@ -207,6 +225,7 @@ int main(void)
     tcase_add_test(tc, test_who_gets_a_page);
     tcase_add_test(tc, test_other_methods_are_not_for_pages);
     tcase_add_test(tc, test_each_page_is_its_own);
+    tcase_add_test(tc, test_pages_where_something_costs_something);
     tcase_add_test(tc, test_policy);
     tcase_add_test(tc, test_every_asset_is_there);
     tcase_add_test(tc, test_gzip);

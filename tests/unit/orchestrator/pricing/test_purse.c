@@ -78,7 +78,7 @@ START_TEST(pixels_are_charged_to_the_last_fraction)
     struct purse p;
     struct bank b = {.balance = 1000000};
     purse_init(&p, "broadcaster:x", &fine, 0);
-    ck_assert(purse_reserve(&p, 100000));
+    ck_assert(purse_reserve(&p, 100000, 1));
     ck_assert(answer(&p, &b, 0, false));
     for (int i = 0; i < 1000; i++) {
         purse_earn(&p, i % 2 ? "a" : "b", 100); /* 0.7 each */
@@ -97,19 +97,42 @@ START_TEST(an_empty_account_takes_no_job_until_money_comes)
     struct purse p;
     struct bank b = {.balance = 500};
     purse_init(&p, "broadcaster:x", &dear, 0);
-    ck_assert(purse_reserve(&p, 1)); /* nothing is known yet */
+    ck_assert(purse_reserve(&p, 1, 1)); /* nothing is known yet */
     ck_assert(!purse_is_over(&p));
     ck_assert(answer(&p, &b, 0, false));
     ck_assert(purse_is_over(&p));
     purse_release(&p, 1);
     ck_assert(!purse_is_over(&p));
-    ck_assert(!purse_reserve(&p, 1));
+    ck_assert(!purse_reserve(&p, 1, 5));
     ck_assert(!answer(&p, &b, 10, false)); /* not again at once */
     b.balance += 5000;
     purse_news(&p);
     ck_assert(answer(&p, &b, 20, false));
-    ck_assert(purse_reserve(&p, 1));
+    ck_assert(purse_reserve(&p, 1, 25));
     ck_assert(!purse_is_over(&p));
+    purse_fini(&p);
+}
+END_TEST
+
+/* Several streams may come at once, before the ledger has said that there is enough. */
+START_TEST(jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long)
+{
+    struct purse p;
+    struct bank b = {.balance = 1000000};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(answer(&p, &b, 0, false)); /* nothing is wanted yet */
+    for (int i = 0; i < 20; i++) {
+        ck_assert(purse_reserve(&p, 10, 100));
+    }
+    ck_assert(answer(&p, &b, 110, false));
+    ck_assert(!purse_is_over(&p));
+    for (int i = 0; i < 100; i++) {
+        ck_assert(purse_reserve(&p, 1, 200));
+    }
+    ck_assert(purse_reserve(&p, 1, 200 + PURSE_TRUST_MS)); /* and the ledger is silent */
+    ck_assert(!purse_reserve(&p, 1, 202 + PURSE_TRUST_MS));
+    ck_assert(answer(&p, &b, 203 + PURSE_TRUST_MS, false));
+    ck_assert(purse_reserve(&p, 1, 204 + PURSE_TRUST_MS));
     purse_fini(&p);
 }
 END_TEST
@@ -119,7 +142,7 @@ START_TEST(a_hold_that_ran_out_loses_nothing_that_is_owed)
     struct purse p;
     struct bank b = {.balance = 1000000};
     purse_init(&p, "broadcaster:x", &dear, 0);
-    ck_assert(purse_reserve(&p, 10));
+    ck_assert(purse_reserve(&p, 10, 1));
     ck_assert(answer(&p, &b, 0, false));
     purse_earn(&p, "a", 3);
     while (answer(&p, &b, 2000, false)) {
@@ -143,7 +166,7 @@ START_TEST(many_payees_are_all_paid)
     struct purse p;
     struct bank b = {.balance = INT64_MAX};
     purse_init(&p, "broadcaster:x", &dear, 0);
-    ck_assert(purse_reserve(&p, 10 * PURSE_DUE_MAX));
+    ck_assert(purse_reserve(&p, 10 * PURSE_DUE_MAX, 1));
     ck_assert(answer(&p, &b, 0, false));
     for (int i = 0; i < 2 * PURSE_DUE_MAX; i++) {
         char payee[16];
@@ -164,7 +187,7 @@ START_TEST(a_refusal_is_not_asked_again_at_once)
     uint64_t amount = 0;
     const char *payee = "";
     purse_init(&p, "broadcaster:x", &dear, 0);
-    ck_assert(purse_reserve(&p, 5));
+    ck_assert(purse_reserve(&p, 5, 0));
     ck_assert_int_eq(purse_next(&p, 0, false, &amount, &payee), PURSE_HOLD);
     purse_hold_answered(&p, false, 0);
     ck_assert_int_eq(purse_next(&p, 0, false, &amount, &payee), PURSE_NOTHING);
@@ -202,7 +225,7 @@ static void random_life(uint64_t life)
         now_ms += rnd(300);
         if (open[i] == 0 && rnd(2)) {
             uint64_t pixels = 1 + rnd(20000);
-            open[i] = purse_reserve(&p, pixels) ? pixels : 0;
+            open[i] = purse_reserve(&p, pixels, now_ms + 1) ? pixels : 0;
         } else if (open[i] > 0 && p.known && !purse_is_over(&p)) {
             purse_earn(&p, payees[rnd(PAYEES)], rnd((uint32_t)open[i] + 1));
             purse_release(&p, open[i]);
@@ -247,5 +270,6 @@ END_TEST
 
 UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
           an_empty_account_takes_no_job_until_money_comes,
+          jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long,
           a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
           a_refusal_is_not_asked_again_at_once, nothing_is_lost_or_invented)

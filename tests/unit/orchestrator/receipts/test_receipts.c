@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "orchestrator/receipts/nonces.h"
-#include "orchestrator/receipts/receipts_rails.h"
+#include "orchestrator/payments/rails.h"
 #include "run/private_file.h"
 #include "tests/support/unit.h"
 
@@ -172,12 +172,12 @@ START_TEST(broadcasters_ask)
     open_all(7);
     struct link_pay_ask q = {
         .kind = LINK_PAY_RECEIPT, .account = "viewer:a", .key = OURS, .text = sign(nonce, 250)};
-    receipts_rail_credit(receipts, &q, on_answer, &s);
+    rail_of_receipts(receipts).fn(receipts, &q, on_answer, &s);
     loop_run(loop);
     ck_assert_int_eq(s.pay, LINK_PAY_OK);
     ck_assert_uint_eq(s.amount, 2); /* rounded down, in the ledger's scale */
     ck_assert_uint_eq(s.balance, 2);
-    receipts_rail_credit(receipts, &q, on_answer, &s);
+    rail_of_receipts(receipts).fn(receipts, &q, on_answer, &s);
     while (s.calls < 2) {
         loop_run_once(loop);
     }
@@ -185,7 +185,7 @@ START_TEST(broadcasters_ask)
     ck_assert_int_eq(s.status, 400);
     ck_assert_str_eq(s.text, "expired receipt");
     q.text = "$w.example/eve";
-    receipts_rail_query(receipts, &q, on_answer, &s);
+    rail_of_queries(receipts).fn(receipts, &q, on_answer, &s);
     ck_assert_int_eq(s.calls, 3);
     ck_assert_int_eq(s.pay, LINK_PAY_REFUSED);
     ck_assert_int_eq(s.status, 404);
