@@ -57,10 +57,11 @@ class Failovers(TestCase):
             f.transcoders.remove(false)
             f.wait_transcoders(4)
             # Streams stay where they are: the two that have most of them go, so that it is asked.
+            gone = []
+            self.addCleanup(lambda: self.bring_back(*gone))
             for _ in range(2):
-                gone = f.busiest()
-                self.addCleanup(self.bring_back, gone)
-                gone.kill()
+                gone.append(f.busiest())
+                gone[-1].kill()
             wait_for(lambda: false.status()["jobs"]["accepted"], 15, "the false one has a job")
             f.check(self, mark, more=3)
             f.check_watchers(self)
