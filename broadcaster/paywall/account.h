@@ -93,7 +93,7 @@ void account_news(struct account *a, uint64_t balance, int64_t now_ms);
 /* All leases shall go back now. */
 void account_close(struct account *a);
 
-/* Nothing is leased, open or owed: it can be forgotten. */
+/* Nothing is leased or open: it can be forgotten, with what it still owes. */
 bool account_idle(const struct account *a);
 
 #endif

@@ -19,7 +19,8 @@
 #include "run/metrics.h"
 
 #define PAYWALL_ACCOUNTS_MAX 100000 /* that are known here at once */
-#define PAYWALL_STREAMS_MAX  4   /* of one account whose paid segments are known: the newest ones */
+#define PAYWALL_EXCUSE_MS    30000 /* once in so long a broken transfer's last piece costs nothing */
+#define PAYWALL_STREAMS_MAX  16  /* of one account whose paid segments are known: the newest ones */
 #define PAYWALL_NAME_MAX     96  /* bytes of an account's name in the ledger, with the NUL */
 #define PAYWALL_TEXT_MAX     512 /* of what the ledger says to people, with the NUL */
 #define PAYWALL_BODY_MAX     16384 /* bytes of a wallet's answer */

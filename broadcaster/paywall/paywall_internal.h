@@ -48,7 +48,8 @@ struct paywall_account {
     size_t refs;
     bool queued; /* the loop looks at it soon */
     int64_t used_ms;
-    struct list due; /* loop's thread */
+    int64_t excused_ms; /* when a piece that was not sent whole last cost nothing; 0: never */
+    struct list due;    /* loop's thread */
 };
 
 struct paywall {

@@ -104,6 +104,7 @@ struct paywall_body {
     uint64_t first, n;
     uint64_t kept;     /* bytes from the body's begin that are billed */
     uint64_t reserved; /* bytes from the body's begin that may be sent */
+    uint64_t given;    /* and that were given out to be sent */
 };
 
 struct paywall_body *paywall_body_open(struct paywall_account *a, const struct toll *t,
@@ -113,7 +114,7 @@ struct paywall_body *paywall_body_open(struct paywall_account *a, const struct t
     if (b == NULL) {
         return NULL;
     }
-    *b = (struct paywall_body){a, *t, *f, first, n, 0, 0};
+    *b = (struct paywall_body){a, *t, *f, first, n, 0, 0, 0};
     paywall_lock(a);
     a->refs++;
     paywall_unlock(a);
@@ -151,10 +152,26 @@ enum paywall_verdict paywall_body_take(struct paywall_body *b, uint64_t at, uint
     }
     if (v == PAYWALL_PAID) {
         *ret_n = max < b->reserved - at ? max : b->reserved - at;
+        b->given = at + *ret_n;
         paywall_need(a, now_ms);
     }
     paywall_unlock(a);
     return v;
+}
+
+/* How much of the last piece got through is not known. It costs nothing, but not again and again:
+ * in that way a film could be fetched piece by piece. */
+static void keep_broken(struct paywall_body *b, int64_t now_ms)
+{
+    struct paywall_account *a = b->account;
+    if (b->given <= b->kept) {
+        return;
+    }
+    if (a->excused_ms == 0 || now_ms - a->excused_ms >= PAYWALL_EXCUSE_MS) {
+        a->excused_ms = now_ms;
+        return;
+    }
+    keep(b, b->given, now_ms);
 }
 
 void paywall_body_close(struct paywall_body *b, bool complete)
@@ -167,6 +184,8 @@ void paywall_body_close(struct paywall_body *b, bool complete)
     paywall_lock(a);
     if (complete) {
         keep(b, b->reserved, now_ms);
+    } else {
+        keep_broken(b, now_ms);
     }
     account_give_back(&a->money, cost_of(b, b->kept, b->reserved));
     paywall_need(a, now_ms);

@@ -304,11 +304,16 @@ static enum viewers_pay_result say(struct answer *a, int status, const char *tex
     return VIEWERS_PAY_ANSWERED;
 }
 
-/* Texts, pictures and playlists have none: they cost nothing by the minute. */
+/* Texts, pictures and playlists have none: they cost nothing by the minute. What is not known may
+ * be a film all the same. */
 static enum err read_duration(const struct media_file *file, struct toll_file *f)
 {
-    enum media_kind kind = media_type_of(file->path)->kind;
+    const struct media_type *type = media_type_of(file->path);
+    enum media_kind kind = type->kind;
     struct media_facts facts;
+    if (kind == MEDIA_KIND_OTHER && type->ending == NULL) {
+        return ERR_UNSUPPORTED;
+    }
     if (kind == MEDIA_KIND_OTHER || kind == MEDIA_KIND_PLAYLIST) {
         return ERR_OK;
     }

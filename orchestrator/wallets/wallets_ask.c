@@ -230,8 +230,7 @@ static void ask_again(struct watched *v)
 {
     v->retried = true;
     v->next_ms = clock_mono_ms();
-    v->wallets->token_until_ms = 0;
-    v->wallets->grant_ms = 0;
+    v->wallets->token_until_ms = 0; /* grant_ms keeps it from being asked for all the time */
 }
 
 static void on_payment(void *arg, const struct http_client_result *r)

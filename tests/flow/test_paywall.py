@@ -359,6 +359,9 @@ class Minutes(Paying):
             self.assertEqual(self.recipe.get("/media/piece.m4s?userId=min").status, 503)
             wait_for(lambda: self.recipe.get("/media/broken.mp4?userId=min").status == 500, 20,
                      "what cannot be read is not given away")
+            (media / "film.xyz").write_bytes(b"what is this")  # may be a film: not free by the minute
+            wait_for(lambda: self.recipe.get("/media/film.xyz?userId=min").status == 500, 20,
+                     "a file of an unknown kind is not given away")
             wait_for(lambda: self.recipe.get("/media/endless.mkv?userId=min").status == 500, 20,
                      "nor is what does not say how long it is")
 

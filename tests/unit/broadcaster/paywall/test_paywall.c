@@ -259,6 +259,26 @@ START_TEST(bodies_that_end_early_are_billed_as_sent)
 }
 END_TEST
 
+START_TEST(a_film_is_not_free_to_who_breaks_off_again_and_again)
+{
+    start(100000, 0);
+    struct paywall_account *a = account("viewer:a");
+    struct waiting w = waiting_of(true);
+    struct toll_file f = {.size = 10000};
+    uint64_t given = 0, first = 0;
+    for (uint64_t at = 0; at < 10000; at += 500) {
+        struct paywall_body *b = paywall_body_open(a, &by_mb, &f, at, 500);
+        uint64_t n = take(b, 0, 500, &w);
+        first = at == 0 ? n : first;
+        given += n;
+        paywall_body_close(b, false);
+    }
+    paywall_account_unref(a);
+    finish();
+    ck_assert_uint_eq(bank.earned, given - first); /* one is excused */
+}
+END_TEST
+
 START_TEST(previews_once_and_limits_of_an_address)
 {
     start(0, 3 * UNIT);
@@ -373,5 +393,7 @@ START_TEST(threads_share_one_account)
 END_TEST
 
 UNIT_MAIN("paywall", segments_are_paid_once_by_all_tabs, what_is_empty_goes_on_with_the_news,
-          bodies_that_end_early_are_billed_as_sent, previews_once_and_limits_of_an_address,
-          questions_are_answered_or_ended, threads_share_one_account)
+          bodies_that_end_early_are_billed_as_sent,
+          a_film_is_not_free_to_who_breaks_off_again_and_again,
+          previews_once_and_limits_of_an_address, questions_are_answered_or_ended,
+          threads_share_one_account)

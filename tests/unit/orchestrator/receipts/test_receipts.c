@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "orchestrator/receipts/nonces.h"
 #include "orchestrator/payments/rails.h"
+#include "orchestrator/receipts/nonces.h"
 #include "run/private_file.h"
 #include "tests/support/unit.h"
 
