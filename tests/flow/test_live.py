@@ -168,8 +168,8 @@ class Live(TestCase):
             for sink in ("one", "two"):
                 harness.wait_for(lambda: player.log().count(f"{sink}: last-message = chain") > 60,
                                  30, f"60 decoded buffers at {sink}")
-            self.assertRegex(player.log(), "caps = video/x-raw")
-            self.assertRegex(player.log(), "caps = audio/x-raw")
+            self.assertIn("video/x-raw", player.log())  # gst-launch does not always print the pad
+            self.assertIn("audio/x-raw", player.log())
             self.assertNotIn("ERROR", player.log())
 
     def test_playbin3_plays_on(self):
