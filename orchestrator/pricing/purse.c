@@ -70,6 +70,7 @@ void purse_release(struct purse *p, uint64_t pixels)
 {
     uint64_t amount = reservation(p, pixels);
     p->reserved -= amount < p->reserved ? amount : p->reserved;
+    p->short_ms = promised(p) <= p->held ? 0 : p->short_ms;
 }
 
 /* The last place takes what has none of its own: nobody's money is lost, it is only paid out by

@@ -137,6 +137,19 @@ START_TEST(jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long)
 }
 END_TEST
 
+/* What was short for a moment says nothing of the next job. */
+START_TEST(a_job_that_went_is_not_held_against_the_next_one)
+{
+    struct purse p;
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    purse_hold_answered(&p, true, 1000000);
+    ck_assert(purse_reserve(&p, 2000, 100));
+    purse_release(&p, 2000);
+    ck_assert(purse_reserve(&p, 3000, 200 + 2 * PURSE_TRUST_MS));
+    purse_fini(&p);
+}
+END_TEST
+
 START_TEST(a_hold_that_ran_out_loses_nothing_that_is_owed)
 {
     struct purse p;
@@ -271,5 +284,6 @@ END_TEST
 UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
           an_empty_account_takes_no_job_until_money_comes,
           jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long,
+          a_job_that_went_is_not_held_against_the_next_one,
           a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
           a_refusal_is_not_asked_again_at_once, nothing_is_lost_or_invented)
