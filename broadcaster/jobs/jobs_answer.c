@@ -169,10 +169,9 @@ static void show_rung(struct job_stream *s, struct job *job, size_t i)
     if (!job->whole && ends == complete) {
         make_parts(s, job, i);
     }
-    if (ends) {
-        jobs_rung_settle(s, job, i, false);
-    }
+    struct segment *seg = ends ? jobs_rung_put(s, job, i, false) : NULL;
     rendition_commit(s->renditions[i]);
+    jobs_rung_tell(s, job, i, seg);
 }
 
 static void on_rung_unit(struct job_stream *s, struct job *job, const struct link_unit *u,

@@ -140,6 +140,12 @@ void jobs_job_cancel(struct job *job, const char *reason);
  * job's source must be there. */
 void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap);
 
+/* The two halves of it, for who commits the rendition's changes between them: whoever is told that
+ * a rung is settled may look whether viewers have it. Gives the segment; NULL: it waits. */
+struct segment *jobs_rung_put(struct job_stream *s, struct job *job, size_t i, bool gap);
+void jobs_rung_tell(struct job_stream *s, struct job *job, size_t i,
+                    struct segment *seg); /* takes */
+
 /* Whether its sound is there. The job's source must be. */
 bool jobs_rung_has_sound(const struct job_stream *s, const struct job *job, size_t i);
 

@@ -69,12 +69,12 @@ bool jobs_rung_has_sound(const struct job_stream *s, const struct job *job, size
     return find_sound(s, job, i, &sound);
 }
 
-void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap)
+struct segment *jobs_rung_put(struct job_stream *s, struct job *job, size_t i, bool gap)
 {
     struct jobs_rung *rung = &job->rungs[i];
     struct sound *sound = NULL;
     if (!gap && !find_sound(s, job, i, &sound)) {
-        return;
+        return NULL;
     }
     struct segment_info info = *segment_info(job->source);
     info.gap = gap;
@@ -85,10 +85,20 @@ void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap)
                               : segment_create(&info, rung->track, &rung->packets, sound);
     rung->settled = true;
     rendition_settle(s->renditions[i], seg);
-    if (s->settled != NULL && job->video != NULL) {
-        s->settled(s->settled_arg, i, seg, gap ? &job->failure : NULL);
+    return seg;
+}
+
+void jobs_rung_tell(struct job_stream *s, struct job *job, size_t i, struct segment *seg)
+{
+    if (seg != NULL && s->settled != NULL && job->video != NULL) {
+        s->settled(s->settled_arg, i, seg, segment_info(seg)->gap ? &job->failure : NULL);
     }
     segment_unref(seg);
+}
+
+void jobs_rung_settle(struct job_stream *s, struct job *job, size_t i, bool gap)
+{
+    jobs_rung_tell(s, job, i, jobs_rung_put(s, job, i, gap));
 }
 
 static void emit_lost(const struct job_stream *s, const struct job *job, const char *reason)

@@ -60,9 +60,14 @@ static enum err on_send(void *arg, const struct link_msg *m, struct blob *payloa
     return ERR_OK;
 }
 
+/* Who is told may tell a viewer: it is there by then. */
 static void on_settled(void *arg, size_t rung, struct segment *s, const enum jobs_failure *why)
 {
     struct bench *b = arg;
+    const char *name = rung == 0 ? "P144p30fps16x9" : "P240p30fps16x9";
+    struct window *w = board_window(b->board, "x", name);
+    ck_assert(why != NULL || (w != NULL && window_find(w, segment_info(s)->msn) == s));
+    window_unref(w);
     b->settled[rung]++;
     b->gaps[rung] += why != NULL;
     ck_assert_int_eq(segment_info(s)->gap, why != NULL);
