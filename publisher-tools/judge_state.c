@@ -109,7 +109,8 @@ static bool same_uri(struct span a, struct span b)
     return span_equal(without_query(a), without_query(b));
 }
 
-/* Parts need not be listed that far from the end: what was late comes whole, with all behind it. */
+/* Parts are listed up to that far from the end (rfc8216bis, 4.4.4.9): a player that waits for one
+ * reads on from there. What was late comes whole, with all behind it. */
 #define PARTS_TARGETS 3
 static bool may_have_no_parts(const struct judge_list *l, const struct judge_segment *s)
 {
@@ -124,7 +125,7 @@ static void check_parts(const struct judge_state *s, const struct judge_list *ne
                         const struct judge_segment *was, const struct judge_segment *is)
 {
     const struct judge_list *old = s->last;
-    bool gone = was->uri.len > 0 || may_have_no_parts(new, is);
+    bool gone = new->ended || may_have_no_parts(new, is);
     if (is->n_parts < was->n_parts && (is->n_parts > 0 || !gone)) {
         SAY(VANISHED, is->line, "segment %" PRIu64 " had %zu parts and now has %zu", is->number,
             was->n_parts, is->n_parts);

@@ -380,7 +380,7 @@ class World:
         for n in range(first + skipped, whole + 1):
             if n < whole or rest:
                 lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{date(case.epoch + lasts[n - 1])}")
-            for p in range(PARTS if n < whole else rest) if n > whole - 3 else ():
+            for p in range(PARTS if n < whole else rest) if n > whole - 4 else ():
                 key = ",INDEPENDENT=YES" if p == 0 or name == "s" else ""
                 lines.append(f"#EXT-X-PART:DURATION={track.parts[n * PARTS + p][1]:.5f},"
                              f'URI="{name}/{n}.{p}.m4s"{key}')

@@ -47,6 +47,11 @@ def late(change, after=0.8):
     return lambda text, ctx: change(text, ctx) if ctx.elapsed > after else text
 
 
+def parts_of_whole_segments_gone(text, ctx):
+    head, _, tail = text.rpartition("#EXTINF")
+    return re.sub(r"#EXT-X-PART:[^\n]*\n", "", head) + "#EXTINF" + tail
+
+
 def on(path, change, nth=1):
     """Changes the answer for a path from its nth plain GET on."""
     def answer(reply, ctx):
@@ -281,6 +286,7 @@ ERRORS = [
     ("delta-differs", "ll", {"playlist": delta_with_other_segment}),
     ("segment-rewritten", "ll", {"playlist": late(lambda t, c: re.sub(
         r"#EXTINF:(\d\.\d\d)\d*", r"#EXTINF:\g<1>1", t), after=2.5)}, "long"),
+    ("segment-vanished", "ll", {"playlist": late(parts_of_whole_segments_gone)}),
     ("parts-differ-from-segment", "ll", {"answer": other_part}),
 ]
 

@@ -286,6 +286,25 @@ START_TEST(parts_that_are_old_when_their_segment_is_complete)
 }
 END_TEST
 
+START_TEST(parts_of_a_whole_segment_stay_while_it_is_near_the_end)
+{
+    struct judge_state *s = begin(LL);
+    see(s,
+        LL_HEAD LL_DATE LL_BARE(7) LL_PARTS(8) LL_BARE(8) LL_PARTS(9) LL_BARE(9) LL_PARTS(10)
+            LL_BARE(10) LL_PART(11, 0) "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"11.1.m4s\"\n",
+        500);
+    assert_found("");
+    judge_state_destroy(s);
+    s = begin(LL);
+    see(s,
+        LL_HEAD LL_DATE LL_BARE(7) LL_BARE(8) LL_PARTS(9)
+            LL_BARE(9) "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"10.0.m4s\"\n",
+        500);
+    assert_found("segment-vanished ");
+    judge_state_destroy(s);
+}
+END_TEST
+
 START_TEST(discontinuities_are_counted)
 {
     struct judge_state *s = begin(with(classic(0, 6, ""), "1.ts", "1.ts\n#EXT-X-DISCONTINUITY"));
@@ -814,6 +833,7 @@ END_TEST
 UNIT_MAIN("judge", every_rule_has_words, dates_and_sizes, sound_playlists_have_no_finding,
           one_playlist_by_itself, a_finding_names_its_line, over_time, what_is_listed_stays,
           a_part_that_vanishes_and_a_hint_that_is_broken,
+          parts_of_a_whole_segment_stay_while_it_is_near_the_end,
           parts_that_are_old_when_their_segment_is_complete, discontinuities_are_counted,
           dates_drift, delta_updates_merge, media_rules, media_at_a_variable_rate, part_rules,
           short_parts, ladder_rules, reports_are_of_their_time, reports_on_what_came_later,
