@@ -43,13 +43,21 @@ static enum err err_of(int number)
     }
 }
 
+/* File systems know times that 64 bits of nanoseconds have no room for: the nearest then. */
+static int64_t nanoseconds_of(const struct timespec *t)
+{
+    const int64_t most_s = INT64_MAX / NANOSECONDS - 1;
+    int64_t s = t->tv_sec < -most_s ? -most_s : t->tv_sec > most_s ? most_s : t->tv_sec;
+    return s * NANOSECONDS + t->tv_nsec;
+}
+
 static struct media_stat stat_of(const struct stat *s)
 {
     return (struct media_stat){
         .device = s->st_dev,
         .inode = s->st_ino,
         .size = (uint64_t)s->st_size,
-        .modified_ns = (int64_t)s->st_mtim.tv_sec * NANOSECONDS + s->st_mtim.tv_nsec,
+        .modified_ns = nanoseconds_of(&s->st_mtim),
     };
 }
 

@@ -12,8 +12,8 @@
 /* What tells one state of a file from all others. */
 struct media_stat {
     uint64_t device, inode;
-    uint64_t size; /* bytes */
-    int64_t modified_ns;
+    uint64_t size;       /* bytes */
+    int64_t modified_ns; /* since 1970; of times before 1678 and after 2261 the nearest */
 };
 
 bool media_stat_equal(const struct media_stat *a, const struct media_stat *b);

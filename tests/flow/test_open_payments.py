@@ -25,7 +25,7 @@ class Paying(TestCase):
                                            wallet.address, "-allowUserId"])
         self.enterContext(recipe) if hasattr(self, "enterContext") else self.enter(recipe)
         self.recipe = recipe
-        wait_for(lambda: recipe.orchestrator.status()["broadcasters"], 15, "they are connected")
+        wait_for(lambda: recipe.broadcaster.status()["bank"]["connected"], 15, "it has its bank")
         wait_for(lambda: self.wallet_status()["asset"], 15, "the wallet has said what it is")
 
     def enter(self, context):

@@ -53,6 +53,7 @@ class Paid(TestCase):
                     broadcaster_flags=["-pricePerMB", PRICE, "-allowUserId", "-mediaPath", media,
                                        "-paymentPointer", pointer, "-payChunkBytes",
                                        str(PIECE)]) as r:
+            wait_for(lambda: r.broadcaster.status()["bank"]["connected"], 15, "it has its bank")
             opened = Film(r.http_port, "/media/film.bin?userId=ann")
             self.addCleanup(opened.socket.close)
             wait_for(lambda: opened.text or opened.body() or opened.text, 10, "headers come at once")

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tests/support/unit.h"
 
 #define NOBODY 65534
@@ -123,6 +124,27 @@ START_TEST(files)
 }
 END_TEST
 
+/* Times that file systems know and nanoseconds in 64 bits have no room for. */
+START_TEST(far_times)
+{
+    setup();
+    const int64_t now_ns = 1000000 * clock_wall_ms();
+    char path[256];
+    in_top("in/f", path, sizeof path);
+    for (int way = 0; way < 2; way++) {
+        const time_t at = way == 0 ? INT64_MAX : INT64_MIN;
+        const struct timespec times[2] = {{.tv_sec = at}, {.tv_sec = at}};
+        struct media_stat stat;
+        int fd = -1;
+        ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+        ck_assert_int_eq(media_open_file(root, "f", &fd, &stat), ERR_OK);
+        close(fd);
+        ck_assert_int_eq(stat.modified_ns > now_ns, way == 0);
+    }
+    teardown();
+}
+END_TEST
+
 START_TEST(no_way_out)
 {
     setup();
@@ -229,4 +251,5 @@ START_TEST(roots)
 }
 END_TEST
 
-UNIT_MAIN("media_open", files, no_way_out, no_files, what_may_not_be_read, too_many_files, roots)
+UNIT_MAIN("media_open", files, far_times, no_way_out, no_files, what_may_not_be_read,
+          too_many_files, roots)
