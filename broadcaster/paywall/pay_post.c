@@ -120,7 +120,7 @@ const char *pay_post_read(struct span body, enum pay_post_kind kind, const struc
                           struct pay_post *ret_post)
 {
     char why[JSON_READ_WHY_MAX];
-    struct pay_post p = {NULL};
+    struct pay_post p = {.json = NULL};
     if (json_read(body, &p.json, why) != ERR_OK) {
         return "the body is no JSON object";
     }
