@@ -44,7 +44,7 @@ static void goes_over_the_link(enum link_pay_kind kind, const char *account, con
     const struct link_msg m = {
         .type = LINK_PAY_ASK,
         .pay_ask = {.kind = kind, .account = account, .key = terms.payment_pointer, .text = text}};
-    struct link_msg *there;
+    struct link_msg *there = NULL;
     struct blob *b = link_msg_pack(&m);
     must(b != NULL && link_msg_unpack(blob_span(b), 0, &there, NULL) == ERR_OK);
     must(strcmp(there->pay_ask.text, text) == 0 && strcmp(there->pay_ask.account, account) == 0);
