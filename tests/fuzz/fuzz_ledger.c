@@ -20,8 +20,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char folder[] = "/tmp/fuzz_ledger_XXXXXX";
-static struct ledger_store *kept; /* what is rolled back, always */
+static char folder[] = "/dev/shm/fuzz_ledger_XXXXXX"; /* memory, where there is such a place */
+static struct ledger_store *kept;                     /* what is rolled back, always */
 
 static void must(int ok)
 {
@@ -62,6 +62,15 @@ static void remove_all(void)
     }
     empty_folder("");
     rmdir(folder);
+}
+
+static void make_folder(void)
+{
+    if (mkdtemp(folder) == NULL) {
+        strcpy(folder, "/tmp/fuzz_ledger_XXXXXX");
+        must(mkdtemp(folder) != NULL);
+    }
+    must(atexit(remove_all) == 0);
 }
 
 static struct ledger_store *open_store(const char *name)
@@ -164,7 +173,7 @@ static void read_pages(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (kept == NULL) {
-        must(mkdtemp(folder) != NULL && atexit(remove_all) == 0);
+        make_folder();
         kept = open_store("kept.db");
     }
     if (size > 0 && data[0] == 'c') {
