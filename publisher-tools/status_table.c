@@ -12,12 +12,14 @@
 
 struct status_table {
     json_t *roles; /* array of the documents */
+    json_t *shown; /* the same for people */
 };
 
 struct status_table *status_table_create(void)
 {
     struct status_table *t = mem_alloc(sizeof *t);
     t->roles = json_array();
+    t->shown = json_array();
     return t;
 }
 
@@ -25,8 +27,68 @@ void status_table_destroy(struct status_table *t)
 {
     if (t != NULL) {
         json_decref(t->roles);
+        json_decref(t->shown);
         mem_free(t);
     }
+}
+
+/* A terminal obeys control characters, and others may send any: each becomes a question mark. Those
+ * of Latin-1 have two bytes, of which the first is always the same. */
+static char *shown_text(const char *text, size_t len)
+{
+    char *copy = mem_try_alloc(len + 1);
+    size_t n = 0;
+    for (size_t i = 0; copy != NULL && i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool wide = c == 0xc2 && i + 1 < len && (unsigned char)text[i + 1] < 0xa0;
+        copy[n++] = wide || c < 0x20 || c == 0x7f ? '?' : text[i];
+        i += wide;
+    }
+    return copy;
+}
+
+static json_t *shown_string(const json_t *j)
+{
+    char *copy = shown_text(json_string_value(j), json_string_length(j));
+    json_t *s = copy != NULL ? json_string(copy) : NULL;
+    mem_free(copy);
+    return s;
+}
+
+static json_t *shown(const json_t *j);
+
+static json_t *shown_object(const json_t *j)
+{
+    json_t *copy = json_object();
+    for (void *it = json_object_iter((json_t *)j); it != NULL;
+         it = json_object_iter_next((json_t *)j, it)) {
+        const char *key = json_object_iter_key(it);
+        char *name = shown_text(key, strlen(key));
+        if (name != NULL) {
+            json_object_set_new(copy, name, shown(json_object_iter_value(it)));
+        }
+        mem_free(name);
+    }
+    return copy;
+}
+
+/* As deep as the library parses. What there is no memory for is left out. */
+static json_t *shown(const json_t *j)
+{
+    if (json_is_string(j)) {
+        return shown_string(j);
+    }
+    if (json_is_object(j)) {
+        return shown_object(j);
+    }
+    if (!json_is_array(j)) {
+        return json_copy((json_t *)j);
+    }
+    json_t *copy = json_array();
+    for (size_t i = 0; i < json_array_size(j); i++) {
+        json_array_append_new(copy, shown(json_array_get(j, i)));
+    }
+    return copy;
 }
 
 static const char *text(const json_t *object, const char *key)
@@ -52,6 +114,7 @@ enum err status_table_add(struct status_table *t, struct span document)
         return ERR_LIMIT;
     }
     json_array_append_new(t->roles, j);
+    json_array_append_new(t->shown, shown(j));
     return ERR_OK;
 }
 
@@ -111,7 +174,7 @@ static enum err write_roles(const struct status_table *t, struct buf *out)
     enum err e = buf_printf(out, "%-13s %-24s %10s  STATE\n", "ROLE", "NAME", "UP");
     size_t i;
     json_t *role;
-    json_array_foreach(t->roles, i, role)
+    json_array_foreach(t->shown, i, role)
     {
         if (e == ERR_OK) {
             e = buf_printf(out, "%-13s %-24s ", text(role, "role"), text(role, "name"));
@@ -160,7 +223,7 @@ static enum err write_warnings(const struct status_table *t, struct buf *out)
     enum err e = ERR_OK;
     size_t i, k, n, shown = 0;
     json_t *role, *stream, *warning;
-    json_array_foreach(t->roles, i, role)
+    json_array_foreach(t->shown, i, role)
     {
         json_array_foreach(json_object_get(role, "streams"), k, stream)
         {
@@ -183,7 +246,7 @@ static enum err write_streams(const struct status_table *t, struct buf *out)
     enum err e = ERR_OK;
     size_t i, k, shown = 0;
     json_t *role, *stream;
-    json_array_foreach(t->roles, i, role)
+    json_array_foreach(t->shown, i, role)
     {
         json_array_foreach(json_object_get(role, "streams"), k, stream)
         {
@@ -204,7 +267,7 @@ static enum err write_transcoders(const struct status_table *t, struct buf *out)
     enum err e = ERR_OK;
     size_t i, k, shown = 0;
     json_t *role, *peer;
-    json_array_foreach(t->roles, i, role)
+    json_array_foreach(t->shown, i, role)
     {
         json_array_foreach(json_object_get(role, "transcoders"), k, peer)
         {
@@ -252,7 +315,7 @@ static enum err write_sums(const struct status_table *t, struct buf *out)
     enum err e = ERR_OK;
     size_t i, k, shown = 0;
     json_t *role, *peer;
-    json_array_foreach(t->roles, i, role)
+    json_array_foreach(t->shown, i, role)
     {
         json_array_foreach(json_object_get(role, "broadcasters"), k, peer)
         {
@@ -298,7 +361,8 @@ enum err status_table_write_json(const struct status_table *t, struct buf *out)
 
 enum err status_event_write(struct span document, struct buf *out)
 {
-    json_t *j = json_loadb((const char *)document.data, document.len, DOCUMENT_FLAGS, NULL);
+    json_t *raw = json_loadb((const char *)document.data, document.len, DOCUMENT_FLAGS, NULL);
+    json_t *j = shown(raw);
     enum err e = ERR_PROTO;
     if (json_is_object(j) && json_is_string(json_object_get(j, "event"))) {
         e = buf_printf(out, "%s %-13s %s", text(j, "time"), text(j, "role"), text(j, "event"));
@@ -318,5 +382,6 @@ enum err status_event_write(struct span document, struct buf *out)
         }
     }
     json_decref(j);
+    json_decref(raw);
     return e;
 }

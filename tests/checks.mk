@@ -46,7 +46,8 @@ T ?= rtmp_session
 SECONDS ?= 60
 fuzz: ## fuzzes one target: make fuzz T=rtmp_session SECONDS=60
 	@$(MAKE) --no-print-directory -j2 CC=clang BUILD=build/fuzzing \
-	    SAN_FLAGS="-fsanitize=address,undefined,fuzzer-no-link" build/fuzzing/fuzz/fuzz_$(T)
+	    SAN_FLAGS="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined" \
+	    build/fuzzing/fuzz/fuzz_$(T)
 	@mkdir -p build/fuzzing/found/$(T)
 	build/fuzzing/fuzz/fuzz_$(T) -max_total_time=$(SECONDS) -rss_limit_mb=2048 -timeout=10 \
 	    -artifact_prefix=build/fuzzing/found/$(T)/ build/fuzzing/found/$(T) tests/fuzz/corpus/$(T)

@@ -288,7 +288,11 @@ static void *run(void *arg)
         }
         bool waiting = read_all(c, &changed);
         if (!changed) {
-            changed = media_watch_wait(c->watch, waiting ? SETTLED_MS : ROOT_MS);
+            int64_t most_ms = ROOT_MS;
+            if (waiting) {
+                most_ms = SETTLED_MS;
+            }
+            changed = media_watch_wait(c->watch, most_ms);
         }
         if (changed) {
             wait_until_quiet(c);

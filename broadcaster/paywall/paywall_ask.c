@@ -24,7 +24,7 @@ static void answer(struct paywall_ask *ask, const struct link_pay_answer *a)
     q->amount = a->amount;
     q->http_status = (int)a->http_status;
     snprintf(q->says, sizeof q->says, "%s", a->text != NULL ? a->text : "");
-    q->body_len = a->body.len < sizeof q->body ? a->body.len : 0;
+    q->body_len = a->body.len <= sizeof q->body ? a->body.len : 0;
     if (q->body_len > 0) {
         memcpy(q->body, a->body.data, q->body_len);
     }

@@ -55,7 +55,7 @@ bool push_next_nal(struct span *stream, struct span *ret_nal)
         }
         start = end;
     }
-    *stream = span_of(stream->data + stream->len, 0);
+    *stream = span_of(NULL, 0);
     return false;
 }
 

@@ -7,24 +7,23 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/paywall/money.h"
+#include "broadcaster/paywall/pay_post.h"
 #include "broadcaster/viewers/viewers_answer_internal.h"
 #include "broadcaster/viewers/viewers_pay_internal.h"
-#include "run/json_read.h"
 
-#define ACCOUNT     "/account.json"
-#define CONFIG      "/config.js"
-#define RECEIPT     "/verifyReceipt"
-#define WALLET      "/monetization"
-#define QUERY       "/receipts/"
-#define SPSP_TYPE   "application/spsp4+json"
-#define WAIT_MAX_S  60
-#define POINTER_MAX 300
-#define NUMBER_MAX  32
+#define ACCOUNT    "/account.json"
+#define CONFIG     "/config.js"
+#define RECEIPT    "/verifyReceipt"
+#define WALLET     "/monetization"
+#define QUERY      "/receipts/"
+#define SPSP_TYPE  "application/spsp4+json"
+#define WAIT_MAX_S 60
+#define NUMBER_MAX 32
 
 bool viewers_pay_is(const char *url)
 {
     return strcmp(url, ACCOUNT) == 0 || strcmp(url, CONFIG) == 0 || strcmp(url, RECEIPT) == 0 ||
-           strcmp(url, WALLET) == 0 || strncmp(url, QUERY, strlen(QUERY)) == 0;
+           strcmp(url, WALLET) == 0 || strncmp(url, PAY_POST_QUERY, strlen(PAY_POST_QUERY)) == 0;
 }
 
 static enum viewers_pay_result say(struct answer *a, int status, const char *text)
@@ -106,93 +105,9 @@ static enum viewers_pay_result give_config(struct pay_request *r, struct answer 
 
 /* --- what is posted --- */
 
-static bool is_json_object(const struct json *j)
-{
-    return j != NULL && json_has_members(j);
-}
-
-static const char *text_in(const struct json *j, const char *name)
-{
-    const char *text = json_string_of(json_member(j, name));
-    return text != NULL ? text : "";
-}
-
-/* "$host/path" and "https://host/path" are the same; so is what stands behind a receipt service. */
-static bool read_pointer(const struct viewers_pay *p, const char *text, char *ret, size_t size)
-{
-    char decoded[POINTER_MAX];
-    const char *service = p->config.terms.receipt_service;
-    const char *own = strstr(text, QUERY);
-    if (service[0] != '\0' && strncmp(text, service, strlen(service)) == 0) {
-        text += strlen(service);
-    } else if (own != NULL) {
-        text = own + strlen(QUERY);
-    }
-    if (!pay_who_decode(span_cstr(text), decoded, sizeof decoded)) {
-        return false;
-    }
-    int n = decoded[0] == '$' ? snprintf(ret, size, "https://%s", decoded + 1)
-                              : snprintf(ret, size, "%s", decoded);
-    return n > 0 && (size_t)n < size;
-}
-
-static bool is_own_pointer(const struct viewers_pay *p, const char *text)
-{
-    char theirs[POINTER_MAX + 8], ours[POINTER_MAX + 8];
-    const char *own = p->config.terms.payment_pointer;
-    return own[0] != '\0' && read_pointer(p, text, theirs, sizeof theirs) &&
-           read_pointer(p, own, ours, sizeof ours) && strcmp(theirs, ours) == 0;
-}
-
-/* The amount and scale that a page says count for nothing, but what is nonsense is told so. */
-static const char *fault_in_receipt(const struct viewers_pay *p, const struct json *j)
-{
-    const struct json *amount = json_member(j, "amount"), *scale = json_member(j, "assetScale");
-    const char *text = json_string_of(amount);
-    int64_t number = 0;
-    uint64_t whole;
-    bool good = amount == NULL ||
-                (text != NULL && span_decimal(span_cstr(text), UINT64_MAX, &whole)) ||
-                (json_int_of(amount, &number) && number >= 0);
-    if (!good) {
-        return "amount is no whole number in the asset's smallest unit";
-    }
-    if (scale != NULL && (!json_int_of(scale, &number) || number != p->config.terms.scale)) {
-        return "assetScale is not that of this server's accounts: see /config.js";
-    }
-    if (text_in(j, "receipt")[0] == '\0') {
-        return "receipt is missing: a STREAM receipt in base64";
-    }
-    if (!is_own_pointer(p, text_in(j, "paymentPointer"))) {
-        return "paymentPointer is not that of this server: see /config.js";
-    }
-    return NULL;
-}
-
-static const char *fault_in_wallet(const struct viewers_pay *p, const struct json *j)
-{
-    const char *url = text_in(j, "incomingPayment");
-    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
-        return "incomingPayment is missing: the URL of an Open Payments incoming payment";
-    }
-    if (!is_own_pointer(p, text_in(j, "paymentPointer"))) {
-        return "paymentPointer is not that of this server: see /config.js";
-    }
-    return NULL;
-}
-
-static void name_account(struct pay_request *r, const struct json *j)
-{
-    pay_who_override(&r->pay->config.who, json_string_of(json_member(j, "token")),
-                     json_string_of(json_member(j, "userId")), &r->who);
-}
-
 static enum viewers_pay_result ask(struct pay_request *r, enum link_pay_kind kind, const char *key,
                                    const char *text, struct answer *a)
 {
-    if (strlen(text) >= LINK_STRING_MAX) {
-        return say(a, 400, "That is too long.");
-    }
     snprintf(r->text, sizeof r->text, "%s", text);
     r->question.kind = kind;
     r->question.account = kind == LINK_PAY_QUERY ? "" : r->who.account;
@@ -208,28 +123,24 @@ static enum viewers_pay_result ask(struct pay_request *r, enum link_pay_kind kin
 /* Both kinds of payment are told of by JSON. */
 static enum viewers_pay_result take_post(struct pay_request *r, bool receipt, struct answer *a)
 {
-    char why[JSON_READ_WHY_MAX];
-    struct json *j = NULL;
     const struct viewers_pay *p = r->pay;
+    struct pay_post post;
     enum viewers_pay_result result;
-    enum err e = json_read(buf_span(&r->posted), &j, why);
-    const char *fault = e != ERR_OK || !is_json_object(j) ? "the body is no JSON object"
-                        : receipt                         ? fault_in_receipt(p, j)
-                                                          : fault_in_wallet(p, j);
-    if (fault == NULL) {
-        name_account(r, j);
-    }
+    const char *fault =
+        pay_post_read(buf_span(&r->posted), receipt ? PAY_POST_RECEIPT : PAY_POST_WALLET,
+                      &p->config.terms, &post);
     if (fault != NULL) {
-        result = say(a, 400, fault);
-    } else if (!r->who.known) {
+        return say(a, 400, fault);
+    }
+    pay_who_override(&p->config.who, post.token, post.user_id, &r->who);
+    if (!r->who.known) {
         result = say(a, 403, "No account: send the cookie of /account.json, or its token");
         pay_answer_end(a, ERR_OK, &r->who);
     } else {
-        result =
-            ask(r, receipt ? LINK_PAY_RECEIPT : LINK_PAY_WALLET, p->config.terms.payment_pointer,
-                text_in(j, receipt ? "receipt" : "incomingPayment"), a);
+        result = ask(r, receipt ? LINK_PAY_RECEIPT : LINK_PAY_WALLET,
+                     p->config.terms.payment_pointer, post.text, a);
     }
-    json_destroy(j);
+    pay_post_fini(&post);
     return result;
 }
 
@@ -268,14 +179,12 @@ static bool is_from_rate(struct pay_request *r)
 static enum viewers_pay_result take_query(struct pay_request *r,
                                           const struct viewer_request *request, struct answer *a)
 {
-    char path[VIEWERS_PAY_BODY_MAX], pointer[POINTER_MAX];
+    char path[VIEWERS_PAY_BODY_MAX], pointer[PAY_POST_POINTER_MAX];
     path_of(request, path, sizeof path);
     if (request->accept == NULL || strstr(request->accept, SPSP_TYPE) == NULL) {
         return say(a, 404, "Here wallets ask by SPSP: Accept: " SPSP_TYPE);
     }
-    if (strncmp(path, QUERY, strlen(QUERY)) != 0 ||
-        !pay_who_decode(span_cstr(path + strlen(QUERY)), pointer, sizeof pointer) ||
-        !is_own_pointer(r->pay, pointer)) {
+    if (!pay_post_read_query(span_cstr(path), &r->pay->config.terms, pointer)) {
         return say(a, 404, "That payment pointer is not this server's.");
     }
     return ask(r, LINK_PAY_QUERY, "", pointer, a);
@@ -320,7 +229,8 @@ static enum viewers_pay_result answer_whole(struct pay_request *r,
         a->takes_posts = true;
         return VIEWERS_PAY_ANSWERED;
     }
-    if (!r->waited && (posts || strncmp(path, QUERY, strlen(QUERY)) == 0) && !is_from_rate(r)) {
+    if (!r->waited && (posts || strncmp(path, PAY_POST_QUERY, strlen(PAY_POST_QUERY)) == 0) &&
+        !is_from_rate(r)) {
         return say(a, 429, "Too many requests of this address: try again in a minute.");
     }
     if (posts && (strcmp(path, RECEIPT) == 0 || strcmp(path, WALLET) == 0)) {
@@ -332,7 +242,7 @@ static enum viewers_pay_result answer_whole(struct pay_request *r,
     if (reads && strcmp(path, CONFIG) == 0) {
         return give_config(r, a);
     }
-    if ((reads || posts) && strncmp(path, QUERY, strlen(QUERY)) == 0) {
+    if ((reads || posts) && strncmp(path, PAY_POST_QUERY, strlen(PAY_POST_QUERY)) == 0) {
         return take_query(r, request, a);
     }
     return say(a, 405, "That method is not for this address.");

@@ -1,5 +1,7 @@
 #include "orchestrator/payments/rails.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
 
 /* Who waits for an answer. */
@@ -57,12 +59,19 @@ struct payments_rail rail_of_receipts(struct receipts *r)
 
 static void on_reply(void *arg, const struct receipts_reply *r)
 {
-    bool fits = r->body.len <= LINK_BODY_MAX;
-    tell(arg, (struct link_pay_answer){
-                  .http_status = fits ? (uint32_t)r->http_status : 502,
-                  .text = fits ? r->content_type : "the wallet's answer is too long",
-                  .body = fits ? r->body : span_of(NULL, 0),
-              });
+    char words[LINK_STRING_MAX];
+    struct link_pay_answer a = {.http_status = (uint32_t)r->http_status};
+    if (r->body.len > LINK_BODY_MAX) {
+        a.http_status = 502;
+        a.text = "the wallet's answer is too long";
+    } else if (r->http_status == 200) {
+        a.text = r->content_type;
+        a.body = r->body;
+    } else {
+        (void)snprintf(words, sizeof words, "%.*s", (int)r->body.len, (const char *)r->body.data);
+        a.text = words;
+    }
+    tell(arg, a);
 }
 
 static void ask_query(void *rail, const struct link_pay_ask *q, payments_answer_fn *fn, void *arg)

@@ -134,6 +134,17 @@ static const struct seed *seed_of(const struct nonces *n, const unsigned char *i
     return NULL;
 }
 
+/* No pointer of ours has others. */
+static bool is_printable(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] <= 0x20 || text.data[i] > 0x7e) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum err load_nonce(struct nonces *n, const struct words *w, int64_t now_ms,
                            size_t *strangers)
 {
@@ -142,7 +153,8 @@ static enum err load_nonce(struct nonces *n, const struct words *w, int64_t now_
     uint64_t at_ms;
     if (w->n != 5 || !from_hex(w->items[1], bytes, sizeof bytes) ||
         !from_hex(w->items[2], seed, sizeof seed) ||
-        !span_decimal(w->items[3], INT64_MAX, &at_ms) || w->items[4].len >= sizeof endpoint) {
+        !span_decimal(w->items[3], INT64_MAX, &at_ms) || w->items[4].len >= sizeof endpoint ||
+        !is_printable(w->items[4])) {
         return ERR_PROTO;
     }
     (void)snprintf(endpoint, sizeof endpoint, "%.*s", (int)w->items[4].len,

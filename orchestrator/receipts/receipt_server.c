@@ -5,21 +5,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/utf8.h"
-#include "orchestrator/receipts/pointer.h"
-#include "orchestrator/receipts/receipt.h"
+#include "orchestrator/receipts/receipt_ask.h"
 #include "orchestrator/receipts/spsp.h"
 
-#define PLAIN         "text/plain; charset=utf-8"
-#define BALANCES      "/balances/"
-#define CREDIT        ":creditReceipt"
-#define SPEND         ":spend"
-#define SPEND_MAX     19 /* digits */
-#define ACCOUNT_KIND  "balance:"
-#define SPENT         "income:balances" /* the ledger's account that gets what is spent */
-#define NOT_FOUND     "Not Found"
-#define TOO_LARGE     "request entity too large"
-#define SPEND_TOO_BIG "spend amount exceeds max 64 bit signed integer"
+#define PLAIN "text/plain; charset=utf-8"
+#define SPENT "income:balances" /* the ledger's account that gets what is spent */
 
 struct receipt_server {
     struct receipts *receipts;
@@ -92,10 +82,6 @@ static void on_reply(void *arg, const struct receipts_reply *reply)
 static void get_pointer(struct receipt_server *s, const struct http_request *r,
                         struct http_answer *a)
 {
-    if (!spsp_accepted(r->accept)) {
-        say_text(a, 404, NOT_FOUND);
-        return;
-    }
     receipts_query(s->receipts, span_cstr(r->path + 1), on_reply, ask_later(a, false));
 }
 
@@ -140,72 +126,11 @@ static void on_spent(void *arg, const struct ledger_answer *l)
     answer_ask(arg, status, PLAIN, span_cstr(text));
 }
 
-static void spend(struct receipt_server *s, const char *account, const struct http_request *r,
-                  struct http_answer *a)
+static void spend(struct receipt_server *s, const struct receipt_ask *q, struct http_answer *a)
 {
-    uint64_t amount;
-    if (r->body.len > SPEND_MAX) {
-        say_text(a, 413, TOO_LARGE);
-        return;
-    }
-    if (!span_decimal(r->body, UINT64_MAX, &amount)) {
-        say_text(a, 400, "spend amount is not a whole number");
-        return;
-    }
-    if (amount > INT64_MAX) {
-        say_text(a, 409, SPEND_TOO_BIG);
-        return;
-    }
-    const struct ledger_request q = {
-        .op = LEDGER_SPEND, .account = account, .other = SPENT, .key = "", .amount = amount};
-    ledger_ask(receipts_ledger(s->receipts), &q, on_spent, ask_later(a, true));
-}
-
-static bool ends(struct span text, const char *with, struct span *ret_rest)
-{
-    size_t n = strlen(with);
-    if (text.len <= n || memcmp(text.data + text.len - n, with, n) != 0) {
-        return false;
-    }
-    *ret_rest = span_of(text.data, text.len - n);
-    return true;
-}
-
-static bool is_utf8(struct span s)
-{
-    uint32_t code;
-    while (s.len > 0) {
-        size_t n = utf8_read(s, &code);
-        if (n == 0) {
-            return false;
-        }
-        s = span_of(s.data + n, s.len - n);
-    }
-    return true;
-}
-
-/* An id is any one part of a path. */
-static bool name_account(struct span id, char *out)
-{
-    size_t n = strlen(ACCOUNT_KIND);
-    (void)snprintf(out, LEDGER_NAME_MAX, "%s", ACCOUNT_KIND);
-    return pointer_decode(id, out + n, LEDGER_NAME_MAX - n) == ERR_OK &&
-           memchr(id.data, '/', id.len) == NULL && is_utf8(span_cstr(out));
-}
-
-static void post_balance(struct receipt_server *s, const struct http_request *r,
-                         struct http_answer *a)
-{
-    char account[LEDGER_NAME_MAX];
-    struct span rest = span_cstr(r->path + strlen(BALANCES)), id;
-    bool credits = ends(rest, CREDIT, &id);
-    if ((!credits && !ends(rest, SPEND, &id)) || !name_account(id, account)) {
-        say_text(a, 404, NOT_FOUND);
-    } else if (credits) {
-        receipts_credit(s->receipts, account, r->body, "", on_outcome, ask_later(a, true));
-    } else {
-        spend(s, account, r, a);
-    }
+    const struct ledger_request l = {
+        .op = LEDGER_SPEND, .account = q->account, .other = SPENT, .key = "", .amount = q->amount};
+    ledger_ask(receipts_ledger(s->receipts), &l, on_spent, ask_later(a, true));
 }
 
 /* --- life --- */
@@ -213,19 +138,29 @@ static void post_balance(struct receipt_server *s, const struct http_request *r,
 static void handle(void *arg, const struct http_request *r, struct http_answer *a)
 {
     struct receipt_server *s = arg;
-    bool post = strcmp(r->method, "POST") == 0;
-    if (strcmp(r->method, "OPTIONS") == 0) {
+    struct receipt_ask q;
+    receipt_ask_read(r, receipts_is_verifier(s->receipts), &q);
+    switch (q.kind) {
+    case RECEIPT_ASK_PREFLIGHT:
         say_text(a, 204, "");
         a->headers = preflight;
         a->n_headers = sizeof preflight / sizeof preflight[0];
-    } else if (post && strcmp(r->path, "/verify") == 0 && receipts_is_verifier(s->receipts)) {
+        break;
+    case RECEIPT_ASK_VERIFY:
         post_verify(s, r, a);
-    } else if (post && strncmp(r->path, BALANCES, strlen(BALANCES)) == 0) {
-        post_balance(s, r, a);
-    } else if (strcmp(r->method, "GET") == 0 && r->path[0] == '/') {
+        break;
+    case RECEIPT_ASK_CREDIT:
+        receipts_credit(s->receipts, q.account, r->body, "", on_outcome, ask_later(a, true));
+        break;
+    case RECEIPT_ASK_SPEND:
+        spend(s, &q, a);
+        break;
+    case RECEIPT_ASK_POINTER:
         get_pointer(s, r, a);
-    } else {
-        say_text(a, 404, NOT_FOUND);
+        break;
+    case RECEIPT_ASK_REFUSED:
+        say_text(a, q.status, q.text);
+        break;
     }
 }
 

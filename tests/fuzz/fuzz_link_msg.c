@@ -32,7 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (link_msg_unpack(span_of(data + 2, size - 2), payload_len, &m, &why) != ERR_OK) {
         return why[0] == '\0';
     }
-    blob_unref(link_msg_pack(m));
+    struct blob *again = link_msg_pack(m);
+    if (again == NULL) {
+        abort();
+    }
+    blob_unref(again);
     if (m->type == LINK_JOB_UNIT || m->type == LINK_RUNG_UNIT) {
         use_packets(m, payload_len);
     }

@@ -100,5 +100,25 @@ START_TEST(events_become_lines)
 }
 END_TEST
 
+/* Whatever answers at an address may send such names. */
+START_TEST(a_terminal_is_not_told_what_to_do)
+{
+    static const char bad[] =
+        "{\"role\":\"a\\u001b[2J\\nb\",\"event\":\"e\\r\",\"k\\u001b\":\"\\u009b\\u007f\xc3\xa9\"}";
+    struct status_table *t = status_table_create();
+    ck_assert_int_eq(status_table_add(t, span_cstr(bad)), ERR_OK);
+    struct buf out;
+    const char *text = written(status_table_write, t, &out);
+    ck_assert_ptr_nonnull(strstr(text, "a?[2J?b"));
+    ck_assert_ptr_null(strpbrk(text, "\x1b\r\x7f"));
+    buf_fini(&out);
+    status_table_destroy(t);
+    buf_init(&out, 1 << 20);
+    ck_assert_int_eq(status_event_write(span_cstr(bad), &out), ERR_OK);
+    ck_assert(span_equal(buf_span(&out), span_cstr("- a?[2J?b       e? k?=\"??\xc3\xa9\"\n")));
+    buf_fini(&out);
+}
+END_TEST
+
 UNIT_MAIN("status_table", documents_become_tables, who_paid_and_earned_what_is_shown,
-          what_is_no_document_is_refused, events_become_lines)
+          what_is_no_document_is_refused, events_become_lines, a_terminal_is_not_told_what_to_do)

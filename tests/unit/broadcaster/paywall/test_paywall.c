@@ -76,6 +76,9 @@ static void ask(void *arg, const struct link_pay_ask *q, bank_fn *fn, void *fn_a
     } else if (q->kind == LINK_PAY_RECEIPT) {
         bank.balance += 5;
         a->amount = 5;
+    } else if (q->kind == LINK_PAY_QUERY) { /* the longest answer of a wallet */
+        static const uint8_t body[PAYWALL_BODY_MAX];
+        a->body = span_of(body, sizeof body);
     }
     a->balance = bank.balance;
 }
@@ -347,6 +350,26 @@ START_TEST(questions_are_answered_or_ended)
 }
 END_TEST
 
+START_TEST(a_wallets_longest_answer_fits)
+{
+    static struct paywall_question q = {
+        .waiter = {.hold = on_question_hold, .resume = on_question_resume},
+        .kind = LINK_PAY_QUERY,
+        .account = "",
+        .key = "",
+        .text = "$w.example"};
+    start(0, 0);
+    answered = 0;
+    ck_assert(paywall_ask(paywall, &q));
+    while (answered == 0) {
+        turn();
+    }
+    ck_assert_int_eq(q.status, LINK_PAY_OK);
+    ck_assert_uint_eq(q.body_len, PAYWALL_BODY_MAX);
+    finish();
+}
+END_TEST
+
 /* --- from several threads --- */
 
 #define THREADS 4
@@ -396,4 +419,4 @@ UNIT_MAIN("paywall", segments_are_paid_once_by_all_tabs, what_is_empty_goes_on_w
           bodies_that_end_early_are_billed_as_sent,
           a_film_is_not_free_to_who_breaks_off_again_and_again,
           previews_once_and_limits_of_an_address, questions_are_answered_or_ended,
-          threads_share_one_account)
+          a_wallets_longest_answer_fits, threads_share_one_account)

@@ -288,6 +288,25 @@ START_TEST(journals_cut_and_changed)
 }
 END_TEST
 
+/* An endpoint with a line's end in it would read as another one after the next restart. */
+START_TEST(endpoints_are_printable)
+{
+    static const uint8_t bad[] = {'\0', '\r', '\t', 0x1b, 0x7f, 0x80, 0xff};
+    struct nonces *n = start(100);
+    add(n, 1, 5);
+    uint8_t *last = &journal.data[journal.len - 3];
+    for (size_t i = 0; i < sizeof bad; i++) {
+        size_t strangers, line = 0;
+        struct nonces *m = nonces_create(&seeds, TTL, 100);
+        *last = bad[i];
+        ck_assert_int_eq(nonces_load(m, buf_span(&journal), 10, &strangers, &line), ERR_PROTO);
+        ck_assert_uint_eq(line, 2);
+        nonces_destroy(m);
+    }
+    stop(n);
+}
+END_TEST
+
 START_TEST(without_memory_nothing_changes)
 {
     struct nonces *n = start(10);
@@ -340,4 +359,5 @@ END_TEST
 UNIT_MAIN("nonces", use_renews_and_silence_ends, what_is_forged_changes_nothing,
           rotation_keeps_what_is_under_way, the_number_is_bounded, a_write_that_fails_takes_nothing,
           an_account_and_an_asker_exclude_each_other, a_restart_changes_nothing,
-          journals_cut_and_changed, without_memory_nothing_changes, seeds_files)
+          journals_cut_and_changed, endpoints_are_printable, without_memory_nothing_changes,
+          seeds_files)

@@ -189,6 +189,7 @@ START_TEST(broadcasters_ask)
     ck_assert_int_eq(s.calls, 3);
     ck_assert_int_eq(s.pay, LINK_PAY_REFUSED);
     ck_assert_int_eq(s.status, 404);
+    ck_assert_str_eq(s.text, "not a payment pointer of this place");
     close_all();
     remove_files();
 }
