@@ -55,7 +55,9 @@ bool job_may_be_confirmed(const struct job_table *s, const struct job *j, int64_
 {
     link_peer avoided[JOB_ASK_AVOIDED];
     struct dispatch_ask ask;
-    fill(j, JOB_ASK_LATE_TOO, 1, now_ms, avoided, &ask);
+    /* Who is not asked for a moment is there after it. */
+    fill(j, JOB_ASK_LATE_TOO, 1, now_ms + JOB_AVOID_MS, avoided, &ask);
+    ask.now_ms = now_ms;
     return dispatch_is_possible(&s->roster, &ask);
 }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -24,6 +25,7 @@ struct work {
     struct pipeline *pipeline; /* the thread's, once it runs */
     pthread_t thread;
     atomic_bool cancel;
+    atomic_int tid;
     uint32_t next_seq; /* the loop's */
     bool complete;
 
@@ -154,6 +156,7 @@ static void describe_end(const struct work *w, enum err result, struct work_even
 static void *run(void *arg)
 {
     struct work *w = arg;
+    atomic_store(&w->tid, gettid());
     enum err result = work_through(w);
     struct work_event *e = mem_alloc(sizeof *e);
     e->type = WORK_ENDED;
@@ -269,6 +272,11 @@ bool work_is_cancelled(const struct work *w)
 uint64_t work_job(const struct work *w)
 {
     return w->job;
+}
+
+int work_tid(const struct work *w)
+{
+    return atomic_load(&w->tid);
 }
 
 void work_event_destroy(struct work_event *e)

@@ -47,6 +47,9 @@ bool work_is_cancelled(const struct work *w);
 
 uint64_t work_job(const struct work *w);
 
+/* The kernel's number of the thread (gettid(2)); 0 until it runs. */
+int work_tid(const struct work *w);
+
 /* Releases an event; bytes of a part no longer count as waiting. */
 void work_event_destroy(struct work_event *e);
 

@@ -8,6 +8,7 @@
 #define DEADLINE_DEFAULT_MS 30000
 #define DEADLINE_MAX_MS     120000
 #define ENDING_PER_PLACE    1
+#define ENDING_STEPS        10 /* the fewer, the less of its time a thread has after a stop */
 
 void work_table_init(struct work_table *t)
 {
@@ -23,6 +24,19 @@ static int64_t deadline_of(const struct link_job_open *open)
     return open->deadline_ms < DEADLINE_MAX_MS ? open->deadline_ms : DEADLINE_MAX_MS;
 }
 
+static void on_time(void *arg)
+{
+    struct job *j = arg;
+    if (work_is_cancelled(j->work)) {
+        int64_t waited = patience_waited_us(work_tid(j->work));
+        if (patience_spend(&j->patience, clock_mono_us(), waited, j->step_us) < j->ending_us) {
+            return;
+        }
+        loop_timer_stop(j->deadline);
+    }
+    j->on_deadline(j);
+}
+
 struct job *work_table_add(struct work_table *t, struct loop *l, struct work *work,
                            const struct link_job_open *open, loop_timer_fn *on_deadline,
                            void *owner)
@@ -33,7 +47,8 @@ struct job *work_table_add(struct work_table *t, struct loop *l, struct work *wo
     snprintf(j->stream, sizeof j->stream, "%s", open->stream);
     j->msn = open->msn;
     j->opened_us = clock_mono_us();
-    j->deadline = loop_timer_create(l, on_deadline, j);
+    j->on_deadline = on_deadline;
+    j->deadline = loop_timer_create(l, on_time, j);
     loop_timer_start(j->deadline, deadline_of(open), 0);
     list_push_back(&t->jobs, &j->node);
     t->n++;
@@ -107,8 +122,12 @@ bool work_table_is_full(const struct work_table *t, uint32_t capacity)
 
 void work_table_wind_down(struct job *j, int64_t ms)
 {
+    int64_t step_ms = ms > ENDING_STEPS ? ms / ENDING_STEPS : 1;
     work_cancel(j->work);
-    loop_timer_start(j->deadline, ms, 0);
+    patience_begin(&j->patience, clock_mono_us(), patience_waited_us(work_tid(j->work)));
+    j->ending_us = ms * 1000;
+    j->step_us = step_ms * 1000;
+    loop_timer_start(j->deadline, step_ms, step_ms);
 }
 
 void work_table_set_hangs(struct work_table *t, struct job *j, bool hangs)

@@ -10,13 +10,17 @@
 #include "base/list.h"
 #include "proto/link_msg.h"
 #include "run/loop.h"
+#include "transcoder/patience.h"
 #include "transcoder/work.h"
 
 struct job {
     struct list node;
     void *owner;
     struct work *work;
-    struct loop_timer *deadline; /* once it is told to end: until it counts as hanging */
+    loop_timer_fn *on_deadline;
+    struct loop_timer *deadline; /* once it is told to end: steps until it counts as hanging */
+    struct patience patience;    /* since it was told to end; */
+    int64_t ending_us, step_us;  /* at most so long, in such steps */
     bool hangs;
     char stream[ID_MAX + 1];
     uint64_t msn;
@@ -62,8 +66,8 @@ uint32_t work_table_places(const struct work_table *t, uint32_t capacity);
  * as many as there are places are let be beside those that run. */
 bool work_table_is_full(const struct work_table *t, uint32_t capacity);
 
-/* Tells the job to end, which a thread does within a picture; on_deadline gets it again after so
- * many milliseconds. */
+/* Tells the job to end, which a thread does within a picture; on_deadline gets it again once the
+ * thread has had so many milliseconds for that: see patience.h. */
 void work_table_wind_down(struct job *j, int64_t ms);
 
 /* Gives it up, and takes that back. */

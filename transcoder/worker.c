@@ -207,7 +207,7 @@ static void give_up(struct worker *w, struct job *j)
     w->stats.stuck_total++;
     event_emit("job_stuck", "stream", j->stream);
     log_error("worker", "job_stuck",
-              "stream=%s msn=%llu: its thread hangs in a codec, %d ms after it was told to end; "
+              "stream=%s msn=%llu: its thread hangs in a codec: it has had %d ms to end; "
               "its place is given up, jobs that hang: %u",
               j->stream, (unsigned long long)j->msn, w->config.stuck_ms, w->jobs.hanging);
     bool worn = w->jobs.hanging >= WORKER_STUCK_MAX || w->jobs.hanging >= w->config.capacity;

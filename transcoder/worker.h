@@ -38,7 +38,7 @@ struct worker_config {
 #define WORKER_TIMEOUT_MS   1500
 #define WORKER_RETRY_MIN_MS 200
 #define WORKER_RETRY_MAX_MS 5000
-#define WORKER_STUCK_MS     10000 /* after it was told to end a job hangs */
+#define WORKER_STUCK_MS     10000 /* of its own (patience.h): a job told to end hangs */
 #define WORKER_STUCK_MAX    3
 #define WORKER_DRAIN_MS     25000
 

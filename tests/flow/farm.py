@@ -105,6 +105,9 @@ class Host:
         command("ip", "link", "set", self.port, "up")
 
     def end(self):
+        """The cable goes first: the namespace lasts for as long as the kernel still has something to
+        send for who was killed in it."""
+        harness.run(["ip", "link", "del", self.port])
         self.holder.kill()
 
 

@@ -452,6 +452,31 @@ START_TEST(the_attempts_bound_the_confirming_too)
 }
 END_TEST
 
+/* It is not asked at once: that is no reason to believe the other. */
+START_TEST(who_was_late_with_it_just_now_looks_at_it_all_the_same)
+{
+    start();
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 1);
+    feed(1, 60);
+    fast(2, 9, 0);
+    while (counters().redispatched == 0) {
+        advance(JOB_TABLE_TICK_MS);
+    }
+    ck_assert_uint_eq(of(1)->load, 0);
+    ck_assert_uint_eq(of(2)->load, 1);
+    blame(2, "no good");
+    ck_assert_uint_eq(counters().failed, 0);
+    advance(JOB_AVOID_MS + JOB_TABLE_STRETCH_AFTER_MS);
+    ck_assert_uint_eq(opens(1), 2);
+    blame(1, "no good");
+    ck_assert(world_last(w, B, LINK_JOB_FAILED)->final);
+    ck_assert_uint_eq(of(1)->standing.failures + of(2)->standing.failures, 0);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
 /* The other one neither confirms it nor makes it. */
 START_TEST(a_fault_of_the_other_leaves_it_open)
 {
@@ -490,6 +515,7 @@ int main(void)
     tcase_add_test(tc, one_that_calls_good_input_faulty_loses_nothing_and_is_suspended);
     tcase_add_test(tc, who_has_no_time_to_confirm_is_not_waited_for);
     tcase_add_test(tc, a_stranger_s_word_waits_for_another);
+    tcase_add_test(tc, who_was_late_with_it_just_now_looks_at_it_all_the_same);
     tcase_add_test(tc, the_attempts_bound_the_confirming_too);
     tcase_add_test(tc, a_fault_of_the_other_leaves_it_open);
     suite_add_tcase(suite, tc);

@@ -1,5 +1,10 @@
 #include "transcoder/work_table.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 #include "fixture.h"
 #include "tests/support/unit.h"
 
@@ -148,6 +153,46 @@ START_TEST(a_job_s_time_is_over_twice)
 }
 END_TEST
 
+#define ENDING_MS  400
+#define STOPPED_MS 1000
+
+/* Stops this process, all of its threads, as a shell or a machine that falls asleep does. */
+static void stand_still(int64_t ms)
+{
+    int64_t before = clock_mono_ms();
+    pid_t self = getpid();
+    pid_t other = fork();
+    ck_assert_int_ge(other, 0);
+    if (other == 0) {
+        struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+        kill(self, SIGSTOP);
+        nanosleep(&t, NULL);
+        kill(self, SIGCONT);
+        _exit(0);
+    }
+    while (waitpid(other, NULL, 0) != other) {
+    }
+    ck_assert_int_ge(clock_mono_ms() - before, ms);
+}
+
+START_TEST(time_in_which_the_process_is_stopped_is_not_a_job_s)
+{
+    struct desk d;
+    desk_open(&d, 60000);
+    work_table_wind_down(d.jobs[1], ENDING_MS);
+    for (int i = 0; i < 2; i++) {
+        stand_still(STOPPED_MS);
+    }
+    int64_t back = clock_mono_ms();
+    while (d.late == NULL) {
+        loop_run(d.loop);
+    }
+    ck_assert_ptr_eq(d.late, d.jobs[1]);
+    ck_assert_int_ge(clock_mono_ms() - back, ENDING_MS / 2);
+    desk_close(&d);
+}
+END_TEST
+
 START_TEST(an_open_tells_the_time)
 {
     struct desk d;
@@ -162,6 +207,7 @@ int main(void)
 {
     av_log_set_level(AV_LOG_QUIET);
     const TTest *const tests[] = {jobs_are_found_while_they_run, places, a_job_s_time_is_over_twice,
+                                  time_in_which_the_process_is_stopped_is_not_a_job_s,
                                   an_open_tells_the_time};
     return unit_run("work_table", tests, sizeof tests / sizeof tests[0]);
 }
