@@ -1,5 +1,6 @@
 #include "transcoder/scale.h"
 
+#include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 #include "base/mem.h"
 
 #define FRAME_ALIGN 32
+#define FRAME_SPARE 64 /* bytes behind a picture: SIMD reads and writes past its end */
 
 struct scaler {
     int width;
@@ -14,6 +16,7 @@ struct scaler {
     struct SwsContext *sws;
     int in_width, in_height, in_format, in_range;
     enum AVColorSpace in_space;
+    AVBufferPool *pictures; /* NULL before the first one; outlived by what is still referenced */
 };
 
 struct scaler *scaler_create(int width, int height)
@@ -28,6 +31,7 @@ void scaler_destroy(struct scaler *s)
 {
     if (s != NULL) {
         sws_freeContext(s->sws);
+        av_buffer_pool_uninit(&s->pictures);
         mem_free(s);
     }
 }
@@ -116,6 +120,28 @@ static enum err pass_through(const AVFrame *in, AVFrame *out, struct fault *f)
     return ERR_OK;
 }
 
+/* From a pool: large blocks are the system's, and fresh ones for each picture cost several percent
+ * of what encoding it does. */
+static enum err new_picture(struct scaler *s, AVFrame *out)
+{
+    int lines = FFALIGN(s->height, FRAME_ALIGN);
+    if (s->pictures == NULL) {
+        int size = av_image_get_buffer_size(AV_PIX_FMT_YUV420P, s->width, lines, FRAME_ALIGN);
+        s->pictures = size > 0 ? av_buffer_pool_init((size_t)size + FRAME_SPARE, NULL) : NULL;
+    }
+    out->buf[0] = s->pictures != NULL ? av_buffer_pool_get(s->pictures) : NULL;
+    if (out->buf[0] == NULL) {
+        return ERR_NOMEM;
+    }
+    out->format = AV_PIX_FMT_YUV420P;
+    out->width = s->width;
+    out->height = s->height;
+    out->extended_data = out->data;
+    int r = av_image_fill_arrays(out->data, out->linesize, out->buf[0]->data, AV_PIX_FMT_YUV420P,
+                                 s->width, lines, FRAME_ALIGN);
+    return r < 0 ? ERR_NOMEM : ERR_OK;
+}
+
 enum err scaler_run(struct scaler *s, const AVFrame *in, AVFrame *out, struct fault *f)
 {
     if (in->width == s->width && in->height == s->height &&
@@ -128,10 +154,7 @@ enum err scaler_run(struct scaler *s, const AVFrame *in, AVFrame *out, struct fa
             return e;
         }
     }
-    out->format = AV_PIX_FMT_YUV420P;
-    out->width = s->width;
-    out->height = s->height;
-    if (av_frame_get_buffer(out, FRAME_ALIGN) < 0) {
+    if (new_picture(s, out) != ERR_OK) {
         av_frame_unref(out);
         return fault_set(f, false, ERR_NOMEM, "no memory for a picture");
     }

@@ -1,0 +1,11 @@
+/* How much memory the process keeps beyond what it uses. */
+#ifndef TRANSCODER_FOOTPRINT_H
+#define TRANSCODER_FOOTPRINT_H
+
+/* Blocks of at least so many bytes go back to the system when they are freed. */
+#define FOOTPRINT_BLOCK_BYTES (128 * 1024)
+
+/* Once, before there are jobs; for the whole process. */
+void footprint_keep_small(void);
+
+#endif
