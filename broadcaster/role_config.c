@@ -163,8 +163,8 @@ const struct option broadcaster_options[] = {
     {"payPatience", OPTION_DURATION, "10m", 1000, 86400000, false, FIELD(pay_patience_ms), "TIME",
      "How long a media file's transfer waits for money before it is closed."},
     {"payRate", OPTION_INT, "6000", 0, PAYWALL_RATE_MAX, false, FIELD(pay_rate), "N",
-     "Accounts that begin here for one address in a minute, and payments that it tells of; 0: no "
-     "limit."},
+     "Accounts that begin here for one address in a minute, and payments that it tells of; those "
+     "with money have as much each. 0: no limit."},
 };
 
 const struct option_group broadcaster_option_groups[] = {
