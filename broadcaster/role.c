@@ -68,7 +68,7 @@ struct broadcaster {
     struct push_http *push_http;
     struct loop_timer *tick;
     struct capacity capacity;
-    struct cidr_list trusted_proxies;
+    struct cidr_list trusted_proxies, http_proxies;
     struct cors *cors;
     int64_t drain_by_ms; /* 0 unless publishers were asked to leave */
     int64_t stop_by_ms;  /* 0 until the ingest has closed at the end */
@@ -516,6 +516,12 @@ static enum err open_viewers(struct broadcaster *b, const struct broadcaster_con
     if (e != ERR_OK) {
         return e;
     }
+    char why_not[CIDR_WHY_MAX];
+    if (cidr_list_parse(c->trusted_proxies, &b->http_proxies, why_not) != ERR_OK) {
+        log_error("broadcaster", "config", "-trustedProxies: %s", why_not);
+        return ERR_PROTO;
+    }
+    v.trusted = &b->http_proxies;
     v.pay = role_pay_viewers(b->pay);
     open_pages(b, c);
     v.pages = b->pages;
@@ -566,6 +572,7 @@ static void destroy(void *role)
     lives_close(b->lives);
     board_destroy(b->board);
     cidr_list_fini(&b->trusted_proxies);
+    cidr_list_fini(&b->http_proxies);
     cors_destroy(b->cors);
     mem_free(b);
 }

@@ -1,6 +1,7 @@
 #include "broadcaster/role_config.h"
 
 #include "broadcaster/auth/limits.h"
+#include "broadcaster/paywall/paywall.h"
 #include "broadcaster/viewers/cors.h"
 
 #define PRICE_MAX       1000000000000000
@@ -89,8 +90,8 @@ const struct option broadcaster_options[] = {
      "Connections of viewers at once; 0: as many as open files allow, 20000 at most."},
     {"maxConnectionsPerAddress", OPTION_INT, "4000", 0, 1000000, false,
      FIELD(max_connections_per_address), "N",
-     "The same for one address, of IPv6 for a network of 64 bits; 0: no limit, for where a cache "
-     "or proxy in front is all that connects."},
+     "The same for one address, of IPv6 for a network of 64 bits; behind -trustedProxies it is "
+     "requests that count. 0: no limit, for where a cache in front is all that connects."},
     {"viewerTimeout", OPTION_DURATION, "30s", 1000, 3600000, false, FIELD(viewer_timeout_ms),
      "TIME", "How long a viewer's connection may be silent, or take nothing of an answer."},
     {"viewerMinRate", OPTION_INT, "8", 1, 1000000, false, FIELD(viewer_min_rate), "KB/S",
@@ -101,6 +102,9 @@ const struct option broadcaster_options[] = {
      "ones are told to ask again."},
     {"heldPerAddress", OPTION_INT, "2000", 0, 1000000, false, FIELD(held_per_address), "N",
      "The same for one address; 0: no limit. A cache in front counts as one."},
+    {"trustedProxies", OPTION_LIST, "", 0, 0, false, FIELD(trusted_proxies), "CIDR[,...]",
+     "HTTP proxies whose X-Forwarded-For or Forwarded, and X-Forwarded-Proto, say whose request "
+     "it is; nobody else is believed. One on this host is 127.0.0.1."},
     {"programDateTime", OPTION_BOOL, NULL, 0, 0, false, FIELD(program_date_time), NULL,
      "Puts EXT-X-PROGRAM-DATE-TIME into the classic playlists too."},
     {"authWebhookUrl", OPTION_STRING, "", 0, 0, true, FIELD(auth_webhook_url), "URL",
@@ -158,9 +162,9 @@ const struct option broadcaster_options[] = {
      "Bytes of a media file that are paid for and sent at once."},
     {"payPatience", OPTION_DURATION, "10m", 1000, 86400000, false, FIELD(pay_patience_ms), "TIME",
      "How long a media file's transfer waits for money before it is closed."},
-    {"payRate", OPTION_INT, "6000", 0, 10000000, false, FIELD(pay_rate), "N",
-     "Accounts that begin here for one address in a minute, and payments that it tells of; 0: no "
-     "limit."},
+    {"payRate", OPTION_INT, "6000", 0, PAYWALL_RATE_MAX, false, FIELD(pay_rate), "N",
+     "Accounts that begin here for one address in a minute, and payments that it tells of; those "
+     "with money have as much each. 0: no limit."},
 };
 
 const struct option_group broadcaster_option_groups[] = {

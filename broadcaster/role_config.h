@@ -33,13 +33,13 @@ struct broadcaster_config {
     bool allow_user_id;
     bool auth_webhook_play, ban_loopback, hash_key;
     bool rtmp_proxy_protocol;
-    const char *rtmp_trusted_proxies;
+    const char *rtmp_trusted_proxies, *trusted_proxies;
     const char *cors_origins;
     const char *media_path;
     long video_chunk_bytes;
 };
 
-#define BROADCASTER_OPTIONS 67 /* the compiler says when it is not the table's length */
+#define BROADCASTER_OPTIONS 68 /* the compiler says when it is not the table's length */
 
 extern const struct option broadcaster_options[BROADCASTER_OPTIONS];
 

@@ -54,6 +54,11 @@ uint64_t account_total(const struct account *a)
     return over_zero(money_add(ledger, account_credit(a)), a->debt);
 }
 
+bool account_has_money(const struct account *a)
+{
+    return a->n_leases > 0 || (a->known && a->balance > 0);
+}
+
 uint64_t account_missing(const struct account *a, uint64_t cost)
 {
     return over_zero(cost, account_total(a));

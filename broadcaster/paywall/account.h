@@ -63,6 +63,9 @@ uint64_t account_credit(const struct account *a);
 /* All that the viewer has, here and in the ledger, as far as is known. */
 uint64_t account_total(const struct account *a);
 
+/* Whether any of it is the ledger's, rather than a free preview. */
+bool account_has_money(const struct account *a);
+
 /* How much is lacking for this cost, of all that he has. */
 uint64_t account_missing(const struct account *a, uint64_t cost);
 

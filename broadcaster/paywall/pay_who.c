@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COOKIE_AGE_S 31536000
+
 static int hex(uint8_t c)
 {
     return c >= '0' && c <= '9'   ? c - '0'
@@ -89,11 +91,27 @@ static bool take_user_id(const struct pay_who_config *c, const char *user_id, st
     return true;
 }
 
-struct pay_who pay_who_read(const struct pay_who_config *c, struct span target, const char *cookie)
+static bool take_cookie(const struct pay_who_config *c, const char *cookie, struct pay_who *w)
 {
-    struct pay_who w = {0};
-    char text[PAY_WHO_USER_MAX + TOKEN_LEN];
     struct span value;
+    if (w->secure && token_cookie(cookie, PAY_WHO_COOKIE_SECURE, &value) &&
+        take_token(c, value, w)) {
+        return true;
+    }
+    if (!token_cookie(cookie, PAY_WHO_COOKIE, &value) || !take_token(c, value, w)) {
+        return false;
+    }
+    if (w->secure && w->token[0] == '\0') {
+        snprintf(w->token, sizeof w->token, "%.*s", (int)value.len, (const char *)value.data);
+    }
+    return true;
+}
+
+struct pay_who pay_who_read(const struct pay_who_config *c, struct span target, const char *cookie,
+                            bool secure)
+{
+    struct pay_who w = {.secure = secure};
+    char text[PAY_WHO_USER_MAX + TOKEN_LEN];
     if (pay_who_parameter(target, "token", text, sizeof text) &&
         take_token(c, span_cstr(text), &w)) {
         return w;
@@ -101,7 +119,7 @@ struct pay_who pay_who_read(const struct pay_who_config *c, struct span target, 
     if (pay_who_parameter(target, "userId", text, sizeof text) && take_user_id(c, text, &w)) {
         return w;
     }
-    if (token_cookie(cookie, PAY_WHO_COOKIE, &value) && take_token(c, value, &w)) {
+    if (take_cookie(c, cookie, &w)) {
         return w;
     }
     token_make(c->keys, w.token);
@@ -114,5 +132,15 @@ void pay_who_override(const struct pay_who_config *c, const char *token, const c
 {
     if (!take_user_id(c, user_id, who) && token != NULL) {
         take_token(c, span_cstr(token), who);
+    }
+}
+
+void pay_who_cookie(const struct pay_who *who, char ret_text[PAY_WHO_SET_MAX])
+{
+    ret_text[0] = '\0';
+    if (who->token[0] != '\0') {
+        snprintf(ret_text, PAY_WHO_SET_MAX, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s",
+                 who->secure ? PAY_WHO_COOKIE_SECURE : PAY_WHO_COOKIE, who->token, COOKIE_AGE_S,
+                 who->secure ? "; Secure" : "");
     }
 }

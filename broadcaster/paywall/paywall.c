@@ -39,7 +39,9 @@ static void on_answer(void *arg, const struct link_pay_answer *answer)
     paywall_lock(a);
     uint64_t before = account_total(&a->money);
     bool known = a->money.known, frozen = a->money.frozen;
-    if (account_answered(&a->money, answer, now_ms)) {
+    bool answered = account_answered(&a->money, answer, now_ms);
+    a->pays = a->pays || account_has_money(&a->money);
+    if (answered) {
         paywall_take_all(&a->waiters, &woken);
         if (before != account_total(&a->money) || !known || frozen != a->money.frozen) {
             a->version++;
@@ -97,6 +99,7 @@ void paywall_news(void *arg, const char *account, uint64_t balance)
     }
     paywall_lock(a);
     account_news(&a->money, balance, clock_mono_ms());
+    a->pays = a->pays || account_has_money(&a->money);
     a->version++;
     paywall_take_all(&a->watchers, &woken);
     paywall_unlock(a);
@@ -263,6 +266,9 @@ struct paywall *paywall_create(const struct paywall_config *config)
     }
     p->preview = preview_create(config->preview);
     p->rates = rates_create(config->per_address);
+    p->sites = rates_create(config->per_address * PAYWALL_SITE_TIMES);
+    p->payers_rates = rates_create(config->per_address * PAYWALL_PAYERS_TIMES);
+    p->payers = payers_create();
     p->accounts = mailbox_create(config->loop, on_need, p);
     p->questions = mailbox_create(config->loop, paywall_on_question, p);
     p->tick = loop_timer_create(config->loop, on_tick, p);
@@ -333,6 +339,9 @@ void paywall_destroy(struct paywall *p)
     paywall_free_questions(p);
     preview_destroy(p->preview);
     rates_destroy(p->rates);
+    rates_destroy(p->sites);
+    rates_destroy(p->payers_rates);
+    payers_destroy(p->payers);
     pthread_mutex_destroy(&p->lock);
     mem_free(p->shards);
     mem_free(p);

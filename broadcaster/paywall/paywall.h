@@ -20,6 +20,9 @@
 
 #define PAYWALL_ACCOUNTS_MAX 100000 /* that are known here at once */
 #define PAYWALL_EXCUSE_MS    30000 /* once in so long a broken transfer's last piece costs nothing */
+#define PAYWALL_RATE_MAX     10000000
+#define PAYWALL_PAYERS_TIMES 10  /* so many times per_address may begin when they have money */
+#define PAYWALL_SITE_TIMES   16  /* and so many times for a network of 48 bits, in all */
 #define PAYWALL_STREAMS_MAX  16  /* of one account whose paid segments are known: the newest ones */
 #define PAYWALL_NAME_MAX     96  /* bytes of an account's name in the ledger, with the NUL */
 #define PAYWALL_TEXT_MAX     512 /* of what the ledger says to people, with the NUL */
@@ -37,7 +40,8 @@ struct paywall_config {
     paywall_ask_fn *ask;
     void *bank;
     uint64_t preview;     /* free credit (preview.h) */
-    uint32_t per_address; /* accounts that begin here for one address a minute; 0: no limit */
+    uint32_t per_address; /* accounts that begin here for one address a minute, at most
+                             PAYWALL_RATE_MAX; 0: no limit */
     int64_t patience_ms;  /* how long a body of a file may wait for money */
     size_t chunk;         /* bytes of a file that are paid for at once */
 };
@@ -90,11 +94,21 @@ enum paywall_verdict {
     PAYWALL_STOPPING,
 };
 
-/* Gives a reference (paywall_account_unref). name: "viewer:..."; address: hash of where the request
- * comes from. PAYWALL_PAID, or PAYWALL_MANY, PAYWALL_STOPPING. */
-enum paywall_verdict paywall_account(struct paywall *p, const char *name, uint64_t address,
+/* Where a request comes from, as hashes of 64 evenly spread bits. */
+struct paywall_from {
+    uint64_t address; /* of IPv6: of the network of 64 bits */
+    uint64_t site;    /* of the network of 48 bits around it; 0: IPv4 */
+};
+
+/* Gives a reference (paywall_account_unref). name: "viewer:...". PAYWALL_PAID, or PAYWALL_MANY,
+ * PAYWALL_STOPPING. */
+enum paywall_verdict paywall_account(struct paywall *p, const char *name,
+                                     const struct paywall_from *from,
                                      struct paywall_account **ret_account);
 void paywall_account_unref(struct paywall_account *a); /* takes NULL */
+
+/* Whether the account has, or lately had, money in the ledger, as far as is known here. */
+bool paywall_pays(struct paywall *p, const char *name);
 
 /* --- live segments --- */
 

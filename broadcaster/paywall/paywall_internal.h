@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "broadcaster/paywall/account.h"
 #include "broadcaster/paywall/paid.h"
+#include "broadcaster/paywall/payers.h"
 #include "broadcaster/paywall/paywall.h"
 #include "broadcaster/paywall/preview.h"
 #include "broadcaster/paywall/rates.h"
@@ -17,6 +18,9 @@
 #define PAYWALL_BUCKETS 2048  /* of a shard */
 #define PAYWALL_HOP_MS  6000  /* for an answer of the ledger */
 #define PAYWALL_KEEP_MS 60000 /* an account that nobody uses is known for so long */
+/* And so long when it paid for segments, which may still be fetched again, while there are few. */
+#define PAYWALL_PAID_KEEP_MS 900000
+#define PAYWALL_FEW          (PAYWALL_ACCOUNTS_MAX / 4)
 
 /* A stream that an account paid for. */
 struct paywall_stream {
@@ -47,6 +51,7 @@ struct paywall_account {
     uint64_t version;
     size_t refs;
     bool queued; /* the loop looks at it soon */
+    bool pays;   /* it has, or had, money in the ledger */
     int64_t used_ms;
     int64_t excused_ms; /* when a piece that was not sent whole last cost nothing; 0: never */
     struct list due;    /* loop's thread */
@@ -63,10 +68,11 @@ struct paywall {
 
     struct audience_salt salt;
     struct paywall_shard *shards;
-    pthread_mutex_t lock; /* of the next three; the last one taken */
+    pthread_mutex_t lock; /* of the next six; the last one taken */
     struct list open_asks;
     struct preview *preview;
-    struct rates *rates;
+    struct rates *rates, *sites, *payers_rates;
+    struct payers *payers;
     atomic_bool closing, stopping;
     atomic_size_t n_accounts, n_waiting;
     atomic_ullong earned, refused, waits;

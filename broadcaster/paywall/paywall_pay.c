@@ -5,6 +5,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/paywall/paywall_internal.h"
+#include "broadcaster/stream/rendition.h"
+
+_Static_assert(PAID_SEGMENTS >= 2 * RENDITION_KEPT_MAX, "what can be fetched is paid once");
 
 /* --- under the shard's lock --- */
 
@@ -223,6 +226,7 @@ void paywall_heard(struct paywall_account *a, uint64_t balance)
     int64_t now_ms = clock_mono_ms();
     paywall_lock(a);
     account_news(&a->money, balance, now_ms);
+    a->pays = a->pays || account_has_money(&a->money);
     paywall_need(a, now_ms);
     paywall_unlock(a);
 }

@@ -28,26 +28,38 @@ static struct paywall_account *find(struct paywall_shard *s, uint64_t hash, cons
     return NULL;
 }
 
+/* Under the paywall's lock. Who had money here does not suffer from others of his address. */
+static bool may_begin(struct paywall *p, uint64_t hash, const struct paywall_from *from,
+                      int64_t now_ms)
+{
+    if (payers_has(p->payers, hash) && rates_take(p->payers_rates, from->address, now_ms)) {
+        return true;
+    }
+    return rates_take(p->rates, from->address, now_ms) &&
+           (from->site == 0 || rates_take(p->sites, from->site, now_ms));
+}
+
 /* What he has of the preview; false: this address begins too many accounts. */
-static bool admit(struct paywall *p, uint64_t hash, uint64_t address, int64_t now_ms,
+static bool admit(struct paywall *p, uint64_t hash, const struct paywall_from *from, int64_t now_ms,
                   uint64_t *ret_preview)
 {
     pthread_mutex_lock(&p->lock);
-    bool ok = rates_take(p->rates, address, now_ms);
+    bool ok = may_begin(p, hash, from, now_ms);
     if (ok) {
-        *ret_preview = preview_open(p->preview, hash, address, now_ms);
+        *ret_preview = preview_open(p->preview, hash, from->address, from->site, now_ms);
     }
     pthread_mutex_unlock(&p->lock);
     return ok;
 }
 
 static struct paywall_account *add(struct paywall *p, struct paywall_shard *s, uint64_t hash,
-                                   const char *name, uint64_t address, int64_t now_ms)
+                                   const char *name, const struct paywall_from *from,
+                                   int64_t now_ms)
 {
     uint64_t preview = 0;
     struct paywall_account *a = NULL;
     if (atomic_fetch_add(&p->n_accounts, 1) < PAYWALL_ACCOUNTS_MAX &&
-        admit(p, hash, address, now_ms, &preview)) {
+        admit(p, hash, from, now_ms, &preview)) {
         a = mem_try_alloc(sizeof *a);
     }
     if (a == NULL) {
@@ -73,7 +85,8 @@ static uint64_t hash_of(const struct paywall *p, const char *name)
     return audience_hash(&p->salt, span_cstr(name), span_of(NULL, 0));
 }
 
-enum paywall_verdict paywall_account(struct paywall *p, const char *name, uint64_t address,
+enum paywall_verdict paywall_account(struct paywall *p, const char *name,
+                                     const struct paywall_from *from,
                                      struct paywall_account **ret_account)
 {
     uint64_t hash = hash_of(p, name);
@@ -85,7 +98,7 @@ enum paywall_verdict paywall_account(struct paywall *p, const char *name, uint64
     pthread_mutex_lock(&s->lock);
     struct paywall_account *a = find(s, hash, name);
     if (a == NULL) {
-        a = add(p, s, hash, name, address, now_ms);
+        a = add(p, s, hash, name, from, now_ms);
     }
     if (a != NULL) {
         a->refs++;
@@ -94,6 +107,22 @@ enum paywall_verdict paywall_account(struct paywall *p, const char *name, uint64
     }
     pthread_mutex_unlock(&s->lock);
     return a != NULL ? PAYWALL_PAID : PAYWALL_MANY;
+}
+
+bool paywall_pays(struct paywall *p, const char *name)
+{
+    uint64_t hash = hash_of(p, name);
+    struct paywall_shard *s = &p->shards[hash % PAYWALL_SHARDS];
+    pthread_mutex_lock(&s->lock);
+    const struct paywall_account *a = find(s, hash, name);
+    bool pays = a != NULL && a->pays;
+    pthread_mutex_unlock(&s->lock);
+    if (!pays) {
+        pthread_mutex_lock(&p->lock);
+        pays = payers_has(p->payers, hash);
+        pthread_mutex_unlock(&p->lock);
+    }
+    return pays;
 }
 
 struct paywall_account *paywall_find(struct paywall *p, const char *name)
@@ -116,15 +145,24 @@ void paywall_account_unref(struct paywall_account *a)
     }
 }
 
+static int64_t keep_ms(const struct paywall_account *a)
+{
+    bool few = atomic_load(&a->paywall->n_accounts) < PAYWALL_FEW;
+    return few && a->streams[0] != NULL ? PAYWALL_PAID_KEEP_MS : PAYWALL_KEEP_MS;
+}
+
 bool paywall_forget(struct paywall_account *a, int64_t now_ms)
 {
     struct paywall *p = a->paywall;
     if (a->refs > 0 || a->queued || !list_empty(&a->due) || !account_idle(&a->money) ||
-        now_ms - a->used_ms < PAYWALL_KEEP_MS) {
+        now_ms - a->used_ms < keep_ms(a)) {
         return false;
     }
     pthread_mutex_lock(&p->lock);
     preview_close(p->preview, a->hash, a->money.preview);
+    if (a->pays || a->money.known) {
+        payers_note(p->payers, a->hash, a->pays);
+    }
     pthread_mutex_unlock(&p->lock);
     paywall_account_destroy(a);
     return true;

@@ -10,13 +10,13 @@
 
 struct entry {
     uint64_t hash; /* 0: free */
-    uint64_t left;
+    uint64_t left; /* of a viewer's; of a site: how many more may have one */
     int64_t since_ms;
 };
 
 struct preview {
     uint64_t amount;
-    struct entry *viewers, *addresses;
+    struct entry *viewers, *addresses, *sites;
 };
 
 struct preview *preview_create(uint64_t amount)
@@ -26,6 +26,7 @@ struct preview *preview_create(uint64_t amount)
     if (amount > 0) {
         p->viewers = mem_alloc(PREVIEW_ENTRIES * sizeof p->viewers[0]);
         p->addresses = mem_alloc(PREVIEW_ENTRIES * sizeof p->addresses[0]);
+        p->sites = mem_alloc(PREVIEW_ENTRIES * sizeof p->sites[0]);
     }
     return p;
 }
@@ -35,6 +36,7 @@ void preview_destroy(struct preview *p)
     if (p != NULL) {
         mem_free(p->viewers);
         mem_free(p->addresses);
+        mem_free(p->sites);
         mem_free(p);
     }
 }
@@ -75,7 +77,26 @@ static void insert(struct entry *all, uint64_t hash, uint64_t left, int64_t now_
     *oldest = (struct entry){hash, left, now_ms};
 }
 
-uint64_t preview_open(struct preview *p, uint64_t viewer, uint64_t address, int64_t now_ms)
+/* One more of this site's addresses begins one; false: there were enough. */
+static bool site_begins(struct preview *p, uint64_t site, int64_t now_ms)
+{
+    struct entry *used = find(p->sites, site);
+    if (used == NULL) {
+        insert(p->sites, site, PREVIEW_SITE_MAX - 1, now_ms);
+        return true;
+    }
+    if (now_ms - used->since_ms >= PREVIEW_ADDRESS_MS) {
+        *used = (struct entry){site, PREVIEW_SITE_MAX, now_ms};
+    }
+    if (used->left == 0) {
+        return false;
+    }
+    used->left--;
+    return true;
+}
+
+uint64_t preview_open(struct preview *p, uint64_t viewer, uint64_t address, uint64_t site,
+                      int64_t now_ms)
 {
     if (p->amount == 0) {
         return 0;
@@ -88,6 +109,9 @@ uint64_t preview_open(struct preview *p, uint64_t viewer, uint64_t address, int6
     }
     struct entry *used = find(p->addresses, address);
     if (used != NULL && now_ms - used->since_ms < PREVIEW_ADDRESS_MS) {
+        return 0;
+    }
+    if (site != 0 && !site_begins(p, site, now_ms)) {
         return 0;
     }
     if (used != NULL) {

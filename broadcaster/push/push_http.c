@@ -1,8 +1,6 @@
 #include "broadcaster/push/push_http.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,7 +11,6 @@
 #include "broadcaster/push/push_parts.h"
 #include "broadcaster/push/push_workers.h"
 #include "broadcaster/viewers/http_target.h"
-#include "run/addr.h"
 
 #define PLAIN_TEXT "text/plain; charset=utf-8"
 #define STOPPING   "the server is stopping"
@@ -47,7 +44,8 @@ struct held {
     struct watched *watched;
     enum phase phase;
     char target[PUSH_TARGET_MAX]; /* with the query */
-    bool head;                    /* the library has not gone on behind the head yet */
+    bool https;
+    bool head; /* the library has not gone on behind the head yet */
     struct buf body;
     size_t counted; /* of body, in http->body_bytes */
     size_t swallowed;
@@ -225,26 +223,14 @@ static const char *header(const struct push_call *call, const char *name)
 
 static void read_peer(struct held *r)
 {
-    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *a = info != NULL ? info->client_addr : NULL;
-    struct addr addr = {.host = ""};
-    if (a != NULL && a->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
-        memcpy(r->job.address, &v6->sin6_addr, sizeof r->job.address);
-        addr.port = ntohs(v6->sin6_port);
-    } else if (a != NULL && a->sa_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
-        memcpy(r->job.address, mapped, sizeof mapped);
-        memcpy(r->job.address + sizeof mapped, &v4->sin_addr, 4);
-        addr.port = ntohs(v4->sin_port);
+    struct client client = {.port = 0};
+    char text[CIDR_TEXT_MAX];
+    if (r->watched != NULL) {
+        client = *watch_client(r->watched);
     }
-    bool v4 = memcmp(r->job.address, mapped, sizeof mapped) == 0;
-    inet_ntop(v4 ? AF_INET : AF_INET6, r->job.address + (v4 ? sizeof mapped : 0), addr.host,
-              sizeof addr.host);
-    char text[ADDR_MAX];
-    addr_format(&addr, text);
+    r->https = client.https;
+    memcpy(r->job.address, client.address, sizeof r->job.address);
+    client_format(&client, text);
     snprintf(r->job.peer, sizeof r->job.peer, "%.*s", (int)sizeof r->job.peer - 1, text);
 }
 
@@ -290,7 +276,8 @@ static void read_head(struct held *r, const struct push_call *call)
     push_request_parse(&h, &r->job.request);
     read_peer(r);
     const char *host = header(call, MHD_HTTP_HEADER_HOST);
-    snprintf(r->job.url, sizeof r->job.url, "http://%s%s", host != NULL ? host : "", r->target);
+    snprintf(r->job.url, sizeof r->job.url, "%s://%s%s", r->https ? "https" : "http",
+             host != NULL ? host : "", r->target);
     if (r->job.request.status != 0) {
         refuse(r, r->job.request.status, r->job.request.text);
     } else if (too_large(call)) {

@@ -1,16 +1,16 @@
 #include "broadcaster/viewers/address_count.h"
 
 #include <assert.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "broadcaster/viewers/client.h"
 
 #define BUCKETS       1024
-#define ADDRESS_BYTES 16
+#define ADDRESS_BYTES CIDR_ADDRESS_BYTES
 
 struct address {
     struct list node;
@@ -47,21 +47,6 @@ void address_count_destroy(struct address_count *a)
     }
     pthread_mutex_destroy(&a->lock);
     mem_free(a);
-}
-
-static void read_address(const struct sockaddr *from, uint8_t ret_ip[ADDRESS_BYTES])
-{
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    memset(ret_ip, 0, ADDRESS_BYTES);
-    if (from != NULL && from->sa_family == AF_INET) {
-        memcpy(ret_ip, mapped, sizeof mapped);
-        memcpy(ret_ip + sizeof mapped, &((const struct sockaddr_in *)from)->sin_addr, 4);
-    } else if (from != NULL && from->sa_family == AF_INET6) {
-        memcpy(ret_ip, &((const struct sockaddr_in6 *)from)->sin6_addr, ADDRESS_BYTES);
-    }
-    if (memcmp(ret_ip, mapped, sizeof mapped) != 0) {
-        memset(ret_ip + ADDRESS_BYTES / 2, 0, ADDRESS_BYTES / 2);
-    }
 }
 
 static struct list *bucket_of(struct address_count *a, const uint8_t ip[ADDRESS_BYTES])
@@ -103,32 +88,32 @@ static enum err count_up(struct address_count *a, const uint8_t ip[ADDRESS_BYTES
     return ERR_OK;
 }
 
-enum err address_count_up(struct address_count *a, const struct sockaddr *from)
+enum err address_count_up(struct address_count *a, const uint8_t *address)
 {
     if (a->max == 0) {
         return ERR_OK;
     }
     uint8_t ip[ADDRESS_BYTES];
-    read_address(from, ip);
+    client_subscriber(address, ip);
     pthread_mutex_lock(&a->lock);
     enum err e = count_up(a, ip);
     pthread_mutex_unlock(&a->lock);
     return e;
 }
 
-void address_count_down(struct address_count *a, const struct sockaddr *from)
+void address_count_down(struct address_count *a, const uint8_t *address)
 {
     if (a->max == 0) {
         return;
     }
     uint8_t ip[ADDRESS_BYTES];
-    read_address(from, ip);
+    client_subscriber(address, ip);
     pthread_mutex_lock(&a->lock);
-    struct address *address = find(bucket_of(a, ip), ip);
-    assert(address != NULL && address->n > 0);
-    if (--address->n == 0) {
-        list_remove(&address->node);
-        mem_free(address);
+    struct address *counted = find(bucket_of(a, ip), ip);
+    assert(counted != NULL && counted->n > 0);
+    if (--counted->n == 0) {
+        list_remove(&counted->node);
+        mem_free(counted);
     }
     pthread_mutex_unlock(&a->lock);
 }

@@ -17,7 +17,8 @@
 #include "broadcaster/viewers/address_count.h"
 #include "broadcaster/viewers/http_target.h"
 #include "broadcaster/viewers/pages.h"
-#include "broadcaster/viewers/viewers_answer.h"
+#include "broadcaster/viewers/viewers_answer_internal.h"
+#include "broadcaster/viewers/viewers_client.h"
 #include "broadcaster/viewers/viewers_hold.h"
 #include "broadcaster/viewers/viewers_index.h"
 #include "broadcaster/viewers/viewers_media.h"
@@ -32,9 +33,12 @@
 #define CONNECTION_MEMORY (6 * 1024)
 #define WATCH_SLACK_MS    2000 /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
+#define SENTENCE_MAX      512
 
 /* The context of a viewer's request behind its first call. */
 static int seen;
+
+static const struct cidr_list nobody;
 
 struct viewers {
     struct push_http *push;
@@ -42,6 +46,7 @@ struct viewers {
     bool no_index;
     const struct pages *pages;
     const struct cors *cors;
+    const struct cidr_list *trusted;
     struct MHD_Daemon *daemon;
     struct board *board;
     struct viewers_pay *pay; /* NULL: nothing costs anything */
@@ -84,15 +89,21 @@ static struct watched *watched_of(struct MHD_Connection *c)
     return info != NULL ? info->socket_context : NULL;
 }
 
+static void count_connection_down(struct viewers *v, const struct client *peer)
+{
+    if (!peer->proxied) {
+        address_count_down(v->addresses, peer->address);
+    }
+}
+
 static void on_connection(void *arg, struct MHD_Connection *c, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
     struct viewers *v = arg;
-    const struct sockaddr *from =
-        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    struct client peer = viewers_client_peer(c, v->trusted);
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*context != NULL) {
-            address_count_down(v->addresses, from);
+            count_connection_down(v, &peer);
             watch_remove(v->watch, *context);
         }
         return;
@@ -100,15 +111,40 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
     int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &v->user_timeout_ms, sizeof v->user_timeout_ms);
     /* The library's own limit is of whole addresses, and an IPv6 host has any number of them. */
-    enum err e = address_count_up(v->addresses, from);
+    enum err e = peer.proxied ? ERR_OK : address_count_up(v->addresses, peer.address);
     *context = e == ERR_OK ? watch_add(v->watch, fd) : NULL;
     if (e == ERR_OK && *context == NULL) {
-        address_count_down(v->addresses, from);
+        count_connection_down(v, &peer);
     }
-    if (*context == NULL) {
+    if (*context != NULL) {
+        *watch_client(*context) = peer;
+    } else {
         atomic_fetch_add(&v->refused, e == ERR_LIMIT);
         shutdown(fd, SHUT_RDWR);
     }
+}
+
+/* A proxy's connections bring the requests of many, so there each request counts. */
+static void request_begins(struct viewers *v, struct MHD_Connection *c)
+{
+    struct watched *watched = watched_of(c);
+    struct client *client = watched != NULL ? watch_client(watched) : NULL;
+    if (client == NULL || !client->proxied) {
+        return;
+    }
+    *client = viewers_client_behind(c, v->trusted);
+    enum err e = address_count_up(v->addresses, client->address);
+    client->counted = e == ERR_OK;
+    client->refused = e != ERR_OK;
+    atomic_fetch_add(&v->refused, e == ERR_LIMIT);
+}
+
+static void request_ends(struct viewers *v, struct client *client)
+{
+    if (client->counted) {
+        address_count_down(v->addresses, client->address);
+    }
+    client->counted = client->refused = false;
 }
 
 /* The request does not wait any more, if it did. */
@@ -128,6 +164,7 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
     size_t sent = watch_answer_ends(watched);
     if (watched != NULL) {
         end_hold(watched);
+        request_ends(v, watch_client(watched));
         viewers_pay_completed(watched, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     }
     int64_t ready_us = watch_ready(watched);
@@ -266,11 +303,36 @@ static enum MHD_Result on_pay_request(struct viewers *v, const struct viewers_pa
     return result;
 }
 
+static bool is_refused(struct MHD_Connection *c)
+{
+    struct watched *watched = watched_of(c);
+    return watched != NULL && watch_client(watched)->refused;
+}
+
+static enum MHD_Result give_refusal(struct viewers *v, struct MHD_Connection *c, const char *method)
+{
+    struct viewer_request request = {.method = method};
+    struct answer a = {.cache_control = "no-store"};
+    buf_init(&a.text, SENTENCE_MAX);
+    buf_init(&a.location, 1);
+    answer_say(&a, MHD_HTTP_TOO_MANY_REQUESTS,
+               "Too many requests of your address at once; try again in a moment.", "", "");
+    enum MHD_Result result = send_answer(v, c, &request, &a);
+    answer_fini(&a);
+    return result;
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
 {
     struct viewers *v = arg;
+    if (*context == NULL) {
+        request_begins(v, c);
+    }
+    if (is_refused(c)) {
+        return wants_more(method, upload_size, context) ? MHD_YES : give_refusal(v, c, method);
+    }
     if (push_request_is(url)) {
         struct push_call call = {c, watched_of(c), url, method, upload, upload_size, context};
         return (enum MHD_Result)push_http_request(v->push, &call);
@@ -297,8 +359,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (find_answer(v, c, &request, &a)) {
         return MHD_YES;
     }
-    if (a.kind == ANSWER_PLAYLIST) {
-        viewers_index_saw(v->index, c, request.target);
+    if (a.kind == ANSWER_PLAYLIST && watched_of(c) != NULL) {
+        viewers_index_saw(v->index, c, watch_client(watched_of(c)), request.target);
     }
     a.page_too = found == PAGES_VARIES;
     enum MHD_Result result = send_answer(v, c, &request, &a);
@@ -342,6 +404,7 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->pay = config->pay;
     v->no_index = config->no_index;
     v->cors = config->cors;
+    v->trusted = config->trusted != NULL ? config->trusted : &nobody;
     v->pages = config->pages;
     v->port = port;
     v->addresses = address_count_create((size_t)config->max_per_address);

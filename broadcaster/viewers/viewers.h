@@ -21,6 +21,7 @@ struct media;
 struct viewers_pay;
 struct push_http;
 struct json;
+struct cidr_list;
 
 struct viewers_config {
     struct push_http *push;  /* requests below /live/; NULL: there are none. Outlives the viewers */
@@ -29,11 +30,13 @@ struct viewers_config {
     const struct pages *pages; /* for browsers; NULL: there are none. Outlive the viewers */
     const struct cors *cors;   /* whose pages may read answers; NULL: all. Outlives the viewers */
     struct addr addr;          /* port 0: the system chooses one; host "::" takes IPv4 too */
-    bool no_index;             /* does not tell which streams there are */
-    int threads;               /* at least 1 */
-    int max_connections;       /* of all threads together; further ones wait in the listen queue */
-    int max_per_address; /* of IPv6: per network of 64 bits; 0: no limit (behind a cache all come
-                            from one) */
+    const struct cidr_list *trusted; /* proxies who say whose requests they pass on; NULL: there are
+                                        none. Outlives the viewers */
+    bool no_index;                   /* does not tell which streams there are */
+    int threads;                     /* at least 1 */
+    int max_connections; /* of all threads together; further ones wait in the listen queue */
+    int max_per_address; /* of IPv6: per network of 64 bits; 0: no limit. Behind a trusted proxy it
+                            is requests that count, and the proxy's connections do not */
     int max_held;        /* requests that wait for a segment or part, of all together */
     int max_held_per_address; /* 0: no limit */
     bool dated;               /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
@@ -44,13 +47,14 @@ struct viewers_config {
 
 struct viewers_counters {
     uint64_t requests, playlists, segments, not_found, bad_requests;
-    uint64_t slow;          /* connections closed because their reader was too slow */
-    uint64_t sent_bytes;    /* bodies that were sent whole */
-    uint64_t connections;   /* open now */
-    uint64_t shrunk;        /* connections closed because their file became shorter */
-    uint64_t refused;       /* connections over the limit of their address */
-    uint64_t held;          /* requests that wait now for a segment or part */
-    uint64_t waits;         /* those that have waited, or do */
+    uint64_t slow;        /* connections closed because their reader was too slow */
+    uint64_t sent_bytes;  /* bodies that were sent whole */
+    uint64_t connections; /* open now */
+    uint64_t shrunk;      /* connections closed because their file became shorter */
+    uint64_t
+        refused;    /* connections, and requests behind proxies, over the limit of their address */
+    uint64_t held;  /* requests that wait now for a segment or part */
+    uint64_t waits; /* those that have waited, or do */
     uint64_t waits_late;    /* what they wanted did not come in time */
     uint64_t waits_refused; /* over the limits of waiting requests */
     uint64_t waits_left;    /* whose clients closed the connection meanwhile */

@@ -17,7 +17,7 @@
 
 struct media_file;
 
-#define ANSWER_COOKIE_MAX 160
+#define ANSWER_COOKIE_MAX 192
 #define ANSWER_TEXT_MAX   (1024 * 1024) /* bytes of a playlist */
 
 enum answer_kind { ANSWER_OTHER, ANSWER_PLAYLIST, ANSWER_SEGMENT };

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -22,6 +23,7 @@ struct held {
     struct MHD_Connection *connection;
     struct hls_want want;
     int64_t since_ms;
+    uint8_t address[CIDR_ADDRESS_BYTES];
     int fd;
     struct list node; /* of all; under the lock, as the next */
     bool left;        /* its client has closed the connection */
@@ -195,17 +197,10 @@ void hold_destroy(struct hold *h)
 
 /* --- limits --- */
 
-static const struct sockaddr *peer_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return info != NULL ? info->client_addr : NULL;
-}
-
 static void count_down(struct hold *h, struct held *held)
 {
     atomic_fetch_sub(&h->now, 1);
-    address_count_down(h->addresses, peer_of(held->connection));
+    address_count_down(h->addresses, held->address);
 }
 
 static void add(struct hold *h, struct held *held)
@@ -220,7 +215,7 @@ static enum hold_result count_up(struct hold *h, struct held *held)
 {
     enum err e = ERR_LIMIT;
     if (atomic_fetch_add(&h->now, 1) < h->config.max) {
-        e = address_count_up(h->addresses, peer_of(held->connection));
+        e = address_count_up(h->addresses, held->address);
     }
     if (e == ERR_OK) {
         return HOLD_HELD;
@@ -250,6 +245,9 @@ enum hold_result hold_begin(struct hold *h, struct MHD_Connection *connection, s
     held->waiter.ready = is_ready;
     held->waiter.deadline_ms = held->since_ms + what->max_ms;
     list_init(&held->waiter.node);
+    if (c != NULL) {
+        memcpy(held->address, watch_client(c)->address, sizeof held->address);
+    }
     enum hold_result result = count_up(h, held);
     if (result != HOLD_HELD) {
         atomic_fetch_add(&h->refused, result == HOLD_FULL);

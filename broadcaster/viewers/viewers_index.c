@@ -1,7 +1,6 @@
 #include "broadcaster/viewers/viewers_index.h"
 
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -170,31 +169,16 @@ enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Conne
     return INDEX_ANSWERED;
 }
 
-/* The address alone: a port is another one for each connection. */
-static struct span address_of(const struct sockaddr *sa)
-{
-    if (sa->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
-        return span_of((const uint8_t *)&in->sin_addr, sizeof in->sin_addr);
-    }
-    if (sa->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)sa;
-        return span_of((const uint8_t *)&in->sin6_addr, sizeof in->sin6_addr);
-    }
-    return span_of(NULL, 0);
-}
-
-void viewers_index_saw(struct viewers_index *x, struct MHD_Connection *c, struct span target)
+void viewers_index_saw(struct viewers_index *x, struct MHD_Connection *c,
+                       const struct client *client, struct span target)
 {
     struct hls_ask ask = hls_parse(target);
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (ask.id[0] == '\0' || ask.current || info == NULL || info->client_addr == NULL) {
+    if (ask.id[0] == '\0' || ask.current) {
         return;
     }
     const char *agent = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_USER_AGENT);
     agent = agent != NULL ? agent : "";
-    struct span address = address_of(info->client_addr);
+    struct span address = span_of(client->address, sizeof client->address);
     struct span kind = span_of((const uint8_t *)agent, strnlen(agent, AGENT_MAX));
     if (x->content != NULL) {
         content_index_saw(x->content, ask.id, address, kind, clock_mono_ms());

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "broadcaster/viewers/client.h"
 #include "broadcaster/viewers/viewers_answer.h"
 
 struct viewers_index;
@@ -29,9 +30,10 @@ void viewers_index_destroy(struct viewers_index *x); /* takes NULL */
 enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Connection *c,
                                        const struct viewer_request *request, struct answer *a);
 
-/* This target was answered with a playlist: whose it was is counted as a viewer of its stream,
- * and of the rendition. */
-void viewers_index_saw(struct viewers_index *x, struct MHD_Connection *c, struct span target);
+/* This target was answered with a playlist: the client is counted as a viewer of its stream, and of
+ * the rendition. */
+void viewers_index_saw(struct viewers_index *x, struct MHD_Connection *c,
+                       const struct client *client, struct span target);
 
 /* How many of them a rendition has. */
 unsigned viewers_index_count(struct viewers_index *x, const char *id, const char *rendition);

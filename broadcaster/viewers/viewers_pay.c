@@ -1,9 +1,6 @@
 #include "broadcaster/viewers/viewers_pay.h"
 
-#include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,17 +9,19 @@
 #include "broadcaster/viewers/viewers_answer_internal.h"
 #include "broadcaster/viewers/viewers_pay_internal.h"
 
-#define CACHE_PAID   "private, max-age=3600, immutable"
-#define CACHE_FILE   "private, max-age=60"
-#define COOKIE_AGE_S 31536000
-#define PROBLEM_MAX  4096
-#define READ_BLOCK   65536
+#define CACHE_PAID  "private, max-age=3600, immutable"
+#define CACHE_FILE  "private, max-age=60"
+#define PROBLEM_MAX 4096
+#define READ_BLOCK  65536
 
 struct viewers_pay *viewers_pay_create(const struct viewers_pay_config *config)
 {
     struct viewers_pay *p = mem_alloc(sizeof *p);
     p->config = *config;
     p->posts = rates_create(config->posts_per_minute);
+    p->queries = rates_create(config->posts_per_minute);
+    p->payers = rates_create(config->posts_per_minute);
+    p->payers_address = rates_create(config->posts_per_minute * PAYWALL_PAYERS_TIMES);
     audience_salt_init(&p->salt);
     pthread_mutex_init(&p->lock, NULL);
     return p;
@@ -33,32 +32,30 @@ void viewers_pay_destroy(struct viewers_pay *p)
     if (p != NULL) {
         pthread_mutex_destroy(&p->lock);
         rates_destroy(p->posts);
+        rates_destroy(p->queries);
+        rates_destroy(p->payers);
+        rates_destroy(p->payers_address);
         mem_free(p);
     }
 }
 
 /* --- one request --- */
 
-/* Of IPv6 the network counts, as one host may have all of its addresses. */
-uint64_t pay_address(const struct viewers_pay *p, struct MHD_Connection *connection)
+static uint64_t hash_of(const struct viewers_pay *p, const uint8_t network[CIDR_ADDRESS_BYTES])
 {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    struct span where = span_of("?", 1);
-    if (info == NULL || info->client_addr == NULL) {
-        return audience_hash(&p->salt, where, where);
+    return audience_hash(&p->salt, span_of(network, CIDR_ADDRESS_BYTES), span_of(NULL, 0));
+}
+
+struct paywall_from pay_from(const struct viewers_pay *p, const struct client *client)
+{
+    uint8_t network[CIDR_ADDRESS_BYTES];
+    struct paywall_from from = {0};
+    if (client_site(client->address, network)) {
+        from.site = hash_of(p, network) | 1;
     }
-    if (info->client_addr->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)info->client_addr;
-        where = span_of(&in->sin_addr, sizeof in->sin_addr);
-    } else if (info->client_addr->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)info->client_addr;
-        const uint8_t *ip = in6->sin6_addr.s6_addr;
-        bool is_mapped = memcmp(ip, mapped, sizeof mapped) == 0;
-        where = is_mapped ? span_of(ip + sizeof mapped, 4) : span_of(ip, 8);
-    }
-    return audience_hash(&p->salt, where, span_of(NULL, 0));
+    client_subscriber(client->address, network);
+    from.address = hash_of(p, network);
+    return from;
 }
 
 static void on_hold(struct paywall_waiter *w)
@@ -106,7 +103,8 @@ struct pay_request *pay_request_of(struct viewers_pay *p, struct MHD_Connection 
     r->question.waiter.resume = on_resume_question;
     r->waiter.fd =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    r->who = pay_who_read(&p->config.who, request->target, request->cookie);
+    r->who = pay_who_read(&p->config.who, request->target, request->cookie,
+                          watch_client(watched)->https);
     buf_init(&r->posted, VIEWERS_PAY_BODY_MAX);
     *slot = r;
     return r;
@@ -133,8 +131,8 @@ enum paywall_verdict pay_account(struct pay_request *r)
     if (r->account != NULL) {
         return PAYWALL_PAID;
     }
-    return paywall_account(r->pay->config.paywall, r->who.account,
-                           pay_address(r->pay, r->connection), &r->account);
+    struct paywall_from from = pay_from(r->pay, watch_client(r->watched));
+    return paywall_account(r->pay->config.paywall, r->who.account, &from, &r->account);
 }
 
 /* --- saying no --- */
@@ -152,10 +150,8 @@ void pay_answer_end(struct answer *a, enum err e, const struct pay_who *who)
     if (e != ERR_OK) {
         answer_no_memory(a);
     }
-    if (who->token[0] != '\0') {
-        snprintf(a->cookie, sizeof a->cookie, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax",
-                 PAY_WHO_COOKIE, who->token, COOKIE_AGE_S);
-    }
+    _Static_assert(ANSWER_COOKIE_MAX >= PAY_WHO_SET_MAX, "it has to fit");
+    pay_who_cookie(who, a->cookie);
 }
 
 static enum viewers_pay_result refuse(struct pay_request *r, enum paywall_verdict v,

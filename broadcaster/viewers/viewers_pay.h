@@ -26,7 +26,7 @@ struct viewers_pay_config {
     struct pay_who_config who;
     struct pay_terms terms;
     size_t chunk;              /* bytes of a body that are sent at once; as the paywall's */
-    uint32_t posts_per_minute; /* of one address; 0: no limit */
+    uint32_t posts_per_minute; /* of one address, or of one account with money; 0: no limit */
 };
 
 struct viewers_pay *viewers_pay_create(const struct viewers_pay_config *config);

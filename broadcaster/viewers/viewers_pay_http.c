@@ -15,10 +15,10 @@
 #define CONFIG     "/config.js"
 #define RECEIPT    "/verifyReceipt"
 #define WALLET     "/monetization"
-#define QUERY      "/receipts/"
 #define SPSP_TYPE  "application/spsp4+json"
 #define WAIT_MAX_S 60
 #define NUMBER_MAX 32
+#define TOO_MANY   "Too many requests of this address: try again in a minute."
 
 bool viewers_pay_is(const char *url)
 {
@@ -120,6 +120,34 @@ static enum viewers_pay_result ask(struct pay_request *r, enum link_pay_kind kin
                : say(a, 503, "The server is stopping; try again in a moment.");
 }
 
+static bool may_query(struct pay_request *r)
+{
+    struct viewers_pay *p = r->pay;
+    struct paywall_from from = pay_from(p, watch_client(r->watched));
+    pthread_mutex_lock(&p->lock);
+    bool ok = rates_take(p->queries, from.address, clock_mono_ms());
+    pthread_mutex_unlock(&p->lock);
+    return ok;
+}
+
+/* Many who pay may share an address, and tell of payments each second: those whose accounts have
+ * money do not use up what is there for the others. */
+static bool may_tell(struct pay_request *r)
+{
+    struct viewers_pay *p = r->pay;
+    struct paywall_from from = pay_from(p, watch_client(r->watched));
+    int64_t now_ms = clock_mono_ms();
+    bool pays = paywall_pays(p->config.paywall, r->who.account);
+    struct span name = span_cstr(r->who.account);
+    uint64_t account = audience_hash(&p->salt, name, span_of(NULL, 0));
+    pthread_mutex_lock(&p->lock);
+    bool ok = (pays && rates_take(p->payers, account, now_ms) &&
+               rates_take(p->payers_address, from.address, now_ms)) ||
+              rates_take(p->posts, from.address, now_ms);
+    pthread_mutex_unlock(&p->lock);
+    return ok;
+}
+
 /* Both kinds of payment are told of by JSON. */
 static enum viewers_pay_result take_post(struct pay_request *r, bool receipt, struct answer *a)
 {
@@ -136,6 +164,8 @@ static enum viewers_pay_result take_post(struct pay_request *r, bool receipt, st
     if (!r->who.known) {
         result = say(a, 403, "No account: send the cookie of /account.json, or its token");
         pay_answer_end(a, ERR_OK, &r->who);
+    } else if (!may_tell(r)) {
+        result = say(a, 429, TOO_MANY);
     } else {
         result = ask(r, receipt ? LINK_PAY_RECEIPT : LINK_PAY_WALLET,
                      p->config.terms.payment_pointer, post.text, a);
@@ -164,16 +194,6 @@ static enum viewers_pay_result answer_post(struct pay_request *r, struct answer 
     return say(a, 200, text);
 }
 
-static bool is_from_rate(struct pay_request *r)
-{
-    struct viewers_pay *p = r->pay;
-    uint64_t address = pay_address(p, r->connection);
-    pthread_mutex_lock(&p->lock);
-    bool ok = rates_take(p->posts, address, clock_mono_ms());
-    pthread_mutex_unlock(&p->lock);
-    return ok;
-}
-
 /* --- /receipts/ --- */
 
 static enum viewers_pay_result take_query(struct pay_request *r,
@@ -187,7 +207,7 @@ static enum viewers_pay_result take_query(struct pay_request *r,
     if (!pay_post_read_query(span_cstr(path), &r->pay->config.terms, pointer)) {
         return say(a, 404, "That payment pointer is not this server's.");
     }
-    return ask(r, LINK_PAY_QUERY, "", pointer, a);
+    return may_query(r) ? ask(r, LINK_PAY_QUERY, "", pointer, a) : say(a, 429, TOO_MANY);
 }
 
 static enum viewers_pay_result answer_query(struct pay_request *r, struct answer *a)
@@ -228,10 +248,6 @@ static enum viewers_pay_result answer_whole(struct pay_request *r,
         pay_answer_begin(a, 204, NULL);
         a->takes_posts = true;
         return VIEWERS_PAY_ANSWERED;
-    }
-    if (!r->waited && (posts || strncmp(path, PAY_POST_QUERY, strlen(PAY_POST_QUERY)) == 0) &&
-        !is_from_rate(r)) {
-        return say(a, 429, "Too many requests of this address: try again in a minute.");
     }
     if (posts && (strcmp(path, RECEIPT) == 0 || strcmp(path, WALLET) == 0)) {
         return take_post(r, strcmp(path, RECEIPT) == 0, a);

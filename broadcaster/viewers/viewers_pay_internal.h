@@ -14,8 +14,10 @@
 struct viewers_pay {
     struct viewers_pay_config config;
     struct audience_salt salt;
-    pthread_mutex_t lock; /* of the posts */
-    struct rates *posts;
+    pthread_mutex_t lock;          /* of the rates */
+    struct rates *posts, *queries; /* of one address */
+    struct rates *payers;          /* payments told of, of one account with money */
+    struct rates *payers_address;  /* and those of all of them of one address */
 };
 
 /* One request on one connection that has to do with money; in the connection's slot. */
@@ -46,8 +48,8 @@ struct pay_request {
 struct pay_request *pay_request_of(struct viewers_pay *p, struct MHD_Connection *connection,
                                    struct watched *watched, const struct viewer_request *request);
 
-/* Hash of where the connection comes from. */
-uint64_t pay_address(const struct viewers_pay *p, struct MHD_Connection *connection);
+/* Hashes of where a request comes from. */
+struct paywall_from pay_from(const struct viewers_pay *p, const struct client *client);
 
 /* The request's account; not PAYWALL_PAID: there is none to be had. */
 enum paywall_verdict pay_account(struct pay_request *r);

@@ -25,6 +25,7 @@ struct watched {
     int64_t allowance_ms;
     size_t rate_min;
     void *slot, *pay_slot;
+    struct client client;
     void *kept; /* for the answer; the connection's own thread */
     void (*drop)(void *kept);
     int file;             /* of the answer; -1: none; under the lock */
@@ -250,6 +251,11 @@ int64_t watch_ready(const struct watched *c)
 void **watch_pay_slot(struct watched *c)
 {
     return &c->pay_slot;
+}
+
+struct client *watch_client(struct watched *c)
+{
+    return &c->client;
 }
 
 void **watch_slot(struct watched *c)

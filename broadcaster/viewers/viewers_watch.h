@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broadcaster/viewers/client.h"
+
 struct watch;
 struct watched; /* one connection */
 
@@ -59,6 +61,9 @@ void **watch_slot(struct watched *c);
 
 /* Another one, for what the request has to do with money. */
 void **watch_pay_slot(struct watched *c);
+
+/* A place for whose request it is, zeroed at first; the connection's own thread. Takes no NULL. */
+struct client *watch_client(struct watched *c);
 
 uint64_t watch_slow_count(const struct watch *w);   /* connections shut down in mid answer */
 uint64_t watch_shrunk_count(const struct watch *w); /* those whose file became shorter */

@@ -354,13 +354,17 @@ class Several(harness.TestCase):
 
 class Configuration(harness.TestCase):
     def test_what_is_for_etc_nginx_passes_nginx_own_check(self):
+        for paid, wait in (("no", "shared"), ("yes", "own")):
+            self.check_site(EDGE_PAID=paid, EDGE_WAIT=wait)
+
+    def check_site(self, **settings):
         folder = temp_dir()
         with_key = {"EDGE_CERT": str(folder / "c"), "EDGE_KEY": str(folder / "k")}
         made = run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x",
                     "-keyout", folder / "k", "-out", folder / "c"])
         self.assertEqual(made.returncode, 0, made.stderr)
         done = run([ROOT / "deploy/edge/run", "-site"], env={
-            **os.environ, **with_key, "EDGE_NAME": "live.example.net www.example.net",
+            **os.environ, **with_key, **settings, "EDGE_NAME": "live.example.net www.example.net",
             "EDGE_LOG_PERCENT": "5", "EDGE_HSTS_S": "86400", "EDGE_ADDR": f":{free_port()}",
             "EDGE_HTTP_ADDR": f":{free_port()}", "EDGE_STATUS": f"127.0.0.1:{free_port()}"})
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -385,7 +389,7 @@ class Configuration(harness.TestCase):
                                   ("UPSTREAM", "a;b:1", "UPSTREAM must be"), ("UPSTREAM", ",", "empty"),
                                   ("EDGE_CACHE_MB", "1g", "a number"), ("EDGE_LOG_PERCENT", "101", "0 to 100"),
                                   ("EDGE_CORS", "one.example", "https://"), ("EDGE_NAME", "a;b", "host names"),
-                                  ("EDGE_WAIT", "x", "shared or own"), ("EDGE_DATA", "x", "begin with /"), ("EDGE_CERT", "/nowhere", "EDGE_KEY")):
+                                  ("EDGE_WAIT", "x", "shared or own"), ("EDGE_PAID", "1", "yes or no"), ("EDGE_DATA", "x", "begin with /"), ("EDGE_CERT", "/nowhere", "EDGE_KEY")):
             done = run([ROOT / "deploy/edge/run", "-check"], env={
                 **os.environ, "EDGE_DATA": str(temp_dir()), name: value})
             self.assertEqual(done.returncode, 2, f"{name}={value}")

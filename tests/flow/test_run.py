@@ -59,8 +59,10 @@ class MakeRun(harness.TestCase):
                         f'exec {shutil.which("screen")} "$@"\n')
         slow.chmod(0o755)
         path = f"{tools}:{os.environ['PATH']}"
-        done = self.script("run", PATH=path)
+        done = self.script("run", PATH=path, TRUSTED_PROXIES="127.0.0.1,::1")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        told = f"-cliAddr 127.0.0.1:{self.env['BROADCASTER_CLI_PORT']} -trustedProxies 127.0.0.1,::1"
+        self.assertIn(told, run(["ps", "-ww", "-eo", "args"]).stdout)
         self.assertEqual(self.script("stop").stdout.count("Stopped"), 4)
         self.assertEqual(self.sessions(), [])
 

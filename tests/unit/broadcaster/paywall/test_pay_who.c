@@ -14,7 +14,7 @@ static const struct token_keys old_keys = {.n = 1, .keys = {{2}}};
 static struct pay_who read_it(bool user_ids, const char *target, const char *cookie)
 {
     struct pay_who_config c = {&keys, user_ids};
-    return pay_who_read(&c, span_cstr(target), cookie);
+    return pay_who_read(&c, span_cstr(target), cookie, false);
 }
 
 START_TEST(tokens_in_addresses_and_cookies)
@@ -87,6 +87,41 @@ START_TEST(user_ids_where_they_are_allowed)
 }
 END_TEST
 
+START_TEST(cookies_by_https)
+{
+    struct pay_who_config c = {&keys, false};
+    char plain[TOKEN_LEN + 1], other[TOKEN_LEN + 1], cookie[512], set[PAY_WHO_SET_MAX];
+    token_sign(&keys, ID, plain);
+    token_make(&keys, other);
+    struct pay_who w = pay_who_read(&c, span_cstr("/x"), NULL, true);
+    pay_who_cookie(&w, set);
+    ck_assert_int_eq(strncmp(set, "__Host-sbe-viewer=", 18), 0);
+    ck_assert_ptr_nonnull(strstr(set, "; Path=/; "));
+    ck_assert_ptr_nonnull(strstr(set, "; HttpOnly; SameSite=Lax; Secure"));
+    ck_assert_ptr_null(strstr(set, "Domain"));
+    w = read_it(false, "/x", NULL);
+    pay_who_cookie(&w, set);
+    ck_assert_int_eq(strncmp(set, "sbe-viewer=", 11), 0);
+    ck_assert_ptr_nonnull(strstr(set, "; HttpOnly; SameSite=Lax"));
+    ck_assert_ptr_null(strstr(set, "Secure"));
+    /* What came by plain HTTP goes on, as the secure one from then on. */
+    snprintf(cookie, sizeof cookie, "sbe-viewer=%s", plain);
+    w = pay_who_read(&c, span_cstr("/x"), cookie, true);
+    ck_assert(w.known);
+    ck_assert_str_eq(w.account, "viewer:" ID);
+    ck_assert_str_eq(w.token, plain);
+    /* But never before the secure one, whoever set it. */
+    snprintf(cookie, sizeof cookie, "sbe-viewer=%s; __Host-sbe-viewer=%s", other, plain);
+    w = pay_who_read(&c, span_cstr("/x"), cookie, true);
+    ck_assert_str_eq(w.account, "viewer:" ID);
+    pay_who_cookie(&w, set);
+    ck_assert_str_eq(set, "");
+    /* By plain HTTP the secure one is not sent, and would count for nothing. */
+    snprintf(cookie, sizeof cookie, "__Host-sbe-viewer=%s", plain);
+    ck_assert(!pay_who_read(&c, span_cstr("/x"), cookie, false).known);
+}
+END_TEST
+
 static const struct pay_terms terms = {
     .scale = 9, .asset = "USD", .payment_pointer = "$a.example/</script>", .receipt_service = ""};
 
@@ -132,5 +167,5 @@ START_TEST(texts_cannot_leave_the_script)
 END_TEST
 
 UNIT_MAIN("pay_who", tokens_in_addresses_and_cookies, old_keys_are_signed_anew,
-          nobody_gets_a_new_one, user_ids_where_they_are_allowed, what_is_told,
+          nobody_gets_a_new_one, cookies_by_https, user_ids_where_they_are_allowed, what_is_told,
           texts_cannot_leave_the_script)

@@ -145,10 +145,12 @@ static struct waiting waiting_of(bool patient)
     return w;
 }
 
+static const struct paywall_from from = {.address = 7}, elsewhere = {.address = 8};
+
 static struct paywall_account *account(const char *name)
 {
     struct paywall_account *a = NULL;
-    ck_assert_int_eq(paywall_account(paywall, name, 7, &a), PAYWALL_PAID);
+    ck_assert_int_eq(paywall_account(paywall, name, &from, &a), PAYWALL_PAID);
     return a;
 }
 
@@ -294,13 +296,13 @@ START_TEST(previews_once_and_limits_of_an_address)
     int i = 0;
     for (; i < 200 && v == PAYWALL_PAID; i++) {
         snprintf(name, sizeof name, "viewer:%d", i);
-        v = paywall_account(paywall, name, 7, &c);
+        v = paywall_account(paywall, name, &from, &c);
         if (v == PAYWALL_PAID) {
             paywall_account_unref(c);
         }
     }
     ck_assert_int_eq(v, PAYWALL_MANY);
-    ck_assert_int_eq(paywall_account(paywall, "viewer:other", 8, &c), PAYWALL_PAID);
+    ck_assert_int_eq(paywall_account(paywall, "viewer:other", &elsewhere, &c), PAYWALL_PAID);
     ck_assert_uint_eq(paywall_balance(c).preview, 3 * UNIT);
     paywall_account_unref(a);
     paywall_account_unref(b);
@@ -319,6 +321,64 @@ static void on_question_resume(struct paywall_waiter *w)
 {
     atomic_fetch_add(&answered, 1);
 }
+
+/* Fills what the address may begin; how many it was. */
+static int fill_address(void)
+{
+    char name[32];
+    struct paywall_account *c = NULL;
+    int i = 0;
+    for (; i < 5000; i++) {
+        snprintf(name, sizeof name, "viewer:%d", i);
+        if (paywall_account(paywall, name, &from, &c) != PAYWALL_PAID) {
+            break;
+        }
+        paywall_account_unref(c);
+    }
+    return i;
+}
+
+START_TEST(who_has_money_is_known)
+{
+    start(10 * UNIT, 0);
+    struct paywall_account *a = account("viewer:a");
+    struct waiting w = waiting_of(false);
+    ck_assert(!paywall_pays(paywall, "viewer:a"));
+    ck_assert_int_eq(watch(a, 1, 2, &w), PAYWALL_HELD);
+    while (w.resumed == 0) {
+        turn();
+    }
+    ck_assert_int_eq(watch(a, 1, 2, NULL), PAYWALL_PAID);
+    ck_assert(paywall_pays(paywall, "viewer:a"));
+    ck_assert(!paywall_pays(paywall, "viewer:b"));
+    ck_assert_int_eq(fill_address(), 99); /* of 100, with his */
+    ck_assert(!paywall_pays(paywall, "viewer:1"));
+    struct paywall_account *again = account("viewer:a"); /* who is known here is let in */
+    paywall_account_unref(again);
+    paywall_account_unref(a);
+    finish();
+}
+END_TEST
+
+START_TEST(networks_of_one_site_are_bounded_together)
+{
+    start(0, 0);
+    struct paywall_account *c = NULL;
+    char name[32];
+    int n = 0;
+    for (int i = 0; i < 100 * PAYWALL_SITE_TIMES * 2; i++) {
+        struct paywall_from one = {.address = 1000 + (uint64_t)i, .site = 5};
+        snprintf(name, sizeof name, "viewer:%d", i);
+        if (paywall_account(paywall, name, &one, &c) == PAYWALL_PAID) {
+            paywall_account_unref(c);
+            n++;
+        }
+    }
+    ck_assert_int_ge(n, 100 * PAYWALL_SITE_TIMES);
+    ck_assert_int_lt(n, 100 * PAYWALL_SITE_TIMES + 100); /* some came back meanwhile */
+    finish();
+}
+END_TEST
 
 START_TEST(questions_are_answered_or_ended)
 {
@@ -418,5 +478,6 @@ END_TEST
 UNIT_MAIN("paywall", segments_are_paid_once_by_all_tabs, what_is_empty_goes_on_with_the_news,
           bodies_that_end_early_are_billed_as_sent,
           a_film_is_not_free_to_who_breaks_off_again_and_again,
-          previews_once_and_limits_of_an_address, questions_are_answered_or_ended,
+          previews_once_and_limits_of_an_address, who_has_money_is_known,
+          networks_of_one_site_are_bounded_together, questions_are_answered_or_ended,
           a_wallets_longest_answer_fits, threads_share_one_account)
