@@ -627,6 +627,7 @@ static void reload(void *role)
     struct broadcaster *b = role;
     ingest_reload(b->ingest);
     admission_reload(b->admission);
+    role_pay_reload(b->pay);
 }
 
 static int command(const struct daemon *d, const void *config)

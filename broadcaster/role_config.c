@@ -145,7 +145,8 @@ const struct option broadcaster_options[] = {
     {"pricePerMB", OPTION_STRING, "", 0, 0, false, FIELD(price_per_mb), "AMOUNT",
      "What viewers pay for a megabyte (10^6 bytes) that is sent to them."},
     {"prices", OPTION_STRING, "", 0, 0, false, FIELD(prices), "FILE",
-     "YAML file of prices for single streams and files; all others cost what the flag says."},
+     "YAML file of prices for single streams and files; all others cost what the flag says. Read "
+     "again at SIGHUP."},
     {"paywallThreshold", OPTION_STRING, "", 0, 0, false, FIELD(paywall_threshold), "AMOUNT",
      "Free preview: the credit that each viewer begins with, once for an address in a day."},
     {"paymentPointer", OPTION_STRING, "", 0, 0, false, FIELD(payment_pointer), "POINTER",

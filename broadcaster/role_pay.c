@@ -21,6 +21,8 @@ struct role_pay {
     struct bank *bank;
     struct viewers_pay *viewers;
     char pointer[POINTER_MAX];
+    const char *prices_path; /* the configuration's, as all texts of terms */
+    struct pay_terms terms;
 };
 
 static enum err refuse(const char *text)
@@ -161,6 +163,8 @@ enum err role_pay_open(struct daemon *d, const struct broadcaster_config *c,
         return e;
     }
     struct role_pay *p = mem_alloc(sizeof *p);
+    p->prices_path = c->prices;
+    p->terms = t;
     e = read_pointer(p, c->payment_pointer);
     if (e == ERR_OK) {
         e = read_files(p, c, &t, d->data_dir);
@@ -191,6 +195,24 @@ const char *role_pay_pointer(const struct role_pay *p)
 bool role_pay_costs(const struct role_pay *p, const char *stream)
 {
     return p != NULL && prices_of_stream(p->prices, stream).per != TOLL_FREE;
+}
+
+void role_pay_reload(struct role_pay *p)
+{
+    char why[CONFIG_WHY_MAX];
+    struct prices *fresh = NULL;
+    if (p == NULL || !is_set(p->prices_path)) {
+        return;
+    }
+    if (prices_load(p->prices_path, &p->terms.toll, p->terms.scale, &fresh, why) != ERR_OK) {
+        log_error("broadcaster", "prices",
+                  "-prices: %s; the prices from before stay in force, until this is mended and "
+                  "SIGHUP comes again",
+                  why);
+        return;
+    }
+    prices_replace(p->prices, fresh);
+    log_info("broadcaster", "prices", "read again from \"%s\"", p->prices_path);
 }
 
 void role_pay_close(struct role_pay *p)

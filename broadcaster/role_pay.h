@@ -23,6 +23,7 @@ enum err role_pay_open(struct daemon *d, const struct broadcaster_config *c,
 struct viewers_pay *role_pay_viewers(struct role_pay *p); /* NULL for NULL */
 const char *role_pay_pointer(const struct role_pay *p);   /* a URL; "": none */
 bool role_pay_costs(const struct role_pay *p, const char *stream);
+void role_pay_reload(struct role_pay *p);       /* reads -prices again; what is wrong is logged */
 void role_pay_close(struct role_pay *p);        /* the end begins: leases go back */
 bool role_pay_closed(const struct role_pay *p); /* they have */
 void role_pay_stop(struct role_pay *p); /* before the viewers' server ends: nobody waits any more */

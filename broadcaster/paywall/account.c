@@ -128,6 +128,13 @@ void account_look(struct account *a)
     a->curious = true;
 }
 
+/* What came to be spent when its lease had gone back: the ledger takes it from the account, or
+ * notes that it is owed. */
+static bool has_late_cost(const struct account *a)
+{
+    return a->ended != 0 && (a->debt > 0 || a->ended_cost > a->ended_told);
+}
+
 void account_close(struct account *a)
 {
     for (size_t i = 0; i < a->n_leases; i++) {
@@ -137,9 +144,14 @@ void account_close(struct account *a)
     a->step = 0;
 }
 
+bool account_settled(const struct account *a)
+{
+    return a->n_leases == 0 && !a->asking && !has_late_cost(a);
+}
+
 bool account_idle(const struct account *a)
 {
-    return a->n_leases == 0 && !a->asking && !a->curious && a->reserved == 0 && a->next_n == 0;
+    return account_settled(a) && !a->curious && a->reserved == 0 && a->next_n == 0;
 }
 
 static const struct account_lease *find_over(const struct account *a)
@@ -154,7 +166,12 @@ static const struct account_lease *find_over(const struct account *a)
 
 static const struct account_lease *find_uncharged(const struct account *a, int64_t now_ms)
 {
-    bool due = now_ms - a->charged_ms >= ACCOUNT_CHARGE_MS;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < a->n_leases; i++) {
+        sum = money_add(sum, a->leases[i].spent - a->leases[i].charged);
+    }
+    int64_t since_ms = now_ms - a->charged_ms;
+    bool due = since_ms >= ACCOUNT_CHARGE_MS || (sum > a->cost && since_ms >= ACCOUNT_SOON_MS);
     for (size_t i = 0; i < a->n_leases && due; i++) {
         if (a->leases[i].spent > a->leases[i].charged) {
             return &a->leases[i];
@@ -204,6 +221,14 @@ static void ask_total(const struct account_lease *l, enum link_pay_kind kind,
     *r = (struct link_pay_ask){.kind = kind, .total = l->spent, .ttl_ms = ACCOUNT_TTL_MS};
 }
 
+static void ask_late(struct account *a, struct link_pay_ask *r)
+{
+    a->ended_cost = money_add(a->ended_cost, a->debt);
+    a->debt = 0;
+    *r = (struct link_pay_ask){
+        .kind = LINK_PAY_RELEASE, .total = a->ended_cost, .ttl_ms = ACCOUNT_TTL_MS};
+}
+
 static bool is_unused(const struct account *a, int64_t now_ms)
 {
     return a->n_leases > 0 && a->reserved == 0 && now_ms - a->used_ms >= ACCOUNT_IDLE_MS;
@@ -219,8 +244,9 @@ static void end_unused(struct account *a, int64_t now_ms)
 bool account_due(const struct account *a, int64_t now_ms)
 {
     bool open = a->asking || is_away(a, now_ms);
-    return !open && (a->curious || is_unused(a, now_ms) || find_over(a) != NULL ||
-                     find_uncharged(a, now_ms) != NULL || wants_lease(a, now_ms));
+    return !open &&
+           (a->curious || has_late_cost(a) || is_unused(a, now_ms) || find_over(a) != NULL ||
+            find_uncharged(a, now_ms) != NULL || wants_lease(a, now_ms));
 }
 
 bool account_next(struct account *a, int64_t now_ms, uint64_t *counter,
@@ -232,7 +258,10 @@ bool account_next(struct account *a, int64_t now_ms, uint64_t *counter,
     end_unused(a, now_ms);
     const struct account_lease *over = find_over(a), *uncharged = find_uncharged(a, now_ms);
     *ret_n = 0;
-    if (wants_lease(a, now_ms)) {
+    if (has_late_cost(a)) {
+        ask_late(a, ret_request);
+        *ret_n = a->ended;
+    } else if (wants_lease(a, now_ms)) {
         ask_lease(a, now_ms, counter, ret_request);
         *ret_n = a->next_n;
     } else if (over != NULL) {
@@ -284,6 +313,16 @@ static void drop_lease(struct account *a, size_t i)
     memmove(&a->leases[i], &a->leases[i + 1], (a->n_leases - i) * sizeof a->leases[0]);
 }
 
+static void settle_late(struct account *a, bool ok)
+{
+    if (ok) {
+        a->ended_told = most_of(a->ended_told, a->asked_total);
+    } else { /* the ledger does not know that lease any more */
+        a->debt = money_add(a->debt, a->ended_cost - a->ended_told);
+        a->ended = 0;
+    }
+}
+
 static void settle(struct account *a, const struct link_pay_answer *answer)
 {
     bool ok = answer->status == LINK_PAY_OK;
@@ -292,6 +331,7 @@ static void settle(struct account *a, const struct link_pay_answer *answer)
         i++;
     }
     if (i == a->n_leases) {
+        settle_late(a, ok);
         return;
     }
     struct account_lease *l = &a->leases[i];
@@ -301,6 +341,10 @@ static void settle(struct account *a, const struct link_pay_answer *answer)
         bool expired = answer->status == LINK_PAY_NO_HOLD;
         uint64_t paid = expired ? most_of(l->charged, answer->amount) : l->charged;
         a->debt = money_add(a->debt, over_zero(l->spent, paid));
+    }
+    if (ok && a->asked == LINK_PAY_RELEASE) {
+        a->ended = l->n;
+        a->ended_cost = a->ended_told = l->spent;
     }
     if (!ok || a->asked == LINK_PAY_RELEASE) {
         drop_lease(a, i);

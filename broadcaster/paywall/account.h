@@ -3,7 +3,9 @@
  * they are used up, so that a request mostly finds it here; it goes back when nothing is spent.
  *
  * A lease is a hold of the ledger's. What it has cost is told by its total so far: what is told
- * twice counts once. One question at a time is open. Pure; its owner's lock. */
+ * twice counts once. It is told soon, so that little is lost when this program is killed: about one
+ * segment, or what was sent in ACCOUNT_SOON_MS. One question at a time is open. Pure; its owner's
+ * lock. */
 #ifndef BROADCASTER_PAYWALL_ACCOUNT_H
 #define BROADCASTER_PAYWALL_ACCOUNT_H
 
@@ -16,7 +18,8 @@
 #define ACCOUNT_LEASES     3      /* one that ends, one that is spent, one that is next */
 #define ACCOUNT_TTL_MS     120000 /* of a hold that nobody names any more */
 #define ACCOUNT_IDLE_MS    20000  /* unspent for so long, a lease goes back */
-#define ACCOUNT_CHARGE_MS  5000   /* at least so often the ledger hears what was spent */
+#define ACCOUNT_CHARGE_MS  1000   /* at least so often the ledger hears what was spent, */
+#define ACCOUNT_SOON_MS    250    /* and so often when that is more than the largest cost */
 #define ACCOUNT_FRESH_MS   10000  /* so long it is believed that there is too little */
 #define ACCOUNT_RETRY_MS   1000   /* after the ledger could not be reached */
 #define ACCOUNT_STEP_COSTS 4      /* a step is at least so many of the largest cost */
@@ -33,14 +36,17 @@ struct account {
     size_t n_leases;
     uint64_t preview;  /* free credit that is left; spent first */
     uint64_t reserved; /* of all credit: asked for, and neither kept nor given back yet */
-    uint64_t debt;     /* spent of leases that ended under us: the next one pays it */
-    uint64_t wanted;   /* what somebody lacks */
-    uint64_t cost;     /* the largest so far */
-    uint64_t step;     /* what is leased at once */
-    uint64_t balance;  /* in the ledger, beside all leases; when `known` */
-    uint64_t next_n;   /* the lease that is asked for now; 0: none */
-    int64_t heard_ms;  /* when the ledger said how things are */
-    int64_t away_ms;   /* when it could not be reached; 0: it can */
+    uint64_t debt;     /* spent of leases that had ended: told of the one that ended last, or paid
+                        * by the next one */
+    uint64_t ended;    /* the lease that went back last; 0: none */
+    uint64_t ended_cost, ended_told; /* what it has cost, and what of that is surely known */
+    uint64_t wanted;                 /* what somebody lacks */
+    uint64_t cost;                   /* the largest so far */
+    uint64_t step;                   /* what is leased at once */
+    uint64_t balance;                /* in the ledger, beside all leases; when `known` */
+    uint64_t next_n;                 /* the lease that is asked for now; 0: none */
+    int64_t heard_ms;                /* when the ledger said how things are */
+    int64_t away_ms;                 /* when it could not be reached; 0: it can */
     int64_t leased_ms, charged_ms, used_ms;
     enum link_pay_kind asked; /* the open question, its lease and the total that it told */
     uint64_t asked_n, asked_total;
@@ -96,7 +102,11 @@ void account_news(struct account *a, uint64_t balance, int64_t now_ms);
 /* All leases shall go back now. */
 void account_close(struct account *a);
 
-/* Nothing is leased or open: it can be forgotten, with what it still owes. */
+/* The ledger knows all that was spent, and has all back. */
+bool account_settled(const struct account *a);
+
+/* Nothing is leased or open: it can be forgotten. (What it owes for a lease that the ledger does
+ * not know any more is forgotten with it.) */
 bool account_idle(const struct account *a);
 
 #endif

@@ -290,7 +290,7 @@ bool paywall_closed(const struct paywall *p)
         pthread_mutex_lock(&s->lock);
         LIST_EACH (&s->all, it, tmp) {
             const struct account *m = &LIST_ITEM(it, struct paywall_account, all)->money;
-            closed = closed && (m->away_ms != 0 || (m->n_leases == 0 && !m->asking));
+            closed = closed && (m->away_ms != 0 || account_settled(m));
         }
         pthread_mutex_unlock(&s->lock);
     }

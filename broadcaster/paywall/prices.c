@@ -1,5 +1,6 @@
 #include "broadcaster/paywall/prices.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct list_of {
 };
 
 struct prices {
+    pthread_rwlock_t lock; /* of all below */
     struct toll rest;
     struct list_of streams, files;
 };
@@ -160,6 +162,7 @@ enum err prices_read(const struct config_node *root, const struct toll *rest, in
 {
     struct prices *p = mem_alloc(sizeof *p);
     struct reader r = {scale, ret_fault};
+    pthread_rwlock_init(&p->lock, NULL);
     p->rest = *rest;
     enum err e = root != NULL ? take_root(&r, root, p) : ERR_OK;
     if (e != ERR_OK) {
@@ -203,31 +206,53 @@ void prices_destroy(struct prices *p)
     if (p != NULL) {
         list_fini(&p->streams);
         list_fini(&p->files);
+        pthread_rwlock_destroy(&p->lock);
         mem_free(p);
     }
 }
 
+static void swap(struct list_of *a, struct list_of *b)
+{
+    struct list_of had = *a;
+    *a = *b;
+    *b = had;
+}
+
+void prices_replace(struct prices *p, struct prices *fresh)
+{
+    pthread_rwlock_wrlock(&p->lock);
+    p->rest = fresh->rest;
+    swap(&p->streams, &fresh->streams);
+    swap(&p->files, &fresh->files);
+    pthread_rwlock_unlock(&p->lock);
+    prices_destroy(fresh);
+}
+
 /* --- asking --- */
 
-static struct toll find(const struct prices *p, const struct list_of *l, const char *name)
+static struct toll find(struct prices *p, const struct list_of *l, const char *name)
 {
+    pthread_rwlock_rdlock(&p->lock);
+    struct toll found = p->rest;
     for (size_t i = 0; i < l->n; i++) {
         const struct entry *e = &l->entries[i];
         bool fits =
             e->prefix ? strncmp(name, e->name, strlen(e->name)) == 0 : strcmp(name, e->name) == 0;
         if (fits) {
-            return e->toll;
+            found = e->toll;
+            break;
         }
     }
-    return p->rest;
+    pthread_rwlock_unlock(&p->lock);
+    return found;
 }
 
-struct toll prices_of_stream(const struct prices *p, const char *id)
+struct toll prices_of_stream(struct prices *p, const char *id)
 {
     return find(p, &p->streams, id);
 }
 
-struct toll prices_of_file(const struct prices *p, const char *path)
+struct toll prices_of_file(struct prices *p, const char *path)
 {
     return find(p, &p->files, path);
 }
@@ -242,7 +267,10 @@ static bool list_any(const struct list_of *l)
     return false;
 }
 
-bool prices_any(const struct prices *p)
+bool prices_any(struct prices *p)
 {
-    return p->rest.per != TOLL_FREE || list_any(&p->streams) || list_any(&p->files);
+    pthread_rwlock_rdlock(&p->lock);
+    bool any = p->rest.per != TOLL_FREE || list_any(&p->streams) || list_any(&p->files);
+    pthread_rwlock_unlock(&p->lock);
+    return any;
 }

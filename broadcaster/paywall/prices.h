@@ -1,5 +1,5 @@
 /* What each stream and each file costs: a file of prices (YAML), and one price for all that it does
- * not name. Immutable once read: any thread. */
+ * not name. Asked on any thread, also while it is replaced. */
 #ifndef BROADCASTER_PAYWALL_PRICES_H
 #define BROADCASTER_PAYWALL_PRICES_H
 
@@ -35,10 +35,13 @@ enum err prices_load(const char *path, const struct toll *rest, int scale,
                      struct prices **ret_prices, char *ret_why) CHECKED;
 void prices_destroy(struct prices *p); /* takes NULL */
 
-struct toll prices_of_stream(const struct prices *p, const char *id);
-struct toll prices_of_file(const struct prices *p, const char *path); /* below /media/ */
+/* From now on p has what `fresh` had. Takes fresh. */
+void prices_replace(struct prices *p, struct prices *fresh);
+
+struct toll prices_of_stream(struct prices *p, const char *id);
+struct toll prices_of_file(struct prices *p, const char *path); /* below /media/ */
 
 /* Whether anything costs something. */
-bool prices_any(const struct prices *p);
+bool prices_any(struct prices *p);
 
 #endif

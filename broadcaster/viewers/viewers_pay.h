@@ -22,7 +22,7 @@ struct viewers_pay;
 /* All borrowed for its life. */
 struct viewers_pay_config {
     struct paywall *paywall;
-    const struct prices *prices;
+    struct prices *prices;
     struct pay_who_config who;
     struct pay_terms terms;
     size_t chunk;              /* bytes of a body that are sent at once; as the paywall's */

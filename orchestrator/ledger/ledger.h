@@ -28,6 +28,15 @@
 
 struct ledger;
 
+/* What becomes of a cost that is not in its hold. */
+enum ledger_debt {
+    LEDGER_DEBT_NONE, /* it is refused: LEDGER_CHARGE */
+    LEDGER_DEBT_PAY,  /* the account owes it: paid at once as far as hold and balance go, and the
+                       * rest before anything else when money comes */
+    LEDGER_DEBT_NOTE, /* it is only noted for now, and paid with the next LEDGER_DEBT_PAY of that
+                       * hold, or when money comes; a hold that ends pays it too */
+};
+
 enum ledger_op {
     LEDGER_BALANCE, /* of `account`, which is made if it is not there */
     LEDGER_CREDIT,  /* `account` gets what `total` is over the highest total that `key` (the source)
@@ -44,7 +53,9 @@ enum ledger_op {
                     * ERR_STATE: it has been released. ERR_AUTH: it is another account's */
     LEDGER_CHARGE, /* hold `key` has cost `total` so far: what is new goes to `other` (may be ""
                     * when nothing is). Over the hold: what is in it, and ERR_LIMIT: what is missing
-                    * is taken when the same is asked again after the hold has been raised */
+                    * is taken when the same is asked again after the hold has been raised.
+                    * With a `debt` it is never over: of a hold that is over, or was not there
+                    * (`account` says whose it is then; ""; ERR_NOENT), all of it is owed */
     LEDGER_RELEASE, /* as LEDGER_CHARGE, then what is left of hold `key` goes back. Of a hold that
                      * is over: ERR_OK, nothing moves; ERR_NOENT: it expired before it had paid
                      * `total` */
@@ -61,6 +72,7 @@ struct ledger_request {
     const char *account, *other, *key;
     uint64_t amount, least, total;
     int64_t ttl_ms;
+    enum ledger_debt debt; /* of LEDGER_CHARGE, LEDGER_RELEASE */
 };
 
 /* err: ERR_OK; ERR_FUNDS: too little balance (nothing has moved); ERR_AUTH: the account is frozen,
@@ -76,6 +88,8 @@ struct ledger_answer {
     bool again;       /* a spend or grant whose key had been used for the same before */
     bool unknown;     /* ERR_FUNDS of a spend: there is no such account */
     uint64_t held;    /* of LEDGER_HOLD, LEDGER_CHARGE: what the hold still has */
+    uint64_t owed;    /* of these: what the account still owes, noted or for lack of money */
+    uint64_t mark;    /* of LEDGER_CREDIT: the highest total that its source has had */
 };
 
 typedef void ledger_fn(void *arg, const struct ledger_answer *a);

@@ -226,6 +226,20 @@ static void count_hold(struct audit *a, sqlite3_stmt *st, void *state)
     add(a, &a->found->held, left, 0);
 }
 
+/* No money has moved for a debt: all that it can be is sound. */
+static void count_debt(struct audit *a, sqlite3_stmt *st, void *state)
+{
+    int64_t account = sqlite3_column_int64(st, 0), payee = sqlite3_column_int64(st, 1);
+    int64_t amount = sqlite3_column_int64(st, 2);
+    const struct tally *t = find(a, account);
+    if (t == NULL || t->is_world || find(a, payee) == NULL || payee == account || amount <= 0) {
+        fault(a, "the debt of account %" PRId64 " to account %" PRId64 " is not sound", account,
+              payee);
+        return;
+    }
+    add(a, &a->found->owed, amount, 0);
+}
+
 /* Of one source: what the journal says, and what the table of sources says. */
 struct source_sum {
     char key[LEDGER_KEY_MAX];
@@ -301,6 +315,7 @@ static enum err run(struct audit *a)
     e = e == ERR_OK ? count_journal(a) : e;
     e = e == ERR_OK ? each_row(a, "SELECT account, left, state, key FROM holds", count_hold, NULL)
                     : e;
+    e = e == ERR_OK ? each_row(a, "SELECT account, payee, amount FROM debts", count_debt, NULL) : e;
     e = e == ERR_OK ? count_sources(a) : e;
     for (size_t i = 0; e == ERR_OK && i < a->n; i++) {
         check_account(a, &a->tallies[i]);

@@ -113,6 +113,7 @@ static enum err credit_more(struct book_step *t, struct ledger_account *a,
         return book_refuse(t, ERR_LIMIT, "the balance would be larger than a ledger can count");
     }
     source->total = r->total;
+    t->a->mark = r->total;
     e = move(t, LEDGER_KIND_CREDIT, from, a, (int64_t)more);
     e = e == ERR_OK ? t->s->put_source(t->s, r->key, source) : e;
     t->gained = a;
@@ -143,6 +144,7 @@ static enum err credit(struct book_step *t)
     if (source.account != a->id) {
         return book_refuse(t, ERR_AUTH, "this source of money has credited another account before");
     }
+    t->a->mark = source.total;
     return r->total > source.total ? credit_more(t, a, &source) : book_done(t, a, 0);
 }
 
@@ -302,6 +304,10 @@ enum err ledger_book_apply(struct ledger_store *s, const struct ledger_request *
         names_are_valid(&asked)
             ? dispatch(&t)
             : book_refuse(&t, ERR_LIMIT, "a name or key is missing, too long or no plain text");
+    if (e == ERR_OK && t.gained != NULL && t.gained->owes > 0) {
+        e = book_pay_debts(&t, t.gained, NULL, asked.key);
+        a.balance = (uint64_t)t.gained->free;
+    }
     if (e != ERR_OK) {
         return ERR_IO;
     }

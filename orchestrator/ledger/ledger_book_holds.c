@@ -2,11 +2,9 @@
 
 #include "orchestrator/ledger/ledger_book_impl.h"
 
-/* Of a hold: what it has cost goes to `to` (NULL: nothing), what it gives back is free again;
- * giving back less than nothing sets aside more. */
-static enum err move_held(struct book_step *t, enum ledger_kind kind, const char *key,
-                          struct ledger_account *of, struct ledger_account *to, int64_t cost,
-                          int64_t back)
+enum err book_move_held(struct book_step *t, enum ledger_kind kind, const char *key,
+                        struct ledger_account *of, struct ledger_account *to, int64_t cost,
+                        int64_t back)
 {
     const struct ledger_entry e = {
         .at_ms = t->now_ms,
@@ -20,7 +18,7 @@ static enum err move_held(struct book_step *t, enum ledger_kind kind, const char
 
 /* --- setting aside --- */
 
-static enum err renew(struct book_step *t, struct ledger_hold *h)
+enum err book_renew_hold(struct book_step *t, struct ledger_hold *h)
 {
     if (__builtin_add_overflow(t->now_ms, h->ttl_ms, &h->until_ms)) {
         h->until_ms = INT64_MAX;
@@ -29,7 +27,7 @@ static enum err renew(struct book_step *t, struct ledger_hold *h)
     return t->s->put_hold(t->s, h);
 }
 
-static enum err end_hold(struct book_step *t, struct ledger_hold *h, enum ledger_hold_state state)
+enum err book_end_hold(struct book_step *t, struct ledger_hold *h, enum ledger_hold_state state)
 {
     h->left = 0;
     h->state = state;
@@ -42,21 +40,26 @@ static enum err fill_hold(struct book_step *t, struct ledger_account *a, struct 
                           bool is_new)
 {
     const struct ledger_request *r = t->r;
+    enum err paid = book_pay_debts(t, a, NULL, r->key); /* nothing is set aside before that */
+    if (paid != ERR_OK) {
+        return paid;
+    }
+    t->a->owed = (uint64_t)a->owes;
     uint64_t had = (uint64_t)h->left;
     uint64_t have = a->free > 0 ? (uint64_t)a->free : 0;
     uint64_t more = r->amount > had ? r->amount - had : 0;
     more = more > have ? have : more;
     if (had + more < r->least) {
         /* A hold that there is goes on with what it has. */
-        enum err e = is_new ? ERR_OK : renew(t, h);
+        enum err e = is_new ? ERR_OK : book_renew_hold(t, h);
         return e == ERR_OK ? book_refuse_funds(t, a) : e;
     }
     if (!book_fits(a->held, (int64_t)more)) {
         return book_refuse(t, ERR_LIMIT, "the balance would be larger than a ledger can count");
     }
-    enum err e = move_held(t, LEDGER_KIND_HOLD, r->key, a, NULL, 0, -(int64_t)more);
+    enum err e = book_move_held(t, LEDGER_KIND_HOLD, r->key, a, NULL, 0, -(int64_t)more);
     h->left += (int64_t)more;
-    e = e == ERR_OK ? renew(t, h) : e;
+    e = e == ERR_OK ? book_renew_hold(t, h) : e;
     return e == ERR_OK ? book_done(t, a, more) : e;
 }
 
@@ -78,6 +81,7 @@ static enum err hold_of(struct book_step *t, struct ledger_account *a)
     if (a->frozen) {
         t->a->balance = (uint64_t)a->free;
         t->a->held = (uint64_t)h.left;
+        t->a->owed = (uint64_t)a->owes;
         return book_refuse(t, ERR_AUTH, "the account is frozen");
     }
     if (h.state == LEDGER_HOLD_RELEASED) {
@@ -135,11 +139,12 @@ static enum err charge_hold(struct book_step *t, struct ledger_hold *h, bool rel
                                    : "the balance would be larger than a ledger can count");
     }
     int64_t back = release ? h->left - cost : 0;
-    e = move_held(t, release ? LEDGER_KIND_RELEASE : LEDGER_KIND_CHARGE, h->key, a, to, cost, back);
+    e = book_move_held(t, release ? LEDGER_KIND_RELEASE : LEDGER_KIND_CHARGE, h->key, a, to, cost,
+                       back);
     h->left -= cost;
     h->charged += (uint64_t)cost;
     if (e == ERR_OK) {
-        e = release ? end_hold(t, h, LEDGER_HOLD_RELEASED) : renew(t, h);
+        e = release ? book_end_hold(t, h, LEDGER_HOLD_RELEASED) : book_renew_hold(t, h);
     }
     if (e != ERR_OK) {
         return e;
@@ -152,6 +157,9 @@ static enum err charge_hold(struct book_step *t, struct ledger_hold *h, bool rel
 enum err book_charge(struct book_step *t, bool release)
 {
     struct ledger_hold h;
+    if (t->r->debt != LEDGER_DEBT_NONE) {
+        return book_owe(t, release);
+    }
     enum err e = t->s->find_hold(t->s, t->r->key, &h);
     if (e != ERR_OK && e != ERR_NOENT) {
         return e;
@@ -178,9 +186,10 @@ static enum err expire(struct book_step *t, struct ledger_hold *h)
 {
     struct ledger_account *a;
     enum err e = t->s->account_at(t->s, h->account, &a);
+    e = e == ERR_OK ? book_pay_debts(t, a, h, h->key) : e; /* what was only noted */
     int64_t back = h->left;
-    e = e == ERR_OK ? move_held(t, LEDGER_KIND_EXPIRE, h->key, a, NULL, 0, back) : e;
-    e = e == ERR_OK ? end_hold(t, h, LEDGER_HOLD_EXPIRED) : e;
+    e = e == ERR_OK ? book_move_held(t, LEDGER_KIND_EXPIRE, h->key, a, NULL, 0, back) : e;
+    e = e == ERR_OK ? book_end_hold(t, h, LEDGER_HOLD_EXPIRED) : e;
     if (e == ERR_OK && back > 0) {
         t->gained = a;
     }

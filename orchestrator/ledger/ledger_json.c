@@ -60,6 +60,7 @@ static void set_account(struct json *j, const struct ledger_account *a)
     json_set_str(j, "account", a->name);
     ledger_json_money(j, "balance", a->free);
     ledger_json_money(j, "held", a->held);
+    ledger_json_money(j, "owed", a->owes);
     json_set_bool(j, "frozen", a->frozen);
 }
 
@@ -179,6 +180,7 @@ enum err ledger_json_audit(struct ledger_reader *r, struct json **ret_json)
     json_set_int(j, "sources", a.sources);
     json_set_int(j, "holds", a.holds);
     ledger_json_money(j, "held", a.held);
+    ledger_json_money(j, "owed", a.owed);
     json_set_int(j, "faults", a.faults);
     json_set(j, "found", p.list);
     return done(e, j, ret_json);

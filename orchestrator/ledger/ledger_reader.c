@@ -138,8 +138,6 @@ const char *ledger_reader_why(const struct ledger_reader *r)
 
 /* --- accounts --- */
 
-#define ACCOUNT_COLUMNS "id, free, held, last, frozen, name"
-
 static const char *text_of(sqlite3_stmt *st, int n)
 {
     const unsigned char *text = sqlite3_column_text(st, n);
@@ -154,6 +152,7 @@ static void read_account(sqlite3_stmt *st, struct ledger_account *ret_account)
         .held = sqlite3_column_int64(st, 2),
         .last = sqlite3_column_int64(st, 3),
         .frozen = sqlite3_column_int64(st, 4) != 0,
+        .owes = sqlite3_column_int64(st, 6),
     };
     snprintf(a.name, sizeof a.name, "%s", text_of(st, 5));
     *ret_account = a;
@@ -163,10 +162,9 @@ enum err ledger_reader_accounts(struct ledger_reader *r, const char *after, long
                                 ledger_account_fn *fn, void *arg)
 {
     sqlite3_stmt *st;
-    enum err e = ledger_reader_prepare(r,
-                                       "SELECT " ACCOUNT_COLUMNS " FROM accounts WHERE name > ?"
-                                       " ORDER BY name LIMIT ?",
-                                       &st);
+    enum err e = ledger_reader_prepare(
+        r, "SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE name > ? ORDER BY name LIMIT ?",
+        &st);
     if (e != ERR_OK) {
         return e;
     }
@@ -185,8 +183,8 @@ enum err ledger_reader_account(struct ledger_reader *r, const char *name,
                                struct ledger_account *ret_account)
 {
     sqlite3_stmt *st;
-    enum err e =
-        ledger_reader_prepare(r, "SELECT " ACCOUNT_COLUMNS " FROM accounts WHERE name = ?", &st);
+    enum err e = ledger_reader_prepare(
+        r, "SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE name = ?", &st);
     if (e != ERR_OK) {
         return e;
     }

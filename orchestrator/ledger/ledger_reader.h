@@ -58,6 +58,7 @@ enum err ledger_reader_journal(struct ledger_reader *r, int64_t after, long limi
 struct ledger_audit {
     int64_t accounts, entries, postings, sources, holds; /* looked at */
     int64_t held;                                        /* in open holds, all together */
+    int64_t owed;                                        /* debts, all together */
     int64_t faults; /* 0: every balance is what the journal says */
 };
 

@@ -15,8 +15,14 @@
  * credit, the hold, or what a spend or grant was asked under.
  * sources: `total` is the highest that was ever credited, as a number of 64 bits without a sign
  * (one below zero here is that much below 2^64).
- * holds: of one that is over, `left` is 0, and `until_ms` is when it is forgotten. */
-static const char tables[] =
+ * holds: of one that is over, `left` is 0, and `until_ms` is when it is forgotten.
+ * debts: what an account owes to another one and could not pay, or has not paid yet. */
+#define DEBTS                                                                                      \
+    "CREATE TABLE debts("                                                                          \
+    " account INTEGER NOT NULL, payee INTEGER NOT NULL, amount INTEGER NOT NULL,"                  \
+    " PRIMARY KEY(account, payee), CHECK(amount >= 0)) STRICT, WITHOUT ROWID;"
+
+static const char tables[] = DEBTS
     "CREATE TABLE settings(name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)"
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE accounts("
@@ -65,6 +71,25 @@ int ledger_schema_make(sqlite3 *db, int scale, const char *asset)
     rc = rc == SQLITE_OK ? set(db, "scale", digits) : rc;
     rc = rc == SQLITE_OK ? set(db, "asset", asset) : rc;
     return rc == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : rc;
+}
+
+/* Of no ledger, or a newer one, nothing is touched. */
+int ledger_schema_renew(sqlite3 *db)
+{
+    char text[512];
+    int64_t id = 0, version = 0;
+    int rc = ledger_schema_number(db, "PRAGMA application_id", &id);
+    rc = rc == SQLITE_ROW ? ledger_schema_number(db, "PRAGMA user_version", &version) : rc;
+    if (rc != SQLITE_ROW || id != LEDGER_SQLITE_ID || version != 1) {
+        return SQLITE_OK; /* ledger_schema_check says what is wrong */
+    }
+    snprintf(text, sizeof text, "BEGIN IMMEDIATE; " DEBTS "PRAGMA user_version = %d; COMMIT",
+             LEDGER_SQLITE_VERSION);
+    rc = sqlite3_exec(db, text, NULL, NULL, NULL);
+    if (rc != SQLITE_OK) {
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return rc;
 }
 
 int ledger_schema_number(sqlite3 *db, const char *sql, int64_t *ret_number)
@@ -158,8 +183,11 @@ enum err ledger_schema_check(sqlite3 *db, struct ledger_settings *ret_settings, 
     }
     if (version != LEDGER_SQLITE_VERSION) {
         snprintf(ret_why, LEDGER_WHY_MAX,
-                 "the ledger is of version %lld, and this program knows %d: use the program that "
-                 "made it, or a newer one",
+                 version < LEDGER_SQLITE_VERSION
+                     ? "the ledger is of version %lld, and this program knows %d: start the "
+                       "orchestrator on it once, which renews it"
+                     : "the ledger is of version %lld, and this program knows %d: use the program "
+                       "that made it, or a newer one",
                  (long long)version, LEDGER_SQLITE_VERSION);
         return ERR_PROTO;
     }

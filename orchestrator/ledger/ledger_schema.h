@@ -8,6 +8,11 @@
 
 #define LEDGER_ASSET_MAX 32 /* bytes with the NUL */
 
+/* What is read of an account, in this order: struct ledger_account. */
+#define LEDGER_ACCOUNT_COLUMNS                                                                     \
+    "id, free, held, last, frozen, name,"                                                          \
+    " (SELECT coalesce(sum(amount), 0) FROM debts WHERE account = accounts.id)"
+
 struct ledger_settings {
     int scale;
     char asset[LEDGER_ASSET_MAX];
@@ -15,6 +20,10 @@ struct ledger_settings {
 
 /* Writes the tables into an empty file, and what its money is. SQLITE_OK or SQLite's code. */
 int ledger_schema_make(sqlite3 *db, int scale, const char *asset);
+
+/* Brings a ledger of an older version up to this one; anything else is left as it is. SQLITE_OK or
+ * SQLite's code. */
+int ledger_schema_renew(sqlite3 *db);
 
 /* What kind of file it is. ERR_NOENT: it is empty; ERR_PROTO: no ledger, or one of another version;
  * ERR_IO: it cannot be read. ret_why: LEDGER_WHY_MAX bytes. */

@@ -22,8 +22,8 @@ static const char *const sql[ST_N_] = {
     [ST_DATA_VERSION] = "PRAGMA data_version",
     [ST_LAST_ENTRY] = "SELECT coalesce(max(id), 0) FROM entries",
     [ST_COUNT_ACCOUNTS] = "SELECT count(*) FROM accounts",
-    [ST_ACCOUNT_NAMED] = "SELECT id, free, held, last, frozen, name FROM accounts WHERE name = ?",
-    [ST_ACCOUNT_AT] = "SELECT id, free, held, last, frozen, name FROM accounts WHERE id = ?",
+    [ST_ACCOUNT_NAMED] = "SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE name = ?",
+    [ST_ACCOUNT_AT] = "SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE id = ?",
     [ST_ACCOUNT_NEW] = "INSERT INTO accounts VALUES(NULL, ?, 0, 0, 0, 0)",
     [ST_ACCOUNT_SET] =
         "UPDATE accounts SET free = ?2, held = ?3, last = ?4, frozen = ?5 WHERE id = ?1",
@@ -39,6 +39,11 @@ static const char *const sql[ST_N_] = {
     [ST_HOLD_PUT] = "REPLACE INTO holds VALUES(?, ?, ?, ?, ?, ?, ?)",
     [ST_HOLD_DROP] = "DELETE FROM holds WHERE key = ?",
     [ST_HOLD_FIRST] = "SELECT * FROM holds ORDER BY until_ms LIMIT 1",
+    [ST_DEBT_MORE] = "INSERT INTO debts VALUES(?1, ?2, ?3)"
+                     " ON CONFLICT(account, payee) DO UPDATE SET amount = amount + ?3",
+    [ST_DEBT_LESS] = "UPDATE debts SET amount = amount + ?3 WHERE account = ?1 AND payee = ?2",
+    [ST_DEBT_DROP] = "DELETE FROM debts WHERE account = ?1 AND payee = ?2 AND amount = 0",
+    [ST_DEBT_FIRST] = "SELECT payee, amount FROM debts WHERE account = ? LIMIT 1",
 };
 
 struct ledger_sqlite *sqlite_of(struct ledger_store *s)
@@ -259,6 +264,9 @@ static enum err open_file(struct ledger_sqlite *l, const char *path, int scale, 
     enum err e = ERR_NOENT;
     if (rc == SQLITE_OK) {
         sqlite3_busy_timeout(l->db, BUSY_MS);
+        rc = ledger_schema_renew(l->db);
+    }
+    if (rc == SQLITE_OK) {
         e = ledger_schema_check(l->db, &has, ret_why);
     }
     if (e != ERR_OK && e != ERR_NOENT) {

@@ -28,6 +28,10 @@ enum sqlite_statement {
     ST_HOLD_PUT,
     ST_HOLD_DROP,
     ST_HOLD_FIRST,
+    ST_DEBT_MORE,
+    ST_DEBT_LESS,
+    ST_DEBT_DROP,
+    ST_DEBT_FIRST,
     ST_N_,
 };
 

@@ -16,6 +16,7 @@ static enum err load_account(struct ledger_sqlite *l, enum sqlite_statement whic
             .held = sqlite_column(l, which, 2),
             .last = sqlite_column(l, which, 3),
             .frozen = sqlite_column(l, which, 4) != 0,
+            .owes = sqlite_column(l, which, 6),
         };
         sqlite_copy_text(l, which, 5, a.name, sizeof a.name);
         *ret_account = ledger_cache_add(l->cache, &a);
@@ -202,6 +203,45 @@ static enum err drop_hold(struct ledger_store *s, const char *key)
     return sqlite_run(sqlite_of(s), ST_HOLD_DROP);
 }
 
+/* --- debts --- */
+
+static enum err run_debt(struct ledger_sqlite *l, enum sqlite_statement which,
+                         const struct ledger_owed *d)
+{
+    sqlite_bind(l, which, 1, d->account);
+    sqlite_bind(l, which, 2, d->payee);
+    if (which != ST_DEBT_DROP) {
+        sqlite_bind(l, which, 3, d->amount);
+    }
+    return sqlite_run(l, which);
+}
+
+static enum err add_debt(struct ledger_store *s, struct ledger_account *a, int64_t payee,
+                         int64_t change)
+{
+    struct ledger_sqlite *l = sqlite_of(s);
+    const struct ledger_owed d = {a->id, payee, change};
+    enum err e = run_debt(l, change > 0 ? ST_DEBT_MORE : ST_DEBT_LESS, &d);
+    if (e == ERR_OK && change < 0) {
+        e = run_debt(l, ST_DEBT_DROP, &d);
+    }
+    a->owes += change;
+    return e;
+}
+
+static enum err first_debt(struct ledger_store *s, int64_t account, struct ledger_owed *ret_debt)
+{
+    struct ledger_sqlite *l = sqlite_of(s);
+    sqlite_bind(l, ST_DEBT_FIRST, 1, account);
+    enum err e = sqlite_step(l, ST_DEBT_FIRST);
+    if (e == ERR_OK) {
+        ret_debt->account = account;
+        ret_debt->payee = sqlite_column(l, ST_DEBT_FIRST, 0);
+        ret_debt->amount = sqlite_column(l, ST_DEBT_FIRST, 1);
+    }
+    return sqlite_finish(l, ST_DEBT_FIRST, e);
+}
+
 /* --- all --- */
 
 void sqlite_set_rows(struct ledger_store *s)
@@ -217,4 +257,6 @@ void sqlite_set_rows(struct ledger_store *s)
     s->put_hold = put_hold;
     s->drop_hold = drop_hold;
     s->first_hold = first_hold;
+    s->add_debt = add_debt;
+    s->first_debt = first_debt;
 }

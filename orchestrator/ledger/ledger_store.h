@@ -3,7 +3,7 @@
  *
  * Rows: accounts; the journal of entries, each with a posting for each account that it touches, of
  * what is free there and what is held, all of an entry adding up to zero; sources, with the highest
- * total that each ever had; holds. One thread at a time.
+ * total that each ever had; holds; debts, of one account to another. One thread at a time.
  *
  * Every function returns ERR_IO when the store fails, with the reason in `why`: the transaction is
  * to be rolled back then. Pointers to accounts hold until the next commit or rollback. */
@@ -27,6 +27,7 @@ enum ledger_kind {
 struct ledger_account {
     int64_t id;
     int64_t free, held; /* held >= 0; free >= 0 but for accounts outside ("world:...") */
+    int64_t owes;       /* its debts */
     int64_t last;       /* the newest entry that touches it; 0: none */
     bool frozen;
     char name[LEDGER_NAME_MAX];
@@ -72,6 +73,11 @@ struct ledger_hold {
     } state;
 };
 
+struct ledger_owed {
+    int64_t account, payee;
+    int64_t amount; /* above 0 */
+};
+
 struct ledger_store {
     enum err (*begin)(struct ledger_store *s) CHECKED;
     enum err (*commit)(struct ledger_store *s) CHECKED;
@@ -101,6 +107,13 @@ struct ledger_store {
     enum err (*drop_hold)(struct ledger_store *s, const char *key) CHECKED;
     /* The one with the earliest until_ms: ERR_NOENT. */
     enum err (*first_hold)(struct ledger_store *s, struct ledger_hold *ret_hold) CHECKED;
+
+    /* Changes what `a` owes to a payee, and a->owes; sums were checked. */
+    enum err (*add_debt)(struct ledger_store *s, struct ledger_account *a, int64_t payee,
+                         int64_t change) CHECKED;
+    /* Any one of what it owes: ERR_NOENT. */
+    enum err (*first_debt)(struct ledger_store *s, int64_t account,
+                           struct ledger_owed *ret_debt) CHECKED;
 
     void (*close)(struct ledger_store *s); /* rolls back what was not committed */
 

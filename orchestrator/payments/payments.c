@@ -191,11 +191,15 @@ static struct question *question_of(struct client *c, uint64_t ask)
     return q;
 }
 
+/* What a lease has cost is paid even if it has run out meanwhile; but only a lease that was given
+ * may make anybody owe something. */
 static void ask_ledger(struct client *c, const struct link_pay_ask *q)
 {
+    bool costs = q->kind == LINK_PAY_CHARGE || q->kind == LINK_PAY_RELEASE;
     struct ledger_request r = {
         .op = op_of(q->kind),
-        .account = q->account,
+        .account = costs ? "" : q->account,
+        .debt = costs ? LEDGER_DEBT_PAY : LEDGER_DEBT_NONE,
         .other = PAYMENTS_INCOME,
         .key = q->key,
         .amount = q->amount,

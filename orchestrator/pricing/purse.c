@@ -26,7 +26,7 @@ static uint64_t reservation(const struct purse *p, uint64_t pixels)
 
 static uint64_t promised(const struct purse *p)
 {
-    return sum(p->reserved, p->owed);
+    return sum(p->reserved, sum(p->owed, p->noted));
 }
 
 /* What the hold should have. */
@@ -42,7 +42,7 @@ void purse_init(struct purse *p, const char *account, const struct tariff *tarif
     *p = (struct purse){.tariff = *tariff, .held_ms = now_ms - PURSE_RENEW_MS};
     snprintf(p->account, sizeof p->account, "%s", account);
     p->due = mem_alloc(PURSE_DUE_MAX * sizeof *p->due);
-    p->charge_ms = now_ms;
+    p->note_ms = p->pay_ms = now_ms;
 }
 
 void purse_fini(struct purse *p)
@@ -127,18 +127,26 @@ static bool holds_now(const struct purse *p, int64_t now_ms)
     return since_ms >= PURSE_RENEW_MS || (is_low && (!p->empty || since_ms >= PURSE_RETRY_MS));
 }
 
-static bool charges_now(const struct purse *p, int64_t now_ms, bool all)
+static bool may_charge(const struct purse *p, int64_t now_ms)
 {
-    if (p->n_due == 0 || (p->is_stuck && now_ms - p->tried_ms < PURSE_RETRY_MS)) {
-        return false;
-    }
-    return all || now_ms - p->charge_ms >= PURSE_CHARGE_MS;
+    return !p->is_stuck || now_ms - p->tried_ms >= PURSE_RETRY_MS;
+}
+
+static bool notes_now(const struct purse *p, int64_t now_ms, bool all)
+{
+    return p->n_due > 0 && (all || now_ms - p->note_ms >= PURSE_NOTE_MS) && may_charge(p, now_ms);
+}
+
+static bool pays_now(const struct purse *p, int64_t now_ms)
+{
+    return p->noted > 0 && p->held > 0 && now_ms - p->pay_ms >= PURSE_PAY_MS &&
+           may_charge(p, now_ms);
 }
 
 enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *ret_amount,
                           const char **ret_payee)
 {
-    if (p->is_charging || p->is_holding) {
+    if (p->is_charging || p->is_paying || p->is_holding) {
         return PURSE_NOTHING;
     }
     if (holds_now(p, now_ms)) {
@@ -148,19 +156,26 @@ enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *r
         *ret_amount = p->asked;
         return PURSE_HOLD;
     }
-    if (charges_now(p, now_ms, all)) {
+    if (notes_now(p, now_ms, all)) {
         p->is_charging = true;
         p->tried_ms = now_ms;
         p->asked = p->due[0].amount;
-        p->charge_ms = p->n_due == 1 ? now_ms : p->charge_ms; /* the last one of this round */
+        p->note_ms = p->n_due == 1 ? now_ms : p->note_ms; /* the last one of this round */
         *ret_amount = p->charged + p->asked;
         *ret_payee = p->due[0].payee;
-        return PURSE_CHARGE;
+        return PURSE_NOTE;
+    }
+    if (pays_now(p, now_ms)) {
+        p->is_paying = true;
+        p->tried_ms = p->pay_ms = now_ms;
+        *ret_amount = p->charged;
+        *ret_payee = "";
+        return PURSE_PAY;
     }
     return PURSE_NOTHING;
 }
 
-void purse_hold_answered(struct purse *p, bool ok, uint64_t held)
+void purse_hold_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted)
 {
     p->is_holding = false;
     p->is_refused = !ok;
@@ -169,37 +184,33 @@ void purse_hold_answered(struct purse *p, bool ok, uint64_t held)
     }
     p->known = true;
     p->held = held;
+    p->noted = noted;
     p->short_ms = promised(p) <= held ? 0 : p->short_ms;
     p->empty = held < promised(p) || (held < p->asked && held - promised(p) < p->largest);
 }
 
-void purse_charge_answered(struct purse *p, bool ok, uint64_t held)
+void purse_charge_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted)
 {
-    p->is_charging = false;
+    bool is_note = p->is_charging;
+    p->is_charging = p->is_paying = false;
     p->is_stuck = !ok;
     if (!ok) {
         return;
     }
     p->held = held;
+    p->noted = noted;
+    if (!is_note) {
+        return;
+    }
     p->charged += p->asked;
     p->owed -= p->asked;
     p->n_due--;
     memmove(p->due, p->due + 1, p->n_due * sizeof *p->due);
 }
 
-void purse_charge_cut(struct purse *p, uint64_t moved, uint64_t held)
-{
-    p->is_charging = false;
-    p->is_stuck = true;
-    p->held = held;
-    p->charged += moved;
-    p->owed -= moved;
-    p->due[0].amount -= moved;
-}
-
 void purse_hold_lost(struct purse *p)
 {
-    p->is_charging = false;
+    p->is_charging = p->is_paying = false;
     p->is_holding = false;
     p->is_refused = false;
     p->hold++;

@@ -1,6 +1,8 @@
 /* What one broadcaster's account has set aside for its rungs: a hold in the ledger, from which jobs
  * are reserved when they open, for the longest segment that there may be, and charged for the
- * pixels that were passed on. Pure: says what to ask of the ledger, one question at a time, and is
+ * pixels that were passed on: the cost is noted in the ledger at once, and paid out a little later,
+ * so that the journal has few entries. What the hold does not cover is the account's debt there.
+ * Pure: says what to ask of the ledger, one question at a time, and is
  * told what came of it. Loop's thread. */
 #ifndef ORCHESTRATOR_PRICING_PURSE_H
 #define ORCHESTRATOR_PRICING_PURSE_H
@@ -14,7 +16,8 @@
 #define PURSE_DUE_MAX   256   /* transcoders that are owed something at once */
 #define PURSE_RENEW_MS  10000 /* a hold is renewed so often */
 #define PURSE_TTL_MS    60000 /* and runs out by itself after so long without */
-#define PURSE_CHARGE_MS 1000  /* what is owed is charged so often */
+#define PURSE_NOTE_MS   100   /* what it costs is noted so often, */
+#define PURSE_PAY_MS    1000  /* and what is noted is paid so often */
 #define PURSE_TRUST_MS                                                                             \
     2000 /* jobs may open so long before the ledger has said that there is money */
 #define PURSE_RETRY_MS 1000 /* what the ledger did not take is asked again at most so often */
@@ -26,7 +29,7 @@ struct tariff {
 /* What so many pixels cost, rounded down; UINT64_MAX when it is more than fits. */
 uint64_t tariff_cost(const struct tariff *t, uint64_t pixels);
 
-/* What is owed to one transcoder and not charged yet. */
+/* What is owed to one transcoder and not in the ledger yet. */
 struct purse_due {
     char payee[PURSE_PAYEE_MAX];
     uint64_t amount;
@@ -42,20 +45,23 @@ struct purse {
     uint64_t earned;   /* what they cost */
     uint64_t charged;  /* of that, what the ledger has; the hold's total so far */
     uint64_t owed;     /* of `due` together */
+    uint64_t noted;    /* what the account owes in the ledger */
     struct purse_due *due;
     size_t n_due;
-    bool known;        /* the ledger has answered for once */
-    bool empty;        /* there was not enough when last asked */
-    bool is_charging;  /* a question is under way: the charge of due[0] */
-    bool is_holding;   /* or a hold */
-    bool is_stuck;     /* the last charge was not taken, or not all of it */
-    bool is_refused;   /* nor the last hold */
-    uint64_t asked;    /* what that is for */
-    uint32_t hold;     /* counts the holds: one that ran out is never taken up again */
-    int64_t short_ms;  /* since when more is promised than held; 0: it is not */
-    int64_t held_ms;   /* when the hold was last asked for */
-    int64_t charge_ms; /* when a round of charges was last over */
-    int64_t tried_ms;  /* when a charge was last asked for */
+    bool known;       /* the ledger has answered for once */
+    bool empty;       /* there was not enough when last asked */
+    bool is_charging; /* a question is under way: the note of due[0] */
+    bool is_paying;   /* or a payment */
+    bool is_holding;  /* or a hold */
+    bool is_stuck;    /* the last note or payment was not taken */
+    bool is_refused;  /* nor the last hold */
+    uint64_t asked;   /* what that is for */
+    uint32_t hold;    /* counts the holds: one that ran out is never taken up again */
+    int64_t short_ms; /* since when more is promised than held; 0: it is not */
+    int64_t held_ms;  /* when the hold was last asked for */
+    int64_t note_ms;  /* when a round of notes was last over */
+    int64_t pay_ms;   /* when a payment was last asked for */
+    int64_t tried_ms; /* when either was */
 };
 
 void purse_init(struct purse *p, const char *account, const struct tariff *tariff, int64_t now_ms);
@@ -77,24 +83,21 @@ bool purse_is_over(const struct purse *p);
 /* Money has come to the account. */
 void purse_news(struct purse *p);
 
-enum purse_ask { PURSE_NOTHING, PURSE_HOLD, PURSE_CHARGE };
+enum purse_ask { PURSE_NOTHING, PURSE_HOLD, PURSE_NOTE, PURSE_PAY };
 
 /* What to ask the ledger now, if anything; it is then under way. PURSE_HOLD: raise the hold to
- * *ret_amount, or renew it. PURSE_CHARGE: its total so far is *ret_amount, what is new is
- * *ret_payee's (borrowed until the answer). all: charges what is owed without waiting for
- * PURSE_CHARGE_MS. */
+ * *ret_amount, or renew it. PURSE_NOTE: its total so far is *ret_amount, what is new is
+ * *ret_payee's (borrowed until the answer). PURSE_PAY: what was noted is to be paid; the total is
+ * still *ret_amount. all: notes what is owed without waiting for PURSE_NOTE_MS. */
 enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *ret_amount,
                           const char **ret_payee);
 
-/* What came of it. held: what the hold has now. ok: false: the ledger did not take it, ask again.
- */
-void purse_hold_answered(struct purse *p, bool ok, uint64_t held);
-void purse_charge_answered(struct purse *p, bool ok, uint64_t held);
+/* What came of it. held: what the hold has now; noted: what the account still owes. ok: false: the
+ * ledger did not take it, ask again. */
+void purse_hold_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted);
+void purse_charge_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted);
 
-/* The hold had only `moved` of it: the rest stays owed. */
-void purse_charge_cut(struct purse *p, uint64_t moved, uint64_t held);
-
-/* Either says that there is no such hold (any more): the next one has another number. */
+/* There is no such hold any more: the next one has another number. */
 void purse_hold_lost(struct purse *p);
 
 #endif

@@ -142,7 +142,7 @@ static void on_hold(void *arg, const struct ledger_answer *r)
         purse_hold_lost(&a->purse);
     } else {
         bool ok = r->err == ERR_OK || r->err == ERR_FUNDS || r->err == ERR_AUTH;
-        purse_hold_answered(&a->purse, ok, r->held);
+        purse_hold_answered(&a->purse, ok, r->held, r->owed);
     }
     tell(a);
     check_cover(a);
@@ -158,10 +158,8 @@ static void on_charge(void *arg, const struct ledger_answer *r)
     bool was_stuck = a->purse.is_stuck;
     if (r->err == ERR_NOENT) {
         purse_hold_lost(&a->purse);
-    } else if (r->err == ERR_LIMIT && r->amount > 0) {
-        purse_charge_cut(&a->purse, r->amount, r->held);
     } else {
-        purse_charge_answered(&a->purse, r->err == ERR_OK, r->held);
+        purse_charge_answered(&a->purse, r->err == ERR_OK, r->held, r->owed);
     }
     if (r->err != ERR_OK) {
         if (!was_stuck) {
@@ -188,16 +186,22 @@ static void on_release(void *arg, const struct ledger_answer *r)
     }
 }
 
+/* Pays what is noted, too. */
+static struct ledger_request release_of(const struct account *a, const char *key)
+{
+    return (struct ledger_request){.op = LEDGER_RELEASE,
+                                   .account = a->purse.account,
+                                   .key = key,
+                                   .total = a->purse.charged,
+                                   .debt = LEDGER_DEBT_PAY};
+}
+
 static void leave(struct account *a)
 {
     char key[LEDGER_KEY_MAX];
     key_of(a, key);
     a->is_leaving = true;
-    struct ledger_request r = {.op = LEDGER_RELEASE,
-                               .account = a->purse.account,
-                               .other = TILL_EARNINGS,
-                               .key = key,
-                               .total = a->purse.charged};
+    struct ledger_request r = release_of(a, key);
     ledger_ask(a->till->ledger, &r, on_release, a);
 }
 
@@ -206,7 +210,8 @@ static void go_on(struct account *a)
     uint64_t amount = 0;
     const char *payee = "";
     char key[LEDGER_KEY_MAX];
-    if (a->till->is_stopped || a->is_leaving || a->purse.is_charging || a->purse.is_holding) {
+    if (a->till->is_stopped || a->is_leaving || a->purse.is_charging || a->purse.is_paying ||
+        a->purse.is_holding) {
         return;
     }
     bool is_last = a->peers == 0;
@@ -216,16 +221,19 @@ static void go_on(struct account *a)
     }
     key_of(a, key);
     struct ledger_request r = {.account = a->purse.account, .key = key, .ttl_ms = PURSE_TTL_MS};
-    switch (purse_next(&a->purse, clock_mono_ms(), is_last, &amount, &payee)) {
+    enum purse_ask ask = purse_next(&a->purse, clock_mono_ms(), is_last, &amount, &payee);
+    switch (ask) {
     case PURSE_HOLD:
         r.op = LEDGER_HOLD;
         r.amount = amount;
         ledger_ask(a->till->ledger, &r, on_hold, a);
         break;
-    case PURSE_CHARGE:
+    case PURSE_NOTE:
+    case PURSE_PAY:
         r.op = LEDGER_CHARGE;
         r.total = amount;
         r.other = payee;
+        r.debt = ask == PURSE_NOTE ? LEDGER_DEBT_NOTE : LEDGER_DEBT_PAY;
         ledger_ask(a->till->ledger, &r, on_charge, a);
         break;
     case PURSE_NOTHING:
@@ -391,7 +399,7 @@ void till_broadcaster_json(const struct till *t, link_peer broadcaster, struct j
     json_set_str(object, "account", u->account);
     json_set_int(object, "funds_held", shown(u->held));
     json_set_int(object, "funds_reserved", shown(u->reserved));
-    json_set_int(object, "owed", shown(u->owed));
+    json_set_int(object, "owed", shown(u->owed + u->noted));
     json_set_int(object, "spent", shown(u->earned));
     json_set_str(object, "funds", !u->known ? "not known yet" : u->empty ? "empty" : "ok");
 }
@@ -433,25 +441,23 @@ static void settle(struct account *a)
     const char *payee;
     char key[LEDGER_KEY_MAX];
     key_of(a, key);
-    p->is_charging = false; /* asked again, it counts once */
+    p->is_charging = p->is_paying = false; /* asked again, it counts once */
     p->is_holding = false;
     p->is_stuck = false;
     p->held_ms = clock_mono_ms();
-    p->empty = true; /* no holds any more */
-    while (purse_next(p, p->held_ms, true, &amount, &payee) == PURSE_CHARGE) {
+    p->empty = true;        /* no holds any more */
+    p->pay_ms = p->held_ms; /* with the release */
+    while (purse_next(p, p->held_ms, true, &amount, &payee) == PURSE_NOTE) {
         struct ledger_request r = {.op = LEDGER_CHARGE,
                                    .account = p->account,
                                    .other = payee,
                                    .key = key,
-                                   .total = amount};
+                                   .total = amount,
+                                   .debt = LEDGER_DEBT_NOTE};
         ledger_ask(a->till->ledger, &r, NULL, NULL);
-        purse_charge_answered(p, true, p->held);
+        purse_charge_answered(p, true, p->held, p->noted);
     }
-    struct ledger_request r = {.op = LEDGER_RELEASE,
-                               .account = p->account,
-                               .other = TILL_EARNINGS,
-                               .key = key,
-                               .total = p->charged};
+    struct ledger_request r = release_of(a, key);
     ledger_ask(a->till->ledger, &r, NULL, NULL);
 }
 

@@ -92,6 +92,11 @@ static void on_outcome(void *arg, const struct receipts_outcome *o)
     struct ask *ask = arg;
     char balance[32];
     (void)snprintf(balance, sizeof balance, "%" PRIu64, o->balance);
+    if (o->again) { /* the known verifier refuses what it has counted */
+        answer_ask(ask, receipt_status(RECEIPT_EXPIRED), PLAIN,
+                   span_cstr(receipt_words(RECEIPT_EXPIRED)));
+        return;
+    }
     bool good = o->http_status == 200;
     answer_ask(ask, o->http_status, good && !ask->wants_balance ? "application/json" : PLAIN,
                span_cstr(good && ask->wants_balance ? balance : o->text));

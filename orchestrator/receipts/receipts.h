@@ -52,6 +52,8 @@ struct receipts_outcome {
                          of receipts_verify the body. Borrowed for the call */
     uint64_t amount;  /* what the account got, in the ledger's scale */
     uint64_t balance; /* of the account */
+    bool again;       /* it is exactly what was credited last of its stream: asked again because the
+                       * answer was lost. 200, and nothing has moved */
 };
 
 /* Called once; may be from inside. */

@@ -39,13 +39,23 @@ static bool is_progress(struct op *op)
            r->scale > r->ledger_scale;
 }
 
+/* Of what a service refuses there is a source of its own, if it has ever been credited. */
+static bool is_again(const struct op *op, const struct ledger_answer *a)
+{
+    return a->mark > 0 && (op->is_refused || a->mark == op->total);
+}
+
 static void on_booked(void *arg, const struct ledger_answer *a)
 {
     struct op *op = arg;
     bool progress = a->err == ERR_OK && is_progress(op);
-    if (a->err == ERR_OK && (a->amount > 0 || progress)) {
-        const struct receipts_outcome o = {
-            .http_status = 200, .text = "", .amount = a->amount, .balance = a->balance};
+    bool again = a->err == ERR_OK && a->amount == 0 && is_again(op, a);
+    if (a->err == ERR_OK && (a->amount > 0 || progress || again)) {
+        const struct receipts_outcome o = {.http_status = 200,
+                                           .text = "",
+                                           .amount = a->amount,
+                                           .balance = a->balance,
+                                           .again = again && !progress};
         receipts_fn *fn = op->fn;
         void *fn_arg = op->arg;
         count(op->receipts, RECEIPT_GOOD);
@@ -232,6 +242,14 @@ static enum err service_total(const struct op *op, uint64_t amount, uint64_t *re
     return e;
 }
 
+/* What the service said is new in this receipt. */
+static void name_part(struct op *op)
+{
+    char source[LEDGER_KEY_MAX];
+    name_source(op, "service", source);
+    (void)snprintf(op->key, sizeof op->key, "%.200s:%" PRIu64, source, op->receipt.total);
+}
+
 static void take_answer(struct op *op, struct span body)
 {
     struct verify_answer a;
@@ -254,9 +272,7 @@ static void take_answer(struct op *op, struct span body)
                   e == ERR_LIMIT ? TOO_LARGE : "the receipt service tells of a wrong amount");
         return;
     }
-    char source[LEDGER_KEY_MAX];
-    name_source(op, "service", source);
-    (void)snprintf(op->key, sizeof op->key, "%.200s:%" PRIu64, source, op->receipt.total);
+    name_part(op);
     receipts_book(op);
 }
 
@@ -271,6 +287,12 @@ static void on_service(void *arg, const struct http_client_result *h)
                      h->why, h->status);
         }
         op_answer(op, receipts_status_of(h->err), "the receipt service does not answer now");
+        return;
+    }
+    if (h->status == 400 && span_equal(h->body, span_cstr(receipt_words(RECEIPT_EXPIRED)))) {
+        op->is_refused = true;
+        name_part(op);
+        receipts_book(op);
         return;
     }
     if (h->status != 200) {

@@ -59,7 +59,8 @@ struct op {
     receipts_query_fn *query_fn; /* of a query */
     void *arg;
     struct http_client_call *call;
-    bool is_booked; /* it waits for the ledger */
+    bool is_booked;  /* it waits for the ledger */
+    bool is_refused; /* the service knows it already: was it credited here? */
     struct receipt receipt;
     char account[LEDGER_NAME_MAX];
     char key[LEDGER_KEY_MAX];

@@ -52,10 +52,12 @@ void pay_print_account(FILE *out, const struct json *account)
 {
     char change[PAY_MONEY_SIZE], held[PAY_MONEY_SIZE], after[PAY_MONEY_SIZE];
     int scale = (int)number(account, "scale");
+    bool owes = strcmp(text(account, "owed"), "0") != 0;
     const struct json *all = json_member(account, "entries");
-    fprintf(out, "%s: %s %s, held %s%s\n", text(account, "account"),
+    fprintf(out, "%s: %s %s, held %s%s%s%s\n", text(account, "account"),
             money(account, "balance", scale, after), text(account, "asset"),
-            money(account, "held", scale, held),
+            money(account, "held", scale, held), owes ? ", owes " : "",
+            owes ? money(account, "owed", scale, change) : "",
             json_bool_of(json_member(account, "frozen")) ? ", frozen" : "");
     if (json_count(all) > 0) {
         fprintf(out, "%10s  %-24s  %-8s  %*s  %*s  %*s  %s\n", "ENTRY", "AT", "KIND", MONEY_WIDTH,
@@ -117,15 +119,17 @@ void pay_print_journal_csv(FILE *out, const struct json *page, bool first)
 void pay_print_audit(FILE *out, const struct json *audit)
 {
     const struct json *found = json_member(audit, "found");
-    char held[PAY_MONEY_SIZE];
+    char held[PAY_MONEY_SIZE], owed[PAY_MONEY_SIZE];
+    int scale = (int)number(audit, "scale");
     for (size_t i = 0; i < json_count(found); i++) {
         fprintf(out, "fault: %s\n", json_string_of(json_item(found, i)));
     }
     fprintf(out,
-            "%lld accounts, %lld entries, %lld postings, %lld sources, %lld holds (%s %s held): ",
+            "%lld accounts, %lld entries, %lld postings, %lld sources, %lld holds (%s %s held, %s "
+            "owed): ",
             number(audit, "accounts"), number(audit, "entries"), number(audit, "postings"),
-            number(audit, "sources"), number(audit, "holds"),
-            money(audit, "held", (int)number(audit, "scale"), held), text(audit, "asset"));
+            number(audit, "sources"), number(audit, "holds"), money(audit, "held", scale, held),
+            text(audit, "asset"), money(audit, "owed", scale, owed));
     if (number(audit, "faults") == 0) {
         fputs("every balance is what the journal says\n", out);
     } else {

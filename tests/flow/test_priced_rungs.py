@@ -79,6 +79,36 @@ class PricedRungs(TestCase):
                 self.assertEqual(self.broadcaster(r)["funds"], "ok")
                 self.assertNotIn("EXT-X-GAP", http_get(r.url(source)).text)
 
+    def booked(self, r):
+        """What transcoders have or will get, as the file says, whether an orchestrator runs or not."""
+        done = harness.run([harness.BIN / "pay", "-file", r.orchestrator.data_dir, "-json", "list"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        known = [json.loads(line) for line in done.stdout.splitlines()]
+        return (sum(int(a["owed"]) for a in known),
+                sum(int(a["balance"]) for a in known if a["account"].startswith("earnings:")))
+
+    def test_a_kill_loses_nothing_that_was_noted(self):
+        with self.priced() as r:
+            account = wait_for(lambda: self.broadcaster(r), 10, "the broadcaster is there")["account"]
+            pay(r, "grant", account, "1")
+            with ffmpeg_publish(r.rtmp("hello")):
+                r.wait_playlist(f"/stream/hello/{RUNG}.m3u8", segments_at_least=1, timeout=20)
+                spent = self.broadcaster(r)["spent"]
+                self.assertGreater(spent, 0)
+                wait_for(lambda: sum(self.booked(r)) >= spent, 5, "it is in the ledger")
+                r.orchestrator.kill()
+                owed, earned = self.booked(r)
+                self.assertGreaterEqual(owed + earned, spent)
+                r.orchestrator = r.orchestrator.again()
+                wait_for(lambda: (self.broadcaster(r) or {}).get("spent", 0) > 0, 30, "it goes on")
+            wait_for(lambda: self.broadcaster(r)["open_jobs"] == 0, 15, "no job is open")
+            more = self.broadcaster(r)["spent"]
+            self.assertEqual(r.orchestrator.stop(), 0)
+            owed_now, earned_now = self.booked(r)  # the former hold has not run out yet
+            self.assertEqual(owed_now + earned_now, owed + earned + more)
+            done = harness.run([harness.BIN / "pay", "-file", r.orchestrator.data_dir, "audit"])
+            self.assertEqual(done.returncode, 0, done.stdout)
+
     def test_without_a_price_nothing_is_opened(self):
         with Recipe() as r:
             status = wait_for(r.orchestrator.status, 10, "the orchestrator answers")

@@ -9,11 +9,11 @@
 #define HOLDS_MAX 4096
 
 struct ledger {
-    uint64_t balance, earned;
+    uint64_t balance, earned, debt;
     bool frozen;
     struct {
         uint64_t held, charged;
-        bool open;
+        bool open, forgotten;
     } holds[HOLDS_MAX];
 };
 
@@ -35,20 +35,26 @@ static void ledger_do(struct ledger *l, const struct link_pay_ask *q, uint64_t n
         }
         a->held = l->holds[n].held - l->holds[n].charged;
     } else if (q->kind == LINK_PAY_CHARGE || q->kind == LINK_PAY_RELEASE) {
-        if (!l->holds[n].open) {
-            a->status = q->kind == LINK_PAY_CHARGE ? LINK_PAY_NO_HOLD : LINK_PAY_OK;
+        if (l->holds[n].forgotten) {
+            a->status = LINK_PAY_NO_HOLD;
             a->balance = l->balance;
             return;
         }
-        ck_assert_uint_le(q->total, l->holds[n].held);
+        ck_assert(!l->holds[n].open || q->total <= l->holds[n].held);
         ck_assert_uint_ge(q->total, l->holds[n].charged);
-        l->earned += q->total - l->holds[n].charged;
+        uint64_t cost = q->total - l->holds[n].charged;
+        l->debt += l->holds[n].open ? 0 : cost;
+        l->earned += l->holds[n].open ? cost : 0;
         l->holds[n].charged = q->total;
-        if (q->kind == LINK_PAY_RELEASE) {
+        if (l->holds[n].open && q->kind == LINK_PAY_RELEASE) {
             l->balance += l->holds[n].held - q->total;
             l->holds[n].open = false;
         }
     }
+    uint64_t paid = l->debt < l->balance ? l->debt : l->balance;
+    l->debt -= paid;
+    l->balance -= paid;
+    l->earned += paid;
     a->balance = l->balance;
 }
 
@@ -205,12 +211,55 @@ START_TEST(a_lease_that_ended_is_paid_by_the_next_one)
     ck_assert_int_eq(pay(10, 1), ACCOUNT_PAID);
     ledger.balance += ledger.holds[1].held;
     ledger.holds[1].open = false;
+    ledger.holds[1].forgotten = true;
     settle(&account, &ledger, 1 + ACCOUNT_CHARGE_MS, &counter);
     ck_assert_int_eq(pay(10, 2 + ACCOUNT_CHARGE_MS), ACCOUNT_PAID);
     account_close(&account);
     settle(&account, &ledger, 3 + ACCOUNT_CHARGE_MS, &counter);
     ck_assert_uint_eq(ledger.earned, 20);
     ck_assert_uint_eq(ledger.balance, 980);
+}
+END_TEST
+
+/* What is lost with this program: what was not told. */
+START_TEST(what_is_spent_is_told_soon)
+{
+    start(100000, 0);
+    account_reserve(&account, 10, 1);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(pay(10, 5000), ACCOUNT_PAID); /* of a segment: at once */
+    settle(&account, &ledger, 5000, &counter);
+    ck_assert_uint_eq(ledger.earned, 10);
+    ck_assert_int_eq(pay(10, 5001), ACCOUNT_PAID);
+    settle(&account, &ledger, 5002 + ACCOUNT_SOON_MS, &counter);
+    ck_assert_uint_eq(ledger.earned, 10);
+    ck_assert_int_eq(pay(1, 5003 + ACCOUNT_SOON_MS), ACCOUNT_PAID);
+    settle(&account, &ledger, 5003 + ACCOUNT_SOON_MS, &counter); /* more than a segment */
+    ck_assert_uint_eq(ledger.earned, 21);
+    ck_assert_int_eq(pay(1, 5003 + ACCOUNT_SOON_MS), ACCOUNT_PAID);
+    settle(&account, &ledger, 5003 + ACCOUNT_SOON_MS + ACCOUNT_CHARGE_MS, &counter);
+    ck_assert_uint_eq(ledger.earned, 22);
+}
+END_TEST
+
+/* The ledger is told at once, and nobody has to come back for that. */
+START_TEST(what_was_sent_after_its_lease_went_back_is_paid)
+{
+    start(100, 0);
+    account_reserve(&account, 20, 1);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(account_reserve(&account, 20, 1), ACCOUNT_PAID);
+    account_close(&account);
+    settle(&account, &ledger, 2, &counter);
+    ck_assert_uint_eq(ledger.balance, 100);
+    account_keep(&account, 15, 3);
+    account_give_back(&account, 5);
+    ck_assert(!account_idle(&account));
+    ck_assert(account_due(&account, 3));
+    settle(&account, &ledger, 3, &counter);
+    ck_assert(account_idle(&account));
+    ck_assert_uint_eq(ledger.earned, 15);
+    ck_assert_uint_eq(ledger.balance, 85);
 }
 END_TEST
 
@@ -235,6 +284,9 @@ START_TEST(sums_are_right_at_the_end)
             struct link_pay_ask q;
             struct link_pay_answer a = {.status = LINK_PAY_UNAVAILABLE};
             now_ms += (int64_t)draw(draw(10) == 0 ? 30000 : 900);
+            if (draw(40) == 0) {
+                account_close(&account);
+            }
             switch (draw(6)) {
             case 0:
             case 1:
@@ -279,6 +331,7 @@ START_TEST(sums_are_right_at_the_end)
             settle(&account, &ledger, now_ms, &counter);
         }
         ck_assert(account_idle(&account));
+        ck_assert_uint_eq(ledger.debt, 0);
         ck_assert_uint_eq(ledger.earned + (preview - account.preview), kept);
         ck_assert_uint_eq(ledger.earned + ledger.balance, money);
     }
@@ -341,4 +394,5 @@ UNIT_MAIN("account", what_is_set_aside_already_is_not_left_behind,
           what_an_expired_lease_has_paid_is_not_owed, leases_and_pays, the_last_unit_can_be_spent,
           previews_are_spent_first, what_was_not_sent_is_not_billed,
           a_small_want_does_not_starve_behind_a_large_one, frozen_and_away,
-          a_lease_that_ended_is_paid_by_the_next_one, sums_are_right_at_the_end)
+          a_lease_that_ended_is_paid_by_the_next_one, what_is_spent_is_told_soon,
+          what_was_sent_after_its_lease_went_back_is_paid, sums_are_right_at_the_end)

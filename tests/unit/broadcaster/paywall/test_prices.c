@@ -48,6 +48,21 @@ START_TEST(streams_and_files)
 }
 END_TEST
 
+START_TEST(they_are_replaced)
+{
+    struct prices *p = NULL, *fresh = NULL;
+    struct config_fault fault;
+    ck_assert_int_eq(try_read("streams:\n  a: {perMinute: 1}\n  b: free\n", &p, &fault), ERR_OK);
+    ck_assert_int_eq(try_read("streams:\n  a: {perMB: 2}\nfiles:\n  c: free\n", &fresh, &fault),
+                     ERR_OK);
+    prices_replace(p, fresh);
+    expect(prices_of_stream(p, "a"), TOLL_PER_MB, 2000000000);
+    expect(prices_of_stream(p, "b"), TOLL_PER_MINUTE, 5);
+    expect(prices_of_file(p, "c"), TOLL_FREE, 0);
+    prices_destroy(p);
+}
+END_TEST
+
 START_TEST(what_is_wrong_is_said)
 {
     const struct {
@@ -97,4 +112,4 @@ START_TEST(one_price_for_all)
 }
 END_TEST
 
-UNIT_MAIN("prices", streams_and_files, what_is_wrong_is_said, one_price_for_all)
+UNIT_MAIN("prices", they_are_replaced, streams_and_files, what_is_wrong_is_said, one_price_for_all)

@@ -75,6 +75,18 @@ static struct ledger_answer cost(enum ledger_op op, const char *key, uint64_t to
         (struct ledger_request){.op = op, .key = key, .other = "transcoder:t", .total = total});
 }
 
+/* The cost of a hold of "a", which it owes when the hold does not have it. */
+static struct ledger_answer owe(enum ledger_op op, const char *key, uint64_t total,
+                                enum ledger_debt debt)
+{
+    return ask((struct ledger_request){.op = op,
+                                       .account = "a",
+                                       .key = key,
+                                       .other = "transcoder:t",
+                                       .total = total,
+                                       .debt = debt});
+}
+
 static uint64_t balance(const char *account)
 {
     struct ledger_answer a = ask((struct ledger_request){.op = LEDGER_BALANCE, .account = account});
@@ -274,6 +286,62 @@ START_TEST(a_forgotten_hold_expires)
 }
 END_TEST
 
+START_TEST(what_is_not_there_is_owed)
+{
+    set_up();
+    grant("a", 100, "");
+    hold("a", "h1", 60, 60);
+    struct ledger_answer o = owe(LEDGER_CHARGE, "h1", 10, LEDGER_DEBT_NOTE);
+    ck_assert_int_eq(o.err, ERR_OK);
+    ck_assert_uint_eq(o.amount, 0);
+    ck_assert_uint_eq(o.held, 60);
+    ck_assert_uint_eq(o.owed, 10);
+    ck_assert_uint_eq(balance("transcoder:t"), 0);
+    o = owe(LEDGER_CHARGE, "h1", 10, LEDGER_DEBT_PAY); /* asked again, it counts once */
+    ck_assert_uint_eq(o.amount, 10);
+    ck_assert_uint_eq(o.held, 50);
+    ck_assert_uint_eq(o.owed, 0);
+    o = owe(LEDGER_CHARGE, "h1", 130, LEDGER_DEBT_PAY); /* what is free goes, too */
+    ck_assert_uint_eq(o.amount, 90);
+    ck_assert_uint_eq(o.owed, 30);
+    ck_assert_uint_eq(account_of("a").owes, 30);
+    ck_assert_uint_eq(audit().owed, 30);
+    ck_assert_uint_eq(hold("a", "h1", 5, 0).owed, 30);
+    ck_assert_uint_eq(grant("a", 20, "").balance, 0);
+    ck_assert_uint_eq(balance("transcoder:t"), 120);
+    o = owe(LEDGER_RELEASE, "h1", 131, LEDGER_DEBT_PAY);
+    ck_assert_uint_eq(o.owed, 11);
+    o = owe(LEDGER_CHARGE, "h1", 132, LEDGER_DEBT_PAY); /* of one that is over */
+    ck_assert_uint_eq(o.owed, 12);
+    o = owe(LEDGER_CHARGE, "h2", 3, LEDGER_DEBT_PAY); /* or was not there */
+    ck_assert_uint_eq(o.owed, 15);
+    ck_assert_uint_eq(grant("a", 20, "").balance, 5);
+    ck_assert_uint_eq(balance("transcoder:t"), 135);
+    ck_assert_int_eq(cost(LEDGER_CHARGE, "h3", 3).err, ERR_NOENT);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_was_noted_is_paid_when_its_hold_ends)
+{
+    set_up();
+    grant("a", 100, "");
+    hold("a", "h1", 60, 60);
+    owe(LEDGER_CHARGE, "h1", 7, LEDGER_DEBT_NOTE);
+    store->close(store); /* and whoever held it never comes back */
+    store = open_store();
+    now += 1000;
+    expire();
+    ck_assert_uint_eq(balance("transcoder:t"), 7);
+    ck_assert_uint_eq(balance("a"), 93);
+    ask((struct ledger_request){.op = LEDGER_FREEZE, .account = "a"});
+    ck_assert_uint_eq(owe(LEDGER_CHARGE, "h1", 9, LEDGER_DEBT_PAY).owed, 2);
+    ask((struct ledger_request){.op = LEDGER_THAW, .account = "a"});
+    ck_assert_uint_eq(balance("a"), 91);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_frozen_account_only_takes)
 {
     set_up();
@@ -367,6 +435,22 @@ START_TEST(what_others_write_is_seen)
 END_TEST
 
 /* Each of these is a way in which a ledger could be wrong. */
+START_TEST(a_ledger_from_before_debts_is_renewed)
+{
+    set_up();
+    grant("a", 100, "");
+    store->close(store);
+    by_hand("DROP TABLE debts; PRAGMA user_version = 1");
+    struct ledger_reader *r = NULL;
+    char why[LEDGER_WHY_MAX];
+    ck_assert_int_eq(ledger_reader_open(path, &r, why), ERR_PROTO);
+    ck_assert_ptr_nonnull(strstr(why, "start the orchestrator on it once"));
+    store = open_store();
+    ck_assert_uint_eq(owe(LEDGER_CHARGE, "h", 130, LEDGER_DEBT_PAY).owed, 30);
+    tear_down();
+}
+END_TEST
+
 START_TEST(the_audit_finds_it)
 {
     static const char *const wrong[] = {
@@ -385,6 +469,9 @@ START_TEST(the_audit_finds_it)
         "DELETE FROM holds",
         "INSERT INTO postings VALUES(99, 1, 0, 0, 0)",
         "UPDATE postings SET account = 77 WHERE entry = 3 AND free < 0",
+        "UPDATE debts SET amount = 0",
+        "UPDATE debts SET payee = 77",
+        "UPDATE debts SET payee = account",
     };
     make_folder();
     store = open_store();
@@ -392,6 +479,7 @@ START_TEST(the_audit_finds_it)
     grant("a", 100, "g");
     spend("a", 10, "");
     hold("a", "h", 20, 0);
+    owe(LEDGER_CHARGE, "h", 1, LEDGER_DEBT_NOTE);
     store->close(store);
     audit();
     char copy[256], why[LEDGER_WHY_MAX], said[4096];
@@ -415,6 +503,7 @@ END_TEST
 
 UNIT_MAIN("ledger_book", a_source_credits_what_is_new, totals_go_up_to_64_bits,
           a_spend_is_all_or_nothing, a_key_counts_once, a_hold_is_charged_and_released,
-          a_hold_takes_what_there_is, a_forgotten_hold_expires, a_frozen_account_only_takes,
-          names_are_checked, what_is_rolled_back_never_was, what_others_write_is_seen,
-          the_audit_finds_it)
+          a_hold_takes_what_there_is, a_forgotten_hold_expires, what_is_not_there_is_owed,
+          what_was_noted_is_paid_when_its_hold_ends, a_ledger_from_before_debts_is_renewed,
+          a_frozen_account_only_takes, names_are_checked, what_is_rolled_back_never_was,
+          what_others_write_is_seen, the_audit_finds_it)

@@ -25,6 +25,8 @@ struct model_hold {
 struct model {
     uint64_t free[ACCOUNTS];
     bool frozen[ACCOUNTS], there[ACCOUNTS];
+    uint64_t owes[ACCOUNTS][ACCOUNTS]; /* to whom */
+    int born[ACCOUNTS], n_born;        /* in which order they came to be */
     struct {
         int account;
         uint64_t total;
@@ -76,6 +78,61 @@ static bool has_room(const struct model *m, int account, uint64_t more)
     return more <= EDGE_BALANCE && m->free[account] + more <= EDGE_BALANCE;
 }
 
+/* As an expression, it is true. */
+static bool be_there(struct model *m, int account)
+{
+    m->born[account] = m->there[account] ? m->born[account] : ++m->n_born;
+    m->there[account] = true;
+    return true;
+}
+
+static uint64_t debts_of(const struct model *m, int account)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < ACCOUNTS; i++) {
+        sum += m->owes[account][i];
+    }
+    return sum;
+}
+
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Out of the hold (or NULL), then of what is free; who came to be first is paid first. */
+static uint64_t model_pay(struct model *m, int account, struct model_hold *h)
+{
+    uint64_t moved = 0;
+    for (;;) {
+        int to = NO_ACCOUNT;
+        for (int i = 0; i < ACCOUNTS; i++) {
+            if (m->owes[account][i] > 0 && (to == NO_ACCOUNT || m->born[i] < m->born[to])) {
+                to = i;
+            }
+        }
+        if (to == NO_ACCOUNT) {
+            return moved;
+        }
+        uint64_t debt = m->owes[account][to], held = h != NULL ? at_most(debt, h->left) : 0;
+        uint64_t free = m->frozen[account] ? 0 : at_most(debt - held, m->free[account]);
+        if (held + free == 0 || !has_room(m, to, held + free)) {
+            return moved;
+        }
+        bool all = held + free == debt;
+        if (h != NULL) {
+            h->left -= held;
+        }
+        m->free[account] -= free;
+        m->free[to] += held + free;
+        m->owes[account][to] -= held + free;
+        moved += held + free;
+        if (!all) {
+            return moved;
+        }
+    }
+}
+
 struct question {
     struct ledger_request r;
     int account, other, key;
@@ -118,7 +175,7 @@ static void model_grant(struct model *m, const struct question *q, struct ledger
     if (model_repeat(m, 1, q, a, q->account)) {
         return;
     }
-    m->there[q->account] = true;
+    be_there(m, q->account);
     if (!has_room(m, q->account, q->r.amount) || granted + q->r.amount > EDGE_BALANCE) {
         model_answer(a, ERR_LIMIT, 0, 0);
         return;
@@ -126,12 +183,15 @@ static void model_grant(struct model *m, const struct question *q, struct ledger
     granted += q->r.amount;
     m->free[q->account] += q->r.amount;
     model_note(m, 1, q, q->account);
+    if (q->r.amount > 0) {
+        model_pay(m, q->account, NULL);
+    }
     model_answer(a, ERR_OK, m->free[q->account], q->r.amount);
 }
 
 static void model_credit(struct model *m, const struct question *q, struct ledger_answer *a)
 {
-    m->there[q->account] = true;
+    be_there(m, q->account);
     if (m->sources[q->key].account != NO_ACCOUNT && m->sources[q->key].account != q->account) {
         model_answer(a, ERR_AUTH, 0, 0);
         return;
@@ -147,6 +207,7 @@ static void model_credit(struct model *m, const struct question *q, struct ledge
         m->sources[q->key].total = q->r.total;
         credited += more;
         m->free[q->account] += more;
+        model_pay(m, q->account, NULL);
     }
     model_answer(a, ERR_OK, m->free[q->account], more);
 }
@@ -165,8 +226,7 @@ static void model_spend(struct model *m, const struct question *q, struct ledger
         model_answer(a, q->r.amount == 0 ? ERR_OK : ERR_FUNDS, 0, 0);
     } else if (m->frozen[q->account] || q->r.amount > has) {
         model_answer(a, m->frozen[q->account] ? ERR_AUTH : ERR_FUNDS, has, 0);
-    } else if (q->r.amount > 0 && (m->there[q->other] = true) &&
-               !has_room(m, q->other, q->r.amount)) {
+    } else if (q->r.amount > 0 && (be_there(m, q->other)) && !has_room(m, q->other, q->r.amount)) {
         model_answer(a, ERR_LIMIT, 0, 0);
     } else {
         m->free[q->account] -= q->r.amount;
@@ -179,6 +239,8 @@ static void model_spend(struct model *m, const struct question *q, struct ledger
 static void model_fill(struct model *m, const struct question *q, struct model_hold *h,
                        struct ledger_answer *a)
 {
+    model_pay(m, q->account, NULL);
+    a->owed = debts_of(m, q->account);
     uint64_t has = m->free[q->account];
     uint64_t left = h->known && h->state == 0 ? h->left : 0;
     uint64_t more = q->r.amount > left ? q->r.amount - left : 0;
@@ -212,17 +274,49 @@ static void model_hold_(struct model *m, const struct question *q, struct ledger
         model_answer(a, ERR_FUNDS, 0, 0);
         return;
     }
-    m->there[q->account] = true;
+    be_there(m, q->account);
     if (h->known && h->account != q->account) {
         model_answer(a, ERR_AUTH, 0, 0);
     } else if (m->frozen[q->account]) {
         model_answer(a, ERR_AUTH, m->free[q->account], 0);
         a->held = h->known ? h->left : 0;
+        a->owed = debts_of(m, q->account);
     } else if (h->known && h->state == 1) {
         model_answer(a, ERR_STATE, 0, 0);
     } else {
         model_fill(m, q, h, a);
     }
+}
+
+static void model_owe(struct model *m, const struct question *q, struct ledger_answer *a)
+{
+    struct model_hold h = m->holds[q->key];
+    bool release = q->r.op == LEDGER_RELEASE;
+    if (!h.known) {
+        be_there(m, q->account);
+        h = (struct model_hold){.known = true, .account = q->account, .state = 2};
+    }
+    uint64_t cost = q->r.total > h.charged ? q->r.total - h.charged : 0;
+    if (cost > EDGE_BALANCE || debts_of(m, h.account) + cost > EDGE_BALANCE ||
+        (cost > 0 && be_there(m, q->other) && q->other == h.account)) {
+        model_answer(a, ERR_LIMIT, 0, 0);
+        return;
+    }
+    m->owes[h.account][q->other] += cost;
+    h.charged += cost;
+    bool pays = release || q->r.debt == LEDGER_DEBT_PAY;
+    uint64_t moved = pays ? model_pay(m, h.account, &h) : 0;
+    if (release && h.left > 0) {
+        m->free[h.account] += h.left;
+        h.left = 0;
+        model_pay(m, h.account, NULL);
+    }
+    h.state = release ? 1 : h.state;
+    h.until_ms = now + (h.state == 0 ? h.ttl_ms : KEPT_MS);
+    m->holds[q->key] = h;
+    model_answer(a, ERR_OK, m->free[h.account], moved);
+    a->held = h.left;
+    a->owed = debts_of(m, h.account);
 }
 
 static void model_charge(struct model *m, const struct question *q, struct ledger_answer *a)
@@ -240,7 +334,7 @@ static void model_charge(struct model *m, const struct question *q, struct ledge
     bool too_much = cost > h->left;
     cost = too_much ? h->left : cost;
     if (cost > 0) {
-        m->there[q->other] = true;
+        be_there(m, q->other);
     }
     if (cost > 0 && (q->other == h->account || !has_room(m, q->other, cost))) {
         model_answer(a, ERR_LIMIT, 0, 0);
@@ -252,7 +346,11 @@ static void model_charge(struct model *m, const struct question *q, struct ledge
     m->free[q->other] += cost;
     if (release) {
         m->free[h->account] += h->left;
+        bool gains = h->left > 0;
         *h = (struct model_hold){true, h->account, 0, h->charged, h->ttl_ms, now + KEPT_MS, 1};
+        if (gains) {
+            model_pay(m, h->account, NULL);
+        }
     }
     model_answer(a, too_much ? ERR_LIMIT : ERR_OK, m->free[h->account], cost);
     a->held = h->left;
@@ -263,7 +361,7 @@ static struct ledger_answer model_ask(struct model *m, const struct question *q)
     struct ledger_answer a = {0};
     switch (q->r.op) {
     case LEDGER_BALANCE:
-        m->there[q->account] = true;
+        be_there(m, q->account);
         model_answer(&a, ERR_OK, m->free[q->account], 0);
         break;
     case LEDGER_CREDIT:
@@ -280,12 +378,16 @@ static struct ledger_answer model_ask(struct model *m, const struct question *q)
         break;
     case LEDGER_CHARGE:
     case LEDGER_RELEASE:
-        model_charge(m, q, &a);
+        (q->r.debt == LEDGER_DEBT_NONE ? model_charge : model_owe)(m, q, &a);
         break;
     case LEDGER_FREEZE:
     case LEDGER_THAW:
         if (m->there[q->account]) {
+            bool thaws = m->frozen[q->account] && q->r.op == LEDGER_THAW;
             m->frozen[q->account] = q->r.op == LEDGER_FREEZE;
+            if (thaws) {
+                model_pay(m, q->account, NULL);
+            }
         }
         model_answer(&a, m->there[q->account] ? ERR_OK : ERR_NOENT, m->free[q->account], 0);
         break;
@@ -293,14 +395,31 @@ static struct ledger_answer model_ask(struct model *m, const struct question *q)
     return a;
 }
 
+/* The one that is due next, as the store has them in order; NO_ACCOUNT: none is. */
+static int next_due(const struct model *m)
+{
+    int due = NO_ACCOUNT;
+    for (int k = 0; k < KEYS; k++) {
+        const struct model_hold *h = &m->holds[k], *first = &m->holds[due == NO_ACCOUNT ? k : due];
+        bool before =
+            h->until_ms < first->until_ms || (h->until_ms == first->until_ms &&
+                                              strcmp(key_name(k), key_name(due < 0 ? k : due)) < 0);
+        if (h->known && h->until_ms <= now && (due == NO_ACCOUNT || before)) {
+            due = k;
+        }
+    }
+    return due;
+}
+
 static void model_expire(struct model *m)
 {
-    for (int k = 0; k < KEYS; k++) {
+    for (int k = next_due(m); k != NO_ACCOUNT; k = next_due(m)) {
         struct model_hold *h = &m->holds[k];
-        if (h->known && h->state == 0 && h->until_ms <= now) {
+        if (h->state == 0) {
+            model_pay(m, h->account, h);
             m->free[h->account] += h->left;
             *h = (struct model_hold){true, h->account, 0, h->charged, h->ttl_ms, now + KEPT_MS, 2};
-        } else if (h->known && h->state != 0 && h->until_ms <= now) {
+        } else {
             *h = (struct model_hold){0};
         }
     }
@@ -335,6 +454,7 @@ static struct question some_question(void)
     q.r.total = chance(2) ? some_amount() : chance(10000);
     q.r.least = chance(3) == 0 ? some_amount() : chance(q.r.amount / 2 + 1);
     q.r.ttl_ms = (int64_t)chance(5000);
+    q.r.debt = (enum ledger_debt)chance(3);
     return q;
 }
 
@@ -343,7 +463,7 @@ static void compare_answers(const struct question *q, const struct ledger_answer
 {
     ck_assert_msg(is->err == should->err && is->balance == should->balance &&
                       is->amount == should->amount && is->held == should->held &&
-                      is->again == should->again,
+                      is->owed == should->owed && is->again == should->again,
                   "op %d of %s, key %s, amount %" PRIu64 ", least %" PRIu64 ", total %" PRIu64
                   ": %s, balance %" PRIu64 ", amount %" PRIu64 ", held %" PRIu64
                   "; should be %s, %" PRIu64 ", %" PRIu64 ", %" PRIu64,
@@ -360,6 +480,7 @@ static void compare_accounts(const struct model *m)
         ck_assert_int_eq(a.id != 0, m->there[i]);
         ck_assert_uint_eq((uint64_t)a.free, m->free[i]);
         ck_assert_int_eq(a.frozen, m->frozen[i]);
+        ck_assert_uint_eq((uint64_t)a.owes, debts_of(m, i));
         held += (uint64_t)a.held;
     }
     for (int k = 0; k < KEYS; k++) {

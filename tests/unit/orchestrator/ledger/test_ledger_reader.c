@@ -169,7 +169,7 @@ START_TEST(documents_say_where_to_go_on)
     ck_assert_int_eq(ledger_json_journal(reader, 0, 8, &j), ERR_OK);
     has(j, "\"at\":\"2023-11-14T22:13:20.123Z\"");
     ck_assert_int_eq(ledger_json_account(reader, "a", 1, &j), ERR_OK);
-    has(j, "\"balance\":\"0\",\"held\":\"4\",\"frozen\":false");
+    has(j, "\"balance\":\"0\",\"held\":\"4\",\"owed\":\"0\",\"frozen\":false");
     ck_assert_int_eq(ledger_json_account(reader, "nobody", 1, &j), ERR_NOENT);
     ck_assert_int_eq(ledger_json_audit(reader, &j), ERR_OK);
     has(j, "\"faults\":0");

@@ -9,7 +9,7 @@
 
 /* As the ledger does it. */
 struct bank {
-    uint64_t balance, hold, total, paid[PAYEES];
+    uint64_t balance, hold, total, paid[PAYEES], noted[PAYEES];
     uint32_t number;
 };
 
@@ -24,6 +24,26 @@ static uint32_t rnd(uint32_t n)
     return (uint32_t)(seed >> 33) % n;
 }
 
+static uint64_t noted_by(const struct bank *b)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < PAYEES; i++) {
+        sum += b->noted[i];
+    }
+    return sum;
+}
+
+/* As far as it goes. */
+static void pay(struct bank *b, uint64_t *from)
+{
+    for (size_t i = 0; i < PAYEES; i++) {
+        uint64_t n = b->noted[i] < *from ? b->noted[i] : *from;
+        b->noted[i] -= n;
+        b->paid[i] += n;
+        *from -= n;
+    }
+}
+
 /* Answers one question, if there is one. False: there was none. */
 static bool answer(struct purse *p, struct bank *b, int64_t now_ms, bool all)
 {
@@ -35,29 +55,25 @@ static bool answer(struct purse *p, struct bank *b, int64_t now_ms, bool all)
             b->number = p->hold;
             b->total = 0;
         }
+        pay(b, &b->balance);
         uint64_t more = amount > b->hold ? amount - b->hold : 0;
         more = more < b->balance ? more : b->balance;
         b->balance -= more;
         b->hold += more;
-        purse_hold_answered(p, true, b->hold);
+        purse_hold_answered(p, true, b->hold, noted_by(b));
         return true;
     }
-    case PURSE_CHARGE: {
-        uint64_t new = amount - b->total;
-        if (new > b->hold) { /* what there is */
-            new = b->hold;
-            b->hold = 0;
-            b->total += new;
-            b->paid[payee[0] - 'a'] += new;
-            purse_charge_cut(p, new, 0);
-            return true;
-        }
-        b->hold -= new;
+    case PURSE_NOTE:
+        b->noted[payee[0] - 'a'] += amount - b->total;
         b->total = amount;
-        b->paid[payee[0] - 'a'] += new;
-        purse_charge_answered(p, true, b->hold);
+        purse_charge_answered(p, true, b->hold, noted_by(b));
         return true;
-    }
+    case PURSE_PAY:
+        ck_assert_uint_eq(amount, b->total);
+        pay(b, &b->hold);
+        pay(b, &b->balance);
+        purse_charge_answered(p, true, b->hold, noted_by(b));
+        return true;
     case PURSE_NOTHING:
         break;
     }
@@ -84,10 +100,15 @@ START_TEST(pixels_are_charged_to_the_last_fraction)
         purse_earn(&p, i % 2 ? "a" : "b", 100); /* 0.7 each */
     }
     purse_release(&p, 100000);
-    while (answer(&p, &b, 5000, false)) {
-    }
-    ck_assert_uint_eq(b.paid[0] + b.paid[1], 700);
+    ck_assert(answer(&p, &b, PURSE_NOTE_MS, false)); /* of each payee, */
+    ck_assert(answer(&p, &b, PURSE_NOTE_MS, false));
+    ck_assert(!answer(&p, &b, PURSE_NOTE_MS, false));
+    ck_assert_uint_eq(b.noted[0] + b.noted[1], 700);
     ck_assert_uint_eq(p.owed, 0);
+    ck_assert_uint_eq(p.noted, 700);
+    ck_assert(answer(&p, &b, PURSE_PAY_MS, false)); /* and for all of them */
+    ck_assert_uint_eq(b.paid[0] + b.paid[1], 700);
+    ck_assert_uint_eq(p.noted, 0);
     purse_fini(&p);
 }
 END_TEST
@@ -142,7 +163,7 @@ START_TEST(a_job_that_went_is_not_held_against_the_next_one)
 {
     struct purse p;
     purse_init(&p, "broadcaster:x", &dear, 0);
-    purse_hold_answered(&p, true, 1000000);
+    purse_hold_answered(&p, true, 1000000, 0);
     ck_assert(purse_reserve(&p, 2000, 100));
     purse_release(&p, 2000);
     ck_assert(purse_reserve(&p, 3000, 200 + 2 * PURSE_TRUST_MS));
@@ -163,7 +184,7 @@ START_TEST(a_hold_that_ran_out_loses_nothing_that_is_owed)
     purse_earn(&p, "a", 4);
     uint64_t amount;
     const char *payee;
-    ck_assert_int_eq(purse_next(&p, 4000, true, &amount, &payee), PURSE_CHARGE);
+    ck_assert_int_eq(purse_next(&p, 4000, true, &amount, &payee), PURSE_NOTE);
     b.balance += b.hold;
     b.hold = 0;
     purse_hold_lost(&p);
@@ -189,7 +210,35 @@ START_TEST(many_payees_are_all_paid)
     ck_assert_uint_eq(p.n_due, PURSE_DUE_MAX);
     while (answer(&p, &b, 2000, true)) {
     }
+    while (answer(&p, &b, 4000, true)) {
+    }
     ck_assert_uint_eq(b.paid[0], 2 * PURSE_DUE_MAX * 1000);
+    purse_fini(&p);
+}
+END_TEST
+
+/* Who owes more than there is gets no job, until it is paid. */
+START_TEST(with_a_debt_no_job_opens)
+{
+    struct purse p;
+    struct bank b = {.balance = 4000};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 6, 1)); /* nothing is known yet */
+    purse_earn(&p, "a", 6);
+    while (answer(&p, &b, 500, false)) {
+    }
+    purse_release(&p, 6);
+    while (answer(&p, &b, 2 * PURSE_PAY_MS, false)) {
+    }
+    ck_assert_uint_eq(b.paid[0], 4000);
+    ck_assert_uint_eq(p.noted, 2000);
+    ck_assert(!purse_reserve(&p, 1, 3 * PURSE_PAY_MS));
+    b.balance = 50000;
+    purse_news(&p);
+    while (answer(&p, &b, 4 * PURSE_PAY_MS, false)) {
+    }
+    ck_assert_uint_eq(b.paid[0], 6000);
+    ck_assert(purse_reserve(&p, 1, 4 * PURSE_PAY_MS));
     purse_fini(&p);
 }
 END_TEST
@@ -202,23 +251,18 @@ START_TEST(a_refusal_is_not_asked_again_at_once)
     purse_init(&p, "broadcaster:x", &dear, 0);
     ck_assert(purse_reserve(&p, 5, 0));
     ck_assert_int_eq(purse_next(&p, 0, false, &amount, &payee), PURSE_HOLD);
-    purse_hold_answered(&p, false, 0);
+    purse_hold_answered(&p, false, 0, 0);
     ck_assert_int_eq(purse_next(&p, 0, false, &amount, &payee), PURSE_NOTHING);
     purse_earn(&p, "a", 5);
-    ck_assert_int_eq(purse_next(&p, 0, true, &amount, &payee), PURSE_CHARGE);
-    purse_charge_answered(&p, false, 0);
+    ck_assert_int_eq(purse_next(&p, 0, true, &amount, &payee), PURSE_NOTE);
+    purse_charge_answered(&p, false, 0, 0);
     ck_assert_int_eq(purse_next(&p, PURSE_RETRY_MS - 1, true, &amount, &payee), PURSE_NOTHING);
     ck_assert_int_eq(purse_next(&p, PURSE_RETRY_MS, true, &amount, &payee), PURSE_HOLD);
-    purse_hold_answered(&p, true, 3000);
-    ck_assert_int_eq(purse_next(&p, PURSE_RETRY_MS, true, &amount, &payee), PURSE_CHARGE);
+    purse_hold_answered(&p, true, 3000, 0);
+    ck_assert_int_eq(purse_next(&p, PURSE_RETRY_MS, true, &amount, &payee), PURSE_NOTE);
     ck_assert_uint_eq(amount, 5000);
-    purse_charge_cut(&p, 3000, 0);
-    ck_assert_uint_eq(p.owed, 2000);
-    purse_hold_lost(&p); /* what is paid is not owed to the next one */
-    ck_assert_int_eq(purse_next(&p, 2 * PURSE_RETRY_MS, true, &amount, &payee), PURSE_HOLD);
-    purse_hold_answered(&p, true, 9000);
-    ck_assert_int_eq(purse_next(&p, 2 * PURSE_RETRY_MS, true, &amount, &payee), PURSE_CHARGE);
-    ck_assert_uint_eq(amount, 2000);
+    purse_charge_answered(&p, true, 3000, 5000);
+    ck_assert_uint_eq(p.owed, 0);
     purse_fini(&p);
 }
 END_TEST
@@ -255,7 +299,7 @@ static void random_life(uint64_t life)
             given += 1000;
             purse_news(&p);
         }
-        if (rnd(100) == 0 && !p.is_holding && !p.is_charging) {
+        if (rnd(100) == 0 && !p.is_holding && !p.is_charging && !p.is_paying) {
             b.balance += b.hold;
             b.hold = 0;
             purse_hold_lost(&p);
@@ -265,7 +309,7 @@ static void random_life(uint64_t life)
         for (size_t k = 0; k < PAYEES; k++) {
             paid += b.paid[k];
         }
-        ck_assert_uint_eq(paid + p.owed, p.earned);
+        ck_assert_uint_eq(paid + noted_by(&b) + p.owed, p.earned);
         ck_assert_uint_eq(paid + b.balance + b.hold, start + given);
         ck_assert_uint_eq(p.earned, tariff_cost(&fine, p.pixels));
     }
@@ -286,4 +330,5 @@ UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
           jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long,
           a_job_that_went_is_not_held_against_the_next_one,
           a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
-          a_refusal_is_not_asked_again_at_once, nothing_is_lost_or_invented)
+          with_a_debt_no_job_opens, a_refusal_is_not_asked_again_at_once,
+          nothing_is_lost_or_invented)

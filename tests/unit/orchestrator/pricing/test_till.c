@@ -1,6 +1,9 @@
 /* The till over a real ledger: broadcasters that come, go and come back. */
 #include "orchestrator/pricing/till.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "base/clock.h"
 #include "run/json_read.h"
 #include "tests/unit/orchestrator/ledger/folder.h"
@@ -134,6 +137,109 @@ START_TEST(what_an_account_could_not_pay_is_paid_when_money_comes)
 }
 END_TEST
 
+static void wait_for_owed(const char *account, int64_t owed)
+{
+    int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    while (account_of(account).owes != owed) {
+        ck_assert_msg(clock_mono_ms() < until_ms, "%s owes %lld", account,
+                      (long long)account_of(account).owes);
+        loop_run_once(loop);
+    }
+}
+
+/* What somebody who has gone still owes is in the ledger, and in nobody's memory. */
+START_TEST(a_debt_outlives_who_has_gone_and_the_till)
+{
+    make_folder();
+    start();
+    grant(ACCOUNT, 15);
+    till_joined(till, 1, ACCOUNT);
+    ck_assert_ptr_null(till_open(till, 1, 20));
+    till_earn(till, 1, PAYEE, 20);
+    till_close(till, 1, 20);
+    till_left(till, 1);
+    wait_for(PAYEE, 15, 0);
+    ck_assert_int_eq(account_of(ACCOUNT).owes, 5);
+    finish();
+    audit();
+    start();
+    till_joined(till, 1, ACCOUNT);
+    wait_for_answers();
+    grant(ACCOUNT, 100);
+    wait_for(PAYEE, 20, 0);
+    finish();
+    ck_assert_int_eq(account_of(ACCOUNT).free, 95);
+    audit();
+    remove_folder();
+}
+END_TEST
+
+/* At the end all is settled, what the hold does not have, too. */
+START_TEST(the_end_settles_all)
+{
+    make_folder();
+    start();
+    grant(ACCOUNT, 1000);
+    till_joined(till, 1, ACCOUNT);
+    till_joined(till, 2, "broadcaster:poor");
+    ck_assert_ptr_null(till_open(till, 1, 20));
+    ck_assert_ptr_null(till_open(till, 2, 20));
+    till_earn(till, 1, PAYEE, 20);
+    till_earn(till, 1, "earnings:u", 7);
+    till_earn(till, 2, PAYEE, 9);
+    finish();
+    ck_assert_int_eq(account_of(PAYEE).free, 20);
+    ck_assert_int_eq(account_of("earnings:u").free, 7);
+    ck_assert_int_eq(account_of(ACCOUNT).free, 973);
+    ck_assert_int_eq(account_of("broadcaster:poor").owes, 9);
+    ck_assert_int_eq(audit().owed, 9);
+    remove_folder();
+}
+END_TEST
+
+/* Never ends by itself. */
+static void earn_and_hang(int ready)
+{
+    start();
+    grant(ACCOUNT, 1000);
+    till_joined(till, 1, ACCOUNT);
+    wait_for_funds(1);
+    ck_assert_ptr_null(till_open(till, 1, 100));
+    till_earn(till, 1, PAYEE, 30);
+    wait_for_owed(ACCOUNT, 30); /* noted, and not paid yet: that is some time later */
+    ck_assert_int_eq(write(ready, "", 1), 1);
+    pause();
+}
+
+START_TEST(what_was_noted_is_paid_after_a_kill)
+{
+    int ready[2];
+    char byte;
+    int64_t next_ms;
+    make_folder();
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        earn_and_hang(ready[1]);
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    ck_assert_int_eq(audit().owed, 30);
+    struct ledger_store *s = open_store(); /* and when its hold has run out: */
+    struct ledger_account *gained;
+    ck_assert_int_eq(s->begin(s), ERR_OK);
+    ck_assert_int_eq(ledger_book_expire(s, clock_wall_ms() + 2 * PURSE_TTL_MS, &next_ms, &gained),
+                     ERR_OK);
+    ck_assert_int_eq(s->commit(s), ERR_OK);
+    s->close(s);
+    ck_assert_int_eq(account_of(PAYEE).free, 30);
+    ck_assert_int_eq(account_of(ACCOUNT).free, 970);
+    audit();
+    remove_folder();
+}
+END_TEST
+
 START_TEST(names_are_cut_between_characters)
 {
     char name[512] = "x", account[PURSE_NAME_MAX], other[PURSE_NAME_MAX];
@@ -152,4 +258,6 @@ START_TEST(names_are_cut_between_characters)
 END_TEST
 
 UNIT_MAIN("till", names_are_cut_between_characters, who_comes_back_pays_again,
-          what_an_account_could_not_pay_is_paid_when_money_comes)
+          what_an_account_could_not_pay_is_paid_when_money_comes,
+          a_debt_outlives_who_has_gone_and_the_till, the_end_settles_all,
+          what_was_noted_is_paid_after_a_kill)

@@ -181,12 +181,27 @@ START_TEST(broadcasters_ask)
     while (s.calls < 2) {
         loop_run_once(loop);
     }
+    ck_assert_int_eq(s.pay, LINK_PAY_OK); /* the same once more: its answer may have been lost */
+    ck_assert_uint_eq(s.amount, 0);
+    ck_assert_uint_eq(s.balance, 2);
+    q.account = "viewer:b";
+    rail_of_receipts(receipts).fn(receipts, &q, on_answer, &s);
+    while (s.calls < 3) {
+        loop_run_once(loop);
+    }
+    ck_assert_str_eq(s.text, "expired receipt");
+    q.account = "viewer:a";
+    q.text = sign(nonce, 150);
+    rail_of_receipts(receipts).fn(receipts, &q, on_answer, &s);
+    while (s.calls < 4) {
+        loop_run_once(loop);
+    }
     ck_assert_int_eq(s.pay, LINK_PAY_REFUSED);
     ck_assert_int_eq(s.status, 400);
     ck_assert_str_eq(s.text, "expired receipt");
     q.text = "$w.example/eve";
     rail_of_queries(receipts).fn(receipts, &q, on_answer, &s);
-    ck_assert_int_eq(s.calls, 3);
+    ck_assert_int_eq(s.calls, 5);
     ck_assert_int_eq(s.pay, LINK_PAY_REFUSED);
     ck_assert_int_eq(s.status, 404);
     ck_assert_str_eq(s.text, "not a payment pointer of this place");

@@ -1,0 +1,139 @@
+/* What accounts owe: costs beyond their holds, and such as are only noted yet. */
+#include <string.h>
+
+#include "orchestrator/ledger/ledger_book_impl.h"
+
+static int64_t least_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* *ret_all: nothing is left of that debt. */
+static enum err pay_one(struct book_step *t, struct ledger_account *a, struct ledger_hold *hold,
+                        const char *key, bool *ret_all)
+{
+    struct ledger_owed d;
+    struct ledger_account *payee;
+    enum err e = t->s->first_debt(t->s, a->id, &d);
+    e = e == ERR_OK ? t->s->account_at(t->s, d.payee, &payee) : e;
+    if (e != ERR_OK) {
+        return ERR_IO; /* an account that says that it owes something: the store is not whole */
+    }
+    int64_t held = hold != NULL ? least_of(d.amount, hold->left) : 0;
+    int64_t free = a->frozen || a->free < 0 ? 0 : least_of(d.amount - held, a->free);
+    *ret_all = held + free == d.amount && book_fits(payee->free, d.amount);
+    if (held + free == 0 || !book_fits(payee->free, held + free)) {
+        return ERR_OK;
+    }
+    const struct ledger_entry entry = {
+        .at_ms = t->now_ms,
+        .kind = LEDGER_KIND_CHARGE,
+        .key = key,
+        .n_postings = 2,
+        .postings = {{a, -free, -held}, {payee, held + free, 0}},
+    };
+    if (hold != NULL) {
+        hold->left -= held;
+    }
+    e = t->s->append(t->s, &entry);
+    return e == ERR_OK ? t->s->add_debt(t->s, a, d.payee, -(held + free)) : e;
+}
+
+enum err book_pay_debts(struct book_step *t, struct ledger_account *a, struct ledger_hold *hold,
+                        const char *key)
+{
+    enum err e = ERR_OK;
+    bool all = true;
+    while (e == ERR_OK && all && a->owes > 0) {
+        e = pay_one(t, a, hold, key, &all);
+    }
+    return e;
+}
+
+/* The hold that is named, or one of nothing, that is over, of the account that is named. ERR_NOENT:
+ * there is neither. */
+static enum err find_or_make(struct book_step *t, struct ledger_hold *h, struct ledger_account **a)
+{
+    const struct ledger_request *r = t->r;
+    enum err e = t->s->find_hold(t->s, r->key, h);
+    if (e == ERR_OK) {
+        e = t->s->account_at(t->s, h->account, a);
+        return e == ERR_OK ? e : ERR_IO; /* a hold without its account: the store is not whole */
+    }
+    if (e != ERR_NOENT || r->account[0] == '\0' || ledger_account_is_world(r->account)) {
+        return e;
+    }
+    e = t->s->find_account(t->s, r->account, true, a);
+    if (e == ERR_OK) {
+        memset(h, 0, sizeof *h);
+        memcpy(h->key, r->key, strlen(r->key)); /* its length was checked */
+        h->account = (*a)->id;
+        h->state = LEDGER_HOLD_EXPIRED;
+    }
+    return e;
+}
+
+static enum err note_cost(struct book_step *t, struct ledger_account *a, uint64_t cost,
+                          bool *ret_done)
+{
+    const struct ledger_request *r = t->r;
+    struct ledger_account *to;
+    *ret_done = false;
+    if (r->other[0] == '\0' || cost > LEDGER_MONEY_MAX || !book_fits(a->owes, (int64_t)cost)) {
+        return book_refuse(t, ERR_LIMIT,
+                           r->other[0] == '\0'
+                               ? "there is no account that the cost shall go to"
+                               : "the debt would be larger than a ledger can count");
+    }
+    enum err e = t->s->find_account(t->s, r->other, true, &to);
+    if (e == ERR_OK && to == a) {
+        return book_refuse(t, ERR_LIMIT, "a hold cannot be charged for its own account");
+    }
+    e = e == ERR_OK ? t->s->add_debt(t->s, a, to->id, (int64_t)cost) : e;
+    *ret_done = e == ERR_OK;
+    return e;
+}
+
+static enum err finish(struct book_step *t, struct ledger_account *a, struct ledger_hold *h,
+                       bool release)
+{
+    bool is_open = h->state == LEDGER_HOLD_OPEN;
+    if (!release && is_open) {
+        return book_renew_hold(t, h);
+    }
+    if (!release) {
+        return book_end_hold(t, h, h->state);
+    }
+    int64_t back = is_open ? h->left : 0;
+    enum err e = book_move_held(t, LEDGER_KIND_RELEASE, h->key, a, NULL, 0, back);
+    e = e == ERR_OK ? book_end_hold(t, h, LEDGER_HOLD_RELEASED) : e;
+    t->gained = back > 0 ? a : NULL;
+    return e;
+}
+
+enum err book_owe(struct book_step *t, bool release)
+{
+    struct ledger_hold h;
+    struct ledger_account *a;
+    enum err e = find_or_make(t, &h, &a);
+    if (e != ERR_OK) {
+        return e == ERR_NOENT ? book_refuse(t, ERR_NOENT, "there is no such hold, or it is over")
+                              : e;
+    }
+    uint64_t cost = t->r->total > h.charged ? t->r->total - h.charged : 0;
+    bool done = true;
+    e = cost > 0 ? note_cost(t, a, cost, &done) : ERR_OK;
+    if (e != ERR_OK || !done) {
+        return e;
+    }
+    h.charged += cost;
+    int64_t had = a->free + a->held;
+    if (release || t->r->debt == LEDGER_DEBT_PAY) {
+        e = book_pay_debts(t, a, &h, h.key);
+    }
+    uint64_t paid = (uint64_t)(had - a->free - a->held);
+    e = e == ERR_OK ? finish(t, a, &h, release) : e;
+    t->a->held = (uint64_t)h.left;
+    t->a->owed = (uint64_t)a->owes;
+    return e == ERR_OK ? book_done(t, a, paid) : e;
+}
