@@ -133,7 +133,11 @@ class PaidMedia(TestCase):
         return json.loads(self.recipe.get(f"/account.json?{viewer}").text)["balance"]
 
     def test_a_film_and_a_song(self):
-        page = self.open(self.recipe.url("/demo"), width=360, height=740, touch=True)
+        page = self.open(self.recipe.url("/"), width=360, height=740, touch=True)
+        page.wait("() => document.querySelector('#media a[href=\"/demo\"]')")
+        page.shot("front_paid", whole=True)
+        self.assertFalse(page.evaluate("() => document.documentElement.scrollWidth > innerWidth"))
+        page.click("#media a[href='/demo']")
         page.wait("() => document.querySelectorAll('#choices a').length === 2")
         self.assertEqual(page.evaluate("() => [...document.querySelectorAll('#choices a')]"
                                        ".map((a) => decodeURI(a.pathname))"),
@@ -166,6 +170,7 @@ class PaidMedia(TestCase):
         self.assertIn("default-src 'none'", answer.headers["content-security-policy"])
         with Recipe(transcoders=0, order="B") as free:
             self.assertEqual(free.get("/demo").status, 404)
+            self.assertFalse(json.loads(free.get("/assets/settings.json").text)["demo"])
         with Recipe(transcoders=0, order="OB", orchestrator_flags=["-payments"],
                     broadcaster_flags=["-pricePerMB", "1", "-noPages"]) as bare:
             self.assertEqual(bare.get("/demo").status, 404)
