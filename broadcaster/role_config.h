@@ -29,7 +29,7 @@ struct broadcaster_config {
     long max_bitrate_kbps, streams_per_address;
     const char *price_per_minute, *price_per_mb, *prices, *paywall_threshold;
     const char *payment_pointer, *receipt_service, *ledger_asset;
-    long ledger_scale, pay_chunk_bytes, pay_patience_ms, pay_rate;
+    long ledger_scale, receipt_scale, pay_chunk_bytes, pay_patience_ms, pay_rate;
     bool allow_user_id;
     bool auth_webhook_play, ban_loopback, hash_key;
     bool rtmp_proxy_protocol;
@@ -39,7 +39,7 @@ struct broadcaster_config {
     long video_chunk_bytes;
 };
 
-#define BROADCASTER_OPTIONS 67 /* the compiler says when it is not the table's length */
+#define BROADCASTER_OPTIONS 68 /* the compiler says when it is not the table's length */
 
 extern const struct option broadcaster_options[BROADCASTER_OPTIONS];
 

@@ -388,6 +388,8 @@ class Minutes(Paying):
 
 
 class Receipts(Paying):
+    FLAGS = []  # of both roles
+
     """The known pages' way: the wallet is asked through /receipts/, receipts come to /verifyReceipt."""
 
     def setUp(self):
@@ -398,9 +400,10 @@ class Receipts(Paying):
         (media / "film.bin").write_bytes(bytes(10_000))
         self.recipe = Recipe(
             transcoders=0,
-            orchestrator_flags=["-payments", "-paymentPointer", pointer, "-allowHttpPayments"],
+            orchestrator_flags=["-payments", "-paymentPointer", pointer, "-allowHttpPayments",
+                                *self.FLAGS],
             broadcaster_flags=["-pricePerMB", "0.001", "-allowUserId", "-mediaPath", media,
-                               "-paymentPointer", pointer])
+                               "-paymentPointer", pointer, *self.FLAGS])
         self.recipe.__enter__()
         self.addCleanup(self.recipe.__exit__, None, None, None)
         wait_for(lambda: self.query(pointer).status == 200, 15, "the wallet is asked")
@@ -446,6 +449,17 @@ class Receipts(Paying):
         answer = self.recipe.get("/verifyReceipt", method="POST", body=told,
                                  headers={"Cookie": f"a=b; {cookie}"})
         self.assertEqual((answer.status, answer.text.strip()), (200, "0.0000005"))
+
+
+class CoarseReceipts(Receipts):
+    """The wallet counts in cents, the ledger in smaller units; pages say what their wallet says."""
+    FLAGS = ["-receiptScale", "2"]
+
+    def test_a_receipt_pays_for_a_file(self):
+        self.assertIsNone(number(self.tell(5).text))  # a lie about the scale brings nothing
+        self.assertEqual(self.tell(5, assetScale=2).text.strip(), "0.05")
+
+    test_without_user_ids_the_cookie_counts = None
 
 
 class Ledger(Paying):
