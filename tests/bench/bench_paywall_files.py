@@ -2,7 +2,9 @@
 same file for nothing, and how much memory it holds.
 
 Viewers are connections of this process, each with an account of its own, that read a file at the pace of
-a film of few bits. Free and paid ones are read by turns, each time by new connections.
+a film of few bits. Free and paid ones are read by turns, each time by new connections. Of a free file the
+kernel takes megabytes ahead at once, of a paid one no more than a piece; so the difference has in it
+what sending costs.
 """
 import resource
 import socket
@@ -59,10 +61,9 @@ def anonymous_kb(pid):
         return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
-def measured(recipe, name, seconds):
-    """(share of a core, bytes a second, kB of memory for each transfer)"""
+def measured(recipe, name, seconds, before):
+    """(share of a core, bytes a second, kB of memory for each transfer beyond what was before all)"""
     pid = recipe.broadcaster.pid
-    before = anonymous_kb(pid)
     with Viewers(recipe.http_port, name) as viewers:
         viewers.read(SETTLE_S)
         begin, cpu = time.monotonic(), measure.cpu_s(pid)
@@ -94,9 +95,10 @@ def run(quick):
                                            "-maxConnectionsPerAddress", "0"]) as recipe:
         for i in range(TRANSFERS):
             grant(recipe, f"v{i}")
+        before = anonymous_kb(recipe.broadcaster.pid)
         for _ in range(rounds):
             for name, rows in found.items():
-                rows.append(measured(recipe, name, seconds))
+                rows.append(measured(recipe, name, seconds, before))
     middle = {name: [measure.median(column) for column in zip(*rows)]
               for name, rows in found.items()}
     more = middle["paid"][0] - middle["free"][0]
