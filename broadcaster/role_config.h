@@ -29,7 +29,7 @@ struct broadcaster_config {
     long max_bitrate_kbps, streams_per_address;
     const char *price_per_minute, *price_per_mb, *prices, *paywall_threshold;
     const char *payment_pointer, *receipt_service, *ledger_asset;
-    long ledger_scale, pay_chunk_bytes, pay_patience_ms, pay_rate;
+    long ledger_scale, receipt_scale, pay_chunk_bytes, pay_patience_ms, pay_rate;
     bool allow_user_id;
     bool auth_webhook_play, ban_loopback, hash_key;
     bool rtmp_proxy_protocol;

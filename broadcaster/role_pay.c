@@ -69,6 +69,7 @@ static enum err read_terms(const struct broadcaster_config *c, struct pay_terms 
     char why[CONFIG_WHY_MAX];
     *t = (struct pay_terms){
         .scale = (int)c->ledger_scale,
+        .receipt_scale = (int)(c->receipt_scale >= 0 ? c->receipt_scale : c->ledger_scale),
         .asset = c->ledger_asset,
         .payment_pointer = c->payment_pointer,
         .receipt_service = c->receipt_service,

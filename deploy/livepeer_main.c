@@ -89,6 +89,7 @@ static int help(const bool *chosen)
         "  -maxSessions  each role's\n"
         "  -orchAddr     the orchestrator of this process, unless given\n"
         "  -orchSecret   not needed within the process\n"
+        "  -payments     not needed where viewers pay\n"
         "  -config       a file is one role's: -ROLE.config FILE\n"
         "  SIGTERM stops broadcaster, transcoder and orchestrator in this order; SIGHUP reaches\n"
         "  all; when one role fails, all end.\n");
@@ -202,12 +203,46 @@ static enum err set_secret(struct group *g)
     return ERR_OK;
 }
 
+/* Flags of payment that a broadcaster without a price has no use for: they were meant for the
+ * orchestrator, which has flags of the same names. */
+static void clear_shared(struct daemon_part *b, const struct daemon_part *o)
+{
+    static const char *const flags[] = {"paymentPointer", "receiptService"};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        const char *text = daemon_part_text(b, flags[i]);
+        if (text[0] != '\0' && strcmp(text, daemon_part_text(o, flags[i])) == 0) {
+            log_info("daemon", "free", "nothing costs viewers anything: -%s is the orchestrator's",
+                     flags[i]);
+            daemon_part_clear(b, flags[i]);
+        }
+    }
+}
+
+/* Where viewers pay, the orchestrator of the process keeps their accounts, and pages say where its
+ * wallet is. */
+static void set_payments(struct group *g)
+{
+    struct daemon_part *o = g->parts[ORCHESTRATOR];
+    struct daemon_part *b = g->parts[BROADCASTER];
+    if (o == NULL || b == NULL || strcmp(daemon_part_text(b, "orchAddr"), g->orchestrator) != 0) {
+        return;
+    }
+    if (daemon_part_text(b, "pricePerMinute")[0] == '\0' &&
+        daemon_part_text(b, "pricePerMB")[0] == '\0' && daemon_part_text(b, "prices")[0] == '\0') {
+        clear_shared(b, o);
+        return;
+    }
+    daemon_part_default_on(o, "payments");
+    daemon_part_default(b, "paymentPointer", daemon_part_text(o, "walletAddress"));
+}
+
 static int run_group(struct group *g)
 {
     struct daemon_part *parts[N_ROLES];
     size_t n = 0;
     set_control_addrs(g);
     set_orch_addrs(g);
+    set_payments(g);
     if (set_secret(g) != ERR_OK) {
         return 1;
     }

@@ -80,8 +80,8 @@ static const char *fault_in_receipt(const struct pay_terms *terms, const struct 
     if (!good) {
         return "amount is no whole number in the asset's smallest unit";
     }
-    if (scale != NULL && (!json_int_of(scale, &number) || number != terms->scale)) {
-        return "assetScale is not that of this server's accounts: see /config.js";
+    if (scale != NULL && (!json_int_of(scale, &number) || number != terms->receipt_scale)) {
+        return "assetScale is not that of payments to this server: see -receiptScale";
     }
     if (text_in(j, "receipt")[0] == '\0') {
         return "receipt is missing: a STREAM receipt in base64";

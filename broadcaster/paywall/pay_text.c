@@ -156,6 +156,18 @@ static enum err put_prices(struct buf *b, const struct pay_terms *t)
     return e;
 }
 
+/* Pages that are known for such media import these too; without one of them the browser runs none
+ * of such a page. */
+static enum err put_known(struct buf *b)
+{
+    return buf_printf(b, "export const mediaPath = \"./media/\";\n"
+                         "export const allowCORS = true;\n"
+                         "const here = new URL(import.meta.url);\n"
+                         "export const WMM_AUDIO_VIDEO_HOST = here.hostname;\n"
+                         "export const WMM_AUDIO_VIDEO_PORT =\n"
+                         "    Number(here.port || (here.protocol === \"https:\" ? 443 : 80));\n");
+}
+
 enum err pay_text_config(struct buf *text, const struct pay_terms *t)
 {
     enum err e = put_text(text, "paymentPointer", t->payment_pointer);
@@ -175,5 +187,6 @@ enum err pay_text_config(struct buf *text, const struct pay_terms *t)
     if (e == ERR_OK) {
         e = buf_printf(text, "export const assetScale = %d;\n", t->scale);
     }
-    return e == ERR_OK ? put_prices(text, t) : e;
+    e = e == ERR_OK ? put_prices(text, t) : e;
+    return e == ERR_OK ? put_known(text) : e;
 }

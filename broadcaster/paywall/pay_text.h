@@ -12,6 +12,7 @@
 /* How this server takes money; texts are borrowed. */
 struct pay_terms {
     int scale;
+    int receipt_scale;           /* of what the wallet receives */
     const char *asset;           /* "USD" */
     const char *payment_pointer; /* "$host/path" or a URL; "": none */
     const char *receipt_service; /* ends with a slash; "": this server's own */

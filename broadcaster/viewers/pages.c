@@ -62,9 +62,9 @@ struct pages *pages_create(const struct pages_config *c)
     set_policies(p, pointer);
     snprintf(p->settings, sizeof p->settings,
              "{\"rtmp_port\":%d,\"rtmps_port\":%d,\"rtmp_this_host\":%s,\"needs_key\":%s,"
-             "\"http_push\":%s,\"media\":%s}\n",
+             "\"http_push\":%s,\"media\":%s,\"demo\":%s}\n",
              c->rtmp_port, c->rtmps_port, truth(c->rtmp_this_host), truth(c->needs_key),
-             truth(c->http_push), truth(c->media));
+             truth(c->http_push), truth(c->media), truth(c->pays && c->media));
     return p;
 }
 

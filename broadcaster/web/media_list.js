@@ -23,7 +23,7 @@ function cardOf(file) {
 
 let shown = '';
 
-async function refresh() {
+async function refresh(demo) {
   const files = await mediaFiles();
   if (!files || JSON.stringify(files) === shown) {
     return;
@@ -35,13 +35,16 @@ async function refresh() {
   const more = files.length > SHOWN_MAX ? [make('p', {
     className: 'quiet', textContent: `and ${countOf(files.length - SHOWN_MAX, 'more file')}`,
   })] : [];
-  section.replaceChildren(make('h2', { className: 'section', textContent: 'Media files' }), list,
-    ...more);
+  const paid = demo ? [make('p', {}, make('a', {
+    className: 'button', href: '/demo', textContent: 'How they are paid for: the demo',
+  }))] : [];
+  section.replaceChildren(make('h2', { className: 'section', textContent: 'Media files' }), ...paid,
+    list, ...more);
   section.hidden = files.length === 0;
 }
 
 settings().then((s) => {
   if (s.media) {
-    every(LIST_MS, refresh);
+    every(LIST_MS, () => refresh(s.demo));
   }
 });

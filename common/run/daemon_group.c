@@ -308,6 +308,23 @@ void daemon_part_default(struct daemon_part *part, const char *flag, const char 
     }
 }
 
+void daemon_part_default_on(struct daemon_part *part, const char *flag)
+{
+    const struct process *p = part->p;
+    const struct option *o = options_find(p->table, p->print.n, flag, strlen(flag));
+    if (o != NULL && o->type == OPTION_BOOL && !settings_given(&p->settings, flag)) {
+        *(bool *)((char *)p->config + o->offset) = true;
+    }
+}
+
+void daemon_part_clear(struct daemon_part *part, const char *flag)
+{
+    const char **at = text_of(part, flag);
+    if (at != NULL) {
+        *at = "";
+    }
+}
+
 const char *daemon_part_data_dir(const struct daemon_part *part)
 {
     return part->p->d.data_dir;

@@ -21,6 +21,10 @@ const char *daemon_part_data_dir(const struct daemon_part *part);
 
 /* Gives a text flag this value (borrowed while the part lives) unless it has been given one. */
 void daemon_part_default(struct daemon_part *part, const char *flag, const char *text);
+/* The same for a flag without a value: switches it on unless it has been given. */
+void daemon_part_default_on(struct daemon_part *part, const char *flag);
+/* Empties a text flag, whatever it has been given. */
+void daemon_part_clear(struct daemon_part *part, const char *flag);
 
 /* Does the command that the flags ask for (role.command). -1: they ask for none. */
 int daemon_part_command(struct daemon_part *part);

@@ -21,7 +21,7 @@ import clips  # noqa: E402
 import harness  # noqa: E402
 
 NAMES = ["transcoder", "quality", "ingest", "connect", "latency", "memory", "link", "dispatch",
-         "delivery", "media", "glass", "payments", "paywall"]
+         "delivery", "media", "glass", "payments", "paywall", "paywall_files"]
 HERE = harness.ROOT / "tests/bench"
 
 

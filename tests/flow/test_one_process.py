@@ -1,12 +1,18 @@
 """bin/livepeer with several roles in one process: the smallest server."""
+# usual time: 14 s
 import json
 import signal
+import sys
 import time
 
 import harness
 from harness import BIN, RUNG, Process, Role, TestCase, ffmpeg_publish, free_port, http_get, run, wait_for
 
+sys.path.insert(0, str(harness.ROOT / "tests/support"))
+from wallet import Wallet  # noqa: E402
+
 STREAM = "hello_world"
+ALL = ("orchestrator", "transcoder", "broadcaster")
 STOP_S = 10
 
 
@@ -82,6 +88,42 @@ class Roles(TestCase):
             self.assertEqual([p.status(n)["role"] for n in range(2)],
                              ["orchestrator", "transcoder"])
             self.assertEqual(p.stop(), 0)
+
+    def test_a_payment_pointer_without_a_price_is_the_orchestrators(self):
+        pointer = "$wallet.example/alice"
+        with OneProcess(*ALL, flags=["-paymentPointer", pointer]) as p:
+            p.wait_log("livepeer daemon running roles=3")
+            self.assertIn("receipts", p.status(1))
+            self.assertNotIn("paywall", p.status(0))
+            self.assertIn("nothing costs viewers anything", p.log())
+        with OneProcess(*ALL, flags=["-broadcaster.paymentPointer", pointer]) as p:
+            self.assertEqual(p.wait(), 1)
+            self.assertIn("without a price", p.log())
+
+    def test_viewers_pay_with_nothing_more_than_a_price_and_a_wallet(self):
+        media = harness.temp_dir()
+        (media / "film.bin").write_bytes(bytes(100_000))
+        with Wallet() as wallet, OneProcess(
+                *ALL, flags=["-pricePerMB", "1", "-walletAddress", wallet.address, "-walletPoll",
+                             "100ms", "-allowHttpPayments", "-allowUserId", "-mediaPath",
+                             media]) as p:
+            p.wait_log("livepeer daemon running roles=3")
+            site = f"http://127.0.0.1:{p.http}"
+            wait_for(lambda: p.status(1)["wallet"]["asset"], 15, "the wallet has said what it is")
+            self.assertIn(f'<link rel="monetization" href="{wallet.address}">',
+                          http_get(f"{site}/demo").text)
+            payment = wallet.create()
+            wallet.pay(payment, 30)
+            told = json.dumps({"incomingPayment": payment, "paymentPointer": wallet.address,
+                               "userId": "eve"}).encode()
+            answer = wait_for(lambda: (a := http_get(f"{site}/monetization", method="POST",
+                                                     body=told)).status == 200 and a, 15,
+                              "the payment is taken")
+            self.assertEqual(float(answer.text), 0.3)
+            film = http_get(f"{site}/media/film.bin?userId=eve", timeout=30)
+            self.assertEqual((film.status, len(film.body)), (200, 100_000))
+            self.assertEqual(float(json.loads(http_get(f"{site}/account.json?userId=eve").text)
+                                   ["balance"]), 0.2)
 
     def test_signals_reach_every_role_once(self):
         with OneProcess("orchestrator", "transcoder", flags=["-transcoder.maxSessions", "4"]) as p:

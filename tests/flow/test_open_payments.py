@@ -17,12 +17,15 @@ CENT = 10 ** 7  # of the ledger's units, scale 9
 
 
 class Paying(TestCase):
+    BROADCASTER_FLAGS = []
+
     def start(self, wallet, *flags):
         recipe = Recipe(transcoders=0,
                         orchestrator_flags=["-walletAddress", wallet.address, "-walletPoll", "100ms",
                                             "-walletTimeout", "1s", "-allowHttpPayments", *flags],
                         broadcaster_flags=["-pricePerMinute", "0.6", "-paymentPointer",
-                                           wallet.address, "-allowUserId"])
+                                           wallet.address, "-allowUserId",
+                                           *self.BROADCASTER_FLAGS])
         self.enterContext(recipe) if hasattr(self, "enterContext") else self.enter(recipe)
         self.recipe = recipe
         wait_for(lambda: recipe.broadcaster.status()["bank"]["connected"], 15, "it has its bank")

@@ -241,8 +241,12 @@ class Files(Paying):
     class Stream:
         """A body as it comes."""
 
-        def __init__(self, port, path, headers=""):
-            self.socket = socket.create_connection(("127.0.0.1", port), 20 * harness.TIME_SCALE)
+        def __init__(self, port, path, headers="", window=None):
+            self.socket = socket.socket()
+            self.socket.settimeout(20 * harness.TIME_SCALE)
+            if window:
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+            self.socket.connect(("127.0.0.1", port))
             self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
             self.head = b""
             while b"\r\n\r\n" not in self.head:
@@ -266,9 +270,8 @@ class Files(Paying):
             self.socket.close()
 
     @classmethod
-    def open(cls, viewer, headers=""):
-        stream = cls.Stream(cls.recipe.http_port, f"/media/film.bin?userId={viewer}", headers)
-        return stream
+    def open(cls, viewer, headers="", window=None):
+        return cls.Stream(cls.recipe.http_port, f"/media/film.bin?userId={viewer}", headers, window)
 
     def spent(self, viewer, granted):
         return granted - units(self.account(f"userId={viewer}")["balance"])
@@ -317,6 +320,24 @@ class Files(Paying):
                  "nobody waits for who has gone")
         self.grant("leaver", "1")
         wait_for(lambda: self.account("userId=leaver")["balance"] == "1", 10, "all is still there")
+
+    def test_who_reads_slowly_is_not_billed_far_ahead(self):
+        """What the server's own socket could take is no reason to bill it."""
+        self.grant("reader", "1")
+        answer = self.open("reader", window=8192)
+        read = len(answer.take(2 * PIECE))
+
+        def settled():
+            before = self.spent("reader", UNIT)
+            return before if before > 0 and all(self.spent("reader", UNIT) == before
+                                                for _ in range(100)) else None
+
+        billed = wait_for(settled, 20, "no more is billed") // 1000
+        self.assertLessEqual(billed, read + 4 * PIECE)
+        answer.take(1_000_000)
+        self.assertEqual(answer.body, self.bytes)
+        answer.close()
+        wait_for(lambda: self.spent("reader", UNIT) == UNIT, 10, "all is billed in the end")
 
     def test_two_tabs_share_one_balance(self):
         self.grant("tabs", "1")
@@ -368,6 +389,8 @@ class Minutes(Paying):
 
 
 class Receipts(Paying):
+    FLAGS = []  # of both roles
+
     """The known pages' way: the wallet is asked through /receipts/, receipts come to /verifyReceipt."""
 
     def setUp(self):
@@ -378,9 +401,10 @@ class Receipts(Paying):
         (media / "film.bin").write_bytes(bytes(10_000))
         self.recipe = Recipe(
             transcoders=0,
-            orchestrator_flags=["-payments", "-paymentPointer", pointer, "-allowHttpPayments"],
+            orchestrator_flags=["-payments", "-paymentPointer", pointer, "-allowHttpPayments",
+                                *self.FLAGS],
             broadcaster_flags=["-pricePerMB", "0.001", "-allowUserId", "-mediaPath", media,
-                               "-paymentPointer", pointer])
+                               "-paymentPointer", pointer, *self.FLAGS])
         self.recipe.__enter__()
         self.addCleanup(self.recipe.__exit__, None, None, None)
         wait_for(lambda: self.query(pointer).status == 200, 15, "the wallet is asked")
@@ -427,6 +451,17 @@ class Receipts(Paying):
         answer = self.recipe.get("/verifyReceipt", method="POST", body=told,
                                  headers={"Cookie": f"a=b; {cookie}"})
         self.assertEqual((answer.status, answer.text.strip()), (200, "0.0000005"))
+
+
+class CoarseReceipts(Receipts):
+    """The wallet counts in cents, the ledger in smaller units; pages say what their wallet says."""
+    FLAGS = ["-receiptScale", "2"]
+
+    def test_a_receipt_pays_for_a_file(self):
+        self.assertIsNone(number(self.tell(5).text))  # a lie about the scale brings nothing
+        self.assertEqual(self.tell(5, assetScale=2).text.strip(), "0.05")
+
+    test_without_user_ids_the_cookie_counts = None
 
 
 class Ledger(Paying):

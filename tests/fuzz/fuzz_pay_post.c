@@ -15,8 +15,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct token_keys keys = {.n = 2, .keys = {{1}, {2}}};
-static const struct pay_terms terms = {
-    .scale = 9, .asset = "USD", .payment_pointer = "$w.example/a", .receipt_service = ""};
+static const struct pay_terms terms = {.scale = 9,
+                                       .receipt_scale = 9,
+                                       .asset = "USD",
+                                       .payment_pointer = "$w.example/a",
+                                       .receipt_service = ""};
 
 static void must(int ok)
 {

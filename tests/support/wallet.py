@@ -1,6 +1,7 @@
 """A wallet that speaks Open Payments, for tests: wallet addresses, public and authenticated incoming
-payments, GNAP grants whose requests must be signed (RFC 9421, Ed25519; Content-Digest of RFC 9530).
-Signatures are checked by openssl. What it should do wrong, a test tells it."""
+payments (made, listed, asked for and completed), GNAP grants whose requests must be signed (RFC 9421,
+Ed25519; Content-Digest of RFC 9530). Signatures are checked by openssl. What it should do wrong, a test
+tells it. That it keeps to the published API, its real client says: test_open_payments_client."""
 import base64
 import hashlib
 import http.server
@@ -11,8 +12,10 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
+CREATED = "2026-01-01T00:00:00Z"
 SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 
 
@@ -47,12 +50,13 @@ class Wallet:
     def __init__(self, keys=None, asset="USD", scale=2):
         self.keys = dict(keys or {})
         self.asset, self.scale = asset, scale
-        self.payments = {}  # id: {"wallet", "value", "completed"}
-        self.tokens = {}  # value: until
+        self.payments = {}  # id: {"wallet", "client", "value", "completed", "more"}
+        self.tokens = {}  # value: {"until", "client", "actions"}
         self.token_seconds = 600
         self.questions = 0  # about payments
         self.grants = 0
         self.faults = []  # what was wrong with a signature
+        self.heard = []  # requests with a signature: {"method", "url", "headers", "body"}
         self.trouble = None  # None, "hang", "redirect", "huge", "500", "rubbish", "asset", "scale"
         self.hung = threading.Event()
         self.lock = threading.Lock()
@@ -89,12 +93,15 @@ class Wallet:
 
     # what a payer does
 
-    def create(self, wallet=None):
-        """The URL of a new incoming payment."""
+    def create(self, wallet=None, client=None, more=None):
+        """The URL of a new incoming payment. client: whose it is, none's unless told."""
         name = secrets.token_hex(8)
         with self.lock:
-            self.payments[name] = {"wallet": wallet or self.address, "value": 0,
-                                   "completed": False}
+            self.payments[name] = {"wallet": wallet or self.address, "client": client, "value": 0,
+                                   "completed": False, "more": more or {}}
+        return self.url_of(name)
+
+    def url_of(self, name):
         return f"{self.url}/incoming-payments/{name}"
 
     def pay(self, payment, value, complete=False):
@@ -126,19 +133,53 @@ class Wallet:
         self.send(h, status, {"error": {"code": str(status), "description": text}})
 
     def get(self, h):
-        if h.path in ("/alice", "/mallory"):
-            self.send(h, 200, {"id": self.url + h.path, "publicName": h.path[1:].title(),
+        path, _, query = h.path.partition("?")
+        if path in ("/alice", "/mallory"):
+            self.send(h, 200, {"id": self.url + path, "publicName": path[1:].title(),
                                "assetCode": self.asset, "assetScale": self.scale,
                                "authServer": self.url + "/auth",
                                "resourceServer": self.url})
-        elif h.path in ("/alice/jwks.json", "/mallory/jwks.json"):
+        elif path in ("/alice/jwks.json", "/mallory/jwks.json"):
             self.send(h, 200, {"keys": [{"kid": kid, "alg": "EdDSA", "kty": "OKP",
                                          "crv": "Ed25519", "x": x}
                                         for kid, x in self.keys.items()]})
-        elif h.path.startswith("/incoming-payments/"):
-            self.payment(h, h.path.rsplit("/", 1)[1])
+        elif path == "/incoming-payments":
+            self.listing(h, urllib.parse.parse_qs(query))
+        elif path.startswith("/incoming-payments/"):
+            self.payment(h, path.rsplit("/", 1)[1])
         else:
             self.error(h, 404, "there is nothing here")
+
+    def allowed(self, h, actions, body=b""):
+        """(what the request's token grants, the action of these that it has), or None: answered."""
+        with self.lock:
+            token = self.tokens.get(h.headers.get("Authorization", "").removeprefix("GNAP "))
+        if not token or token["until"] < time.time():
+            self.error(h, 401, "the token is not active")
+        elif not self.signed(h, body):
+            self.error(h, 401, "the signature is not right")
+        else:
+            has = [a for a in actions if a in token["actions"]]
+            if has:
+                return token, has[0]
+            self.error(h, 403, "that was not granted")
+        return None
+
+    def amount(self, value):
+        return {"value": str(value), "assetCode": "EUR" if self.trouble == "asset" else self.asset,
+                "assetScale": 3 if self.trouble == "scale" else self.scale}
+
+    def described(self, name, p, methods=False):
+        """An incoming payment as its owner is told of it; methods: with how it can be paid."""
+        told = {"id": self.url_of(name), "walletAddress": p["wallet"],
+                "receivedAmount": self.amount(p["value"]), "completed": p["completed"],
+                "createdAt": CREATED, **p["more"]}
+        if methods:
+            told["methods"] = [] if p["completed"] else [
+                {"type": "ilp", "ilpAddress": f"test.wallet.{name}",
+                 "sharedSecret": base64.urlsafe_b64encode(
+                     hashlib.sha256(name.encode()).digest()).decode().rstrip("=")}]
+        return told
 
     def payment(self, h, name):
         self.questions += 1
@@ -149,23 +190,26 @@ class Wallet:
         if not p:
             self.error(h, 404, "unknown incoming payment")
             return
-        received = {"value": str(p["value"]),
-                    "assetCode": "EUR" if self.trouble == "asset" else self.asset,
-                    "assetScale": 3 if self.trouble == "scale" else self.scale}
-        authorization = h.headers.get("Authorization", "")
-        if not authorization:
-            self.send(h, 200, {"receivedAmount": received, "authServer": self.url + "/auth"})
+        if not h.headers.get("Authorization", ""):
+            self.send(h, 200, {"receivedAmount": self.amount(p["value"]),
+                               "authServer": self.url + "/auth"})
             return
-        if self.tokens.get(authorization.removeprefix("GNAP "), 0) < time.time():
-            self.error(h, 401, "the token is not active")
+        grant = self.allowed(h, ["read-all", "read"])
+        if grant and grant[1] == "read" and grant[0]["client"] != p["client"]:
+            self.error(h, 404, "unknown incoming payment")
+        elif grant:
+            self.send(h, 200, self.described(name, p, methods=True))
+
+    def listing(self, h, query):
+        grant = self.allowed(h, ["list-all", "list"])
+        if not grant:
             return
-        if not self.signed(h, b""):
-            self.error(h, 401, "the signature is not right")
-            return
-        self.send(h, 200, {
-            "id": f"{self.url}/incoming-payments/{name}", "walletAddress": p["wallet"],
-            "receivedAmount": received, "completed": p["completed"],
-            "createdAt": "2026-01-01T00:00:00Z", "methods": []})
+        with self.lock:
+            found = [self.described(name, p) for name, p in self.payments.items()
+                     if [p["wallet"]] == query.get("wallet-address") and
+                     (grant[1] == "list-all" or p["client"] == grant[0]["client"])]
+        self.send(h, 200, {"result": found,
+                           "pagination": {"hasNextPage": False, "hasPreviousPage": False}})
 
     def stumble(self, h):
         if self.trouble == "hang":
@@ -184,18 +228,57 @@ class Wallet:
         return True
 
     def post(self, h, body):
-        if h.path != "/auth":
+        if h.path == "/auth":
+            self.grant(h, body)
+        elif h.path == "/incoming-payments":
+            self.make(h, body)
+        elif re.fullmatch("/incoming-payments/[0-9a-f]+/complete", h.path):
+            self.complete(h, h.path.split("/")[2], body)
+        else:
             self.error(h, 404, "there is nothing here")
+
+    def make(self, h, body):
+        grant = self.allowed(h, ["create"], body)
+        if not grant:
             return
+        try:
+            asked = json.loads(body)
+            wallet = asked.pop("walletAddress")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            wallet = None
+        if wallet not in (self.address, self.other):
+            self.error(h, 400, "there is no such wallet address here")
+            return
+        name = self.create(wallet, grant[0]["client"], asked).rsplit("/", 1)[1]
+        self.send(h, 201, self.described(name, self.payments[name], methods=True))
+
+    def complete(self, h, name, body):
+        grant = self.allowed(h, ["complete"], body)
+        if not grant:
+            return
+        with self.lock:
+            p = self.payments.get(name)
+            if p and p["client"] == grant[0]["client"]:
+                p["completed"] = True
+        if p and p["completed"]:
+            self.send(h, 200, self.described(name, p))
+        else:
+            self.error(h, 404, "unknown incoming payment")
+
+    def grant(self, h, body):
+        """Whoever has a key here may make incoming payments, and see and complete those it made; all
+        payments of a wallet address only its own client sees."""
         self.grants += 1
         if not self.signed(h, body):
             self.error(h, 401, "the signature is not right")
             return
         try:
-            access = json.loads(body)["access_token"]["access"][0]
+            asked = json.loads(body)
+            access, client = asked["access_token"]["access"][0], asked["client"]
+            everything = {"read-all", "list-all"} & set(access["actions"])
             fine = access["type"] == "incoming-payment" and access["actions"] and \
-                access.get("identifier", self.address) == self.address and \
-                json.loads(body)["client"].startswith(self.url)
+                client in (self.address, self.other) and \
+                (not everything or access["identifier"] == client)
         except (ValueError, KeyError, IndexError, TypeError):
             fine = False
         if not fine:
@@ -203,7 +286,8 @@ class Wallet:
             return
         token = secrets.token_hex(16)
         with self.lock:
-            self.tokens[token] = time.time() + self.token_seconds
+            self.tokens[token] = {"until": time.time() + self.token_seconds, "client": client,
+                                  "actions": access["actions"]}
         self.send(h, 200, {
             "access_token": {"value": token, "manage": f"{self.url}/auth/token/1",
                              "expires_in": self.token_seconds, "access": [access]},
@@ -212,6 +296,8 @@ class Wallet:
 
     def signed(self, h, body):
         """Whether the request has a right signature over what Open Payments asks for."""
+        self.heard.append({"method": h.command, "url": self.url + h.path, "body": body.decode(),
+                           "headers": {k.lower(): v for k, v in h.headers.items()}})
         why = self.signature_fault(h, body)
         if why:
             self.faults.append(why)

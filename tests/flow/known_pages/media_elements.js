@@ -30,11 +30,28 @@ class MonetizedMedia extends HTMLElement {
     this.media.className = 'media';
     this.media.controls = true;
     this.media.autoplay = true;
+    this.media.addEventListener('progress', () => this.#mark('data-ok'));
     this.media.addEventListener('stalled', () => this.#stall(notice));
     for (const name of ['play', 'playing']) {
       this.media.addEventListener(name, () => (notice.hidden = true));
     }
     this.attachShadow({ mode: 'open' }).append(this.media, notice);
+  }
+
+  get src() {
+    return this.getAttribute('src');
+  }
+
+  set src(url) {
+    this.setAttribute('src', url);
+  }
+
+  get paymentUrl() {
+    return this.getAttribute('paymentUrl');
+  }
+
+  set paymentUrl(url) {
+    this.setAttribute('paymentUrl', url);
   }
 
   connectedCallback() {
@@ -44,7 +61,7 @@ class MonetizedMedia extends HTMLElement {
       meta.name = 'monetization';
       document.head.append(meta);
     }
-    meta.content = this.getAttribute('paymentUrl') ?? '';
+    meta.content = this.paymentUrl ?? '';
     this.#mark('data-pending');
     document.monetization?.addEventListener('monetizationprogress', this.#progress);
     document.monetization?.addEventListener('monetizationstop', this.#stopped);
@@ -61,7 +78,9 @@ class MonetizedMedia extends HTMLElement {
   attributeChangedCallback(name, before, now) {
     if (name === 'src' && now) {
       const url = new URL(now, location.href);
-      url.searchParams.set('userId', userId());
+      if (!url.searchParams.has('userId')) {
+        url.searchParams.set('userId', userId());
+      }
       this.media.src = url;
     }
   }
@@ -93,7 +112,6 @@ class MonetizedMedia extends HTMLElement {
   }
 
   async #paid(detail) {
-    this.#mark('data-ok');
     if (JSON.parse(this.getAttribute('skipVerification') ?? 'false')) {
       return;
     }
@@ -101,7 +119,7 @@ class MonetizedMedia extends HTMLElement {
       return; // a later one has the sum of all
     }
     this.#shown = performance.now();
-    const { origin } = new URL(this.getAttribute('src'), location.href);
+    const { origin } = new URL(this.src, location.href);
     const answer = await fetch(`${origin}/verifyReceipt`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },

@@ -1,7 +1,9 @@
 // A page of somebody else's, with media of another server: ?server=ORIGIN.
 
 const server = new URLSearchParams(location.search).get('server');
-const { fullPaymentUrl } = await import(`${server}/config.js`);
+const { fullPaymentUrl, WMM_AUDIO_VIDEO_HOST, WMM_AUDIO_VIDEO_PORT } =
+  await import(`${server}/config.js`);
+const media = `http://${WMM_AUDIO_VIDEO_HOST}:${WMM_AUDIO_VIDEO_PORT}/media/`;
 
 function log(text) {
   const line = document.createElement('li');
@@ -17,8 +19,8 @@ for (const kind of ['video', 'audio']) {
   link.addEventListener('click', (e) => {
     e.preventDefault();
     const element = document.createElement(`wmm-${kind}`);
-    element.setAttribute('src', `${server}/media/${link.getAttribute('href')}`);
-    element.setAttribute('paymentUrl', fullPaymentUrl);
+    element.src = media + link.getAttribute('href');
+    element.paymentUrl = fullPaymentUrl;
     element.addEventListener('monetized', ({ detail }) => log(`Balance: ${detail.accountBalance}`));
     element.addEventListener('monetizeFailed', ({ detail }) => log(`Failed: ${detail}`));
     element.addEventListener('monetizationStopped', () => log('Stopped'));

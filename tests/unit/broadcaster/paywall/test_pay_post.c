@@ -6,8 +6,11 @@
 #include "proto/link_msg.h"
 #include "tests/support/unit.h"
 
-static const struct pay_terms terms = {
-    .scale = 9, .asset = "USD", .payment_pointer = "$w.example/a", .receipt_service = ""};
+static const struct pay_terms terms = {.scale = 9,
+                                       .receipt_scale = 9,
+                                       .asset = "USD",
+                                       .payment_pointer = "$w.example/a",
+                                       .receipt_service = ""};
 
 #define POINTER "\"paymentPointer\":\"$w.example/a\""
 #define PAYMENT "\"incomingPayment\":\"https://w.example/incoming-payments/"

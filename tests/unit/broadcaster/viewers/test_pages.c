@@ -113,7 +113,8 @@ END_TEST
 /* Where something costs something there is one page more, and each says where to pay. */
 START_TEST(test_pages_where_something_costs_something)
 {
-    const struct pages_config config = {.pays = true, .pointer = "https://wallet.example/me"};
+    const struct pages_config config = {
+        .pays = true, .pointer = "https://wallet.example/me", .media = true};
     struct viewer_request r = {
         .method = "GET", .target = span_cstr("/demo"), .accept = BROWSER, .accept_encoding = ""};
     struct pages *paid = pages_create(&config);
@@ -123,6 +124,9 @@ START_TEST(test_pages_where_something_costs_something)
     holds(p, "/assets/demo.js");
     holds(p, "<link rel=\"monetization\" href=\"https://wallet.example/me\">");
     ck_assert_ptr_nonnull(strstr(p.policy, "default-src 'none'"));
+    r.target = span_cstr("/assets/settings.json");
+    ck_assert_int_eq(pages_find(paid, &r, &p), PAGES_GIVEN);
+    holds(p, "\"demo\":true");
     pages_destroy(paid);
 }
 END_TEST
@@ -213,7 +217,7 @@ START_TEST(test_settings)
     holds(p, "\"rtmp_port\":1935,");
     holds(p, "\"needs_key\":true,");
     holds(p, "\"rtmps_port\":0,");
-    holds(p, "\"media\":false}");
+    holds(p, "\"media\":false,\"demo\":false}");
 }
 END_TEST
 
