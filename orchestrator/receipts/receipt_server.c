@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "orchestrator/receipts/receipt.h"
 #include "orchestrator/receipts/receipt_ask.h"
 #include "orchestrator/receipts/spsp.h"
 
