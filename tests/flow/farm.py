@@ -621,8 +621,8 @@ class Farm:
         """What no fault is on a machine as slow as TIME_SCALE says: a wait that is not too long
         then; what the judge came for too late."""
         if isinstance(fault, dict):
-            return harness.TIME_SCALE > 1 and fault["rule"] in ("segment-unreachable",
-                                                                "segment-gone-too-early")
+            return harness.TIME_SCALE > 1 and fault["rule"] in (
+                "segment-unreachable", "segment-gone-too-early", "preload-hint-not-held")
         found = re.match(r"no new segment for ([\d.]+) s \(target duration (\d+) s\)$", fault)
         return found and float(found[1]) < 3 * float(found[2]) * harness.TIME_SCALE
 
