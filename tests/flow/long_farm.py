@@ -10,6 +10,9 @@ from farm import DELAY_BROKEN_S, DELAY_SILENT_S, Farm
 from harness import TestCase, wait_for
 
 
+BACK_S = 2.0  # after SIGCONT: a redial, and a heartbeat or two
+
+
 def setUpModule():
     farm.set_up_module()
 
@@ -71,6 +74,28 @@ class OneTranscoder(FarmCase):
         stopped.resume()
         f.wait_transcoders(3)
         self.finish(f, mark)
+
+    def test_stopped_again_and_again(self):
+        """However long it was stopped, and in the midst of whatever: it is back as soon as it runs."""
+        f = self.start()
+        for seconds in (5, 12, 25, 2.5, 11):
+            wait_for(lambda: f.busiest().status()["load"], 10, "one is at work")
+            stopped = f.busiest()
+            stopped.pause()
+            time.sleep(seconds)  # how long it is stopped
+            since = time.monotonic()
+            stopped.resume()
+            try:
+                f.wait_transcoders(3)
+                took = time.monotonic() - since
+                wait_for(lambda: stopped.status()["connected"], 5, "it is welcome")
+            except AssertionError:
+                f.show()
+                raise
+            print(f"stopped for {seconds} s: back after {took:.3f} s", flush=True)
+            self.assertLess(took, BACK_S * harness.TIME_SCALE)
+            self.assertNotIn("job_stuck", stopped.log())
+        self.finish(f, f.mark())
 
     def test_cable_pulled(self):
         f = self.start()
@@ -172,6 +197,18 @@ class Orchestrators(FarmCase):
             f.orchestrator = f.keep(f.orchestrator.again())
 
         self.away(f, f.orchestrator.kill, start)
+
+    def test_killed_and_back_twice(self):
+        """The second time while what was under way the first time is being made good."""
+        f = self.start()
+        mark = f.mark()
+        for _ in range(2):
+            f.orchestrator.kill()
+            f.orchestrator = f.keep(f.orchestrator.again())
+            f.wait_transcoders(3)
+            wait_for(lambda: any(t["load"] for t in f.orchestrator.status()["transcoders"]), 10,
+                     "there is work again")
+        self.finish(f, mark, more=6, wanted=lambda fault: not is_waiting(fault))
 
     def test_cable_pulled_and_back(self):
         f = self.start()
