@@ -139,9 +139,15 @@ class HostRole(Role):
     def again(self):
         return HostRole(self.role, self.host, self.flags, self.address)
 
-    def rss_mb(self):
+    def _proc(self, key):
         with open(f"/proc/{self.pid}/status") as f:
-            return int(re.search(r"^VmRSS:\s+(\d+) kB", f.read(), re.M)[1]) / 1024
+            return int(re.search(rf"^{key}:\s+(\d+)", f.read(), re.M)[1])
+
+    def rss_mb(self):
+        return self._proc("VmRSS") / 1024
+
+    def threads(self):
+        return self._proc("Threads")
 
 
 # --- the picture ----------------------------------------------------------------------------------
