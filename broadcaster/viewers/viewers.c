@@ -24,6 +24,7 @@
 #include "broadcaster/viewers/viewers_media.h"
 #include "broadcaster/viewers/viewers_pay.h"
 #include "broadcaster/viewers/viewers_response.h"
+#include "broadcaster/viewers/viewers_serve.h"
 #include "broadcaster/viewers/viewers_watch.h"
 #include "run/listen.h"
 #include "run/log.h"
@@ -47,7 +48,7 @@ struct viewers {
     const struct pages *pages;
     const struct cors *cors;
     const struct cidr_list *trusted;
-    struct MHD_Daemon *daemon;
+    struct serve *serve;
     struct board *board;
     struct viewers_pay *pay; /* NULL: nothing costs anything */
     struct watch *watch;
@@ -368,23 +369,26 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     return result;
 }
 
-static struct MHD_Daemon *start_daemon(struct viewers *v, const struct viewers_config *config,
-                                       int fd)
+struct start {
+    struct viewers *viewers;
+    const struct viewers_config *config;
+};
+
+static struct MHD_Daemon *start_daemon(void *arg, int fd)
 {
-    /* The library takes a pool of one for a mistake. */
-    struct MHD_OptionItem pool[] = {
-        {MHD_OPTION_THREAD_POOL_SIZE, config->threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
+    const struct start *s = arg;
+    struct viewers *v = s->viewers;
+    const struct viewers_config *config = s->config;
+    unsigned share = (unsigned)(config->max_connections / config->threads);
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+        MHD_USE_EPOLL | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
         on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections,
+        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, share > 0 ? share : 1,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY,
-        config->threads > 1 ? pool : pool + 1, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 
 enum err viewers_create(const struct viewers_config *config, struct board *board,
@@ -419,8 +423,9 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->hold = hold_create(&hold);
     v->dated = config->dated;
     bool threads = v->watch != NULL && v->index != NULL && v->hold != NULL;
-    v->daemon = threads ? start_daemon(v, config, fd) : NULL;
-    if (v->daemon == NULL) {
+    struct start start = {v, config};
+    v->serve = threads ? serve_create(config->threads, fd, start_daemon, &start) : NULL;
+    if (v->serve == NULL) {
         *ret_why = "the HTTP server's threads could not be started";
         viewers_destroy(v);
         return ERR_IO;
@@ -437,9 +442,9 @@ void viewers_destroy(struct viewers *v)
     if (v->hold != NULL) {
         hold_stop(v->hold); /* the library ends the process when a request still waits */
     }
-    if (v->daemon != NULL) {
+    if (v->serve != NULL) {
         viewers_index_stop(v->index);
-        MHD_stop_daemon(v->daemon);
+        serve_destroy(v->serve);
     }
     hold_destroy(v->hold);
     watch_destroy(v->watch);

@@ -13,6 +13,9 @@ SETTLED = 10  # restarts after which nothing may grow any more
 GROWTH_MAX = 6 * 1024  # KiB
 
 CAPS = {"P144p30fps16x9": 400_000, "P240p30fps16x9": 600_000}
+DEADLINE = ["-rungDeadlineMs", int(12000 * harness.TIME_SCALE)]  # the usual one
+PATIENCE_MS = int(60000 * harness.TIME_SCALE)  # a rung's segment may be late here, but not missing
+WAITING_MAX = 40  # segments at once, on a machine that falls behind
 WINDOW_S = 10
 FIRST_S = 2
 OVER_CAP = 1.03
@@ -48,8 +51,11 @@ class Memory(TestCase):
 class Rate(TestCase):
     def test_a_noisy_source_stays_under_each_rungs_cap(self):
         """Every segment has an encoder of its own; what the one before it spent travels along."""
-        noise = "testsrc=size=640x480:rate=30,noise=alls=40:allf=t"
-        with Recipe(rungs=",".join(CAPS)) as r, ffmpeg_publish(r.rtmp("x"), source=noise):
+        noise = "testsrc=size=426x240:rate=30,noise=alls=40:allf=t"
+        with Recipe(rungs=",".join(CAPS), orchestrator_flags=["-lateAfterMs", "0"],
+                    transcoder_flags=["-maxSessions", WAITING_MAX],
+                    broadcaster_flags=["-rungDeadlineMs", PATIENCE_MS]) as r, \
+                ffmpeg_publish(r.rtmp("x"), source=noise, bitrate="4000k"):
             urls = {name: r.url(f"/stream/x/{name}.m3u8") for name in CAPS}
             for name in CAPS:
                 r.wait_playlist(f"/stream/x/{name}.m3u8", timeout=20)
@@ -72,7 +78,7 @@ class Rate(TestCase):
 
 class Roles(bad.BadDay):
     def test_paused_for_three_seconds(self):
-        with Recipe(rungs=bad.RUNGS) as r, bad.publish(r):
+        with Recipe(rungs=bad.RUNGS, broadcaster_flags=DEADLINE) as r, bad.publish(r):
             follower = self.follow(r)
             r.transcoders[0].pause()
             wait_for(lambda: not bad.transcoders_of(r), 5, "the orchestrator notices")
@@ -82,7 +88,7 @@ class Roles(bad.BadDay):
             self.check(follower)
 
     def test_killed_with_its_transcoder(self):
-        with Recipe(rungs=bad.RUNGS) as r, bad.publish(r):
+        with Recipe(rungs=bad.RUNGS, broadcaster_flags=DEADLINE) as r, bad.publish(r):
             follower = self.follow(r)
             r.transcoders[0].kill()
             r.orchestrator.kill()
@@ -95,7 +101,8 @@ class Roles(bad.BadDay):
 
 class Network(bad.Far):
     def test_refused_for_a_while(self):
-        with Recipe(rungs=bad.RUNGS, order="OB") as r, Proxy(r.service_port) as proxy:
+        with Recipe(rungs=bad.RUNGS, order="OB", broadcaster_flags=DEADLINE) as r, \
+                Proxy(r.service_port) as proxy:
             self.far_transcoder(r, proxy)
             with bad.publish(r):
                 follower = self.follow(r)

@@ -1,0 +1,26 @@
+/* The threads that serve viewers: each runs a libmicrohttpd of its own, all on one listening
+ * socket.
+ *
+ * The library's own threads will not do: it takes 128 events at once, and when it got exactly so
+ * many it waits for further ones, up to a connection's time-out, before it looks at those that it
+ * has (0.9.75, MHD_epoll). So it is never left to wait for long where there may be so many. */
+#ifndef BROADCASTER_VIEWERS_VIEWERS_SERVE_H
+#define BROADCASTER_VIEWERS_VIEWERS_SERVE_H
+
+#include <microhttpd.h>
+
+struct serve;
+
+/* Starts a library's daemon without threads, by epoll and with an inter-thread signal, that accepts
+ * from `fd` and takes it when it starts. SIGPIPE is blocked in the threads that run it. NULL: it
+ * cannot. */
+typedef struct MHD_Daemon *serve_start_fn(void *arg, int fd);
+
+/* Takes `fd`, a listening socket. threads: at least 1. NULL: a daemon or a thread could not be
+ * started. */
+struct serve *serve_create(int threads, int fd, serve_start_fn *start, void *arg);
+
+/* No request may be suspended for good. Ends the threads and closes all connections. Takes NULL. */
+void serve_destroy(struct serve *s);
+
+#endif
