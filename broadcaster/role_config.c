@@ -159,8 +159,7 @@ const struct option broadcaster_options[] = {
      "Digits behind the point of its smallest unit, as the orchestrator's ledger has it."},
     {"receiptScale", OPTION_INT, "-1", -1, 18, false, FIELD(receipt_scale), "N",
      "Digits behind the point of what the wallet receives, as the orchestrator has it; -1: as many "
-     "as "
-     "-ledgerScale."},
+     "as -ledgerScale."},
     {"allowUserId", OPTION_BOOL, NULL, 0, 0, false, FIELD(allow_user_id), NULL,
      "Takes accounts by ?userId= too, which anybody can spend who knows the id."},
     {"payChunkBytes", OPTION_INT, "65536", 1024, 1048576, false, FIELD(pay_chunk_bytes), "N",

@@ -39,7 +39,7 @@ struct broadcaster_config {
     long video_chunk_bytes;
 };
 
-#define BROADCASTER_OPTIONS 68 /* the compiler says when it is not the table's length */
+#define BROADCASTER_OPTIONS 69 /* the compiler says when it is not the table's length */
 
 extern const struct option broadcaster_options[BROADCASTER_OPTIONS];
 

@@ -12,6 +12,7 @@
 
 #define FOLDER                 "receipts"
 #define NONCES_NAME            "nonces"
+#define SERVICE_NAME           "service"
 #define LINES_MAX              4096
 #define SERVICE_VERIFY         "verify"
 #define FAILURES_TOLD_EVERY_MS 10000
@@ -105,6 +106,49 @@ static enum err set_service(struct receipts *r, const char *url, char *ret_why)
     return ERR_OK;
 }
 
+static bool write_intents(void *arg, struct buf *out)
+{
+    const struct receipts *r = arg;
+    return intents_save(r->intents, out) == ERR_OK;
+}
+
+static enum err open_intents(struct receipts *r, const struct receipts_config *c, char *ret_why)
+{
+    struct buf journal;
+    size_t line = 0;
+    r->intents = intents_create();
+    buf_init(&journal, INTENTS_JOURNAL_MAX);
+    enum err e = notebook_read(c->data_dir, FOLDER, SERVICE_NAME, &journal);
+    e = e == ERR_OK ? intents_load(r->intents, buf_span(&journal), &line) : e;
+    buf_fini(&journal);
+    if (e != ERR_OK && e != ERR_NOENT) {
+        (void)snprintf(ret_why, RECEIPTS_WHY_SIZE,
+                       "receipts/service in the data directory cannot be read (line %zu): %s: mend "
+                       "it, or move the file away (receipts that were under way are not credited "
+                       "then)",
+                       line, err_text(e));
+        return e;
+    }
+    const struct notebook_config nc = {
+        .data_dir = c->data_dir,
+        .folder = FOLDER,
+        .name = SERVICE_NAME,
+        .max_bytes = INTENTS_JOURNAL_MAX,
+        .whole = write_intents,
+        .arg = r,
+    };
+    e = notebook_open(r->loop, &nc, &r->notebook);
+    if (e != ERR_OK) {
+        (void)snprintf(ret_why, RECEIPTS_WHY_SIZE,
+                       "receipts/service in the data directory cannot be written: %s",
+                       strerror(errno));
+        return e;
+    }
+    r->again = loop_timer_create(r->loop, receipts_retry, r);
+    loop_timer_start(r->again, 0, RECEIPTS_RETRY_MS);
+    return ERR_OK;
+}
+
 static enum err configure(struct receipts *r, const struct receipts_config *c, char *ret_why)
 {
     char why[POINTER_WHY_SIZE];
@@ -113,8 +157,11 @@ static enum err configure(struct receipts *r, const struct receipts_config *c, c
         (void)snprintf(ret_why, RECEIPTS_WHY_SIZE, "-paymentPointer: %s", why);
         return e;
     }
-    return c->service[0] != '\0' ? set_service(r, c->service, ret_why)
-                                 : open_verifier(r, c, ret_why);
+    if (c->service[0] == '\0') {
+        return open_verifier(r, c, ret_why);
+    }
+    e = set_service(r, c->service, ret_why);
+    return e == ERR_OK ? open_intents(r, c, ret_why) : e;
 }
 
 enum err receipts_create(struct loop *l, const struct receipts_config *c, struct ledger *ledger,
@@ -162,6 +209,8 @@ void receipts_destroy(struct receipts *r)
     receipts_stop(r);
     assert(list_empty(&r->open));
     http_client_destroy(r->http);
+    loop_timer_destroy(r->again);
+    intents_destroy(r->intents);
     nonces_destroy(r->nonces);
     seeds_wipe(&r->seeds);
     buf_fini(&r->lines);
@@ -199,6 +248,9 @@ void op_end(struct op *op)
     if (op->call != NULL) {
         http_client_cancel(op->call);
         op->receipts->n_asked--;
+    }
+    if (op->intent != NULL) {
+        op->intent->is_open = false; /* what came of it is not known: it is asked anew */
     }
     op->receipts->n_open--;
     list_remove(&op->node);

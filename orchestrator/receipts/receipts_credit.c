@@ -6,11 +6,7 @@
 #include "orchestrator/receipts/receipts_internal.h"
 #include "run/log.h"
 
-#define WORLD         "world:receipts" /* where receipts' money comes from, in the ledger */
-#define OTHER_POINTER "the receipt is for another payment pointer"
-#define BUSY          "too many receipts at once: try again"
-#define TOO_LARGE     "receipt amount exceeds max 64 bit signed integer"
-#define NOT_KEPT      "the receipt cannot be stored now: try again"
+#define WORLD "world:receipts" /* where receipts' money comes from, in the ledger */
 
 static void count(struct receipts *r, enum receipt_verdict v)
 {
@@ -22,7 +18,7 @@ static void count(struct receipts *r, enum receipt_verdict v)
     r->counts[counts[v]]++;
 }
 
-static void op_refuse(struct op *op, enum receipt_verdict v)
+void op_refuse(struct op *op, enum receipt_verdict v)
 {
     count(op->receipts, v);
     op_answer(op, receipt_status(v), receipt_words(v));
@@ -48,6 +44,7 @@ static bool is_again(const struct op *op, const struct ledger_answer *a)
 static void on_booked(void *arg, const struct ledger_answer *a)
 {
     struct op *op = arg;
+    receipts_intent_booked(op, a);
     bool progress = a->err == ERR_OK && is_progress(op);
     bool again = a->err == ERR_OK && a->amount == 0 && is_again(op, a);
     if (a->err == ERR_OK && (a->amount > 0 || progress || again)) {
@@ -106,7 +103,7 @@ static void on_claimed(void *arg, bool kept)
     receipts_book(op);
 }
 
-static void name_source(const struct op *op, const char *kind, char *out)
+void op_name_source(const struct op *op, const char *kind, char *out)
 {
     size_t n = (size_t)snprintf(out, LEDGER_KEY_MAX, "%s:", kind);
     for (size_t i = 0; i < sizeof op->receipt.nonce; i++) {
@@ -150,7 +147,7 @@ static void credit_here(struct op *op, struct span text, const char *claimed)
         op_refuse(op, v);
         return;
     }
-    name_source(op, "stream", op->key);
+    op_name_source(op, "stream", op->key);
     receipts_write(r, known ? NULL : on_claimed, op);
     if (known) {
         receipts_book(op);
@@ -209,124 +206,4 @@ void receipts_verify(struct receipts *r, struct span text, receipts_fn *fn, void
     }
     receipts_write(r, NULL, NULL);
     op_refuse(op, v);
-}
-
-/* --- a service of somebody else's --- */
-
-/* Words of a stranger, for a person: short, and without what a terminal would do. */
-static void copy_words(struct span body, char *out, size_t size)
-{
-    size_t n = 0;
-    for (; n < body.len && n + 1 < size && body.data[n] != '\n'; n++) {
-        out[n] = body.data[n] >= 0x20 && body.data[n] < 0x7f ? (char)body.data[n] : '?';
-    }
-    out[n] = '\0';
-}
-
-/* The service's amount is what was new to it. As the difference of two totals it is converted
- * without a loss, whatever the receipts before it were rounded to. */
-static enum err service_total(const struct op *op, uint64_t amount, uint64_t *ret_total)
-{
-    const struct receipts *r = op->receipts;
-    uint64_t after, before;
-    if (amount > op->receipt.total) {
-        return ERR_PROTO;
-    }
-    enum err e = receipt_convert(op->receipt.total, r->scale, r->ledger_scale, &after);
-    if (e == ERR_OK) {
-        e = receipt_convert(op->receipt.total - amount, r->scale, r->ledger_scale, &before);
-    }
-    if (e == ERR_OK) {
-        *ret_total = after - before;
-    }
-    return e;
-}
-
-/* What the service said is new in this receipt. */
-static void name_part(struct op *op)
-{
-    char source[LEDGER_KEY_MAX];
-    name_source(op, "service", source);
-    (void)snprintf(op->key, sizeof op->key, "%.200s:%" PRIu64, source, op->receipt.total);
-}
-
-static void take_answer(struct op *op, struct span body)
-{
-    struct verify_answer a;
-    if (verify_read_answer(body, &a) != ERR_OK) {
-        op_answer(op, 502, "the receipt service has not answered as such a service does");
-        return;
-    }
-    if (pointers_find(&op->receipts->pointers, span_cstr(a.endpoint)) == NULL) {
-        op->receipts->counts[COUNT_OTHER_POINTER]++;
-        op_answer(op, 400, OTHER_POINTER);
-        return;
-    }
-    enum err e = service_total(op, a.amount, &op->total);
-    if (e != ERR_OK) {
-        log_warn("receipts", "service",
-                 "the receipt service tells of an amount of %" PRIu64
-                 " that cannot be credited: its receipt says %" PRIu64 " in all",
-                 a.amount, op->receipt.total);
-        op_answer(op, e == ERR_LIMIT ? 409 : 502,
-                  e == ERR_LIMIT ? TOO_LARGE : "the receipt service tells of a wrong amount");
-        return;
-    }
-    name_part(op);
-    receipts_book(op);
-}
-
-static void on_service(void *arg, const struct http_client_result *h)
-{
-    struct op *op = arg;
-    op->call = NULL;
-    op->receipts->n_asked--;
-    if (h->err != ERR_OK || h->status >= 500) {
-        if (receipts_tell_failure(op->receipts)) {
-            log_warn("receipts", "service", "the receipt service has not answered: %s (status %d)",
-                     h->why, h->status);
-        }
-        op_answer(op, receipts_status_of(h->err), "the receipt service does not answer now");
-        return;
-    }
-    if (h->status == 400 && span_equal(h->body, span_cstr(receipt_words(RECEIPT_EXPIRED)))) {
-        op->is_refused = true;
-        name_part(op);
-        receipts_book(op);
-        return;
-    }
-    if (h->status != 200) {
-        char words[RECEIPTS_TEXT_SIZE / 2];
-        copy_words(h->body, words, sizeof words);
-        op->receipts->counts[COUNT_EXPIRED] += h->status == 400;
-        op_answer(op, h->status == 409 || h->status == 413 ? h->status : 400, words);
-        return;
-    }
-    take_answer(op, h->body);
-}
-
-void receipts_ask_service(struct op *op, struct span text)
-{
-    struct receipts *r = op->receipts;
-    char body[RECEIPT_TEXT_MAX + 1];
-    enum receipt_verdict v = receipt_parse(text, &op->receipt);
-    if (v != RECEIPT_GOOD) {
-        op_refuse(op, v);
-        return;
-    }
-    if (r->n_asked == RECEIPTS_ASKED_MAX) {
-        op_answer(op, 503, BUSY);
-        return;
-    }
-    (void)snprintf(body, sizeof body, "%.*s", (int)text.len, (const char *)text.data);
-    const struct http_client_request q = {
-        .url = r->service,
-        .body = body,
-        .content_type = "text/plain",
-        .timeout_ms = r->timeout_ms,
-        .answer_max_bytes = SPSP_ANSWER_MAX,
-        .no_redirects = true,
-    };
-    r->n_asked++;
-    op->call = http_client_send(r->http, &q, on_service, op);
 }

@@ -3,6 +3,7 @@
 #define ORCHESTRATOR_RECEIPTS_RECEIPTS_INTERNAL_H
 
 #include "base/list.h"
+#include "orchestrator/receipts/intents.h"
 #include "orchestrator/receipts/nonces.h"
 #include "orchestrator/receipts/notebook.h"
 #include "orchestrator/receipts/pointer.h"
@@ -13,7 +14,12 @@
 #include "run/http_client.h"
 
 #define RECEIPTS_URL_SIZE 512
+#define RECEIPTS_RETRY_MS 10000 /* a service that has not answered is asked again */
 #define STOPPING          "the orchestrator is stopping"
+#define OTHER_POINTER     "the receipt is for another payment pointer"
+#define BUSY              "too many receipts at once: try again"
+#define TOO_LARGE         "receipt amount exceeds max 64 bit signed integer"
+#define NOT_KEPT          "the receipt cannot be stored now: try again"
 
 /* What becomes of receipts and questions. */
 enum receipts_count {
@@ -37,7 +43,10 @@ struct receipts {
     struct pointers pointers;
     struct seeds seeds;
     struct nonces *nonces;     /* NULL with a service */
-    struct notebook *notebook; /* NULL with a service */
+    struct intents *intents;   /* NULL without one */
+    struct notebook *notebook; /* of either */
+    struct loop_timer *again;  /* asks anew what was left; NULL without a service */
+    bool is_retrying;
     struct http_client *http;
     char service[RECEIPTS_URL_SIZE]; /* the whole URL of its verify; "": none */
     int64_t timeout_ms;
@@ -61,6 +70,8 @@ struct op {
     struct http_client_call *call;
     bool is_booked;  /* it waits for the ledger */
     bool is_refused; /* the service knows it already: was it credited here? */
+    bool is_late;    /* it was asked before, and nobody knows what came of it */
+    struct intent *intent;
     struct receipt receipt;
     char account[LEDGER_NAME_MAX];
     char key[LEDGER_KEY_MAX];
@@ -89,6 +100,15 @@ void receipts_book(struct op *op);
 
 /* The way by the service. */
 void receipts_ask_service(struct op *op, struct span text);
+/* What the ledger has said to it; nothing without an intent. */
+void receipts_intent_booked(struct op *op, const struct ledger_answer *a);
+/* Time to ask anew what was left open, by a crash or by a service that did not answer. */
+void receipts_retry(void *receipts);
+
+/* Answers with the verdict's words, counts it and ends. */
+void op_refuse(struct op *op, enum receipt_verdict v);
+/* "KIND:NONCE:STREAM", for LEDGER_KEY_MAX bytes. */
+void op_name_source(const struct op *op, const char *kind, char *out);
 
 /* Whether a failure of the wallet or service is to be logged: not each one, since anybody may ask.
  */

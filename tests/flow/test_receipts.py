@@ -222,8 +222,58 @@ class Service(ReceiptsCase):
         self.assertEqual(self.verify(sign(nonce, secret, 300))[0], 404)
         self.assertEqual(self.spsp(wallet.pointer).status, 404)
         self.assertEqual(json.loads(role.control("/auditAccounts").text)["faults"], 0)
-        self.assertFalse((self.data_dir / "receipts").exists())
+        self.assertFalse((self.data_dir / "receipts" / "nonces").exists())
         self.assertTrue((theirs / "receipts").exists())
+
+    def test_a_crash_between_its_answer_and_the_ledger_loses_nothing(self):
+        wallet, service = self.wallet(), self.wallet()
+        counted, silent, asked = {}, [], []
+
+        def post(handler):
+            raw = base64.b64decode(handler.rfile.read(int(handler.headers["Content-Length"])))
+            stream, total = raw[17], int.from_bytes(raw[18:26], "big")
+            new = total - counted.get(stream, 0)
+            counted[stream] = max(counted.get(stream, 0), total)
+            asked.append(total)
+            if total in silent:
+                silent.remove(total)
+                gone.wait(60)  # it has counted, and its answer gets lost
+                return
+            handler.answer(*((400, b"expired receipt") if new <= 0 else (200, json.dumps(
+                {"amount": str(new), "spspEndpoint": wallet.pointer}).encode())))
+
+        service.server.RequestHandlerClass.do_POST = post
+        nonce, gone = os.urandom(16), threading.Event()
+        role = self.start(wallet.pointer, "-receiptService", f"http://127.0.0.1:{service.port}/",
+                          "-walletTimeout", "60s")
+
+        def lose(total, stream):
+            silent.append(total)
+            with concurrent.futures.ThreadPoolExecutor(1) as page:
+                told = page.submit(self.credit, "a", sign(nonce, bytes(32), total, stream))
+                wait_for(lambda: total in asked, 10, "the service is asked")
+                again = self.restart(role)
+                gone.set()
+                gone.clear()
+                self.assertIsNotNone(told.exception())
+            return again
+
+        def balance():
+            answer = role.control("/account?account=balance:a")
+            return int(json.loads(answer.text)["balance"]) if answer.status == 200 else 0
+
+        self.assertEqual(self.credit("a", sign(nonce, bytes(32), 100)), (200, "100"))
+        role = lose(250, 1)
+        wait_for(lambda: balance() == 250, 20, "the lost receipt is credited")
+        self.assertEqual(self.credit("a", sign(nonce, bytes(32), 250)), (400, "expired receipt"))
+        self.assertEqual(self.credit("a", sign(nonce, bytes(32), 300)), (200, "300"))
+        role = lose(40, 3)  # a stream's first one: the service does not say again whose it is
+        wait_for(lambda: asked.count(40) == 2, 20, "it is asked again")
+        self.assertEqual(self.credit("a", sign(nonce, bytes(32), 55, 3)), (200, "315"))
+        wait_for(lambda: balance() == 355, 20, "with the next one it is known")
+        role = self.restart(role)
+        self.assertEqual(self.credit("a", sign(nonce, bytes(32), 60, 3)), (200, "360"))
+        self.assertEqual(json.loads(role.control("/auditAccounts").text)["faults"], 0)
 
     def test_a_service_that_is_wrong(self):
         wallet, service = self.wallet(), self.wallet()

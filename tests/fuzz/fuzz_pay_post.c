@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0; /* no HTTP server hands that on */
     }
     snprintf(header, sizeof header, "%.*s", (int)cookie.len, (const char *)cookie.data);
-    struct pay_who w = pay_who_read(&c, target, header);
+    struct pay_who w = pay_who_read(&c, target, header, data[0] % 2 == 0);
     check_who(&w, c.allow_user_id);
     if (data[0] == 'q' || data[0] == 'Q') {
         query(target);

@@ -33,7 +33,7 @@ static void check_toll(struct toll t)
     must(half <= toll_file_cost(&t, &file, file.size));
 }
 
-static void ask(const struct prices *p, const struct config_node *list)
+static void ask(struct prices *p, const struct config_node *list)
 {
     for (const struct config_node *n = list != NULL ? list->first : NULL; n != NULL; n = n->next) {
         if (n->key != NULL) {
