@@ -1,10 +1,10 @@
 """Media files that are paid for, very many at once: what each transfer costs a broadcaster beyond the
 same file for nothing, and how much memory it holds.
 
-Viewers are connections of this process, each with an account of its own, that read a file at the pace of
-a film of few bits. Free and paid ones are read by turns, each time by new connections. Of a free file the
-kernel takes megabytes ahead at once, of a paid one no more than a piece; so the difference has in it
-what sending costs.
+Viewers are connections of this process, each with an account of its own, that read a file at the
+pace of a film of few bits. Free and paid ones are read by turns, each time by new connections. Of a
+free file the kernel takes megabytes ahead at once, of a paid one no more than a piece; so the
+difference has in it what sending costs.
 """
 import resource
 import socket
