@@ -8,4 +8,10 @@
 /* Once, before there are jobs; for the whole process. */
 void footprint_keep_small(void);
 
+/* At most so often is given back what smaller blocks leave. */
+#define FOOTPRINT_INTERVAL_MS 1000
+
+/* When a job has ended; any thread. Takes up to some milliseconds. */
+void footprint_give_back(void);
+
 #endif

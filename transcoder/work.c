@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "transcoder/footprint.h"
 #include "transcoder/pipeline.h"
 
 #define UNITS_MAX 4096 /* that wait for the thread, however small */
@@ -165,6 +166,7 @@ static void *run(void *arg)
     /* Here and not at work_destroy: closing codecs is work too, and not the loop's. */
     pipeline_destroy(w->pipeline);
     w->pipeline = NULL;
+    footprint_give_back();
     post(w, e);
     pthread_mutex_lock(&w->lock);
     w->ended = true;
