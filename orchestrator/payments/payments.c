@@ -1,9 +1,11 @@
 #include "orchestrator/payments/payments.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "run/log.h"
 
 /* A broadcaster that has asked. */
 struct client {
@@ -12,6 +14,7 @@ struct client {
     link_peer id;
     unsigned open;
     bool gone; /* freed when nothing is open any more */
+    bool overstates;
 };
 
 struct payments {
@@ -19,6 +22,7 @@ struct payments {
     struct list clients;
     unsigned n_clients;
     uint64_t answers[LINK_PAY_STATUSES_];
+    uint64_t overstated; /* leases' costs that were not counted whole */
 };
 
 /* A question under way. */
@@ -106,8 +110,26 @@ static enum link_pay_status status_of(enum err e)
     }
 }
 
+/* Told once of each broadcaster: one that means it would fill the log. */
+static void note_overstated(struct client *c, uint64_t cut)
+{
+    c->payments->overstated++;
+    if (!c->overstates) {
+        c->overstates = true;
+        log_warn("payments", "overstated",
+                 "peer=%" PRIu32 " a broadcaster says that a lease has cost %" PRIu64
+                 " more than was leased and than the viewer has: that is not counted, now and "
+                 "later; if this goes on, revoke its credential",
+                 c->id, cut);
+    }
+}
+
 static void on_ledger(void *arg, const struct ledger_answer *a)
 {
+    const struct question *q = arg;
+    if (a->cut > 0) {
+        note_overstated(q->client, a->cut);
+    }
     settle(arg, (struct link_pay_answer){
                     .status = status_of(a->err),
                     .text = a->err != ERR_OK ? a->why : NULL,
@@ -192,14 +214,14 @@ static struct question *question_of(struct client *c, uint64_t ask)
 }
 
 /* What a lease has cost is paid even if it has run out meanwhile; but only a lease that was given
- * may make anybody owe something. */
+ * may make anybody owe something, and no more than that. */
 static void ask_ledger(struct client *c, const struct link_pay_ask *q)
 {
     bool costs = q->kind == LINK_PAY_CHARGE || q->kind == LINK_PAY_RELEASE;
     struct ledger_request r = {
         .op = op_of(q->kind),
         .account = costs ? "" : q->account,
-        .debt = costs ? LEDGER_DEBT_PAY : LEDGER_DEBT_NONE,
+        .debt = costs ? LEDGER_DEBT_LEASE : LEDGER_DEBT_NONE,
         .other = PAYMENTS_INCOME,
         .key = q->key,
         .amount = q->amount,
@@ -293,6 +315,7 @@ void payments_status(const struct payments *p, struct json *object)
     }
     json_set_int(j, "broadcasters", p->n_clients);
     json_set_int(j, "open", open);
+    json_set_int(j, "overstated", (int64_t)p->overstated);
     json_set(j, "answers", answers);
     json_set(object, "payments", j);
 }

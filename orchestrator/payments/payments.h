@@ -57,7 +57,7 @@ void payments_lost(struct payments *p, link_peer peer);
 /* Money has come to an account: told to the broadcasters that have asked for any. */
 void payments_news(struct payments *p, const char *account, uint64_t balance);
 
-/* "payments": broadcasters, open questions, answers by status. */
+/* "payments": broadcasters, open questions, overstated costs, answers by status. */
 void payments_status(const struct payments *p, struct json *object);
 
 #endif
