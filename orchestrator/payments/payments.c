@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "orchestrator/payments/interests.h"
 #include "run/log.h"
 
 /* A broadcaster that has asked. */
@@ -15,6 +16,7 @@ struct client {
     unsigned open;
     bool gone; /* freed when nothing is open any more */
     bool overstates;
+    struct interests *interests;
 };
 
 struct payments {
@@ -49,7 +51,7 @@ static struct client *client_of(struct payments *p, link_peer id)
     struct client *c = find(p, id);
     if (c == NULL) {
         c = mem_alloc(sizeof *c);
-        *c = (struct client){.payments = p, .id = id};
+        *c = (struct client){.payments = p, .id = id, .interests = interests_create()};
         list_push_back(&p->clients, &c->node);
         p->n_clients++;
     }
@@ -60,6 +62,7 @@ static void forget(struct client *c)
 {
     list_remove(&c->node);
     c->payments->n_clients--;
+    interests_destroy(c->interests);
     mem_free(c);
 }
 
@@ -232,6 +235,13 @@ static void ask_ledger(struct client *c, const struct link_pay_ask *q)
     ledger_ask(c->payments->config.ledger, &r, on_ledger, question_of(c, q->ask));
 }
 
+static void note_interest(struct client *c, const struct link_pay_ask *q)
+{
+    if (is_viewer(q->account)) {
+        interests_note(c->interests, q->account);
+    }
+}
+
 void payments_ask(struct payments *p, link_peer from, const struct link_pay_ask *q)
 {
     struct client *c = client_of(p, from);
@@ -247,8 +257,10 @@ void payments_ask(struct payments *p, link_peer from, const struct link_pay_ask 
     } else if (fault != NULL) {
         refuse(c, q->ask, LINK_PAY_REFUSED, fault);
     } else if (rail != NULL) {
+        note_interest(c, q);
         rail->fn(rail->rail, q, on_rail, question_of(c, q->ask));
     } else {
+        note_interest(c, q);
         ask_ledger(c, q);
     }
 }
@@ -273,7 +285,7 @@ void payments_news(struct payments *p, const char *account, uint64_t balance)
     struct link_msg m = {.type = LINK_PAY_NEWS, .pay_news = {account, balance}};
     LIST_EACH (&p->clients, it, tmp) {
         struct client *c = LIST_ITEM(it, struct client, node);
-        if (!c->gone) {
+        if (!c->gone && interests_has(c->interests, account)) {
             p->config.send(p->config.send_arg, c->id, &m);
         }
     }

@@ -8,10 +8,14 @@ static struct loop *loop;
 static struct ledger *ledger;
 static struct payments *payments;
 static struct link_pay_answer last;
-static unsigned answers;
+static unsigned answers, news[3]; /* of each broadcaster */
 
 static void on_send(void *arg, link_peer to, const struct link_msg *m)
 {
+    if (m->type == LINK_PAY_NEWS) {
+        news[to]++;
+        return;
+    }
     ck_assert_int_eq(m->type, LINK_PAY_ANSWER);
     last = m->pay_answer;
     last.text = NULL;
@@ -118,4 +122,31 @@ START_TEST(an_overstated_cost_is_no_debt)
 }
 END_TEST
 
-UNIT_MAIN("payments", leases_alone_are_a_broadcasters, an_overstated_cost_is_no_debt)
+/* Who knows an account's name can spend from it. */
+START_TEST(names_are_told_to_who_knows_them)
+{
+    make_folder();
+    start();
+    struct link_pay_ask q = {.kind = LINK_PAY_ACCOUNT, .account = "viewer:b"};
+    ask(q);
+    payments_news(payments, "viewer:a", 5);
+    ck_assert_uint_eq(news[1], 0);
+    q.account = "viewer:a";
+    ask(q);
+    payments_ask(
+        payments, 2,
+        &(struct link_pay_ask){.kind = LINK_PAY_ACCOUNT, .account = "x", .key = "", .text = ""});
+    payments_news(payments, "viewer:a", 5);
+    payments_news(payments, "viewer:c", 5);
+    ck_assert_uint_eq(news[1], 1);
+    ck_assert_uint_eq(news[2], 0);
+    payments_lost(payments, 1);
+    payments_news(payments, "viewer:a", 5);
+    ck_assert_uint_eq(news[1], 1);
+    finish();
+    remove_folder();
+}
+END_TEST
+
+UNIT_MAIN("payments", names_are_told_to_who_knows_them, leases_alone_are_a_broadcasters,
+          an_overstated_cost_is_no_debt)
