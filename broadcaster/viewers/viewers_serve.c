@@ -14,6 +14,7 @@
 #define OTHERS   2   /* events that are not a connection's: the listening socket's, the signal */
 #define BATCH_MS 10  /* to wait at most where there may be so many */
 #define CALM_MS  100 /* where there are fewer: for the end to be noticed */
+#define LAST     4   /* rounds at the end: who waited was resumed, and is told */
 
 struct server {
     struct serve *serve;
@@ -44,6 +45,9 @@ static void *run(void *arg)
         if (MHD_run_wait(s->daemon, wait_ms(s->daemon)) != MHD_YES) {
             poll(NULL, 0, BATCH_MS); /* short of something: not at once again */
         }
+    }
+    for (int i = 0; i < LAST; i++) {
+        MHD_run_wait(s->daemon, 0);
     }
     return NULL;
 }
