@@ -161,7 +161,7 @@ unit: ## builds and runs the unit tests only
 	@$(MAKE) --no-print-directory -j2 all unit-build
 	@tests/run unit
 
-test: deps-test ## everything that takes less than six minutes
+test: deps-test ## everything but the long tests: under eight minutes
 	@$(MAKE) --no-print-directory -j2 all unit-build
 	@tests/run all
 
