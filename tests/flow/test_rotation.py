@@ -47,6 +47,8 @@ class Rotation(TestCase):
     def setUpClass(cls):
         cls.recipe = Recipe(rungs=RUNG, broadcaster_flags=["-httpIngest"]).start()
         cls.addClassCleanup(lambda: [r.kill() for r in cls.recipe.roles()])
+        cls.recipe.orchestrator.wait_log("transcoder_joined", 20)
+        cls.recipe.broadcaster.wait_log("uplink connected", 20)
 
     def fetch(self, url, *uris):
         """As one file."""
@@ -157,7 +159,8 @@ class Rotation(TestCase):
                                  [said[0][0][1]])
                 self.assertEqual(sei.find(sei.read(rung, "h264"), "h264", sei.ORIENTATION), [])
                 self.push(codec, files[3:], 3)
-                self.check(codec, (320, 180), (256, 144), UPPER_LEFT)
+                self.assertEqual(white(self.newest(codec, "source")), ((320, 180), UPPER_LEFT))
+                self.assertEqual(white(self.newest(codec, RUNG)), ((256, 144), UPPER_LEFT))
                 self.assertEqual(self.recipe.get(path).text.count("#EXT-X-DISCONTINUITY\n"), 1)
 
     def test_another_shape_in_mid_stream(self):

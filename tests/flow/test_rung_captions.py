@@ -81,6 +81,8 @@ class Captions(TestCase):
         files = sei.ts_files(folder, "hevc", "testsrc2=size=320x180:rate=30", 6,
                              lambda picture: [sei.captions(picture)], step=2)
         with Recipe(rungs=str(options), broadcaster_flags=["-httpIngest"]) as recipe:
+            recipe.orchestrator.wait_log("transcoder_joined", 20)
+            recipe.broadcaster.wait_log("uplink connected", 20)
             for i, path in enumerate(files):
                 done = http_get(recipe.url(f"/live/show/{i}.ts"), method="PUT", timeout=60,
                                 body=path.read_bytes())
@@ -92,11 +94,11 @@ class Captions(TestCase):
             follower.poll()
             self.assertEqual({len(follower.bodies[u]) for u in urls}, {len(files)})
             paths = [follower.join(u, folder / f"joined-{i}.ts") for i, u in enumerate(urls)]
-        self.assertEqual(read_captions(paths[0]), list(range(1, 6)))
+        self.assertEqual(read_captions(paths[0]), list(range(1, 7)))
         said = read_dtvcc(paths[0], "hevc")
         self.assertEqual(len(said), 6 * 30 * 2)
         for name, path in zip(RUNGS, paths[1:]):
-            self.assertEqual(read_captions(path), list(range(1, 6)), name)
+            self.assertEqual(read_captions(path), list(range(1, 7)), name)
             self.assertEqual(sorted(read_dtvcc(path, "h264")), sorted(said), name)
             self.assertEqual(decode_errors(path), "", name)
         self.assertEqual(read_dtvcc(paths[2], "h264"), said)  # without B-frames, so as they are shown

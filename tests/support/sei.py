@@ -94,7 +94,7 @@ def ts_files(folder, codec, picture, seconds, says, step=1):
          "-threads", "1", "-t", str(seconds), "-c:v", *ENCODERS[codec], "-f", codec, "-"],
         capture_output=True, check=True)
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-framerate", "30", "-f", codec, "-i", "-", "-c", "copy",
-         "-bsf:v", "setts=ts=N/(30*TB)", "-f", "segment", "-segment_time", str(step),
+        ["ffmpeg", "-v", "error", "-fflags", "+genpts", "-framerate", "30", "-f", codec, "-i", "-",
+         "-c", "copy", "-f", "segment", "-segment_time", str(step), "-segment_time_delta", "0.1",
          folder / f"{codec}-%d.ts"], input=insert(made.stdout, codec, says), check=True)
     return [folder / f"{codec}-{i}.ts" for i in range(seconds // step)]
