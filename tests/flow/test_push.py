@@ -121,7 +121,7 @@ class Push(TestCase):
                 got = self.push(r, "/live/b/key/1.ts", self.body("1.ts"))
                 self.assertEqual(got.status, 403, got.text)
             with self.subTest("an RTMP publisher has the name"):
-                with ffmpeg_publish(r.rtmp("taken")):
+                with ffmpeg_publish(r.rtmp("taken"), size="320x240", bitrate="500k"):
                     r.wait_playlist("/stream/taken/source.m3u8")
                     got = self.push(r, "/live/taken/0.ts")
                     self.assertEqual(got.status, 500)

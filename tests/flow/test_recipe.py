@@ -186,7 +186,6 @@ class Media(harness.TestCase):
         theirs = sorted(p["pts"] for p in harness.ffprobe_packets(source, "video"))
         for ours, other in zip(sorted(p["pts"] for p in packets), theirs):
             self.assertLessEqual(abs(ours - other), 90)
-        self.assertEqual(harness.decode_errors(rung), "")
 
     def check_audio(self, rung, source):
         ours = harness.ffprobe_packets(rung, "audio", data=True)
