@@ -29,7 +29,7 @@ class Form(harness.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.recipe = Recipe().start()
-        cls.addClassCleanup(lambda: [r.kill() for r in cls.recipe.roles()])
+        cls.addClassCleanup(lambda: [r.end() for r in cls.recipe.roles()])
         cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"))
         cls.addClassCleanup(cls.publisher.kill)
         cls.recipe.wait_playlist(RUNG_PATH)  # within 8 s of the publisher's start
