@@ -1,5 +1,5 @@
 """Who may publish: the auth webhook, the keys file, address lists, bans and limits."""
-# usual time: 40 s
+# usual time: 48 s
 import contextlib
 import http.server
 import json

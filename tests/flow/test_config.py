@@ -1,5 +1,6 @@
 """-config, -printConfig and -sampleConfig of the real programs: the recipe from the sample files,
 flags that win, what is printed, and the words and exit statuses for files that are wrong."""
+# usual time: 12 s
 import os
 import re
 

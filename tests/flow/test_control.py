@@ -1,5 +1,6 @@
 """The control API of each role: every answer is as deploy/openapi.yaml has it, settings take
 effect, and only those may ask who should."""
+# usual time: 16 s
 import json
 import re
 import socket

@@ -1,6 +1,7 @@
 """Role credentials: minted, listed and revoked by commands, with other hosts played by data
 directories of their own."""
 # time limit: 300 s
+# usual time: 44 s
 import hashlib
 import json
 import os

@@ -1,5 +1,6 @@
 """Hundreds of peers at once that never say who they are: silent, garbled, slow and deaf. The
 broadcaster stays small, and the honest publisher among them loses nothing."""
+# usual time: 22 s
 import os
 import struct
 import threading

@@ -1,5 +1,6 @@
 """Master playlists tell the truth, from a stream's first moment on: what they promise is there, is as
 big and as fast as they say, and is never taken back."""
+# usual time: 10 s
 import json
 import urllib.parse
 

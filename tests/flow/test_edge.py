@@ -1,5 +1,6 @@
 """deploy/edge: nginx before broadcasters, as `make edge` starts it. What it counts and holds is
 judged with an upstream of our own; test_edge_recipe.py has the real one."""
+# usual time: 13 s
 import concurrent.futures
 import gzip
 import os

@@ -1,5 +1,6 @@
 """The edge before the real broadcaster: what viewers get through it, what it asks for, and what it is
 like when the broadcaster is started again."""
+# usual time: 11 s
 import threading
 import time
 import urllib.parse

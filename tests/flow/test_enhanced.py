@@ -1,6 +1,6 @@
 """Enhanced RTMP: FFmpeg 8 (tests/node) publishes what older clients cannot, and a client of our own is
 asked to connect anew when the broadcaster goes down."""
-# usual time: 45 s
+# usual time: 37 s
 import array
 import re
 import struct

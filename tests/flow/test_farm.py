@@ -1,6 +1,7 @@
 """Transcoders and orchestrators that die or lie, on hosts of their own: no viewer notices. The whole
 matrix is in long_farm.py."""
 # time limit: 300 s
+# usual time: 48 s
 import time
 
 import farm

@@ -1,4 +1,5 @@
 """The viewers' server as clients and caches see it."""
+# usual time: 13 s
 import gzip
 import http.client
 import socket

@@ -1,4 +1,5 @@
 """The content index: which streams there are, for pages and players."""
+# usual time: 9 s
 import json
 import re
 

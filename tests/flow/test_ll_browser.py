@@ -1,5 +1,6 @@
 """Low-latency HLS of a transcoded rung in a real browser: no stall, no error event, and pictures
 that are young. How young: make bench K=glass."""
+# usual time: 21 s
 from glass import Camera, check_smooth, watch
 from harness import ROOT, TIME_SCALE, Recipe, TestCase, main, run
 

@@ -1,5 +1,6 @@
 """Low-latency HLS of a real stream: blocking reloads, the hinted part, and what ends a wait."""
 # time limit: 90 s
+# usual time: 11 s
 import concurrent.futures
 import re
 import socket

@@ -1,5 +1,6 @@
 """What /metrics says: promtool finds nothing wrong with it, histograms add up, streams leave no
 series behind, and the dashboard uses what there is."""
+# usual time: 16 s
 import json
 import re
 import shutil

@@ -1,6 +1,6 @@
 """Open Payments: a page names the incoming payment that its viewer's wallet pays into; the orchestrator
 asks this site's own wallet what has come, with signatures or without, and credits the account."""
-# usual time: 25 s
+# usual time: 32 s
 import json
 import sys
 import time

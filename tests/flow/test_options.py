@@ -1,6 +1,6 @@
 """Rungs from a file: what it says is what viewers get. The light rung's weight. Quality mode."""
 # time limit: 120 s
-# usual time: 25 s
+# usual time: 22 s
 import json
 import re
 

@@ -1,7 +1,7 @@
 """A farm that is too small for all rungs: those of the lowest value are gaps, said as such; sources
 and what is watched lose nothing, and a transcoder that joins takes the others up again at once."""
 # time limit: 180 s
-# usual time: 25 s
+# usual time: 20 s
 import contextlib
 import json
 import os

@@ -1,6 +1,6 @@
 """The watch pages in a real browser, through the real recipe: the list, the player, several at
 once, the embedded player and the page for publishers. Screenshots: build/browser."""
-# usual time: 35 s
+# usual time: 33 s
 import re
 import shutil
 

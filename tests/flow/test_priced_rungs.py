@@ -1,7 +1,7 @@
 """Rungs that cost something: the broadcaster's account is charged for the pixels that came back and
 passed the check, transcoders are credited with it, and with an empty account the rungs stop while
 the source goes on."""
-# usual time: 30 s
+# usual time: 20 s
 import json
 
 import harness

@@ -1,4 +1,4 @@
-# usual time: 12 s
+# usual time: 15 s
 """STREAM receipts: the known verifier's interface on -receiptAddr, its wallet's proxy, a service."""
 import base64
 import concurrent.futures

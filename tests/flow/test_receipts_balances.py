@@ -1,4 +1,4 @@
-# usual time: 12 s
+# usual time: 11 s
 """What STREAM receipts bring to accounts: the known verifier's balances, and what of all that a pause,
 another seed, another scale and a kill -9 leave."""
 import concurrent.futures

@@ -1,4 +1,4 @@
-# usual time: 6 s
+# usual time: 1 s
 """From the question where to pay to a file that comes because it was paid: a payer of Interledger
 on loopback, the broadcaster's known interface, the orchestrator's receipts and ledger."""
 import base64

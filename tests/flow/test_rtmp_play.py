@@ -1,5 +1,5 @@
 """Playing over RTMP: the source and a rung by ffmpeg, librtmp and GStreamer, what is refused, a publisher that goes and comes back, the end."""
-# usual time: 45 s
+# usual time: 50 s
 import harness
 from harness import RUNG, Process, Recipe, ffmpeg_publish, run, temp_dir, wait_for
 

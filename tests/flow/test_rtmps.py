@@ -1,4 +1,5 @@
 """RTMPS: publish and play with TLS, a new certificate at SIGHUP, flags and files that cannot work."""
+# usual time: 15 s
 import hashlib
 import os
 import signal

@@ -1,4 +1,5 @@
 """`make run` and `make stop` (deploy/screen/run and stop), beside others: own ports, own names."""
+# usual time: 20 s
 import os
 import re
 import shutil

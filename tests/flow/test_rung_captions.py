@@ -1,6 +1,6 @@
 """Captions inside of the source's pictures (CEA-608 and 708) are in its rungs too, whatever their
 rate and the source's codec."""
-# usual time: 18 s
+# usual time: 9 s
 import json
 import re
 import subprocess

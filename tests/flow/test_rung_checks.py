@@ -1,5 +1,5 @@
 """Damage in pictures behind the first of a rung's parts: found before it is shown, made again by another transcoder."""
-# usual time: 15 s
+# usual time: 11 s
 import json
 import os
 

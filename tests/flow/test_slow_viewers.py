@@ -1,6 +1,7 @@
 """A viewer that reads a segment steadily but too slowly is cut off when its time is over, and the
 others do not notice."""
 # time limit: 90 s
+# usual time: 19 s
 import http.client
 import socket
 import threading

@@ -1,5 +1,6 @@
 """The source itself: format, include directions, headers that compile alone, sizes."""
 # time limit: 200 s
+# usual time: 14 s
 import re
 
 from harness import ROOT, TestCase, main, run

@@ -1,4 +1,5 @@
 """bin/status: surveys and events of the roles on this host."""
+# usual time: 11 s
 import json
 import os
 import stat

@@ -1,6 +1,7 @@
 """The judge on what encoders really send: B-frames, a picture a second, a variable rate, and the
 times of day that -programDateTime adds to classic playlists."""
 # time limit: 90 s
+# usual time: 8 s
 import concurrent.futures
 import datetime
 import json

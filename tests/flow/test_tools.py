@@ -1,6 +1,6 @@
 """bin/publish and bin/watch alone: publish against ffmpeg as the RTMP server, watch against HLS
 made by ffmpeg and served by a small HTTP server of the test's own."""
-# usual time: 50 s
+# usual time: 60 s
 import concurrent.futures
 import http.server
 import json

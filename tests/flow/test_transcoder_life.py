@@ -1,5 +1,6 @@
 """A transcoder's life: what it says of its speed, what it reads again, how it leaves, and where it
 goes when an orchestrator is not there."""
+# usual time: 32 s
 import contextlib
 import signal
 import time

@@ -1,7 +1,7 @@
 """A broadcaster that is killed and started again while its publishers come back by
 themselves; two encoders that both come back, for ever."""
 # time limit: 200 s
-# usual time: 30 s
+# usual time: 26 s
 import harness
 from harness import RUNG, Recipe, TestCase, tool_publish, wait_for
 from watcher import Watcher
