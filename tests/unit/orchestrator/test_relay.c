@@ -1,3 +1,4 @@
+/* usual time: 6 s */
 /* The relay: what passes through it, who may come in, and who is too slow. */
 #include "fakes.h"
 #include "orchestrator/peers.h"

@@ -1,3 +1,4 @@
+/* usual time: 8 s */
 #include "boss.h"
 #include "tests/support/unit.h"
 
