@@ -33,7 +33,7 @@ asan-unit tsan-unit: %-unit:
 # The recipe, its bad days and its enemies, money and files, with every role built with the sanitizer.
 # "?low" stands for the whole name: "flow/test_receipts" alone would be part of other names, too.
 FLOW_OF_SAN = recipe bad_days hostile rung_checks push media paywall ledger receipts receipts_paid \
-              open_payments
+              open_payments at_once edge_paid
 .PHONY: asan-flow tsan-flow
 asan-flow tsan-flow: %-flow:
 	@$(MAKE) --no-print-directory -j2 BUILD=build/$* BIN=build/$*/bin SAN_FLAGS="$(SAN_$*)" all

@@ -56,8 +56,11 @@ class Behind(harness.TestCase):
     def newcomer(self, source, **more):
         """Token and balance of a viewer who was never here."""
         told = json.loads(self.ask(source, "/account.json", **more).text)
-        known = self.ask(source, f"/account.json?token={told['token']}", **more)
-        return told["token"], json.loads(known.text)["balance"]
+        path = f"/account.json?token={told['token']}"
+        # Null while the ledger does not answer.
+        balance = wait_for(lambda: json.loads(self.ask(source, path, **more).text)["balance"], 10,
+                           "the balance is known")
+        return told["token"], balance
 
     def grant(self, token, amount):
         name = urllib.parse.quote("viewer:" + token.split("-")[0])

@@ -15,9 +15,10 @@
 #include "run/log.h"
 #include "run/secret.h"
 #include "tests/support/free_port.h"
+#include "tests/support/slowness.h"
 
 #define SECRET    "a secret for tests only"
-#define LIMIT_MS  30000 /* no wait takes long, but under a sanitizer on a busy machine it may */
+#define LIMIT_MS  scaled_ms(25000) /* no wait takes long, but on a busy machine it may */
 #define FAKES_MAX 4
 #define GOT_MAX   512
 #define MB        ((size_t)1 << 20)
@@ -159,7 +160,7 @@ static inline struct fake *dial(enum link_role role)
                             .keys = keys[role],
                             .peer_queue_bytes = 256 * MB,
                             .heartbeat_ms = 500,
-                            .timeout_ms = 5000,
+                            .timeout_ms = scaled_ms(5000),
                             .retry_min_ms = 20,
                             .retry_max_ms = 100};
     const char *why = "";
@@ -262,7 +263,7 @@ static inline void open_job(struct fake *b, uint64_t job)
                   .height = 480,
                   .sar_den = 1},
         .n_ladder = 1,
-        .deadline_ms = 20000,
+        .deadline_ms = (uint32_t)scaled_ms(20000),
     };
     m.open.ladder[0] = (struct link_rung){.name = "P144p30fps16x9",
                                           .preset = "veryfast",
@@ -334,7 +335,7 @@ static inline enum err try_start(int port, struct relay **ret_relay, const char 
     struct relay_config c = {.addr = addr,
                              .keys = &keys[LINK_ROLE_ORCHESTRATOR],
                              .heartbeat_ms = 500,
-                             .timeout_ms = 5000};
+                             .timeout_ms = scaled_ms(5000)};
     job_table_config_defaults(&c.jobs);
     c.jobs.job_bytes = 2 * FLOOD * FLOOD_SIZE;
     return relay_create(loop, &c, ret_relay, ret_why);
