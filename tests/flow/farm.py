@@ -48,7 +48,7 @@ DELAY_BROKEN_S = 1.0  # what a failover may add when the transcoder's connection
 DELAY_SILENT_S = 2.0  # and when it falls silent
 
 PRIORITY = -15  # of all hosts: each stands for one that has processors of its own
-AS_USUAL = ["nice", "-n", str(-PRIORITY)]  # what judges is in no hurry
+AS_USUAL = []      # in front of what judges: it is in no hurry
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
@@ -127,7 +127,8 @@ class HostRole(Role):
         token_file.chmod(0o600)
         Process.__init__(self, [*host.inside, BIN / role, *self.flags, "-cliAddr",
                                 f"{host.address}:{CONTROL}", "-cliToken", token_file, "-datadir",
-                                self.data_dir, "-runDir", self.data_dir, "-v", 99],
+                                self.data_dir, "-runDir", self.data_dir, "-v", 99,
+                                *harness.unmeasured(role, self.flags)],
                          self.data_dir / f"{role}.log")
         self.cli_port = CONTROL
 
@@ -178,18 +179,6 @@ def make_clip(size, path):
     if done.returncode != 0:
         raise AssertionError(done.stderr.decode())
     return path
-
-
-def read_pictures(path):
-    """The frame numbers in order of showing, and what the decoder complained about."""
-    done = subprocess.run(
-        [*AS_USUAL, "ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-vf",
-         "crop=iw:ih/8:0:0,scale=320:20:flags=area,format=gray", "-fps_mode", "passthrough",
-         "-f", "rawvideo", "-"],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=120 * harness.TIME_SCALE)
-    size = 320 * 20
-    frames = [done.stdout[i:i + size] for i in range(0, len(done.stdout), size)]
-    return [harness.read_number(f) for f in frames], done.stderr.decode("utf-8", "replace")
 
 
 # --- viewers --------------------------------------------------------------------------------------
@@ -583,7 +572,7 @@ class Farm:
         path = harness.temp_dir() / "joined.ts"
         kept = [n for n in numbers if n not in lost]
         path.write_bytes(b"".join(self.collector.body(url, n) for n in kept))
-        pictures, complaints = read_pictures(path)
+        pictures, complaints = harness.read_pictures(path, AS_USUAL)
         path.unlink()
         words = [f"{url}: {line}" for line in complaints.splitlines()]
         words += [f"{url}: segment {n} lasts {mine[n].duration}, the source's {lengths[n]}"
@@ -635,9 +624,10 @@ class Farm:
 
 def hurry():
     """For this process and its children; where the kernel groups sessions (sched(7), autogroup), those
-    share the processors first. Root of a container may not."""
+    share the processors first. Root of a container may not. Not for what runs beside other tests."""
     with contextlib.suppress(OSError):
         os.nice(PRIORITY)
+        AS_USUAL[:] = ["nice", "-n", str(-PRIORITY)]
         with open("/proc/self/autogroup", "w") as f:
             f.write(str(PRIORITY))
 
@@ -646,4 +636,3 @@ def set_up_module():
     if MISSING:
         raise unittest.SkipTest(MISSING)
     leave_network()
-    hurry()

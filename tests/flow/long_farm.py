@@ -15,6 +15,7 @@ BACK_S = 2.0  # after SIGCONT: a redial, and a heartbeat or two
 
 def setUpModule():
     farm.set_up_module()
+    farm.hurry()
 
 
 def is_waiting(fault):

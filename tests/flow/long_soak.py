@@ -39,6 +39,7 @@ REPORT_KILLS = 3  # from one line about all roles to the next
 
 def setUpModule():
     farm.set_up_module()
+    farm.hurry()
 
 
 class Soak(TestCase):

@@ -108,7 +108,7 @@ class RealClient(Paying):
         page.wait(f"() => {MEDIA}.readyState >= 1", timeout=30)
         wait_for(lambda: self.recipe.broadcaster.status()["paywall"]["waiting"], 20, "it is used up")
         page.evaluate(f"() => {{ {MEDIA}.currentTime = 23; void {MEDIA}.play(); }}")
-        self.wallet.pay(agent.payment, 12)
+        self.wallet.pay(agent.payment, 24)  # what was on its way when it sought is billed again
         page.wait(f"() => {MEDIA}.ended", timeout=60)
 
     def judge_ours(self):
