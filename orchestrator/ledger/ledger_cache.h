@@ -4,7 +4,7 @@
 
 #include "orchestrator/ledger/ledger_store.h"
 
-/* What is kept at most between two transactions: some 20 MB. */
+/* What is kept at most between two transactions: some 30 MB. */
 #define LEDGER_CACHE_MAX 65536
 
 struct ledger_cache;
