@@ -323,6 +323,14 @@ static void settle_late(struct account *a, bool ok)
     }
 }
 
+/* A hold that has run out meanwhile, or paid for something else, is not spent any further: what it
+ * does not have would be owed. */
+static void shrink(struct account_lease *l, uint64_t backed)
+{
+    l->held = most_of(l->spent, least_of(l->held, backed));
+    l->over = l->over || l->spent == l->held;
+}
+
 static void settle(struct account *a, const struct link_pay_answer *answer)
 {
     bool ok = answer->status == LINK_PAY_OK;
@@ -337,6 +345,7 @@ static void settle(struct account *a, const struct link_pay_answer *answer)
     struct account_lease *l = &a->leases[i];
     if (ok) {
         l->charged = most_of(l->charged, a->asked_total);
+        shrink(l, money_add(a->asked_total, answer->held));
     } else { /* it has ended under us: what it did not pay is owed */
         bool expired = answer->status == LINK_PAY_NO_HOLD;
         uint64_t paid = expired ? most_of(l->charged, answer->amount) : l->charged;

@@ -238,7 +238,11 @@ void paywall_bank_open(void *arg)
         struct paywall_shard *s = &p->shards[i];
         pthread_mutex_lock(&s->lock);
         LIST_EACH (&s->all, it, tmp) {
-            LIST_ITEM(it, struct paywall_account, all)->money.away_ms = 0;
+            struct paywall_account *a = LIST_ITEM(it, struct paywall_account, all);
+            a->money.away_ms = 0;
+            if (!list_empty(&a->waiters) || !list_empty(&a->watchers)) {
+                account_look(&a->money); /* of what nobody asks about no news come */
+            }
         }
         pthread_mutex_unlock(&s->lock);
     }

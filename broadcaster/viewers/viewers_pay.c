@@ -1,7 +1,5 @@
 #include "broadcaster/viewers/viewers_pay.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -226,14 +224,6 @@ static bool open_body(struct pay_request *r, const struct toll *t, const struct 
     return r->body != NULL;
 }
 
-/* A socket takes megabytes for who reads slowly; they would be paid for, and lost to who leaves or
- * seeks. What the connection can carry at once it still gets. */
-static void send_little_ahead(const struct pay_request *r)
-{
-    int bytes = (int)r->pay->config.chunk;
-    (void)setsockopt(r->waiter.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
-}
-
 static void send_by_reader(struct pay_request *r, size_t block, const char *cache, struct answer *a)
 {
     a->reader = (struct answer_reader){read_paid, r, block, r->n};
@@ -350,7 +340,6 @@ static enum viewers_pay_result pay_file(struct pay_request *r, const struct toll
     }
     r->file = a->file;
     a->file = NULL;
-    send_little_ahead(r);
     send_by_reader(r, r->pay->config.chunk, CACHE_FILE, a);
     return VIEWERS_PAY_ANSWERED;
 }

@@ -1,6 +1,8 @@
 #include "broadcaster/viewers/viewers_serve.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +17,11 @@
 #define BATCH_MS 10  /* to wait at most where there may be so many */
 #define CALM_MS  100 /* where there are fewer: for the end to be noticed */
 #define LAST     4   /* rounds at the end: who waited was resumed, and is told */
+
+/* Bytes that a connection holds and has not sent yet. A socket takes megabytes otherwise: lost when
+ * its viewer leaves, memory for each that reads slowly, and, once it is the network's turn to send
+ * them, no longer in the processor's cache. What is on its way, TCP's window, counts not. */
+#define UNSENT_MAX 32768
 
 struct server {
     struct serve *serve;
@@ -73,6 +80,8 @@ static bool start_one(struct serve *s, int fd, serve_start_fn *start, void *arg)
 
 struct serve *serve_create(int threads, int fd, serve_start_fn *start, void *arg)
 {
+    const int unsent = UNSENT_MAX; /* connections inherit it; who refuses it serves as well */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     struct serve *s = mem_alloc(sizeof *s + (size_t)threads * sizeof s->servers[0]);
     bool ok = true;
     for (int i = 0; i < threads && ok; i++) {

@@ -30,12 +30,18 @@ struct ledger;
 
 /* What becomes of a cost that is not in its hold. */
 enum ledger_debt {
-    LEDGER_DEBT_NONE, /* it is refused: LEDGER_CHARGE */
-    LEDGER_DEBT_PAY,  /* the account owes it: paid at once as far as hold and balance go, and the
-                       * rest before anything else when money comes */
-    LEDGER_DEBT_NOTE, /* it is only noted for now, and paid with the next LEDGER_DEBT_PAY of that
-                       * hold, or when money comes; a hold that ends pays it too */
+    LEDGER_DEBT_NONE,  /* it is refused: LEDGER_CHARGE */
+    LEDGER_DEBT_PAY,   /* the account owes it: paid at once as far as hold and balance go, and the
+                        * rest before anything else when money comes */
+    LEDGER_DEBT_NOTE,  /* it is only noted for now, and paid with the next LEDGER_DEBT_PAY of that
+                        * hold, or when money comes; a hold that ends pays it too */
+    LEDGER_DEBT_LEASE, /* as LEDGER_DEBT_PAY, but no more is owed for a hold than was set aside in
+                        * it, and by the account in all than LEDGER_DEBT_LEASES times that: what it
+                        * has cost is said by somebody who may be wrong. More counts only as far as
+                        * the account pays it at once */
 };
+
+#define LEDGER_DEBT_LEASES 4
 
 enum ledger_op {
     LEDGER_BALANCE, /* of `account`, which is made if it is not there */
@@ -90,12 +96,13 @@ struct ledger_answer {
     uint64_t held;    /* of LEDGER_HOLD, LEDGER_CHARGE: what the hold still has */
     uint64_t owed;    /* of these: what the account still owes, noted or for lack of money */
     uint64_t mark;    /* of LEDGER_CREDIT: the highest total that its source has had */
+    uint64_t cut;     /* of a LEDGER_DEBT_LEASE: what of the cost was not counted */
 };
 
 typedef void ledger_fn(void *arg, const struct ledger_answer *a);
 
-/* Money has come to an account (credit, grant, release, a hold that expired), or it was thawed: so
- * that who waits for it can go on. Loop's thread. */
+/* Money has come to an account (credit, grant, another one's spend, release, a hold that expired),
+ * or it was thawed: so that who waits for it can go on. Loop's thread. */
 typedef void ledger_news_fn(void *arg, const char *account, uint64_t balance);
 
 struct ledger_config {

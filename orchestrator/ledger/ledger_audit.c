@@ -237,7 +237,9 @@ static void count_debt(struct audit *a, sqlite3_stmt *st, void *state)
               payee);
         return;
     }
-    add(a, &a->found->owed, amount, 0);
+    if (__builtin_add_overflow(a->found->owed, amount, &a->found->owed)) {
+        a->found->owed = INT64_MAX; /* each can be counted, and nothing hangs on the sum */
+    }
 }
 
 /* Of one source: what the journal says, and what the table of sources says. */

@@ -64,6 +64,7 @@ enum err book_done(struct book_step *t, const struct ledger_account *a, uint64_t
 {
     t->a->balance = a->free > 0 ? (uint64_t)a->free : 0;
     t->a->amount = amount;
+    t->told = a;
     return ERR_OK;
 }
 
@@ -189,6 +190,7 @@ static enum err spend_from(struct book_step *t, struct ledger_account *a)
         return book_refuse(t, ERR_LIMIT, "the balance would be larger than a ledger can count");
     }
     e = move(t, LEDGER_KIND_SPEND, a, to, (int64_t)r->amount);
+    t->gained = ledger_account_is_world(to->name) ? NULL : to;
     return e == ERR_OK ? book_done(t, a, r->amount) : e;
 }
 
@@ -306,7 +308,7 @@ enum err ledger_book_apply(struct ledger_store *s, const struct ledger_request *
             : book_refuse(&t, ERR_LIMIT, "a name or key is missing, too long or no plain text");
     if (e == ERR_OK && t.gained != NULL && t.gained->owes > 0) {
         e = book_pay_debts(&t, t.gained, NULL, asked.key);
-        a.balance = (uint64_t)t.gained->free;
+        a.balance = t.told != NULL ? (uint64_t)t.told->free : a.balance;
     }
     if (e != ERR_OK) {
         return ERR_IO;

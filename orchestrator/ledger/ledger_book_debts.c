@@ -94,6 +94,22 @@ static enum err note_cost(struct book_step *t, struct ledger_account *a, uint64_
     return e;
 }
 
+static __int128 most_of(__int128 a, __int128 b)
+{
+    return a > b ? a : b;
+}
+
+/* How much of a lease's cost counts: who says what it is may be wrong, or a thief. */
+static uint64_t cut_lease(const struct ledger_account *a, const struct ledger_hold *h,
+                          uint64_t cost)
+{
+    __int128 have = (a->frozen ? 0 : (__int128)a->free) + h->left, at_once = have - a->owes;
+    __int128 counts = most_of(at_once, (__int128)h->given - (__int128)h->charged);
+    __int128 in_all = at_once + (__int128)LEDGER_DEBT_LEASES * h->given;
+    counts = counts < in_all ? counts : in_all;
+    return counts < cost ? (uint64_t)most_of(counts, 0) : cost;
+}
+
 static enum err finish(struct book_step *t, struct ledger_account *a, struct ledger_hold *h,
                        bool release)
 {
@@ -120,15 +136,17 @@ enum err book_owe(struct book_step *t, bool release)
         return e == ERR_NOENT ? book_refuse(t, ERR_NOENT, "there is no such hold, or it is over")
                               : e;
     }
-    uint64_t cost = t->r->total > h.charged ? t->r->total - h.charged : 0;
+    uint64_t told = t->r->total > h.charged ? t->r->total - h.charged : 0;
+    uint64_t cost = t->r->debt == LEDGER_DEBT_LEASE ? cut_lease(a, &h, told) : told;
     bool done = true;
+    t->a->cut = told - cost;
     e = cost > 0 ? note_cost(t, a, cost, &done) : ERR_OK;
     if (e != ERR_OK || !done) {
         return e;
     }
     h.charged += cost;
     int64_t had = a->free + a->held;
-    if (release || t->r->debt == LEDGER_DEBT_PAY) {
+    if (release || t->r->debt != LEDGER_DEBT_NOTE) {
         e = book_pay_debts(t, a, &h, h.key);
     }
     uint64_t paid = (uint64_t)(had - a->free - a->held);

@@ -59,6 +59,7 @@ static enum err fill_hold(struct book_step *t, struct ledger_account *a, struct 
     }
     enum err e = book_move_held(t, LEDGER_KIND_HOLD, r->key, a, NULL, 0, -(int64_t)more);
     h->left += (int64_t)more;
+    h->given = book_fits(h->given, (int64_t)more) ? h->given + (int64_t)more : LEDGER_MONEY_MAX;
     e = e == ERR_OK ? book_renew_hold(t, h) : e;
     return e == ERR_OK ? book_done(t, a, more) : e;
 }
@@ -87,7 +88,10 @@ static enum err hold_of(struct book_step *t, struct ledger_account *a)
     if (h.state == LEDGER_HOLD_RELEASED) {
         return book_refuse(t, ERR_STATE, "the hold has been released");
     }
-    is_new = is_new || h.state == LEDGER_HOLD_EXPIRED;
+    if (h.state == LEDGER_HOLD_EXPIRED) { /* what it had has gone back */
+        is_new = true;
+        h.given = h.charged < LEDGER_MONEY_MAX ? (int64_t)h.charged : LEDGER_MONEY_MAX;
+    }
     h.state = LEDGER_HOLD_OPEN;
     h.ttl_ms = t->r->ttl_ms;
     return fill_hold(t, a, &h, is_new);

@@ -10,7 +10,8 @@ struct book_step {
     const struct ledger_request *r; /* no text is NULL */
     int64_t now_ms;
     struct ledger_answer *a;
-    struct ledger_account *gained; /* has more to spend than before, or NULL */
+    struct ledger_account *gained;     /* has more to spend than before, or NULL */
+    const struct ledger_account *told; /* whose balance is the answer's, or NULL */
 };
 
 /* Answers; the store's transaction goes on: ERR_OK. why is static. */

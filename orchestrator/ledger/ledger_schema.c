@@ -15,12 +15,17 @@
  * credit, the hold, or what a spend or grant was asked under.
  * sources: `total` is the highest that was ever credited, as a number of 64 bits without a sign
  * (one below zero here is that much below 2^64).
- * holds: of one that is over, `left` is 0, and `until_ms` is when it is forgotten.
+ * holds: of one that is over, `left` is 0, and `until_ms` is when it is forgotten. `given`: see
+ * struct ledger_hold.
  * debts: what an account owes to another one and could not pay, or has not paid yet. */
 #define DEBTS                                                                                      \
     "CREATE TABLE debts("                                                                          \
     " account INTEGER NOT NULL, payee INTEGER NOT NULL, amount INTEGER NOT NULL,"                  \
     " PRIMARY KEY(account, payee), CHECK(amount >= 0)) STRICT, WITHOUT ROWID;"
+
+#define GIVEN                                                                                      \
+    "ALTER TABLE holds ADD COLUMN given INTEGER NOT NULL DEFAULT 0;"                               \
+    "UPDATE holds SET given = max(left, charged);"
 
 static const char tables[] = DEBTS
     "CREATE TABLE settings(name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)"
@@ -43,7 +48,8 @@ static const char tables[] = DEBTS
     "CREATE TABLE holds("
     " key TEXT PRIMARY KEY NOT NULL, account INTEGER NOT NULL, left INTEGER NOT NULL,"
     " charged INTEGER NOT NULL, ttl_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
-    " state INTEGER NOT NULL, CHECK(left >= 0)) STRICT, WITHOUT ROWID;"
+    " state INTEGER NOT NULL, given INTEGER NOT NULL DEFAULT 0, CHECK(left >= 0))"
+    " STRICT, WITHOUT ROWID;"
     "CREATE INDEX holds_until ON holds(until_ms);";
 
 static int set(sqlite3 *db, const char *name, const char *value)
@@ -80,11 +86,12 @@ int ledger_schema_renew(sqlite3 *db)
     int64_t id = 0, version = 0;
     int rc = ledger_schema_number(db, "PRAGMA application_id", &id);
     rc = rc == SQLITE_ROW ? ledger_schema_number(db, "PRAGMA user_version", &version) : rc;
-    if (rc != SQLITE_ROW || id != LEDGER_SQLITE_ID || version != 1) {
+    if (rc != SQLITE_ROW || id != LEDGER_SQLITE_ID || version < 1 ||
+        version >= LEDGER_SQLITE_VERSION) {
         return SQLITE_OK; /* ledger_schema_check says what is wrong */
     }
-    snprintf(text, sizeof text, "BEGIN IMMEDIATE; " DEBTS "PRAGMA user_version = %d; COMMIT",
-             LEDGER_SQLITE_VERSION);
+    snprintf(text, sizeof text, "BEGIN IMMEDIATE; %s" GIVEN "PRAGMA user_version = %d; COMMIT",
+             version == 1 ? DEBTS : "", LEDGER_SQLITE_VERSION);
     rc = sqlite3_exec(db, text, NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

@@ -36,7 +36,7 @@ static const char *const sql[ST_N_] = {
     [ST_SOURCE_PUT] =
         "INSERT INTO sources VALUES(?, ?, ?) ON CONFLICT(key) DO UPDATE SET total = ?3",
     [ST_HOLD_FIND] = "SELECT * FROM holds WHERE key = ?",
-    [ST_HOLD_PUT] = "REPLACE INTO holds VALUES(?, ?, ?, ?, ?, ?, ?)",
+    [ST_HOLD_PUT] = "REPLACE INTO holds VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
     [ST_HOLD_DROP] = "DELETE FROM holds WHERE key = ?",
     [ST_HOLD_FIRST] = "SELECT * FROM holds ORDER BY until_ms LIMIT 1",
     [ST_DEBT_MORE] = "INSERT INTO debts VALUES(?1, ?2, ?3)"

@@ -12,7 +12,7 @@
 #include "orchestrator/ledger/ledger_store.h"
 
 #define LEDGER_SQLITE_ID      0x5342454c /* "SBEL" */
-#define LEDGER_SQLITE_VERSION 2          /* 1 had no debts */
+#define LEDGER_SQLITE_VERSION 3          /* 1 had no debts, 2 not what holds were given */
 
 /* Opens the file, or makes it (mode 0600). ERR_IO: it cannot be opened, or is locked; ERR_PROTO: it
  * is no ledger, another version's, or has another scale or asset: ret_why (LEDGER_WHY_MAX bytes)

@@ -169,6 +169,7 @@ static enum err load_hold(struct ledger_sqlite *l, enum sqlite_statement which,
         ret_hold->ttl_ms = sqlite_column(l, which, 4);
         ret_hold->until_ms = sqlite_column(l, which, 5);
         ret_hold->state = (enum ledger_hold_state)sqlite_column(l, which, 6);
+        ret_hold->given = sqlite_column(l, which, 7);
     }
     return sqlite_finish(l, which, e);
 }
@@ -194,6 +195,7 @@ static enum err put_hold(struct ledger_store *s, const struct ledger_hold *h)
     sqlite_bind(l, ST_HOLD_PUT, 5, h->ttl_ms);
     sqlite_bind(l, ST_HOLD_PUT, 6, h->until_ms);
     sqlite_bind(l, ST_HOLD_PUT, 7, h->state);
+    sqlite_bind(l, ST_HOLD_PUT, 8, h->given);
     return sqlite_run(l, ST_HOLD_PUT);
 }
 

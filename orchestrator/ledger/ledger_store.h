@@ -64,6 +64,8 @@ struct ledger_hold {
     int64_t account;
     int64_t left;
     uint64_t charged; /* so far */
+    int64_t given; /* what was set aside in it, all together; when it opened anew: since then, and
+                    * what it had cost before */
     int64_t ttl_ms;
     int64_t until_ms; /* since 1970: open: when it expires; over: when it is forgotten */
     enum ledger_hold_state {

@@ -1,9 +1,12 @@
 #include "orchestrator/payments/payments.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "orchestrator/payments/interests.h"
+#include "run/log.h"
 
 /* A broadcaster that has asked. */
 struct client {
@@ -12,6 +15,8 @@ struct client {
     link_peer id;
     unsigned open;
     bool gone; /* freed when nothing is open any more */
+    bool overstates;
+    struct interests *interests;
 };
 
 struct payments {
@@ -19,6 +24,7 @@ struct payments {
     struct list clients;
     unsigned n_clients;
     uint64_t answers[LINK_PAY_STATUSES_];
+    uint64_t overstated; /* leases' costs that were not counted whole */
 };
 
 /* A question under way. */
@@ -45,7 +51,7 @@ static struct client *client_of(struct payments *p, link_peer id)
     struct client *c = find(p, id);
     if (c == NULL) {
         c = mem_alloc(sizeof *c);
-        *c = (struct client){.payments = p, .id = id};
+        *c = (struct client){.payments = p, .id = id, .interests = interests_create()};
         list_push_back(&p->clients, &c->node);
         p->n_clients++;
     }
@@ -56,6 +62,7 @@ static void forget(struct client *c)
 {
     list_remove(&c->node);
     c->payments->n_clients--;
+    interests_destroy(c->interests);
     mem_free(c);
 }
 
@@ -106,8 +113,26 @@ static enum link_pay_status status_of(enum err e)
     }
 }
 
+/* Told once of each broadcaster: one that means it would fill the log. */
+static void note_overstated(struct client *c, uint64_t cut)
+{
+    c->payments->overstated++;
+    if (!c->overstates) {
+        c->overstates = true;
+        log_warn("payments", "overstated",
+                 "peer=%" PRIu32 " a broadcaster says that a lease has cost %" PRIu64
+                 " more than was leased and than the viewer has: that is not counted, now and "
+                 "later; if this goes on, revoke its credential",
+                 c->id, cut);
+    }
+}
+
 static void on_ledger(void *arg, const struct ledger_answer *a)
 {
+    const struct question *q = arg;
+    if (a->cut > 0) {
+        note_overstated(q->client, a->cut);
+    }
     settle(arg, (struct link_pay_answer){
                     .status = status_of(a->err),
                     .text = a->err != ERR_OK ? a->why : NULL,
@@ -192,14 +217,14 @@ static struct question *question_of(struct client *c, uint64_t ask)
 }
 
 /* What a lease has cost is paid even if it has run out meanwhile; but only a lease that was given
- * may make anybody owe something. */
+ * may make anybody owe something, and no more than that. */
 static void ask_ledger(struct client *c, const struct link_pay_ask *q)
 {
     bool costs = q->kind == LINK_PAY_CHARGE || q->kind == LINK_PAY_RELEASE;
     struct ledger_request r = {
         .op = op_of(q->kind),
         .account = costs ? "" : q->account,
-        .debt = costs ? LEDGER_DEBT_PAY : LEDGER_DEBT_NONE,
+        .debt = costs ? LEDGER_DEBT_LEASE : LEDGER_DEBT_NONE,
         .other = PAYMENTS_INCOME,
         .key = q->key,
         .amount = q->amount,
@@ -208,6 +233,13 @@ static void ask_ledger(struct client *c, const struct link_pay_ask *q)
         .ttl_ms = q->ttl_ms,
     };
     ledger_ask(c->payments->config.ledger, &r, on_ledger, question_of(c, q->ask));
+}
+
+static void note_interest(struct client *c, const struct link_pay_ask *q)
+{
+    if (is_viewer(q->account)) {
+        interests_note(c->interests, q->account);
+    }
 }
 
 void payments_ask(struct payments *p, link_peer from, const struct link_pay_ask *q)
@@ -225,8 +257,10 @@ void payments_ask(struct payments *p, link_peer from, const struct link_pay_ask 
     } else if (fault != NULL) {
         refuse(c, q->ask, LINK_PAY_REFUSED, fault);
     } else if (rail != NULL) {
+        note_interest(c, q);
         rail->fn(rail->rail, q, on_rail, question_of(c, q->ask));
     } else {
+        note_interest(c, q);
         ask_ledger(c, q);
     }
 }
@@ -251,7 +285,7 @@ void payments_news(struct payments *p, const char *account, uint64_t balance)
     struct link_msg m = {.type = LINK_PAY_NEWS, .pay_news = {account, balance}};
     LIST_EACH (&p->clients, it, tmp) {
         struct client *c = LIST_ITEM(it, struct client, node);
-        if (!c->gone) {
+        if (!c->gone && interests_has(c->interests, account)) {
             p->config.send(p->config.send_arg, c->id, &m);
         }
     }
@@ -293,6 +327,7 @@ void payments_status(const struct payments *p, struct json *object)
     }
     json_set_int(j, "broadcasters", p->n_clients);
     json_set_int(j, "open", open);
+    json_set_int(j, "overstated", (int64_t)p->overstated);
     json_set(j, "answers", answers);
     json_set(object, "payments", j);
 }

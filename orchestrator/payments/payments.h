@@ -54,10 +54,10 @@ void payments_ask(struct payments *p, link_peer from, const struct link_pay_ask 
 /* That broadcaster has gone: nothing is sent to it any more. What it holds runs out by itself. */
 void payments_lost(struct payments *p, link_peer peer);
 
-/* Money has come to an account: told to the broadcasters that have asked for any. */
+/* Money has come to an account: told to the broadcasters that have asked about it. */
 void payments_news(struct payments *p, const char *account, uint64_t balance);
 
-/* "payments": broadcasters, open questions, answers by status. */
+/* "payments": broadcasters, open questions, overstated costs, answers by status. */
 void payments_status(const struct payments *p, struct json *object);
 
 #endif

@@ -108,20 +108,33 @@ struct intent *intents_find(const struct intents *n, struct span text, const cha
     return NULL;
 }
 
-static void make_room(struct intents *n)
+static enum err write_end(const struct intent *it, struct buf *journal)
 {
+    return buf_printf(journal, "end %s %s\n", it->text, it->account);
+}
+
+/* The end is written, so that a journal never has more without one than there may be. */
+static enum err make_room(struct intents *n, struct buf *journal)
+{
+    if (n->n_open < INTENTS_MAX) {
+        return ERR_OK;
+    }
     LIST_EACH (&n->open, it, next) {
         struct intent *i = LIST_ITEM(it, struct intent, node);
-        if (n->n_open == INTENTS_MAX && i->is_waiting && !i->is_open && !i->is_got) {
-            drop(n, i);
+        if (i->is_waiting && !i->is_open && !i->is_got) {
+            enum err e = write_end(i, journal);
+            if (e == ERR_OK) {
+                drop(n, i);
+            }
+            return e;
         }
     }
+    return ERR_LIMIT;
 }
 
 static struct intent *add(struct intents *n, struct span text, const struct receipt *r,
                           const char *account)
 {
-    make_room(n);
     if (n->n_open == INTENTS_MAX || text.len > RECEIPT_TEXT_MAX) {
         return NULL;
     }
@@ -138,7 +151,7 @@ static struct intent *add(struct intents *n, struct span text, const struct rece
 struct intent *intents_ask(struct intents *n, struct span text, const struct receipt *r,
                            const char *account, struct buf *journal)
 {
-    struct intent *it = add(n, text, r, account);
+    struct intent *it = make_room(n, journal) == ERR_OK ? add(n, text, r, account) : NULL;
     if (it != NULL && buf_printf(journal, "ask %s %s\n", it->text, it->account) != ERR_OK) {
         drop(n, it);
         return NULL;
@@ -182,7 +195,7 @@ enum err intents_got(struct intents *n, struct intent *it, uint64_t base, struct
 
 enum err intents_end(struct intents *n, struct intent *it, struct buf *journal)
 {
-    enum err e = buf_printf(journal, "end %s %s\n", it->text, it->account);
+    enum err e = write_end(it, journal);
     drop(n, it);
     return e;
 }
@@ -244,8 +257,8 @@ static enum err load_change(struct intents *n, struct span what, struct span tex
     uint64_t base = 0;
     char account[LEDGER_NAME_MAX];
     bool got = span_equal(what, span_cstr("got"));
-    if ((got && !span_decimal(take_word(&rest), UINT64_MAX, &base)) || rest.len == 0 ||
-        rest.len >= sizeof account) {
+    if ((got && !span_decimal(take_word(&rest), r->total, &base)) || rest.len == 0 ||
+        rest.len >= sizeof account || memchr(rest.data, '\0', rest.len) != NULL) {
         return ERR_PROTO;
     }
     memcpy(account, rest.data, rest.len);

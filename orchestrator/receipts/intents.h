@@ -36,8 +36,8 @@ void intents_destroy(struct intents *n); /* takes NULL */
 /* NULL: there is none of this receipt for this account. */
 struct intent *intents_find(const struct intents *n, struct span text, const char *account);
 
-/* NULL: there are too many; the oldest that waits goes first. text: at most RECEIPT_TEXT_MAX bytes
- * without blanks. */
+/* NULL: there are too many (the oldest that waits goes first), or the journal is full. text: at
+ * most RECEIPT_TEXT_MAX bytes without blanks. */
 struct intent *intents_ask(struct intents *n, struct span text, const struct receipt *r,
                            const char *account, struct buf *journal);
 

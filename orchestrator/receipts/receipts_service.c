@@ -253,6 +253,7 @@ void receipts_ask_service(struct op *op, struct span text)
     }
     it = op->is_late ? it : intents_ask(r->intents, text, &receipt, op->account, &r->lines);
     if (it == NULL) {
+        receipts_write(r, NULL, NULL); /* what gave way */
         op_answer(op, 503, BUSY);
         return;
     }

@@ -5,6 +5,7 @@ import http.client
 import socket
 import threading
 import time
+from pathlib import Path
 
 from harness import Role, TestCase, ffmpeg_publish, free_port, http_get, main, wait_for
 
@@ -13,6 +14,7 @@ RATE_MIN = 40_000  # bytes/s: its size at this rate is what an answer may take b
 SLACK_S = 2 + 1  # the library's own time-out may come first; rounds of the watch
 PACE_S, PIECE = 0.1, 1500
 SEGMENT = range(300_000, 500_000)
+QUEUE_MAX = 100_000  # bytes that the kernel may hold for one that does not read
 
 
 class Others(threading.Thread):
@@ -90,6 +92,30 @@ class SlowViewers(TestCase):
             got += len(s.recv(PIECE))
             time.sleep(PACE_S)  # the reader's pace
         return got, time.monotonic() - began
+
+    def queued(self, s):
+        """What the kernel holds of the broadcaster's answer (proc(5), /proc/net/tcp)."""
+        ends = [f":{port:04X}" for port in (self.port, s.getsockname()[1])]
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            local, remote, _, queues = line.split()[1:5]
+            if local.endswith(ends[0]) and remote.endswith(ends[1]):
+                return int(queues.partition(":")[0], 16)
+        return 0
+
+    def test_little_of_an_answer_waits_in_the_kernel(self):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        s.connect(("127.0.0.1", self.port))
+        s.settimeout(10)
+        self.addCleanup(s.close)
+        s.sendall(f"GET {self.segment} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        wait_for(lambda: s.recv(1, socket.MSG_PEEK), 10, "the answer begins")
+        seen = []
+        for _ in range(int(1 / PACE_S)):
+            seen.append(self.queued(s))
+            time.sleep(PACE_S)
+        self.assertGreater(max(seen), 0)
+        self.assertLess(max(seen), QUEUE_MAX)
 
     def test_it_is_cut_off_and_the_others_are_not(self):
         others = Others(self.port, [self.playlist, self.segment])

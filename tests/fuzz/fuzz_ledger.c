@@ -1,7 +1,7 @@
 /* What may be asked of a ledger by the control API and over the link, as lines of a form's pairs:
- * op, account, other, key, amount, least, total, ttl, and at, the time in ms. Every answer keeps
- * within what ledger.h says. When the first byte is "c", all is committed to a new file, which must
- * then pass its audit, and whose pages are read; else it is rolled back. */
+ * op, account, other, key, amount, least, total, ttl, debt, and at, the time in ms. Every answer
+ * keeps within what ledger.h says. When the first byte is "c", all is committed to a new file,
+ * which must then pass its audit, and whose pages are read; else it is rolled back. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +104,8 @@ static bool read_request(const struct http_pairs *p, struct ledger_request *r)
                                          .amount = number_of(p, "amount"),
                                          .least = number_of(p, "least"),
                                          .total = number_of(p, "total"),
-                                         .ttl_ms = (int64_t)number_of(p, "ttl")};
+                                         .ttl_ms = (int64_t)number_of(p, "ttl"),
+                                         .debt = (enum ledger_debt)(number_of(p, "debt") % 4)};
             return true;
         }
     }
@@ -136,7 +137,7 @@ static void apply(struct ledger_store *s, struct span line, int64_t *now_ms)
         must(ledger_book_apply(s, &r, *now_ms, &a, &gained) == ERR_OK);
         must(a.err != ERR_IO && (a.err == ERR_OK || a.why[0] != '\0'));
         must(a.amount <= LEDGER_MONEY_MAX && a.held <= LEDGER_MONEY_MAX);
-        must(a.balance <= LEDGER_MONEY_MAX);
+        must(a.balance <= LEDGER_MONEY_MAX && a.owed <= LEDGER_MONEY_MAX && a.cut <= r.total);
         must(gained == NULL || gained->free >= 0);
     }
     http_pairs_fini(&p);

@@ -50,6 +50,7 @@ static void ledger_do(struct ledger *l, const struct link_pay_ask *q, uint64_t n
             l->balance += l->holds[n].held - q->total;
             l->holds[n].open = false;
         }
+        a->held = l->holds[n].open ? l->holds[n].held - q->total : 0;
     }
     uint64_t paid = l->debt < l->balance ? l->debt : l->balance;
     l->debt -= paid;
@@ -218,6 +219,28 @@ START_TEST(a_lease_that_ended_is_paid_by_the_next_one)
     settle(&account, &ledger, 3 + ACCOUNT_CHARGE_MS, &counter);
     ck_assert_uint_eq(ledger.earned, 20);
     ck_assert_uint_eq(ledger.balance, 980);
+}
+END_TEST
+
+/* It ran out while the ledger was away, and the money in it went elsewhere. */
+START_TEST(a_lease_that_ran_out_is_spent_no_further)
+{
+    start(40, 0);
+    account_reserve(&account, 10, 1);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_PAID);
+    ck_assert_uint_eq(account_credit(&account), 30);
+    ledger.holds[1].open = false;
+    ledger.balance = 15;
+    settle(&account, &ledger, 1 + ACCOUNT_CHARGE_MS, &counter);
+    ck_assert_uint_eq(ledger.earned, 10);
+    ck_assert_uint_eq(account_credit(&account), 5); /* leased anew */
+    ck_assert_int_eq(pay(10, 2 + ACCOUNT_CHARGE_MS), ACCOUNT_EMPTY);
+    ck_assert_int_eq(pay(5, 2 + ACCOUNT_CHARGE_MS), ACCOUNT_PAID);
+    account_close(&account);
+    settle(&account, &ledger, 3 + ACCOUNT_CHARGE_MS, &counter);
+    ck_assert_uint_eq(ledger.earned, 15);
+    ck_assert_uint_eq(ledger.debt, 0);
 }
 END_TEST
 
@@ -391,8 +414,8 @@ START_TEST(what_is_set_aside_already_is_not_left_behind)
 END_TEST
 
 UNIT_MAIN("account", what_is_set_aside_already_is_not_left_behind,
-          what_an_expired_lease_has_paid_is_not_owed, leases_and_pays, the_last_unit_can_be_spent,
-          previews_are_spent_first, what_was_not_sent_is_not_billed,
-          a_small_want_does_not_starve_behind_a_large_one, frozen_and_away,
-          a_lease_that_ended_is_paid_by_the_next_one, what_is_spent_is_told_soon,
+          what_an_expired_lease_has_paid_is_not_owed, a_lease_that_ran_out_is_spent_no_further,
+          leases_and_pays, the_last_unit_can_be_spent, previews_are_spent_first,
+          what_was_not_sent_is_not_billed, a_small_want_does_not_starve_behind_a_large_one,
+          frozen_and_away, a_lease_that_ended_is_paid_by_the_next_one, what_is_spent_is_told_soon,
           what_was_sent_after_its_lease_went_back_is_paid, sums_are_right_at_the_end)

@@ -73,6 +73,7 @@ static void ask(void *arg, const struct link_pay_ask *q, bank_fn *fn, void *fn_a
             bank.balance += bank.holds[h].held - q->total;
             bank.holds[h].open = false;
         }
+        a->held = bank.holds[h].open ? bank.holds[h].held - q->total : 0;
     } else if (q->kind == LINK_PAY_RECEIPT) {
         bank.balance += 5;
         a->amount = 5;

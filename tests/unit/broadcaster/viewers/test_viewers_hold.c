@@ -1,3 +1,4 @@
+/* usual time: 8 s */
 /* Low-latency HLS over a real server on loopback: requests that wait, and what ends their wait. */
 #include "broadcaster/viewers/viewers_hold.h"
 

@@ -242,9 +242,9 @@ START_TEST(another_file_is_refused)
     c = config();
     c.scale = LEDGER_SCALE_MAX + 1;
     ck_assert_int_eq(open_as(c, why), ERR_LIMIT);
-    by_hand("PRAGMA user_version = 3");
+    by_hand("PRAGMA user_version = 4");
     ck_assert_int_eq(open_as(config(), why), ERR_PROTO);
-    ck_assert_ptr_nonnull(strstr(why, "version 3"));
+    ck_assert_ptr_nonnull(strstr(why, "version 4"));
     by_hand("PRAGMA application_id = 1");
     ck_assert_int_eq(open_as(config(), why), ERR_PROTO);
     unlink(path);

@@ -318,6 +318,92 @@ START_TEST(what_is_not_there_is_owed)
     ck_assert_uint_eq(grant("a", 20, "").balance, 5);
     ck_assert_uint_eq(balance("transcoder:t"), 135);
     ck_assert_int_eq(cost(LEDGER_CHARGE, "h3", 3).err, ERR_NOENT);
+    for (int i = 0; i < 2; i++) { /* of both together it is more than one number holds */
+        ck_assert_int_eq(ask((struct ledger_request){.op = LEDGER_CHARGE,
+                                                     .account = i == 0 ? "b" : "c",
+                                                     .key = i == 0 ? "h4" : "h5",
+                                                     .other = "transcoder:t",
+                                                     .total = LEDGER_MONEY_MAX,
+                                                     .debt = LEDGER_DEBT_PAY})
+                             .err,
+                         ERR_OK);
+    }
+    ck_assert_int_eq(audit().owed, LEDGER_MONEY_MAX);
+    tear_down();
+}
+END_TEST
+
+/* Who says what a lease has cost may lie. */
+START_TEST(a_lease_owes_what_it_was_given)
+{
+    set_up();
+    grant("a", 100, "");
+    hold("a", "h1", 60, 60);
+    struct ledger_answer o = owe(LEDGER_CHARGE, "h1", 100, LEDGER_DEBT_LEASE);
+    ck_assert_uint_eq(o.amount, 100); /* the account has it */
+    ck_assert_uint_eq(o.cut, 0);
+    o = owe(LEDGER_CHARGE, "h1", UINT64_MAX, LEDGER_DEBT_LEASE);
+    ck_assert_int_eq(o.err, ERR_OK);
+    ck_assert_uint_eq(o.amount + o.owed, 0);
+    ck_assert_uint_eq(o.cut, UINT64_MAX - 100);
+    grant("a", 10, "");
+    hold("a", "h2", 10, 10);
+    now += 1000;
+    expire();
+    spend("a", 10, ""); /* elsewhere, meanwhile */
+    o = owe(LEDGER_CHARGE, "h2", 9, LEDGER_DEBT_LEASE);
+    ck_assert_uint_eq(o.owed, 9);
+    o = owe(LEDGER_RELEASE, "h2", 12, LEDGER_DEBT_LEASE);
+    ck_assert_uint_eq(o.owed, 10);
+    ck_assert_uint_eq(o.cut, 2);
+    ck_assert_uint_eq(grant("a", 15, "").balance, 5);
+    o = owe(LEDGER_RELEASE, "h2", 14, LEDGER_DEBT_LEASE); /* four are new, and it has five */
+    ck_assert_uint_eq(o.amount, 4);
+    ck_assert_uint_eq(o.cut, 0);
+    ck_assert_uint_eq(balance("transcoder:t"), 114);
+    tear_down();
+}
+END_TEST
+
+/* The same money, leased again and again, makes no mountain of debt. */
+START_TEST(leases_that_run_out_owe_little_together)
+{
+    char key[32];
+    uint64_t owed = 0, counted = 0;
+    set_up();
+    grant("a", 10, "");
+    for (int i = 0; i < 50; i++) {
+        snprintf(key, sizeof key, "h%d", i);
+        ck_assert_uint_eq(hold("a", key, 10, 1).held, 10);
+        now += 1000;
+        expire();
+    }
+    for (int i = 0; i < 50; i++) {
+        snprintf(key, sizeof key, "h%d", i);
+        struct ledger_answer o = owe(LEDGER_CHARGE, key, 10, LEDGER_DEBT_LEASE);
+        owed = o.owed;
+        counted += 10 - o.cut;
+    }
+    ck_assert_uint_eq(owed, 10 * LEDGER_DEBT_LEASES);
+    ck_assert_uint_eq(counted, owed + 10);
+    ck_assert_int_eq(hold("a", "h0", 10, 0).err, ERR_OK); /* nothing is there for it */
+    ck_assert_uint_eq(owe(LEDGER_CHARGE, "h0", 20, LEDGER_DEBT_LEASE).cut, 10);
+    tear_down();
+}
+END_TEST
+
+/* What is moved from account to account pays debts, too. */
+START_TEST(a_present_of_another_account_pays_debts)
+{
+    set_up();
+    grant("b", 100, "");
+    owe(LEDGER_CHARGE, "h1", 7, LEDGER_DEBT_PAY);
+    struct ledger_answer o = ask(
+        (struct ledger_request){.op = LEDGER_SPEND, .account = "b", .other = "a", .amount = 10});
+    ck_assert_uint_eq(o.balance, 90);
+    ck_assert_str_eq(gained, "a");
+    ck_assert_uint_eq(balance("a"), 3);
+    ck_assert_uint_eq(balance("transcoder:t"), 7);
     tear_down();
 }
 END_TEST
@@ -440,13 +526,17 @@ START_TEST(a_ledger_from_before_debts_is_renewed)
     set_up();
     grant("a", 100, "");
     store->close(store);
-    by_hand("DROP TABLE debts; PRAGMA user_version = 1");
+    by_hand("DROP TABLE debts; ALTER TABLE holds DROP COLUMN given; PRAGMA user_version = 1");
     struct ledger_reader *r = NULL;
     char why[LEDGER_WHY_MAX];
     ck_assert_int_eq(ledger_reader_open(path, &r, why), ERR_PROTO);
     ck_assert_ptr_nonnull(strstr(why, "start the orchestrator on it once"));
     store = open_store();
     ck_assert_uint_eq(owe(LEDGER_CHARGE, "h", 130, LEDGER_DEBT_PAY).owed, 30);
+    store->close(store);
+    by_hand("ALTER TABLE holds DROP COLUMN given; PRAGMA user_version = 2");
+    store = open_store();
+    ck_assert_uint_eq(owe(LEDGER_CHARGE, "h", 131, LEDGER_DEBT_PAY).owed, 31);
     tear_down();
 }
 END_TEST
@@ -504,6 +594,7 @@ END_TEST
 UNIT_MAIN("ledger_book", a_source_credits_what_is_new, totals_go_up_to_64_bits,
           a_spend_is_all_or_nothing, a_key_counts_once, a_hold_is_charged_and_released,
           a_hold_takes_what_there_is, a_forgotten_hold_expires, what_is_not_there_is_owed,
-          what_was_noted_is_paid_when_its_hold_ends, a_ledger_from_before_debts_is_renewed,
-          a_frozen_account_only_takes, names_are_checked, what_is_rolled_back_never_was,
-          what_others_write_is_seen, the_audit_finds_it)
+          a_lease_owes_what_it_was_given, leases_that_run_out_owe_little_together,
+          a_present_of_another_account_pays_debts, what_was_noted_is_paid_when_its_hold_ends,
+          a_ledger_from_before_debts_is_renewed, a_frozen_account_only_takes, names_are_checked,
+          what_is_rolled_back_never_was, what_others_write_is_seen, the_audit_finds_it)

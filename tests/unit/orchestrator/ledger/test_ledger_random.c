@@ -20,6 +20,7 @@ struct model_hold {
     uint64_t left, charged;
     int64_t ttl_ms, until_ms;
     int state; /* 0 open, 1 released, 2 expired */
+    uint64_t given;
 };
 
 struct model {
@@ -232,6 +233,9 @@ static void model_spend(struct model *m, const struct question *q, struct ledger
         m->free[q->account] -= q->r.amount;
         m->free[q->other] += q->r.amount;
         model_note(m, 0, q, q->account * ACCOUNTS + q->other);
+        if (q->r.amount > 0) {
+            model_pay(m, q->other, NULL);
+        }
         model_answer(a, ERR_OK, m->free[q->account], q->r.amount);
     }
 }
@@ -252,6 +256,8 @@ static void model_fill(struct model *m, const struct question *q, struct model_h
     }
     more = enough ? more : 0;
     h->charged = h->known ? h->charged : 0;
+    h->given = h->known && h->state == 0 ? h->given : at_most(h->charged, EDGE_BALANCE);
+    h->given = at_most(h->given + more, EDGE_BALANCE);
     h->known = true;
     h->account = q->account;
     h->state = 0;
@@ -288,6 +294,18 @@ static void model_hold_(struct model *m, const struct question *q, struct ledger
     }
 }
 
+/* Of a lease: what it was given, or what is there to pay it at once; and not too much in all. */
+static uint64_t model_cut(const struct model *m, const struct model_hold *h, uint64_t cost)
+{
+    __int128 have = (__int128)(m->frozen[h->account] ? 0 : m->free[h->account]) + h->left;
+    __int128 at_once = have - debts_of(m, h->account);
+    __int128 most = (__int128)h->given - (__int128)h->charged;
+    most = at_once > most ? at_once : most;
+    __int128 in_all = at_once + (__int128)4 * h->given;
+    most = in_all < most ? in_all : most;
+    return most < 0 ? 0 : most < cost ? (uint64_t)most : cost;
+}
+
 static void model_owe(struct model *m, const struct question *q, struct ledger_answer *a)
 {
     struct model_hold h = m->holds[q->key];
@@ -297,6 +315,10 @@ static void model_owe(struct model *m, const struct question *q, struct ledger_a
         h = (struct model_hold){.known = true, .account = q->account, .state = 2};
     }
     uint64_t cost = q->r.total > h.charged ? q->r.total - h.charged : 0;
+    if (q->r.debt == LEDGER_DEBT_LEASE) {
+        a->cut = cost - model_cut(m, &h, cost);
+        cost -= a->cut;
+    }
     if (cost > EDGE_BALANCE || debts_of(m, h.account) + cost > EDGE_BALANCE ||
         (cost > 0 && be_there(m, q->other) && q->other == h.account)) {
         model_answer(a, ERR_LIMIT, 0, 0);
@@ -304,7 +326,7 @@ static void model_owe(struct model *m, const struct question *q, struct ledger_a
     }
     m->owes[h.account][q->other] += cost;
     h.charged += cost;
-    bool pays = release || q->r.debt == LEDGER_DEBT_PAY;
+    bool pays = release || q->r.debt != LEDGER_DEBT_NOTE;
     uint64_t moved = pays ? model_pay(m, h.account, &h) : 0;
     if (release && h.left > 0) {
         m->free[h.account] += h.left;
@@ -347,7 +369,9 @@ static void model_charge(struct model *m, const struct question *q, struct ledge
     if (release) {
         m->free[h->account] += h->left;
         bool gains = h->left > 0;
-        *h = (struct model_hold){true, h->account, 0, h->charged, h->ttl_ms, now + KEPT_MS, 1};
+        h->left = 0;
+        h->until_ms = now + KEPT_MS;
+        h->state = 1;
         if (gains) {
             model_pay(m, h->account, NULL);
         }
@@ -418,7 +442,9 @@ static void model_expire(struct model *m)
         if (h->state == 0) {
             model_pay(m, h->account, h);
             m->free[h->account] += h->left;
-            *h = (struct model_hold){true, h->account, 0, h->charged, h->ttl_ms, now + KEPT_MS, 2};
+            h->left = 0;
+            h->until_ms = now + KEPT_MS;
+            h->state = 2;
         } else {
             *h = (struct model_hold){0};
         }
@@ -454,7 +480,7 @@ static struct question some_question(void)
     q.r.total = chance(2) ? some_amount() : chance(10000);
     q.r.least = chance(3) == 0 ? some_amount() : chance(q.r.amount / 2 + 1);
     q.r.ttl_ms = (int64_t)chance(5000);
-    q.r.debt = (enum ledger_debt)chance(3);
+    q.r.debt = (enum ledger_debt)chance(4);
     return q;
 }
 
@@ -463,7 +489,8 @@ static void compare_answers(const struct question *q, const struct ledger_answer
 {
     ck_assert_msg(is->err == should->err && is->balance == should->balance &&
                       is->amount == should->amount && is->held == should->held &&
-                      is->owed == should->owed && is->again == should->again,
+                      is->owed == should->owed && is->cut == should->cut &&
+                      is->again == should->again,
                   "op %d of %s, key %s, amount %" PRIu64 ", least %" PRIu64 ", total %" PRIu64
                   ": %s, balance %" PRIu64 ", amount %" PRIu64 ", held %" PRIu64
                   "; should be %s, %" PRIu64 ", %" PRIu64 ", %" PRIu64,

@@ -1,16 +1,21 @@
 /* What a broadcaster may ask of the accounts, over a real ledger. */
 #include "orchestrator/payments/payments.h"
 
+#include "run/json_read.h"
 #include "tests/unit/orchestrator/ledger/folder.h"
 
 static struct loop *loop;
 static struct ledger *ledger;
 static struct payments *payments;
 static struct link_pay_answer last;
-static unsigned answers;
+static unsigned answers, news[3]; /* of each broadcaster */
 
 static void on_send(void *arg, link_peer to, const struct link_msg *m)
 {
+    if (m->type == LINK_PAY_NEWS) {
+        news[to]++;
+        return;
+    }
     ck_assert_int_eq(m->type, LINK_PAY_ANSWER);
     last = m->pay_answer;
     last.text = NULL;
@@ -82,4 +87,66 @@ START_TEST(leases_alone_are_a_broadcasters)
 }
 END_TEST
 
-UNIT_MAIN("payments", leases_alone_are_a_broadcasters)
+/* A broadcaster that lies about what was watched. */
+START_TEST(an_overstated_cost_is_no_debt)
+{
+    make_folder();
+    start();
+    struct ledger_request g = {.op = LEDGER_GRANT, .account = "viewer:a", .amount = 100};
+    ledger_ask(ledger, &g, NULL, NULL);
+    struct link_pay_ask q = {.kind = LINK_PAY_HOLD,
+                             .account = "viewer:a",
+                             .key = "lease:i:1",
+                             .amount = 50,
+                             .ttl_ms = 1};
+    ck_assert_uint_eq(ask(q).held, 50);
+    q.kind = LINK_PAY_CHARGE;
+    q.total = 1000000;
+    ck_assert_int_eq(ask(q).status, LINK_PAY_OK);
+    q.kind = LINK_PAY_RELEASE;
+    q.total = UINT64_MAX;
+    ck_assert_int_eq(ask(q).status, LINK_PAY_OK);
+    g.amount = 30;
+    ledger_ask(ledger, &g, NULL, NULL);
+    q.kind = LINK_PAY_ACCOUNT;
+    ck_assert_uint_eq(ask(q).balance, 30); /* what comes later is his */
+    struct json *status = json_new_object();
+    int64_t overstated = 0;
+    payments_status(payments, status);
+    ck_assert(json_int_of(json_member(json_member(status, "payments"), "overstated"), &overstated));
+    ck_assert_int_eq(overstated, 2);
+    json_destroy(status);
+    finish();
+    ck_assert_int_eq(audit().owed, 0);
+    remove_folder();
+}
+END_TEST
+
+/* Who knows an account's name can spend from it. */
+START_TEST(names_are_told_to_who_knows_them)
+{
+    make_folder();
+    start();
+    struct link_pay_ask q = {.kind = LINK_PAY_ACCOUNT, .account = "viewer:b"};
+    ask(q);
+    payments_news(payments, "viewer:a", 5);
+    ck_assert_uint_eq(news[1], 0);
+    q.account = "viewer:a";
+    ask(q);
+    payments_ask(
+        payments, 2,
+        &(struct link_pay_ask){.kind = LINK_PAY_ACCOUNT, .account = "x", .key = "", .text = ""});
+    payments_news(payments, "viewer:a", 5);
+    payments_news(payments, "viewer:c", 5);
+    ck_assert_uint_eq(news[1], 1);
+    ck_assert_uint_eq(news[2], 0);
+    payments_lost(payments, 1);
+    payments_news(payments, "viewer:a", 5);
+    ck_assert_uint_eq(news[1], 1);
+    finish();
+    remove_folder();
+}
+END_TEST
+
+UNIT_MAIN("payments", names_are_told_to_who_knows_them, leases_alone_are_a_broadcasters,
+          an_overstated_cost_is_no_debt)

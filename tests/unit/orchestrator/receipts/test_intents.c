@@ -111,16 +111,21 @@ START_TEST(there_is_an_end_to_them)
     char account[32];
     struct receipt r;
     start();
+    buf_fini(&journal);
+    buf_init(&journal, INTENTS_JOURNAL_MAX);
+    ck_assert_int_eq(intents_save(table, &journal), ERR_OK);
     ck_assert_int_eq(receipt_parse(span_cstr(FIRST), &r), RECEIPT_GOOD);
     for (int i = 0; i < INTENTS_MAX; i++) {
         snprintf(account, sizeof account, "viewer:%d", i);
-        buf_clear(&journal);
         ask(FIRST, account);
     }
     ck_assert_ptr_null(intents_ask(table, span_cstr(FIRST), &r, WHO, &journal));
     intents_find(table, span_cstr(FIRST), "viewer:7")->is_waiting = true;
     ask(FIRST, WHO);
     ck_assert_ptr_null(intents_find(table, span_cstr(FIRST), "viewer:7"));
+    crash(); /* a start finds no more in the journal than there may be */
+    ck_assert_ptr_null(intents_find(table, span_cstr(FIRST), "viewer:7"));
+    ck_assert_uint_eq(intents_count(table), INTENTS_MAX);
     finish();
 }
 END_TEST
@@ -134,6 +139,7 @@ START_TEST(other_lines_are_told)
         "receipt intents 1\nask " FIRST "\n",
         "receipt intents 1\ngot " FIRST " x viewer:a\n",
         "receipt intents 1\ngot " FIRST " 1\n",
+        "receipt intents 1\ngot " FIRST " 101 viewer:a\n",
         "receipt intents 1\nnew " FIRST " viewer:a\n",
         "receipt intents 1\ncounted " FIRST " 1\n",
     };
