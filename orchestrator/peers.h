@@ -13,9 +13,10 @@
 #include "run/link.h"
 
 /* Bytes that wait for one peer here, behind those in the link's own queue. */
-#define PEERS_RUNG_BYTES    ((size_t)16 << 20) /* rung units; past this their job is given up */
-#define PEERS_CONTROL_BYTES ((size_t)1 << 20)  /* all else may go so far over; then the peer goes  \
-                                                */
+#define PEERS_RUNG_BYTES ((size_t)16 << 20) /* rung units; past this their job is given up */
+#define PEERS_CONTROL_BYTES                                                                        \
+    ((size_t)1 << 20) /* all else may go so far over; then the peer goes                           \
+                       */
 
 struct peers;
 struct peer;
