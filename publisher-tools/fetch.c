@@ -19,8 +19,11 @@ struct fetcher {
     int timeout_ms;
 };
 
-enum err fetch_init(void)
+static const char *trusted_file;
+
+enum err fetch_init(const char *ca_file)
 {
+    trusted_file = ca_file[0] != '\0' ? ca_file : NULL;
     return curl_global_init(CURL_GLOBAL_DEFAULT) == 0 ? ERR_OK : ERR_IO;
 }
 
@@ -75,6 +78,9 @@ struct fetcher *fetcher_create(int timeout_ms)
     curl_easy_setopt(f->curl, CURLOPT_ERRORBUFFER, f->error);
     curl_easy_setopt(f->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     f->timeout_ms = timeout_ms;
+    if (trusted_file != NULL) {
+        curl_easy_setopt(f->curl, CURLOPT_CAINFO, trusted_file);
+    }
     curl_easy_setopt(f->curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(f->curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
     curl_easy_setopt(f->curl, CURLOPT_PROTOCOLS_STR, "http,https");

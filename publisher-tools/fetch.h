@@ -24,8 +24,9 @@ struct fetched {
     struct buf body;
 };
 
-/* Once per process, before any thread; ERR_IO. */
-enum err fetch_init(void) CHECKED;
+/* Once per process, before any thread; ERR_IO. ca_file: a PEM file of certificates that are trusted
+ * besides the system's, borrowed up to fetch_fini; "": none. */
+enum err fetch_init(const char *ca_file) CHECKED;
 void fetch_fini(void);
 
 struct fetcher *fetcher_create(int timeout_ms);

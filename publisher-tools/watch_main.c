@@ -18,6 +18,7 @@
 
 struct flags {
     long seconds, wait, timeout, away;
+    const char *ca_cert;
     bool all, allow_gaps, judge, strict, json, version, help;
 };
 
@@ -33,6 +34,8 @@ static const struct option table[] = {
      "numbers may then jump upwards behind an EXT-X-DISCONTINUITY."},
     {"timeout", OPTION_INT, "10", 1, 1000, false, FIELD(timeout), "N",
      "Seconds that one request may take."},
+    {"cacert", OPTION_STRING, "", 0, 0, false, FIELD(ca_cert), "FILE",
+     "Certificates (PEM) to trust besides the system's, such as one's own of https://localhost."},
     {"all", OPTION_BOOL, NULL, 0, 0, false, FIELD(all), NULL,
      "Of a master playlist: follows every variant and audio rendition, not only the first."},
     {"allowGaps", OPTION_BOOL, NULL, 0, 0, false, FIELD(allow_gaps), NULL,
@@ -195,7 +198,7 @@ static int run(const struct args *a)
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     av_log_set_level(AV_LOG_QUIET);
-    if (fetch_init() != ERR_OK) {
+    if (fetch_init(f.ca_cert) != ERR_OK) {
         fprintf(stderr, "watch: libcurl refuses to start\n");
         return 1;
     }

@@ -1,13 +1,15 @@
 """The edge before the real broadcaster: what viewers get through it, what it asks for, and what it is
 like when the broadcaster is started again."""
 # usual time: 11 s
+import json
 import threading
 import time
 import urllib.parse
 
 import harness
 from edge import Edge
-from harness import Recipe, ffprobe_streams, http_get, playlist, temp_dir, tool_publish, wait_for
+from harness import (BIN, Recipe, ffprobe_streams, http_get, playlist, temp_dir, tool_publish,
+                     wait_for)
 
 STREAM = "hello_world"
 SOURCE = f"/stream/{STREAM}/source.m3u8"
@@ -79,6 +81,16 @@ class Behind(harness.TestCase):
                             "1", "-c", "copy", "-f", "mpegts", out, "-y"])
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([s["codec_type"] for s in ffprobe_streams(out)], ["video", "audio"])
+
+    def test_1_the_judge_trusts_a_certificate_that_it_is_given(self):
+        judge = [BIN / "watch", "-judge", "-seconds", 3, "-json"]
+        done = harness.run([*judge, self.edge.url(SOURCE)])
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("certificate", done.stderr)
+        done = harness.run([*judge, "-cacert", self.edge.data / "cert.pem", self.edge.url(SOURCE)])
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertGreater(next(x for x in told if x["kind"] == "playlist")["segments"], 0)
 
     def test_1_pushing_is_not_for_the_edge(self):
         before = self.requests()
