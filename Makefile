@@ -72,7 +72,7 @@ $(LIB)/%.a:
 $(BUILD)/obj/%.o: %.c $(GEN).h
 	@mkdir -p $(@D)
 	@echo "CC $<"
-	@$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(OPTIMIZE) -MMD -MP -c $< -o $@
 
 $(GEN).h $(GEN).c &: common/proto/link.proto
 	@mkdir -p $(BUILD)/gen/proto
@@ -113,12 +113,15 @@ $(BIN)/load: $(BUILD)/obj/publisher-tools/load_main.o $(LIB)/libtools.a $(LIB)/l
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) -lm)
 
 # Most of a build's time would go into making the tests' own code fast, which need not be.
-$(BUILD)/obj/tests/unit/%.o: CFLAGS += -O0
+$(BUILD)/obj/tests/unit/%.o: OPTIMIZE = -O0
+
+# See tests/support/marks.c.
+SOME_MARKS := -Wl,--wrap=_mark_point
 
 # A unit test links the library of its own folder (tests/unit/broadcaster -> libbroadcaster.a).
 define unit_rule
 $(BUILD)/unit/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(2) $(LIB)/libsupport.a $(LIB)/libcommon.a
-	$$(call link_exe,$$(LIBS_TEST) $$(LIBS_COMMON) $$(LIBS_MEDIA) $$(LIBS_HTTP) $$(LIBS_LEDGER) -lm)
+	$$(call link_exe,$$(SOME_MARKS) $$(LIBS_TEST) $$(LIBS_COMMON) $$(LIBS_MEDIA) $$(LIBS_HTTP) $$(LIBS_LEDGER) -lm)
 endef
 $(eval $(call unit_rule,common,))
 $(eval $(call unit_rule,orchestrator,$(LIB)/liborchestrator.a))
@@ -161,7 +164,7 @@ unit: ## builds and runs the unit tests only
 	@$(MAKE) --no-print-directory -j2 all unit-build
 	@tests/run unit
 
-test: deps-test ## everything that takes less than six minutes
+test: deps-test ## everything but the long tests: under eight minutes
 	@$(MAKE) --no-print-directory -j2 all unit-build
 	@tests/run all
 
@@ -182,5 +185,9 @@ include tests/checks.mk
 include deploy/install.mk
 include deploy/edge/edge.mk
 
+# Hundreds of files, which what builds nothing need not read.
+BUILD_NOTHING := help deps deps-test stop clean install uninstall check-format lint-includes
+ifneq ($(filter-out $(BUILD_NOTHING),$(or $(MAKECMDGOALS),all)),)
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+endif
 .PRECIOUS: $(BUILD)/obj/%.o

@@ -13,15 +13,14 @@
 #include "broadcaster/ingest/ingest.h"
 #include "broadcaster/ingest/publication.h"
 #include "broadcaster/jobs/ladder_json.h"
-#include "broadcaster/jobs/rung_check.h"
-#include "broadcaster/jobs/rung_probe.h"
-#include "broadcaster/jobs/uplinks.h"
 #include "broadcaster/light/light_workers.h"
 #include "broadcaster/media/media.h"
 #include "broadcaster/push/push.h"
 #include "broadcaster/push/push_http.h"
 #include "broadcaster/role_config.h"
+#include "broadcaster/role_doors.h"
 #include "broadcaster/role_pay.h"
+#include "broadcaster/role_rungs.h"
 #include "broadcaster/stream/stream.h"
 #include "broadcaster/viewers/cors.h"
 #include "broadcaster/viewers/pages.h"
@@ -35,9 +34,6 @@
 #define TICK_MS                100
 #define DRAIN_WAIT_MS          5000 /* for publishers that were asked to connect anew */
 #define STOP_WAIT_MS           3000 /* for rungs that are under way at the end */
-#define RTMP_PORT              1935
-#define RTMPS_PORT             1936
-#define HTTP_PORT              8935
 #define INGEST_CONNECTIONS_MAX 1000
 #define VIEWER_CONNECTIONS_MAX 20000 /* unless told otherwise */
 #define VIEWER_CONNECTIONS_FEW 10000 /* less is told to the operator */
@@ -53,9 +49,9 @@ struct broadcaster {
     struct numbers *numbers;
     struct lives *lives;
     struct light_workers *light;
-    struct uplinks *uplinks; /* NULL: source only */
-    struct jobs *jobs;
-    struct rung_probe *rung_probe;
+    struct role_rungs *rungs;
+    struct jobs *jobs;       /* of the rungs, */
+    struct uplinks *uplinks; /* both; NULL: source only */
     struct streams *streams;
     struct admission *admission;
     struct publications publications;
@@ -102,68 +98,18 @@ static void on_tick(void *arg)
     if (b->drain_by_ms != 0 && (now >= b->drain_by_ms || ingest_leaving(b->ingest) == 0)) {
         close_ingest(b);
     }
-    bool done = role_pay_closed(b->pay) && (b->uplinks == NULL || jobs_idle(b->jobs)) &&
-                admission_idle(b->admission);
+    bool done =
+        role_pay_closed(b->pay) && role_rungs_idle(b->rungs) && admission_idle(b->admission);
     if (b->stop_by_ms != 0 && (now >= b->stop_by_ms || done)) {
         b->stop_by_ms = 0;
         daemon_stopped(b->daemon);
     }
 }
 
-static enum err parse_addr(const char *flag, const char *text, const char *host, int port,
-                           struct addr *ret_addr)
-{
-    enum err e = addr_parse(text, host, port, ret_addr);
-    if (e != ERR_OK) {
-        log_error("broadcaster", "bad_address", "%s \"%s\" is not host:port", flag, text);
-    }
-    return e;
-}
-
-static void on_probed(void *arg, uint64_t ticket, const char *why)
-{
-    struct broadcaster *b = arg;
-    jobs_probed(b->jobs, ticket, why);
-}
-
 static unsigned count_viewers(void *arg, const char *stream, const char *rung)
 {
     const struct broadcaster *b = arg;
     return b->viewers != NULL ? viewers_of_rung(b->viewers, stream, rung) : 0;
-}
-
-static enum err open_uplinks(struct broadcaster *b, const struct broadcaster_config *c)
-{
-    b->jobs = jobs_create(c->rung_deadline_ms, (unsigned)c->max_attempts);
-    jobs_set_inspection(b->jobs, rung_check);
-    enum rung_checks checks;
-    if (rung_checks_parse(c->check_rungs, &checks) != ERR_OK) {
-        log_error("broadcaster", "bad_checks", "-checkRungs \"%s\" is not all, sample or first",
-                  c->check_rungs);
-        return ERR_PROTO;
-    }
-    b->rung_probe = rung_probe_create(b->daemon->loop, checks, on_probed, b);
-    if (b->rung_probe == NULL) {
-        return ERR_NOMEM;
-    }
-    jobs_set_viewers(b->jobs, count_viewers, b);
-    jobs_set_probe(b->jobs, rung_probe_begin, b->rung_probe);
-    if (c->orch_addr[0] == '\0' && c->orch_webhook_url[0] == '\0') {
-        log_warn("broadcaster", "no_orchestrator",
-                 "no orchestrator specified (-orchAddr): transcoding will not happen");
-        return ERR_OK;
-    }
-    struct uplinks_config u = {
-        .addrs = c->orch_addr,
-        .webhook_url = c->orch_webhook_url,
-        .refresh_ms = c->orch_webhook_refresh_ms,
-        .secret = c->orch_secret,
-        .data_dir = b->daemon->data_dir,
-        .name = c->common.name,
-        .jobs = b->jobs,
-        .max_price = {(uint64_t)c->max_price, (uint64_t)c->pixels_per_unit},
-    };
-    return uplinks_create(b->daemon->loop, &u, &b->uplinks);
 }
 
 static enum err parse_ladder(const struct broadcaster_config *c, struct streams_config *s)
@@ -179,16 +125,6 @@ static enum err parse_ladder(const struct broadcaster_config *c, struct streams_
     return e;
 }
 
-static enum err parse_latency(const struct broadcaster_config *c, bool *ret_quality)
-{
-    *ret_quality = strcmp(c->latency, "quality") == 0;
-    if (!*ret_quality && strcmp(c->latency, "low") != 0) {
-        log_error("broadcaster", "config", "-latency takes \"low\" or \"quality\"");
-        return ERR_PROTO;
-    }
-    return ERR_OK;
-}
-
 static enum err open_streams(struct broadcaster *b, const struct broadcaster_config *c)
 {
     struct streams_config s = {
@@ -201,18 +137,15 @@ static enum err open_streams(struct broadcaster *b, const struct broadcaster_con
         log_error("broadcaster", "config", "-maxSessions must be greater than zero");
         return ERR_LIMIT;
     }
-    bool quality = false;
     enum err e = parse_ladder(c, &s);
     if (e == ERR_OK) {
-        e = parse_latency(c, &quality);
-    }
-    if (e == ERR_OK) {
-        e = open_uplinks(b, c);
+        e = role_rungs_open(b->daemon, c, count_viewers, b, &b->rungs);
     }
     if (e != ERR_OK) {
         return e;
     }
-    jobs_set_quality(b->jobs, quality);
+    b->jobs = role_rungs_jobs(b->rungs);
+    b->uplinks = role_rungs_uplinks(b->rungs);
     s.source_only = b->uplinks == NULL;
     if (s.source_only) {
         s.ladder.n = 0;
@@ -252,103 +185,19 @@ static void measure_capacity(struct broadcaster *b, const struct broadcaster_con
     }
 }
 
-static enum err read_tls_flags(const struct broadcaster_config *c, struct ingest_config *i)
-{
-    i->tls_cert = c->tls_cert;
-    i->tls_key = c->tls_key;
-    if (c->rtmps_addr[0] == '\0') {
-        if (c->tls_cert[0] != '\0' || c->tls_key[0] != '\0') {
-            log_warn("broadcaster", "no_rtmps",
-                     "-tlsCert and -tlsKey are for -rtmpsAddr, which is not given: there is no "
-                     "RTMPS");
-        }
-        return ERR_OK;
-    }
-    if (c->tls_cert[0] == '\0' || c->tls_key[0] == '\0') {
-        log_error("broadcaster", "config",
-                  "-rtmpsAddr needs -tlsCert FILE and -tlsKey FILE: a certificate and its private "
-                  "key, both PEM");
-        return ERR_PROTO;
-    }
-    i->tls = true;
-    return parse_addr("-rtmpsAddr", c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &i->tls_addr);
-}
-
-/* A door that somebody meant to shut must not stay open because a variable was empty. */
-static enum err check_admission_flags(const struct broadcaster *b,
-                                      const struct broadcaster_config *c)
-{
-    const struct {
-        const char *flag, *value;
-    } meant[] = {{"keysFile", c->keys_file}, {"authWebhookUrl", c->auth_webhook_url}};
-    for (size_t i = 0; i < sizeof meant / sizeof meant[0]; i++) {
-        if (meant[i].value[0] == '\0' && daemon_flag_given(b->daemon, meant[i].flag)) {
-            log_error("broadcaster", "config",
-                      "-%s is given without a value, so it would keep nobody out: give it one, or "
-                      "leave the flag away",
-                      meant[i].flag);
-            return ERR_PROTO;
-        }
-    }
-    if (daemon_flag_given(b->daemon, "rtmpTrustedProxies") && !c->rtmp_proxy_protocol) {
-        log_error(
-            "broadcaster", "config",
-            "-rtmpTrustedProxies needs -rtmpProxyProtocol: without it nobody's header is read");
-        return ERR_PROTO;
-    }
-    if (c->auth_webhook_play && c->auth_webhook_url[0] == '\0') {
-        log_error("broadcaster", "config",
-                  "-authWebhookPlay needs -authWebhookUrl: there is no webhook to ask");
-        return ERR_PROTO;
-    }
-    return ERR_OK;
-}
-
 static enum err open_admission(struct broadcaster *b, const struct broadcaster_config *c)
 {
-    enum err e = check_admission_flags(b, c);
-    if (e != ERR_OK) {
-        return e;
-    }
     struct admission_config a = {
         .loop = b->daemon->loop,
-        .publish_allow = c->publish_allow,
-        .publish_deny = c->publish_deny,
-        .play_allow = c->play_allow,
-        .play_deny = c->play_deny,
-        .keys_file = c->keys_file,
-        .webhook_url = c->auth_webhook_url,
-        .webhook_timeout_ms = c->auth_webhook_timeout_ms,
-        .webhook_play = c->auth_webhook_play,
-        .bans = {(int)c->ban_after, c->ban_window_ms, c->ban_ms, c->ban_loopback},
-        .limits = {.bitrate_kbps = c->max_bitrate_kbps},
-        .streams_per_address = c->streams_per_address,
         .is_free = publication_is_free,
         .is_free_arg = b->streams,
     };
-    if (!limits_parse_size(c->max_resolution, &a.limits)) {
-        log_error("broadcaster", "config", "-maxResolution takes a size such as 1920x1080");
-        return ERR_PROTO;
+    enum err e = role_doors_admission(b->daemon, c, &a);
+    if (e != ERR_OK) {
+        return e;
     }
     e = admission_create(&a, &b->admission);
     b->api.admission = b->admission;
-    return e;
-}
-
-static enum err parse_trusted_proxies(struct broadcaster *b, const struct broadcaster_config *c,
-                                      struct ingest_config *i)
-{
-    char why[CIDR_WHY_MAX];
-    enum err e = cidr_list_parse(c->rtmp_trusted_proxies, &b->trusted_proxies, why);
-    if (e != ERR_OK) {
-        log_error("broadcaster", "config", "-rtmpTrustedProxies: %s", why);
-    } else if (c->rtmp_proxy_protocol && b->trusted_proxies.count == 0) {
-        log_error("broadcaster", "config",
-                  "-rtmpProxyProtocol trusts nobody: name the proxies with -rtmpTrustedProxies");
-        e = ERR_NOENT;
-    } else if (c->rtmp_proxy_protocol) {
-        i->trusted_proxies = &b->trusted_proxies;
-    }
     return e;
 }
 
@@ -366,13 +215,7 @@ static enum err open_ingest(struct broadcaster *b, const struct broadcaster_conf
         .setup_timeout_ms = (int)c->setup_timeout_ms,
         .idle_timeout_ms = (int)c->idle_timeout_ms,
     };
-    enum err e = parse_addr("-rtmpAddr", c->rtmp_addr, "127.0.0.1", RTMP_PORT, &i.addr);
-    if (e == ERR_OK) {
-        e = read_tls_flags(c, &i);
-    }
-    if (e == ERR_OK) {
-        e = parse_trusted_proxies(b, c, &i);
-    }
+    enum err e = role_doors_rtmp(c, &b->trusted_proxies, &i);
     if (e != ERR_OK) {
         return e;
     }
@@ -393,21 +236,6 @@ static enum err open_ingest(struct broadcaster *b, const struct broadcaster_conf
     return e;
 }
 
-/* Whoever reaches -httpAddr could publish, which is not what the address of viewers is for. */
-static bool wants_push(const struct broadcaster *b, const struct broadcaster_config *c,
-                       const struct addr *http)
-{
-    bool guarded = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0';
-    if (!c->http_ingest || guarded || daemon_flag_given(b->daemon, "httpIngest") ||
-        addr_is_loopback(http)) {
-        return c->http_ingest;
-    }
-    log_warn("broadcaster", "http_ingest_off",
-             "HTTP push (/live/) is off: others than this host reach -httpAddr, and nothing says "
-             "who may publish; -httpIngest switches it on all the same");
-    return false;
-}
-
 static void take_push(void *arg, struct push_job *job)
 {
     struct broadcaster *b = arg;
@@ -417,7 +245,7 @@ static void take_push(void *arg, struct push_job *job)
 static enum err open_push(struct broadcaster *b, const struct broadcaster_config *c,
                           const struct addr *http)
 {
-    if (!wants_push(b, c, http)) {
+    if (!role_doors_push(b->daemon, c, http)) {
         return ERR_OK;
     }
     b->push_http = push_http_create(b->daemon->loop, take_push, b);
@@ -463,28 +291,19 @@ static enum err open_media(struct broadcaster *b, const struct broadcaster_confi
     return e;
 }
 
-/* What is wrong with these addresses is said when the ingest opens. */
 static void open_pages(struct broadcaster *b, const struct broadcaster_config *c)
 {
     if (c->no_pages) {
         return;
     }
     struct pages_config p = {
-        .needs_key = c->auth_webhook_url[0] != '\0' || c->keys_file[0] != '\0',
+        .needs_key = role_doors_guarded(c),
         .http_push = b->push != NULL,
         .pays = b->pay != NULL,
         .pointer = role_pay_pointer(b->pay),
         .media = b->media != NULL && !c->no_index,
     };
-    struct addr a;
-    if (addr_parse(c->rtmp_addr, "127.0.0.1", RTMP_PORT, &a) == ERR_OK) {
-        p.rtmp_port = a.port;
-        p.rtmp_this_host = addr_is_loopback(&a);
-    }
-    if (c->rtmps_addr[0] != '\0' &&
-        addr_parse(c->rtmps_addr, "127.0.0.1", RTMPS_PORT, &a) == ERR_OK) {
-        p.rtmps_port = a.port;
-    }
+    role_doors_pages(c, &p);
     b->pages = pages_create(&p);
 }
 
@@ -501,7 +320,7 @@ static enum err open_viewers(struct broadcaster *b, const struct broadcaster_con
         .max_held_per_address = (int)c->held_per_address,
         .dated = c->program_date_time,
     };
-    enum err e = parse_addr("-httpAddr", c->http_addr, "127.0.0.1", HTTP_PORT, &v.addr);
+    enum err e = role_doors_http(c, &v.addr);
     if (e == ERR_OK) {
         e = open_push(b, c, &v.addr);
     }
@@ -565,9 +384,7 @@ static void destroy(void *role)
     push_http_destroy(b->push_http);
     streams_destroy(b->streams);
     light_workers_destroy(b->light);
-    uplinks_destroy(b->uplinks);
-    rung_probe_destroy(b->rung_probe);
-    jobs_destroy(b->jobs);
+    role_rungs_destroy(b->rungs);
     numbers_close(b->numbers);
     lives_close(b->lives);
     board_destroy(b->board);
@@ -643,12 +460,8 @@ static void status(void *role, struct json *object)
     struct broadcaster *b = role;
     api_status(&b->api, object);
     streams_status(b->streams, clock_mono_ms(), object);
-    if (b->uplinks != NULL) {
-        uplinks_status(b->uplinks, object);
-    }
+    role_rungs_status(b->rungs, object);
     admission_status(b->admission, clock_mono_ms(), object);
-    jobs_status(b->jobs, object);
-    rung_probe_status(b->rung_probe, object);
     viewers_status(b->viewers, object);
     role_pay_status(b->pay, object);
     if (b->media != NULL) {
@@ -665,12 +478,8 @@ static void status(void *role, struct json *object)
 static void sentence(void *role, char *text, size_t size)
 {
     const struct broadcaster *b = role;
-    char rungs[64] = "no orchestrator, the source only";
-    if (b->uplinks != NULL) {
-        size_t connected = uplinks_connected(b->uplinks);
-        snprintf(rungs, sizeof rungs, "orchestrators connected: %zu of %zu%s", connected,
-                 uplinks_count(b->uplinks), connected == 0 ? ", the source only" : "");
-    }
+    char rungs[64];
+    role_rungs_sentence(b->rungs, rungs, sizeof rungs);
     snprintf(text, size, "streams live: %zu; %s", streams_live(b->streams), rungs);
 }
 
@@ -678,10 +487,7 @@ static void metrics(void *role, struct metrics *m)
 {
     struct broadcaster *b = role;
     streams_metrics(b->streams, m);
-    if (b->uplinks != NULL) {
-        uplinks_metrics(b->uplinks, m);
-    }
-    jobs_metrics(b->jobs, m);
+    role_rungs_metrics(b->rungs, m);
     admission_metrics(b->admission, clock_mono_ms(), m);
     viewers_metrics(b->viewers, m);
     role_pay_metrics(b->pay, m);

@@ -64,7 +64,7 @@ static int usage(FILE *out)
 struct group {
     struct daemon_part *parts[N_ROLES]; /* NULL: not chosen */
     char control[N_ROLES][ADDR_MAX];
-    char orchestrator[ADDR_MAX];
+    char service[ADDR_MAX], orchestrator[ADDR_MAX];
     char credential[PATH_SIZE];
 };
 
@@ -86,6 +86,7 @@ static int help(const bool *chosen)
         "  -cliAddr      of the first role of broadcaster, orchestrator, transcoder; the others\n"
         "                have the ports behind it (7935, 7936, 7937)\n"
         "  -httpAddr     the broadcaster's, where there is one\n"
+        "  -serviceAddr  (default 127.0.0.1:8935; where viewers have that port, the next one)\n"
         "  -maxSessions  each role's\n"
         "  -orchAddr     the orchestrator of this process, unless given\n"
         "  -orchSecret   not needed within the process\n"
@@ -154,6 +155,21 @@ static void set_control_addrs(struct group *g)
         daemon_part_default(g->parts[r], "cliAddr", g->control[r]);
         n++;
     }
+}
+
+/* Viewers and the other roles cannot have the same port, which both are by default. */
+static void set_service_addr(struct group *g)
+{
+    struct addr viewers;
+    struct addr a = {.host = "127.0.0.1", .port = SERVICE_PORT};
+    if (g->parts[ORCHESTRATOR] == NULL || g->parts[BROADCASTER] == NULL ||
+        addr_parse(daemon_part_text(g->parts[BROADCASTER], "httpAddr"), "127.0.0.1", SERVICE_PORT,
+                   &viewers) != ERR_OK) {
+        return; /* the role says so when it starts */
+    }
+    a.port += viewers.port == a.port ? 1 : 0;
+    addr_format(&a, g->service);
+    daemon_part_default(g->parts[ORCHESTRATOR], "serviceAddr", g->service);
 }
 
 /* The others dial it over loopback where it listens on all addresses. */
@@ -241,6 +257,7 @@ static int run_group(struct group *g)
     struct daemon_part *parts[N_ROLES];
     size_t n = 0;
     set_control_addrs(g);
+    set_service_addr(g);
     set_orch_addrs(g);
     set_payments(g);
     if (set_secret(g) != ERR_OK) {

@@ -5,43 +5,20 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "base/list.h"
 #include "base/mem.h"
-#include "base/version.h"
-#include "orchestrator/outbox.h"
+#include "orchestrator/hello.h"
 #include "orchestrator/payments/payments.h"
+#include "orchestrator/peers.h"
 #include "orchestrator/relay_log.h"
-#include "orchestrator/words.h"
 #include "run/log.h"
 
-#define LINK_VERSION_MIN 1
-#define REASON_MAX       400
-#define SAID_MAX         33 /* of what a peer says about itself, inside a reason */
-#define INSTANCE_SIZE    65
-#define PEER_BUCKETS     1024 /* a power of two */
-#define STALL_MS         200  /* a tick so much later than it was due: the loop stood still */
-
-/* A peer that has said hello. */
-struct peer {
-    struct list node;
-    struct list by_id; /* hash chains */
-    struct relay *relay;
-    link_peer id;
-    enum link_role role;
-    char credential[LINK_NAME_SIZE];
-    struct outbox outbox;
-    bool full;    /* the link said ERR_AGAIN and has not said WRITABLE since */
-    bool doomed;  /* it takes nothing any more: dropped at the next tick */
-    bool scolded; /* it has been logged that it sends what its role may not */
-    char instance[INSTANCE_SIZE];
-};
+#define STALL_MS 200 /* a tick so much later than it was due: the loop stood still */
 
 struct relay {
     struct link *link;
     struct job_table *table;
     struct loop_timer *tick;
-    struct list peers;
-    struct list by_id[PEER_BUCKETS];
+    struct peers *peers;
     struct relay_config config;
     char session[RELAY_SESSION_SIZE];
     int64_t ticked_ms; /* the last tick; 0: there was none */
@@ -51,59 +28,18 @@ struct relay {
     struct till *till;         /* NULL: nothing has a price */
 };
 
-static struct peer *find_peer(const struct relay *r, link_peer id)
-{
-    LIST_EACH (&r->by_id[id & (PEER_BUCKETS - 1)], it, tmp) {
-        struct peer *p = LIST_ITEM(it, struct peer, by_id);
-        if (p->id == id) {
-            return p;
-        }
-    }
-    return NULL;
-}
-
 /* --- out --- */
 
-static bool is_for_jobs_cursor(const struct link_msg *m)
+static enum err send_out(void *arg, link_peer to, struct blob *envelope, struct blob *payload)
 {
-    return m->type == LINK_JOB_OPEN || m->type == LINK_JOB_UNIT;
-}
-
-static enum err put_aside(struct peer *p, const struct link_msg *m, struct blob *envelope,
-                          struct blob *payload)
-{
-    bool is_rung = m->type == LINK_RUNG_UNIT;
-    enum err e = outbox_push(&p->outbox, envelope, payload,
-                             RELAY_RUNG_BYTES + (is_rung ? 0 : RELAY_CONTROL_BYTES));
-    if (e != ERR_OK && !is_rung) {
-        p->relay->counters.dropped++;
-        p->doomed = true;
-    }
-    return e;
+    const struct relay *r = arg;
+    return link_send(r->link, to, envelope, payload);
 }
 
 static enum err send_to(void *arg, link_peer to, const struct link_msg *m, struct blob *payload)
 {
-    struct relay *r = arg;
-    struct peer *p = find_peer(r, to);
-    if (p == NULL) {
-        return ERR_NOENT;
-    }
-    bool waits_elsewhere = is_for_jobs_cursor(m);
-    if (p->full && waits_elsewhere) {
-        return ERR_AGAIN;
-    }
-    struct blob *envelope = link_msg_pack(m);
-    if (envelope == NULL) {
-        return ERR_NOMEM;
-    }
-    enum err e = p->full ? ERR_AGAIN : link_send(r->link, to, envelope, payload);
-    p->full = e == ERR_AGAIN;
-    if (e == ERR_AGAIN && !waits_elsewhere) {
-        e = put_aside(p, m, envelope, payload);
-    }
-    blob_unref(envelope);
-    return e;
+    const struct relay *r = arg;
+    return peers_send(r->peers, to, m, payload);
 }
 
 void relay_send_pay(void *relay, link_peer to, const struct link_msg *m)
@@ -112,21 +48,10 @@ void relay_send_pay(void *relay, link_peer to, const struct link_msg *m)
     (void)ignored;
 }
 
-static enum err send_from_outbox(void *arg, struct blob *envelope, struct blob *payload)
-{
-    const struct peer *p = arg;
-    return link_send(p->relay->link, p->id, envelope, payload);
-}
-
 static void on_writable(struct relay *r, link_peer id)
 {
-    struct peer *p = find_peer(r, id);
-    if (p == NULL) {
-        return;
-    }
-    r->counters.dropped += outbox_flush(&p->outbox, send_from_outbox, p);
-    p->full = !outbox_is_empty(&p->outbox);
-    if (!p->full && p->role == LINK_ROLE_TRANSCODER) {
+    struct peer *p = peers_find(r->peers, id);
+    if (p != NULL && peers_writable(p) && peer_role(p) == LINK_ROLE_TRANSCODER) {
         job_table_writable(r->table, id, clock_mono_ms());
     }
 }
@@ -140,24 +65,16 @@ static void say(struct relay *r, link_peer to, const struct link_msg *m)
     }
 }
 
-static void forget(struct peer *p)
-{
-    list_remove(&p->node);
-    list_remove(&p->by_id);
-    outbox_fini(&p->outbox);
-    mem_free(p);
-}
-
 /* The peer has gone, or is made to go. */
 static void lose(struct relay *r, struct peer *p, const char *reason)
 {
-    relay_log_lost(job_table_roster(r->table), p->role, p->id, reason);
-    link_peer id = p->id;
-    enum link_role role = p->role;
-    if (p->credential[0] != '\0' && r->config.gate != NULL) {
-        gate_left(r->config.gate, p->credential);
+    link_peer id = peer_id(p);
+    enum link_role role = peer_role(p);
+    relay_log_lost(job_table_roster(r->table), role, id, reason);
+    if (peer_credential(p)[0] != '\0' && r->config.gate != NULL) {
+        gate_left(r->config.gate, peer_credential(p));
     }
-    forget(p);
+    peers_remove(p);
     if (role == LINK_ROLE_TRANSCODER) {
         job_table_transcoder_lost(r->table, id, clock_mono_ms());
     } else {
@@ -171,37 +88,10 @@ static void lose(struct relay *r, struct peer *p, const char *reason)
     }
 }
 
-/* NULL: the hello is right. Otherwise the reason, written to text. */
-static const char *check_hello(const struct relay *r, const struct link_event *e, char *text)
+static unsigned others_of(const struct relay *r, enum link_role role)
 {
-    const struct link_hello *h = &e->msg->hello;
     const struct roster *roster = job_table_roster(r->table);
-    char said[SAID_MAX];
-    if (e->role != LINK_ROLE_TRANSCODER && e->role != LINK_ROLE_BROADCASTER) {
-        snprintf(text, REASON_MAX, "an orchestrator's key cannot be used to connect to one");
-        return text;
-    }
-    if (strcmp(h->role, link_role_name(e->role)) != 0) {
-        words_copy(said, sizeof said, h->role);
-        snprintf(text, REASON_MAX, "the peer says it is a %s, but its key is that of a %s", said,
-                 link_role_name(e->role));
-        return text;
-    }
-    if (h->version_max < LINK_VERSION_MIN || h->version_min > LINK_VERSION) {
-        words_copy(said, sizeof said, h->software);
-        snprintf(text, REASON_MAX,
-                 "the peer (software %s) speaks versions %u to %u of the link, this "
-                 "orchestrator (software %.32s) versions %u to %u: run the same release on both",
-                 said, h->version_min, h->version_max, software_version, LINK_VERSION_MIN,
-                 LINK_VERSION);
-        return text;
-    }
-    unsigned n = e->role == LINK_ROLE_TRANSCODER ? roster->n_transcoders : roster->n_broadcasters;
-    if (find_peer(r, e->peer) == NULL && n >= ROSTER_PEERS_MAX) {
-        snprintf(text, REASON_MAX, "%u %ss are connected already", n, link_role_name(e->role));
-        return text;
-    }
-    return NULL;
+    return role == LINK_ROLE_TRANSCODER ? roster->n_transcoders : roster->n_broadcasters;
 }
 
 static void reject(struct relay *r, const struct link_event *e, const char *reason)
@@ -209,7 +99,7 @@ static void reject(struct relay *r, const struct link_event *e, const char *reas
     r->counters.rejected++;
     relay_log_rejected(e->address, e->credential, &e->msg->hello, reason);
     say(r, e->peer, &(struct link_msg){.type = LINK_BYE, .reason = reason});
-    struct peer *p = find_peer(r, e->peer);
+    struct peer *p = peers_find(r->peers, e->peer);
     if (p != NULL) {
         lose(r, p, reason);
     }
@@ -220,33 +110,20 @@ static void reject(struct relay *r, const struct link_event *e, const char *reas
  * given to that one. */
 static void end_former(struct relay *r, const struct link_event *e)
 {
-    char instance[INSTANCE_SIZE];
-    words_copy(instance, sizeof instance, e->msg->hello.instance);
-    LIST_EACH (&r->peers, it, tmp) {
-        struct peer *p = LIST_ITEM(it, struct peer, node);
-        if (instance[0] != '\0' && p->role == e->role && strcmp(p->instance, instance) == 0 &&
-            strcmp(p->credential, e->credential) == 0) {
-            link_drop(r->link, p->id);
-            lose(r, p, "it has come back on another connection");
-        }
+    struct peer *p;
+    while ((p = peers_former(r->peers, e->role, e->credential, e->msg->hello.instance)) != NULL) {
+        link_drop(r->link, peer_id(p));
+        lose(r, p, "it has come back on another connection");
     }
 }
 
 static void welcome(struct relay *r, const struct link_event *e)
 {
     const struct link_hello *h = &e->msg->hello;
-    struct peer *p = mem_alloc(sizeof *p);
-    p->relay = r;
-    p->id = e->peer;
-    p->role = e->role;
-    snprintf(p->credential, sizeof p->credential, "%s", e->credential);
-    if (p->credential[0] != '\0' && r->config.gate != NULL) {
-        gate_joined(r->config.gate, p->credential, e->role);
+    if (e->credential[0] != '\0' && r->config.gate != NULL) {
+        gate_joined(r->config.gate, e->credential, e->role);
     }
-    words_copy(p->instance, sizeof p->instance, h->instance);
-    outbox_init(&p->outbox);
-    list_push_back(&r->peers, &p->node);
-    list_push_back(&r->by_id[p->id & (PEER_BUCKETS - 1)], &p->by_id);
+    (void)peers_add(r->peers, e->peer, e->role, e->credential, h->instance);
     struct link_msg m = {.type = LINK_WELCOME, .reason = ""};
     m.welcome = (struct link_welcome){
         .version = h->version_max < LINK_VERSION ? h->version_max : LINK_VERSION,
@@ -267,13 +144,12 @@ static void welcome(struct relay *r, const struct link_event *e)
 
 static void on_hello(struct relay *r, const struct link_event *e)
 {
-    char text[REASON_MAX];
-    const char *why = check_hello(r, e, text);
-    if (why != NULL) {
+    char why[HELLO_WHY_MAX];
+    bool is_new = peers_find(r->peers, e->peer) == NULL;
+    if (!hello_is_right(&e->msg->hello, e->role, is_new ? others_of(r, e->role) : 0, why)) {
         reject(r, e, why);
         return;
     }
-    bool is_new = find_peer(r, e->peer) == NULL;
     if (is_new) {
         end_former(r, e);
         /* Before it joins, because joining may already bring it a job. */
@@ -365,7 +241,7 @@ static void on_message(struct relay *r, const struct link_event *e)
     if (e->msg->type == LINK_PING) {
         return; /* the link itself keeps watch; our own count of the load is the one that counts */
     }
-    struct peer *p = find_peer(r, e->peer);
+    struct peer *p = peers_find(r->peers, e->peer);
     if (p == NULL) {
         r->counters.unwelcome++;
         return;
@@ -376,15 +252,14 @@ static void on_message(struct relay *r, const struct link_event *e)
         return;
     }
     int64_t now = clock_mono_ms();
-    bool known =
-        p->role == LINK_ROLE_TRANSCODER ? from_transcoder(r, e, now) : from_broadcaster(r, e, now);
+    bool known = peer_role(p) == LINK_ROLE_TRANSCODER ? from_transcoder(r, e, now)
+                                                      : from_broadcaster(r, e, now);
     if (!known) {
         r->counters.unwelcome++;
-        if (!p->scolded) {
-            p->scolded = true;
+        if (peer_scold(p)) {
             log_warn("relay", "unwelcome_message",
                      "a %s sent a message (type %d) that its role may not send; such are dropped",
-                     link_role_name(p->role), (int)e->msg->type);
+                     link_role_name(peer_role(p)), (int)e->msg->type);
         }
     }
 }
@@ -400,7 +275,7 @@ static void on_event(void *arg, const struct link_event *e)
         on_message(r, e);
         break;
     case LINK_EVENT_DOWN: {
-        struct peer *p = find_peer(r, e->peer);
+        struct peer *p = peers_find(r->peers, e->peer);
         if (p != NULL) {
             lose(r, p,
                  e->reason[0] != '\0' ? e->reason
@@ -435,12 +310,10 @@ static void on_tick(void *arg)
         return;
     }
     note_stall(r);
-    LIST_EACH (&r->peers, it, tmp) {
-        struct peer *p = LIST_ITEM(it, struct peer, node);
-        if (p->doomed) {
-            link_drop(r->link, p->id);
-            lose(r, p, "it takes no messages any more");
-        }
+    struct peer *p;
+    while ((p = peers_doomed(r->peers)) != NULL) {
+        link_drop(r->link, peer_id(p));
+        lose(r, p, "it takes no messages any more");
     }
     job_table_tick(r->table, clock_mono_ms());
 }
@@ -504,10 +377,7 @@ enum err relay_create(struct loop *l, const struct relay_config *config, struct 
     r->config = *config;
     r->config.addr = NULL;
     r->config.keys = NULL;
-    list_init(&r->peers);
-    for (size_t i = 0; i < PEER_BUCKETS; i++) {
-        list_init(&r->by_id[i]);
-    }
+    r->peers = peers_create(send_out, r);
     id_random_hex(r->session, (RELAY_SESSION_SIZE - 1) / 2);
     struct job_table_out out = {.arg = r, .send = send_to, .note = on_note};
     open_till(r, l, &out);
@@ -526,6 +396,7 @@ enum err relay_create(struct loop *l, const struct relay_config *config, struct 
     if (e != ERR_OK) {
         till_destroy(r->till);
         job_table_destroy(r->table);
+        peers_destroy(r->peers);
         mem_free(r);
         return e;
     }
@@ -542,8 +413,19 @@ void relay_recheck(struct relay *r)
 
 const char *relay_credential(const struct relay *r, link_peer peer)
 {
-    const struct peer *p = find_peer(r, peer);
-    return p != NULL ? p->credential : "";
+    const struct peer *p = peers_find(r->peers, peer);
+    return p != NULL ? peer_credential(p) : "";
+}
+
+struct goodbye {
+    struct relay *relay;
+    const char *reason;
+};
+
+static void say_goodbye(void *arg, link_peer to)
+{
+    const struct goodbye *g = arg;
+    say(g->relay, to, &(struct link_msg){.type = LINK_BYE, .reason = g->reason});
 }
 
 void relay_stop(struct relay *r, const char *reason)
@@ -552,10 +434,7 @@ void relay_stop(struct relay *r, const char *reason)
         return;
     }
     r->stopping = true;
-    LIST_EACH (&r->peers, it, tmp) {
-        say(r, LIST_ITEM(it, struct peer, node)->id,
-            &(struct link_msg){.type = LINK_BYE, .reason = reason});
-    }
+    peers_each(r->peers, say_goodbye, &(struct goodbye){r, reason});
     till_stop(r->till);
 }
 
@@ -569,9 +448,7 @@ void relay_destroy(struct relay *r, int linger_ms)
     link_destroy(r->link, linger_ms);
     job_table_destroy(r->table);
     till_destroy(r->till);
-    LIST_EACH (&r->peers, it, tmp) {
-        forget(LIST_ITEM(it, struct peer, node));
-    }
+    peers_destroy(r->peers);
     mem_free(r);
 }
 
@@ -614,14 +491,12 @@ struct link_counters relay_link_counters(const struct relay *r)
 
 struct relay_counters relay_counters(const struct relay *r)
 {
-    return r->counters;
+    struct relay_counters c = r->counters;
+    c.dropped += peers_dropped(r->peers);
+    return c;
 }
 
 size_t relay_waiting_bytes(const struct relay *r)
 {
-    size_t sum = 0;
-    LIST_EACH (&r->peers, it, tmp) {
-        sum += LIST_ITEM(it, const struct peer, node)->outbox.bytes;
-    }
-    return sum;
+    return peers_waiting_bytes(r->peers);
 }

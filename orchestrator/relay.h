@@ -15,12 +15,9 @@
 #include "run/link.h"
 #include "run/loop.h"
 
-/* Bytes that wait for one peer: in the link first, then in the relay's own outbox. */
+/* Bytes that wait for one peer in the link; what waits behind these: orchestrator/peers.h. */
 #define RELAY_QUEUE_BYTES ((size_t)16 << 20)
-#define RELAY_RUNG_BYTES  ((size_t)16 << 20) /* rung units; past this their job is given up */
-#define RELAY_CONTROL_BYTES                                                                        \
-    ((size_t)1 << 20)         /* all else may go so far over; then the peer goes                   \
-                               */
+
 #define RELAY_SESSION_SIZE 33 /* hex digits and the NUL */
 
 struct relay;
@@ -76,6 +73,6 @@ const struct till *relay_till(const struct relay *r); /* NULL: nothing has a pri
 const char *relay_session(const struct relay *r);
 struct link_counters relay_link_counters(const struct relay *r);
 struct relay_counters relay_counters(const struct relay *r);
-size_t relay_waiting_bytes(const struct relay *r); /* in all outboxes */
+size_t relay_waiting_bytes(const struct relay *r); /* of all peers, beside the link's */
 
 #endif

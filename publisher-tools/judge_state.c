@@ -115,6 +115,9 @@ static bool same_uri(struct span a, struct span b)
 static bool may_have_no_parts(const struct judge_list *l, const struct judge_segment *s)
 {
     int64_t from_end = 0;
+    for (size_t i = 0; i < l->open.n_parts; i++) {
+        from_end += l->parts[l->open.first_part + i].duration_us;
+    }
     for (size_t i = l->n_segments; i > 0 && l->segments[i - 1].number >= s->number; i--) {
         from_end += l->segments[i - 1].duration_us;
     }

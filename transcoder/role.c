@@ -11,7 +11,6 @@
 #include "transcoder/benchmark.h"
 #include "transcoder/capabilities.h"
 #include "transcoder/cores.h"
-#include "transcoder/footprint.h"
 #include "transcoder/worker.h"
 
 #define ORCH_HOST    "127.0.0.1"
@@ -214,7 +213,6 @@ static enum err role_create(struct daemon *d, const void *config, void **ret_rol
     const struct config *c = config;
     struct link_keys keys = {0};
     struct speed_setting speed = {0};
-    footprint_keep_small();
     struct transcoder *t = mem_alloc(sizeof *t);
     t->daemon = d;
     avlog_install();

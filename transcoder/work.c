@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "transcoder/footprint.h"
+#include "run/footprint.h"
 #include "transcoder/pipeline.h"
 
 #define UNITS_MAX 4096 /* that wait for the thread, however small */

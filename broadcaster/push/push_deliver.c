@@ -69,7 +69,10 @@ static bool split(struct push_stream *ps, struct push_job *job, struct push_medi
 {
     char text[LIMITS_TEXT_MAX];
     int64_t longest = stream_push_longest(&ps->push);
-    enum err e = push_split(&job->media, longest, pieces, &job->answer.n_pieces);
+    enum err e = push_media_keep_turn(&job->media, &ps->turn);
+    if (e == ERR_OK) {
+        e = push_split(&job->media, longest, pieces, &job->answer.n_pieces);
+    }
     if (e == ERR_LIMIT) {
         snprintf(text, sizeof text,
                  "invalid duration: %.1f s do not fit into segments of %.1f s, as they are since "

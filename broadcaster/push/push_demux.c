@@ -515,24 +515,25 @@ static void drop_sound_outside(struct push_media *m)
     all->count = kept;
 }
 
-/* Where the file says nothing, its first picture may. */
+/* Where the file says nothing, its first picture and its key pictures may. */
 static enum err follow_turn(struct demuxer *d)
 {
     struct push_media *m = d->media;
-    struct track_params t = *track_params(m->video);
-    if (t.turn.quarters != 0 || t.turn.mirrored) {
+    const struct packets *ps = &m->video_packets;
+    struct track_turn first = track_params(m->video)->turn, turn;
+    if (first.quarters != 0 || first.mirrored) {
         return ERR_OK;
     }
-    if (!orientation_in(t.codec, d->length_size, m->video_packets.items[0].data, &t.turn)) {
-        return ERR_OK;
+    for (size_t i = 0; i < ps->count; i++) {
+        if ((i == 0 || (ps->items[i].flags & PACKET_KEY) != 0) &&
+            orientation_in(d->video_codec, d->length_size, ps->items[i].data, &turn)) {
+            first = m->turn_told ? first : turn;
+            m->turn_told = true;
+            m->turn_last = turn;
+        }
     }
-    struct track *turned = track_create(&t);
-    if (turned == NULL) {
-        return no_memory(d);
-    }
-    track_unref(m->video);
-    m->video = turned;
-    return ERR_OK;
+    bool lies = first.quarters != 0 || first.mirrored;
+    return lies && push_media_turn(m, first) != ERR_OK ? no_memory(d) : ERR_OK;
 }
 
 static enum err conclude(struct demuxer *d)

@@ -30,9 +30,10 @@ struct push_stream {
     struct stream *stream;
     struct stream_push push;
     struct push_sequence sequence;
-    struct list held;      /* of those that may not send their body yet */
-    struct list uploading; /* the server's, until they come back */
-    struct list waiting;   /* for their turn, or for their rungs */
+    struct track_turn turn; /* as pictures of it said last */
+    struct list held;       /* of those that may not send their body yet */
+    struct list uploading;  /* the server's, until they come back */
+    struct list waiting;    /* for their turn, or for their rungs */
     size_t n_held, unanswered;
     bool delivering;
     int64_t last_ms;

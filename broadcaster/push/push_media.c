@@ -17,3 +17,31 @@ void push_media_fini(struct push_media *m)
     track_unref(m->audio);
     push_media_init(m);
 }
+
+static bool stands(struct track_turn turn)
+{
+    return turn.quarters == 0 && !turn.mirrored;
+}
+
+enum err push_media_turn(struct push_media *m, struct track_turn turn)
+{
+    struct track_params params = *track_params(m->video);
+    params.turn = turn;
+    struct track *turned = track_create(&params);
+    if (turned == NULL) {
+        return ERR_NOMEM;
+    }
+    track_unref(m->video);
+    m->video = turned;
+    return ERR_OK;
+}
+
+enum err push_media_keep_turn(struct push_media *m, struct track_turn *io_turn)
+{
+    if (m->turn_told) {
+        *io_turn = m->turn_last;
+    } else if (m->video != NULL && stands(track_params(m->video)->turn) && !stands(*io_turn)) {
+        return push_media_turn(m, *io_turn);
+    }
+    return ERR_OK;
+}

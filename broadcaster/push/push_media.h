@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "media/packet.h"
 #include "media/track.h"
 
@@ -20,9 +21,19 @@ struct push_media {
     bool independent;  /* starts with a key picture, or has none at all */
     bool wraps;        /* its clock has 33 bits */
     unsigned left_out; /* tracks of codecs that are not known here, or beyond the first of a kind */
+    bool turn_told;    /* pictures of it say how to turn them: the track is as the first did */
+    struct track_turn turn_last; /* and the last one */
 };
 
 void push_media_init(struct push_media *m);
 void push_media_fini(struct push_media *m); /* leaves it empty */
+
+/* Its pictures are to be turned like that. ERR_NOMEM. */
+enum err push_media_turn(struct push_media *m, struct track_turn turn) CHECKED;
+
+/* One file behind the other: where neither a file nor its pictures say how to turn them, what the
+ * pictures of an earlier one said last holds. io_turn is that, and zero before the first file.
+ * ERR_NOMEM. */
+enum err push_media_keep_turn(struct push_media *m, struct track_turn *io_turn) CHECKED;
 
 #endif

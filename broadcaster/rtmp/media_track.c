@@ -11,7 +11,7 @@
 #include "broadcaster/codec/opus.h"
 #include "broadcaster/codec/orientation.h"
 #include "broadcaster/codec/sets.h"
-#include "broadcaster/rtmp/asc.h"
+#include "broadcaster/rtmp/codec_header.h"
 
 #define FRAME_TICKS_MAX   (10 * TICKS_PER_S)
 #define UNIT_GROWTH_BYTES 4096 /* what AV1's sizes and sequence header may add to a unit */
@@ -92,173 +92,6 @@ void media_track_channels(struct media_track *t, int channels)
 
 /* --- headers --- */
 
-/* What a header says; nothing of the slot is changed until all of it is right. */
-struct header {
-    enum track_codec codec;
-    struct track_params params; /* config.len == 0: the track follows from the frames */
-    struct track_color color;
-    int nal_length_size;
-};
-
-static enum err read_hevc(struct span header, struct header *h)
-{
-    struct hevc_config config;
-    struct hevc_sps sps;
-    enum err e = hevc_config_parse(header, &config);
-    if (e == ERR_OK) {
-        e = hevc_sps_parse(config.sps, &sps);
-    }
-    if (e == ERR_OK) {
-        h->codec = CODEC_HEVC;
-        h->nal_length_size = config.nal_length_size;
-        h->color = sps.color;
-        h->params = (struct track_params){.codec = CODEC_HEVC,
-                                          .config = header,
-                                          .width = sps.width,
-                                          .height = sps.height,
-                                          .sar_num = sps.sar_num,
-                                          .sar_den = sps.sar_den};
-    }
-    return e;
-}
-
-static enum err read_h264(struct span header, struct header *h)
-{
-    struct avc_config config;
-    struct avc_sps sps;
-    enum err e = avc_config_parse(header, &config);
-    if (e == ERR_OK) {
-        e = avc_sps_parse(config.sps, &sps);
-    }
-    if (e == ERR_OK) {
-        h->codec = CODEC_H264;
-        h->nal_length_size = config.nal_length_size;
-        h->params = (struct track_params){.codec = CODEC_H264,
-                                          .config = header,
-                                          .width = sps.width,
-                                          .height = sps.height,
-                                          .sar_num = sps.sar_num,
-                                          .sar_den = sps.sar_den};
-    }
-    return e;
-}
-
-static enum err read_av1(struct span header, struct header *h)
-{
-    struct span payload;
-    struct av1_sequence s;
-    enum err e = av1_config_parse(header, &payload);
-    if (e != ERR_OK || payload.len == 0) {
-        return e; /* the first key frame will tell */
-    }
-    e = av1_sequence_parse(payload, &s);
-    if (e == ERR_OK) {
-        h->color = s.color;
-        h->params = (struct track_params){
-            .codec = CODEC_AV1, .config = header, .width = s.width, .height = s.height};
-    }
-    return e;
-}
-
-static enum err read_aac(struct span header, struct header *h)
-{
-    struct asc asc;
-    enum err e = asc_parse(header, &asc);
-    if (e == ERR_OK) {
-        h->params = (struct track_params){.codec = CODEC_AAC,
-                                          .config = header,
-                                          .sample_rate = asc.sample_rate,
-                                          .channels = asc.channels};
-    }
-    return e;
-}
-
-static enum err read_opus(struct span header, struct header *h)
-{
-    int channels;
-    enum err e = opus_head_parse(header, &channels);
-    if (e == ERR_OK) {
-        h->params = (struct track_params){
-            .codec = CODEC_OPUS, .config = header, .sample_rate = OPUS_RATE, .channels = channels};
-    }
-    return e;
-}
-
-static enum err read_flac(struct span header, struct header *h)
-{
-    struct flac_config config;
-    enum err e = flac_config_parse(header, &config);
-    if (e == ERR_OK) {
-        h->params = (struct track_params){.codec = CODEC_FLAC,
-                                          .config = config.streaminfo,
-                                          .sample_rate = config.sample_rate,
-                                          .channels = config.channels};
-    }
-    return e;
-}
-
-/* The one that was declared, or else the other one, if it is that beyond doubt. */
-static enum err read_either(enum track_codec codec, struct span header, struct header *h)
-{
-    struct header other = *h;
-    enum err e = codec == CODEC_H264 ? read_h264(header, h) : read_hevc(header, h);
-    if (e == ERR_OK) {
-        return e;
-    }
-    if ((codec == CODEC_H264 ? read_hevc(header, &other) : read_h264(header, &other)) == ERR_OK) {
-        *h = other;
-        return ERR_OK;
-    }
-    return e;
-}
-
-static enum err read_vp9(struct media_track *t, struct span header, struct header *h)
-{
-    struct span record;
-    enum err e = vp9_config_parse(header, &record, &h->color);
-    if (e == ERR_OK) {
-        memcpy(t->record, record.data, sizeof t->record);
-        t->has_record = true;
-    }
-    return e;
-}
-
-static enum err read_header(struct media_track *t, enum track_codec codec, struct span header,
-                            struct header *h)
-{
-    switch (codec) {
-    case CODEC_H264:
-    case CODEC_HEVC:
-        return read_either(codec, header, h);
-    case CODEC_AV1:
-        return read_av1(header, h);
-    case CODEC_VP9:
-        return read_vp9(t, header, h);
-    case CODEC_AAC:
-        return read_aac(header, h);
-    case CODEC_OPUS:
-        return read_opus(header, h);
-    case CODEC_FLAC:
-        return read_flac(header, h);
-    default:
-        return ERR_OK; /* each frame says it all */
-    }
-}
-
-static const char *unreadable(enum track_codec codec)
-{
-    static const char *const texts[CODECS_] = {
-        [CODEC_H264] = "the H.264 codec header cannot be read",
-        [CODEC_HEVC] = "the HEVC codec header cannot be read",
-        [CODEC_AV1] = "the AV1 codec header cannot be read",
-        [CODEC_VP9] = "the VP9 codec header cannot be read",
-        [CODEC_AAC] = "the AAC codec header cannot be read",
-        [CODEC_OPUS] = "the Opus codec header cannot be read",
-        [CODEC_FLAC] = "the FLAC codec header cannot be read",
-    };
-    return texts[codec];
-}
-
 /* Codecs whose frames can be read without a header. */
 static bool starts_without_header(enum track_codec codec)
 {
@@ -279,7 +112,7 @@ static void become(struct media_track *t, enum track_codec codec)
 }
 
 /* Some encoders leave the version at 0, where readers of the record want 1. */
-static enum err replace_by_header(struct media_track *t, const struct header *h)
+static enum err replace_by_header(struct media_track *t, const struct codec_header *h)
 {
     struct track_params p = h->params;
     struct buf mended;
@@ -324,7 +157,7 @@ enum err media_track_header(struct media_track *t, enum track_codec codec, struc
                             const char **ret_why)
 {
     uint8_t made[OPUS_HEAD_BYTES];
-    struct header h = {.codec = codec};
+    struct codec_header h = {.codec = codec};
     if (header.len > MEDIA_CONFIG_MAX) {
         *ret_why = "a codec header is too large";
         return ERR_LIMIT;
@@ -339,15 +172,19 @@ enum err media_track_header(struct media_track *t, enum track_codec codec, struc
     if (is_heard(t, codec, header)) {
         return ERR_OK;
     }
-    enum err e = header.len > 0 ? read_header(t, codec, header, &h) : ERR_OK;
+    enum err e = header.len > 0 ? codec_header_read(codec, header, &h) : ERR_OK;
     if (e == ERR_NOENT) {
         return ERR_OK;
     }
     if (e != ERR_OK) {
-        *ret_why = unreadable(codec);
+        *ret_why = codec_header_unreadable(codec);
         return e;
     }
     become(t, h.codec);
+    if (h.has_record) {
+        memcpy(t->record, h.record, sizeof t->record);
+        t->has_record = true;
+    }
     if (t->kind == TRACK_VIDEO && header.len > 0) {
         t->own = h.color;
     }
@@ -380,15 +217,14 @@ enum err media_track_ts_header(struct media_track *t, struct span descriptor)
  * that cannot be made a header of stay where they are. */
 static enum err follow_sets(struct media_track *t, struct span unit)
 {
-    struct header h = {.codec = t->codec};
+    struct codec_header h = {.codec = t->codec};
     struct buf record;
     buf_init(&record, MEDIA_CONFIG_MAX);
     enum err e = sets_follow(t->codec, track_params(t->track)->config, unit, &record);
     if (e == ERR_OK) {
-        struct span r = buf_span(&record);
-        e = t->codec == CODEC_H264 ? read_h264(r, &h) : read_hevc(r, &h);
+        e = codec_header_read(t->codec, buf_span(&record), &h);
     }
-    if (e == ERR_OK) {
+    if (e == ERR_OK && h.codec == t->codec) {
         t->own = h.color;
         t->started = false;
         e = replace(t, &h.params);

@@ -10,12 +10,12 @@
 #include "broadcaster/hls/hls.h"
 #include "broadcaster/pack/packager.h"
 #include "broadcaster/stream/cutter.h"
+#include "broadcaster/stream/part_shelf.h"
+#include "broadcaster/stream/retention.h"
 #include "run/log.h"
 
 #define EXPECTED_MAX 64
 #define SOURCE_NAME  "source"
-
-#define PARTS_FIRST_CAP 64
 
 struct expected {
     uint64_t msn;
@@ -24,12 +24,9 @@ struct expected {
     struct segment_info info; /* when open */
 };
 
-/* In rising msn and index; those of numbers that are held back stand behind the others. */
 struct lane {
     int64_t target, lag;
-    struct part **parts;
-    size_t count, cap;
-    struct part_group *settled; /* the first ones, as long as those stay; NULL: to be made */
+    struct part_shelf shelf;
 };
 
 struct rendition {
@@ -39,14 +36,9 @@ struct rendition {
     struct variant variant;
     struct expected expected[EXPECTED_MAX];
     size_t n_expected;
-    struct segment *kept[RENDITION_KEPT_MAX];
-    int64_t stays[RENDITION_KEPT_MAX];      /* of each, at what ticks_added it may go */
-    int64_t parts_stay[RENDITION_KEPT_MAX]; /* and its parts; 0: they are listed */
-    size_t n_kept;
-    int64_t ticks_added, ticks_before; /* the newest one: with it and without */
-    int64_t now_ms, added_ms; /* the time, as far as it was told; when the newest content came */
-    struct lane lanes[2];     /* by enum track_kind */
-    bool shown;               /* it has had a window */
+    struct retention *kept;
+    struct lane lanes[2]; /* by enum track_kind */
+    bool shown;           /* it has had a window */
     bool held;
     uint64_t discontinuities_left; /* that have left the playlist, or never stood there */
     bool ended;
@@ -65,101 +57,38 @@ struct rendition {
 
 /* --- parts --- */
 
-static void forget_settled(struct lane *lane)
-{
-    part_group_unref(lane->settled);
-    lane->settled = NULL;
-}
-
-static void drop_parts(struct lane *lane, size_t from, size_t n)
-{
-    for (size_t i = from; i < from + n; i++) {
-        part_unref(lane->parts[i]);
-    }
-    lane->count -= n;
-    forget_settled(lane);
-    if (lane->count > from) {
-        memmove(lane->parts + from, lane->parts + from + n,
-                (lane->count - from) * sizeof lane->parts[0]);
-    }
-}
-
-/* How many belong to numbers below: it is mostly the newest that are looked for. */
-static size_t parts_below(const struct lane *lane, uint64_t msn)
-{
-    size_t n = lane->count;
-    while (n > 0 && part_info(lane->parts[n - 1])->msn >= msn) {
-        n--;
-    }
-    return n;
-}
-
 static void drop_parts_of(struct rendition *r, uint64_t msn)
 {
     for (int kind = 0; kind < 2; kind++) {
-        struct lane *lane = &r->lanes[kind];
-        size_t from = parts_below(lane, msn);
-        drop_parts(lane, from, parts_below(lane, msn + 1) - from);
-    }
-}
-
-/* The first number of those that are within so many target durations of the newest content. */
-static uint64_t first_within(const struct rendition *r, int targets)
-{
-    int64_t since = 0, longest = (int64_t)r->target_s * targets * TICKS_PER_S;
-    size_t i = r->n_kept;
-    while (i > 0 && since < longest) {
-        since += segment_info(r->kept[--i])->duration;
-    }
-    return i < r->n_kept ? segment_info(r->kept[i])->msn : 0;
-}
-
-/* Notes whose parts are not listed any more. What has gone by since the newest content is not in
- * ticks_added yet, where gaps came behind it. */
-static void plan_parts(struct rendition *r)
-{
-    uint64_t listed = first_within(r, RENDITION_PARTS_LISTED);
-    int64_t target = (int64_t)r->target_s * TICKS_PER_S;
-    int64_t gone = (r->now_ms - r->added_ms) * TICKS_PER_MS;
-    int64_t stay = RENDITION_PARTS_STAY * target + (gone < target ? gone : target);
-    for (size_t i = 0; i < r->n_kept; i++) {
-        bool left = segment_info(r->kept[i])->msn < listed || r->n_kept - i > RENDITION_LISTED_LIVE;
-        if (left && r->parts_stay[i] == 0) {
-            r->parts_stay[i] = r->ticks_added + stay;
-        }
+        part_shelf_drop_number(&r->lanes[kind].shelf, msn);
     }
 }
 
 /* Of a segment that is settled and was made too long ago. */
 static void drop_old_parts(struct rendition *r)
 {
-    plan_parts(r);
-    size_t i = 0;
-    while (i < r->n_kept && r->parts_stay[i] > 0 && r->parts_stay[i] <= r->ticks_before) {
-        i++;
-    }
-    uint64_t kept = i < r->n_kept ? segment_info(r->kept[i])->msn : 0;
-    uint64_t made = first_within(r, RENDITION_FRAGMENTS_TARGETS);
+    int64_t target = (int64_t)r->target_s * TICKS_PER_S;
+    uint64_t kept = retention_parts_from(r->kept, target);
+    uint64_t made = retention_within(r->kept, RENDITION_FRAGMENTS_TARGETS * target);
     for (int kind = 0; kind < 2; kind++) {
-        struct lane *lane = &r->lanes[kind];
-        drop_parts(lane, 0, parts_below(lane, kept));
-        for (size_t i = parts_below(lane, made); i > 0; i--) {
-            part_forget_fragment(lane->parts[i - 1]);
-        }
+        struct part_shelf *s = &r->lanes[kind].shelf;
+        part_shelf_drop_first(s, part_shelf_below(s, kept));
+        part_shelf_forget_fragments(s, part_shelf_below(s, made));
     }
 }
 
 /* How many of them may be seen: of numbers before which all is settled. */
 static size_t parts_shown(const struct rendition *r, enum track_kind kind)
 {
-    const struct lane *lane = &r->lanes[kind];
-    return r->n_expected == 0 ? lane->count : parts_below(lane, r->expected[0].msn + 1);
+    const struct part_shelf *s = &r->lanes[kind].shelf;
+    return r->n_expected == 0 ? s->count : part_shelf_below(s, r->expected[0].msn + 1);
 }
 
 struct rendition *rendition_create(struct board *board, const char *stream_id, const char *name)
 {
     struct rendition *r = mem_alloc(sizeof *r);
     r->board = board;
+    r->kept = retention_create();
     r->interest = board_interest(board, stream_id);
     snprintf(r->stream_id, sizeof r->stream_id, "%s", stream_id);
     r->target_s = CUTTER_TARGET_TICKS / TICKS_PER_S;
@@ -175,12 +104,9 @@ void rendition_destroy(struct rendition *r)
     for (size_t i = 0; i < r->n_expected; i++) {
         segment_unref(r->expected[i].segment);
     }
-    for (size_t i = 0; i < r->n_kept; i++) {
-        segment_unref(r->kept[i]);
-    }
+    retention_destroy(r->kept);
     for (int kind = 0; kind < 2; kind++) {
-        drop_parts(&r->lanes[kind], 0, r->lanes[kind].count);
-        mem_free(r->lanes[kind].parts);
+        part_shelf_fini(&r->lanes[kind].shelf);
     }
     interest_unref(r->interest);
     mem_free(r);
@@ -221,37 +147,22 @@ size_t rendition_waiting(const struct rendition *r)
     return r->n_expected;
 }
 
-/* Takes references of the first n parts' packets; returns how long they last. */
-static int64_t gather(const struct lane *lane, size_t n, struct packets *to)
+static struct track *track_of(const struct part_shelf *s, size_t n)
 {
-    int64_t ticks = 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct packets *from = part_packets(lane->parts[i]);
-        for (size_t j = 0; j < from->count; j++) {
-            struct packet copy = packet_ref(&from->items[j]);
-            if (packets_push(to, copy) != ERR_OK) {
-                packet_unref(&copy); /* then it counts for less */
-            }
-        }
-        ticks += part_info(lane->parts[i])->duration;
-    }
-    return ticks;
-}
-
-static struct track *track_of(const struct lane *lane, size_t n)
-{
-    return n > 0 ? (struct track *)part_track(lane->parts[0]) : NULL;
+    return n > 0 ? (struct track *)part_track(s->parts[0]) : NULL;
 }
 
 /* Until there is a segment: as if its parts so far were one. */
 static void measure_parts(struct rendition *r)
 {
-    const struct lane *video = &r->lanes[TRACK_VIDEO], *audio = &r->lanes[TRACK_AUDIO];
+    const struct part_shelf *video = &r->lanes[TRACK_VIDEO].shelf;
+    const struct part_shelf *audio = &r->lanes[TRACK_AUDIO].shelf;
     size_t n_video = parts_shown(r, TRACK_VIDEO), n_audio = parts_shown(r, TRACK_AUDIO);
     struct packets pictures, sounds;
     packets_init(&pictures);
     packets_init(&sounds);
-    int64_t shown = gather(video, n_video, &pictures), heard = gather(audio, n_audio, &sounds);
+    int64_t shown = part_shelf_gather(video, n_video, &pictures);
+    int64_t heard = part_shelf_gather(audio, n_audio, &sounds);
     struct segment_info info = r->n_expected > 0 ? r->expected[0].info : (struct segment_info){0};
     info.duration = shown > heard ? shown : heard;
     struct track *sound_of = track_of(audio, n_audio);
@@ -263,41 +174,29 @@ static void measure_parts(struct rendition *r)
     sound_unref(sound);
 }
 
-static size_t at_most(size_t n, size_t most)
-{
-    return n < most ? n : most;
-}
-
-static size_t listed(const struct rendition *r)
-{
-    return at_most(r->n_kept, RENDITION_LISTED);
-}
-
 /* Those that have left the classic playlist alone have not left that of fMP4. */
 static uint64_t discontinuities_left_live(const struct rendition *r)
 {
     uint64_t left = r->discontinuities_left;
-    size_t from = r->n_kept - at_most(r->n_kept, RENDITION_LISTED_LIVE);
-    for (size_t i = from; i < r->n_kept - listed(r); i++) {
-        left -= segment_info(r->kept[i])->discontinuity;
+    size_t n = retention_count(r->kept), to = n - retention_listed(r->kept);
+    for (size_t i = n - retention_listed_live(r->kept); i < to; i++) {
+        left -= segment_info(retention_segments(r->kept)[i])->discontinuity;
     }
     return left;
 }
 
 /* Each window has these, and few others. */
-static struct part_group *settled_parts(const struct rendition *r, struct lane *lane)
+static struct part_group *settled_parts(const struct rendition *r, struct part_shelf *s)
 {
-    if (lane->settled == NULL) {
-        size_t n = r->n_expected == 0 ? lane->count : parts_below(lane, r->expected[0].msn);
-        lane->settled = n > 0 ? part_group_create(lane->parts, n) : NULL;
-    }
-    return lane->settled;
+    size_t n = r->n_expected == 0 ? s->count : part_shelf_below(s, r->expected[0].msn);
+    return part_shelf_group(s, n);
 }
 
 static struct window *make_window(struct rendition *r)
 {
-    struct window *w = window_create(r->kept, r->n_kept, listed(r));
-    w->listed_live = at_most(r->n_kept, RENDITION_LISTED_LIVE);
+    struct window *w = window_create(retention_segments(r->kept), retention_count(r->kept),
+                                     retention_listed(r->kept));
+    w->listed_live = retention_listed_live(r->kept);
     w->target_duration_s = r->target_s;
     w->discontinuity_sequence = r->discontinuities_left;
     w->discontinuity_sequence_live = discontinuities_left_live(r);
@@ -310,8 +209,8 @@ static struct window *make_window(struct rendition *r)
     for (int kind = 0; kind < 2; kind++) {
         struct lane *lane = &r->lanes[kind];
         if (lane->target > 0) {
-            window_set_parts(w, kind, lane->target, lane->parts, parts_shown(r, kind),
-                             settled_parts(r, lane));
+            window_set_parts(w, kind, lane->target, lane->shelf.parts, parts_shown(r, kind),
+                             settled_parts(r, &lane->shelf));
             w->lanes[kind].part_lag = lane->lag;
         }
     }
@@ -325,11 +224,12 @@ static void publish(struct rendition *r)
         return;
     }
     bool parts = parts_shown(r, TRACK_VIDEO) + parts_shown(r, TRACK_AUDIO) > 0;
-    if (r->n_kept == 0 && (r->held || (!parts && !r->shown))) {
+    bool empty = retention_count(r->kept) == 0;
+    if (empty && (r->held || (!parts && !r->shown))) {
         return;
     }
     r->shown = true;
-    if (r->n_kept == 0) {
+    if (empty) {
         measure_parts(r);
     }
     struct window *w = make_window(r);
@@ -400,63 +300,17 @@ static void tell(struct rendition *r, const struct segment *s)
     }
 }
 
-static void drop_oldest(struct rendition *r)
-{
-    segment_unref(r->kept[0]);
-    r->n_kept--;
-    memmove(r->kept, r->kept + 1, r->n_kept * sizeof r->kept[0]);
-    memmove(r->stays, r->stays + 1, r->n_kept * sizeof r->stays[0]);
-    memmove(r->parts_stay, r->parts_stay + 1, r->n_kept * sizeof r->parts_stay[0]);
-}
-
-/* How much time has gone by with it: what was held up, such as the gaps of a lost rung, may come
- * all at once. */
-static int64_t time_of(struct rendition *r, const struct segment *s)
-{
-    int64_t duration = segment_info(s)->duration, gone = (r->now_ms - r->added_ms) * TICKS_PER_MS;
-    if (segment_info(s)->gap) {
-        return 0;
-    }
-    r->added_ms = r->now_ms;
-    return r->now_ms > 0 && gone < duration ? gone : duration;
-}
-
-/* Until a segment leaves the longer playlist, `stays` is the longest playlist that had it. */
-static void plan_stays(struct rendition *r)
-{
-    size_t n = at_most(r->n_kept, RENDITION_LISTED_LIVE), from = r->n_kept - n;
-    int64_t playlist = 0;
-    for (size_t i = from; i < r->n_kept; i++) {
-        playlist += segment_info(r->kept[i])->duration;
-    }
-    if (from > 0) {
-        r->stays[from - 1] += r->ticks_added + segment_info(r->kept[from - 1])->duration;
-    }
-    for (size_t i = from; i < r->n_kept; i++) {
-        r->stays[i] = r->stays[i] > playlist ? r->stays[i] : playlist;
-    }
-    /* Not with the one that comes when the time is up, but with the next: some come early. */
-    while (r->n_kept > RENDITION_LISTED_LIVE && r->stays[0] <= r->ticks_before) {
-        drop_oldest(r);
-    }
-}
-
 static void keep(struct rendition *r, struct segment *s)
 {
-    if (r->n_kept == RENDITION_KEPT_MAX) {
-        drop_oldest(r);
-    }
-    if (r->n_kept >= RENDITION_LISTED &&
-        segment_info(r->kept[r->n_kept - RENDITION_LISTED])->discontinuity) {
+    size_t n = retention_count(r->kept);
+    if (n >= RENDITION_LISTED &&
+        segment_info(retention_segments(r->kept)[n - RENDITION_LISTED])->discontinuity) {
         r->discontinuities_left++;
     }
-    r->stays[r->n_kept] = r->parts_stay[r->n_kept] = 0;
-    r->kept[r->n_kept++] = s;
-    r->ticks_before = r->ticks_added;
-    r->ticks_added += time_of(r, s);
-    plan_stays(r);
-    while (r->n_kept > RENDITION_LISTED && rendition_bytes(r) > RENDITION_BYTES_MAX) {
-        drop_oldest(r);
+    retention_add(r->kept, s);
+    while (retention_count(r->kept) > RENDITION_LISTED &&
+           rendition_bytes(r) > RENDITION_BYTES_MAX) {
+        retention_drop_oldest(r->kept);
     }
 }
 
@@ -497,7 +351,7 @@ static void add(struct rendition *r, struct segment *s)
     measure_peak(r, s);
     tell(r, s);
     keep(r, s);
-    variant_measure(&r->variant, r->kept, r->n_kept);
+    variant_measure(&r->variant, retention_segments(r->kept), retention_count(r->kept));
 }
 
 static void publish_settled(struct rendition *r)
@@ -507,8 +361,8 @@ static void publish_settled(struct rendition *r)
         add(r, r->expected[n++].segment);
     }
     if (n > 0) {
-        forget_settled(&r->lanes[TRACK_VIDEO]);
-        forget_settled(&r->lanes[TRACK_AUDIO]);
+        part_shelf_regroup(&r->lanes[TRACK_VIDEO].shelf);
+        part_shelf_regroup(&r->lanes[TRACK_AUDIO].shelf);
         r->n_expected -= n;
         memmove(r->expected, r->expected + n, r->n_expected * sizeof r->expected[0]);
         drop_old_parts(r);
@@ -526,17 +380,14 @@ void rendition_expect(struct rendition *r, uint64_t msn)
 /* The segment gets the parts that were shown of it, when they are all. */
 static void tell_parts(const struct rendition *r, struct segment *s, enum track_kind kind)
 {
-    const struct lane *lane = &r->lanes[kind];
     const struct sound *sound = segment_sound(s);
     const struct packets *ps = kind == TRACK_VIDEO ? segment_packets(s)
                                : sound != NULL     ? sound_packets(sound)
                                                    : NULL;
-    size_t from = parts_below(lane, segment_info(s)->msn), n = 0, sum = 0;
-    size_t counts[RENDITION_PARTS_MAX];
-    for (; from + n < lane->count && part_info(lane->parts[from + n])->msn == segment_info(s)->msn;
-         n++) {
-        counts[n] = part_packets(lane->parts[from + n])->count;
-        sum += counts[n];
+    size_t counts[RENDITION_PARTS_MAX], sum = 0;
+    size_t n = part_shelf_packets(&r->lanes[kind].shelf, segment_info(s)->msn, counts);
+    for (size_t i = 0; i < n; i++) {
+        sum += counts[i];
     }
     if (n > 0 && ps != NULL && sum == ps->count) {
         segment_set_parts(s, kind, counts, n);
@@ -550,7 +401,7 @@ void rendition_settle(struct rendition *r, struct segment *s)
             r->expected[i].segment = segment_ref(s);
             tell_parts(r, s, TRACK_VIDEO);
             tell_parts(r, s, TRACK_AUDIO);
-            if (segment_info(s)->gap && r->n_kept == 0) {
+            if (segment_info(s)->gap && retention_count(r->kept) == 0) {
                 drop_parts_of(r, r->expected[i].msn);
             }
             publish_settled(r);
@@ -583,7 +434,7 @@ void rendition_open(struct rendition *r, const struct segment_info *info)
 
 void rendition_tick(struct rendition *r, int64_t now_ms)
 {
-    r->now_ms = now_ms;
+    retention_tick(r->kept, now_ms);
 }
 
 void rendition_hold(struct rendition *r, bool held)
@@ -615,36 +466,14 @@ void rendition_set_part_lag(struct rendition *r, enum track_kind kind, int64_t t
     r->lanes[kind].lag = ticks;
 }
 
-static bool has_room(struct lane *lane)
-{
-    if (lane->count == RENDITION_PARTS_MAX) {
-        return false;
-    }
-    if (lane->count == lane->cap) {
-        size_t cap = lane->cap > 0 ? lane->cap * 2 : PARTS_FIRST_CAP;
-        struct part **parts = mem_try_realloc(lane->parts, cap * sizeof *parts);
-        if (parts == NULL) {
-            return false;
-        }
-        lane->parts = parts;
-        lane->cap = cap;
-    }
-    return true;
-}
-
 void rendition_part(struct rendition *r, enum track_kind kind, struct part *p)
 {
     struct lane *lane = &r->lanes[kind];
     struct expected *e = find_expected(r, part_info(p)->msn);
     assert(e->open && lane->target > 0);
-    size_t at = parts_below(lane, e->msn + 1);
-    size_t index = at - parts_below(lane, e->msn);
-    if (part_info(p)->index != index || !has_room(lane)) {
-        return; /* there was no room for the one before it: no more of this segment */
+    if (!part_shelf_add(&lane->shelf, p)) {
+        return; /* there was no room for it, or for the one before: no more of this segment */
     }
-    memmove(lane->parts + at + 1, lane->parts + at, (lane->count - at) * sizeof lane->parts[0]);
-    lane->parts[at] = part_ref(p);
-    lane->count++;
     r->parts++;
     if (e == r->expected) {
         publish(r);
@@ -691,29 +520,16 @@ uint64_t rendition_last(const struct rendition *r)
 
 size_t rendition_bytes(const struct rendition *r)
 {
-    size_t sum = 0;
-    for (size_t i = 0; i < r->n_kept; i++) {
-        sum += segment_bytes(r->kept[i]);
-    }
+    size_t sum = retention_bytes(r->kept);
     for (int kind = 0; kind < 2; kind++) {
-        const struct lane *lane = &r->lanes[kind];
-        for (size_t i = 0; i < lane->count; i++) {
-            bool complete = part_info(lane->parts[i])->msn <= r->last;
-            sum += complete ? part_fragment_bytes(lane->parts[i]) : part_bytes(lane->parts[i]);
-        }
+        sum += part_shelf_bytes(&r->lanes[kind].shelf, r->last);
     }
     return sum;
 }
 
 int64_t rendition_stays_ms(const struct rendition *r)
 {
-    int64_t ticks = 0, longest = 0;
-    for (size_t i = r->n_kept - at_most(r->n_kept, RENDITION_LISTED_LIVE); i < r->n_kept; i++) {
-        int64_t duration = segment_info(r->kept[i])->duration;
-        ticks = r->stays[i] > ticks ? r->stays[i] : ticks;
-        longest = duration > longest ? duration : longest;
-    }
-    return (ticks + longest) / TICKS_PER_MS;
+    return retention_stays_ms(r->kept);
 }
 
 uint64_t rendition_count(const struct rendition *r)

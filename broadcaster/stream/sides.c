@@ -84,26 +84,20 @@ void sides_destroy(struct sides *s)
 
 /* --- segments --- */
 
-/* Moves the first n packets to ret_taken. False: there is no memory, they are dropped. */
+/* Moves the first n packets to ret_taken, which is empty. False: there is no memory, some are
+ * dropped. */
 static bool take_packets(struct side *d, size_t n, struct packets *ret_taken)
 {
     struct packets *from = &d->packets;
-    bool good = true;
-    packets_init(ret_taken);
     for (size_t i = 0; i < n; i++) {
-        struct packet p = from->items[i];
-        from->bytes -= p.data.len;
-        p.duration = i + 1 < from->count ? from->items[i + 1].dts - p.dts : 0;
-        good = good && packets_push(ret_taken, p) == ERR_OK;
-        if (!good) {
-            packet_unref(&p);
-        }
+        int64_t dts = from->items[i].dts;
+        from->items[i].duration = i + 1 < from->count ? from->items[i + 1].dts - dts : 0;
     }
-    from->count -= n;
-    if (from->count > 0) {
-        memmove(from->items, from->items + n, from->count * sizeof *from->items);
+    if (packets_move(from, n, ret_taken) == ERR_OK) {
+        return true;
     }
-    return good;
+    packets_drop(from, n - ret_taken->count);
+    return false;
 }
 
 /* Whether a segment of these packets can be shown: it goes on with what was decoded, or begins with
@@ -133,6 +127,7 @@ static void settle(struct sides *s, struct side *d, size_t n)
 {
     struct run run = d->runs[0];
     struct packets taken;
+    packets_init(&taken);
     bool good = take_packets(d, n, &taken);
     memmove(d->runs, d->runs + 1, --d->n_runs * sizeof d->runs[0]);
     if (run.source != NULL) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -19,6 +20,7 @@ struct entry {
     char id[ID_MAX + 1];
     struct segment *wanted; /* is to be made, or is being made; NULL: neither */
     struct list waiters;
+    int64_t asked_ms;
     struct blob *jpeg; /* NULL: none yet */
     uint64_t jpeg_msn;
     bool tried; /* the last one that was made, or failed: */
@@ -28,6 +30,7 @@ struct entry {
 
 struct posters {
     struct posters_callbacks callbacks;
+    int64_t kept_ms;
     pthread_t thread;
     bool running;
     pthread_mutex_t lock; /* of all below; not held while a poster is made or a waiter resumed */
@@ -46,6 +49,13 @@ static void forget(struct posters *p, struct entry *e)
     blob_unref(e->jpeg);
     segment_unref(e->wanted);
     mem_free(e);
+}
+
+static void touch(struct posters *p, struct entry *e)
+{
+    list_remove(&e->node);
+    list_push_back(&p->entries, &e->node);
+    e->asked_ms = clock_mono_ms();
 }
 
 /* Moves those who wait for this poster. */
@@ -88,9 +98,37 @@ static void make_next(struct posters *p, struct list *resumed)
         e->jpeg_msn = e->tried_msn;
     }
     e->wanted = NULL;
+    touch(p, e); /* those who waited ask again */
     take_waiters(p, e, resumed);
     blob_unref(old);
     segment_unref(s);
+}
+
+/* With the lock. In how many milliseconds to look again; negative: there is none. */
+static int64_t forget_old(struct posters *p)
+{
+    int64_t now = clock_mono_ms();
+    LIST_EACH (&p->entries, it, tmp) {
+        struct entry *e = LIST_ITEM(it, struct entry, node);
+        int64_t left = e->asked_ms + p->kept_ms - now;
+        if (left > 0) {
+            return left;
+        }
+        forget(p, e); /* nobody waits for it, and it is not wanted: there is nothing to be made */
+    }
+    return -1;
+}
+
+/* With the lock. */
+static void wait_for_work(struct posters *p)
+{
+    int64_t left = forget_old(p);
+    if (left < 0) {
+        pthread_cond_wait(&p->work, &p->lock);
+        return;
+    }
+    struct timespec until = clock_mono_after(left);
+    pthread_cond_timedwait(&p->work, &p->lock, &until);
 }
 
 static void *run(void *arg)
@@ -99,7 +137,7 @@ static void *run(void *arg)
     pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
         if (list_empty(&p->queue)) {
-            pthread_cond_wait(&p->work, &p->lock);
+            wait_for_work(p);
             continue;
         }
         struct list resumed;
@@ -113,12 +151,22 @@ static void *run(void *arg)
     return NULL;
 }
 
-struct posters *posters_create(const struct posters_callbacks *callbacks)
+static void init_condition(pthread_cond_t *c)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+struct posters *posters_create(const struct posters_callbacks *callbacks, int64_t kept_ms)
 {
     struct posters *p = mem_alloc(sizeof *p);
     p->callbacks = *callbacks;
+    p->kept_ms = kept_ms;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->work, NULL);
+    init_condition(&p->work);
     list_init(&p->entries);
     list_init(&p->queue);
     p->running = pthread_create(&p->thread, NULL, run, p) == 0;
@@ -191,9 +239,7 @@ static void forget_one(struct posters *p)
 static struct entry *use(struct posters *p, const char *id)
 {
     struct entry *e = find(p, id);
-    if (e != NULL) {
-        list_remove(&e->node);
-    } else {
+    if (e == NULL) {
         if (p->n_entries >= POSTERS_MAX) {
             forget_one(p);
         }
@@ -201,12 +247,13 @@ static struct entry *use(struct posters *p, const char *id)
             return NULL;
         }
         e = mem_alloc(sizeof *e);
+        list_init(&e->node);
         snprintf(e->id, sizeof e->id, "%s", id);
         list_init(&e->due);
         list_init(&e->waiters);
         p->n_entries++;
     }
-    list_push_back(&p->entries, &e->node);
+    touch(p, e);
     return e;
 }
 

@@ -1,12 +1,14 @@
 /* The streams' posters: each made when it is first asked for, and kept until a newer segment's is
- * there. One thread of its own makes them, one at a time; who asks never waits in here: he gets the
- * stream's previous poster, or is held until the first one is made. Any thread. */
+ * there or nobody has asked for long. One thread of its own makes them, one at a time; who asks
+ * never waits in here: he gets the stream's previous poster, or is held until the first one is
+ * made. Any thread. */
 #ifndef BROADCASTER_VIEWERS_POSTERS_H
 #define BROADCASTER_VIEWERS_POSTERS_H
 
 #include "broadcaster/pack/poster.h"
 
-#define POSTERS_MAX 256 /* streams; past this the one that nobody asked for longest goes */
+#define POSTERS_MAX     256   /* streams; past this the one that nobody asked for longest goes */
+#define POSTERS_KEPT_MS 60000 /* that nobody has asked for: then it goes anyhow */
 #define POSTERS_STALE                                                                              \
     16 /* segments: an older poster is not given while there is a newer one to make */
 #define POSTERS_HELD_MAX 1000 /* of those who wait, all streams together */
@@ -20,8 +22,8 @@ struct posters_callbacks {
     void (*resume)(void *waiter);
 };
 
-/* NULL: the thread could not be started. */
-struct posters *posters_create(const struct posters_callbacks *callbacks);
+/* kept_ms: POSTERS_KEPT_MS. NULL: the thread could not be started. */
+struct posters *posters_create(const struct posters_callbacks *callbacks, int64_t kept_ms);
 
 /* Ends the thread and resumes all who are held; nobody is held from now on. */
 void posters_stop(struct posters *p);

@@ -313,11 +313,13 @@ static bool is_refused(struct MHD_Connection *c)
 static enum MHD_Result give_refusal(struct viewers *v, struct MHD_Connection *c, const char *method)
 {
     struct viewer_request request = {.method = method};
-    struct answer a = {.cache_control = "no-store"};
+    struct answer a = {0};
+    viewers_request_read(c, &request);
     buf_init(&a.text, SENTENCE_MAX);
     buf_init(&a.location, 1);
     answer_say(&a, MHD_HTTP_TOO_MANY_REQUESTS,
                "Too many requests of your address at once; try again in a moment.", "", "");
+    a.cache_control = "no-store"; /* nobody else's answer */
     enum MHD_Result result = send_answer(v, c, &request, &a);
     answer_fini(&a);
     return result;
@@ -372,20 +374,23 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 struct start {
     struct viewers *viewers;
     const struct viewers_config *config;
+    int threads, connections; /* of the daemons that are still to be started */
 };
 
 static struct MHD_Daemon *start_daemon(void *arg, int fd)
 {
-    const struct start *s = arg;
+    struct start *s = arg;
     struct viewers *v = s->viewers;
     const struct viewers_config *config = s->config;
-    unsigned share = (unsigned)(config->max_connections / config->threads);
+    int share = (s->connections + s->threads - 1) / s->threads;
+    s->connections -= share;
+    s->threads--;
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
         on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, share > 0 ? share : 1,
+        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)share,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
@@ -423,8 +428,10 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->hold = hold_create(&hold);
     v->dated = config->dated;
     bool threads = v->watch != NULL && v->index != NULL && v->hold != NULL;
-    struct start start = {v, config};
-    v->serve = threads ? serve_create(config->threads, fd, start_daemon, &start) : NULL;
+    bool few = config->max_connections < config->threads; /* each thread has at least one */
+    int n = few ? config->max_connections : config->threads;
+    struct start start = {v, config, n, config->max_connections};
+    v->serve = threads ? serve_create(n, fd, start_daemon, &start) : NULL;
     if (v->serve == NULL) {
         *ret_why = "the HTTP server's threads could not be started";
         viewers_destroy(v);

@@ -38,7 +38,7 @@ static void resume(void *connection)
 struct viewers_index *viewers_index_create(struct board *board, bool listed)
 {
     static const struct posters_callbacks callbacks = {hold, resume};
-    struct posters *posters = posters_create(&callbacks);
+    struct posters *posters = posters_create(&callbacks, POSTERS_KEPT_MS);
     if (posters == NULL) {
         return NULL;
     }

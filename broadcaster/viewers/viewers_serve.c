@@ -16,6 +16,7 @@
 #define OTHERS   2   /* events that are not a connection's: the listening socket's, the signal */
 #define BATCH_MS 10  /* to wait at most where there may be so many */
 #define CALM_MS  100 /* where there are fewer: for the end to be noticed */
+#define LAST     4   /* rounds at the end: who waited was resumed, and is told */
 
 /* Bytes that a connection holds and has not sent yet. A socket takes megabytes otherwise: lost when
  * its viewer leaves, memory for each that reads slowly, and, once it is the network's turn to send
@@ -51,6 +52,9 @@ static void *run(void *arg)
         if (MHD_run_wait(s->daemon, wait_ms(s->daemon)) != MHD_YES) {
             poll(NULL, 0, BATCH_MS); /* short of something: not at once again */
         }
+    }
+    for (int i = 0; i < LAST; i++) {
+        MHD_run_wait(s->daemon, 0);
     }
     return NULL;
 }

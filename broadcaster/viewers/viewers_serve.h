@@ -20,7 +20,8 @@ typedef struct MHD_Daemon *serve_start_fn(void *arg, int fd);
  * started. */
 struct serve *serve_create(int threads, int fd, serve_start_fn *start, void *arg);
 
-/* No request may be suspended for good. Ends the threads and closes all connections. Takes NULL. */
+/* No request may be suspended for good; those that were resumed before are answered. Ends the
+ * threads and closes all connections. Takes NULL. */
 void serve_destroy(struct serve *s);
 
 #endif

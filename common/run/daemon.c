@@ -17,6 +17,7 @@
 #include "run/daemon_impl.h"
 #include "run/events.h"
 #include "run/files.h"
+#include "run/footprint.h"
 #include "run/log.h"
 #include "run/notify.h"
 #include "run/run_dir.h"
@@ -290,8 +291,11 @@ int process_run_role(struct process *p, void (*on_running)(struct process *p))
     if (p->role->create(&p->d, p->config, &p->instance) == ERR_OK) {
         control_set_instance(p->control, p->instance);
         open_events(p);
+        struct loop_timer *footprint = loop_timer_create(p->d.loop, footprint_on_timer, NULL);
+        loop_timer_start(footprint, FOOTPRINT_EVERY_MS, FOOTPRINT_EVERY_MS);
         on_running(p);
         loop_run(p->d.loop);
+        loop_timer_destroy(footprint);
         events_close();
         notify_destroy(p->notify);
         status = 0;
@@ -347,6 +351,7 @@ int process_open(const struct role *role, int argc, char **argv, struct process 
     if (status < 0) {
         signal(SIGPIPE, SIG_IGN);
         files_raise_limit();
+        footprint_keep_small();
         name_self(p->config, p->self, sizeof p->self);
         if (check_config(p->config) != ERR_OK || open_data_dir(&p->d) != ERR_OK) {
             status = 1;

@@ -89,8 +89,24 @@ static void release_msg(void *arg)
     mem_free(arg);
 }
 
+/* ZeroMQ gives out in place what it has read as a whole: a message of some bytes keeps its buffer
+ * of 8 KiB for as long as it lives, which is most of a minute where it is media. Larger ones have
+ * memory of their own. */
+#define IN_PLACE_MIN 8192
+
+static struct blob *copy(zmq_msg_t *msg)
+{
+    struct blob *b = blob_copy(span_of(zmq_msg_data(msg), zmq_msg_size(msg)));
+    zmq_msg_close(msg);
+    zmq_msg_init(msg);
+    return b;
+}
+
 struct blob *link_frame_take(void *msg)
 {
+    if (zmq_msg_size(msg) < IN_PLACE_MIN) {
+        return copy(msg);
+    }
     zmq_msg_t *kept = mem_alloc(sizeof *kept);
     zmq_msg_init(kept);
     zmq_msg_move(kept, msg);

@@ -10,7 +10,6 @@
 #define BASE_MAX 4096 /* bytes of what is signed */
 
 _Static_assert(HTTP_SIGNATURE_SEED == crypto_sign_SEEDBYTES, "a seed of Ed25519");
-_Static_assert(HTTP_SIGNATURE_PUBLIC == crypto_sign_PUBLICKEYBYTES, "a public key of Ed25519");
 
 static bool id_ok(const char *id)
 {
@@ -32,12 +31,6 @@ enum err http_signature_key_of_seed(const unsigned char seed[HTTP_SIGNATURE_SEED
     crypto_sign_seed_keypair(public, ret_key->secret, seed);
     snprintf(ret_key->id, sizeof ret_key->id, "%s", id);
     return ERR_OK;
-}
-
-void http_signature_public(const struct http_signature_key *key, char *out)
-{
-    sodium_bin2base64(out, 44, key->secret + HTTP_SIGNATURE_SEED, HTTP_SIGNATURE_PUBLIC,
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 /* A byte sequence of structured fields (RFC 8941, 3.3.5), with a name before it. */

@@ -8,8 +8,7 @@
 #include "base/err.h"
 #include "base/span.h"
 
-#define HTTP_SIGNATURE_SEED       32 /* bytes of an Ed25519 private key (RFC 8032) */
-#define HTTP_SIGNATURE_PUBLIC     32
+#define HTTP_SIGNATURE_SEED       32  /* bytes of an Ed25519 private key (RFC 8032) */
 #define HTTP_SIGNATURE_KEY_ID_MAX 129 /* with the NUL */
 #define HTTP_SIGNATURE_DIGEST_MAX 128
 #define HTTP_SIGNATURE_TEXT_MAX   1024
@@ -39,9 +38,6 @@ struct http_signature_headers {
 /* id: "keyid", printable without quotes and backslashes. ERR_PROTO: the id is none, or too long. */
 enum err http_signature_key_of_seed(const unsigned char seed[HTTP_SIGNATURE_SEED], const char *id,
                                     struct http_signature_key *ret_key) CHECKED;
-
-/* base64url without padding, as "x" of a JWK (RFC 8037) has it; out holds 44 bytes. */
-void http_signature_public(const struct http_signature_key *key, char *out);
 
 /* ERR_LIMIT: a text is too long to be signed. */
 enum err http_signature_make(const struct http_signature_key *key,

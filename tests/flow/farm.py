@@ -127,7 +127,8 @@ class HostRole(Role):
         token_file.chmod(0o600)
         Process.__init__(self, [*host.inside, BIN / role, *self.flags, "-cliAddr",
                                 f"{host.address}:{CONTROL}", "-cliToken", token_file, "-datadir",
-                                self.data_dir, "-runDir", self.data_dir, "-v", 99],
+                                self.data_dir, "-runDir", self.data_dir, "-v", 99,
+                                *harness.unmeasured(role, self.flags)],
                          self.data_dir / f"{role}.log")
         self.cli_port = CONTROL
 
@@ -178,18 +179,6 @@ def make_clip(size, path):
     if done.returncode != 0:
         raise AssertionError(done.stderr.decode())
     return path
-
-
-def read_pictures(path):
-    """The frame numbers in order of showing, and what the decoder complained about."""
-    done = subprocess.run(
-        [*AS_USUAL, "ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-vf",
-         "crop=iw:ih/8:0:0,scale=320:20:flags=area,format=gray", "-fps_mode", "passthrough",
-         "-f", "rawvideo", "-"],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=120 * harness.TIME_SCALE)
-    size = 320 * 20
-    frames = [done.stdout[i:i + size] for i in range(0, len(done.stdout), size)]
-    return [harness.read_number(f) for f in frames], done.stderr.decode("utf-8", "replace")
 
 
 # --- viewers --------------------------------------------------------------------------------------
@@ -583,7 +572,7 @@ class Farm:
         path = harness.temp_dir() / "joined.ts"
         kept = [n for n in numbers if n not in lost]
         path.write_bytes(b"".join(self.collector.body(url, n) for n in kept))
-        pictures, complaints = read_pictures(path)
+        pictures, complaints = harness.read_pictures(path, AS_USUAL)
         path.unlink()
         words = [f"{url}: {line}" for line in complaints.splitlines()]
         words += [f"{url}: segment {n} lasts {mine[n].duration}, the source's {lengths[n]}"

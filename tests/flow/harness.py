@@ -14,6 +14,7 @@ ROLES_END=stop asks roles to end where they are killed otherwise, and minds thei
 """
 import atexit
 import collections
+import copy
 import ctypes
 import fcntl
 import http.client
@@ -273,6 +274,13 @@ def temp_dir():
 # --- roles ----------------------------------------------------------------------------------------
 
 
+def unmeasured(role, flags):
+    """Measuring the host costs each start of a transcoder half a second of a processor: not done
+    unless these flags say something of it."""
+    measured = role != "transcoder" or {"-speed", "-config"} & set(flags)
+    return [] if measured else ["-speed", "off"]
+
+
 class Role(Process):
     """bin/livepeer -ROLE FLAGS... (or bin/ROLE FLAGS... with separate=True) with a -cliAddr on a
     free port, its own data directory unless one is given, and its log in a file."""
@@ -286,7 +294,7 @@ class Role(Process):
         self.cli_port = cli_port or free_port()
         exe = [BIN / role] if separate else [BIN / "livepeer", f"-{role}"]
         common = ["-cliAddr", f"127.0.0.1:{self.cli_port}", "-datadir", self.data_dir,
-                  "-runDir", self.run_dir, "-v", verbosity]
+                  "-runDir", self.run_dir, "-v", verbosity, *unmeasured(role, self.flags)]
         super().__init__([*exe, *self.flags, *common], temp_dir() / f"{role}.log")
         self._again = dict(role=role, flags=flags, data_dir=self.data_dir, separate=separate,
                            cli_port=self.cli_port, verbosity=verbosity,
@@ -355,9 +363,7 @@ class Recipe:
         self.flags = {
             "O": ["-serviceAddr", service, "-httpAddr", service, "-orchSecret", secret,
                   *orchestrator_flags],
-            # Measuring the host costs each start half a second of a processor.
-            "T": ["-orchAddr", service, "-orchSecret", secret, *transcoder_flags,
-                  *(() if {"-speed", "-config"} & set(transcoder_flags) else ("-speed", "off"))],
+            "T": ["-orchAddr", service, "-orchSecret", secret, *transcoder_flags],
             "B": ["-currentManifest", "-rtmpAddr", f"{_in_url(host)}:{self.rtmp_port}",
                   "-httpAddr", f"{_in_url(host)}:{self.http_port}", "-orchAddr", service,
                   "-transcodingOptions", rungs, *broadcaster_flags],
@@ -635,20 +641,32 @@ def ffprobe(path, *options):
     return json.loads(done.stdout)
 
 
+_probed = {}  # of files as they were then
+
+
+def _probe_once(path, *options):
+    """ffprobe, at most once for each state of a file: a start of it costs more than what it does."""
+    try:
+        there = os.stat(path)
+    except OSError:
+        return ffprobe(path, *options)  # an address
+    key = (str(path), there.st_ino, there.st_size, there.st_mtime_ns, options)
+    if key not in _probed:
+        _probed[key] = ffprobe(path, *options)
+    return _probed[key]
+
+
 def ffprobe_streams(path):
     """The streams: codec_type, codec_name, width, height, r_frame_rate, ..."""
-    return ffprobe(path, "-show_streams")["streams"]
+    return copy.deepcopy(_probe_once(path, "-show_streams")["streams"])
 
 
 def ffprobe_packets(path, kind=None, data=False):
     """The packets in order of the file: codec_type, pts, dts, duration, size, flags; with data also
     data_hash. kind: "video" or "audio" only."""
-    options = ["-show_packets"]
-    if kind:
-        options += ["-select_streams", kind[0]]
-    if data:
-        options += ["-show_data_hash", "md5"]
-    found = ffprobe(path, *options)["packets"]
+    options = ["-show_packets", *(["-show_data_hash", "md5"] if data else [])]
+    found = [dict(p) for p in _probe_once(path, *options)["packets"]
+             if kind in (None, p["codec_type"])]
     for packet in found:
         for key in ("pts", "dts", "duration", "size"):
             if key in packet:
@@ -656,28 +674,42 @@ def ffprobe_packets(path, kind=None, data=False):
     return found
 
 
+# Pictures here are small: threads would cost more than they give.
+DECODE = ["ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-i"]
+
+
 def decode_errors(path):
     """What ffmpeg complains about when it decodes the file whole; "" when all is well."""
-    done = run(["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-f", "null", "-"], timeout=120)
+    done = run([*DECODE, path, "-f", "null", "-"], timeout=120)
     return done.stderr if done.stderr or done.returncode == 0 else f"status {done.returncode}"
 
 
-def frame_numbers(path):
-    """The frame numbers that bin/publish -test draws into its pictures, read back from a decoded
-    file in order of showing: the first row of 32 blocks holds the number, highest bit left, white
-    is 1; the second row holds its complement. None where the two rows do not agree."""
+def read_pictures(path, as_usual=()):
+    """Decodes a file whole, once: the frame numbers that bin/publish -test draws into its pictures, in
+    order of showing, and what ffmpeg complains about (decode_errors). The first row of 32 blocks
+    holds the number, highest bit left, white is 1; the second row holds its complement. None where
+    the two rows do not agree. as_usual: what the command has to begin with."""
     # Each row is a sixteenth of the picture's height: two rows of 32 blocks fill the top eighth.
     done = subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-vf",
+        [*as_usual, *DECODE, str(path), "-map", "0:v", "-vf",
          "crop=iw:ih/8:0:0,scale=320:20:flags=area,format=gray", "-fps_mode", "passthrough",
-         "-f", "rawvideo", "-"],
+         "-f", "rawvideo", "-", "-map", "0:a?", "-f", "null", "-"],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=120 * TIME_SCALE,
         preexec_fn=_die_with_parent)
+    words = done.stderr.decode("utf-8", "replace")
     if done.returncode != 0:
-        raise AssertionError(done.stderr.decode("utf-8", "replace"))
+        words = words or f"status {done.returncode}"
     size = 320 * 20
     frames = [done.stdout[i:i + size] for i in range(0, len(done.stdout), size)]
-    return [read_number(f) for f in frames]
+    return [read_number(f) for f in frames], words
+
+
+def frame_numbers(path):
+    """The numbers alone, of a file that ffmpeg has nothing to say about."""
+    numbers, words = read_pictures(path)
+    if words:
+        raise AssertionError(words)
+    return numbers
 
 
 def read_number(gray):

@@ -1,5 +1,6 @@
 """Streams with something wrong with them, all live at once against one broadcaster, for the tests that
 look at one each. The media is real, its times and order are changed on the way."""
+import functools
 import sys
 import threading
 import time
@@ -17,10 +18,11 @@ def is_config(tag):
     return tag.body[1:2] == b"\0" and tag.body[:1] in (b"\x17", b"\xaf")
 
 
-def clip(name, seconds=12, keyint=30, rate=30, options=(), audio=True, size="160x120"):
+@functools.lru_cache(None)
+def clip(seconds=12, keyint=30, rate=30, options=(), size="160x120"):
     """An FLV file's tags: its codec headers, and its pictures and sounds in order."""
-    path = temp_dir() / f"{name}.flv"
-    sound = ["-f", "lavfi", "-i", "sine"] if audio else []
+    path = temp_dir() / "clip.flv"
+    sound = ["-f", "lavfi", "-i", "sine"]
     done = run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i",
                 f"testsrc=size={size}:rate={rate},format=yuv420p", *sound, "-t", str(seconds),
                 "-c:v", "libx264", "-preset", "ultrafast", "-g", str(keyint), "-x264-params",
@@ -84,7 +86,7 @@ class Streams(TestCase):
 
     @classmethod
     def setUpClass(cls):
-        made = {name: how(*clip(name, **options)) for name, (options, how) in cls.STREAMS.items()}
+        made = {name: how(*clip(**options)) for name, (options, how) in cls.STREAMS.items()}
         cls.recipe = Recipe(
             transcoders=2, orchestrator_flags=["-maxSessions", "40"],
             broadcaster_flags=["-idleTimeoutMs", "200000", "-maxSessions", "40"]).start()

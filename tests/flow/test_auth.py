@@ -366,7 +366,7 @@ class Keys(Auth):
                 f"  - hash: \"{self.hash(OTHER_KEY)}\"\n    id: second\n    ladder:\n"
                 "      - {name: own, width: 320, height: 180, bitrate: 300000}\n")
         self.start("-keysFile", self.write(text), "-reconnectGrace", "500ms")
-        with ffmpeg_publish(self.recipe.rtmp(f"live/{KEY}")):
+        with ffmpeg_publish(self.recipe.rtmp(f"live/{KEY}"), size="320x240", bitrate="500k"):
             self.recipe.wait_playlist("/stream/movie/source.m3u8")
             self.assertEqual(self.rungs("movie"), ["source", "P240p30fps16x9"])
             self.assertEqual(self.recipe.get(f"/stream/{KEY}.m3u8").status, 404)

@@ -11,36 +11,9 @@ import harness
 import raw_rtmp
 from harness import ROOT, Process, Role, free_port, run, temp_dir, wait_for
 from raw_rtmp import Raw
+from sources import CLIP_S, RATE, make
 
-SECONDS = 6
-VIDEO = {
-    "hevc": ["libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=30"],
-    "av1": ["libaom-av1", "-usage", "realtime", "-cpu-used", "8"],
-    "vp9": ["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"],
-    "h264": ["libx264", "-preset", "ultrafast"],
-}
-AUDIO = {"opus": ["libopus"], "flac": ["flac"], "ac3": ["ac3"], "eac3": ["eac3"],
-         "mp3": ["libmp3lame"], "aac": ["aac"]}
 RECONNECT = b"NetConnection.Connect.ReconnectRequest"
-
-
-def make(path, videos, audios):
-    """An .mkv with these tracks, of 320x240 and half of that for each further one."""
-    inputs, maps, codecs = [], [], []
-    for i, name in enumerate(videos):
-        size = f"{320 >> i}x{240 >> i}"
-        inputs += ["-f", "lavfi", "-i", f"testsrc=size={size}:rate=30,format=yuv420p"]
-        codecs += [f"-c:v:{i}", *VIDEO[name]]
-    for i, name in enumerate(audios):
-        inputs += ["-f", "lavfi", "-i", f"sine=frequency={440 * (i + 1)}:sample_rate=48000"]
-        codecs += [f"-c:a:{i}", *AUDIO[name]]
-    for i in range(len(videos) + len(audios)):
-        maps += ["-map", i]
-    done = run(["ffmpeg", "-nostdin", "-v", "error", "-y", *inputs, *maps, *codecs, "-g", 30, "-ac",
-                2, "-t", SECONDS, path], timeout=60)
-    if done.returncode != 0:
-        raise AssertionError(done.stderr)
-    return path
 
 
 def tracks(broadcaster, stream):
@@ -69,7 +42,9 @@ class Enhanced(harness.TestCase):
         self.addCleanup(self.broadcaster.kill)
 
     def publish(self, name, videos, audios):
-        file = make(temp_dir() / f"{name}.mkv", videos, audios)
+        """Pictures of 320x240, and half of that for each further one."""
+        pictures = [(codec, f"{320 >> i}x{240 >> i}") for i, codec in enumerate(videos)]
+        file = make(temp_dir() / f"{name}.mkv", pictures, audios)
         return Process(["node", ROOT / "tests/node/publish.mjs", file,
                         f"rtmp://127.0.0.1:{self.port}/{name}"], temp_dir() / f"{name}.log")
 
@@ -87,10 +62,10 @@ class Enhanced(harness.TestCase):
             self.assertEqual(publisher.wait(60), 0, publisher.tail())
         status = self.broadcaster.status()
         for stream in status["streams"]:
-            self.assertEqual(stream["video_packets"], SECONDS * 30, stream)
+            self.assertEqual(stream["video_packets"], CLIP_S * RATE, stream)
             self.assertGreaterEqual(stream["rungs"][0]["segments"], 2, stream)
             self.assertEqual(stream["undecodable_dropped"], 0, stream)
-            self.assertGreater(stream["audio_packets"], SECONDS * 10, stream)
+            self.assertGreater(stream["audio_packets"], CLIP_S * 10, stream)
         self.assertEqual(set(status["ingest"]["skipped"].values()), {0}, status["ingest"])
 
     def test_several_tracks(self):
@@ -100,7 +75,7 @@ class Enhanced(harness.TestCase):
         wait_for(lambda: tracks(self.broadcaster, "many") == expected, 20, str(expected))
         self.assertEqual(publisher.wait(60), 0, publisher.tail())
         stream = self.broadcaster.status()["streams"][0]
-        self.assertEqual(stream["video_packets"], SECONDS * 30)
+        self.assertEqual(stream["video_packets"], CLIP_S * RATE)
         # The second picture is a rendition of the source, in step with it and with its sound.
         source, second, sound = stream["rungs"]
         self.assertEqual((source["name"], second["name"], sound["name"]),

@@ -8,16 +8,22 @@ import time
 import harness
 import raw_rtmp
 from harness import ROOT, RUNG, Recipe, run, temp_dir
-from test_enhanced_watch import Watched, make
+from sources import CLIP_S, make
+from test_enhanced_watch import Watched
 
 
-def flv_tags(mkv):
-    """What FFmpeg 8 makes of it: [(kind, ms, body)] of each tag, without metadata."""
-    flv = mkv.with_suffix(".flv")
-    done = run(["node", ROOT / "tests/node/publish.mjs", mkv, flv], timeout=60)
+def in_flv(files):
+    """What FFmpeg 8 makes of each .mkv: [[(kind, ms, body)] of the tags, without metadata]."""
+    made = [f.with_suffix(".flv") for f in files]
+    done = run(["node", ROOT / "tests/node/publish.mjs",
+                *(path for pair in zip(files, made) for path in pair)], timeout=60)
     if done.returncode != 0:
         raise AssertionError(done.stderr)
-    data, at, found = flv.read_bytes(), 13, []
+    return [tags_of(f.read_bytes()) for f in made]
+
+
+def tags_of(data):
+    at, found = 13, []
     while at < len(data):
         size = int.from_bytes(data[at + 1:at + 4], "big")
         ms = int.from_bytes(data[at + 4:at + 7], "big") | data[at + 7] << 24
@@ -39,7 +45,6 @@ def sets_in_band(tags, with_header):
 
 
 class Changes(Watched):
-    HALF = 6
     STREAMS = ("hevc", "av1", "vp9", "h264", "again")
 
     def send(self, recipe, name, tags, failures):
@@ -53,19 +58,24 @@ class Changes(Watched):
         except (OSError, AssertionError) as e:
             failures.append(f"{name}: {e!r}")
 
-    def prepare(self, codec):
-        """Two pictures behind each other in one connection."""
-        halves = [flv_tags(make(temp_dir() / f"{codec}.mkv", codec, None, size, self.HALF))
-                  for size in ("320x240", "192x144")]
-        if codec == "h264":
-            halves = [sets_in_band(halves[0], True), sets_in_band(halves[1], False)]
-        return halves[0] + [(k, ms + self.HALF * 1000, b) for k, ms, b in halves[1]]
+    def prepare(self, codecs):
+        """Of each two pictures behind each other, for one connection."""
+        folder = temp_dir()
+        files = [make(folder / f"{codec}_{size}.mkv", [(codec, size)], [])
+                 for codec in codecs for size in ("320x240", "192x144")]
+        found, tags = {}, iter(in_flv(files))
+        for codec in codecs:
+            first, second = next(tags), next(tags)
+            if codec == "h264":
+                first, second = sets_in_band(first, True), sets_in_band(second, False)
+            found[codec] = first + [(k, ms + CLIP_S * 1000, b) for k, ms, b in second]
+        return found
 
     def test_changes(self):
         """Other sizes in the same connection, and another codec after it: a discontinuity with a new
         map, and nothing lost. H.264 tells its new size in the stream only."""
-        tags = {n: self.prepare(n) for n in self.STREAMS[:4]}
-        files = [make(temp_dir() / f"{c}.mkv", c, "aac", seconds=5) for c in ("h264", "hevc")]
+        tags = self.prepare(self.STREAMS[:4])
+        files = [make(temp_dir() / f"{c}.mkv", [(c, "320x240")], ["aac"]) for c in ("h264", "hevc")]
         with Recipe() as recipe:
             viewers = {n: self.viewers(recipe, n, "source", RUNG) for n in self.STREAMS}
             everybody = [v for vs in viewers.values() for v in vs.values()]

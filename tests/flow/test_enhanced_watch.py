@@ -7,36 +7,13 @@ import urllib.parse
 
 import harness
 from harness import BIN, ROOT, RUNG, Process, Recipe, run, temp_dir, wait_for
-from test_enhanced import AUDIO, VIDEO
+from sources import make
 
-SECONDS = 12
-HDR = ("hdr10=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:max-cll=1000,400:"
-       "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)")
+SECONDS = 10
 # green, blue, red, white in 0.00002; brightest and darkest in 0.0001 cd/m2
 MASTERING = b"".join(v.to_bytes(2, "big") for v in (
     13250, 34500, 7500, 3000, 34000, 16000, 15635, 16450)) + struct.pack(">II", 10000000, 1)
 LIGHT = struct.pack(">HH", 1000, 400)
-VIDEO = {
-    **VIDEO,
-    "hdr": ["libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le",
-            "-x265-params", f"log-level=none:keyint=30:{HDR}"],
-}
-
-
-def make(path, video, audio, size="320x240", seconds=SECONDS):
-    """An .mkv with a picture, of that kind, and a tone; either may be None."""
-    inputs, maps = [], []
-    if video:
-        inputs += ["-f", "lavfi", "-i", f"testsrc=size={size}:rate=30,format=yuv420p"]
-        maps += ["-c:v", *VIDEO[video], "-g", 30]
-    if audio:
-        inputs += ["-f", "lavfi", "-i", "sine=sample_rate=48000"]
-        maps += ["-c:a", *AUDIO[audio], "-ac", 2]
-    done = run(["ffmpeg", "-nostdin", "-v", "error", "-y", *inputs, *maps, "-t", seconds, path],
-               timeout=60)
-    if done.returncode != 0:
-        raise AssertionError(done.stderr)
-    return path
 
 
 def with_light(path):
@@ -164,10 +141,11 @@ class Codecs(Watched):
         cls.recipe = Recipe().start()
         cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
         self = cls()
-        files = {n: make(temp_dir() / f"{n}.mkv", c[0], c[1]) for n, c in CASES.items()}
+        files = {n: make(temp_dir() / f"{n}.mkv", [(c[0], "320x240")], [c[1]], SECONDS)
+                 for n, c in CASES.items()}
         files["hdr"] = with_light(files["hdr"])
         cls.viewer = {n: self.viewers(cls.recipe, n, "source", RUNG, "audio") for n in CASES}
-        files["opus"] = make(temp_dir() / "opus.mkv", None, "opus")
+        files["opus"] = make(temp_dir() / "opus.mkv", [], ["opus"], SECONDS)
         cls.viewer["opus"] = self.viewers(cls.recipe, "opus", "audio")
         publishers = {n: self.publish(cls.recipe, n, f) for n, f in files.items()}
         everybody = [v for vs in cls.viewer.values() for v in vs.values()]

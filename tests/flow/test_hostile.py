@@ -47,7 +47,7 @@ class Hostile(TestCase):
     @classmethod
     def setUpClass(cls):
         cls.recipe = Recipe(order="B", broadcaster_flags=cls.flags).start()
-        cls.addClassCleanup(cls.recipe.broadcaster.kill)
+        cls.addClassCleanup(cls.recipe.broadcaster.end)
 
     def setUp(self):
         self.role = self.recipe.broadcaster

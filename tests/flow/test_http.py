@@ -17,7 +17,8 @@ class Http(TestCase):
     @classmethod
     def setUpClass(cls):
         cls.recipe = Recipe(order="B").start()
-        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"))
+        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"), size="320x240",
+                                       bitrate="500k")
         cls.recipe.wait_playlist(SOURCE, 2)
 
     @classmethod
@@ -220,7 +221,8 @@ class Limits(TestCase):
                 s.close()
 
     def test_stops_with_requests_of_all_kinds_held(self):
-        with Recipe(order="B") as r, ffmpeg_publish(r.rtmp("show")) as publisher:
+        with Recipe(order="B") as r, \
+                ffmpeg_publish(r.rtmp("show"), size="320x240", bitrate="500k") as publisher:
             r.wait_playlist("/stream/show/source.m3u8", 2)
             live = playlist(r.get("/stream/show/source.m3u8").text)
             ahead = live.media_sequence + len(live.segments) + 1

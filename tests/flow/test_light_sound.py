@@ -4,6 +4,7 @@ all segments. What it weighs on the wire, that it is in time, that it has no sea
 import array
 import concurrent.futures
 import json
+import operator
 import subprocess
 
 import harness
@@ -49,7 +50,7 @@ def offset(a, b, at):
 
     def likeness(shift):
         other = b[at - CLICK // 4 + shift:at + CLICK + shift]
-        return sum(x * y for x, y in zip(part, other))
+        return sum(map(operator.mul, part, other))
 
     return max(range(-REACH, REACH + 1), key=likeness)
 

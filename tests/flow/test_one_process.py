@@ -1,6 +1,8 @@
 """bin/livepeer with several roles in one process: the smallest server."""
 # usual time: 14 s
 import json
+import re
+import shlex
 import signal
 import sys
 import time
@@ -75,6 +77,21 @@ class Roles(TestCase):
     def check_order(self, log):
         ended = [line.split()[2] for line in log.splitlines() if " daemon ended " in line]
         self.assertEqual(ended, ["broadcaster", "transcoder", "orchestrator", "livepeer"])
+
+    def test_the_readmes_command_starts_as_it_stands(self):
+        """On a host of its own, as its ports are fixed ones."""
+        alone = ["unshare", "--net", "--map-root-user"]
+        if run([*alone, "true"]).returncode != 0:
+            self.skipTest("no network namespace can be made here")
+        text = (harness.ROOT / "README.md").read_text(encoding="utf-8")
+        command = re.search(r"(?m)^bin/livepeer (-orchestrator -transcoder -broadcaster .*)$", text)
+        folder = harness.temp_dir()
+        with Process([*alone, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", BIN / "livepeer",
+                      *shlex.split(command[1]), "-datadir", folder, "-runDir", folder,
+                      "-transcoder.speed", "off", "-v", "6"], folder / "livepeer.log") as p:
+            p.wait_log("livepeer daemon running roles=3")
+            p.wait_log(r"uplink connected orchestrator=127\.0\.0\.1:8936 ")
+            self.assertEqual(p.stop(), 0)
 
     def test_a_transcoder_beside_its_orchestrator_serves_a_broadcaster_elsewhere(self):
         with OneProcess("orchestrator", "transcoder", flags=["-orchSecret", "a long secret here"]) as p:

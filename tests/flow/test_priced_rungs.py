@@ -39,7 +39,7 @@ class PricedRungs(TestCase):
             account = b["account"]
             self.assertEqual(account, "broadcaster:local")
             pay(r, "grant", account, "1")
-            with ffmpeg_publish(r.rtmp("hello")):
+            with ffmpeg_publish(r.rtmp("hello"), size="320x240", bitrate="500k"):
                 r.wait_playlist(f"/stream/hello/{RUNG}.m3u8", segments_at_least=2, timeout=20)
             wait_for(lambda: self.broadcaster(r)["open_jobs"] == 0, 15, "no job is open")
 
@@ -65,7 +65,7 @@ class PricedRungs(TestCase):
         with self.priced() as r:
             wait_for(lambda: self.broadcaster(r), 10, "the broadcaster is there")
             account = self.broadcaster(r)["account"]
-            with ffmpeg_publish(r.rtmp("hello")):
+            with ffmpeg_publish(r.rtmp("hello"), size="320x240", bitrate="500k"):
                 source = "/stream/hello/source.m3u8"
                 r.wait_playlist(source, segments_at_least=3, timeout=20)
                 why = wait_for(lambda: r.broadcaster.status()["orchestrators"][0]["why"], 10,
@@ -91,7 +91,7 @@ class PricedRungs(TestCase):
         with self.priced() as r:
             account = wait_for(lambda: self.broadcaster(r), 10, "the broadcaster is there")["account"]
             pay(r, "grant", account, "1")
-            with ffmpeg_publish(r.rtmp("hello")):
+            with ffmpeg_publish(r.rtmp("hello"), size="320x240", bitrate="500k"):
                 r.wait_playlist(f"/stream/hello/{RUNG}.m3u8", segments_at_least=1, timeout=20)
                 spent = self.broadcaster(r)["spent"]
                 self.assertGreater(spent, 0)

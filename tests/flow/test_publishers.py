@@ -99,7 +99,7 @@ class Rungs(harness.TestCase):
             patience = ["-rungDeadlineMs", int(60000 * harness.TIME_SCALE), "-lingerMs", 600000]
             with Recipe(rungs=",".join(some), orchestrator_flags=["-lateAfterMs", "0"],
                         broadcaster_flags=patience) as r:
-                with ffmpeg_publish(r.rtmp("all"), size="320x180", seconds=2) as publisher:
+                with ffmpeg_publish(r.rtmp("all"), size="320x180", seconds=1) as publisher:
                     publisher.wait(30)
                 for name in some:
                     self.check_rung(r, name, *RUNGS[name])

@@ -121,7 +121,7 @@ class Push(TestCase):
                 got = self.push(r, "/live/b/key/1.ts", self.body("1.ts"))
                 self.assertEqual(got.status, 403, got.text)
             with self.subTest("an RTMP publisher has the name"):
-                with ffmpeg_publish(r.rtmp("taken")):
+                with ffmpeg_publish(r.rtmp("taken"), size="320x240", bitrate="500k"):
                     r.wait_playlist("/stream/taken/source.m3u8")
                     got = self.push(r, "/live/taken/0.ts")
                     self.assertEqual(got.status, 500)
@@ -228,7 +228,8 @@ class Push(TestCase):
                 self.assertEqual(self.push(r, "/live/keys/3.ts", self.body("4.ts")).status, 200)
 
     def test_twenty_streams(self):
-        with Recipe(broadcaster_flags=["-maxSessions", "20"],
+        # Twenty jobs at once take long on a busy machine: no rung may be given up for that.
+        with Recipe(broadcaster_flags=["-maxSessions", "20", "-rungDeadlineMs", "60000"],
                     orchestrator_flags=["-maxSessions", "40"],
                     transcoder_flags=["-maxSessions", "40"]) as r:
             self.wait_connected(r)

@@ -50,7 +50,7 @@ def negative(headers, tags):
 
 
 def changed(headers, tags):
-    other, more = clip("other", rate=1, keyint=2, size="640x360")
+    other, more = clip(rate=1, keyint=2, size="640x360")
     found = timed(headers, [t for t in tags if t.timestamp < 6000])
     found += [(6.0, h) for h in other if h.type == VIDEO]
     return found + timed([], [t for t in more if t.timestamp >= 6000])
@@ -61,7 +61,7 @@ def apart(headers, tags):
         (t.timestamp / 1000, moved(t, 4_000_000 if t.type == AUDIO else 0)) for t in tags]
 
 
-REFRESHED = {"keyint": 60, "options": ["-x264-params", "keyint=60:intra-refresh=1:scenecut=0"]}
+REFRESHED = {"keyint": 60, "options": ("-x264-params", "keyint=60:intra-refresh=1:scenecut=0")}
 STREAMS = {  # name: (clip's options, what is done to it)
     "crooked": ({}, crooked),
     "still": ({}, without(VIDEO, 3000, 8500)),
@@ -73,7 +73,7 @@ STREAMS = {  # name: (clip's options, what is done to it)
     "all_keys": ({"keyint": 1}, whole),
     "slow": ({"rate": 1, "keyint": 2}, changed),
     "apart": ({}, apart),
-    "negative": ({"options": ["-bf", "2"]}, negative),
+    "negative": ({"options": ("-bf", "2")}, negative),
 }
 
 

@@ -50,8 +50,8 @@ def liar(headers, tags):
 
 
 # Two, three, one and again three pictures of ten: 3 to 9 a second, up to 0.3 s apart.
-VARIES = ["-vf", "select='eq(mod(n,10),0)+eq(mod(n,10),3)+gt(sin(n/40),0.5)'", "-fps_mode", "vfr"]
-OPEN = ["-bf", "2", "-x264-params", "keyint=60:min-keyint=60:open-gop=1:scenecut=0:bframes=2"]
+VARIES = ("-vf", "select='eq(mod(n,10),0)+eq(mod(n,10),3)+gt(sin(n/40),0.5)'", "-fps_mode", "vfr")
+OPEN = ("-bf", "2", "-x264-params", "keyint=60:min-keyint=60:open-gop=1:scenecut=0:bframes=2")
 
 STREAMS = {
     "long": ({"keyint": 300, "seconds": 18}, whole),

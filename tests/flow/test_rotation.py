@@ -1,14 +1,19 @@
-"""Phones that are held upright: sources that say how to turn their pictures (SEI, MP4's matrix), and
-sources that change their size. Rungs stand upright, and the source says the same in fMP4."""
-# usual time: 20 s
+"""Phones that are held upright: sources that say how to turn their pictures (SEI of H.264 and HEVC,
+MP4's matrix), and sources that change their size. Rungs stand upright, and the source says the same
+in fMP4."""
+# usual time: 25 s
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 
 import raw_rtmp
-from harness import (Publisher, Recipe, TestCase, ffprobe_streams, http_get, main, playlist, temp_dir,
-                     wait_for)
+from harness import (ROOT, Process, Publisher, Recipe, TestCase, ffprobe_streams, http_get, main,
+                     playlist, temp_dir, wait_for)
+
+sys.path.insert(0, str(ROOT / "tests/support"))
+import sei  # noqa: E402
 
 RUNG = "P144p30fps16x9"
 PICTURE = ("color=gray:s={0}:r=30,drawbox=x=0:y=0:w=iw/2:h=ih/2:color=white:t=fill,"
@@ -42,6 +47,18 @@ class Rotation(TestCase):
     def setUpClass(cls):
         cls.recipe = Recipe(rungs=RUNG, broadcaster_flags=["-httpIngest"]).start()
         cls.addClassCleanup(lambda: [r.kill() for r in cls.recipe.roles()])
+        cls.recipe.orchestrator.wait_log("transcoder_joined", 20)
+        cls.recipe.broadcaster.wait_log("uplink connected", 20)
+
+    def fetch(self, url, *uris):
+        """As one file."""
+        path = temp_dir() / "fetched"
+        with open(path, "wb") as out:
+            for uri in uris:
+                got = http_get(urllib.parse.urljoin(url, uri))
+                self.assertEqual(got.status, 200)
+                out.write(got.body)
+        return path
 
     def newest(self, stream, rendition, at=-1):
         """One segment of fMP4 with its initialisation section, as a file."""
@@ -54,13 +71,12 @@ class Rotation(TestCase):
         text = wait_for(listed, 30, f"{url} lists a segment")
         before = text[:text.index(playlist(text).segments[at].uri)]
         init = before.split('#EXT-X-MAP:URI="')[-1].split('"')[0]
-        path = temp_dir() / f"{stream}-{rendition}.mp4"
-        with open(path, "wb") as out:
-            for uri in (init, playlist(text).segments[at].uri):
-                got = http_get(urllib.parse.urljoin(url, uri))
-                self.assertEqual(got.status, 200)
-                out.write(got.body)
-        return path
+        return self.fetch(url, init, playlist(text).segments[at].uri)
+
+    def ts(self, stream, rendition):
+        """All of its MPEG-TS."""
+        url = self.recipe.url(f"/stream/{stream}/{rendition}.m3u8")
+        return self.fetch(url, *(s.uri for s in playlist(http_get(url).text).segments))
 
     def check(self, stream, size, rung_size, quarter):
         self.assertEqual(white(self.newest(stream, "source")), (size, quarter))
@@ -82,9 +98,30 @@ class Rotation(TestCase):
                               temp_dir() / "publisher.log")
         self.addCleanup(publisher.kill)
 
+    def publish_hevc(self, stream):
+        """With FFmpeg 8; it says once how it is held."""
+        def says(picture):
+            return [sei.orientation("hevc", 3)] if picture == 0 else []
+
+        folder = temp_dir()
+        parts = sei.ts_files(folder, "hevc", PICTURE.format("320x180"), 6, says, step=6)
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", *parts, "-c", "copy",
+                        folder / "turned.mkv"], check=True)
+        publisher = Process(["node", ROOT / "tests/node/publish.mjs", folder / "turned.mkv",
+                             self.recipe.rtmp(stream)], folder / "publisher.log")
+        self.addCleanup(publisher.kill)
+
+    def push(self, stream, files, first=0):
+        for i, path in enumerate(files, first):
+            done = http_get(self.recipe.url(f"/live/{stream}/{i}.ts"), method="PUT", timeout=60,
+                            body=path.read_bytes())
+            self.assertEqual(done.status, 200, done.text)
+
     def test_turned_by_sei(self):
+        self.publish_hevc("right")
         self.publish("left", "h264_metadata=display_orientation=insert:rotate=90")
         self.publish("mirror", "h264_metadata=display_orientation=insert:rotate=0:flip=horizontal")
+        self.check("right", (180, 320), (82, 144), UPPER_RIGHT)
         self.check("left", (360, 640), (82, 144), LOWER_LEFT)
         rung = self.newest("mirror", RUNG)
         self.assertEqual(white(rung), ((256, 144), UPPER_RIGHT))
@@ -101,6 +138,30 @@ class Rotation(TestCase):
                             body=bytes(data))
             self.assertEqual(done.status, 200, done.text)
         self.check("pushed", (360, 640), (82, 144), UPPER_RIGHT)
+
+    def test_turned_by_sei_of_pushed_segments(self):
+        """One that says once how it is held, and once that it was turned back."""
+        for codec in ("h264", "hevc"):
+            with self.subTest(codec):
+                said = {0: [sei.orientation(codec, 1)], 60: [sei.orientation(codec, 0)]}
+                files = sei.ts_files(temp_dir(), codec, PICTURE.format("320x180"), 4,
+                                     lambda picture, said=said: said.get(picture, []))
+                self.push(codec, files[:2])
+                self.check(codec, (180, 320), (82, 144), LOWER_LEFT)
+                path = f"/stream/{codec}/{RUNG}/live.m3u8"
+                self.assertNotIn("#EXT-X-DISCONTINUITY\n", self.recipe.get(path).text)
+                # In MPEG-TS the source has what it said, as it lay, and its rung need not say it.
+                source, rung = self.ts(codec, "source"), self.ts(codec, RUNG)
+                sizes = [(s["width"], s["height"])
+                         for s in (*ffprobe_streams(source), *ffprobe_streams(rung))]
+                self.assertEqual(sizes, [(320, 180), (82, 144)])
+                self.assertEqual(sei.find(sei.read(source, codec), codec, sei.ORIENTATION),
+                                 [said[0][0][1]])
+                self.assertEqual(sei.find(sei.read(rung, "h264"), "h264", sei.ORIENTATION), [])
+                self.push(codec, files[2:], 2)
+                self.assertEqual(white(self.newest(codec, "source")), ((320, 180), UPPER_LEFT))
+                self.assertEqual(white(self.newest(codec, RUNG)), ((256, 144), UPPER_LEFT))
+                self.assertEqual(self.recipe.get(path).text.count("#EXT-X-DISCONTINUITY\n"), 1)
 
     def test_another_shape_in_mid_stream(self):
         """From lying to standing in one connection."""

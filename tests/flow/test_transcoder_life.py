@@ -11,6 +11,10 @@ from harness import RUNG, TIME_SCALE, Recipe, ffmpeg_publish, free_port, temp_di
 RUNG_PATH = f"/stream/t/{RUNG}.m3u8"
 
 
+def publish(recipe, stream):
+    return ffmpeg_publish(recipe.rtmp(stream), size="320x240", bitrate="500k")
+
+
 def at_work(recipe):
     """The transcoder that has the stream's job."""
     return next((t for t in recipe.transcoders if t.alive() and t.status()["load"] > 0), None)
@@ -58,7 +62,7 @@ class Speed(harness.TestCase):
 class Leaving(harness.TestCase):
     def test_one_of_two_leaves_and_nothing_is_lost(self):
         with Recipe(transcoders=2) as r:
-            with ffmpeg_publish(r.rtmp("t")):
+            with publish(r, "t"):
                 r.wait_playlist(RUNG_PATH, 2, timeout=20)
                 leaving = wait_for(lambda: at_work(r), 10, "a transcoder is at work")
                 self.assertEqual(leaving.stop(), 0)
@@ -72,7 +76,7 @@ class Leaving(harness.TestCase):
 
     def test_a_job_that_does_not_end_is_not_waited_for(self):
         with Recipe(transcoder_flags=["-drainTime", "500ms"]) as r:
-            with ffmpeg_publish(r.rtmp("t")) as publisher:
+            with publish(r, "t") as publisher:
                 r.wait_playlist(RUNG_PATH, 1, timeout=20)
                 leaving = wait_for(lambda: at_work(r), 10, "a transcoder is at work")
                 publisher.pause()  # its segment goes on for ever
@@ -82,7 +86,7 @@ class Leaving(harness.TestCase):
 
     def test_a_second_signal_ends_it_at_once(self):
         with Recipe() as r:
-            with ffmpeg_publish(r.rtmp("t")) as publisher:
+            with publish(r, "t") as publisher:
                 r.wait_playlist(RUNG_PATH, 1, timeout=20)
                 leaving = wait_for(lambda: at_work(r), 10, "a transcoder is at work")
                 publisher.pause()
@@ -100,7 +104,7 @@ class Hanging(harness.TestCase):
             t = r.transcoders[0]
             wait_for(lambda: t.status()["connected"], 10, "it is connected")
             own = frozen.threads(t.pid)
-            with ffmpeg_publish(r.rtmp("t")), ffmpeg_publish(r.rtmp("u")):
+            with publish(r, "t"), publish(r, "u"):
                 for stream in "tu":
                     r.wait_playlist(f"/stream/{stream}/{RUNG}.m3u8", 1, timeout=20)
                 try:

@@ -25,12 +25,24 @@ def codes(number):
     return [POP_ON, POP_ON, ERASE, ERASE, ROW, ROW, *letters, SHOW, SHOW]
 
 
+def pair_of(picture):
+    """The bytes of CEA-608 for the picture of that number."""
+    turn = codes(picture // TURN + 1)
+    pair = turn[picture % TURN] if picture % TURN < len(turn) else NOTHING
+    return bytes(map(odd, pair))
+
+
+def payload(*triplets):
+    """The SEI message's: cc_data as ATSC A/53 Part 4 (6.2.3) has it."""
+    head = b"\xb5\x00\x31GA94\x03" + bytes([0xC0 | len(triplets), 0xFF])
+    return head + b"".join(triplets) + b"\xff"
+
+
 def message(pair):
-    """A NAL unit with its length. cc_count 1, field 1; emulation prevention is not needed: no two
-    zeros come together."""
-    data = bytes([0xFC, odd(pair[0]), odd(pair[1])])
-    payload = b"\xb5\x00\x31GA94\x03" + bytes([0xC1, 0xFF]) + data + b"\xff"
-    nal = bytes([6, 4, len(payload)]) + payload + b"\x80"
+    """A NAL unit with its length. Field 1; emulation prevention is not needed: no two zeros come
+    together."""
+    body = payload(b"\xfc" + pair)
+    nal = bytes([6, 4, len(body)]) + body + b"\x80"
     return struct.pack(">I", len(nal)) + nal
 
 
@@ -45,13 +57,10 @@ def tags(stream):
 def main():
     out = sys.stdout.buffer
     out.write(b"FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00")
-    picture, turn = 0, []
+    picture = 0
     for head, body in tags(sys.stdin.buffer):
         if head[0] == 9 and body[1] == 1:
-            if picture % TURN == 0:
-                turn = codes(picture // TURN + 1)
-            pair = turn[picture % TURN] if picture % TURN < len(turn) else NOTHING
-            body = body[:5] + message(pair) + body[5:]
+            body = body[:5] + message(pair_of(picture)) + body[5:]
             picture += 1
         head = head[:1] + len(body).to_bytes(3, "big") + head[4:]
         out.write(head + body + struct.pack(">I", len(head) + len(body)))

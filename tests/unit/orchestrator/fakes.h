@@ -3,13 +3,10 @@
 #ifndef TESTS_ORCHESTRATOR_FAKES_H
 #define TESTS_ORCHESTRATOR_FAKES_H
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -17,6 +14,7 @@
 #include "run/link.h"
 #include "run/log.h"
 #include "run/secret.h"
+#include "tests/support/free_port.h"
 
 #define SECRET    "a secret for tests only"
 #define LIMIT_MS  30000 /* no wait takes long, but under a sanitizer on a busy machine it may */
@@ -328,18 +326,6 @@ static inline void derive_once(void)
         ck_assert_int_eq(secret_derive(SECRET, (enum link_role)r, &keys[r]), ERR_OK);
     }
     log_init("test", LOG_ERROR);
-}
-
-static inline int free_port(void)
-{
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof in;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-    close(fd);
-    return ntohs(in.sin_port);
 }
 
 static inline enum err try_start(int port, struct relay **ret_relay, const char **ret_why)

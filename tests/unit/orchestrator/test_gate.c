@@ -1,3 +1,4 @@
+/* usual time: 6 s */
 /* The store of credentials on disk, and a running orchestrator's view of it. */
 #include "orchestrator/gate.h"
 

@@ -1,41 +1,17 @@
 /* The job table, case by case: B = 100 (and 101) is the broadcaster, T = 1 and 2 transcoders. */
+#include "farm.h"
 #include "orchestrator/job.h"
 #include "orchestrator/session.h"
-#include "world.h"
 
-#define B  100
 #define B2 101
 
 #define ATTEMPTS 5
-
-static struct world *w;
-
-static void start(const struct job_table_config *config)
-{
-    w = world_create(config);
-    world_broadcaster(w, B);
-}
-
-static struct job_table_config defaults(void)
-{
-    struct job_table_config c;
-    job_table_config_defaults(&c);
-    return c;
-}
 
 /* A job of one rung with two units and the end, kept by B's number n. */
 static void whole_input(uint64_t n)
 {
     world_unit(w, B, n, 0, false, 10);
     world_unit(w, B, n, 1, true, 10);
-}
-
-static void advance(int64_t ms)
-{
-    for (int64_t t = 0; t < ms; t += JOB_TABLE_TICK_MS) {
-        w->now += JOB_TABLE_TICK_MS;
-        job_table_tick(w->table, w->now);
-    }
 }
 
 START_TEST(a_job_from_open_to_done)

@@ -1,41 +1,8 @@
 /* Who gets a job again, and who does not: after failures, rejections and lateness, on a farm that
  * is starved, and when what is believed of a transcoder is wrong. B = 100 is the broadcaster; a job
  * of three rungs asks for 180000 pixels a second. */
+#include "farm.h"
 #include "orchestrator/job.h"
-#include "world.h"
-
-#define B 100
-
-static struct world *w;
-
-static void start(void)
-{
-    w = world_create(NULL);
-    world_broadcaster(w, B);
-}
-
-static void advance(int64_t ms)
-{
-    for (int64_t t = 0; t < ms; t += JOB_TABLE_TICK_MS) {
-        w->now += JOB_TABLE_TICK_MS;
-        job_table_tick(w->table, w->now);
-    }
-}
-
-static void fast(link_peer peer, uint32_t capacity, uint64_t speed)
-{
-    world_transcoder_at(w, peer, capacity, "x", speed);
-}
-
-static const struct transcoder *of(link_peer peer)
-{
-    return roster_transcoder(job_table_roster(w->table), peer);
-}
-
-static size_t opens(link_peer peer)
-{
-    return world_count(w, peer, LINK_JOB_OPEN);
-}
 
 static struct job_table_counters counters(void)
 {
@@ -78,7 +45,7 @@ static void check_asks_for(link_peer t, size_t n, const uint32_t *emit_from)
 
 START_TEST(rejected_rungs_of_one_attempt_count_once)
 {
-    start();
+    start(NULL);
     fast(1, 9, 0);
     open_long(1, "a", 1, 3);
     feed(1, 60);
@@ -113,7 +80,7 @@ END_TEST
 
 START_TEST(rejections_of_several_attempts_count_each)
 {
-    start();
+    start(NULL);
     open_long(1, "a", 1, 2);
     feed(1, 60);
     for (link_peer t = 1; t <= JOB_TABLE_ATTEMPTS_DEFAULT; t++) {
@@ -135,7 +102,7 @@ END_TEST
  * the only one that is left. */
 START_TEST(a_rung_that_comes_back_late_is_begun_at_once)
 {
-    start();
+    start(NULL);
     fast(1, 9, 0);
     open_long(1, "a", 1, 2);
     feed(1, 60);
@@ -156,7 +123,7 @@ END_TEST
 
 START_TEST(who_failed_it_is_not_asked_again_while_another_can)
 {
-    start();
+    start(NULL);
     fast(2, 1, 0);
     open_long(2, "b", 1, 1); /* T2 can do one at a time: this one */
     job_table_accepted(w->table, 2, world_attempt(w, 2));
@@ -180,7 +147,7 @@ END_TEST
 
 START_TEST(who_was_late_is_asked_again_when_others_are_full)
 {
-    start();
+    start(NULL);
     fast(1, 1, 0);
     open_long(1, "a", 1, 1);
     feed(1, 60);
@@ -198,7 +165,7 @@ END_TEST
 
 START_TEST(nothing_moves_when_all_are_late)
 {
-    start();
+    start(NULL);
     fast(1, 9, 0);
     fast(2, 9, 0);
     for (uint64_t n = 1; n <= 8; n++) {
@@ -223,7 +190,7 @@ END_TEST
 
 START_TEST(a_job_moves_only_so_often)
 {
-    start();
+    start(NULL);
     for (link_peer t = 1; t <= 8; t++) {
         fast(t, 1, 0);
     }
@@ -243,7 +210,7 @@ END_TEST
 /* While the orchestrator itself stood still, what came was not read. */
 START_TEST(nobody_is_late_because_the_table_stood_still)
 {
-    start();
+    start(NULL);
     fast(1, 9, 0);
     open_long(1, "a", 1, 1);
     feed(1, 60);
@@ -262,7 +229,7 @@ END_TEST
 /* Segments that wait, whole: nobody gets all of them. */
 START_TEST(a_backlog_is_spread_and_taken_bit_by_bit)
 {
-    start();
+    start(NULL);
     const char *streams[] = {"a", "b", "c", "d", "e", "f"};
     for (uint64_t n = 1; n <= 6; n++) {
         open_long(n, streams[n - 1], 1, 3);
@@ -286,7 +253,7 @@ END_TEST
 
 START_TEST(the_oldest_of_a_backlog_come_first)
 {
-    start();
+    start(NULL);
     const unsigned all = ROSTER_WHOLE_MAX + 2;
     for (uint64_t n = 1; n <= all; n++) {
         open_long(n, "a", n, 1);
@@ -312,7 +279,7 @@ END_TEST
 /* It says less than it can: that is found out, and nothing is given up. */
 START_TEST(what_is_believed_too_low_is_tried)
 {
-    start();
+    start(NULL);
     fast(1, 9, 200000);
     open_long(1, "a", 1, 3);
     open_long(2, "b", 1, 3);
@@ -348,7 +315,7 @@ static void make(uint64_t job, link_peer t)
 
 START_TEST(a_fault_of_the_input_is_confirmed_by_another_host)
 {
-    start();
+    start(NULL);
     world_transcoder_on(w, "10.0.0.1", 1, 9, "x", 0);
     open_long(1, "a", 1, 1);
     world_transcoder_on(w, "10.0.0.1", 2, 9, "x", 0);
@@ -370,7 +337,7 @@ END_TEST
 
 START_TEST(one_that_calls_good_input_faulty_loses_nothing_and_is_suspended)
 {
-    start();
+    start(NULL);
     fast(1, 9, 0);
     fast(2, 9, 0);
     for (uint64_t job = 1; job <= STANDING_FAILURES_MAX; job++) {
@@ -392,7 +359,7 @@ END_TEST
 
 START_TEST(who_has_no_time_to_confirm_is_not_waited_for)
 {
-    start();
+    start(NULL);
     fast(1, 1, 0);
     open_long(3, "a", 1, 1);
     make(3, 1);
@@ -415,7 +382,7 @@ END_TEST
 /* One that did nothing well so far is not believed: whoever has room again looks at it. */
 START_TEST(a_stranger_s_word_waits_for_another)
 {
-    start();
+    start(NULL);
     fast(1, 1, 0);
     open_long(1, "a", 1, 1);
     job_table_accepted(w->table, 1, world_attempt(w, 1));
@@ -436,11 +403,9 @@ END_TEST
 
 START_TEST(the_attempts_bound_the_confirming_too)
 {
-    struct job_table_config c;
-    job_table_config_defaults(&c);
+    struct job_table_config c = defaults();
     c.max_attempts = 1;
-    w = world_create(&c);
-    world_broadcaster(w, B);
+    start(&c);
     fast(1, 9, 0);
     open_long(1, "a", 1, 1);
     fast(2, 9, 0);
@@ -455,7 +420,7 @@ END_TEST
 /* It is not asked at once: that is no reason to believe the other. */
 START_TEST(who_was_late_with_it_just_now_looks_at_it_all_the_same)
 {
-    start();
+    start(NULL);
     fast(1, 9, 0);
     open_long(1, "a", 1, 1);
     feed(1, 60);
@@ -480,7 +445,7 @@ END_TEST
 /* The other one neither confirms it nor makes it. */
 START_TEST(a_fault_of_the_other_leaves_it_open)
 {
-    start();
+    start(NULL);
     fast(1, 9, 0);
     open_long(1, "a", 1, 1);
     fast(2, 9, 0);

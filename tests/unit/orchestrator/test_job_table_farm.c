@@ -1,54 +1,9 @@
 /* The job table with many transcoders and too few: who gets what, what is given up, who gets it
  * again. B = 100 is the broadcaster. A rung of world.h asks for width * 10 * 30 pixels a second:
  * 30000, 60000, 90000 of a job of three. */
+#include "farm.h"
 #include "orchestrator/job.h"
 #include "orchestrator/session.h"
-#include "world.h"
-
-#define B 100
-
-static struct world *w;
-
-static struct job_table_config defaults(void)
-{
-    struct job_table_config c;
-    job_table_config_defaults(&c);
-    return c;
-}
-
-static void start(const struct job_table_config *config)
-{
-    w = world_create(config);
-    world_broadcaster(w, B);
-}
-
-static void tick(void)
-{
-    w->now += JOB_TABLE_TICK_MS;
-    job_table_tick(w->table, w->now);
-}
-
-static void advance(int64_t ms)
-{
-    for (int64_t t = 0; t < ms; t += JOB_TABLE_TICK_MS) {
-        tick();
-    }
-}
-
-static void fast(link_peer peer, uint32_t capacity, uint64_t speed)
-{
-    world_transcoder_at(w, peer, capacity, "x", speed);
-}
-
-static const struct transcoder *of(link_peer peer)
-{
-    return roster_transcoder(job_table_roster(w->table), peer);
-}
-
-static size_t opens(link_peer peer)
-{
-    return world_count(w, peer, LINK_JOB_OPEN);
-}
 
 /* A segment of n seconds, as it is published: 30 pictures a second from the table's now on. */
 static void publish(uint64_t job, uint32_t *seq, unsigned pictures, bool last)

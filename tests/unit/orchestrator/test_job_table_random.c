@@ -1,3 +1,4 @@
+/* usual time: 12 s */
 /* The job table under random days: peers come and go, queues fill, transcoders refuse, fail, lie
  * and answer late. What must hold at every step is checked where messages leave the table. */
 #include <check.h>

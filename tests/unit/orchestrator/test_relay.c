@@ -1,5 +1,7 @@
+/* usual time: 6 s */
 /* The relay: what passes through it, who may come in, and who is too slow. */
 #include "fakes.h"
+#include "orchestrator/peers.h"
 
 START_TEST(a_job_passes_through)
 {
@@ -279,7 +281,7 @@ START_TEST(a_broadcaster_that_takes_nothing_loses_its_job_not_the_orchestrator)
         send_part(t, attempt, i, i == 0, false, FLOOD_SIZE);
     }
     WAIT(has_failed_one, NULL);
-    ck_assert_uint_le(relay_waiting_bytes(relay), RELAY_RUNG_BYTES + RELAY_CONTROL_BYTES);
+    ck_assert_uint_le(relay_waiting_bytes(relay), PEERS_RUNG_BYTES + PEERS_CONTROL_BYTES);
     wait_msg(t, LINK_JOB_CANCEL, 1);
     b->asleep = false;
     wait_msg(b, LINK_JOB_FAILED, 1);
@@ -292,7 +294,7 @@ START_TEST(a_broadcaster_that_takes_nothing_loses_its_job_not_the_orchestrator)
             ck_assert_uint_eq(b->got[i].part, n++);
         }
     }
-    ck_assert_uint_ge(n * FLOOD_SIZE, RELAY_RUNG_BYTES);
+    ck_assert_uint_ge(n * FLOOD_SIZE, PEERS_RUNG_BYTES);
     ck_assert_uint_lt(n, FLOOD);
     ck_assert_uint_eq(relay_waiting_bytes(relay), 0);
     ck_assert_uint_eq(relay_counters(relay).dropped, 0);

@@ -1,3 +1,4 @@
+/* usual time: 6 s */
 /* Peers with the right key and the worst intentions, on the real link: what the relay holds stays
  * bounded, and the others' jobs go on. */
 #include "fakes.h"

@@ -302,6 +302,13 @@ START_TEST(parts_of_a_whole_segment_stay_while_it_is_near_the_end)
         500);
     assert_found("segment-vanished ");
     judge_state_destroy(s);
+    s = begin(LL); /* the open segment's parts count, too */
+    see(s,
+        LL_HEAD LL_DATE LL_BARE(7) LL_PARTS(8) LL_BARE(8) LL_PARTS(9) LL_BARE(9)
+            LL_PART(10, 0) "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"10.1.m4s\"\n",
+        500);
+    assert_found("");
+    judge_state_destroy(s);
 }
 END_TEST
 

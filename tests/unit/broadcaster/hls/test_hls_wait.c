@@ -1,3 +1,4 @@
+/* usual time: 6 s */
 #include "broadcaster/hls/hls_wait.h"
 
 #include <check.h>

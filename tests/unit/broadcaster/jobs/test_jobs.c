@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "answers.h"
 #include "base/mem.h"
 #include "tests/support/unit.h"
 
@@ -78,9 +79,7 @@ static struct bench *bench_create(void)
     b->rungs[0] = rendition_create(b->board, "x", ladder[0].name);
     b->rungs[1] = rendition_create(b->board, "x", ladder[1].name);
     b->stream = jobs_stream_create(b->jobs, "x", ladder, b->rungs, 2);
-    struct track_params p = {
-        .width = 640, .height = 480, .config = span_cstr("avcC"), .sar_den = 1};
-    b->video = track_create(&p);
+    b->video = small_picture();
     return b;
 }
 
@@ -116,12 +115,7 @@ static void send_packet(struct bench *b, int64_t dts, unsigned flags)
 
 static void close_segment(struct bench *b, uint64_t msn, int64_t now)
 {
-    struct segment_info info = {.msn = msn, .start = 0, .duration = 180000};
-    struct packets none;
-    packets_init(&none);
-    struct segment *s = segment_create(&info, b->video, &none, NULL);
-    jobs_segment_close(b->stream, s, now);
-    segment_unref(s);
+    close_empty(b->stream, b->video, msn, now);
 }
 
 static void open_segment(struct bench *b, uint64_t msn)
@@ -138,29 +132,12 @@ static void whole_segment(struct bench *b, uint64_t msn, int64_t now)
     close_segment(b, msn, now);
 }
 
-/* A whole unit: half a part of a playlist at 30 frames per second, a byte each. */
-#define PART_FRAMES 3
-
 static void answer(struct bench *b, uint64_t job, uint32_t rung, uint32_t part, bool last)
 {
-    static const uint8_t config[] = {1,    66, 192, 13, 0xff, 0xe1, 0, 4,
-                                     0x67, 66, 192, 13, 1,    0,    1, 0x68};
-    struct link_packet lp[PART_FRAMES];
-    for (uint32_t i = 0; i < PART_FRAMES; i++) {
-        int64_t t = (int64_t)(part * PART_FRAMES + i) * 3000;
-        lp[i] = (struct link_packet){.length = 1, .dts = t, .pts = t, .duration = 3000};
-    }
-    struct link_msg m = {.type = LINK_RUNG_UNIT, .job = job};
-    m.unit = (struct link_unit){.rung = rung,
-                                .part = part,
-                                .packets = lp,
-                                .n_packets = PART_FRAMES,
-                                .last = last,
-                                .config = span_of(config, part == 0 ? sizeof config : 0),
-                                .config_hash = 42};
-    struct blob *payload = blob_create(PART_FRAMES);
-    jobs_way_message(b->way, &m, payload);
-    blob_unref(payload);
+    struct answer a;
+    answer_init(&a, job, part, last);
+    a.msg.unit.rung = rung;
+    answer_send(b->way, &a);
 }
 
 static size_t count(const struct bench *b, enum link_msg_type type)
@@ -424,8 +401,8 @@ START_TEST(units_become_parts)
     ck_assert_uint_eq(parts_of(b, 1), 1);
     struct window *w = board_window(b->board, "x", "P144p30fps16x9");
     const struct part *p = window_find_part(w, TRACK_VIDEO, 1, 0);
-    ck_assert_uint_eq(part_packets(p)->count, 2 * PART_FRAMES);
-    ck_assert_int_eq(part_info(p)->duration, 2 * PART_FRAMES * 3000);
+    ck_assert_uint_eq(part_packets(p)->count, 2 * UNIT_FRAMES);
+    ck_assert_int_eq(part_info(p)->duration, 2 * UNIT_FRAMES * 3000);
     ck_assert_int_ge(w->lanes[TRACK_VIDEO].part_target, part_info(p)->duration);
     ck_assert(w->open && w->open_info.independent);
     window_unref(w);

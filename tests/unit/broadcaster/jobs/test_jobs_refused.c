@@ -2,13 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "answers.h"
 #include "base/mem.h"
 #include "broadcaster/jobs/jobs.h"
 #include "broadcaster/jobs/jobs_rung.h"
 #include "tests/support/unit.h"
 
-#define PART_FRAMES 3
-#define TOO_FAR     90000
+#define TOO_FAR 90000
 
 struct bench {
     struct board *board;
@@ -77,10 +77,10 @@ static void on_settled(void *arg, size_t rung, struct segment *s, const enum job
 static const char *inspect(const struct link_rung *asked, const struct link_unit *u,
                            struct span payload, const struct rung_place *place)
 {
-    ck_assert_uint_eq(asked->frames_per_part, PART_FRAMES);
+    ck_assert_uint_eq(asked->frames_per_part, UNIT_FRAMES);
     ck_assert_uint_eq(payload.len, u->n_packets);
     ck_assert_int_eq(place->start, 0);
-    ck_assert_uint_eq(place->frames, (size_t)u->part * PART_FRAMES);
+    ck_assert_uint_eq(place->frames, (size_t)u->part * UNIT_FRAMES);
     ck_assert_int_eq(place->first_dts, 0);
     return u->packets[0].pts - u->packets[0].dts >= TOO_FAR ? "it is too far" : NULL;
 }
@@ -137,9 +137,7 @@ static struct bench *bench_create(void)
     b->rungs[1] = rendition_create(b->board, "x", ladder[1].name);
     b->stream = jobs_stream_create(b->jobs, "x", ladder, b->rungs, 2);
     jobs_stream_watch(b->stream, on_settled, b);
-    struct track_params p = {
-        .width = 640, .height = 480, .config = span_cstr("avcC"), .sar_den = 1};
-    b->video = track_create(&p);
+    b->video = small_picture();
     return b;
 }
 
@@ -178,35 +176,21 @@ static void open_segment(struct bench *b, uint64_t msn)
 
 static void close_segment(struct bench *b, uint64_t msn)
 {
-    struct segment_info info = {.msn = msn, .duration = 180000};
-    struct packets none;
-    packets_init(&none);
-    struct segment *s = segment_create(&info, b->video, &none, NULL);
-    jobs_segment_close(b->stream, s, 0);
-    segment_unref(s);
+    close_empty(b->stream, b->video, msn, 0);
 }
 
 static void answer(struct bench *b, uint32_t rung, uint32_t part, bool last, int64_t far)
 {
-    static const uint8_t config[] = {1,    66, 192, 13, 0xff, 0xe1, 0, 4,
-                                     0x67, 66, 192, 13, 1,    0,    1, 0x68};
-    bool keeps_config = !b->config_once || part == 0;
-    struct link_packet lp[PART_FRAMES];
-    for (uint32_t i = 0; i < PART_FRAMES; i++) {
-        int64_t t = (int64_t)(part * PART_FRAMES + i) * 3000;
-        lp[i] = (struct link_packet){.length = 1, .dts = t, .pts = t + far, .duration = 3000};
+    struct answer a;
+    answer_init(&a, b->job, part, last);
+    a.msg.unit.rung = rung;
+    for (size_t i = 0; i < UNIT_FRAMES; i++) {
+        a.packets[i].pts += far;
     }
-    struct link_msg m = {.type = LINK_RUNG_UNIT, .job = b->job};
-    m.unit = (struct link_unit){.rung = rung,
-                                .part = part,
-                                .packets = lp,
-                                .n_packets = PART_FRAMES,
-                                .last = last,
-                                .config = span_of(config, keeps_config ? sizeof config : 0),
-                                .config_hash = 42};
-    struct blob *payload = blob_create(PART_FRAMES);
-    jobs_way_message(b->way, &m, payload);
-    blob_unref(payload);
+    if (!b->config_once) {
+        a.msg.unit.config = answer_config();
+    }
+    answer_send(b->way, &a);
 }
 
 static void give_up(struct bench *b, uint32_t rung)

@@ -3,16 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "answers.h"
 #include "base/mem.h"
 #include "tests/support/unit.h"
 
 /* Which orchestrator a stream has, and what moves it. */
 
-#define SENT_MAX   256
-#define WAYS       2
-#define STREAMS    3
-#define DEADLINE   12000
-#define UNIT_PARTS 3 /* packets of one unit of a rung: half a part at 30 frames per second */
+#define SENT_MAX 256
+#define WAYS     2
+#define STREAMS  3
+#define DEADLINE 12000
 
 /* What one orchestrator got. */
 struct far {
@@ -81,8 +81,7 @@ static struct bench *bench_create(void)
         b->streams[i] = jobs_stream_create(b->jobs, names[i], ladder, &b->rungs[i], 1);
         jobs_stream_watch(b->streams[i], on_settled, b);
     }
-    b->video = track_create(&(struct track_params){
-        .width = 640, .height = 480, .config = span_cstr("avcC"), .sar_den = 1});
+    b->video = small_picture();
     return b;
 }
 
@@ -125,12 +124,7 @@ static void begin(struct bench *b, size_t stream, uint64_t msn)
 
 static void end(struct bench *b, size_t stream, uint64_t msn, int64_t now_ms)
 {
-    struct segment_info info = {.msn = msn, .duration = 180000};
-    struct packets none;
-    packets_init(&none);
-    struct segment *s = segment_create(&info, b->video, &none, NULL);
-    jobs_segment_close(b->streams[stream], s, now_ms);
-    segment_unref(s);
+    close_empty(b->streams[stream], b->video, msn, now_ms);
 }
 
 /* The newest opening that an orchestrator got. */
@@ -160,23 +154,10 @@ static size_t count(const struct far *f, enum link_msg_type type)
 
 static void answer(struct far *f, uint64_t job, uint32_t part, bool last, uint64_t hash)
 {
-    static const uint8_t config[] = {1,    66, 192, 13, 0xff, 0xe1, 0, 4,
-                                     0x67, 66, 192, 13, 1,    0,    1, 0x68};
-    struct link_packet lp[UNIT_PARTS];
-    for (uint32_t i = 0; i < UNIT_PARTS; i++) {
-        int64_t t = (int64_t)(part * UNIT_PARTS + i) * 3000;
-        lp[i] = (struct link_packet){.length = 1, .dts = t, .pts = t, .duration = 3000};
-    }
-    struct link_msg m = {.type = LINK_RUNG_UNIT, .job = job};
-    m.unit = (struct link_unit){.part = part,
-                                .packets = lp,
-                                .n_packets = UNIT_PARTS,
-                                .last = last,
-                                .config = span_of(config, part == 0 ? sizeof config : 0),
-                                .config_hash = hash};
-    struct blob *payload = blob_create(UNIT_PARTS);
-    jobs_way_message(f->way, &m, payload);
-    blob_unref(payload);
+    struct answer a;
+    answer_init(&a, job, part, last);
+    a.msg.unit.config_hash = hash;
+    answer_send(f->way, &a);
 }
 
 static void give_up(struct far *f, uint64_t job)

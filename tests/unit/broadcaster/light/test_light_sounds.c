@@ -1,3 +1,4 @@
+/* usual time: 6 s */
 #include "broadcaster/light/light_sounds.h"
 
 #include "base/mem.h"

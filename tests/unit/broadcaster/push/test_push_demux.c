@@ -12,17 +12,46 @@
 
 #define START  900000
 #define FRAMES 60
+#define GOP    30
 
 static char why[PUSH_DEMUX_WHY_MAX];
 
-/* Two seconds, as TS or MP4, by the packagers that have tests of their own. */
-static struct blob *file(bool mp4, bool picture, bool sound)
+/* Display orientation SEI messages (ITU-T H.264, D.1.27): a quarter to the left, half a turn, and
+ * upright. */
+enum { LEFT, HALF, UPRIGHT, SAYS_NOTHING };
+static const uint8_t said[][11] = {{0, 0, 0, 7, 6, 47, 3, 0x08, 0, 9, 0x80},
+                                   {0, 0, 0, 7, 6, 47, 3, 0x10, 0, 9, 0x80},
+                                   {0, 0, 0, 7, 6, 47, 3, 0x00, 0, 9, 0x80}};
+
+static void say(struct packets *ps, size_t at, int what)
 {
-    struct clip v = clip_video(160, 90, FRAMES, 30, 2, START);
+    if (what == SAYS_NOTHING) {
+        return;
+    }
+    struct packet *p = &ps->items[at];
+    struct buf out;
+    buf_init(&out, p->data.len + sizeof said[0]);
+    ck_assert_int_eq(buf_put(&out, span_of(said[what], sizeof said[0])), ERR_OK);
+    ck_assert_int_eq(buf_put(&out, p->data), ERR_OK);
+    blob_unref(p->blob);
+    p->blob = blob_copy(buf_span(&out));
+    p->data = blob_span(p->blob);
+    ps->bytes += sizeof said[0];
+    buf_fini(&out);
+}
+
+/* Two seconds, as TS or MP4, by the packagers that have tests of their own. What its first picture,
+ * one in between and its second key picture say. */
+static struct blob *file_saying(bool mp4, bool picture, bool sound, const int says[3])
+{
+    struct clip v = clip_video(160, 90, FRAMES, GOP, 2, START);
     struct clip a = clip_audio(94, 64000, START);
     struct packets vp = clip_cut(&v, 0, picture ? FRAMES : 0), ap = clip_cut(&a, 0, 94);
     struct segment_info info = {.msn = 7, .start = START, .duration = 180000};
     struct sound *s = sound ? sound_create(a.track, &ap) : NULL;
+    for (size_t i = 0; picture && i < 3; i++) {
+        say(&vp, i * GOP / 2, says[i]);
+    }
     struct segment *seg = segment_create(&info, picture ? v.track : NULL, &vp, s);
     struct blob *b = NULL;
     ck_assert_int_eq(mp4 ? push_mp4(seg, &b) : packager_mpegts(seg, &b), ERR_OK);
@@ -32,6 +61,12 @@ static struct blob *file(bool mp4, bool picture, bool sound)
     clip_free(&v);
     clip_free(&a);
     return b;
+}
+
+static struct blob *file(bool mp4, bool picture, bool sound)
+{
+    static const int nothing[] = {SAYS_NOTHING, SAYS_NOTHING, SAYS_NOTHING};
+    return file_saying(mp4, picture, sound, nothing);
 }
 
 static enum err demux(struct span bytes, bool mp4, struct push_media *m)
@@ -56,7 +91,7 @@ static void same_bytes(const struct packets *got, const struct clip *want)
 
 START_TEST(what_goes_in_comes_out)
 {
-    struct clip v = clip_video(160, 90, FRAMES, 30, 2, START);
+    struct clip v = clip_video(160, 90, FRAMES, GOP, 2, START);
     struct clip a = clip_audio(94, 64000, START);
     struct blob *b = file(_i, true, true);
     struct push_media m;
@@ -176,6 +211,33 @@ START_TEST(each_allocation_fails)
 }
 END_TEST
 
+static const struct {
+    int says[3];
+    bool told;
+    unsigned quarters, last;
+} turns[] = {
+    {{SAYS_NOTHING, SAYS_NOTHING, SAYS_NOTHING}, false, 0, 0},
+    {{SAYS_NOTHING, LEFT, SAYS_NOTHING}, false, 0, 0}, /* no key picture */
+    {{LEFT, SAYS_NOTHING, SAYS_NOTHING}, true, 3, 3},
+    {{LEFT, HALF, UPRIGHT}, true, 3, 0},
+    {{SAYS_NOTHING, LEFT, HALF}, true, 2, 2},
+    {{UPRIGHT, SAYS_NOTHING, LEFT}, true, 0, 3},
+};
+
+START_TEST(turned_as_its_pictures_say)
+{
+    struct blob *b = file_saying(_i % 2, true, false, turns[_i / 2].says);
+    struct push_media m;
+    ck_assert_msg(demux(blob_span(b), _i % 2, &m) == ERR_OK, "%s", why);
+    ck_assert_uint_eq(track_params(m.video)->turn.quarters, turns[_i / 2].quarters);
+    ck_assert_int_eq(m.turn_told, turns[_i / 2].told);
+    ck_assert_uint_eq(m.turn_last.quarters, turns[_i / 2].last);
+    push_media_fini(&m);
+    blob_unref(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
 START_TEST(nal_units)
 {
     static const uint8_t stream[] = {9, 0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0, 0, 1, 0x68, 2, 0, 0, 0, 1};
@@ -222,6 +284,7 @@ int main(void)
     tcase_add_loop_test(tc, what_is_no_such_file, 0, 2);
     tcase_add_loop_test(tc, cancelled, 0, 2);
     tcase_add_loop_test(tc, each_allocation_fails, 0, 2);
+    tcase_add_loop_test(tc, turned_as_its_pictures_say, 0, 2 * sizeof turns / sizeof turns[0]);
     tcase_add_test(tc, nal_units);
     tcase_add_test(tc, adts);
     suite_add_tcase(suite, tc);

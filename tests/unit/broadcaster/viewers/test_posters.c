@@ -30,13 +30,18 @@ static void resume(void *waiter)
     sem_post(&((struct asker *)waiter)->resumed);
 }
 
-static void start(void)
+static void start_keeping(int64_t kept_ms)
 {
     static const struct posters_callbacks callbacks = {hold, resume};
     av_log_set_level(AV_LOG_QUIET);
     clip = clip_video(160, 90, 10, 10, 0, 0);
-    posters = posters_create(&callbacks);
+    posters = posters_create(&callbacks, kept_ms);
     ck_assert_ptr_nonnull(posters);
+}
+
+static void start(void)
+{
+    start_keeping(POSTERS_KEPT_MS);
 }
 
 static void stop(void)
@@ -170,6 +175,28 @@ START_TEST(more_streams_than_are_kept)
 }
 END_TEST
 
+START_TEST(what_nobody_asks_for_goes)
+{
+    start_keeping(50);
+    struct segment *s = segment(1, false);
+    size_t before = blob_live_bytes();
+    struct asker *a = asker();
+    struct blob *jpeg = NULL;
+    uint64_t msn = 0;
+    ck_assert_int_eq(posters_get(posters, "a", s, a, &jpeg, &msn), ERR_AGAIN);
+    wait_resumed(a);
+    for (int i = 0; blob_live_bytes() != before; i++) {
+        ck_assert_int_lt(i, WAIT_S * 1000);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    ck_assert_int_eq(posters_get(posters, "a", s, a, &jpeg, &msn), ERR_AGAIN);
+    wait_resumed(a);
+    mem_free(a);
+    segment_unref(s);
+    stop();
+}
+END_TEST
+
 /* Whoever is held is resumed once, whether the poster was made or not. */
 START_TEST(stopping)
 {
@@ -212,4 +239,4 @@ START_TEST(stopping)
 END_TEST
 
 UNIT_MAIN("posters", once_for_each_segment, what_cannot_be_made, more_streams_than_are_kept,
-          stopping)
+          what_nobody_asks_for_goes, stopping)

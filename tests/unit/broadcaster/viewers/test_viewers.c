@@ -1,3 +1,4 @@
+/* usual time: 11 s */
 #include "broadcaster/viewers/viewers.h"
 
 #include <arpa/inet.h>
@@ -22,6 +23,7 @@
 
 #define WAIT_MS       10000
 #define N_CONNECTIONS 300
+#define ROUNDS        50
 #define LARGE_BYTES   (24 * 1024 * 1024) /* more than both socket buffers take */
 
 static struct board *board;
@@ -525,6 +527,40 @@ START_TEST(many_connections)
 }
 END_TEST
 
+static void healthy(int fd)
+{
+    struct raw_reply r = raw_ask(fd, "GET", "/healthz");
+    ck_assert_int_eq(r.status, 200);
+    raw_free(&r);
+}
+
+/* However many threads share them. Who is one too many waits for a place. */
+START_TEST(as_many_connections_as_allowed)
+{
+    for (int max = 1; max <= 5; max++) {
+        struct viewers_config config = plain;
+        int fds[6];
+        config.max_connections = max;
+        start(&config);
+        for (int i = 0; i < max; i++) {
+            fds[i] = raw_connect(port);
+            healthy(fds[i]);
+        }
+        fds[max] = raw_connect(port);
+        for (int i = 0; i < ROUNDS; i++) {
+            healthy(fds[i % max]);
+        }
+        ck_assert_uint_eq(viewers_counters(viewers).connections, (uint64_t)max);
+        for (int i = 0; i < max; i++) {
+            close(fds[i]);
+        }
+        healthy(fds[max]);
+        close(fds[max]);
+        stop();
+    }
+}
+END_TEST
+
 struct reader {
     pthread_t thread;
     atomic_bool *done;
@@ -751,6 +787,7 @@ int main(void)
     tcase_add_test(t, redirects);
     tcase_add_test(t, a_stream_called_current);
     tcase_add_test(t, many_connections);
+    tcase_add_test(t, as_many_connections_as_allowed);
     tcase_add_test(t, readers_while_the_loop_publishes);
     tcase_add_test(t, limits);
     tcase_add_test(t, a_dripping_request_is_ended);

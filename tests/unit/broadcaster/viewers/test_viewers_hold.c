@@ -1,3 +1,4 @@
+/* usual time: 8 s */
 /* Low-latency HLS over a real server on loopback: requests that wait, and what ends their wait. */
 #include "broadcaster/viewers/viewers_hold.h"
 
@@ -13,7 +14,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broadcaster/auth/cidr.h"
 #include "broadcaster/pack/packager.h"
+#include "broadcaster/viewers/cors.h"
 #include "broadcaster/viewers/viewers.h"
 #include "tests/support/lanes.h"
 #include "tests/support/raw_http.h"
@@ -94,6 +97,16 @@ static void held(uint64_t n)
     while (viewers_counters(viewers).held != n) {
         ck_assert_msg(clock_mono_ms() < until, "%" PRIu64 " wait, not %" PRIu64,
                       viewers_counters(viewers).held, n);
+        usleep(1000);
+    }
+}
+
+/* Until so many are connected. */
+static void connected(uint64_t n)
+{
+    int64_t until = clock_mono_ms() + 10000;
+    while (viewers_counters(viewers).connections != n) {
+        ck_assert(clock_mono_ms() < until);
         usleep(1000);
     }
 }
@@ -378,7 +391,72 @@ START_TEST(limits_of_one_address)
 }
 END_TEST
 
-/* The library ends the process when it is stopped with a request that waits. */
+static struct raw_reply ask_for(int fd, const char *path, const char *address)
+{
+    char text[512];
+    int n = snprintf(text, sizeof text,
+                     "GET %s HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\n"
+                     "X-Forwarded-For: %s\r\n\r\n",
+                     path, address);
+    raw_send(fd, text, (size_t)n);
+    return raw_read(fd, false);
+}
+
+static void expect_for(int fd, const char *address, int status)
+{
+    struct raw_reply r = ask_for(fd, "/healthz", address);
+    ck_assert_msg(r.status == status, "%s: %d, not %d", address, r.status, status);
+    ck_assert_msg(raw_has(&r, "Access-Control-Allow-Origin: https://a.example"), "%s", r.head);
+    ck_assert_msg(raw_has(&r, "Vary: Origin"), "%s", r.head);
+    ck_assert(raw_has(&r, "Cache-Control: no-store"));
+    raw_free(&r);
+}
+
+static void *wait_for_103(void *arg)
+{
+    int *fd = arg;
+    struct raw_reply r = ask_for(*fd, "/stream/a/source/live.m3u8?_HLS_msn=103", "192.0.2.1");
+    int status = r.status;
+    raw_free(&r);
+    return (void *)(intptr_t)status;
+}
+
+/* On a trusted proxy's connections requests count, each for whose it is; a page may read it. */
+START_TEST(requests_of_one_address_behind_a_proxy)
+{
+    struct viewers_config config = plain;
+    struct cidr_list trusted;
+    struct cors *cors = NULL;
+    pthread_t waiter;
+    char why[CORS_WHY_MAX > CIDR_WHY_MAX ? CORS_WHY_MAX : CIDR_WHY_MAX];
+    void *status = NULL;
+    ck_assert_int_eq(cidr_list_parse("127.0.0.1", &trusted, why), ERR_OK);
+    ck_assert_int_eq(cors_create("https://a.example", &cors, why), ERR_OK);
+    config.max_per_address = 1;
+    config.trusted = &trusted;
+    config.cors = cors;
+    start(&config);
+    int waits = raw_connect(port), asks = raw_connect(port);
+    ck_assert_int_eq(pthread_create(&waiter, NULL, wait_for_103, &waits), 0);
+    held(1);
+    expect_for(asks, "192.0.2.1", 429);
+    expect_for(asks, "192.0.2.2", 200);
+    expect_for(asks, "203.0.113.1, 192.0.2.1", 429);
+    publish_all(4, false, 0);
+    pthread_join(waiter, &status);
+    ck_assert_int_eq((intptr_t)status, 200);
+    close(waits);
+    connected(1);
+    expect_for(asks, "192.0.2.1", 200);
+    ck_assert_uint_eq(viewers_counters(viewers).refused, 2);
+    close(asks);
+    stop();
+    cors_destroy(cors);
+    cidr_list_fini(&trusted);
+}
+END_TEST
+
+/* The library ends the process when it is stopped with a request that waits. Each is told. */
 START_TEST(stopped_with_requests_held)
 {
     start(&plain);
@@ -391,7 +469,8 @@ START_TEST(stopped_with_requests_held)
     viewers_destroy(viewers);
     for (int i = 0; i < WAITERS; i++) {
         struct raw_reply r = raw_read(fds[i], false);
-        ck_assert_msg(r.status == 503 || r.status == 0, "%d", r.status);
+        ck_assert_msg(r.status == 503, "%d of %d: %d", i, WAITERS, r.status);
+        ck_assert(raw_has(&r, "Retry-After: 1"));
         raw_free(&r);
         close(fds[i]);
     }
@@ -506,5 +585,5 @@ END_TEST
 
 UNIT_MAIN("viewers_hold", a_playlist_waits_for_its_part, a_part_is_waited_for, answered_at_once,
           a_query_without_end, a_viewers_token, the_open_segments_init, what_else_ends_a_wait,
-          a_wait_has_an_end, limits, limits_of_one_address, stopped_with_requests_held, who_leaves,
-          readers_and_a_publisher)
+          a_wait_has_an_end, limits, limits_of_one_address, requests_of_one_address_behind_a_proxy,
+          stopped_with_requests_held, who_leaves, readers_and_a_publisher)

@@ -1,7 +1,9 @@
+/* usual time: 22 s */
 #include "run/link.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sodium.h>
@@ -18,11 +20,12 @@
 #include "base/mem.h"
 #include "run/credential.h"
 #include "run/log.h"
+#include "tests/support/slowness.h"
 #include "tests/support/unit.h"
 
-#define HEARTBEAT_MS 100
-#define TIMEOUT_MS   700
-#define PATIENCE_MS  8000
+#define HEARTBEAT_MS scaled_ms(100)
+#define TIMEOUT_MS   scaled_ms(700)
+#define PATIENCE_MS  scaled_ms(8000)
 #define BIG          60000
 
 static struct link_keys keys_o, keys_t, keys_b, keys_wrong;
@@ -62,6 +65,8 @@ struct end {
     struct link_msg last; /* texts are not kept */
     uint64_t next_job;    /* in_order: the job number that must come next */
     bool in_order;
+    struct blob **kept; /* NULL, or payloads, which outlive their messages */
+    size_t n_kept;
     int64_t down_at_ms;
 };
 
@@ -106,6 +111,9 @@ static void on_event(void *arg, const struct link_event *ev)
         e->last = *ev->msg;
         if (e->in_order) {
             check_big(e, ev);
+        }
+        if (e->kept != NULL) {
+            e->kept[e->n_kept++] = blob_ref(ev->payload);
         }
         break;
     }
@@ -948,7 +956,7 @@ START_TEST(a_killed_peer_is_down_at_once)
     int64_t from = clock_mono_ms();
     kill_and_wait(pid);
     RUN_UNTIL(o.downs == 1);
-    ck_assert_int_lt(o.down_at_ms - from, 500);
+    ck_assert_int_lt(o.down_at_ms - from, scaled_ms(500));
     ck_assert_uint_eq(o.down_peer, o.last_peer);
     ck_assert_uint_eq(link_counters(o.k).refused, 0);
     link_destroy(o.k, 0);
@@ -1171,6 +1179,47 @@ START_TEST(a_thousand_large_messages_each_way)
 }
 END_TEST
 
+/* Of all memory in blocks; nothing under a sanitizer, which has books of its own. */
+static size_t in_use(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+/* Media are kept for most of a minute, in messages that come one by one. */
+START_TEST(a_small_payload_that_is_kept_takes_no_more_than_it_is)
+{
+    enum { SMALL = 300, MESSAGES = 400 };
+    static struct blob *kept[MESSAGES];
+    setup();
+    struct end o = {0}, t = {0};
+    meet(&o, &t);
+    o.kept = kept;
+    struct link_packet p = {.length = SMALL};
+    struct link_msg m = {.type = LINK_JOB_UNIT, .unit = {.packets = &p, .n_packets = 1}};
+    size_t before = in_use();
+    for (size_t i = 0; i < MESSAGES; i++) {
+        struct blob *b = blob_create(SMALL);
+        memset(blob_bytes(b), (int)i, SMALL);
+        ck_assert_int_eq(link_send_msg(t.k, 0, &m, b), ERR_OK);
+        blob_unref(b);
+        RUN_UNTIL(o.n_kept == i + 1);
+    }
+    size_t after = in_use();
+    ck_assert_msg(after < before + MESSAGES * 1024, "%zu bytes for each of %d",
+                  (after - before) / MESSAGES, SMALL);
+    for (size_t i = 0; i < MESSAGES; i++) {
+        ck_assert_uint_eq(blob_span(kept[i]).len, SMALL);
+        ck_assert_uint_eq(blob_span(kept[i]).data[SMALL - 1], (uint8_t)i);
+        blob_unref(kept[i]);
+    }
+    link_destroy(t.k, 0);
+    RUN_UNTIL(o.downs == 1);
+    link_destroy(o.k, 0);
+    teardown();
+}
+END_TEST
+
 /* The listening loop stands still for far longer than the silence that ends a connection. */
 START_TEST(a_slow_reader_pushes_back_and_loses_nothing)
 {
@@ -1327,6 +1376,7 @@ int main(void)
         a_dropped_peer_learns_it_and_dials_again,
         the_last_words_arrive,
         a_thousand_large_messages_each_way,
+        a_small_payload_that_is_kept_takes_no_more_than_it_is,
         a_slow_reader_pushes_back_and_loses_nothing,
         a_full_peer_is_its_own_problem,
         many_peers_come_and_go,

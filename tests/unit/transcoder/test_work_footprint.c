@@ -1,11 +1,10 @@
 /* What jobs leave behind: the process is as large after many as after a few. */
-#include "transcoder/footprint.h"
-
 #include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "fixture.h"
+#include "run/footprint.h"
 #include "tests/support/unit.h"
 #include "transcoder/work.h"
 
@@ -159,5 +158,5 @@ int main(void)
 {
     av_log_set_level(AV_LOG_QUIET);
     const TTest *const tests[] = {many_jobs_leave_nothing, what_jobs_had_goes_back};
-    return unit_run("footprint", tests, sizeof tests / sizeof tests[0]);
+    return unit_run("work_footprint", tests, sizeof tests / sizeof tests[0]);
 }
