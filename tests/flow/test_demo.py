@@ -145,8 +145,9 @@ class PaidMedia(TestCase):
         page.click("#choices [data-kind=video]")
         self.plays_as_it_is_paid(page, OWN, "() => /missing\\s+0\\.0/i.test("
                                                    "document.querySelector('dl').innerText)")
-        self.assertRegex(page.evaluate("() => document.querySelector('#log').innerText"),
-                         r"(?s)Playing.*Balance: 0\.00000\d.*Waiting.*Playing.*Balance: 0\.00000\d")
+        log = page.evaluate("() => document.querySelector('#log').innerText")  # the newest first
+        self.assertRegex(log, r"(?s)Playing.*Waiting.*Playing")
+        self.assertRegex(log, r"(?s)Balance: 0\.00000\d.*Waiting.*Balance: 0\.00000\d")
         self.assertRegex(page.evaluate("() => document.querySelector('dl').innerText"),
                          rf"(?s)Balance\s+0\S* USD\s+Price\s+{PRICE} USD a minute\s+Missing")
         page.shot("demo_paid", whole=True)
