@@ -34,7 +34,8 @@ class Pages(TestCase):
         cls.recipe = Recipe().start()
         cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
         # Another server, whose streams end soon after their publisher has gone.
-        cls.brief = Recipe(order="B", broadcaster_flags=["-reconnectGrace", "1s"]).start()
+        cls.brief = Recipe(order="B", broadcaster_flags=["-reconnectGrace", "1s", "-lingerMs",
+                                                         60000]).start()
         cls.addClassCleanup(cls.brief.__exit__, None, None, None)
         cls.browser = Browser()
         cls.addClassCleanup(cls.browser.close)
