@@ -63,9 +63,9 @@ class Store(Paying):
     def watch(self, mend, words):
         """From when the store refuses what is asked, until all is settled."""
         r = self.recipe
+        self.part(1)  # within the lease; the ledger is told of it
         self.assertRegex(wait_for(self.refuses, 20, "the store refuses"), words)
-        self.part(1)
-        self.part(2)  # within the lease
+        self.part(2)
         with concurrent.futures.ThreadPoolExecutor(2) as viewers:
             whole = viewers.submit(r.get, "/media/film.bin?userId=stays", timeout=120)
             wait_for(lambda: r.broadcaster.status()["paywall"]["waiting"], 20, "it waits")
