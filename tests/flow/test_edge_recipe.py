@@ -133,9 +133,9 @@ class Behind(harness.TestCase):
         self.addCleanup(player.stop)
         wait_for(lambda: player.bodies, 15, "the player has a segment")
         self.recipe.broadcaster.kill()
-        last = max(player.bodies)
         # Nobody upstream: said at once, and what is kept is still to be had.
         wait_for(lambda: player.statuses[-1] == 502, 5, "the edge says that nobody is there")
+        last = max(player.bodies)  # with what was on its way
         self.recipe.broadcaster = self.recipe.broadcaster.again()
         started = time.monotonic()
         wait_for(lambda: max(player.bodies) > last, 30, "the player has a further segment")
