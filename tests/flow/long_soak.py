@@ -28,7 +28,7 @@ USUAL_PART = 0.25  # of the time since then: its beginning and its end
 GROWTH_MB = 8
 
 # A transcoder does not live long here, and has the memory of its jobs, which are its threads beyond
-# those that it always has. Measured: 38 MB without a job, at most 13 for each that it had at once,
+# those that it always has. Measured: 48 MB without a job, at most 13 for each that it had at once,
 # some of which stays when they end.
 TRANSCODER_THREADS = 5
 TRANSCODER_MB = 64
