@@ -272,7 +272,7 @@ struct paywall *paywall_create(const struct paywall_config *config)
     p->rates = rates_create(config->per_address);
     p->sites = rates_create(config->per_address * PAYWALL_SITE_TIMES);
     p->payers_rates = rates_create(config->per_address * PAYWALL_PAYERS_TIMES);
-    p->payers = payers_create();
+    p->payers = recents_create(PAYWALL_PAYERS_MAX);
     p->accounts = mailbox_create(config->loop, on_need, p);
     p->questions = mailbox_create(config->loop, paywall_on_question, p);
     p->tick = loop_timer_create(config->loop, on_tick, p);
@@ -345,7 +345,7 @@ void paywall_destroy(struct paywall *p)
     rates_destroy(p->rates);
     rates_destroy(p->sites);
     rates_destroy(p->payers_rates);
-    payers_destroy(p->payers);
+    recents_destroy(p->payers);
     pthread_mutex_destroy(&p->lock);
     mem_free(p->shards);
     mem_free(p);

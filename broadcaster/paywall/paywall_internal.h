@@ -6,9 +6,9 @@
 #include <stdatomic.h>
 
 #include "base/id.h"
+#include "base/recents.h"
 #include "broadcaster/paywall/account.h"
 #include "broadcaster/paywall/paid.h"
-#include "broadcaster/paywall/payers.h"
 #include "broadcaster/paywall/paywall.h"
 #include "broadcaster/paywall/preview.h"
 #include "broadcaster/paywall/rates.h"
@@ -21,6 +21,7 @@
 /* And so long when it paid for segments, which may still be fetched again, while there are few. */
 #define PAYWALL_PAID_KEEP_MS 900000
 #define PAYWALL_FEW          (PAYWALL_ACCOUNTS_MAX / 4)
+#define PAYWALL_PAYERS_MAX   65536
 
 /* A stream that an account paid for. */
 struct paywall_stream {
@@ -72,7 +73,8 @@ struct paywall {
     struct list open_asks;
     struct preview *preview;
     struct rates *rates, *sites, *payers_rates;
-    struct payers *payers;
+    struct recents *payers; /* accounts that had money when they were last known: when they come
+                             * back they need not wait behind all others of their address */
     atomic_bool closing, stopping;
     atomic_size_t n_accounts, n_waiting;
     atomic_ullong earned, refused, waits;

@@ -32,7 +32,7 @@ static struct paywall_account *find(struct paywall_shard *s, uint64_t hash, cons
 static bool may_begin(struct paywall *p, uint64_t hash, const struct paywall_from *from,
                       int64_t now_ms)
 {
-    if (payers_has(p->payers, hash) && rates_take(p->payers_rates, from->address, now_ms)) {
+    if (recents_has(p->payers, hash) && rates_take(p->payers_rates, from->address, now_ms)) {
         return true;
     }
     return rates_take(p->rates, from->address, now_ms) &&
@@ -119,7 +119,7 @@ bool paywall_pays(struct paywall *p, const char *name)
     pthread_mutex_unlock(&s->lock);
     if (!pays) {
         pthread_mutex_lock(&p->lock);
-        pays = payers_has(p->payers, hash);
+        pays = recents_has(p->payers, hash);
         pthread_mutex_unlock(&p->lock);
     }
     return pays;
@@ -160,8 +160,10 @@ bool paywall_forget(struct paywall_account *a, int64_t now_ms)
     }
     pthread_mutex_lock(&p->lock);
     preview_close(p->preview, a->hash, a->money.preview);
-    if (a->pays || a->money.known) {
-        payers_note(p->payers, a->hash, a->pays);
+    if (a->pays) {
+        recents_note(p->payers, a->hash);
+    } else if (a->money.known) {
+        recents_forget(p->payers, a->hash);
     }
     pthread_mutex_unlock(&p->lock);
     paywall_account_destroy(a);

@@ -1,26 +1,24 @@
 #include "orchestrator/payments/interests.h"
 
-#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/mem.h"
+#include "base/recents.h"
 
-#define WAYS 8 /* places that a hash may stand in */
-#define SETS (INTERESTS_MAX / WAYS)
-
-/* Of each set the newest stands first; 0: free. */
 struct interests {
-    uint64_t sets[SETS][WAYS];
+    struct recents *accounts;
 };
 
 struct interests *interests_create(void)
 {
-    return mem_alloc(sizeof(struct interests));
+    struct interests *i = mem_alloc(sizeof *i);
+    i->accounts = recents_create(INTERESTS_MAX);
+    return i;
 }
 
 void interests_destroy(struct interests *i)
 {
+    recents_destroy(i->accounts);
     mem_free(i);
 }
 
@@ -31,29 +29,15 @@ static uint64_t hash_of(const char *account)
     for (; *account != '\0'; account++) {
         hash = (hash ^ (uint8_t)*account) * 1099511628211U;
     }
-    return hash != 0 ? hash : 1;
-}
-
-/* WAYS: it is not there. */
-static size_t find(const uint64_t set[WAYS], uint64_t hash)
-{
-    size_t at = 0;
-    while (at < WAYS && set[at] != hash) {
-        at++;
-    }
-    return at;
+    return hash;
 }
 
 void interests_note(struct interests *i, const char *account)
 {
-    uint64_t hash = hash_of(account), *set = i->sets[hash % SETS];
-    size_t at = find(set, hash);
-    memmove(set + 1, set, (at < WAYS ? at : WAYS - 1) * sizeof set[0]);
-    set[0] = hash;
+    recents_note(i->accounts, hash_of(account));
 }
 
 bool interests_has(const struct interests *i, const char *account)
 {
-    uint64_t hash = hash_of(account);
-    return find(i->sets[hash % SETS], hash) < WAYS;
+    return recents_has(i->accounts, hash_of(account));
 }
