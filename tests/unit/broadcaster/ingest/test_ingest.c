@@ -14,10 +14,11 @@
 #include "base/mem.h"
 #include "broadcaster/auth/cidr.h"
 #include "run/log.h"
+#include "tests/support/slowness.h"
 #include "tests/support/unit.h"
 #include "tests/unit/broadcaster/rtmp/script.h"
 
-#define WAIT_MS  10000 /* for what must happen; a failure takes this long */
+#define WAIT_MS  scaled_ms(10000) /* for what must happen; a failure takes this long */
 #define STEP_MS  2
 #define SETUP_MS 5000
 
@@ -647,7 +648,7 @@ START_TEST(a_silent_publisher_that_answers_pings_stays)
 {
     static const uint8_t ping[] = {2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6};
     struct ingest_config config = default_config();
-    config.idle_timeout_ms = 1600;
+    config.idle_timeout_ms = scaled_ms(1600);
     struct fixture *f = open_ingest(&config);
     struct client c = connect_client(f, 0);
     client_begin(&c);
