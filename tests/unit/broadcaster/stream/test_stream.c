@@ -1287,14 +1287,14 @@ START_TEST(current_is_one_that_can_be_watched)
 }
 END_TEST
 
-/* Days in a row: the clock of MPEG-TS goes round every 26.5 hours. */
+#define DAYS 3 /* in a row: the clock of MPEG-TS goes round every 26.5 hours */
 START_TEST(a_very_long_stream)
 {
     struct bench *b = bench_create(10);
     struct stream *st = publish(b, "x", 0);
     int64_t day_ms = 24 * 3600 * 1000, t = 0;
     bool taken = true; /* Check writes a file at each assertion */
-    for (int64_t i = 0; t < 5 * day_ms; i++, t += 2800) {
+    for (int64_t i = 0; t < DAYS * day_ms; i++, t += 2800) {
         struct blob *blob = blob_create(10);
         struct packet p = {.kind = TRACK_VIDEO,
                            .dts = t * TICKS_PER_MS,
@@ -1309,7 +1309,7 @@ START_TEST(a_very_long_stream)
     stream_end(st, t);
     struct window *w = board_window(b->board, "x", "source");
     const struct segment_info *last = segment_info(w->segments[w->count - 1]);
-    ck_assert_int_ge(last->start, (5 * day_ms - 2800) * TICKS_PER_MS);
+    ck_assert_int_ge(last->start, (DAYS * day_ms - 2800) * TICKS_PER_MS);
     for (size_t i = 1; i < w->count; i++) {
         const struct segment_info *before = segment_info(w->segments[i - 1]);
         ck_assert_int_eq(segment_info(w->segments[i])->start, before->start + before->duration);
