@@ -53,18 +53,23 @@ struct ledger_sqlite *sqlite_of(struct ledger_store *s)
 
 /* --- statements --- */
 
-static enum err sqlite_fail(struct ledger_sqlite *l, int rc)
+/* Of an error in reading or writing the system says more than SQLite does. */
+static enum err sqlite_fail(struct ledger_sqlite *l, int rc, int system_errno)
 {
-    snprintf(l->store.why, sizeof l->store.why, "%s (SQLite: %s)", ledger_schema_words(rc),
-             sqlite3_errstr(rc));
+    bool more = (rc & 0xff) == SQLITE_IOERR && system_errno != 0;
+    snprintf(l->store.why, sizeof l->store.why, "%s (SQLite: %s%s%s)", ledger_schema_words(rc),
+             sqlite3_errstr(rc), more ? ": " : "", more ? strerror(system_errno) : "");
     return ERR_IO;
 }
 
 /* Runs one that answers at most one row, which is there until `finish`. */
 enum err sqlite_step(struct ledger_sqlite *l, enum sqlite_statement which)
 {
-    int rc = sqlite3_step(l->st[which]);
-    return rc == SQLITE_ROW ? ERR_OK : rc == SQLITE_DONE ? ERR_NOENT : sqlite_fail(l, rc);
+    errno = 0;
+    int rc = sqlite3_step(l->st[which]), system_errno = errno;
+    return rc == SQLITE_ROW    ? ERR_OK
+           : rc == SQLITE_DONE ? ERR_NOENT
+                               : sqlite_fail(l, rc, system_errno);
 }
 
 enum err sqlite_finish(struct ledger_sqlite *l, enum sqlite_statement which, enum err e)
