@@ -166,7 +166,7 @@ static void look(struct look *l)
     l->n = 0;
 }
 
-static void check_waiters(struct list *waiters, int64_t now_ms, struct look *l)
+static void check_waiters(struct list *waiters, int64_t now_ms, bool looks, struct look *l)
 {
     LIST_EACH (waiters, it, tmp) {
         struct paywall_waiter *w = LIST_ITEM(it, struct paywall_waiter, node);
@@ -174,11 +174,15 @@ static void check_waiters(struct list *waiters, int64_t now_ms, struct look *l)
             w->late = true;
             list_remove(it);
             list_push_back(l->woken, it);
-        } else if (l->n < LOOK_MAX && w->fd >= 0) {
+        } else if (looks && w->fd >= 0) {
             l->fds[l->n] = (struct pollfd){.fd = w->fd, .events = POLLRDHUP};
             l->whose[l->n++] = w;
         }
+        if (l->n == LOOK_MAX) {
+            look(l);
+        }
     }
+    look(l);
 }
 
 static void check_account(struct paywall_account *a, int64_t now_ms, bool looks, struct look *l,
@@ -186,11 +190,7 @@ static void check_account(struct paywall_account *a, int64_t now_ms, bool looks,
 {
     struct list *const lists[] = {&a->waiters, &a->watchers};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        check_waiters(lists[i], now_ms, l);
-        if (looks) {
-            look(l);
-        }
-        l->n = 0;
+        check_waiters(lists[i], now_ms, looks, l);
     }
     if (atomic_load(&a->paywall->closing)) {
         account_close(&a->money);
