@@ -22,8 +22,8 @@ static const char *const sql[ST_N_] = {
     [ST_DATA_VERSION] = "PRAGMA data_version",
     [ST_LAST_ENTRY] = "SELECT coalesce(max(id), 0) FROM entries",
     [ST_COUNT_ACCOUNTS] = "SELECT count(*) FROM accounts",
-    [ST_ACCOUNT_NAMED] = "SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE name = ?",
-    [ST_ACCOUNT_AT] = "SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE id = ?",
+    [ST_ACCOUNT_NAMED] = ("SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE name = ?"),
+    [ST_ACCOUNT_AT] = ("SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE id = ?"),
     [ST_ACCOUNT_NEW] = "INSERT INTO accounts VALUES(NULL, ?, 0, 0, 0, 0)",
     [ST_ACCOUNT_SET] =
         "UPDATE accounts SET free = ?2, held = ?3, last = ?4, frozen = ?5 WHERE id = ?1",
@@ -39,8 +39,8 @@ static const char *const sql[ST_N_] = {
     [ST_HOLD_PUT] = "REPLACE INTO holds VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
     [ST_HOLD_DROP] = "DELETE FROM holds WHERE key = ?",
     [ST_HOLD_FIRST] = "SELECT * FROM holds ORDER BY until_ms LIMIT 1",
-    [ST_DEBT_MORE] = "INSERT INTO debts VALUES(?1, ?2, ?3)"
-                     " ON CONFLICT(account, payee) DO UPDATE SET amount = amount + ?3",
+    [ST_DEBT_MORE] = ("INSERT INTO debts VALUES(?1, ?2, ?3)"
+                      " ON CONFLICT(account, payee) DO UPDATE SET amount = amount + ?3"),
     [ST_DEBT_LESS] = "UPDATE debts SET amount = amount + ?3 WHERE account = ?1 AND payee = ?2",
     [ST_DEBT_DROP] = "DELETE FROM debts WHERE account = ?1 AND payee = ?2 AND amount = 0",
     [ST_DEBT_FIRST] = "SELECT payee, amount FROM debts WHERE account = ? LIMIT 1",
