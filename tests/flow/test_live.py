@@ -10,6 +10,8 @@ import harness
 from harness import BIN, RUNG, Follower, Recipe, TestCase, ffmpeg_publish, run, tool_publish
 
 MASTER = "/stream/hello_world/live.m3u8"
+KNOWN = ('AVERAGE-BANDWIDTH=\\d+,CODECS="avc1\\.[0-9a-f]{6},mp4a\\.40\\.2",FRAME-RATE=30\\.000,'
+         'CLOSED-CAPTIONS=NONE')
 
 
 def media_tags(text):
@@ -91,11 +93,13 @@ class Live(TestCase):
         self.assertEqual(harness.http_get(url).status, 200)
 
     def test_the_classic_addresses_are_as_they_were(self):
+        """The known system's line first, and behind it what else is true."""
         text = self.recipe.get("/stream/hello_world.m3u8").text
         self.assertRegex(text, "^#EXTM3U\n#EXT-X-VERSION:3\n"
-                         "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=\\d+,RESOLUTION=320x240\n"
+                         f"#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=\\d+,RESOLUTION=320x240,{KNOWN}\n"
                          "hello_world/source.m3u8\n"
-                         "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=\\d+,RESOLUTION=\\d+x\\d+\n"
+                         "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=\\d+,"
+                         f"RESOLUTION=\\d+x\\d+,{KNOWN}\n"
                          f"hello_world/{RUNG}.m3u8\n$")
 
     def follow(self, *names, segments=3):
@@ -198,7 +202,9 @@ class Live(TestCase):
                 [BIN / "watch", "-judge", "-json", "-seconds", 6, url], timeout=40), urls))
         for url, done, playlists in zip(urls, found, (2, 3)):
             lines = [json.loads(line) for line in done.stdout.splitlines()]
-            self.assertEqual([x for x in lines if x.get("severity") == "error"], [], url)
+            # A busy machine is late now and then; what is said does not depend on that.
+            self.assertEqual([x for x in lines if x.get("severity") == "error" or
+                              x.get("rule", "").endswith(("-missing", "-told"))], [], url)
             self.assertEqual(done.returncode, 0, done.stderr)
             judged = [x for x in lines if x["kind"] == "playlist"]
             self.assertEqual(len(judged), playlists)
