@@ -219,16 +219,17 @@ static size_t bytes_sent(const struct answer *a, const char *method)
     return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_len(a);
 }
 
-static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
-                                 const struct page *p)
+static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c,
+                                 const struct viewer_request *request, const struct page *p)
 {
-    struct MHD_Response *r = viewers_page_response(p);
+    struct MHD_Response *r = viewers_page_response(p, v->cors, request->origin);
     if (r == NULL) {
         return MHD_NO;
     }
     atomic_fetch_add(&v->requests, 1);
     atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
-    watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : p->body.len);
+    bool head = strcmp(request->method, "HEAD") == 0;
+    watch_answer_begins(watched_of(c), head ? 0 : p->body.len);
     enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
     MHD_destroy_response(r);
     return result;
@@ -356,7 +357,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct page page;
     enum pages_found found = v->pages != NULL ? pages_find(v->pages, &request, &page) : PAGES_NONE;
     if (found == PAGES_GIVEN) {
-        return give_page(v, c, method, &page);
+        return give_page(v, c, &request, &page);
     }
     struct answer a;
     if (find_answer(v, c, &request, &a)) {

@@ -95,6 +95,7 @@ struct answer {
     struct answer_reader reader;    /* read is not NULL: the body, in place of all others */
     char cookie[ANSWER_COOKIE_MAX]; /* to be set; "": none */
     bool takes_posts;
+    unsigned retry_s; /* 429, 503: after so many seconds it may be asked again; 0: one */
 
     /* Set by answer_select: */
     bool varies;             /* there is a form by gzip too, or may be */

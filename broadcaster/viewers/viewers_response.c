@@ -17,6 +17,7 @@
 #define METHODS_POST      "GET, HEAD, POST, OPTIONS"
 #define CONTENT_RANGE_MAX 80
 #define VARY_MAX          64
+#define RETRY_MAX         16
 /* What a page's script may send and read beside what it may anyhow (Fetch, 3.2). A wildcard does
  * not count where a request has credentials. */
 #define ALLOWED_HEADERS "Range, If-Range, If-Match, If-None-Match, Cache-Control, Content-Type, *"
@@ -154,10 +155,9 @@ static bool is_any(const struct cors *cors)
 }
 
 /* Under a list of origins each answer depends on who asks, also one to nobody's page. */
-static void add_vary(struct MHD_Response *r, const struct answer *a, const struct cors *cors)
+static void add_vary(struct MHD_Response *r, bool accept, bool encoding, const struct cors *cors)
 {
-    const char *const parts[] = {a->page_too ? ", Accept" : "",
-                                 a->varies ? ", Accept-Encoding" : "",
+    const char *const parts[] = {accept ? ", Accept" : "", encoding ? ", Accept-Encoding" : "",
                                  is_any(cors) ? "" : ", Origin"};
     char text[VARY_MAX];
     snprintf(text, sizeof text, "%s%s%s", parts[0], parts[1], parts[2]);
@@ -166,21 +166,24 @@ static void add_vary(struct MHD_Response *r, const struct answer *a, const struc
     }
 }
 
-/* Whose page may read it. */
-static void add_cors(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
-                     const char *origin)
+/* Whose page may read it; false: not this one. */
+static bool add_cors(struct MHD_Response *r, const struct cors *cors, const char *origin)
 {
     bool any = is_any(cors);
     if (!any && !cors_lists(cors, origin)) {
-        return;
+        return false;
     }
     add(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, any ? CORS_ANY : origin);
     add(r, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
-    if (a->status == MHD_HTTP_NO_CONTENT) {
-        add(r, "Access-Control-Allow-Methods", a->takes_posts ? METHODS_POST : METHODS);
-        add(r, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
-        add(r, "Access-Control-Max-Age", "86400");
-    }
+    return true;
+}
+
+/* What such a page may do (Fetch, 3.2.3). */
+static void add_preflight(struct MHD_Response *r, const struct answer *a)
+{
+    add(r, "Access-Control-Allow-Methods", a->takes_posts ? METHODS_POST : METHODS);
+    add(r, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
+    add(r, "Access-Control-Max-Age", "86400");
 }
 
 /* What belongs to what was found. */
@@ -205,6 +208,13 @@ static void add_found(struct MHD_Response *r, const struct answer *a)
     }
 }
 
+static void add_retry_after(struct MHD_Response *r, const struct answer *a)
+{
+    char text[RETRY_MAX];
+    snprintf(text, sizeof text, "%u", a->retry_s > 0 ? a->retry_s : 1);
+    add(r, MHD_HTTP_HEADER_RETRY_AFTER, text);
+}
+
 /* What belongs to the status. */
 static void add_status(struct MHD_Response *r, const struct answer *a)
 {
@@ -217,8 +227,9 @@ static void add_status(struct MHD_Response *r, const struct answer *a)
     case MHD_HTTP_METHOD_NOT_ALLOWED:
         add(r, MHD_HTTP_HEADER_ALLOW, a->takes_posts ? METHODS_POST : METHODS);
         break;
+    case MHD_HTTP_TOO_MANY_REQUESTS:
     case MHD_HTTP_SERVICE_UNAVAILABLE:
-        add(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        add_retry_after(r, a);
         break;
     default:
         break;
@@ -228,8 +239,10 @@ static void add_status(struct MHD_Response *r, const struct answer *a)
 static void add_headers(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
                         const char *origin)
 {
-    add_vary(r, a, cors);
-    add_cors(r, a, cors, origin);
+    add_vary(r, a->page_too, a->varies, cors);
+    if (add_cors(r, cors, origin) && a->status == MHD_HTTP_NO_CONTENT) {
+        add_preflight(r, a);
+    }
     add(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
     add(r, "X-Content-Type-Options", "nosniff");
     if (a->cookie[0] != '\0') {
@@ -411,19 +424,21 @@ static void add_if(struct MHD_Response *r, const char *name, const char *value)
     }
 }
 
-struct MHD_Response *viewers_page_response(const struct page *p)
+struct MHD_Response *viewers_page_response(const struct page *p, const struct cors *cors,
+                                           const char *origin)
 {
     struct MHD_Response *r = MHD_create_response_from_buffer(
         p->body.len, (void *)(uintptr_t)p->body.data, MHD_RESPMEM_PERSISTENT);
     if (r == NULL) {
         return NULL;
     }
+    add_vary(r, p->page_too, p->varies, cors);
+    add_cors(r, cors, origin);
     add(r, MHD_HTTP_HEADER_CONTENT_TYPE, p->content_type);
     add(r, MHD_HTTP_HEADER_CACHE_CONTROL, p->cache_control);
     add(r, "X-Content-Type-Options", "nosniff");
     add_if(r, MHD_HTTP_HEADER_CONTENT_ENCODING, p->content_encoding);
     add_if(r, MHD_HTTP_HEADER_ETAG, p->etag);
-    add_if(r, MHD_HTTP_HEADER_VARY, p->vary);
     add_if(r, "Content-Security-Policy", p->policy);
     return r;
 }

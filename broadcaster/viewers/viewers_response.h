@@ -24,8 +24,9 @@ struct span viewers_target(struct MHD_Connection *c, const char *url, char *text
 enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, struct answer *a,
                              const struct cors *cors, const char *origin);
 
-/* A page or file of the watch pages, which other sites' pages may not read. NULL: no memory. Gives.
- */
-struct MHD_Response *viewers_page_response(const struct page *p);
+/* A page or file of the watch pages, with headers for a page of this origin as in viewers_send.
+ * NULL: no memory. Gives. */
+struct MHD_Response *viewers_page_response(const struct page *p, const struct cors *cors,
+                                           const char *origin);
 
 #endif
