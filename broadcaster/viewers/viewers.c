@@ -36,8 +36,8 @@
 #define LOG_LINE_MAX      512
 #define SENTENCE_MAX      512
 
-/* The context of a viewer's request behind its first call. */
-static int seen;
+/* The context of a viewer's request behind its first call, and of one that is answered. */
+static int seen, refused;
 
 static const struct cidr_list nobody;
 
@@ -77,8 +77,27 @@ static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
     return strlen(text);
 }
 
+/* Such a target takes up so much of the connection's memory that headers, or an answer, may find no
+ * room behind it: then the library ends the connection without a word. It takes no answer from this
+ * callback either. What was answered before is sent by now. */
+static void refuse_target(struct viewers *v, struct MHD_Connection *c)
+{
+    char text[VIEWERS_TOO_LONG_MAX];
+    size_t n = viewers_too_long(v->cors, clock_wall_ms() / 1000, text);
+    int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    atomic_fetch_add(&v->requests, 1);
+    atomic_fetch_add(&v->bad_requests, 1);
+    if (send(fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+        shutdown(fd, SHUT_WR);
+    }
+}
+
 static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
 {
+    if (strlen(target) > MEDIA_TARGET_MAX) {
+        refuse_target(arg, c);
+        return &refused;
+    }
     http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
     return NULL;
 }
@@ -172,7 +191,7 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
     if (ready_us > 0 && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         hold_answered(v->hold, clock_mono_us() - ready_us);
     }
-    if (*context != NULL && *context != &seen) {
+    if (*context != NULL && *context != &seen && *context != &refused) {
         push_http_completed(*context);
         *context = NULL;
     }
@@ -331,6 +350,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
                                   size_t *upload_size, void **context)
 {
     struct viewers *v = arg;
+    if (*context == &refused) {
+        return MHD_NO;
+    }
     if (*context == NULL) {
         request_begins(v, c);
     }
@@ -389,12 +411,11 @@ static struct MHD_Daemon *start_daemon(void *arg, int fd)
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-        on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
-        fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)share,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, v, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)share, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)config->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 
 enum err viewers_create(const struct viewers_config *config, struct board *board,

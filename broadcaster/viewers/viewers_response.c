@@ -424,6 +424,21 @@ static void add_if(struct MHD_Response *r, const char *name, const char *value)
     }
 }
 
+size_t viewers_too_long(const struct cors *cors, int64_t now_s, char ret_text[VIEWERS_TOO_LONG_MAX])
+{
+    static const char body[] = "The address is too long.\n";
+    static const char shared[] = "Access-Control-Allow-Origin: " CORS_ANY "\r\n"
+                                 "Access-Control-Expose-Headers: " EXPOSED_HEADERS "\r\n";
+    char date[HTTP_DATE_MAX];
+    http_date_write(now_s, date);
+    int n = snprintf(ret_text, VIEWERS_TOO_LONG_MAX,
+                     "HTTP/1.1 414 URI Too Long\r\nDate: %s\r\nConnection: close\r\n%s"
+                     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+                     "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n\r\n%s",
+                     date, is_any(cors) ? shared : "Vary: Origin\r\n", sizeof body - 1, body);
+    return (size_t)n;
+}
+
 struct MHD_Response *viewers_page_response(const struct page *p, const struct cors *cors,
                                            const char *origin)
 {
