@@ -32,6 +32,7 @@
 /* A request's line and headers have to fit: else 431. It is also what a waiting request costs most
  * of. */
 #define CONNECTION_MEMORY (6 * 1024)
+#define ANSWER_MEMORY     768  /* of it, for the headers of an answer */
 #define WATCH_SLACK_MS    2000 /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
 #define SENTENCE_MAX      512
@@ -77,13 +78,13 @@ static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
     return strlen(text);
 }
 
-/* Such a target takes up so much of the connection's memory that headers, or an answer, may find no
- * room behind it: then the library ends the connection without a word. It takes no answer from this
- * callback either. What was answered before is sent by now. */
-static void refuse_target(struct viewers *v, struct MHD_Connection *c)
+/* Such a request takes up so much of the connection's memory that an answer may find no room in it:
+ * then the library ends the connection without a word. So the answer goes past it; those to
+ * requests before this one are sent by now. */
+static void refuse_long(struct viewers *v, struct MHD_Connection *c, int status)
 {
     char text[VIEWERS_TOO_LONG_MAX];
-    size_t n = viewers_too_long(v->cors, clock_wall_ms() / 1000, text);
+    size_t n = viewers_too_long(status, v->cors, clock_wall_ms() / 1000, text);
     int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     atomic_fetch_add(&v->requests, 1);
     atomic_fetch_add(&v->bad_requests, 1);
@@ -95,7 +96,7 @@ static void refuse_target(struct viewers *v, struct MHD_Connection *c)
 static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
 {
     if (strlen(target) > MEDIA_TARGET_MAX) {
-        refuse_target(arg, c);
+        refuse_long(arg, c, MHD_HTTP_URI_TOO_LONG);
         return &refused;
     }
     http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
@@ -372,6 +373,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct viewer_request request = {.method = method, .dated = v->dated};
     request.target = viewers_target(c, url, target, sizeof target);
     viewers_request_read(c, &request);
+    if (request.memory + ANSWER_MEMORY > CONNECTION_MEMORY) {
+        refuse_long(v, c, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
+        return MHD_NO;
+    }
     if (pays) {
         struct viewers_pay_call call = {c, watched_of(c), &request, upload, upload_size, first};
         return on_pay_request(v, &call);

@@ -48,10 +48,14 @@ static const struct wanted_header wanted[] = {
     WANTED("Cookie", cookie),
 };
 
+/* What the library keeps of each header, and of each cookie besides, beyond its bytes. */
+#define ENTRY_BYTES 64
+
 /* Of a header that came twice the first counts: each of these only spares bytes. */
 static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
                                  size_t name_len, const char *value, size_t value_len)
 {
+    ((struct viewer_request *)arg)->memory += name_len + value_len + ENTRY_BYTES;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         const char **field = (const char **)((char *)arg + wanted[i].at);
         if (name_len == wanted[i].len && *field == NULL &&
@@ -100,9 +104,21 @@ struct span viewers_target(struct MHD_Connection *c, const char *url, char *text
     return span_of(text, t.len);
 }
 
+/* They are taken apart in a copy. */
+static size_t cookie_memory(const char *cookies)
+{
+    size_t n = strlen(cookies) + ENTRY_BYTES;
+    for (const char *at = cookies; (at = strchr(at, ';')) != NULL; at++) {
+        n += ENTRY_BYTES;
+    }
+    return n;
+}
+
 void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r)
 {
+    r->memory = r->target.len;
     MHD_get_connection_values_n(c, MHD_HEADER_KIND, on_header, r);
+    r->memory += r->cookie != NULL ? cookie_memory(r->cookie) : 0;
 }
 
 static void free_blob(void *blob)
@@ -424,18 +440,22 @@ static void add_if(struct MHD_Response *r, const char *name, const char *value)
     }
 }
 
-size_t viewers_too_long(const struct cors *cors, int64_t now_s, char ret_text[VIEWERS_TOO_LONG_MAX])
+size_t viewers_too_long(int status, const struct cors *cors, int64_t now_s,
+                        char ret_text[VIEWERS_TOO_LONG_MAX])
 {
-    static const char body[] = "The address is too long.\n";
+    bool target = status == MHD_HTTP_URI_TOO_LONG;
+    const char *body = target ? "The address is too long.\n"
+                              : "The headers of this request are too long: its cookies, perhaps.\n";
     static const char shared[] = "Access-Control-Allow-Origin: " CORS_ANY "\r\n"
                                  "Access-Control-Expose-Headers: " EXPOSED_HEADERS "\r\n";
     char date[HTTP_DATE_MAX];
     http_date_write(now_s, date);
     int n = snprintf(ret_text, VIEWERS_TOO_LONG_MAX,
-                     "HTTP/1.1 414 URI Too Long\r\nDate: %s\r\nConnection: close\r\n%s"
+                     "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\n%s"
                      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
                      "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n\r\n%s",
-                     date, is_any(cors) ? shared : "Vary: Origin\r\n", sizeof body - 1, body);
+                     status, target ? "URI Too Long" : "Request Header Fields Too Large", date,
+                     is_any(cors) ? shared : "Vary: Origin\r\n", strlen(body), body);
     return (size_t)n;
 }
 

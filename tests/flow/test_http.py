@@ -202,6 +202,17 @@ class Http(TestCase):
                     self.assertEqual(answer.headers["access-control-allow-origin"], "*")
         self.assertEqual(self.recipe.get(SOURCE).status, 200)
 
+    def test_many_headers_get_a_status(self):
+        """As long as they have room beside an answer, that; and never silence."""
+        for headers in ([{"X": "a" * n} for n in range(4600, 6000, 47)] +
+                        [{f"X-{i}": "a" * 32 for i in range(n)} for n in range(40, 64)] +
+                        [{"Cookie": "a=" + "a" * n} for n in range(2000, 3200, 47)] +
+                        [{"Cookie": "; ".join(f"{i:09}=123456789" for i in range(n))}
+                         for n in range(40, 64)]):
+            answer = self.recipe.get("/stream/hello_world.m3u8", headers=headers)
+            self.assertIn(answer.status, (200, 431), headers)
+            self.assertRegex(answer.text, r"\w+ \w+|#EXTM3U")
+
     def test_absurd_directives_are_refused_at_once(self):
         msn = playlist(self.recipe.get(LIVE).text).segments[-1].number
         for query in ("_HLS_msn=18446744073709551615", "_HLS_msn=18446744073709551616",
