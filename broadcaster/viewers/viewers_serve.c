@@ -30,6 +30,7 @@ struct server {
 };
 
 struct serve {
+    struct serve_config config;
     atomic_bool ending;
     size_t n;
     struct server servers[];
@@ -41,6 +42,13 @@ static int32_t wait_ms(struct MHD_Daemon *d)
     return info == NULL || info->num_connections + OTHERS >= BATCH ? BATCH_MS : CALM_MS;
 }
 
+static enum MHD_Result take_turn(struct server *s, int32_t ms)
+{
+    const struct serve_config *config = &s->serve->config;
+    config->turn(config->turn_arg, s->daemon);
+    return MHD_run_wait(s->daemon, ms);
+}
+
 static void *run(void *arg)
 {
     struct server *s = arg;
@@ -49,21 +57,21 @@ static void *run(void *arg)
     sigaddset(&pipes, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipes, NULL);
     while (!atomic_load(&s->serve->ending)) {
-        if (MHD_run_wait(s->daemon, wait_ms(s->daemon)) != MHD_YES) {
+        if (take_turn(s, wait_ms(s->daemon)) != MHD_YES) {
             poll(NULL, 0, BATCH_MS); /* short of something: not at once again */
         }
     }
     for (int i = 0; i < LAST; i++) {
-        MHD_run_wait(s->daemon, 0);
+        take_turn(s, 0);
     }
     return NULL;
 }
 
-static bool start_one(struct serve *s, int fd, serve_start_fn *start, void *arg)
+static bool start_one(struct serve *s, int fd)
 {
     struct server *one = &s->servers[s->n];
     one->serve = s;
-    one->daemon = fd >= 0 ? start(arg, fd) : NULL;
+    one->daemon = fd >= 0 ? s->config.start(s->config.start_arg, fd) : NULL;
     if (one->daemon == NULL) {
         if (fd >= 0) {
             close(fd);
@@ -78,14 +86,15 @@ static bool start_one(struct serve *s, int fd, serve_start_fn *start, void *arg)
     return true;
 }
 
-struct serve *serve_create(int threads, int fd, serve_start_fn *start, void *arg)
+struct serve *serve_create(const struct serve_config *config, int fd)
 {
     const int unsent = UNSENT_MAX; /* connections inherit it; who refuses it serves as well */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-    struct serve *s = mem_alloc(sizeof *s + (size_t)threads * sizeof s->servers[0]);
+    struct serve *s = mem_alloc(sizeof *s + (size_t)config->threads * sizeof s->servers[0]);
+    s->config = *config;
     bool ok = true;
-    for (int i = 0; i < threads && ok; i++) {
-        ok = start_one(s, fcntl(fd, F_DUPFD_CLOEXEC, 0), start, arg);
+    for (int i = 0; i < config->threads && ok; i++) {
+        ok = start_one(s, fcntl(fd, F_DUPFD_CLOEXEC, 0));
     }
     close(fd);
     if (!ok) {
