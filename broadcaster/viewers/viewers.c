@@ -387,7 +387,7 @@ static struct MHD_Daemon *start_daemon(void *arg, int fd)
     int share = (s->connections + s->threads - 1) / s->threads;
     s->connections -= share;
     s->threads--;
-    struct MHD_Daemon *daemon = MHD_start_daemon(
+    return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
         on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
         on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
@@ -396,16 +396,6 @@ static struct MHD_Daemon *start_daemon(void *arg, int fd)
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
-    if (daemon != NULL) {
-        hold_add_server(v->hold, daemon);
-    }
-    return daemon;
-}
-
-static void on_turn(void *arg, struct MHD_Daemon *daemon)
-{
-    struct viewers *v = arg;
-    hold_turn(v->hold, daemon);
 }
 
 enum err viewers_create(const struct viewers_config *config, struct board *board,
@@ -432,20 +422,18 @@ enum err viewers_create(const struct viewers_config *config, struct board *board
     v->user_timeout_ms = (unsigned)idle_ms;
     v->index = viewers_index_create(board, !config->no_index);
     v->watch = watch_create(idle_ms + WATCH_SLACK_MS, config->min_rate);
-    bool few = config->max_connections < config->threads; /* each thread has at least one */
-    int n = few ? config->max_connections : config->threads;
     struct hold_config hold = {
         .board = board,
         .max = (size_t)config->max_held,
         .max_per_address = (size_t)config->max_held_per_address,
-        .servers = (size_t)n,
     };
     v->hold = hold_create(&hold);
     v->dated = config->dated;
     bool threads = v->watch != NULL && v->index != NULL && v->hold != NULL;
+    bool few = config->max_connections < config->threads; /* each thread has at least one */
+    int n = few ? config->max_connections : config->threads;
     struct start start = {v, config, n, config->max_connections};
-    struct serve_config serve = {n, start_daemon, &start, on_turn, v};
-    v->serve = threads ? serve_create(&serve, fd) : NULL;
+    v->serve = threads ? serve_create(n, fd, start_daemon, &start) : NULL;
     if (v->serve == NULL) {
         *ret_why = "the HTTP server's threads could not be started";
         viewers_destroy(v);

@@ -16,17 +16,10 @@
 #define LOOKS    4   /* rounds in which each is looked at once: whether its client has left */
 #define LOOK_MAX 256 /* so many at once: others wait for the lock */
 
-/* What is to be resumed by a server's thread. */
-struct lane {
-    struct MHD_Daemon *daemon;
-    atomic_bool called; /* one is resumed, or just being: the thread will look */
-    struct list woken;
-};
-
+/* Who waits, with how many requests. */
 struct held {
-    struct board_waiter waiter; /* its node: of the board's list, or of the lane's woken */
+    struct board_waiter waiter; /* its node: of the board's list, or of woken */
     struct hold *hold;
-    struct lane *lane;
     struct MHD_Connection *connection;
     struct hls_want want;
     int64_t since_ms;
@@ -40,16 +33,15 @@ struct hold {
     struct hold_config config;
     struct address_count *addresses;
     pthread_t thread;
-    pthread_cond_t ends;
+    pthread_cond_t wakes;
     atomic_bool stopping;
     atomic_ullong waits, late, refused, left, now;
     pthread_mutex_t lock; /* of what follows; taken before the board's, never while resuming */
     bool ending;
+    struct list woken;
     struct list all; /* who was looked at longest ago first */
     size_t n_all;
     struct histogram wake;
-    size_t n_lanes;
-    struct lane lanes[];
 };
 
 /* --- waking --- */
@@ -68,15 +60,13 @@ static void splice(struct list *from, struct list *to)
     }
 }
 
-/* With the lock. One for each server that does not know yet goes to `first`. */
-static void share_out(struct list *waiters, struct list *first)
+static void on_wake(void *arg, struct list *waiters)
 {
-    LIST_EACH (waiters, it, tmp) {
-        struct held *held = LIST_ITEM(it, struct held, waiter.node);
-        bool called = atomic_exchange(&held->lane->called, true);
-        list_remove(it);
-        list_push_back(called ? &held->lane->woken : first, it);
-    }
+    struct hold *h = arg;
+    pthread_mutex_lock(&h->lock);
+    splice(waiters, &h->woken);
+    pthread_cond_signal(&h->wakes);
+    pthread_mutex_unlock(&h->lock);
 }
 
 static void resume_all(struct list *woken)
@@ -89,46 +79,11 @@ static void resume_all(struct list *woken)
     }
 }
 
-static void on_wake(void *arg, struct list *waiters)
-{
-    struct hold *h = arg;
-    struct list first;
-    list_init(&first);
-    pthread_mutex_lock(&h->lock);
-    share_out(waiters, &first);
-    pthread_mutex_unlock(&h->lock);
-    resume_all(&first);
-}
-
-static struct lane *lane_of(struct hold *h, const struct MHD_Daemon *daemon)
-{
-    size_t i = 0;
-    while (h->lanes[i].daemon != daemon) {
-        i++;
-    }
-    return &h->lanes[i];
-}
-
-void hold_turn(struct hold *h, struct MHD_Daemon *daemon)
-{
-    struct lane *lane = lane_of(h, daemon);
-    struct list woken;
-    if (!atomic_load(&lane->called)) {
-        return;
-    }
-    list_init(&woken);
-    pthread_mutex_lock(&h->lock);
-    atomic_store(&lane->called, false);
-    splice(&lane->woken, &woken);
-    pthread_mutex_unlock(&h->lock);
-    resume_all(&woken);
-}
-
 /* --- who leaves --- */
 
 /* A suspended connection is not polled by the library. Its descriptor stays open until hold_end,
  * which takes the lock. */
-static void look(struct hold *h, struct list *left)
+static void look(struct hold *h)
 {
     struct pollfd fds[LOOK_MAX];
     struct held *whose[LOOK_MAX];
@@ -144,7 +99,7 @@ static void look(struct hold *h, struct list *left)
     for (size_t i = 0; i < n && found > 0; i++) {
         if (fds[i].revents != 0 && board_leave(h->config.board, &whose[i]->waiter)) {
             whose[i]->left = true;
-            list_push_back(left, &whose[i]->waiter.node);
+            list_push_back(&h->woken, &whose[i]->waiter.node);
         }
     }
 }
@@ -153,27 +108,40 @@ static void look_for_left(struct hold *h)
 {
     size_t all = (size_t)atomic_load(&h->now);
     for (size_t seen = 0; seen < all; seen += LOOK_MAX * LOOKS) {
-        struct list left;
-        list_init(&left);
         pthread_mutex_lock(&h->lock);
-        look(h, &left);
+        look(h);
         pthread_mutex_unlock(&h->lock);
-        on_wake(h, &left);
     }
 }
 
 /* --- the thread --- */
 
+static void wait_round(struct hold *h)
+{
+    struct timespec until = clock_mono_after(ROUND_MS);
+    pthread_cond_timedwait(&h->wakes, &h->lock, &until);
+}
+
 static void *run(void *arg)
 {
     struct hold *h = arg;
+    struct list woken;
+    list_init(&woken);
+    int64_t next_ms = 0;
     pthread_mutex_lock(&h->lock);
-    while (!h->ending) {
-        struct timespec until = clock_mono_after(ROUND_MS);
-        pthread_cond_timedwait(&h->ends, &h->lock, &until);
+    while (!h->ending || !list_empty(&h->woken)) {
+        if (list_empty(&h->woken)) {
+            wait_round(h);
+        }
+        splice(&h->woken, &woken);
         pthread_mutex_unlock(&h->lock);
-        board_wake_late(h->config.board, clock_mono_ms());
-        look_for_left(h);
+        resume_all(&woken);
+        int64_t now_ms = clock_mono_ms();
+        if (now_ms >= next_ms) {
+            board_wake_late(h->config.board, now_ms);
+            look_for_left(h);
+            next_ms = now_ms + ROUND_MS;
+        }
         pthread_mutex_lock(&h->lock);
     }
     pthread_mutex_unlock(&h->lock);
@@ -184,13 +152,14 @@ static void *run(void *arg)
 
 struct hold *hold_create(const struct hold_config *config)
 {
-    struct hold *h = mem_alloc(sizeof *h + config->servers * sizeof h->lanes[0]);
+    struct hold *h = mem_alloc(sizeof *h);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&h->ends, &monotonic);
+    pthread_cond_init(&h->wakes, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&h->lock, NULL);
+    list_init(&h->woken);
     list_init(&h->all);
     histogram_init(&h->wake, HISTOGRAM_QUICK);
     h->config = *config;
@@ -203,13 +172,6 @@ struct hold *hold_create(const struct hold_config *config)
     return h;
 }
 
-void hold_add_server(struct hold *h, struct MHD_Daemon *daemon)
-{
-    struct lane *lane = &h->lanes[h->n_lanes++];
-    lane->daemon = daemon;
-    list_init(&lane->woken);
-}
-
 void hold_stop(struct hold *h)
 {
     atomic_store(&h->stopping, true); /* is_ready lets nobody begin to wait after this */
@@ -217,7 +179,7 @@ void hold_stop(struct hold *h)
     board_set_wake(h->config.board, NULL, NULL);
     pthread_mutex_lock(&h->lock);
     h->ending = true;
-    pthread_cond_signal(&h->ends);
+    pthread_cond_signal(&h->wakes);
     pthread_mutex_unlock(&h->lock);
     pthread_join(h->thread, NULL);
 }
@@ -228,7 +190,7 @@ void hold_destroy(struct hold *h)
         return;
     }
     pthread_mutex_destroy(&h->lock);
-    pthread_cond_destroy(&h->ends);
+    pthread_cond_destroy(&h->wakes);
     address_count_destroy(h->addresses);
     mem_free(h);
 }
@@ -277,8 +239,6 @@ enum hold_result hold_begin(struct hold *h, struct MHD_Connection *connection, s
     }
     held->hold = h;
     held->connection = connection;
-    held->lane =
-        lane_of(h, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON)->daemon);
     held->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     held->want = what->want;
     held->since_ms = since_ms > 0 ? since_ms : clock_mono_ms();

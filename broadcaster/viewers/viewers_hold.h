@@ -1,9 +1,5 @@
 /* Requests of viewers that wait for a segment or part (libmicrohttpd's suspended connections): the
- * board says when it is there, a thread of its own when they have waited too long.
- *
- * Thousands may wait for the same, and resuming one is a lock that its server wants too, and a
- * system call. So one of each server's is resumed by whoever wakes them, and tells the server's own
- * thread to resume the others: it does all of that before it answers the first. */
+ * board says when it is there, a thread of its own wakes them, or gives up after a while. */
 #ifndef BROADCASTER_VIEWERS_VIEWERS_HOLD_H
 #define BROADCASTER_VIEWERS_VIEWERS_HOLD_H
 
@@ -23,7 +19,6 @@ struct hold_config {
     struct board *board; /* borrowed */
     size_t max;
     size_t max_per_address; /* of IPv6: per network of 64 bits; 0: no limit */
-    size_t servers;         /* at most */
 };
 
 struct hold_counters {
@@ -37,13 +32,7 @@ struct hold_counters {
 /* Loop's thread; one for a board. NULL: no thread could be had. */
 struct hold *hold_create(const struct hold_config *config);
 
-/* Loop's thread, before anything of the daemon waits; no more of them than config.servers. */
-void hold_add_server(struct hold *h, struct MHD_Daemon *daemon);
-
-/* The daemon's thread, before each of its turns, and once behind hold_stop. */
-void hold_turn(struct hold *h, struct MHD_Daemon *daemon);
-
-/* Loop's thread. Wakes all of them, and none is held from now on: the server may be stopped then.
+/* Loop's thread. Resumes all of them, and none is held from now on: the server may be stopped then.
  */
 void hold_stop(struct hold *h);
 

@@ -30,7 +30,6 @@ struct server {
 };
 
 struct serve {
-    struct serve_config config;
     atomic_bool ending;
     size_t n;
     struct server servers[];
@@ -42,13 +41,6 @@ static int32_t wait_ms(struct MHD_Daemon *d)
     return info == NULL || info->num_connections + OTHERS >= BATCH ? BATCH_MS : CALM_MS;
 }
 
-static enum MHD_Result take_turn(struct server *s, int32_t ms)
-{
-    const struct serve_config *config = &s->serve->config;
-    config->turn(config->turn_arg, s->daemon);
-    return MHD_run_wait(s->daemon, ms);
-}
-
 static void *run(void *arg)
 {
     struct server *s = arg;
@@ -57,21 +49,21 @@ static void *run(void *arg)
     sigaddset(&pipes, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipes, NULL);
     while (!atomic_load(&s->serve->ending)) {
-        if (take_turn(s, wait_ms(s->daemon)) != MHD_YES) {
+        if (MHD_run_wait(s->daemon, wait_ms(s->daemon)) != MHD_YES) {
             poll(NULL, 0, BATCH_MS); /* short of something: not at once again */
         }
     }
     for (int i = 0; i < LAST; i++) {
-        take_turn(s, 0);
+        MHD_run_wait(s->daemon, 0);
     }
     return NULL;
 }
 
-static bool start_one(struct serve *s, int fd)
+static bool start_one(struct serve *s, int fd, serve_start_fn *start, void *arg)
 {
     struct server *one = &s->servers[s->n];
     one->serve = s;
-    one->daemon = fd >= 0 ? s->config.start(s->config.start_arg, fd) : NULL;
+    one->daemon = fd >= 0 ? start(arg, fd) : NULL;
     if (one->daemon == NULL) {
         if (fd >= 0) {
             close(fd);
@@ -86,15 +78,14 @@ static bool start_one(struct serve *s, int fd)
     return true;
 }
 
-struct serve *serve_create(const struct serve_config *config, int fd)
+struct serve *serve_create(int threads, int fd, serve_start_fn *start, void *arg)
 {
     const int unsent = UNSENT_MAX; /* connections inherit it; who refuses it serves as well */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-    struct serve *s = mem_alloc(sizeof *s + (size_t)config->threads * sizeof s->servers[0]);
-    s->config = *config;
+    struct serve *s = mem_alloc(sizeof *s + (size_t)threads * sizeof s->servers[0]);
     bool ok = true;
-    for (int i = 0; i < config->threads && ok; i++) {
-        ok = start_one(s, fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    for (int i = 0; i < threads && ok; i++) {
+        ok = start_one(s, fcntl(fd, F_DUPFD_CLOEXEC, 0), start, arg);
     }
     close(fd);
     if (!ok) {

@@ -16,19 +16,9 @@ struct serve;
  * cannot. */
 typedef struct MHD_Daemon *serve_start_fn(void *arg, int fd);
 
-/* On a daemon's thread, before each of its turns; also of the last ones. */
-typedef void serve_turn_fn(void *arg, struct MHD_Daemon *daemon);
-
-struct serve_config {
-    int threads; /* at least 1 */
-    serve_start_fn *start;
-    void *start_arg; /* borrowed for the call */
-    serve_turn_fn *turn;
-    void *turn_arg; /* borrowed */
-};
-
-/* Takes `fd`, a listening socket. NULL: a daemon or a thread could not be started. */
-struct serve *serve_create(const struct serve_config *config, int fd);
+/* Takes `fd`, a listening socket. threads: at least 1. NULL: a daemon or a thread could not be
+ * started. */
+struct serve *serve_create(int threads, int fd, serve_start_fn *start, void *arg);
 
 /* No request may be suspended for good; those that were resumed before are answered. Ends the
  * threads and closes all connections. Takes NULL. */
