@@ -164,8 +164,7 @@ enum pages_found pages_find(const struct pages *p, const struct viewer_request *
         give_page(p, "media.html", r, ret_page);
         return PAGES_GIVEN;
     }
-    struct hls_ask ask = hls_parse(r->target);
-    switch (ask.what) {
+    switch (r->ask->what) {
     case HLS_FRONT:
         return give_browser(p, "index.html", r, ret_page);
     case HLS_REDIRECT:
@@ -187,10 +186,10 @@ enum pages_found pages_find(const struct pages *p, const struct viewer_request *
         ret_page->policy = p->policy_embed;
         return PAGES_GIVEN;
     case HLS_ASSET:
-        if (strcmp(ask.asset, SETTINGS_NAME) == 0) {
+        if (strcmp(r->ask->asset, SETTINGS_NAME) == 0) {
             give_settings(p, r, ret_page);
         } else {
-            give_found(find_asset(ask.asset), r, ret_page);
+            give_found(find_asset(r->ask->asset), r, ret_page);
         }
         return PAGES_GIVEN;
     default:

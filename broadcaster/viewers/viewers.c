@@ -372,6 +372,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     char target[MEDIA_TARGET_MAX + 2]; /* the longest that anybody reads */
     struct viewer_request request = {.method = method, .dated = v->dated};
     request.target = viewers_target(c, url, target, sizeof target);
+    struct hls_ask ask = hls_parse(request.target);
+    request.ask = &ask;
     viewers_request_read(c, &request);
     if (request.memory + ANSWER_MEMORY > CONNECTION_MEMORY) {
         refuse_long(v, c, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
@@ -391,7 +393,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return MHD_YES;
     }
     if (a.kind == ANSWER_PLAYLIST && watched_of(c) != NULL) {
-        viewers_index_saw(v->index, c, watch_client(watched_of(c)), request.target);
+        viewers_index_saw(v->index, c, watch_client(watched_of(c)), &ask);
     }
     a.page_too = found == PAGES_VARIES;
     enum MHD_Result result = send_answer(v, c, &request, &a);

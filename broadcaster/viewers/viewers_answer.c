@@ -479,7 +479,7 @@ void answer_init(struct answer *a, struct board *board, const struct viewer_requ
     } else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
         answer_say(a, 405, "Only GET, HEAD and OPTIONS are understood here.", "", "");
     } else {
-        struct hls_ask ask = hls_parse(request->target);
+        struct hls_ask ask = *request->ask;
         give(a, board, &ask, request);
         answer_put_query(a, &ask);
         answer_select(a, request);

@@ -33,7 +33,8 @@ enum viewer_wait {
 /* One request, as it was sent; all borrowed. Headers that did not come are NULL. */
 struct viewer_request {
     const char *method;
-    struct span target; /* see hls_parse */
+    struct span target;
+    const struct hls_ask *ask; /* the target, read (hls_parse) */
     enum viewer_wait wait;
     bool dated; /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
     const char *range;

@@ -24,15 +24,19 @@ static void end(void)
 
 static enum pages_found find(const char *target, const char *accept, struct page *ret_page)
 {
-    struct viewer_request r = {.method = "GET", .target = span_cstr(target), .accept = accept};
+    struct hls_ask ask = hls_parse(span_cstr(target));
+    struct viewer_request r = {
+        .method = "GET", .target = span_cstr(target), .ask = &ask, .accept = accept};
     return pages_find(pages, &r, ret_page);
 }
 
 static struct page given(const char *target, const char *encoding, const char *tag)
 {
     struct page p;
+    struct hls_ask ask = hls_parse(span_cstr(target));
     struct viewer_request r = {.method = "HEAD",
                                .target = span_cstr(target),
+                               .ask = &ask,
                                .accept = BROWSER,
                                .accept_encoding = encoding,
                                .if_none_match = tag};
@@ -93,8 +97,9 @@ END_TEST
 START_TEST(test_other_methods_are_not_for_pages)
 {
     struct page p;
+    struct hls_ask ask = hls_parse(span_cstr("/publish"));
     struct viewer_request r = {
-        .method = "POST", .target = span_cstr("/publish"), .accept = BROWSER};
+        .method = "POST", .target = span_cstr("/publish"), .ask = &ask, .accept = BROWSER};
     ck_assert_int_eq(pages_find(pages, &r, &p), PAGES_NONE);
 }
 END_TEST
@@ -115,8 +120,12 @@ START_TEST(test_pages_where_something_costs_something)
 {
     const struct pages_config config = {
         .pays = true, .pointer = "https://wallet.example/me", .media = true};
-    struct viewer_request r = {
-        .method = "GET", .target = span_cstr("/demo"), .accept = BROWSER, .accept_encoding = ""};
+    struct hls_ask ask = hls_parse(span_cstr("/demo"));
+    struct viewer_request r = {.method = "GET",
+                               .target = span_cstr("/demo"),
+                               .ask = &ask,
+                               .accept = BROWSER,
+                               .accept_encoding = ""};
     struct pages *paid = pages_create(&config);
     struct page p;
     ck_assert_int_eq(pages_find(paid, &r, &p), PAGES_GIVEN);
@@ -125,6 +134,7 @@ START_TEST(test_pages_where_something_costs_something)
     holds(p, "<link rel=\"monetization\" href=\"https://wallet.example/me\">");
     ck_assert_ptr_nonnull(strstr(p.policy, "default-src 'none'"));
     r.target = span_cstr("/assets/settings.json");
+    ask = hls_parse(r.target);
     ck_assert_int_eq(pages_find(paid, &r, &p), PAGES_GIVEN);
     holds(p, "\"demo\":true");
     pages_destroy(paid);
