@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from rtmp_client import AUDIO, VIDEO, RtmpPublisher, Tag, flv_tags  # noqa: E402
 
 RUNG = "P144p30fps16x9"
+ALL_S = 15  # until all that a publisher has sent is listed, in rungs too
 END_S = 10  # for who is told to end its publishing
 IDLE_MS = 600_000  # longer than any of this takes: publishers stay when they have sent all
 
@@ -45,6 +46,7 @@ class Paced(threading.Thread):
         self.url, self.timed, self.error = url, timed, None
         self.done = threading.Event()
         self.publisher = None
+        self.sent = None  # when all was
         self.start()
 
     def run(self):
@@ -57,14 +59,17 @@ class Paced(threading.Thread):
                     if wait > 0 and self.done.wait(wait):
                         break
                     p.send(tag.type, tag.timestamp & 0xFFFFFFFF, tag.body)
+                self.sent = time.monotonic()
                 self.done.wait()
         except OSError as e:
             self.error = e
 
     def check(self):
-        """RuntimeError when it has failed: no use to wait for what it sends."""
+        """RuntimeError when there is no use to wait for more of it."""
         if self.error:
             raise RuntimeError(f"{self.url}: {self.error!r}")
+        if self.sent and time.monotonic() - self.sent > ALL_S * TIME_SCALE:
+            raise RuntimeError(f"{self.url}: all was sent {ALL_S} s ago: no more comes")
 
     def stop(self):
         self.done.set()
@@ -119,12 +124,21 @@ class Streams(TestCase):
                 for r in ("source", *([RUNG] if rung else []))]
 
         def listed():
+            if all(self.recipe.get(u[u.index("/stream"):]).status == 200 for u in urls):
+                return True
             self.publishers[name].check()
-            return all(self.recipe.get(u[u.index("/stream"):]).status == 200 for u in urls)
+            return False
 
         wait_for(listed, 30, f"{name} and its rung are there")
         f = Follower(*urls)
-        f.follow(lambda: all(f.seconds(u) >= seconds for u in urls), timeout)
+
+        def enough():
+            if all(f.seconds(u) >= seconds for u in urls):
+                return True
+            self.publishers[name].check()
+            return False
+
+        f.follow(enough, timeout)
         for u in urls:
             self.assert_rising(f.numbers(u), u, step=1)
             self.assertFalse([s for s in f.segments[u] if s.gap], u)

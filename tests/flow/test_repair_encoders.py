@@ -1,6 +1,5 @@
 """Encoders with settings and habits that are not the best: rungs come every two seconds all the same,
 sound and picture stay together, and the publisher is told."""
-# time limit: 200 s
 # usual time: 23 s
 import re
 import struct
