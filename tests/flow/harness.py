@@ -139,7 +139,9 @@ atexit.register(_end_all)
 
 
 def _on_sigterm(number, frame):
-    sys.exit(143)  # runs the atexit handlers
+    """Ends it as an interrupt does: unittest takes any other exception for one test's, and the trace
+    tells what was waited for."""
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 signal.signal(signal.SIGTERM, _on_sigterm)
