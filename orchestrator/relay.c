@@ -48,6 +48,20 @@ void relay_send_pay(void *relay, link_peer to, const struct link_msg *m)
     (void)ignored;
 }
 
+_Static_assert(PURSE_NAME_MAX <= LEDGER_NAME_MAX, "an account's name fits");
+
+void relay_name_payer(void *relay, link_peer peer, char *ret_name)
+{
+    const struct relay *r = relay;
+    const struct peer *p = peers_find(r->peers, peer);
+    const struct broadcaster *b = roster_broadcaster(job_table_roster(r->table), peer);
+    till_account(TILL_BROADCASTER, p != NULL ? peer_credential(p) : "", b != NULL ? b->name : "",
+                 ret_name);
+    for (char *c = ret_name; *c != '\0'; c++) {
+        *c = *c == '"' || *c == '\\' ? '\'' : *c;
+    }
+}
+
 static void on_writable(struct relay *r, link_peer id)
 {
     struct peer *p = peers_find(r->peers, id);

@@ -22,7 +22,7 @@ struct viewers_pay *viewers_pay_create(const struct viewers_pay_config *config)
     p->queries = rates_create(config->posts_per_minute);
     p->payers = rates_create(config->posts_per_minute);
     p->payers_address = rates_create(config->posts_per_minute * PAYWALL_PAYERS_TIMES);
-    audience_salt_init(&p->salt);
+    p->salt = *paywall_salt(config->paywall);
     pthread_mutex_init(&p->lock, NULL);
     return p;
 }
