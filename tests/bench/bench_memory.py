@@ -38,7 +38,7 @@ def run(quick):
     seconds = FIRST_S + 10 if quick else 600
     rungs = [harness.RUNG]
     with contextlib.ExitStack() as stack:
-        recipe = stack.enter_context(harness.Recipe(rungs=harness.RUNG))
+        recipe = stack.enter_context(harness.Recipe(rungs=harness.RUNG, separate=False))
         urls = bench_latency.lag_urls(recipe, "hello_world", rungs)
         poller = stack.enter_context(bench_latency.Poller(bench_latency.RUNG_POLL_MS, *urls))
         publisher = stack.enter_context(harness.ffmpeg_publish(

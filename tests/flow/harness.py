@@ -38,7 +38,7 @@ BIN = ROOT / os.environ.get("BIN", "bin")
 TIME_SCALE = float(os.environ.get("TIME_SCALE", "1"))
 
 RUNG = "P144p30fps16x9"
-# Where it matters that there is a rung, and not which: less than half of the size that its name says.
+# Where it matters that there is a rung, and not which: less than half of what its name says.
 SMALL_RUNG = {"name": RUNG, "width": 160, "height": 120, "bitrate": 150_000, "fps": 30}
 LOG_TAIL_LINES = 40  # of each role, shown when a test fails
 
@@ -47,10 +47,10 @@ LOG_TAIL_LINES = 40  # of each role, shown when a test fails
 
 
 def wait_for(fn, timeout, what, interval=None):
-    """Calls fn until it returns something true, and returns that; the longer it takes the less often,
-    unless an interval is given. After timeout seconds raises AssertionError with what (a sentence:
-    "the playlist lists a segment"). Exceptions of fn count as "not yet", and the last one is part of
-    the failure."""
+    """Calls fn until it returns something true, and returns that; the longer it takes the less
+    often, unless an interval is given. After timeout seconds raises AssertionError with what (a
+    sentence: "the playlist lists a segment"). Exceptions of fn count as "not yet", and the last one
+    is part of the failure."""
     started = time.monotonic()
     deadline = started + timeout * TIME_SCALE
     last = None
@@ -286,10 +286,11 @@ def unmeasured(role, flags):
 
 
 class Role(Process):
-    """bin/livepeer -ROLE FLAGS... (or bin/ROLE FLAGS... with separate=True) with a -cliAddr on a
-    free port, its own data directory unless one is given, and its log in a file."""
+    """bin/ROLE FLAGS... (with separate=False bin/livepeer -ROLE FLAGS..., which takes longer to
+    begin) with a -cliAddr on a free port, its own data directory unless one is given, and its log
+    in a file."""
 
-    def __init__(self, role, flags=(), data_dir=None, separate=False, wait=True, cli_port=None,
+    def __init__(self, role, flags=(), data_dir=None, separate=True, wait=True, cli_port=None,
                  verbosity=99, run_dir=None):
         self.role = role
         self.flags = list(flags)
@@ -350,12 +351,13 @@ class Recipe:
     directory as on one host. Use as a context manager; when a test inside fails, the ends of the
     roles' logs are shown.
 
-    rungs: -transcodingOptions, or a list: what stands in a file of rungs. order: the order of starting, e.g. "BTO" (each T stands for all
-    transcoders). *_flags: further flags. separate: bin/ROLE instead of bin/livepeer -ROLE.
+    rungs: -transcodingOptions, or a list: what stands in a file of rungs. order: the order of
+    starting, e.g. "BTO" (each T stands for all transcoders). *_flags: further flags.
+    separate=False: bin/livepeer -ROLE instead of bin/ROLE.
     """
 
     def __init__(self, rungs=(SMALL_RUNG,), transcoders=1, order="OTB", secret="secret",
-                 orchestrator_flags=(), transcoder_flags=(), broadcaster_flags=(), separate=False,
+                 orchestrator_flags=(), transcoder_flags=(), broadcaster_flags=(), separate=True,
                  host="127.0.0.1"):
         options = rungs
         if isinstance(rungs, (list, tuple)):
@@ -659,8 +661,8 @@ _probed = {}  # of files as they were then: [what ffprobe found, its complaints 
 
 
 def _probe_once(path, decode=False):
-    """Streams and packets, at most once for each state of a file: a start of ffprobe costs more than
-    what it does. decode: its pictures and sounds too, for what there is to complain about."""
+    """Streams and packets, at most once for each state of a file: a start of ffprobe costs more
+    than what it does. decode: its pictures and sounds too, for what there is to complain about."""
     there = os.stat(path)
     key = (str(path), there.st_ino, there.st_size, there.st_mtime_ns)
     if key not in _probed or decode and _probed[key][1] is None:
@@ -691,8 +693,8 @@ def ffprobe_packets(path, kind=None, data=False):
 
 
 def decode_errors(path):
-    """What FFmpeg complains about when it decodes the file whole; "" when all is well. Asked ahead of
-    ffprobe_streams and ffprobe_packets it saves them a start of ffprobe."""
+    """What FFmpeg complains about when it decodes the file whole; "" when all is well. Asked ahead
+    of ffprobe_streams and ffprobe_packets it saves them a start of ffprobe."""
     try:
         return _probe_once(path, decode=True)[1]
     except AssertionError as e:

@@ -178,7 +178,7 @@ async function watch(page, options) {
 const server = await serve();
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--autoplay-policy=no-user-gesture-required", "--no-sandbox", "--mute-audio"],
+  args: ["--autoplay-policy=no-user-gesture-required", "--no-sandbox", "--mute-audio", "--disable-gpu"],
 });
 for (const text of process.argv.slice(2)) {
   const page = await browser.newPage({ ignoreHTTPSErrors: true });
