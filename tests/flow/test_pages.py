@@ -10,7 +10,7 @@ from harness import (ROOT, RUNG, Recipe, Role, TestCase, free_port, http_get, ma
                      tool_publish, wait_for)
 
 ID = "hello_world"
-SIZE = (640, 360)
+SIZE = (320, 180)
 PHONE = (360, 740)
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 # Of the first player on the page.
@@ -31,7 +31,7 @@ def state_is(*names):
 class Pages(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe().start()
+        cls.recipe = Recipe(rungs=RUNG).start()
         cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
         # Another server, whose streams end soon after their publisher has gone.
         cls.brief = Recipe(order="B", broadcaster_flags=["-reconnectGrace", "1s", "-lingerMs",

@@ -493,8 +493,8 @@ static double lowest_level(const struct source *s, struct link_rung rung, bool c
  * level carried from segment to segment it does. */
 START_TEST(rate_under_cap)
 {
-    struct source s = {.width = 320,
-                       .height = 180,
+    struct source s = {.width = 160,
+                       .height = 90,
                        .fps_num = 30,
                        .fps_den = 1,
                        .frames = 300,
@@ -502,6 +502,11 @@ START_TEST(rate_under_cap)
                        .flags = NOISE};
     source_make(&s);
     struct link_rung rung = rung_for(&s, "P240p30fps16x9");
+    uint64_t whole = rung.width * rung.height; /* made smaller, with as many bits for a sample */
+    rung.width = 160;
+    rung.height = 90;
+    rung.bitrate_bps = (uint32_t)((uint64_t)rung.bitrate_bps * 160 * 90 / whole);
+    rung.buffer_bits = rung.bitrate_bps;
     rung.bframes = _i == 0 ? 0 : 2;
     ck_assert_double_gt(lowest_level(&s, rung, true), 0);
     ck_assert_double_lt(lowest_level(&s, rung, false), 0);
