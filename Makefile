@@ -161,8 +161,9 @@ run: deps ## builds and starts the recipe in four screen sessions
 stop: ## stops what `make run` started
 	@deploy/screen/stop
 
-.PHONY: unit-build
-unit-build: $(UNIT_BIN) $(SUPPORT_BIN) $(FUZZ_REPLAY)
+.PHONY: unit-build support-build
+unit-build: $(UNIT_BIN) support-build $(FUZZ_REPLAY)
+support-build: $(SUPPORT_BIN)
 
 unit: ## builds and runs the unit tests only
 	@$(MAKE) --no-print-directory -j2 all unit-build
