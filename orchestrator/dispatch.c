@@ -49,7 +49,9 @@ static bool may_take(const struct transcoder *t, const struct dispatch_ask *ask)
         return false;
     }
     bool stretches = ask->may_stretch && standing_may_stretch(&t->standing, ask->now_ms);
-    return transcoder_spare(t) >= rate_of(ask) || may_try(t, ask) || stretches;
+    bool goes_on = ask->has_place && t->peer == ask->last &&
+                   (!ask->is_behind || t->standing.speed == 0 || t->rate <= t->standing.speed);
+    return goes_on || transcoder_spare(t) >= rate_of(ask) || may_try(t, ask) || stretches;
 }
 
 /* Pixels a second: of an unknown speed as many such jobs as it has room for. */
