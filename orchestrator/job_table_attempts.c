@@ -310,6 +310,7 @@ static void mark_late(struct job_attempt *a, int64_t now_ms)
     if (!a->charged) {
         a->charged = true;
         uint64_t load = attempt_load(a, now_ms);
+        load = load > a->rate ? load : a->rate;
         bool keeps_up = attempt_made(a, now_ms) >= load / 4 * 3;
         standing_late(&t->standing, keeps_up ? 0 : load, now_ms);
     } else {

@@ -21,10 +21,10 @@ static bool look_at_jobs(struct transcoder *t, int64_t now_ms)
     return tell;
 }
 
-/* What it says or what was seen of it speaks against it as well. */
+/* It says itself that it is too much. */
 static bool is_expected(const struct transcoder *t)
 {
-    return t->standing.speed > 0 && t->rate > t->standing.speed;
+    return t->standing.announced > 0 && t->rate > t->standing.announced;
 }
 
 static void look_at(struct job_table *s, struct transcoder *t, int64_t now_ms)

@@ -168,7 +168,7 @@ static uint64_t capacity(const struct job_table *s, int64_t now_ms)
             continue;
         }
         uint64_t speed = t->standing.speed;
-        if (now_ms >= s->short_until_ms && t->standing.full_pause_ms == 0 && speed < t->rate) {
+        if (now_ms >= s->short_until_ms && !t->standing.is_limited && speed < t->rate) {
             speed = t->rate; /* it has that, and is not behind with it */
         }
         if (t->standing.speed == 0 || speed > UINT64_MAX - sum) {
@@ -185,7 +185,7 @@ static uint64_t owed(const struct job_table *s)
     uint64_t sum = 0;
     LIST_EACH (&s->roster.transcoders, it, tmp) {
         const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
-        if (t->standing.full_pause_ms > 0 && t->owed_ms > JOB_TABLE_BEHIND_LEAST_MS) {
+        if (t->standing.is_limited && t->owed_ms > JOB_TABLE_BEHIND_LEAST_MS) {
             sum += t->standing.speed / JOB_TABLE_RELIEF_MS * (uint64_t)t->owed_ms;
         }
     }

@@ -13,6 +13,9 @@
 /* Of what it stays behind with it is believed to make such a part at least. */
 #define BEHIND_DIVISOR 4
 
+/* For so many times as long as it was full that is not forgotten. */
+#define FULL_MEMORY 4
+
 void standing_announce(struct standing *s, uint64_t speed)
 {
     if (speed == s->announced) {
@@ -58,7 +61,7 @@ static void grow(struct standing *s, uint64_t load)
                         : s->announced * STANDING_SPEED_MAX;
     bool below = s->speed < s->announced || s->announced == 0;
     bool in_use = load >= s->speed / 4 * 3;
-    if (s->speed == 0 || (!in_use && (!below || s->full_pause_ms > 0))) {
+    if (s->speed == 0 || (!in_use && (!below || s->is_limited))) {
         return;
     }
     if (load > s->speed) {
@@ -128,13 +131,14 @@ void standing_behind(struct standing *s, uint64_t load, uint64_t made, int64_t n
     s->speed = seen > least ? seen : least;
     s->was_slow = true;
     s->slowed_ms = now_ms;
-    bool is_limited = standing_is_limited(s, now_ms);
+    (void)standing_is_limited(s, now_ms);
     if (s->full_load == 0) {
-        int64_t pause_ms = is_limited ? s->full_pause_ms * 2 : STANDING_FULL_MS;
+        int64_t pause_ms = s->full_pause_ms > 0 ? s->full_pause_ms * 2 : STANDING_FULL_MS;
         s->full_pause_ms = pause_ms < STANDING_FULL_MAX_MS ? pause_ms : STANDING_FULL_MAX_MS;
     }
     s->full_load = s->full_load == 0 || load < s->full_load ? load : s->full_load;
     s->full_until_ms = now_ms + s->full_pause_ms;
+    s->is_limited = true;
     standing_still_late(s, now_ms);
 }
 
@@ -143,10 +147,11 @@ bool standing_is_limited(struct standing *s, int64_t now_ms)
     if (now_ms >= s->full_until_ms) {
         s->full_load = 0;
     }
-    if (now_ms - s->full_until_ms >= s->full_pause_ms) {
+    if (now_ms - s->full_until_ms >= s->full_pause_ms * FULL_MEMORY) {
         s->full_pause_ms = 0;
     }
-    return s->full_pause_ms > 0;
+    s->is_limited = now_ms - s->full_until_ms < s->full_pause_ms;
+    return s->is_limited;
 }
 
 void standing_still_late(struct standing *s, int64_t now_ms)

@@ -33,6 +33,7 @@ struct standing {
     uint64_t late_load; /* the least that it was late with, and then some; 0: it never was */
     uint64_t full_load; /* so much is more than it can do, until full_until_ms; 0: not known */
     int64_t full_until_ms, full_pause_ms;
+    bool is_limited; /* speed is what it made when it was full, or has grown from that */
 
     unsigned failures;  /* in a row */
     unsigned losses;    /* times that it went with work under way, each soon after the one before */
@@ -67,7 +68,7 @@ void standing_late(struct standing *s, uint64_t load, int64_t now_ms);
  * again soon after. */
 void standing_behind(struct standing *s, uint64_t load, uint64_t made, int64_t now_ms);
 
-/* That is so, or was not long ago: what it is believed to make was seen. Time passes. */
+/* That is so, or was for as long after it: then it is tried with all there is. Time passes. */
 bool standing_is_limited(struct standing *s, int64_t now_ms);
 
 /* It is late all the same: it still owes that part, or it does not answer. */
