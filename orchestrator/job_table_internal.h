@@ -22,7 +22,7 @@ struct job_table {
     struct over_jobs over;
     int64_t short_until_ms; /* there is not room for all: the plan says for what there is */
     int64_t short_ms;       /* for how long that counts; 0: it never was so */
-    bool is_limited;  /* of a transcoder it was seen that it makes no more: so does the plan */
+    bool is_limited; /* of a transcoder it was seen that it makes no more: so does the plan */
     int64_t planned_ms;
     unsigned planned_of;   /* transcoders */
     int64_t calm_until_ms; /* nobody is late before */

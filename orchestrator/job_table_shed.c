@@ -158,6 +158,21 @@ static int by_worth(const void *a, const void *b)
     return strcmp(x->session->stream, y->session->stream);
 }
 
+/* What that transcoder makes; UINT64_MAX: that is not known. */
+static uint64_t speed_of(const struct transcoder *t, bool is_short, int64_t now_ms)
+{
+    uint64_t speed = t->standing.speed;
+    if (speed == 0) {
+        return UINT64_MAX;
+    }
+    if (is_short || t->standing.is_limited) {
+        return speed;
+    }
+    /* Of this one it is an estimate: it may do more, and does what it has. */
+    bool may_do_more = transcoder_room(t) > 0 && !standing_is_full(&t->standing, now_ms);
+    return may_do_more ? UINT64_MAX : speed > t->rate ? speed : t->rate;
+}
+
 /* UINT64_MAX: of somebody it is not known. */
 static uint64_t capacity(const struct job_table *s, int64_t now_ms)
 {
@@ -167,11 +182,8 @@ static uint64_t capacity(const struct job_table *s, int64_t now_ms)
         if (t->draining || standing_is_suspended(&t->standing, now_ms)) {
             continue;
         }
-        uint64_t speed = t->standing.speed;
-        if (now_ms >= s->short_until_ms && !t->standing.is_limited && speed < t->rate) {
-            speed = t->rate; /* it has that, and is not behind with it */
-        }
-        if (t->standing.speed == 0 || speed > UINT64_MAX - sum) {
+        uint64_t speed = speed_of(t, now_ms < s->short_until_ms, now_ms);
+        if (speed > UINT64_MAX - sum) {
             return UINT64_MAX;
         }
         sum += speed;

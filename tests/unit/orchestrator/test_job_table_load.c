@@ -1,19 +1,19 @@
 /* The job table near and beyond what its transcoders can do: streams as they are published against
  * transcoders that take time, both simulated on the table's clock. A transcoder shares its cores
- * among its jobs, each of which can use some of them. What counts is the lag: from a part's last picture being
- * published to the part being passed on. */
+ * among its jobs, each of which can use some of them. What counts is the lag: from a part's last
+ * picture being published to the part being passed on. */
 #include "farm.h"
 
-#define STEP_MS      2
-#define PICTURES     60 /* of a segment: 2 s at 30 a second */
-#define PER_PART     2
-#define SEGMENT_MS   2000
-#define DEADLINE_MS  24000
-#define JOBS_MAX     512
-#define AT_ONCE_MAX  64
-#define STREAMS_MAX  4
-#define RUNGS        4
-#define TRANSCODERS  3
+#define STEP_MS     2
+#define PICTURES    60 /* of a segment: 2 s at 30 a second */
+#define PER_PART    2
+#define SEGMENT_MS  2000
+#define DEADLINE_MS 24000
+#define JOBS_MAX    512
+#define AT_ONCE_MAX 64
+#define STREAMS_MAX 4
+#define RUNGS       4
+#define TRANSCODERS 3
 
 static const uint16_t sizes[RUNGS][2] = {{256, 144}, {426, 240}, {640, 360}, {1280, 720}};
 #define LADDER_RATE ((256 * 144 + 426 * 240 + 640 * 360 + 1280 * 720) * 30ull)
@@ -91,9 +91,8 @@ static void open_segment(unsigned i)
     const char name[] = {(char)('a' + i), '\0'};
     uint64_t job = ++n_segments;
     ck_assert_uint_lt(job, JOBS_MAX);
-    segments[job] = (struct segment){.stream = i,
-                                     .number = streams[i].number++,
-                                     .start_ms = w->now};
+    segments[job] =
+        (struct segment){.stream = i, .number = streams[i].number++, .start_ms = w->now};
     streams[i].job = job;
     struct link_job_open o = world_open_of(name, streams[i].number, RUNGS, DEADLINE_MS);
     for (size_t r = 0; r < RUNGS; r++) {
@@ -294,8 +293,11 @@ static void show(void)
 static const struct {
     unsigned times_permille; /* of real time, that a job takes alone */
     uint64_t says;
-} slow[] = {{1100, LADDER_RATE * 3 / 2}, {1350, LADDER_RATE * 3 / 2}, {1350, 0},
-            {1350, LADDER_RATE * 3 / 4}, {1800, LADDER_RATE * 10 / 9}};
+} slow[] = {{1100, LADDER_RATE * 3 / 2},
+            {1350, LADDER_RATE * 3 / 2},
+            {1350, 0},
+            {1350, LADDER_RATE * 3 / 4},
+            {1800, LADDER_RATE * 10 / 9}};
 
 START_TEST(a_job_slower_than_real_time_does_not_hold_up_the_next)
 {
