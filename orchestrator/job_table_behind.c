@@ -37,6 +37,7 @@ static void look_at(struct job_table *s, struct transcoder *t, int64_t now_ms)
     if (t->behind_since_ms == 0) {
         t->behind_since_ms = now_ms;
         t->behind_pixels = t->pixels;
+        t->behind_ms = t->owed_ms;
     }
     int64_t ms = now_ms - t->behind_since_ms;
     if (ms < JOB_TABLE_BEHIND_FOR_MS) {
@@ -44,8 +45,9 @@ static void look_at(struct job_table *s, struct transcoder *t, int64_t now_ms)
     }
     uint64_t made = (t->pixels - t->behind_pixels) * 1000 / (uint64_t)ms;
     t->behind_since_ms = 0;
-    if (made == 0 || made > t->rate + t->rate / 16) {
-        return; /* it stands still: its jobs move, or it goes; or it makes up for what was */
+    bool catches_up = made > t->rate + t->rate / 16 || t->owed_ms < t->behind_ms;
+    if (made == 0 || catches_up) {
+        return; /* standing still it is none that has too much: its jobs move, or it goes */
     }
     t->relieved_ms = now_ms;
     standing_behind(&t->standing, t->rate, made, now_ms);

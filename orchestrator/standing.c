@@ -2,8 +2,9 @@
 
 /* The believed speed moves to what was seen by a quarter, and grows by a sixteenth for each job
  * that was in time, past what was said only while it is in use. */
-#define SEEN_DIVISOR 4
-#define GROW_DIVISOR 16
+#define SEEN_DIVISOR   4
+#define GROW_DIVISOR   16
+#define REGROW_DIVISOR 8 /* up to what it stayed behind with */
 
 /* Past what was said it also stays so far below what it was late with, which is forgotten bit by
  * bit with each job that was in time. */
@@ -60,8 +61,9 @@ static void grow(struct standing *s, uint64_t load)
                         ? UINT64_MAX
                         : s->announced * STANDING_SPEED_MAX;
     bool below = s->speed < s->announced || s->announced == 0;
+    uint64_t grow_divisor = s->is_limited ? REGROW_DIVISOR : GROW_DIVISOR;
     bool in_use = load >= s->speed / 4 * 3;
-    if (s->speed == 0 || (!in_use && (!below || s->is_limited))) {
+    if (s->speed == 0 || (!in_use && !below)) {
         return;
     }
     if (load > s->speed) {
@@ -69,7 +71,7 @@ static void grow(struct standing *s, uint64_t load)
         s->stretch_pause_ms = 0;
         s->was_stretched = false;
     }
-    uint64_t step = load > s->speed ? load - s->speed : s->speed / GROW_DIVISOR + 1;
+    uint64_t step = load > s->speed ? load - s->speed : s->speed / grow_divisor + 1;
     uint64_t next = s->speed < most - step ? s->speed + step : most;
     if (is_near(next, s->full_load) || (!below && is_near(next, s->late_load))) {
         return;

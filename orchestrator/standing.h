@@ -17,7 +17,7 @@
 #define STANDING_LATE_NEW_MS 8000 /* when nothing ever was */
 #define STANDING_LATE_MAX_MS 60000
 
-#define STANDING_FULL_MS     15000
+#define STANDING_FULL_MS     20000
 #define STANDING_FULL_MAX_MS 300000
 
 #define STANDING_STRETCH_MS   500 /* between two jobs beyond what it is believed to do */
