@@ -24,6 +24,9 @@ void standing_announce(struct standing *s, uint64_t speed)
     }
     bool was_told = s->announced > 0 && speed > 0;
     s->announced = speed;
+    if (s->is_limited && was_told) {
+        return; /* it makes little else than small rungs now, which cost more than their pixels */
+    }
     if (!was_told || !s->was_slow || speed <= s->speed) {
         s->speed = speed;
         s->was_slow = false;
@@ -63,7 +66,7 @@ static void grow(struct standing *s, uint64_t load)
     bool below = s->speed < s->announced || s->announced == 0;
     uint64_t grow_divisor = s->is_limited ? REGROW_DIVISOR : GROW_DIVISOR;
     bool in_use = load >= s->speed / 4 * 3;
-    if (s->speed == 0 || (!in_use && !below)) {
+    if (s->speed == 0 || (!in_use && !below && !s->is_limited)) {
         return;
     }
     if (load > s->speed) {
@@ -73,7 +76,8 @@ static void grow(struct standing *s, uint64_t load)
     }
     uint64_t step = load > s->speed ? load - s->speed : s->speed / grow_divisor + 1;
     uint64_t next = s->speed < most - step ? s->speed + step : most;
-    if (is_near(next, s->full_load) || (!below && is_near(next, s->late_load))) {
+    uint64_t limit = below || s->is_limited ? s->full_load : s->late_load;
+    if (is_near(next, limit)) {
         return;
     }
     s->speed = next;

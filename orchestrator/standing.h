@@ -52,7 +52,7 @@ struct standing {
 };
 
 /* It says how fast it is; saying the same again changes nothing, nor does saying more once it was
- * seen to be slow. */
+ * seen to be slow, nor anything while it is limited. */
 void standing_announce(struct standing *s, uint64_t speed);
 
 /* A job of it ended as it should; load: the pixels a second that it had to make meanwhile.
