@@ -274,6 +274,7 @@ void job_begin(struct job *j, struct job_attempt *a, bool all)
     a->charged = false;
     a->has_won = false;
     a->open_sent = false;
+    a->has_all = false;
     a->cursor = j->units.next;
     a->n_asked = 0;
     a->rate = 0;

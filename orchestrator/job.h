@@ -91,11 +91,14 @@ struct job_attempt {
     int64_t offered_ms;
     int64_t heard_ms; /* when a part of it was last passed on */
     bool open_sent;
-    struct list *cursor;   /* the next unit to send; &job->units: all are sent */
-    uint64_t rate;         /* pixels a second that it is to make */
-    uint64_t weight;       /* of these, what counts as its transcoder's load: 0 once all is sent as
-                              it came */
-    uint64_t asked_before; /* its transcoder's asked_sum when it began */
+    bool has_all; /* all of the input was sent, at all_ms */
+    int64_t all_ms;
+    struct list *cursor;    /* the next unit to send; &job->units: all are sent */
+    uint64_t rate;          /* pixels a second that it is to make */
+    uint64_t weight;        /* of these, what counts as its transcoder's load: 0 once all is sent as
+                               it came */
+    uint64_t asked_before;  /* its transcoder's asked_sum when it began */
+    uint64_t pixels_before; /* and its pixels */
     uint32_t asked[PROFILE_LADDER_MAX]; /* its rungs, as indices of the ladder */
     size_t n_asked;
     struct {

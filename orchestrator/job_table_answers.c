@@ -4,6 +4,10 @@
 #include "orchestrator/job_table_internal.h"
 #include "orchestrator/words.h"
 
+/* A transcoder that makes so many thousandths of what is asked of it does all of it: some is still
+ * on its way. */
+#define IN_TIME_PERMILLE 940
+
 struct list *job_table_attempt_bucket(struct job_table *s, uint64_t number)
 {
     return &s->by_attempt[number & (JOB_TABLE_BUCKETS - 1)];
@@ -213,6 +217,18 @@ void job_table_rung_unit(struct job_table *s, link_peer peer, uint64_t attempt,
     pass_on(s, a, rung, unit, payload, now_ms);
 }
 
+/* In thousandths of what was asked. A job that is slow alone is none that slows its transcoder. */
+static uint32_t pace_of(struct job_attempt *a, int64_t now_ms)
+{
+    uint32_t permille = job_pace_permille(a, now_ms);
+    uint64_t asked = attempt_load(a, now_ms) / 1000;
+    uint64_t in_all = asked > 0 ? attempt_made(a, now_ms) / asked : 0;
+    if (permille >= 1000 || in_all >= IN_TIME_PERMILLE) {
+        return 1000;
+    }
+    return in_all > permille ? (uint32_t)in_all : permille;
+}
+
 void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
                     const struct link_job_done *done, int64_t now_ms)
 {
@@ -228,7 +244,7 @@ void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
     struct transcoder *t = a->transcoder;
     j->cpu_us += done->cpu_us;
     t->done++;
-    standing_done(&t->standing, attempt_load(a, now_ms), job_pace_permille(a, now_ms));
+    standing_done(&t->standing, attempt_load(a, now_ms), pace_of(a, now_ms));
     attempt_end(s, a, false, "", now_ms);
     attempts_settle(s, j, now_ms);
     attempts_assign(s, now_ms);
