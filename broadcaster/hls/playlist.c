@@ -41,52 +41,7 @@ static enum err put_names(struct buf *out, const char *id, const char *rendition
     return e == ERR_OK ? playlist_put_escaped(out, rendition) : e;
 }
 
-/* Only when all of it is known: a player takes what is not named for not there. */
-static enum err put_codecs(struct buf *out, const struct variant *v, bool picture)
-{
-    bool sound = v->ts_sound && v->audio.peak_bps > 0;
-    const char *video = picture ? v->video.codec : "";
-    const char *audio = sound ? v->audio.codec : "";
-    if ((picture && video[0] == '\0') || (sound && audio[0] == '\0') || (!picture && !sound)) {
-        return ERR_OK;
-    }
-    return buf_printf(out, ",CODECS=\"%s%s%s\"", video, picture && sound ? "," : "", audio);
-}
-
-static enum err put_picture(struct buf *out, const struct variant *v, bool captions)
-{
-    enum err e = ERR_OK;
-    if (v->fps_milli > 0) {
-        e = buf_printf(out, ",FRAME-RATE=%d.%03d", v->fps_milli / 1000, v->fps_milli % 1000);
-    }
-    if (e == ERR_OK && v->video_range != NULL) {
-        e = buf_printf(out, ",VIDEO-RANGE=%s", v->video_range);
-    }
-    return e == ERR_OK && !captions ? buf_printf(out, ",CLOSED-CAPTIONS=NONE") : e;
-}
-
-enum err playlist_put_facts(struct buf *out, const struct variant *v, bool captions)
-{
-    bool picture = v->ts == VARIANT_TS_WHOLE && v->video.peak_bps > 0;
-    int64_t mean = v->mean_bps < v->bandwidth_bps ? v->mean_bps : v->bandwidth_bps;
-    enum err e = mean > 0 ? buf_printf(out, ",AVERAGE-BANDWIDTH=%" PRId64, mean) : ERR_OK;
-    if (e == ERR_OK) {
-        e = put_codecs(out, v, picture);
-    }
-    return e == ERR_OK && picture ? put_picture(out, v, captions) : e;
-}
-
-bool playlist_has_captions(const struct variant *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (list[i].captions) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum err put_variant(struct buf *out, const char *id, const struct variant *v, bool captions)
+static enum err put_variant(struct buf *out, const char *id, const struct variant *v)
 {
     enum err e =
         buf_printf(out, "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=%" PRId64, v->bandwidth_bps);
@@ -94,9 +49,6 @@ static enum err put_variant(struct buf *out, const char *id, const struct varian
     int height = v->size_told ? v->told_height : v->height;
     if (e == ERR_OK && width > 0 && height > 0 && v->ts == VARIANT_TS_WHOLE) {
         e = buf_printf(out, ",RESOLUTION=%dx%d", width, height);
-    }
-    if (e == ERR_OK) {
-        e = playlist_put_facts(out, v, captions);
     }
     if (e == ERR_OK) {
         e = buf_put_u8(out, '\n');
@@ -110,11 +62,10 @@ static enum err put_variant(struct buf *out, const char *id, const struct varian
 static enum err put_variants(struct buf *out, const char *id, const struct variant *list, size_t n,
                              enum variant_ts form, bool *any)
 {
-    bool captions = playlist_has_captions(list, n);
     enum err e = ERR_OK;
     for (size_t i = 0; i < n && e == ERR_OK; i++) {
         if (list[i].ts == form && !list[i].parts_only) {
-            e = put_variant(out, id, &list[i], captions);
+            e = put_variant(out, id, &list[i]);
             *any = true;
         }
     }

@@ -1,5 +1,5 @@
-/* Writing HLS playlists (RFC 8216; EXT-X-GAP of its second edition), as the players and scripts of
- * the known system expect them. Pure. */
+/* Writing HLS playlists (RFC 8216; EXT-X-GAP of its second edition), word for word as the players
+ * and scripts of the known system expect them. Pure. */
 #ifndef BROADCASTER_HLS_PLAYLIST_H
 #define BROADCASTER_HLS_PLAYLIST_H
 
@@ -14,15 +14,6 @@ enum err playlist_put_escaped(struct buf *out, const char *text) CHECKED;
 
 /* Adds "/stream/ID.m3u8" with the id percent-encoded. */
 enum err playlist_put_master_path(struct buf *out, const char *id) CHECKED;
-
-/* Adds what a classic master playlist says of a variant behind what the known system says, each
- * with a comma before it: AVERAGE-BANDWIDTH, CODECS (RFC 6381; left out when not all of it is
- * known), FRAME-RATE, VIDEO-RANGE, and CLOSED-CAPTIONS=NONE where no variant of the playlist has
- * any. Of what MPEG-TS carries. */
-enum err playlist_put_facts(struct buf *out, const struct variant *v, bool captions) CHECKED;
-
-/* Whether there are captions in the pictures of one of them. */
-bool playlist_has_captions(const struct variant *list, size_t n);
 
 /* Adds the master playlist: one variant per item, in their order, with URIs relative to /stream/.
  * Left out is what has no segment yet, and that of which MPEG-TS can carry nothing; that of which

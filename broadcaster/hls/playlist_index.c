@@ -5,7 +5,7 @@
 #include "broadcaster/hls/playlist.h"
 
 static enum err put_variant(struct buf *out, const char *id, size_t program,
-                            const struct variant *v, bool captions)
+                            const struct variant *v)
 {
     enum err e = buf_printf(out, "#EXT-X-STREAM-INF:PROGRAM-ID=%zu,BANDWIDTH=%" PRId64, program,
                             v->bandwidth_bps);
@@ -13,39 +13,25 @@ static enum err put_variant(struct buf *out, const char *id, size_t program,
         e = buf_printf(out, ",RESOLUTION=%dx%d", v->width, v->height);
     }
     /* Neither of the names can hold a quotation mark: id_valid. */
-    e = e == ERR_OK ? buf_printf(out, ",NAME=\"%s %s\"", id, v->name) : e;
-    e = e == ERR_OK ? playlist_put_facts(out, v, captions) : e;
-    e = e == ERR_OK ? buf_put_u8(out, '\n') : e;
+    e = e == ERR_OK ? buf_printf(out, ",NAME=\"%s %s\"\n", id, v->name) : e;
     e = e == ERR_OK ? playlist_put_escaped(out, id) : e;
     e = e == ERR_OK ? buf_put_u8(out, '/') : e;
     e = e == ERR_OK ? playlist_put_escaped(out, v->name) : e;
     return e == ERR_OK ? buf_printf(out, ".m3u8\n") : e;
 }
 
-static enum err put_stream(struct buf *out, const struct index_stream *s, size_t program,
-                           bool captions)
+static enum err put_stream(struct buf *out, const struct index_stream *s, size_t program)
 {
     static const enum variant_ts order[] = {VARIANT_TS_WHOLE, VARIANT_TS_SOUND};
     enum err e = ERR_OK;
     for (size_t k = 0; k < sizeof order / sizeof order[0]; k++) {
         for (size_t i = 0; i < s->n_variants && e == ERR_OK; i++) {
             if (s->variants[i].ts == order[k]) {
-                e = put_variant(out, s->id, program, &s->variants[i], captions);
+                e = put_variant(out, s->id, program, &s->variants[i]);
             }
         }
     }
     return e;
-}
-
-/* All variants of a playlist are to say the same (RFC 8216, 4.3.4.2). */
-static bool any_captions(const struct index_stream *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (playlist_has_captions(list[i].variants, list[i].n_variants)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 enum err playlist_index(struct buf *out, const struct index_stream *list, size_t n)
@@ -53,11 +39,9 @@ enum err playlist_index(struct buf *out, const struct index_stream *list, size_t
     size_t begin = out->len;
     enum err e = buf_printf(out, "#EXTM3U\n#EXT-X-VERSION:3\n");
     size_t head = out->len;
-    bool captions = any_captions(list, n);
     for (size_t i = 0; i < n && e == ERR_OK; i++) {
         size_t before = out->len;
-        e = list[i].facts.state != BOARD_ENDED ? put_stream(out, &list[i], i + 1, captions)
-                                               : ERR_OK;
+        e = list[i].facts.state != BOARD_ENDED ? put_stream(out, &list[i], i + 1) : ERR_OK;
         if (e == ERR_LIMIT && before > head) {
             out->len = before;
             e = ERR_OK;

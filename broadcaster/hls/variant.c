@@ -185,7 +185,6 @@ void variant_measure(struct variant *v, struct segment *const *kept, size_t n)
     v->channels = audio != NULL ? track_params(audio)->channels : 0;
     v->video_range = video != NULL ? codec_video_range(track_params(video)) : NULL;
     v->ts = hls_is_audio(v->name) ? VARIANT_TS_NOTHING : form_in_ts(video, audio);
-    v->ts_sound = audio != NULL && packager_ts_carries(track_params(audio));
     v->video.codec[0] = v->audio.codec[0] = '\0';
     if (video != NULL) {
         (void)codec_string(track_params(video), v->video.codec);

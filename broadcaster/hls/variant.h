@@ -27,10 +27,8 @@ struct variant {
     char sound[RENDITION_NAME_MAX + 1]; /* in fMP4, the rendition of its sound; "": the source's */
     int rank;                           /* place in master playlists, rising; the source's is 0 */
     int width, height;                  /* 0: not known, no RESOLUTION */
-    int64_t bandwidth_bps;              /* in MPEG-TS, the highest so far, picture and sound */
-    int64_t mean_bps;                   /* in MPEG-TS, lately; 0: not known */
+    int64_t bandwidth_bps;              /* the highest so far, picture and sound */
     enum variant_ts ts;
-    bool ts_sound; /* MPEG-TS carries its sound */
     struct variant_track video, audio;
     int fps_milli;           /* frames per 1000 s, at most; 0: not known */
     int channels;            /* 0: not known */
@@ -43,8 +41,8 @@ struct variant {
 };
 
 /* Looks at all kept segments (the newest last, at least one) and sets everything but the name, the
- * sound, the rank, bandwidth_bps and mean_bps. When all of them are gaps it stays as it is: a rung
- * that is away for a while keeps its place in the master playlists. */
+ * sound, the rank and bandwidth_bps. When all of them are gaps it stays as it is: a rung that is
+ * away for a while keeps its place in the master playlists. */
 void variant_measure(struct variant *v, struct segment *const *kept, size_t n);
 
 #endif

@@ -15,7 +15,6 @@
 #include "run/log.h"
 
 #define EXPECTED_MAX 64
-#define MEAN_TICKS   (30 * (int64_t)TICKS_PER_S)
 #define SOURCE_NAME  "source"
 
 struct expected {
@@ -46,9 +45,7 @@ struct rendition {
     int target_s;
     size_t run_bytes; /* of the newest segments, which are no whole run yet */
     int64_t run_ticks;
-    int64_t peak_bps;  /* of MPEG-TS */
-    size_t mean_bytes; /* of MPEG-TS too: see measure_mean */
-    int64_t mean_ticks;
+    int64_t peak_bps; /* of MPEG-TS */
     uint64_t last, count, gaps, parts;
     bool told[CODECS_];           /* that a track of this codec is left out of MPEG-TS */
     struct rung_figures *figures; /* may be NULL */
@@ -253,36 +250,10 @@ void rendition_commit(struct rendition *r)
     }
 }
 
-/* The highest rate of a run of segments that are half a target duration long (RFC 8216, 4.3.4.2);
- * until then, of what there is. */
-static void measure_peak(struct rendition *r, size_t bytes, int64_t ticks)
-{
-    r->run_bytes += bytes;
-    r->run_ticks += ticks;
-    int64_t bps = (int64_t)r->run_bytes * 8 * TICKS_PER_S / r->run_ticks;
-    if (r->run_ticks >= CUTTER_TARGET_TICKS / 2) {
-        r->peak_bps = bps > r->peak_bps ? bps : r->peak_bps;
-        r->run_bytes = 0;
-        r->run_ticks = 0;
-    }
-    r->variant.bandwidth_bps = r->peak_bps > 0 ? r->peak_bps : bps;
-}
-
-/* Older segments count half as much each time that so long has gone by. */
-static void measure_mean(struct rendition *r, size_t bytes, int64_t ticks)
-{
-    r->mean_bytes += bytes;
-    r->mean_ticks += ticks;
-    r->variant.mean_bps = (int64_t)r->mean_bytes * 8 * TICKS_PER_S / r->mean_ticks;
-    if (r->mean_ticks >= MEAN_TICKS) {
-        r->mean_bytes /= 2;
-        r->mean_ticks /= 2;
-    }
-}
-
-/* What the classic master playlist says follows what was seen, with what MPEG-TS adds to the media.
- */
-static void measure_ts(struct rendition *r, const struct segment *s)
+/* What the classic master playlist says follows what was seen: the highest rate, with what MPEG-TS
+ * adds to the media, of a run of segments that are half a target duration long (RFC 8216,
+ * 4.3.4.2); until then, of what there is. */
+static void measure_peak(struct rendition *r, const struct segment *s)
 {
     const struct segment_info *info = segment_info(s);
     if (info->gap || info->duration <= 0) {
@@ -290,9 +261,15 @@ static void measure_ts(struct rendition *r, const struct segment *s)
         r->run_ticks = 0;
         return;
     }
-    size_t bytes = packager_mpegts_size(s);
-    measure_peak(r, bytes, info->duration);
-    measure_mean(r, bytes, info->duration);
+    r->run_bytes += packager_mpegts_size(s);
+    r->run_ticks += info->duration;
+    int64_t bps = (int64_t)r->run_bytes * 8 * TICKS_PER_S / r->run_ticks;
+    if (r->run_ticks >= CUTTER_TARGET_TICKS / 2) {
+        r->peak_bps = bps > r->peak_bps ? bps : r->peak_bps;
+        r->run_bytes = 0;
+        r->run_ticks = 0;
+    }
+    r->variant.bandwidth_bps = r->peak_bps > 0 ? r->peak_bps : bps;
 }
 
 static void tell_left_out(struct rendition *r, const struct track *track)
@@ -371,7 +348,7 @@ static void add(struct rendition *r, struct segment *s)
     }
     r->count++;
     count(r->figures, info);
-    measure_ts(r, s);
+    measure_peak(r, s);
     tell(r, s);
     keep(r, s);
     variant_measure(&r->variant, retention_segments(r->kept), retention_count(r->kept));

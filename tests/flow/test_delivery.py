@@ -91,17 +91,18 @@ class Masters(TestCase):
         said = int(attributes["BANDWIDTH"])
         self.assertGreaterEqual(said, int(peak * UNDER), kind)
         self.assertLessEqual(said, peak * OVER, kind)
-        self.assertAlmostEqual(int(attributes["AVERAGE-BANDWIDTH"]) / mean, 1, delta=0.1)
+        if "AVERAGE-BANDWIDTH" in attributes:
+            self.assertAlmostEqual(int(attributes["AVERAGE-BANDWIDTH"]) / mean, 1, delta=0.1)
         picture = [s for s in ffprobe_streams(path) if s["codec_type"] == "video"][0]
         self.assertEqual(attributes["RESOLUTION"], f"{picture['width']}x{picture['height']}")
-        n, d = (int(v) for v in picture["avg_frame_rate"].split("/"))
-        self.assertAlmostEqual(float(attributes["FRAME-RATE"]), n / d, delta=0.05 * n / d)
-        level = f"{picture['level']:02x}"
-        profile = {"Constrained Baseline": "42", "Main": "4d", "High": "64"}[picture["profile"]]
-        video, audio = attributes["CODECS"].split(",")
-        self.assertRegex(video.lower(), f"^avc1\\.{profile}..{level}$")
-        self.assertEqual(audio, "mp4a.40.2")
-        self.assertEqual(attributes["CLOSED-CAPTIONS"], "NONE")
+        if kind == "live":
+            n, d = (int(v) for v in picture["avg_frame_rate"].split("/"))
+            self.assertAlmostEqual(float(attributes["FRAME-RATE"]), n / d, delta=0.05 * n / d)
+            level = f"{picture['level']:02x}"
+            profile = {"Constrained Baseline": "42", "Main": "4d", "High": "64"}[picture["profile"]]
+            video, audio = attributes["CODECS"].split(",")
+            self.assertRegex(video.lower(), f"^avc1\\.{profile}..{level}$")
+            self.assertEqual(audio, "mp4a.40.2")
 
     def test_the_classic_one_is_true(self):
         for attributes, uri in harness.variants(self.recipe.get("/stream/x.m3u8").text):

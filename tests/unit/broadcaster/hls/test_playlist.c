@@ -154,68 +154,6 @@ START_TEST(master)
 }
 END_TEST
 
-/* Behind what the known system says there is what else is known. */
-START_TEST(master_with_all_that_is_known)
-{
-    struct variant list[] = {{.name = "source",
-                              .width = 640,
-                              .height = 360,
-                              .bandwidth_bps = 4000,
-                              .mean_bps = 3000,
-                              .ts_sound = true,
-                              .video = {.codec = "hvc1.2.4.L93.B0", .peak_bps = 1},
-                              .audio = {.codec = "mp4a.40.2", .peak_bps = 1},
-                              .fps_milli = 29970,
-                              .video_range = "PQ"},
-                             {.name = "silent",
-                              .width = 64,
-                              .height = 36,
-                              .bandwidth_bps = 2000,
-                              .mean_bps = 2100,
-                              .video = {.codec = "avc1.42c00a", .peak_bps = 1},
-                              .audio = {.codec = "Opus", .peak_bps = 1},
-                              .fps_milli = 8000},
-                             {.name = "unknown",
-                              .bandwidth_bps = 1000,
-                              .ts_sound = true,
-                              .video = {.codec = "", .peak_bps = 1},
-                              .audio = {.codec = "mp4a.40.2", .peak_bps = 1}},
-                             {.name = "heard",
-                              .bandwidth_bps = 500,
-                              .ts = VARIANT_TS_SOUND,
-                              .ts_sound = true,
-                              .width = 64,
-                              .height = 36,
-                              .video = {.codec = "av01.0.04M.08", .peak_bps = 1},
-                              .audio = {.codec = "ac-3", .peak_bps = 1},
-                              .fps_milli = 30000}};
-    struct buf b;
-    buf_init(&b, 10000);
-    ck_assert_int_eq(playlist_master(&b, "x", list, 4), ERR_OK);
-    ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
-    ck_assert_str_eq((char *)b.data,
-                     "#EXTM3U\n"
-                     "#EXT-X-VERSION:3\n"
-                     "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=4000,RESOLUTION=640x360,"
-                     "AVERAGE-BANDWIDTH=3000,CODECS=\"hvc1.2.4.L93.B0,mp4a.40.2\","
-                     "FRAME-RATE=29.970,VIDEO-RANGE=PQ,CLOSED-CAPTIONS=NONE\n"
-                     "x/source.m3u8\n"
-                     "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=2000,RESOLUTION=64x36,"
-                     "AVERAGE-BANDWIDTH=2000,CODECS=\"avc1.42c00a\",FRAME-RATE=8.000,"
-                     "CLOSED-CAPTIONS=NONE\n"
-                     "x/silent.m3u8\n"
-                     "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=1000,CLOSED-CAPTIONS=NONE\n"
-                     "x/unknown.m3u8\n"
-                     "#EXT-X-STREAM-INF:PROGRAM-ID=0,BANDWIDTH=500,CODECS=\"ac-3\"\n"
-                     "x/heard.m3u8\n");
-    buf_clear(&b);
-    list[1].captions = true; /* of one are denied of none */
-    ck_assert_int_eq(playlist_master(&b, "x", list, 4), ERR_OK);
-    ck_assert_ptr_null(memmem(b.data, b.len, "CLOSED-CAPTIONS", 15));
-    buf_fini(&b);
-}
-END_TEST
-
 START_TEST(master_without_what_mpeg_ts_cannot_carry)
 {
     struct variant list[] = {
@@ -242,18 +180,12 @@ END_TEST
 /* Every size of buffer up to enough, and every allocation: all or nothing. */
 START_TEST(limits_and_memory)
 {
-    struct variant list[] = {{.name = "source",
-                              .width = 640,
-                              .height = 360,
-                              .bandwidth_bps = 4000000,
-                              .mean_bps = 3000000,
-                              .video = {.codec = "avc1.42c00a", .peak_bps = 1},
-                              .fps_milli = 30000,
-                              .video_range = "HLG"}};
+    struct variant list[] = {
+        {.name = "source", .width = 640, .height = 360, .bandwidth_bps = 4000000}};
     struct window *w = window(5, 3, 3, 0, 180000);
     w->ended = true;
     w->show_discontinuity_sequence = true;
-    for (size_t max = 1; max < 300; max++) {
+    for (size_t max = 1; max < 250; max++) {
         struct buf b;
         buf_init(&b, max);
         ck_assert_int_eq(buf_put_u8(&b, 'x'), ERR_OK);
@@ -286,7 +218,6 @@ int main(void)
     tcase_add_test(t, media_with_everything);
     tcase_add_test(t, extinf_does_not_drift);
     tcase_add_test(t, master);
-    tcase_add_test(t, master_with_all_that_is_known);
     tcase_add_test(t, master_without_what_mpeg_ts_cannot_carry);
     tcase_add_test(t, limits_and_memory);
     suite_add_tcase(s, t);

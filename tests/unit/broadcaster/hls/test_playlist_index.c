@@ -1,6 +1,5 @@
 #include "broadcaster/hls/playlist_index.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "tests/support/unit.h"
@@ -40,36 +39,6 @@ START_TEST(all_variants)
            "#EXT-X-STREAM-INF:PROGRAM-ID=3,BANDWIDTH=123456,RESOLUTION=1280x720,"
            "NAME=\"b source\"\n"
            "b/source.m3u8\n");
-}
-END_TEST
-
-/* What is known of them, as the master playlists of each stream have it. */
-START_TEST(what_is_known)
-{
-    struct variant known = {.name = "source",
-                            .bandwidth_bps = 9,
-                            .mean_bps = 8,
-                            .ts_sound = true,
-                            .video = {.codec = "avc1.42c00a", .peak_bps = 1},
-                            .audio = {.codec = "mp4a.40.2", .peak_bps = 1},
-                            .fps_milli = 25000};
-    struct variant spoken = known;
-    struct index_stream list[] = {{.id = "a", .variants = &known, .n_variants = 1},
-                                  {.id = "b", .variants = &spoken, .n_variants = 1}};
-    const char *const captions[] = {",CLOSED-CAPTIONS=NONE", ""};
-    for (int i = 0; i < 2; i++) {
-        char want[1000];
-        size_t n = (size_t)snprintf(want, sizeof want, "#EXTM3U\n#EXT-X-VERSION:3\n");
-        spoken.captions = i == 1;
-        for (int k = 0; k < 2; k++) {
-            n += (size_t)snprintf(want + n, sizeof want - n,
-                                  "#EXT-X-STREAM-INF:PROGRAM-ID=%d,BANDWIDTH=9,NAME=\"%s source\","
-                                  "AVERAGE-BANDWIDTH=8,CODECS=\"avc1.42c00a,mp4a.40.2\","
-                                  "FRAME-RATE=25.000%s\n%s/source.m3u8\n",
-                                  k + 1, list[k].id, captions[i], list[k].id);
-        }
-        expect(list, 2, want);
-    }
 }
 END_TEST
 
@@ -115,5 +84,4 @@ START_TEST(what_finds_no_room_is_left_out_whole)
 }
 END_TEST
 
-UNIT_MAIN("playlist_index", all_variants, what_is_known, nothing_to_play,
-          what_finds_no_room_is_left_out_whole)
+UNIT_MAIN("playlist_index", all_variants, nothing_to_play, what_finds_no_room_is_left_out_whole)

@@ -202,10 +202,7 @@ START_TEST(what_is_left_in_mpeg_ts)
     struct form f = plain;
     f.video = forms_in_ts[_i].video;
     f.audio = forms_in_ts[_i].audio;
-    struct variant v = measure(&f, 1);
-    bool heard = f.audio == CODEC_AAC || f.audio == CODEC_AC3;
-    ck_assert_int_eq(v.ts, forms_in_ts[_i].ts);
-    ck_assert_int_eq(v.ts_sound, heard);
+    ck_assert_int_eq(measure(&f, 1).ts, forms_in_ts[_i].ts);
 }
 END_TEST
 

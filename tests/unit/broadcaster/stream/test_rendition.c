@@ -174,30 +174,6 @@ START_TEST(a_short_segment_is_no_peak)
 }
 END_TEST
 
-/* What AVERAGE-BANDWIDTH says is of late. */
-START_TEST(the_mean_follows)
-{
-    struct board *b = board_create();
-    struct rendition *r = rendition_create(b, "x", "source");
-    struct variant v;
-    int64_t many = 58 * 188 * 8 / 2, few = 9 * 188 * 8 / 2; /* packets in two seconds */
-    bandwidth_after(b, r, 1, 10000, 2 * TICKS_PER_S);
-    ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
-    ck_assert_int_eq(v.mean_bps, many);
-    bandwidth_after(b, r, 2, 1000, 2 * TICKS_PER_S);
-    ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
-    ck_assert_int_eq(v.mean_bps, (many + few) / 2);
-    for (uint64_t msn = 3; msn < 50; msn++) {
-        bandwidth_after(b, r, msn, 1000, 2 * TICKS_PER_S);
-    }
-    ck_assert_uint_eq(board_variants(b, "x", &v, 1), 1);
-    ck_assert_int_ge(v.mean_bps, few);
-    ck_assert_int_le(v.mean_bps, few * 105 / 100);
-    rendition_destroy(r);
-    board_destroy(b);
-}
-END_TEST
-
 START_TEST(late_segments_are_published_in_order)
 {
     struct board *b = board_create();
@@ -709,7 +685,7 @@ START_TEST(what_mpeg_ts_cannot_carry_is_said_once)
 END_TEST
 
 UNIT_MAIN("rendition", what_comes_at_once_stays, gaps_make_nothing_leave,
-          a_long_segment_stays_when_short_ones_follow, a_short_segment_is_no_peak, the_mean_follows,
+          a_long_segment_stays_when_short_ones_follow, a_short_segment_is_no_peak,
           the_first_part_makes_a_window, what_changes_together_is_seen_together,
           parts_wait_for_the_numbers_before, a_first_gap_has_no_parts,
           parts_leave_long_before_their_segments, old_parts_are_made_again, parts_stay_by_the_clock,
