@@ -360,6 +360,15 @@ static void on_earned(void *arg, link_peer broadcaster, const struct transcoder 
     till_earn(r->till, broadcaster, payee, pixels);
 }
 
+static void on_unearned(void *arg, link_peer broadcaster, const struct transcoder *by,
+                        uint64_t pixels)
+{
+    const struct relay *r = arg;
+    char payee[PURSE_NAME_MAX];
+    till_account(TILL_EARNINGS, relay_credential(r, by->peer), by->name, payee);
+    till_unearn(r->till, broadcaster, payee, pixels);
+}
+
 /* Its account does not cover what is open. */
 static void on_over(void *arg, link_peer broadcaster, const char *why)
 {
@@ -380,6 +389,7 @@ static void open_till(struct relay *r, struct loop *l, struct job_table_out *out
     out->open = on_job_open;
     out->closed = on_job_closed;
     out->earned = on_earned;
+    out->unearned = on_unearned;
 }
 
 /* --- life --- */

@@ -1,6 +1,5 @@
 """A thousand viewers at once: each shows a receipt and fetches what it pays for, all of them in
 flight together, while the orchestrator is killed and comes back. The audit is exact."""
-# usual time: 10 s
 import asyncio
 import base64
 import json
