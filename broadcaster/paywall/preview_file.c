@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 
 #define HEAD      "sbe previews 1\n"
 #define HEAD_LEN  (sizeof HEAD - 1)
-#define SALT_LEN  16 /* hex digits */
+#define SALT_LEN  ((size_t)2 * AUDIENCE_SALT_BYTES)
 #define FILE_MAX_ (HEAD_LEN + SALT_LEN + 1 + PREVIEW_BYTES_MAX)
 
 struct preview_file {
@@ -43,16 +42,13 @@ static bool read_head(struct span *bytes, struct audience_salt *salt)
         span_read_bytes(bytes, 1, &end) != ERR_OK || end.data[0] != '\n') {
         return false;
     }
-    static const char digits[] = "0123456789abcdef";
-    uint64_t state = 0;
     for (size_t i = 0; i < SALT_LEN; i++) {
-        const char *digit = memchr(digits, text.data[i], sizeof digits - 1);
-        if (digit == NULL) {
+        if (text.data[i] == '\0' || strchr("0123456789abcdef", text.data[i]) == NULL) {
             return false;
         }
-        state = state << 4 | (uint64_t)(digit - digits);
     }
-    salt->state = state;
+    memcpy(salt->text, text.data, SALT_LEN);
+    salt->text[SALT_LEN] = '\0';
     return true;
 }
 
@@ -122,7 +118,9 @@ bool preview_file_due(const struct preview_file *f, const struct preview *p, int
 void preview_file_take(struct preview_file *f, const struct preview *p, int64_t now_ms)
 {
     buf_clear(&f->bytes);
-    enum err e = buf_printf(&f->bytes, HEAD "%016" PRIx64 "\n", f->salt.state);
+    enum err e = buf_put(&f->bytes, span_cstr(HEAD));
+    e = e == ERR_OK ? buf_put(&f->bytes, span_cstr(f->salt.text)) : e;
+    e = e == ERR_OK ? buf_put_u8(&f->bytes, '\n') : e;
     e = e == ERR_OK ? preview_write(p, now_ms, clock_wall_ms(), &f->bytes) : e;
     if (e != ERR_OK) { /* no memory: the file stays as it is until the next time */
         buf_clear(&f->bytes);

@@ -1,6 +1,7 @@
 /* The file of who has had the free preview: what is read can be written, and that reads as the same
  * again. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "broadcaster/paywall/preview_file.h"
 
@@ -28,9 +29,10 @@ static struct buf write_all(const struct preview *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct preview *p = preview_create(AMOUNT), *again = preview_create(AMOUNT);
-    struct audience_salt salt = {0};
+    struct audience_salt salt = {""};
     enum err e = preview_file_parse(span_of(data, size), NOW, WALL, p, &salt);
     must(e == ERR_OK || e == ERR_PROTO);
+    must(e != ERR_OK || strlen(salt.text) == sizeof salt.text - 1);
     struct buf once = write_all(p);
     must(preview_read(again, buf_span(&once), NOW, WALL) == ERR_OK);
     struct buf twice = write_all(again);
