@@ -13,7 +13,7 @@ static bool look_at_jobs(struct transcoder *t, int64_t now_ms)
     LIST_EACH (&t->jobs, it, tmp) {
         const struct job_attempt *a = LIST_ITEM(it, const struct job_attempt, of_transcoder);
         if (attempt_is_useful(a) && a->accepted && !a->is_hedge) {
-            int64_t owed_ms = a->is_whole ? 0 : job_owed_ms(a, now_ms);
+            int64_t owed_ms = a->is_whole ? 0 : a->owed_ms;
             t->owed_ms = owed_ms > t->owed_ms ? owed_ms : t->owed_ms;
             tell = tell && !a->is_whole && !(settles && a->offered_ms < t->relieved_ms);
         }
