@@ -39,12 +39,12 @@
 #define JOB_TABLE_PAID_MS             10000  /* a segment is not longer, as far as its price goes */
 #define JOB_TABLE_TICK_MS             100    /* how often job_table_tick wants to be called */
 
-/* A transcoder that always owes something for so long (the least: when it has more than it says),
- * for all of that time, has too much: new segments lose rungs. What was begun before is waited for,
- * and what is owed is made up for, in so long. */
+/* A transcoder that always owes something for so long, for all of that time, has too much (the
+ * least and half of the time, when it has more than it says): new segments lose rungs. What was
+ * begun before is waited for, and what is owed is made up for, in so long. */
 #define JOB_TABLE_BEHIND_MS       1000
 #define JOB_TABLE_BEHIND_LEAST_MS 500
-#define JOB_TABLE_BEHIND_FOR_MS   1000
+#define JOB_TABLE_BEHIND_FOR_MS   1500
 #define JOB_TABLE_RELIEF_MS       6000
 
 struct job_table;
