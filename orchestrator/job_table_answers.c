@@ -133,7 +133,22 @@ void job_table_refused(struct job_table *s, link_peer peer, uint64_t attempt, co
     }
 }
 
-static void count_delivered(struct job_table *s, const struct job_attempt *a,
+/* Each part is paid once: whoever made it is, but for who made it badly before. */
+static void count_earned(struct job_table *s, const struct job_attempt *a, link_peer redone_of,
+                         uint64_t pixels)
+{
+    link_peer broadcaster = a->job->broadcaster->peer;
+    const struct transcoder *bad = redone_of != 0 ? roster_transcoder(&s->roster, redone_of) : NULL;
+    if (a->job->paid_pixels == 0) {
+        return;
+    }
+    if (bad != NULL) {
+        s->out.unearned(s->out.arg, broadcaster, bad, pixels);
+    }
+    s->out.earned(s->out.arg, broadcaster, a->transcoder, pixels);
+}
+
+static void count_delivered(struct job_table *s, const struct job_attempt *a, link_peer redone_of,
                             const struct link_rung_total *before,
                             const struct link_rung_total *after)
 {
@@ -145,9 +160,7 @@ static void count_delivered(struct job_table *s, const struct job_attempt *a,
     a->job->broadcaster->pixels += pixels;
     s->counters.frames += frames;
     s->counters.pixels += pixels;
-    if (a->job->paid_pixels > 0) {
-        s->out.earned(s->out.arg, a->job->broadcaster->peer, a->transcoder, pixels);
-    }
+    count_earned(s, a, redone_of, pixels);
 }
 
 static void pass_on(struct job_table *s, struct job_attempt *a, uint32_t rung,
@@ -165,8 +178,9 @@ static void pass_on(struct job_table *s, struct job_attempt *a, uint32_t rung,
     }
     struct link_rung_total before = j->rungs[rung].total;
     bool wins = a->is_hedge && !a->has_won;
+    link_peer redone_of = job_redone_of(j, rung, unit->part);
     job_deliver(a, rung, unit, blob_span(payload).len, now_ms);
-    count_delivered(s, a, &before, &j->rungs[rung].total);
+    count_delivered(s, a, redone_of, &before, &j->rungs[rung].total);
     if (wins) {
         a->has_won = true;
         s->counters.hedges_won++;
