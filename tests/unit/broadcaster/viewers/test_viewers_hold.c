@@ -167,13 +167,15 @@ START_TEST(woken_at_once)
 {
     start(&plain);
     int64_t quickest_us = INT64_MAX;
-    for (size_t parts = 2; parts < 2 + WAKES; parts++) {
+    for (size_t segments = 3; segments < 3 + WAKES; segments++) {
         char path[128];
-        snprintf(path, sizeof path, "/stream/a/source/live.m3u8?_HLS_msn=103&_HLS_part=%zu", parts);
+        snprintf(path, sizeof path, "/stream/a/source/live.m3u8?_HLS_msn=%zu&_HLS_part=2",
+                 100 + segments);
+        publish("source", segments, true, 2);
         int fd = send_get(path);
         held(1);
         int64_t began_us = clock_mono_us();
-        publish("source", 3, true, parts + 1);
+        publish("source", segments, true, 3);
         answered(fd, 200, PLAYLIST, "#EXT-X-PRELOAD-HINT");
         int64_t us = clock_mono_us() - began_us;
         quickest_us = us < quickest_us ? us : quickest_us;
