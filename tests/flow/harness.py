@@ -143,7 +143,9 @@ atexit.register(_end_all)
 
 
 def _on_sigterm(number, frame):
-    sys.exit(143)  # runs the atexit handlers
+    """Ends it as an interrupt does: unittest takes any other exception for one test's, and the trace
+    tells what was waited for."""
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 signal.signal(signal.SIGTERM, _on_sigterm)
@@ -291,7 +293,7 @@ class Role(Process):
     in a file."""
 
     def __init__(self, role, flags=(), data_dir=None, separate=True, wait=True, cli_port=None,
-                 verbosity=99, run_dir=None):
+                 verbosity=99, run_dir=None, env=None):
         self.role = role
         self.flags = list(flags)
         self.data_dir = Path(data_dir) if data_dir else temp_dir()
@@ -300,10 +302,10 @@ class Role(Process):
         exe = [BIN / role] if separate else [BIN / "livepeer", f"-{role}"]
         common = ["-cliAddr", f"127.0.0.1:{self.cli_port}", "-datadir", self.data_dir,
                   "-runDir", self.run_dir, "-v", verbosity, *unmeasured(role, self.flags)]
-        super().__init__([*exe, *self.flags, *common], temp_dir() / f"{role}.log")
+        super().__init__([*exe, *self.flags, *common], temp_dir() / f"{role}.log", env=env)
         self._again = dict(role=role, flags=flags, data_dir=self.data_dir, separate=separate,
                            cli_port=self.cli_port, verbosity=verbosity,
-                           run_dir=self.run_dir)
+                           run_dir=self.run_dir, env=env)
         if wait:
             self.wait_healthy()
 

@@ -202,7 +202,16 @@ class Pages(TestCase):
         page.wait(PLAYS, 20)
         self.plays_on(page, 0.5)
         self.fits(page, "the embedded player")
+        # Opened by itself it has the snippet; inside of another site's page it is the player alone.
+        self.assertEqual(page.evaluate("() => document.querySelector('#embed').textContent"),
+                         snippet.replace(source, source + "?muted=0"))
+        page.wait("() => document.querySelector('#share').offsetHeight > 0")
         page.shot("embed-dark")
+        page.goto(self.recipe.url("/healthz"))  # any page that is not one of these
+        page.evaluate("(html) => { document.body.innerHTML = html; }", snippet)
+        inside = "document.querySelector('iframe').contentDocument"
+        page.wait(f"() => {inside}.querySelector('.player')?.dataset.state === 'playing'", 20)
+        self.assertTrue(page.evaluate(f"() => {inside}.querySelector('#share').hidden"))
         page.goto(self.recipe.url("/"))
         page.wait("() => document.querySelector('.tile a')")
         self.fits(page, "the list")
