@@ -95,7 +95,7 @@ static struct work *start(struct desk *d, const struct source *s)
     struct fault f = {0};
     struct work *w = NULL;
     desk_open(d);
-    ck_assert_int_eq(work_create(d->mail, 77, &open, &f, &w), ERR_OK);
+    ck_assert_int_eq(work_create(d->mail, 77, &open, 1, &f, &w), ERR_OK);
     ck_assert_uint_eq(work_job(w), 77);
     return w;
 }
@@ -209,7 +209,7 @@ START_TEST(a_request_that_cannot_be)
     struct desk d;
     desk_open(&d);
     open.ladder[0].preset = "none";
-    ck_assert_int_eq(work_create(d.mail, 1, &open, &f, &w), ERR_UNSUPPORTED);
+    ck_assert_int_eq(work_create(d.mail, 1, &open, 1, &f, &w), ERR_UNSUPPORTED);
     ck_assert_ptr_null(w);
     ck_assert_str_ne(f.text, "");
     mailbox_destroy(d.mail, NULL);
