@@ -178,18 +178,24 @@ static void join(struct lanes *l)
     l->joined = true;
 }
 
+static void end(struct lanes *l, enum err result)
+{
+    if (l->joined) {
+        return;
+    }
+    pthread_mutex_lock(&l->lock);
+    l->closed = true;
+    set_result(l, result);
+    for (size_t i = 0; i < l->n; i++) {
+        pthread_cond_signal(&l->lanes[i].filled);
+    }
+    pthread_mutex_unlock(&l->lock);
+    join(l);
+}
+
 enum err lanes_end(struct lanes *l, enum err result)
 {
-    if (!l->joined) {
-        pthread_mutex_lock(&l->lock);
-        l->closed = true;
-        set_result(l, result);
-        for (size_t i = 0; i < l->n; i++) {
-            pthread_cond_signal(&l->lanes[i].filled);
-        }
-        pthread_mutex_unlock(&l->lock);
-        join(l);
-    }
+    end(l, result);
     return l->result;
 }
 
@@ -198,7 +204,7 @@ void lanes_destroy(struct lanes *l)
     if (l == NULL) {
         return;
     }
-    (void)lanes_end(l, ERR_CLOSED);
+    end(l, ERR_CLOSED);
     for (size_t i = 0; i < LANES_MAX; i++) {
         pthread_cond_destroy(&l->lanes[i].filled);
     }
