@@ -7,10 +7,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "transcoder/benchmark_clip.h"
+#include "transcoder/cores.h"
 #include "transcoder/pipeline.h"
 
-#define CORE 1000 /* permille */
-#define PART 2    /* frames: how finely the time is looked at */
+#define PART 2 /* frames: how finely the time is looked at */
 
 struct benchmark {
     struct mailbox *mail;
@@ -167,7 +167,7 @@ struct benchmark *benchmark_start(struct loop *l, uint32_t cores_permille, bench
                                   void *arg)
 {
     struct benchmark *b = mem_alloc(sizeof *b);
-    uint32_t threads = cores_permille / CORE + (cores_permille % CORE > 0);
+    uint32_t threads = cores_threads(cores_permille);
     b->threads = threads < BENCHMARK_THREADS_MAX ? threads : BENCHMARK_THREADS_MAX;
     b->fn = fn;
     b->arg = arg;

@@ -137,6 +137,7 @@ struct lanes *lanes_create(size_t n, lane_run_fn *fn, lane_drop_fn *drop, atomic
         struct lane *lane = &l->lanes[l->n];
         lane->all = l;
         lane->tid = &tids[l->n];
+        atomic_store(lane->tid, 0);
         if (!start_thread(lane)) {
             break;
         }

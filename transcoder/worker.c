@@ -11,6 +11,7 @@
 #include "run/addr.h"
 #include "run/events.h"
 #include "run/log.h"
+#include "transcoder/cores.h"
 #include "transcoder/send_queue.h"
 #include "transcoder/work.h"
 #include "transcoder/work_table.h"
@@ -19,9 +20,7 @@
 #define LINGER_MS      1000
 #define END_MS         5000 /* for threads that were told to end, at the end of all */
 #define STATE_MAX      160
-#define INSTANCE_BYTES 16   /* random */
-#define CORE           1000 /* permille */
-
+#define INSTANCE_BYTES 16 /* random */
 struct worker {
     struct loop *loop;
     struct worker_config config;
@@ -296,7 +295,7 @@ static void on_open(struct worker *w, const struct link_msg *m)
         refuse(w, m, "there is a job of that number already");
         return;
     }
-    size_t threads = (w->stats.speed.cores_permille + CORE - 1) / CORE;
+    size_t threads = cores_threads(w->stats.speed.cores_permille);
     if (work_create(w->mail, m->job, &m->open, threads, &fault, &work) != ERR_OK) {
         reject(w, m, &fault);
         return;
