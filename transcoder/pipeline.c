@@ -287,6 +287,17 @@ static bool is_time(int64_t ticks)
     return ticks > -PIPELINE_TIME_MAX && ticks < PIPELINE_TIME_MAX;
 }
 
+/* Also of what cannot be decoded: it has its time all the same. */
+static void note_begin(struct pipeline *p, const struct packet *packet)
+{
+    struct rung_host *h = &p->host;
+    bool is_shown = (packet->flags & PACKET_PREROLL) == 0;
+    if (is_shown && (!h->has_begin || packet->pts < h->begin)) {
+        h->has_begin = true;
+        h->begin = packet->pts;
+    }
+}
+
 static enum err feed_one(struct pipeline *p, const struct packet *packet)
 {
     if (is_cancelled(p)) {
@@ -295,6 +306,7 @@ static enum err feed_one(struct pipeline *p, const struct packet *packet)
     if (!is_time(packet->pts) || !is_time(packet->dts)) {
         return fault_set(&p->fault, true, ERR_LIMIT, "a packet's time is out of all bounds");
     }
+    note_begin(p, packet);
     enum err e = decoder_push(p->decoder, packet, &p->fault);
     return e == ERR_OK ? show_decoded(p) : e;
 }

@@ -5,6 +5,10 @@
 #include "transcoder/grid.h"
 #include "transcoder/scale.h"
 
+/* How long the first picture may be shown in place of those before it, which cannot be decoded. No
+ * segment is longer; what says so has wrong times. */
+#define BEGIN_TICKS_MAX (3 * TICKS_PER_S)
+
 struct rung {
     const struct rung_host *host;
     size_t index;
@@ -128,7 +132,8 @@ static enum err repeat_until(struct rung *r, int64_t end)
 static enum err show(struct rung *r, const AVFrame *picture, int64_t slot, uint64_t number)
 {
     r->shown_until = number;
-    enum err e = repeat_until(r, slot);
+    bool is_first = r->shown->buf[0] == NULL; /* there is nothing to be shown before it */
+    enum err e = is_first ? ERR_OK : repeat_until(r, slot);
     if (e != ERR_OK) {
         return e;
     }
@@ -137,7 +142,7 @@ static enum err show(struct rung *r, const AVFrame *picture, int64_t slot, uint6
     if (av_frame_ref(r->shown, picture) < 0) {
         return fault_set(r->host->fault, false, ERR_NOMEM, "no memory for a picture");
     }
-    return advance(r);
+    return is_first ? repeat_until(r, slot + 1) : advance(r);
 }
 
 static enum err show_waiting(struct rung *r)
@@ -166,8 +171,21 @@ static enum err take_captions(struct rung *r, const AVFrame *picture, uint64_t n
     return hand(r, step);
 }
 
+/* Where what comes before the first picture cannot be decoded, the segment begins earlier. */
+static void begin(struct rung *r, const AVFrame *picture)
+{
+    const struct rung_host *h = r->host;
+    int64_t lead = h->has_begin ? picture->pts - h->begin : 0;
+    if (lead > 0 && lead <= BEGIN_TICKS_MAX && r->params.fps_num > 0) {
+        grid_begin(&r->grid, h->begin);
+    }
+}
+
 enum err rung_offer(struct rung *r, const AVFrame *picture)
 {
+    if (r->offered == 0) {
+        begin(r, picture);
+    }
     uint64_t number = r->offered++;
     int64_t slot = 0;
     bool settled = false;
@@ -206,7 +224,9 @@ static enum err fill_segment(struct rung *r, int64_t duration)
                          (int)(GRID_SEGMENT_TICKS_MAX / TICKS_PER_S));
     }
     enum err e = ERR_OK;
-    if (r->waiting_slot >= 0 && r->waiting_slot < slots) {
+    bool is_first = r->shown->buf[0] == NULL;
+    if (r->waiting_slot >= 0 && (is_first || r->waiting_slot < slots)) {
+        r->waiting_slot = r->waiting_slot < slots ? r->waiting_slot : slots - 1;
         e = show_waiting(r);
         if (e != ERR_OK) {
             return e;

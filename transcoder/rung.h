@@ -22,6 +22,8 @@ struct rung_host {
     const atomic_bool *cancel; /* set by another thread: stop soon, with ERR_CLOSED; NULL: never */
     struct fault *fault;
     struct cascade *cascade;
+    bool has_begin;
+    int64_t begin; /* ticks: the earliest PTS of the segment's packets so far */
 };
 
 struct rung;

@@ -327,6 +327,8 @@ static enum MHD_Result answer(struct held *r)
     if (m == NULL) {
         return MHD_NO;
     }
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
     if (a->status == 405) {
         MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, "PUT, POST");
     } else if (a->status == 503) {

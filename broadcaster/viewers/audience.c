@@ -8,10 +8,11 @@
 #include "base/id.h"
 #include "base/mem.h"
 
-#define BITS     8192 /* enough for AUDIENCE_MAX: about 60 are still unset then */
-#define WORDS    (BITS / 64)
-#define SLICE_MS 2000
-#define SLICES   (AUDIENCE_WINDOW_MS / SLICE_MS + 1) /* the last one is not over yet */
+#define SALT_BYTES 16
+#define BITS       8192 /* enough for AUDIENCE_MAX: about 60 are still unset then */
+#define WORDS      (BITS / 64)
+#define SLICE_MS   2000
+#define SLICES     (AUDIENCE_WINDOW_MS / SLICE_MS + 1) /* the last one is not over yet */
 
 struct slice {
     int64_t number; /* of its time, from 1; 0: never used */
@@ -28,11 +29,6 @@ struct audience {
     uint64_t streams[AUDIENCE_STREAMS_MAX]; /* apart from the rest: they are searched */
     struct crowd *crowds[AUDIENCE_STREAMS_MAX];
 };
-
-void audience_salt_init(struct audience_salt *s)
-{
-    id_random_hex(s->text, AUDIENCE_SALT_BYTES);
-}
 
 /* FNV-1a. */
 static uint64_t hash(uint64_t h, struct span s)
@@ -51,10 +47,16 @@ static uint64_t spread(uint64_t h)
     return h ^ h >> 33;
 }
 
+void audience_salt_init(struct audience_salt *s)
+{
+    char text[2 * SALT_BYTES + 1];
+    id_random_hex(text, SALT_BYTES);
+    s->state = hash(UINT64_C(0xcbf29ce484222325), span_cstr(text));
+}
+
 uint64_t audience_hash(const struct audience_salt *salt, struct span one, struct span two)
 {
-    uint64_t h = hash(UINT64_C(0xcbf29ce484222325), span_cstr(salt->text));
-    return spread(hash(hash(h, one), two));
+    return spread(hash(hash(salt->state, one), two));
 }
 
 struct audience *audience_create(void)

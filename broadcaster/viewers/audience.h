@@ -13,11 +13,9 @@
 #define AUDIENCE_MAX         40000 /* of one stream: there the estimate stays */
 #define AUDIENCE_STREAMS_MAX 1024  /* past this the one that was silent longest is forgotten */
 
-#define AUDIENCE_SALT_BYTES 16
-
 /* Keeps anybody from choosing where a viewer falls. */
 struct audience_salt {
-    char text[2 * AUDIENCE_SALT_BYTES + 1];
+    uint64_t state; /* of the hash, behind it */
 };
 void audience_salt_init(struct audience_salt *s);
 

@@ -22,7 +22,7 @@ struct viewers_pay *viewers_pay_create(const struct viewers_pay_config *config)
     p->queries = rates_create(config->posts_per_minute);
     p->payers = rates_create(config->posts_per_minute);
     p->payers_address = rates_create(config->posts_per_minute * PAYWALL_PAYERS_TIMES);
-    audience_salt_init(&p->salt);
+    p->salt = *paywall_salt(config->paywall);
     pthread_mutex_init(&p->lock, NULL);
     return p;
 }
@@ -168,6 +168,7 @@ static enum viewers_pay_result refuse(struct pay_request *r, enum paywall_verdic
     enum err e;
     a->status = r->who.known ? pay_text_problem(&a->text, v, terms, &s, &e)
                              : pay_text_nobody(&a->text, r->who.forged, terms, &s, &e);
+    a->retry_s = a->status == MHD_HTTP_TOO_MANY_REQUESTS ? VIEWERS_PAY_RETRY_S : 0;
     pay_answer_end(a, e, &r->who);
     return VIEWERS_PAY_ANSWERED;
 }

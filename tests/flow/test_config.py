@@ -90,7 +90,7 @@ class Samples(harness.TestCase):
                                    datadir=data, runDir=data, v=99)
                 processes.append(Process([*command, "-config", write(text)],
                                          temp_dir() / f"{role}.log"))
-            with ffmpeg_publish(f"rtmp://127.0.0.1:{rtmp}/hello_world", size="320x240",
+            with ffmpeg_publish(f"rtmp://127.0.0.1:{rtmp}/hello_world", size="160x120",
                                 bitrate="500k"):
                 url = f"http://127.0.0.1:{http}/stream/hello_world/{RUNG}.m3u8"
                 harness.wait_for(lambda: harness.http_get(url).status == 200, 20, url)

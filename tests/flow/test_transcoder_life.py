@@ -13,7 +13,7 @@ RUNG_PATH = f"/stream/t/{RUNG}.m3u8"
 
 
 def publish(recipe, stream):
-    return ffmpeg_publish(recipe.rtmp(stream), size="320x240", bitrate="500k")
+    return ffmpeg_publish(recipe.rtmp(stream), size="160x120", bitrate="500k")
 
 
 def at_work(recipe):
@@ -99,10 +99,15 @@ class Leaving(harness.TestCase):
 
 
 class Hanging(harness.TestCase):
+    # The leak sanitizer cannot read the stacks of threads that are held here, by the one way there is
+    # to do so, and takes what they have in hand for lost.
+    NO_LEAKS = {"LSAN_OPTIONS": "detect_leaks=0"}
+
     def test_when_all_places_hang_it_ends_to_be_started_anew(self):
-        with Recipe(transcoder_flags=["-maxSessions", "2"]) as r, contextlib.ExitStack() as stack:
+        with (Recipe(order="OB", transcoder_flags=["-maxSessions", "2"]) as r,
+              contextlib.ExitStack() as stack):
             stack.callback(frozen.let_go)
-            t = r.transcoders[0]
+            t = r.start_transcoder(env=self.NO_LEAKS)
             wait_for(lambda: t.status()["connected"], 10, "it is connected")
             own = frozen.threads(t.pid)
             with publish(r, "t"), publish(r, "u"):

@@ -409,6 +409,7 @@ static void expect_for(int fd, const char *address, int status)
     ck_assert_msg(raw_has(&r, "Access-Control-Allow-Origin: https://a.example"), "%s", r.head);
     ck_assert_msg(raw_has(&r, "Vary: Origin"), "%s", r.head);
     ck_assert(raw_has(&r, "Cache-Control: no-store"));
+    ck_assert_int_eq(raw_has(&r, "Retry-After: 1"), status == 429);
     raw_free(&r);
 }
 
