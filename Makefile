@@ -139,9 +139,9 @@ $(BUILD)/support/%: $(BUILD)/obj/tests/support/%_main.o $(LIB)/libsupport.a $(LI
 
 # Fuzz targets: with a plain main that replays files, and with libFuzzer (make fuzz, clang).
 $(BUILD)/fuzz_replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(ALL_LIBS)
-	$(call link_exe,$(QUICK_LINK) $(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) $(LIBS_LEDGER))
+	$(call link_exe,$(QUICK_LINK) $(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) $(LIBS_LEDGER) -lm)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(ALL_LIBS)
-	$(call link_exe,-fsanitize=fuzzer $(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) $(LIBS_LEDGER))
+	$(call link_exe,-fsanitize=fuzzer $(LIBS_COMMON) $(LIBS_MEDIA) $(LIBS_HTTP) $(LIBS_LEDGER) -lm)
 
 # --- people ------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@
 
 #define HEAD      "sbe previews 1\n"
 #define HEAD_LEN  (sizeof HEAD - 1)
-#define SALT_LEN  ((size_t)2 * AUDIENCE_SALT_BYTES)
+#define SALT_LEN  ((size_t)AUDIENCE_SALT_LEN)
 #define FILE_MAX_ (HEAD_LEN + SALT_LEN + 1 + PREVIEW_BYTES_MAX)
 
 struct preview_file {
@@ -47,8 +47,7 @@ static bool read_head(struct span *bytes, struct audience_salt *salt)
             return false;
         }
     }
-    memcpy(salt->text, text.data, SALT_LEN);
-    salt->text[SALT_LEN] = '\0';
+    audience_salt_set(salt, (const char *)text.data);
     return true;
 }
 

@@ -8,11 +8,10 @@
 #include "base/id.h"
 #include "base/mem.h"
 
-#define SALT_BYTES 16
-#define BITS       8192 /* enough for AUDIENCE_MAX: about 60 are still unset then */
-#define WORDS      (BITS / 64)
-#define SLICE_MS   2000
-#define SLICES     (AUDIENCE_WINDOW_MS / SLICE_MS + 1) /* the last one is not over yet */
+#define BITS     8192 /* enough for AUDIENCE_MAX: about 60 are still unset then */
+#define WORDS    (BITS / 64)
+#define SLICE_MS 2000
+#define SLICES   (AUDIENCE_WINDOW_MS / SLICE_MS + 1) /* the last one is not over yet */
 
 struct slice {
     int64_t number; /* of its time, from 1; 0: never used */
@@ -47,11 +46,18 @@ static uint64_t spread(uint64_t h)
     return h ^ h >> 33;
 }
 
+void audience_salt_set(struct audience_salt *s, const char text[AUDIENCE_SALT_LEN])
+{
+    memcpy(s->text, text, AUDIENCE_SALT_LEN);
+    s->text[AUDIENCE_SALT_LEN] = '\0';
+    s->state = hash(UINT64_C(0xcbf29ce484222325), span_of(s->text, AUDIENCE_SALT_LEN));
+}
+
 void audience_salt_init(struct audience_salt *s)
 {
-    char text[2 * SALT_BYTES + 1];
-    id_random_hex(text, SALT_BYTES);
-    s->state = hash(UINT64_C(0xcbf29ce484222325), span_cstr(text));
+    char text[AUDIENCE_SALT_LEN + 1];
+    id_random_hex(text, AUDIENCE_SALT_BYTES);
+    audience_salt_set(s, text);
 }
 
 uint64_t audience_hash(const struct audience_salt *salt, struct span one, struct span two)

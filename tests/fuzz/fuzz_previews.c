@@ -29,7 +29,7 @@ static struct buf write_all(const struct preview *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct preview *p = preview_create(AMOUNT), *again = preview_create(AMOUNT);
-    struct audience_salt salt = {""};
+    struct audience_salt salt = {.state = 0};
     enum err e = preview_file_parse(span_of(data, size), NOW, WALL, p, &salt);
     must(e == ERR_OK || e == ERR_PROTO);
     must(e != ERR_OK || strlen(salt.text) == sizeof salt.text - 1);
