@@ -19,6 +19,12 @@ TS_MAX = 55_000  # bits per second on the wire, sound included
 CMAF_PICTURE_MAX = 18_500  # the same without sound: what leaves it 26_500 of 45_000
 
 
+def rungs_file(rungs):
+    path = temp_dir() / "rungs.json"
+    path.write_text(json.dumps(rungs))
+    return path
+
+
 class Options(harness.TestCase):
     def test_each_rung_is_as_the_file_says(self):
         with Recipe(rungs=[INTRA, BASE, NTSC]) as r, \
