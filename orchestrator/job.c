@@ -275,6 +275,7 @@ void job_begin(struct job *j, struct job_attempt *a, bool all)
     a->has_won = false;
     a->open_sent = false;
     a->has_all = false;
+    a->owed_ms = 0;
     a->cursor = j->units.next;
     a->n_asked = 0;
     a->rate = 0;

@@ -90,6 +90,7 @@ struct job_attempt {
     bool charged;  /* its transcoder has been told late because of it */
     int64_t offered_ms;
     int64_t heard_ms; /* when a part of it was last passed on */
+    int64_t owed_ms;  /* job_owed_ms of the last tick */
     bool open_sent;
     bool has_all; /* all of the input was sent, at all_ms */
     int64_t all_ms;

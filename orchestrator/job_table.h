@@ -34,14 +34,18 @@
 #define JOB_TABLE_SHED_MAX_MS         3000 /* it, or for so long, may lose rungs */
 #define JOB_TABLE_SHED_SURE_MS        1000 /* less, when all say themselves that it is too much */
 #define JOB_TABLE_CALM_MAX_MS         1000
-#define JOB_TABLE_BEHIND_MS           1000 /* something of a transcoder's jobs always owed for so */
-#define JOB_TABLE_BEHIND_LEAST_MS     500 /* long (less: when it has more than it says) for all of */
-#define JOB_TABLE_BEHIND_FOR_MS       1000   /* that time: new segments lose rungs */
-#define JOB_TABLE_RELIEF_MS           6000   /* what was begun before that is waited for so long */
 #define JOB_TABLE_SHORT_MS            10000  /* after that the stream's next ones need not wait; */
 #define JOB_TABLE_SHORT_MAX_MS        300000 /* twice as long each time that it is so again soon */
 #define JOB_TABLE_PAID_MS             10000  /* a segment is not longer, as far as its price goes */
 #define JOB_TABLE_TICK_MS             100    /* how often job_table_tick wants to be called */
+
+/* A transcoder that always owes something for so long, for all of that time, has too much (the
+ * least and half of the time, when it has more than it says): new segments lose rungs. What was
+ * begun before is waited for, and what is owed is made up for, in so long. */
+#define JOB_TABLE_BEHIND_MS       1000
+#define JOB_TABLE_BEHIND_LEAST_MS 500
+#define JOB_TABLE_BEHIND_FOR_MS   1500
+#define JOB_TABLE_RELIEF_MS       6000
 
 struct job_table;
 

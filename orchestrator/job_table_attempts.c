@@ -216,7 +216,7 @@ void attempts_assign(struct job_table *s, int64_t now_ms)
         link_peer avoided[JOB_ASK_AVOIDED];
         struct dispatch_ask ask;
         job_ask_open(s, j, job_open_rate(j, false), now_ms, avoided, &ask);
-        if (ask.rate >= too_much && !ask.may_stretch) {
+        if (ask.rate >= too_much && !ask.may_stretch && !ask.has_place) {
             continue;
         }
         struct transcoder *t = pick_beside(s, j, &ask);
@@ -332,6 +332,7 @@ void job_mark_late(struct job_table *s, struct job *j, int64_t now_ms)
             continue;
         }
         int64_t owed_ms = s->config.late_ms > 0 ? job_owed_ms(a, now_ms) : 0;
+        a->owed_ms = owed_ms;
         if (owed_ms > 0 && owed_ms >= may_owe_ms(s, a)) {
             mark_late(a, now_ms);
         } else if (!a->accepted && now_ms - a->offered_ms >= s->config.answer_ms) {

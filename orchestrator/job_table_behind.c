@@ -3,19 +3,27 @@
  * is always something late it is, and what is owed grows. */
 #include "orchestrator/job_table_internal.h"
 
+/* It was somebody else's, or is made twice: what is late of it is not this one's fault, and what
+ * there is to make up for is no demand that lasts. */
+static bool is_taken_over(const struct job_attempt *a)
+{
+    const struct job *j = a->job;
+    return a->is_hedge || j->losses > 0 || j->late > 0 || j->attempts > 0 || j->hedges > 0;
+}
+
 /* Of the jobs that are made as their input comes: what is owed longest of them. False: there are
- * some from before less was asked of it, which tell of that time, or a backlog that is nobody's
- * demand. */
+ * some from before less was asked of it, which tell of that time, or others that tell nothing. */
 static bool look_at_jobs(struct transcoder *t, int64_t now_ms)
 {
     bool tell = true, settles = now_ms - t->relieved_ms < JOB_TABLE_RELIEF_MS;
     t->owed_ms = 0;
     LIST_EACH (&t->jobs, it, tmp) {
         const struct job_attempt *a = LIST_ITEM(it, const struct job_attempt, of_transcoder);
-        if (attempt_is_useful(a) && a->accepted && !a->is_hedge) {
-            int64_t owed_ms = a->is_whole ? 0 : job_owed_ms(a, now_ms);
+        if (attempt_is_useful(a) && a->accepted) {
+            bool is_other = a->is_whole || is_taken_over(a);
+            int64_t owed_ms = is_other ? 0 : a->owed_ms;
             t->owed_ms = owed_ms > t->owed_ms ? owed_ms : t->owed_ms;
-            tell = tell && !a->is_whole && !(settles && a->offered_ms < t->relieved_ms);
+            tell = tell && !is_other && !(settles && a->offered_ms < t->relieved_ms);
         }
     }
     return tell;
@@ -29,7 +37,9 @@ static bool is_expected(const struct transcoder *t)
 
 static void look_at(struct job_table *s, struct transcoder *t, int64_t now_ms)
 {
-    int64_t limit_ms = is_expected(t) ? JOB_TABLE_BEHIND_LEAST_MS : JOB_TABLE_BEHIND_MS;
+    bool expected = is_expected(t);
+    int64_t limit_ms = expected ? JOB_TABLE_BEHIND_LEAST_MS : JOB_TABLE_BEHIND_MS;
+    int64_t for_ms = expected ? JOB_TABLE_BEHIND_FOR_MS / 2 : JOB_TABLE_BEHIND_FOR_MS;
     if (!look_at_jobs(t, now_ms) || t->owed_ms < limit_ms) {
         t->behind_since_ms = 0;
         return;
@@ -40,7 +50,7 @@ static void look_at(struct job_table *s, struct transcoder *t, int64_t now_ms)
         t->behind_ms = t->owed_ms;
     }
     int64_t ms = now_ms - t->behind_since_ms;
-    if (ms < JOB_TABLE_BEHIND_FOR_MS) {
+    if (ms < for_ms) {
         return;
     }
     uint64_t made = (t->pixels - t->behind_pixels) * 1000 / (uint64_t)ms;

@@ -156,7 +156,12 @@ bool standing_is_limited(struct standing *s, int64_t now_ms)
     if (now_ms - s->full_until_ms >= s->full_pause_ms * FULL_MEMORY) {
         s->full_pause_ms = 0;
     }
+    bool was_limited = s->is_limited;
     s->is_limited = now_ms - s->full_until_ms < s->full_pause_ms;
+    if (was_limited && !s->is_limited && s->announced == 0) {
+        s->speed = 0;
+        s->was_slow = false;
+    }
     return s->is_limited;
 }
 

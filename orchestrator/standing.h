@@ -68,7 +68,8 @@ void standing_late(struct standing *s, uint64_t load, int64_t now_ms);
  * again soon after. */
 void standing_behind(struct standing *s, uint64_t load, uint64_t made, int64_t now_ms);
 
-/* That is so, or was for as long after it: then it is tried with all there is. Time passes. */
+/* That is so, or was for as long after it: then it is tried with all there is, and of one that
+ * did not say its speed that is not known again. Time passes. */
 bool standing_is_limited(struct standing *s, int64_t now_ms);
 
 /* It is late all the same: it still owes that part, or it does not answer. */

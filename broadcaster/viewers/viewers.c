@@ -139,6 +139,7 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
     }
     if (*context != NULL) {
         *watch_client(*context) = peer;
+        serve_begin(*context);
     } else {
         atomic_fetch_add(&v->refused, e == ERR_LIMIT);
         shutdown(fd, SHUT_RDWR);
@@ -416,9 +417,9 @@ static struct MHD_Daemon *start_daemon(void *arg, int fd)
     s->connections -= share;
     s->threads--;
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-        on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-        on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, v, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, v,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, v, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)share, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)config->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,

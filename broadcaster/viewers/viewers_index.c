@@ -12,6 +12,7 @@
 #include "broadcaster/viewers/http_tag.h"
 #include "broadcaster/viewers/posters.h"
 #include "broadcaster/viewers/viewers_answer_internal.h"
+#include "broadcaster/viewers/viewers_serve.h"
 
 #define CACHE_POSTER "public, max-age=3"
 #define CACHE_SHORT  "max-age=1"
@@ -32,7 +33,7 @@ static void hold(void *connection)
 
 static void resume(void *connection)
 {
-    MHD_resume_connection(connection);
+    serve_resume(connection);
 }
 
 struct viewers_index *viewers_index_create(struct board *board, bool listed)

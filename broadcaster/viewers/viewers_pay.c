@@ -8,6 +8,7 @@
 #include "broadcaster/media/media.h"
 #include "broadcaster/viewers/viewers_answer_internal.h"
 #include "broadcaster/viewers/viewers_pay_internal.h"
+#include "broadcaster/viewers/viewers_serve.h"
 
 #define CACHE_PAID  "private, max-age=3600, immutable"
 #define CACHE_FILE  "private, max-age=60"
@@ -75,12 +76,12 @@ static void on_resume_question(struct paywall_waiter *w)
 {
     const struct paywall_question *q = (const struct paywall_question *)w;
     const struct pay_request *r = q->owner;
-    MHD_resume_connection(r->connection);
+    serve_resume(r->connection);
 }
 
 static void on_resume(struct paywall_waiter *w)
 {
-    MHD_resume_connection(((struct pay_request *)w)->connection);
+    serve_resume(((struct pay_request *)w)->connection);
 }
 
 struct pay_request *pay_request_of(struct viewers_pay *p, struct MHD_Connection *connection,

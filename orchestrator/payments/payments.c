@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "orchestrator/ledger/ledger_book.h"
 #include "orchestrator/payments/interests.h"
 #include "run/log.h"
 
@@ -162,7 +163,7 @@ static bool is_viewer(const char *account)
 {
     size_t n = strlen(PAYMENTS_VIEWER);
     return strncmp(account, PAYMENTS_VIEWER, n) == 0 && account[n] != '\0' &&
-           strlen(account) < LEDGER_NAME_MAX;
+           ledger_name_is_valid(account);
 }
 
 /* NULL: it may be asked. */

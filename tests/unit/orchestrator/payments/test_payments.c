@@ -77,6 +77,12 @@ START_TEST(leases_alone_are_a_broadcasters)
     q.total = 5;
     ck_assert_int_eq(ask(q).status, LINK_PAY_REFUSED);
     q = (struct link_pay_ask){.kind = LINK_PAY_HOLD,
+                              .account = "viewer:a\nx",
+                              .key = "lease:i:1",
+                              .amount = 50,
+                              .ttl_ms = 60000};
+    ck_assert_int_eq(ask(q).status, LINK_PAY_REFUSED);
+    q = (struct link_pay_ask){.kind = LINK_PAY_HOLD,
                               .account = "viewer:a",
                               .key = "lease:i:1",
                               .amount = 50,
