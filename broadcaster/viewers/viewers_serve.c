@@ -68,6 +68,13 @@ static void wait_for_more(struct server *s)
     }
 }
 
+/* What is resumed, or ended, from here on tells again. */
+static bool goes_on(struct server *s)
+{
+    atomic_store(&s->told, false);
+    return !atomic_load(&s->serve->ending);
+}
+
 static void *run(void *arg)
 {
     struct server *s = arg;
@@ -76,8 +83,7 @@ static void *run(void *arg)
     sigemptyset(&pipes);
     sigaddset(&pipes, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipes, NULL);
-    while (!atomic_load(&s->serve->ending)) {
-        atomic_store(&s->told, false); /* what is resumed from here on tells again */
+    while (goes_on(s)) {
         if (MHD_run(s->daemon) == MHD_YES) {
             wait_for_more(s);
         } else {

@@ -13,9 +13,8 @@
 struct serve;
 struct watched;
 
-/* Starts a library's daemon without threads, by epoll, that accepts
- * from `fd` and takes it when it starts. SIGPIPE is blocked in the threads that run it. NULL: it
- * cannot. */
+/* Starts a library's daemon without threads, by epoll, that accepts from `fd` and takes it when it
+ * starts. SIGPIPE is blocked in the threads that run it. NULL: it cannot. */
 typedef struct MHD_Daemon *serve_start_fn(void *arg, int fd);
 
 /* Takes `fd`, a listening socket. threads: at least 1. NULL: a daemon or a thread could not be
