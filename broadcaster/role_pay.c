@@ -133,6 +133,7 @@ static void open_all(struct role_pay *p, struct daemon *d, const struct broadcas
         .ask = ask_bank,
         .bank = p,
         .preview = t->threshold,
+        .data_dir = d->data_dir,
         .per_address = (uint32_t)c->pay_rate,
         .patience_ms = c->pay_patience_ms,
         .chunk = (size_t)c->pay_chunk_bytes,

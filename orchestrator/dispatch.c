@@ -40,7 +40,33 @@ static bool may_try(const struct transcoder *t, const struct dispatch_ask *ask)
     return t->load == 0 && standing_may_try(&t->standing, rate_of(ask));
 }
 
-static bool may_take(const struct transcoder *t, const struct dispatch_ask *ask)
+/* Somebody else, who may do more than is believed, for a job that waits a little. */
+static bool another_may_do(const struct roster *r, const struct transcoder *but,
+                           const struct dispatch_ask *ask)
+{
+    LIST_EACH (&r->transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        if (t != but && may_take_any(t, ask) && !standing_is_full(&t->standing, ask->now_ms)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The stream is there already: it goes on, unless that one is late and another may be better. */
+static bool goes_on(const struct roster *r, const struct transcoder *t,
+                    const struct dispatch_ask *ask)
+{
+    if (!ask->has_place || t->peer != ask->last ||
+        (ask->is_behind && t->standing.speed > 0 && t->rate > t->standing.speed)) {
+        return false;
+    }
+    return ask->may_stretch || !standing_is_overloaded(&t->standing, ask->now_ms) ||
+           !another_may_do(r, t, ask);
+}
+
+static bool may_take(const struct roster *r, const struct transcoder *t,
+                     const struct dispatch_ask *ask)
 {
     if (!may_take_any(t, ask)) {
         return false;
@@ -49,7 +75,8 @@ static bool may_take(const struct transcoder *t, const struct dispatch_ask *ask)
         return false;
     }
     bool stretches = ask->may_stretch && standing_may_stretch(&t->standing, ask->now_ms);
-    return transcoder_spare(t) >= rate_of(ask) || may_try(t, ask) || stretches;
+    return transcoder_spare(t) >= rate_of(ask) || may_try(t, ask) || stretches ||
+           goes_on(r, t, ask);
 }
 
 /* Pixels a second: of an unknown speed as many such jobs as it has room for. */
@@ -85,13 +112,13 @@ static struct transcoder *pick(const struct roster *r, const struct dispatch_ask
 {
     struct transcoder *last = ask->last != 0 ? roster_transcoder(r, ask->last) : NULL;
     if (last != NULL && !standing_is_overloaded(&last->standing, ask->now_ms) &&
-        may_take(last, ask)) {
+        may_take(r, last, ask)) {
         return last;
     }
     struct transcoder *best = NULL;
     LIST_EACH (&r->transcoders, it, tmp) {
         struct transcoder *t = LIST_ITEM(it, struct transcoder, node);
-        if (may_take(t, ask) && (best == NULL || is_better(t, best, ask))) {
+        if (may_take(r, t, ask) && (best == NULL || is_better(t, best, ask))) {
             best = t;
         }
     }

@@ -18,11 +18,14 @@ struct dispatch_ask {
     bool is_last_resort;     /* those suspended for being lost too; set by dispatch_pick itself */
     bool may_stretch; /* it has waited: also to who may be believed to be slower than it is */
     bool is_whole;    /* all of its input is there: it takes as much of the host as it can get */
+    bool has_place;   /* at `last`: what its stream weighs there it weighs once */
+    bool is_behind;   /* its stream has SESSION_AT_WORK_FULL jobs at work already */
     bool only_spare;  /* a job that somebody has already: only to who can do with it easily */
     int64_t now_ms;
 };
 
-/* Those that have room for it: in jobs, and in pixels a second where the speed is known. One that
+/* Those that have room for it: in jobs, and in pixels a second where the speed is known, or because
+ * it takes the place of the stream's previous segment. One that
  * has no job at all takes any, unless it has been seen to be too slow for it. Of these the one that
  * had the stream's previous segment (its caches are warm), unless it was late lately; otherwise one
  * that was not late lately before one that was, then the most free pixels a second; among equals

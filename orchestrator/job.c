@@ -274,6 +274,8 @@ void job_begin(struct job *j, struct job_attempt *a, bool all)
     a->charged = false;
     a->has_won = false;
     a->open_sent = false;
+    a->has_all = false;
+    a->owed_ms = 0;
     a->cursor = j->units.next;
     a->n_asked = 0;
     a->rate = 0;
@@ -385,6 +387,25 @@ void job_give_up_rung(struct job *j, uint32_t rung)
     j->rungs[rung].given_up = true;
 }
 
+/* Of more rejections than that the oldest one's parts count as made for the first time. */
+static void note_redone(struct job_rung *r)
+{
+    if (r->n_redone == JOB_REDONE_MAX) {
+        r->n_redone--;
+        memmove(r->redone, r->redone + 1, r->n_redone * sizeof *r->redone);
+    }
+    r->redone[r->n_redone++] = (struct job_redone){.until = r->next_part, .of = r->maker};
+}
+
+link_peer job_redone_of(struct job *j, uint32_t rung, uint32_t part)
+{
+    struct job_rung *r = &j->rungs[rung];
+    while (r->n_redone > 0 && r->redone[r->n_redone - 1].until <= part) {
+        r->n_redone--;
+    }
+    return r->n_redone > 0 ? r->redone[r->n_redone - 1].of : 0;
+}
+
 enum err job_reject(struct job *j, uint32_t rung, uint32_t part)
 {
     if (rung >= j->open.n_ladder || part < j->open.ladder[rung].emit_from ||
@@ -396,6 +417,7 @@ enum err job_reject(struct job *j, uint32_t rung, uint32_t part)
     /* Every part but a rung's last one has as many frames as were asked for. */
     r->total.frames = (uint64_t)(part - asked->emit_from) * asked->frames_per_part;
     r->total.pixels = r->total.frames * asked->width * asked->height;
+    note_redone(r);
     r->next_part = part;
     r->complete = false;
     r->has_dts = false;

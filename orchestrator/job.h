@@ -32,6 +32,8 @@
 #define JOB_RUNG_BYTES_MAX  ((uint64_t)128 << 20)
 #define JOB_RUNG_FRAMES_MAX 28800 /* two minutes of 240 frames per second */
 
+#define JOB_REDONE_MAX 4 /* rejections of a rung of which parts are not made again yet */
+
 enum job_state {
     JOB_QUEUED,  /* waits for a transcoder */
     JOB_OFFERED, /* assigned; no transcoder has answered */
@@ -51,6 +53,12 @@ struct job_unit {
     struct link_packet packets[];
 };
 
+/* Parts that their broadcaster rejected. */
+struct job_redone {
+    uint32_t until; /* those before this one */
+    link_peer of;   /* who made them */
+};
+
 struct job_rung {
     uint32_t next_part; /* the first part that has not been delivered */
     bool complete;      /* its last part has been delivered */
@@ -64,6 +72,8 @@ struct job_rung {
     link_peer maker;  /* of its newest part; 0: there is none */
     uint64_t made_by; /* the number of that attempt */
     struct link_rung_total total;
+    struct job_redone redone[JOB_REDONE_MAX]; /* the last one's parts come first */
+    size_t n_redone;
 };
 
 /* A transcoder at work on a job: on some of its rungs, each from some part on. */
@@ -80,12 +90,16 @@ struct job_attempt {
     bool charged;  /* its transcoder has been told late because of it */
     int64_t offered_ms;
     int64_t heard_ms; /* when a part of it was last passed on */
+    int64_t owed_ms;  /* job_owed_ms of the last tick */
     bool open_sent;
-    struct list *cursor;   /* the next unit to send; &job->units: all are sent */
-    uint64_t rate;         /* pixels a second that it is to make */
-    uint64_t weight;       /* of these, what counts as its transcoder's load: 0 once all is sent as
-                              it came */
-    uint64_t asked_before; /* its transcoder's asked_sum when it began */
+    bool has_all; /* all of the input was sent, at all_ms */
+    int64_t all_ms;
+    struct list *cursor;    /* the next unit to send; &job->units: all are sent */
+    uint64_t rate;          /* pixels a second that it is to make */
+    uint64_t weight;        /* of these, what counts as its transcoder's load: 0 once all is sent as
+                               it came */
+    uint64_t asked_before;  /* its transcoder's asked_sum when it began */
+    uint64_t pixels_before; /* and its pixels */
     uint32_t asked[PROFILE_LADDER_MAX]; /* its rungs, as indices of the ladder */
     size_t n_asked;
     struct {
@@ -234,6 +248,10 @@ void job_give_up_rung(struct job *j, uint32_t rung);
 /* What came of the rung from that part on is not good: it is to be made again, and who is at work
  * on it has lost it. ERR_NOENT: there is no such part. */
 enum err job_reject(struct job *j, uint32_t rung, uint32_t part) CHECKED;
+
+/* Who made that part before it was rejected; 0: nobody did, it is made for the first time. Asked
+ * once for each part, in order, when it is passed on. */
+link_peer job_redone_of(struct job *j, uint32_t rung, uint32_t part);
 
 /* Where the grid of a rung that begins with this unit has its slot 0. */
 int64_t job_unit_origin(const struct link_rung *asked, const struct link_unit *u);

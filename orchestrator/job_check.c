@@ -13,6 +13,8 @@
 /* Frames by which a rung may be shorter or longer than its segment. */
 #define COUNT_TOLERANCE 1
 
+#define SEGMENT_TICKS_MAX (120 * TICKS_PER_S) /* none lasts longer, whatever its times say */
+
 /* The first part of an emission: decoding starts here, so nothing may be taken on trust. */
 static const char *check_start(const struct job_rung *r, const struct link_unit *u)
 {
@@ -149,7 +151,21 @@ static const char *check_origin(const struct job *j, const struct link_rung *ask
                : NULL;
 }
 
-/* All of a segment, when its last part comes. */
+/* floor(ticks * fps + 1/4) */
+static int64_t slots_of(const struct link_rung *asked, int64_t ticks)
+{
+    return (ticks * asked->fps_num + frame_num(asked) / 4) / frame_num(asked);
+}
+
+/* From its first picture to its last one. */
+static int64_t shown_ticks(const struct job *j)
+{
+    uint64_t ticks = (uint64_t)j->last_pts - (uint64_t)j->first_pts;
+    return ticks < SEGMENT_TICKS_MAX ? (int64_t)ticks : SEGMENT_TICKS_MAX;
+}
+
+/* All of a segment, when its last part comes. It is as long as it is decoded; where composition
+ * offsets grow in its midst it is shown for longer, and each picture has its frame. */
 static const char *check_count(const struct job *j, const struct link_rung *asked,
                                const struct link_unit *u)
 {
@@ -157,10 +173,11 @@ static const char *check_count(const struct job *j, const struct link_rung *aske
     if (asked->fps_num == 0) {
         return count > (int64_t)j->frames ? "it has more frames than the source" : NULL;
     }
-    int64_t slots =
-        ((int64_t)j->duration * asked->fps_num + frame_num(asked) / 4) / frame_num(asked);
-    slots = slots > 1 ? slots : 1;
-    return j->duration > 0 && llabs(count - slots) > COUNT_TOLERANCE
+    int64_t least = slots_of(asked, j->duration);
+    int64_t most = slots_of(asked, shown_ticks(j)) + 1;
+    least = least > 1 ? least : 1;
+    most = most > least ? most : least;
+    return j->duration > 0 && (count < least - COUNT_TOLERANCE || count > most + COUNT_TOLERANCE)
                ? "it has another number of frames than the segment's length asks for"
                : NULL;
 }

@@ -195,6 +195,7 @@ void job_table_tick(struct job_table *s, int64_t now_ms)
         }
     }
     sessions_expire(&s->sessions, now_ms);
+    transcoders_look(s, now_ms);
     attempts_assign(s, now_ms);
     if (!calm) {
         rungs_shed(s, now_ms);

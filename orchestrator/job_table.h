@@ -31,13 +31,21 @@
 #define JOB_TABLE_ATTEMPTS_DEFAULT    3
 #define JOB_TABLE_STRETCH_AFTER_MS    300 /* waiting for so long: the estimates may be too low */
 #define JOB_TABLE_SHED_PART           3 /* of the time to its deadline: a job that has waited for */
-#define JOB_TABLE_SHED_MAX_MS         8000 /* it, or for so long, may lose rungs */
+#define JOB_TABLE_SHED_MAX_MS         3000 /* it, or for so long, may lose rungs */
 #define JOB_TABLE_SHED_SURE_MS        1000 /* less, when all say themselves that it is too much */
 #define JOB_TABLE_CALM_MAX_MS         1000
 #define JOB_TABLE_SHORT_MS            10000  /* after that the stream's next ones need not wait; */
 #define JOB_TABLE_SHORT_MAX_MS        300000 /* twice as long each time that it is so again soon */
 #define JOB_TABLE_PAID_MS             10000  /* a segment is not longer, as far as its price goes */
 #define JOB_TABLE_TICK_MS             100    /* how often job_table_tick wants to be called */
+
+/* A transcoder that always owes something for so long, for all of that time, has too much (the
+ * least and half of the time, when it has more than it says): new segments lose rungs. What was
+ * begun before is waited for, and what is owed is made up for, in so long. */
+#define JOB_TABLE_BEHIND_MS       1000
+#define JOB_TABLE_BEHIND_LEAST_MS 500
+#define JOB_TABLE_BEHIND_FOR_MS   1500
+#define JOB_TABLE_RELIEF_MS       6000
 
 struct job_table;
 
@@ -100,10 +108,13 @@ struct job_table_out {
 
     /* Where rungs have a price; all or none are NULL. A job opens that may have so many pixels at
      * most: NULL, it may, and `closed` is called when it is over; else why not (borrowed). Then: so
-     * many pixels of a job of that broadcaster, made by that transcoder, were passed on. */
+     * many pixels of a job of that broadcaster, made by that transcoder, were passed on. Of these,
+     * so many were rejected and have now been made again. */
     const char *(*open)(void *arg, link_peer broadcaster, uint64_t pixels);
     void (*closed)(void *arg, link_peer broadcaster, uint64_t pixels);
     void (*earned)(void *arg, link_peer broadcaster, const struct transcoder *by, uint64_t pixels);
+    void (*unearned)(void *arg, link_peer broadcaster, const struct transcoder *by,
+                     uint64_t pixels);
 };
 
 struct job_table_counters {

@@ -4,6 +4,10 @@
 #include "orchestrator/job_table_internal.h"
 #include "orchestrator/words.h"
 
+/* A transcoder that makes so many thousandths of what is asked of it does all of it: some is still
+ * on its way. */
+#define IN_TIME_PERMILLE 940
+
 struct list *job_table_attempt_bucket(struct job_table *s, uint64_t number)
 {
     return &s->by_attempt[number & (JOB_TABLE_BUCKETS - 1)];
@@ -129,7 +133,22 @@ void job_table_refused(struct job_table *s, link_peer peer, uint64_t attempt, co
     }
 }
 
-static void count_delivered(struct job_table *s, const struct job_attempt *a,
+/* Each part is paid once: whoever made it is, but for who made it badly before. */
+static void count_earned(struct job_table *s, const struct job_attempt *a, link_peer redone_of,
+                         uint64_t pixels)
+{
+    link_peer broadcaster = a->job->broadcaster->peer;
+    const struct transcoder *bad = redone_of != 0 ? roster_transcoder(&s->roster, redone_of) : NULL;
+    if (a->job->paid_pixels == 0) {
+        return;
+    }
+    if (bad != NULL) {
+        s->out.unearned(s->out.arg, broadcaster, bad, pixels);
+    }
+    s->out.earned(s->out.arg, broadcaster, a->transcoder, pixels);
+}
+
+static void count_delivered(struct job_table *s, const struct job_attempt *a, link_peer redone_of,
                             const struct link_rung_total *before,
                             const struct link_rung_total *after)
 {
@@ -141,9 +160,7 @@ static void count_delivered(struct job_table *s, const struct job_attempt *a,
     a->job->broadcaster->pixels += pixels;
     s->counters.frames += frames;
     s->counters.pixels += pixels;
-    if (a->job->paid_pixels > 0) {
-        s->out.earned(s->out.arg, a->job->broadcaster->peer, a->transcoder, pixels);
-    }
+    count_earned(s, a, redone_of, pixels);
 }
 
 static void pass_on(struct job_table *s, struct job_attempt *a, uint32_t rung,
@@ -161,8 +178,9 @@ static void pass_on(struct job_table *s, struct job_attempt *a, uint32_t rung,
     }
     struct link_rung_total before = j->rungs[rung].total;
     bool wins = a->is_hedge && !a->has_won;
+    link_peer redone_of = job_redone_of(j, rung, unit->part);
     job_deliver(a, rung, unit, blob_span(payload).len, now_ms);
-    count_delivered(s, a, &before, &j->rungs[rung].total);
+    count_delivered(s, a, redone_of, &before, &j->rungs[rung].total);
     if (wins) {
         a->has_won = true;
         s->counters.hedges_won++;
@@ -199,6 +217,18 @@ void job_table_rung_unit(struct job_table *s, link_peer peer, uint64_t attempt,
     pass_on(s, a, rung, unit, payload, now_ms);
 }
 
+/* In thousandths of what was asked. A job that is slow alone is none that slows its transcoder. */
+static uint32_t pace_of(struct job_attempt *a, int64_t now_ms)
+{
+    uint32_t permille = job_pace_permille(a, now_ms);
+    uint64_t asked = attempt_load(a, now_ms) / 1000;
+    uint64_t in_all = asked > 0 ? attempt_made(a, now_ms) / asked : 0;
+    if (permille >= 1000 || in_all >= IN_TIME_PERMILLE) {
+        return 1000;
+    }
+    return in_all > permille ? (uint32_t)in_all : permille;
+}
+
 void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
                     const struct link_job_done *done, int64_t now_ms)
 {
@@ -214,7 +244,7 @@ void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
     struct transcoder *t = a->transcoder;
     j->cpu_us += done->cpu_us;
     t->done++;
-    standing_done(&t->standing, attempt_load(a, now_ms), job_pace_permille(a, now_ms));
+    standing_done(&t->standing, attempt_load(a, now_ms), pace_of(a, now_ms));
     attempt_end(s, a, false, "", now_ms);
     attempts_settle(s, j, now_ms);
     attempts_assign(s, now_ms);

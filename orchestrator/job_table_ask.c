@@ -28,6 +28,8 @@ static void fill(const struct job *j, enum job_ask_level level, uint64_t rate, i
         .avoided = avoided,
         .n_avoided = n,
         .is_whole = j->has_last,
+        .has_place = !j->has_last && session_has_place(j->session, now_ms),
+        .is_behind = j->session->at_work >= SESSION_AT_WORK_FULL,
         .now_ms = now_ms,
     };
 }

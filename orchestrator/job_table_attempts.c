@@ -13,6 +13,25 @@ static void sum_up(struct transcoder *t, int64_t now_ms)
     t->summed_ms = now_ms;
 }
 
+static void lighten(struct job_attempt *a, int64_t now_ms)
+{
+    sum_up(a->transcoder, now_ms);
+    assert(a->transcoder->rate >= a->weight);
+    a->transcoder->rate -= a->weight;
+    a->weight = 0;
+}
+
+/* The stream's other jobs there weigh no more: what they are behind with is no rate. */
+static void take_place(const struct job_attempt *a, int64_t now_ms)
+{
+    LIST_EACH (&a->transcoder->jobs, it, tmp) {
+        struct job_attempt *before = LIST_ITEM(it, struct job_attempt, of_transcoder);
+        if (before != a && before->job->session == a->job->session && !before->is_whole) {
+            lighten(before, now_ms);
+        }
+    }
+}
+
 static void begin(struct job_table *s, struct job *j, struct transcoder *t, bool hedge,
                   int64_t now_ms)
 {
@@ -30,6 +49,9 @@ static void begin(struct job_table *s, struct job *j, struct transcoder *t, bool
     job_begin(j, a, hedge);
     list_push_back(&t->jobs, &a->of_transcoder);
     list_push_back(job_table_attempt_bucket(s, a->number), &a->by_number);
+    if (!a->is_whole && !hedge) {
+        take_place(a, now_ms);
+    }
     if (t->load > 0 && transcoder_spare(t) < a->weight) {
         standing_stretched(&t->standing, now_ms);
     }
@@ -37,23 +59,25 @@ static void begin(struct job_table *s, struct job *j, struct transcoder *t, bool
     t->whole += a->is_whole;
     sum_up(t, now_ms);
     a->asked_before = t->asked_sum;
+    a->pixels_before = t->pixels;
     t->rate += a->weight;
     t->used_ms = now_ms;
     j->offered_ms = now_ms;
     if (!hedge) {
         list_remove(&j->place);
         j->session->last = t->peer;
+        j->session->last_is_live = !a->is_whole;
+        j->session->place_until_ms = 0;
     }
+    j->session->at_work++;
     job_table_note(s, hedge ? JOB_NOTE_HEDGED : JOB_NOTE_ASSIGNED, j, t, JOB_NO_RUNG, "", now_ms);
     attempt_pump(s, a, now_ms);
 }
 
-static void lighten(struct job_attempt *a, int64_t now_ms)
+uint64_t attempt_made(const struct job_attempt *a, int64_t now_ms)
 {
-    sum_up(a->transcoder, now_ms);
-    assert(a->transcoder->rate >= a->weight);
-    a->transcoder->rate -= a->weight;
-    a->weight = 0;
+    int64_t ms = now_ms - a->offered_ms;
+    return ms > 0 ? (a->transcoder->pixels - a->pixels_before) * 1000 / (uint64_t)ms : 0;
 }
 
 uint64_t attempt_load(struct job_attempt *a, int64_t now_ms)
@@ -75,7 +99,11 @@ void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const ch
     lighten(a, now_ms);
     list_remove(&a->of_transcoder);
     list_remove(&a->by_number);
-    assert(t->load > 0);
+    assert(t->load > 0 && a->job->session->at_work > 0);
+    a->job->session->at_work--;
+    if (!a->has_all) {
+        session_end_input(a->job->session, t->peer, now_ms - SESSION_PLACE_MS);
+    }
     t->load--;
     t->whole -= a->is_whole;
     t->used_ms = now_ms;
@@ -100,6 +128,20 @@ static bool send_open(struct job_table *s, struct job_attempt *a, int64_t now_ms
     return true;
 }
 
+/* All of its input is there: the stream's next segment takes its place, which is kept for that. */
+static void keep_place(struct job_attempt *a, int64_t now_ms)
+{
+    struct session *session = a->job->session;
+    if (!a->has_all) {
+        a->has_all = true;
+        a->all_ms = now_ms;
+        session_end_input(session, a->transcoder->peer, now_ms);
+    }
+    if (now_ms - a->all_ms >= SESSION_PLACE_MS) {
+        lighten(a, now_ms);
+    }
+}
+
 void attempt_pump(struct job_table *s, struct job_attempt *a, int64_t now_ms)
 {
     if (!a->open_sent && !send_open(s, a, now_ms)) {
@@ -117,7 +159,7 @@ void attempt_pump(struct job_table *s, struct job_attempt *a, int64_t now_ms)
         job_advance(a);
     }
     if (job_all_sent(a) && !a->is_whole) {
-        lighten(a, now_ms); /* the stream's next segment takes its place */
+        keep_place(a, now_ms);
     }
 }
 
@@ -174,7 +216,7 @@ void attempts_assign(struct job_table *s, int64_t now_ms)
         link_peer avoided[JOB_ASK_AVOIDED];
         struct dispatch_ask ask;
         job_ask_open(s, j, job_open_rate(j, false), now_ms, avoided, &ask);
-        if (ask.rate >= too_much && !ask.may_stretch) {
+        if (ask.rate >= too_much && !ask.may_stretch && !ask.has_place) {
             continue;
         }
         struct transcoder *t = pick_beside(s, j, &ask);
@@ -267,7 +309,10 @@ static void mark_late(struct job_attempt *a, int64_t now_ms)
     struct transcoder *t = a->transcoder;
     if (!a->charged) {
         a->charged = true;
-        standing_late(&t->standing, attempt_load(a, now_ms), now_ms);
+        uint64_t load = attempt_load(a, now_ms);
+        load = load > a->rate ? load : a->rate;
+        bool keeps_up = attempt_made(a, now_ms) >= load / 4 * 3;
+        standing_late(&t->standing, keeps_up ? 0 : load, now_ms);
     } else {
         standing_still_late(&t->standing, now_ms);
     }
@@ -287,6 +332,7 @@ void job_mark_late(struct job_table *s, struct job *j, int64_t now_ms)
             continue;
         }
         int64_t owed_ms = s->config.late_ms > 0 ? job_owed_ms(a, now_ms) : 0;
+        a->owed_ms = owed_ms;
         if (owed_ms > 0 && owed_ms >= may_owe_ms(s, a)) {
             mark_late(a, now_ms);
         } else if (!a->accepted && now_ms - a->offered_ms >= s->config.answer_ms) {

@@ -22,6 +22,7 @@ struct job_table {
     struct over_jobs over;
     int64_t short_until_ms; /* there is not room for all: the plan says for what there is */
     int64_t short_ms;       /* for how long that counts; 0: it never was so */
+    bool is_limited; /* of a transcoder it was seen that it makes no more: so does the plan */
     int64_t planned_ms;
     unsigned planned_of;   /* transcoders */
     int64_t calm_until_ms; /* nobody is late before */
@@ -69,6 +70,9 @@ void attempt_end(struct job_table *s, struct job_attempt *a, bool tell, const ch
 
 /* Pixels a second that its transcoder was asked for on average since it has it. */
 uint64_t attempt_load(struct job_attempt *a, int64_t now_ms);
+
+/* Pixels a second that its transcoder brought on average since it has it, of all of its jobs. */
+uint64_t attempt_made(const struct job_attempt *a, int64_t now_ms);
 
 /* After attempts of the job have ended or lost rungs: finishes a job of which nothing is missing,
  * ends attempts that can bring nothing any more, and queues what nobody does. The job may be gone
@@ -118,6 +122,10 @@ void job_mark_late(struct job_table *s, struct job *j, int64_t now_ms);
 
 /* Offers queued jobs to whoever has room. */
 void attempts_assign(struct job_table *s, int64_t now_ms);
+
+/* Finds the transcoders that stay behind with what they have, believes less of them, and has new
+ * segments lose rungs. (job_table_behind.c) */
+void transcoders_look(struct job_table *s, int64_t now_ms);
 
 /* A new job: while there is no room for all, it loses at once what the plan has no room for. */
 void rungs_plan_job(struct job_table *s, struct job *j, int64_t now_ms);

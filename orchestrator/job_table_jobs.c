@@ -355,9 +355,6 @@ void job_table_unit(struct job_table *s, link_peer peer, uint64_t job, const str
             attempt_pump(s, &j->tries[i], now_ms);
         }
     }
-    if (j->has_last) {
-        attempts_assign(s, now_ms); /* what it weighed is free */
-    }
 }
 
 bool job_table_drop_newest(struct job_table *s, link_peer broadcaster, const char *reason,

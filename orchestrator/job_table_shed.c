@@ -132,6 +132,9 @@ void rungs_shed(struct job_table *s, int64_t now_ms)
 
 #define PLAN_EVERY_MS 250
 
+/* What was dropped comes back when there is room for so much more than it, not at the edge. */
+#define PLAN_RETURN_DIVISOR 8
+
 struct wish {
     struct session *session;
     size_t rung;
@@ -155,6 +158,21 @@ static int by_worth(const void *a, const void *b)
     return strcmp(x->session->stream, y->session->stream);
 }
 
+/* What that transcoder makes; UINT64_MAX: that is not known. */
+static uint64_t speed_of(const struct transcoder *t, bool is_short, int64_t now_ms)
+{
+    uint64_t speed = t->standing.speed;
+    if (speed == 0) {
+        return UINT64_MAX;
+    }
+    if (is_short || t->standing.is_limited) {
+        return speed;
+    }
+    /* Of this one it is an estimate: it may do more, and does what it has. */
+    bool may_do_more = transcoder_room(t) > 0 && !standing_is_full(&t->standing, now_ms);
+    return may_do_more ? UINT64_MAX : speed > t->rate ? speed : t->rate;
+}
+
 /* UINT64_MAX: of somebody it is not known. */
 static uint64_t capacity(const struct job_table *s, int64_t now_ms)
 {
@@ -164,10 +182,24 @@ static uint64_t capacity(const struct job_table *s, int64_t now_ms)
         if (t->draining || standing_is_suspended(&t->standing, now_ms)) {
             continue;
         }
-        if (t->standing.speed == 0 || t->standing.speed > UINT64_MAX - sum) {
+        uint64_t speed = speed_of(t, now_ms < s->short_until_ms, now_ms);
+        if (speed > UINT64_MAX - sum) {
             return UINT64_MAX;
         }
-        sum += t->standing.speed;
+        sum += speed;
+    }
+    return sum;
+}
+
+/* Pixels a second to make up for what is late, in some time. */
+static uint64_t owed(const struct job_table *s)
+{
+    uint64_t sum = 0;
+    LIST_EACH (&s->roster.transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        if (t->standing.is_limited && t->owed_ms > JOB_TABLE_BEHIND_LEAST_MS) {
+            sum += t->standing.speed / JOB_TABLE_RELIEF_MS * (uint64_t)t->owed_ms;
+        }
     }
     return sum;
 }
@@ -208,11 +240,14 @@ static void plan(struct job_table *s, int64_t now_ms)
     }
     size_t n = collect(s, wishes);
     qsort(wishes, n, sizeof *wishes, by_worth);
-    uint64_t left = capacity(s, now_ms);
+    uint64_t left = capacity(s, now_ms), late = owed(s);
     for (size_t i = 0; i < n; i++) {
-        bool fits = wishes[i].rate <= left;
+        bool *dropped = &wishes[i].session->rungs[wishes[i].rung].dropped;
+        uint64_t more = *dropped ? wishes[i].rate / PLAN_RETURN_DIVISOR : 0;
+        more += wishes[i].viewers == 0 ? late : 0;
+        bool fits = wishes[i].rate <= left && more <= left - wishes[i].rate;
         left -= fits ? wishes[i].rate : wishes[i].is_first ? left : 0;
-        wishes[i].session->rungs[wishes[i].rung].dropped = !fits && !wishes[i].is_first;
+        *dropped = !fits && !wishes[i].is_first;
     }
     mem_free(wishes);
 }
@@ -228,7 +263,7 @@ void rungs_plan_job(struct job_table *s, struct job *j, int64_t now_ms)
             session->rungs[i].viewers = j->open.ladder[i].viewers;
         }
     }
-    if (now_ms >= s->short_until_ms || j->open.msn != session->msn ||
+    if ((now_ms >= s->short_until_ms && !s->is_limited) || j->open.msn != session->msn ||
         j->open.n_ladder != session->n_rungs) {
         return;
     }

@@ -48,6 +48,20 @@ void relay_send_pay(void *relay, link_peer to, const struct link_msg *m)
     (void)ignored;
 }
 
+_Static_assert(PURSE_NAME_MAX <= LEDGER_NAME_MAX, "an account's name fits");
+
+void relay_name_payer(void *relay, link_peer peer, char *ret_name)
+{
+    const struct relay *r = relay;
+    const struct peer *p = peers_find(r->peers, peer);
+    const struct broadcaster *b = roster_broadcaster(job_table_roster(r->table), peer);
+    till_account(TILL_BROADCASTER, p != NULL ? peer_credential(p) : "", b != NULL ? b->name : "",
+                 ret_name);
+    for (char *c = ret_name; *c != '\0'; c++) {
+        *c = *c == '"' || *c == '\\' ? '\'' : *c;
+    }
+}
+
 static void on_writable(struct relay *r, link_peer id)
 {
     struct peer *p = peers_find(r->peers, id);
@@ -346,6 +360,15 @@ static void on_earned(void *arg, link_peer broadcaster, const struct transcoder 
     till_earn(r->till, broadcaster, payee, pixels);
 }
 
+static void on_unearned(void *arg, link_peer broadcaster, const struct transcoder *by,
+                        uint64_t pixels)
+{
+    const struct relay *r = arg;
+    char payee[PURSE_NAME_MAX];
+    till_account(TILL_EARNINGS, relay_credential(r, by->peer), by->name, payee);
+    till_unearn(r->till, broadcaster, payee, pixels);
+}
+
 /* Its account does not cover what is open. */
 static void on_over(void *arg, link_peer broadcaster, const char *why)
 {
@@ -366,6 +389,7 @@ static void open_till(struct relay *r, struct loop *l, struct job_table_out *out
     out->open = on_job_open;
     out->closed = on_job_closed;
     out->earned = on_earned;
+    out->unearned = on_unearned;
 }
 
 /* --- life --- */

@@ -59,6 +59,10 @@ void relay_destroy(struct relay *r, int linger_ms);
 /* Where payments send what they have to say (a payments_send_fn; arg: the relay). */
 void relay_send_pay(void *relay, link_peer to, const struct link_msg *m);
 
+/* Which broadcaster that is, as its account is called, fit to stand between double quotes (a
+ * payments_name_fn; arg: the relay). */
+void relay_name_payer(void *relay, link_peer peer, char *ret_name);
+
 /* From now on LINK_PAY_ASK goes there; borrowed; NULL: nowhere. */
 void relay_set_payments(struct relay *r, struct payments *payments);
 

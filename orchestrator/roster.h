@@ -30,7 +30,12 @@ struct transcoder {
     uint64_t rate;      /* pixels a second that its jobs ask of it */
     uint64_t asked_sum; /* of rate over the milliseconds until summed_ms; wraps around */
     int64_t summed_ms;
-    int64_t used_ms; /* when a job last came or went */
+    int64_t used_ms;         /* when a job last came or went */
+    int64_t behind_since_ms; /* with the jobs that it has; 0: it is not */
+    int64_t owed_ms;         /* the longest of what is late of them */
+    int64_t behind_ms;       /* that: then */
+    uint64_t behind_pixels;  /* of `pixels`: then */
+    int64_t relieved_ms;     /* when it was given less for that the last time; 0: it never was */
     struct standing standing;
     struct list by_peer; /* hash chains */
     struct list jobs;    /* of the job table: the attempts that are at work here */

@@ -75,6 +75,20 @@ enum err sessions_enter(struct sessions *s, link_peer broadcaster, const char *s
     return ERR_OK;
 }
 
+bool session_has_place(const struct session *session, int64_t now_ms)
+{
+    return session->at_work < SESSION_AT_WORK_MAX &&
+           (session->last_is_live || now_ms < session->place_until_ms);
+}
+
+void session_end_input(struct session *session, link_peer transcoder, int64_t now_ms)
+{
+    if (session->last == transcoder) {
+        session->last_is_live = false;
+        session->place_until_ms = now_ms + SESSION_PLACE_MS;
+    }
+}
+
 void session_leave(struct session *session, int64_t now_ms)
 {
     assert(session->open_jobs > 0);

@@ -5,6 +5,7 @@
 #ifndef ORCHESTRATOR_SESSION_H
 #define ORCHESTRATOR_SESSION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -13,9 +14,12 @@
 #include "media/profile.h"
 #include "run/link.h"
 
-#define SESSION_GRACE_MS 2000 /* without an open job; then it ends */
-#define SESSION_JOBS_MAX 16   /* open at once */
-#define SESSION_BUCKETS  1024 /* a power of two */
+#define SESSION_GRACE_MS     2000 /* without an open job; then it ends */
+#define SESSION_JOBS_MAX     16   /* open at once */
+#define SESSION_PLACE_MS     300  /* after a segment's input its place is kept for the next one */
+#define SESSION_AT_WORK_MAX  4    /* jobs that the next one joins in its stream's place, */
+#define SESSION_AT_WORK_FULL 2 /* or that many where the transcoder has more than it is to make */
+#define SESSION_BUCKETS      1024 /* a power of two */
 
 struct session {
     struct list node;
@@ -23,9 +27,12 @@ struct session {
     link_peer broadcaster;
     char stream[ID_MAX + 1];
     unsigned open_jobs;
-    int64_t idle_since_ms; /* when open_jobs became 0 */
-    link_peer last;        /* transcoder of the newest assignment; 0 = none yet */
-    uint32_t source_fps;   /* in thousandths, as the last whole segment had it; 0: not known */
+    int64_t idle_since_ms;  /* when open_jobs became 0 */
+    link_peer last;         /* transcoder of the newest assignment; 0 = none yet */
+    bool last_is_live;      /* the input of that is still coming */
+    int64_t place_until_ms; /* once it is not: the stream keeps its place there for so long */
+    unsigned at_work;       /* attempts, wherever */
+    uint32_t source_fps;    /* in thousandths, as the last whole segment had it; 0: not known */
     struct {
         uint64_t rate; /* pixels a second */
         uint32_t viewers;
@@ -56,6 +63,12 @@ enum err sessions_enter(struct sessions *s, link_peer broadcaster, const char *s
 
 /* NULL: there is none of that stream. */
 struct session *sessions_find(struct sessions *s, link_peer broadcaster, const char *stream);
+
+/* It goes on: the next segment takes the place of the last one, where that was made. */
+bool session_has_place(const struct session *session, int64_t now_ms);
+
+/* The input of the newest segment has ended, if it is that transcoder that has it. */
+void session_end_input(struct session *session, link_peer transcoder, int64_t now_ms);
 
 /* One open job less. */
 void session_leave(struct session *session, int64_t now_ms);

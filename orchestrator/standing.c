@@ -2,13 +2,20 @@
 
 /* The believed speed moves to what was seen by a quarter, and grows by a sixteenth for each job
  * that was in time, past what was said only while it is in use. */
-#define SEEN_DIVISOR 4
-#define GROW_DIVISOR 16
+#define SEEN_DIVISOR   4
+#define GROW_DIVISOR   16
+#define REGROW_DIVISOR 8 /* up to what it stayed behind with */
 
 /* Past what was said it also stays so far below what it was late with, which is forgotten bit by
  * bit with each job that was in time. */
 #define BELOW_DIVISOR  16
 #define FORGET_DIVISOR 1024
+
+/* Of what it stays behind with it is believed to make such a part at least. */
+#define BEHIND_DIVISOR 4
+
+/* For so many times as long as it was full that is not forgotten. */
+#define FULL_MEMORY 4
 
 void standing_announce(struct standing *s, uint64_t speed)
 {
@@ -17,6 +24,9 @@ void standing_announce(struct standing *s, uint64_t speed)
     }
     bool was_told = s->announced > 0 && speed > 0;
     s->announced = speed;
+    if (s->is_limited && was_told) {
+        return; /* it makes little else than small rungs now, which cost more than their pixels */
+    }
     if (!was_told || !s->was_slow || speed <= s->speed) {
         s->speed = speed;
         s->was_slow = false;
@@ -32,9 +42,9 @@ static void see(struct standing *s, uint64_t load, uint64_t seen)
     }
 }
 
-static bool may_be_late(const struct standing *s, uint64_t load)
+static bool is_near(uint64_t load, uint64_t limit)
 {
-    return s->late_load > 0 && load >= s->late_load - s->late_load / BELOW_DIVISOR;
+    return limit > 0 && load >= limit - limit / BELOW_DIVISOR;
 }
 
 static void forget_lateness(struct standing *s, uint64_t load)
@@ -54,8 +64,9 @@ static void grow(struct standing *s, uint64_t load)
                         ? UINT64_MAX
                         : s->announced * STANDING_SPEED_MAX;
     bool below = s->speed < s->announced || s->announced == 0;
+    uint64_t grow_divisor = s->is_limited ? REGROW_DIVISOR : GROW_DIVISOR;
     bool in_use = load >= s->speed / 4 * 3;
-    if (s->speed == 0 || (!below && !in_use)) {
+    if (s->speed == 0 || (!in_use && !below && !s->is_limited)) {
         return;
     }
     if (load > s->speed) {
@@ -63,11 +74,13 @@ static void grow(struct standing *s, uint64_t load)
         s->stretch_pause_ms = 0;
         s->was_stretched = false;
     }
-    uint64_t step = load > s->speed ? load - s->speed : s->speed / GROW_DIVISOR + 1;
-    if (!below && may_be_late(s, s->speed < most - step ? s->speed + step : most)) {
+    uint64_t step = load > s->speed ? load - s->speed : s->speed / grow_divisor + 1;
+    uint64_t next = s->speed < most - step ? s->speed + step : most;
+    uint64_t limit = below || s->is_limited ? s->full_load : s->late_load;
+    if (is_near(next, limit)) {
         return;
     }
-    s->speed = s->speed < most - step ? s->speed + step : most;
+    s->speed = next;
     s->was_slow = s->was_slow && (s->announced == 0 || s->speed < s->announced);
 }
 
@@ -106,11 +119,50 @@ void standing_late(struct standing *s, uint64_t load, int64_t now_ms)
         begin_pause(s);
     }
     standing_still_late(s, now_ms);
+    if (load == 0) {
+        return;
+    }
     s->late_load = s->late_load == 0 || load < s->late_load ? load : s->late_load;
     if (s->slowed_ms == 0 || now_ms - s->slowed_ms >= STANDING_LATE_MS) {
         s->slowed_ms = now_ms; /* jobs that are late together tell the same */
         see(s, load, load / 2);
     }
+}
+
+void standing_behind(struct standing *s, uint64_t load, uint64_t made, int64_t now_ms)
+{
+    uint64_t below = load - load / BELOW_DIVISOR;
+    uint64_t least = load / BEHIND_DIVISOR;
+    uint64_t seen = made < below ? made : below;
+    s->speed = seen > least ? seen : least;
+    s->was_slow = true;
+    s->slowed_ms = now_ms;
+    (void)standing_is_limited(s, now_ms);
+    if (s->full_load == 0) {
+        int64_t pause_ms = s->full_pause_ms > 0 ? s->full_pause_ms * 2 : STANDING_FULL_MS;
+        s->full_pause_ms = pause_ms < STANDING_FULL_MAX_MS ? pause_ms : STANDING_FULL_MAX_MS;
+    }
+    s->full_load = s->full_load == 0 || load < s->full_load ? load : s->full_load;
+    s->full_until_ms = now_ms + s->full_pause_ms;
+    s->is_limited = true;
+    standing_still_late(s, now_ms);
+}
+
+bool standing_is_limited(struct standing *s, int64_t now_ms)
+{
+    if (now_ms >= s->full_until_ms) {
+        s->full_load = 0;
+    }
+    if (now_ms - s->full_until_ms >= s->full_pause_ms * FULL_MEMORY) {
+        s->full_pause_ms = 0;
+    }
+    bool was_limited = s->is_limited;
+    s->is_limited = now_ms - s->full_until_ms < s->full_pause_ms;
+    if (was_limited && !s->is_limited && s->announced == 0) {
+        s->speed = 0;
+        s->was_slow = false;
+    }
+    return s->is_limited;
 }
 
 void standing_still_late(struct standing *s, int64_t now_ms)

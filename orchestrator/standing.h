@@ -17,6 +17,9 @@
 #define STANDING_LATE_NEW_MS 8000 /* when nothing ever was */
 #define STANDING_LATE_MAX_MS 60000
 
+#define STANDING_FULL_MS     20000
+#define STANDING_FULL_MAX_MS 300000
+
 #define STANDING_STRETCH_MS   500 /* between two jobs beyond what it is believed to do */
 #define STANDING_PAUSE_MAX_MS 60000
 
@@ -28,6 +31,9 @@ struct standing {
     uint64_t speed;     /* as believed now; 0: not known, jobs alone count */
     bool was_slow;      /* speed is what was seen, no longer what was said */
     uint64_t late_load; /* the least that it was late with, and then some; 0: it never was */
+    uint64_t full_load; /* so much is more than it can do, until full_until_ms; 0: not known */
+    int64_t full_until_ms, full_pause_ms;
+    bool is_limited; /* speed is what it made when it was full, or has grown from that */
 
     unsigned failures;  /* in a row */
     unsigned losses;    /* times that it went with work under way, each soon after the one before */
@@ -46,15 +52,25 @@ struct standing {
 };
 
 /* It says how fast it is; saying the same again changes nothing, nor does saying more once it was
- * seen to be slow. */
+ * seen to be slow, nor anything while it is limited. */
 void standing_announce(struct standing *s, uint64_t speed);
 
 /* A job of it ended as it should; load: the pixels a second that it had to make meanwhile.
  * permille: its pace, 1000 being as fast as real time asks. */
 void standing_done(struct standing *s, uint64_t load, uint32_t permille);
 
-/* It owes a part of a job for too long; load as above. It is thought to do half of it. */
+/* It owes a part of a job for too long; load as above. It is thought to do half of it; 0: in all it
+ * makes what is asked of it, so that it is late with that job only. */
 void standing_late(struct standing *s, uint64_t load, int64_t now_ms);
+
+/* It stays behind with so much: it makes no more than `made` pixels a second. That is believed at
+ * once, and that so much is too much for STANDING_FULL_MS, twice as long each time that it is so
+ * again soon after. */
+void standing_behind(struct standing *s, uint64_t load, uint64_t made, int64_t now_ms);
+
+/* That is so, or was for as long after it: then it is tried with all there is, and of one that
+ * did not say its speed that is not known again. Time passes. */
+bool standing_is_limited(struct standing *s, int64_t now_ms);
 
 /* It is late all the same: it still owes that part, or it does not answer. */
 void standing_still_late(struct standing *s, int64_t now_ms);

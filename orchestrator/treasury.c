@@ -118,7 +118,8 @@ void treasury_serve(struct treasury *t, struct relay *relay)
         .wallet = rail_of_wallets(t->wallets),
         .query = rail_of_queries(receipts),
         .send = relay_send_pay,
-        .send_arg = relay,
+        .name = relay_name_payer,
+        .arg = relay,
     });
     relay_set_payments(relay, t->payments);
 }

@@ -3,15 +3,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "transcoder/benchmark_clip.h"
+#include "transcoder/cores.h"
 #include "transcoder/pipeline.h"
 
-#define CORE 1000 /* permille */
-#define PART 2    /* frames: how finely the time is looked at */
+#define PART 2 /* frames: how finely the time is looked at */
 
 struct benchmark {
     struct mailbox *mail;
@@ -35,16 +34,9 @@ struct runner {
     struct fault fault;
 };
 
-static uint64_t thread_cpu_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static bool is_over(const struct runner *r)
 {
-    return thread_cpu_us() >= r->end_cpu_us || clock_mono_ms() >= r->end_ms ||
+    return clock_thread_cpu_us() >= r->end_cpu_us || clock_mono_ms() >= r->end_ms ||
            atomic_load(&r->b->cancel);
 }
 
@@ -80,11 +72,11 @@ static enum err run_job(struct runner *r)
 static void *run_jobs(void *arg)
 {
     struct runner *r = arg;
-    uint64_t start = thread_cpu_us();
+    uint64_t start = clock_thread_cpu_us();
     r->end_cpu_us = start + (uint64_t)BENCHMARK_CPU_MS * 1000;
     while (!is_over(r) && run_job(r) == ERR_OK) {
     }
-    r->cpu_us = thread_cpu_us() - start;
+    r->cpu_us = clock_thread_cpu_us() - start;
     return NULL;
 }
 
@@ -175,7 +167,7 @@ struct benchmark *benchmark_start(struct loop *l, uint32_t cores_permille, bench
                                   void *arg)
 {
     struct benchmark *b = mem_alloc(sizeof *b);
-    uint32_t threads = cores_permille / CORE + (cores_permille % CORE > 0);
+    uint32_t threads = cores_threads(cores_permille);
     b->threads = threads < BENCHMARK_THREADS_MAX ? threads : BENCHMARK_THREADS_MAX;
     b->fn = fn;
     b->arg = arg;

@@ -114,3 +114,8 @@ uint32_t cores_permille(void)
     uint32_t quota = cores_quota("/proc/self/cgroup", "/sys/fs/cgroup");
     return quota < cpus ? quota : cpus;
 }
+
+uint32_t cores_threads(uint32_t permille)
+{
+    return permille / CORE + (permille % CORE > 0);
+}

@@ -11,6 +11,9 @@
  * group (version 2, cpu.max) of the process or of one around it is less. At least 1. */
 uint32_t cores_permille(void);
 
+/* How many threads so many thousandths may keep at work: a part of a processor counts. */
+uint32_t cores_threads(uint32_t permille);
+
 /* The smallest quota from the group that self_path (in the form of /proc/self/cgroup) names up to
  * the root of the tree at tree_path; UINT32_MAX: none. */
 uint32_t cores_quota(const char *self_path, const char *tree_path);

@@ -7,6 +7,12 @@ void grid_init(struct grid *g, uint32_t fps_num, uint32_t fps_den)
     *g = (struct grid){.fps_num = fps_num, .fps_den = fps_den};
 }
 
+void grid_begin(struct grid *g, int64_t pts)
+{
+    g->started = true;
+    g->start = pts;
+}
+
 static int64_t floor_div(int64_t a, int64_t b)
 {
     int64_t q = a / b;
@@ -36,9 +42,7 @@ static enum grid_verdict offer_own(struct grid *g, int64_t pts, int64_t *ret_slo
 enum grid_verdict grid_offer(struct grid *g, int64_t pts, int64_t *ret_slot, bool *ret_settled)
 {
     if (!g->started) {
-        g->started = true;
-        g->start = pts;
-        g->last_pts = pts;
+        grid_begin(g, pts);
     }
     int64_t ticks = pts - g->start;
     if (ticks > GRID_SEGMENT_TICKS_MAX) {
@@ -52,7 +56,7 @@ enum grid_verdict grid_offer(struct grid *g, int64_t pts, int64_t *ret_slot, boo
         return GRID_DROP;
     }
     /* The segment ends no sooner than this picture's own length after it. */
-    int64_t step = pts - g->last_pts;
+    int64_t step = g->offered > 0 ? pts - g->last_pts : 0;
     int64_t certain = slot_at(g, ticks + step);
     int64_t slot = slot_at(g, ticks);
     *ret_settled = certain >= g->next;

@@ -14,7 +14,7 @@ struct grid {
     uint32_t fps_num; /* 0: the source's own times */
     uint32_t fps_den;
     bool started;
-    int64_t start;    /* S: PTS of the first picture, ticks */
+    int64_t start;    /* S: when the segment begins, ticks */
     int64_t last_pts; /* of the newest picture */
     int64_t next;     /* first slot that no picture has */
     int64_t offered;  /* pictures seen */
@@ -29,6 +29,10 @@ enum grid_verdict {
 
 /* fps_num 0: the source's own times. Allocates nothing. */
 void grid_init(struct grid *g, uint32_t fps_num, uint32_t fps_den);
+
+/* Before the first picture is offered: the segment begins at that time, no later than the first
+ * picture, which has all slots up to its own. Not told: with the first picture. */
+void grid_begin(struct grid *g, int64_t pts);
 
 /* Offers the next picture in presentation order. TAKE and WAIT set ret_slot; slots between
  * the one before and this belong to the picture before. ret_settled: a picture that WAITed before

@@ -3,13 +3,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "run/footprint.h"
+#include "transcoder/lanes.h"
+#include "transcoder/patience.h"
 #include "transcoder/pipeline.h"
 
 #define UNITS_MAX 4096 /* that wait for the thread, however small */
@@ -25,9 +26,10 @@ struct work {
     uint64_t job;
     struct pipeline *pipeline; /* the thread's, once it runs */
     pthread_t thread;
+    size_t threads; /* at most */
     atomic_bool cancel;
-    atomic_int tid;
-    uint32_t next_seq; /* the loop's */
+    atomic_int tids[1 + LANES_MAX]; /* in the kernel (gettid(2)), its own first; 0: there is none */
+    uint32_t next_seq;              /* the loop's */
     bool complete;
 
     pthread_mutex_t lock; /* guards what follows */
@@ -41,13 +43,6 @@ struct work {
 };
 
 /* --- the thread --- */
-
-static uint64_t thread_cpu_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static size_t payload_bytes(const struct work_event *e)
 {
@@ -68,7 +63,7 @@ static void post(struct work *w, struct work_event *e)
     }
 }
 
-/* Waits for room, then hands the part to the loop. */
+/* Waits for room, then hands the part to the loop. On any thread of the job. */
 static enum err emit(void *arg, const struct link_unit *unit, struct blob *payload)
 {
     struct work *w = arg;
@@ -136,8 +131,9 @@ static enum err work_through(struct work *w)
 
 static void describe_end(const struct work *w, enum err result, struct work_event *e)
 {
+    uint64_t beside_us = pipeline_halt(w->pipeline);
     e->done = pipeline_done(w->pipeline);
-    e->done.cpu_us = thread_cpu_us();
+    e->done.cpu_us = clock_thread_cpu_us() + beside_us;
     if (atomic_load(&w->cancel)) {
         return;
     }
@@ -157,7 +153,8 @@ static void describe_end(const struct work *w, enum err result, struct work_even
 static void *run(void *arg)
 {
     struct work *w = arg;
-    atomic_store(&w->tid, gettid());
+    atomic_store(&w->tids[0], gettid());
+    (void)pipeline_spread(w->pipeline, w->threads, w->tids + 1);
     enum err result = work_through(w);
     struct work_event *e = mem_alloc(sizeof *e);
     e->type = WORK_ENDED;
@@ -201,11 +198,12 @@ static void work_free(struct work *w)
 }
 
 enum err work_create(struct mailbox *out, uint64_t job, const struct link_job_open *open,
-                     struct fault *f, struct work **ret_work)
+                     size_t threads, struct fault *f, struct work **ret_work)
 {
     struct work *w = mem_alloc(sizeof *w);
     w->job = job;
     w->out = out;
+    w->threads = threads;
     list_init(&w->units);
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_t monotonic;
@@ -276,9 +274,14 @@ uint64_t work_job(const struct work *w)
     return w->job;
 }
 
-int work_tid(const struct work *w)
+int64_t work_waited_us(const struct work *w)
 {
-    return atomic_load(&w->tid);
+    int64_t sum = 0;
+    for (size_t i = 0; i < 1 + LANES_MAX; i++) {
+        int tid = atomic_load(&w->tids[i]);
+        sum += tid != 0 ? patience_waited_us(tid) : 0;
+    }
+    return sum;
 }
 
 void work_event_destroy(struct work_event *e)

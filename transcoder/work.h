@@ -1,9 +1,10 @@
-/* One job at work: a pipeline on a thread of its own, units in through a bounded queue, finished
+/* One job at work: a pipeline on threads of its own, units in through a bounded queue, finished
  * messages out through a mailbox. All functions are for the loop's thread. */
 #ifndef TRANSCODER_WORK_H
 #define TRANSCODER_WORK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/blob.h"
@@ -32,34 +33,36 @@ struct work_event {
     struct link_job_done done; /* WORK_ENDED: what was emitted, done or not */
 };
 
-/* Opens the job and starts its thread. What is wrong with the request is in f: ERR_UNSUPPORTED,
- * ERR_PROTO, ERR_NOMEM. Gives. */
+/* Opens the job and starts its thread, which takes more where they are worth it (pipeline_spread),
+ * up to so many in all. What is wrong with the request is in f: ERR_UNSUPPORTED, ERR_PROTO,
+ * ERR_NOMEM. Gives. */
 enum err work_create(struct mailbox *out, uint64_t job, const struct link_job_open *open,
-                     struct fault *f, struct work **ret_work) CHECKED;
+                     size_t threads, struct fault *f, struct work **ret_work) CHECKED;
 
 /* Queues a JOB_UNIT. ERR_LIMIT: more than WORK_IN_BYTES_MAX wait; ERR_PROTO: a unit is missing
  * before it, or the segment was complete already; ERR_NOMEM. */
 enum err work_push(struct work *w, const struct link_unit *unit, struct blob *payload) CHECKED;
 
-/* Asks the thread to end soon; WORK_ENDED still follows. */
+/* Asks it to end soon; WORK_ENDED still follows. */
 void work_cancel(struct work *w);
 bool work_is_cancelled(const struct work *w);
 
 uint64_t work_job(const struct work *w);
 
-/* The kernel's number of the thread (gettid(2)); 0 until it runs. */
-int work_tid(const struct work *w);
+/* For how long the threads that it has now have waited for a processor, all together: see
+ * patience_waited_us. */
+int64_t work_waited_us(const struct work *w);
 
 /* Releases an event; bytes of a part no longer count as waiting. */
 void work_event_destroy(struct work_event *e);
 
-/* True when the thread has nothing more to do; its events are in the mailbox then. */
+/* True when the job has nothing more to do; its events are in the mailbox then. */
 bool work_has_ended(struct work *w);
 
 /* Waits for that, for at most so many milliseconds; whether it came. */
 bool work_await(struct work *w, int64_t ms);
 
-/* Leaves a thread to itself that does not end: its further events go nowhere, and its memory is not
+/* Leaves a job to itself that does not end: its further events go nowhere, and its memory is not
  * released. Only for the end of the process; w is not to be used afterwards, but for the events in
  * the mailbox. */
 void work_abandon(struct work *w);

@@ -28,7 +28,7 @@ static void on_time(void *arg)
 {
     struct job *j = arg;
     if (work_is_cancelled(j->work)) {
-        int64_t waited = patience_waited_us(work_tid(j->work));
+        int64_t waited = work_waited_us(j->work);
         if (patience_spend(&j->patience, clock_mono_us(), waited, j->step_us) < j->ending_us) {
             return;
         }
@@ -124,7 +124,7 @@ void work_table_wind_down(struct job *j, int64_t ms)
 {
     int64_t step_ms = ms > ENDING_STEPS ? ms / ENDING_STEPS : 1;
     work_cancel(j->work);
-    patience_begin(&j->patience, clock_mono_us(), patience_waited_us(work_tid(j->work)));
+    patience_begin(&j->patience, clock_mono_us(), work_waited_us(j->work));
     j->ending_us = ms * 1000;
     j->step_us = step_ms * 1000;
     loop_timer_start(j->deadline, step_ms, step_ms);

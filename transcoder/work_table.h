@@ -1,5 +1,5 @@
 /* A worker's jobs: running; ending, which is told to end but not yet there; and hanging, which is
- * given up because the thread does not come back from a codec. Loop's thread. */
+ * given up because a thread of it does not come back from a codec. Loop's thread. */
 #ifndef TRANSCODER_WORK_TABLE_H
 #define TRANSCODER_WORK_TABLE_H
 

@@ -11,6 +11,7 @@
 #include "run/addr.h"
 #include "run/events.h"
 #include "run/log.h"
+#include "transcoder/cores.h"
 #include "transcoder/send_queue.h"
 #include "transcoder/work.h"
 #include "transcoder/work_table.h"
@@ -207,7 +208,7 @@ static void give_up(struct worker *w, struct job *j)
     w->stats.stuck_total++;
     event_emit("job_stuck", "stream", j->stream);
     log_error("worker", "job_stuck",
-              "stream=%s msn=%llu: its thread hangs in a codec: it has had %d ms to end; "
+              "stream=%s msn=%llu: a thread of it hangs in a codec: it has had %d ms to end; "
               "its place is given up, jobs that hang: %u",
               j->stream, (unsigned long long)j->msn, w->config.stuck_ms, w->jobs.hanging);
     bool worn = w->jobs.hanging >= WORKER_STUCK_MAX || w->jobs.hanging >= w->config.capacity;
@@ -294,7 +295,8 @@ static void on_open(struct worker *w, const struct link_msg *m)
         refuse(w, m, "there is a job of that number already");
         return;
     }
-    if (work_create(w->mail, m->job, &m->open, &fault, &work) != ERR_OK) {
+    size_t threads = cores_threads(w->stats.speed.cores_permille);
+    if (work_create(w->mail, m->job, &m->open, threads, &fault, &work) != ERR_OK) {
         reject(w, m, &fault);
         return;
     }

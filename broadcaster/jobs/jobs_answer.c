@@ -54,17 +54,19 @@ static void make_parts(struct job_stream *s, struct job *job, size_t i)
     }
 }
 
-/* PTS of the first picture shown, as far as it has come. */
-static int64_t source_start(const struct job *job)
+/* PTS of the first and the last picture shown, as far as they have come. */
+static void source_span(const struct job *job, struct rung_place *place)
 {
-    int64_t start = INT64_MAX;
+    bool any = false;
     for (size_t k = 0; k < job->n_inputs; k++) {
         const struct packet *p = &job->inputs[k].packet;
-        if ((p->flags & PACKET_PREROLL) == 0 && p->pts < start) {
-            start = p->pts;
+        if ((p->flags & PACKET_PREROLL) != 0) {
+            continue;
         }
+        place->start = !any || p->pts < place->start ? p->pts : place->start;
+        place->end = !any || p->pts > place->end ? p->pts : place->end;
+        any = true;
     }
-    return start;
 }
 
 static const char *inspect(const struct job_stream *s, const struct job *job, size_t i,
@@ -75,12 +77,14 @@ static const char *inspect(const struct job_stream *s, const struct job *job, si
         return NULL;
     }
     const struct link_rung described = jobs_describe_rung(s, job, i);
-    const struct rung_place place = {
-        .start = source_start(job),
+    struct rung_place place = {
+        .start = INT64_MAX,
+        .end = INT64_MAX,
         .first_dts = rung->packets.count > 0 ? rung->packets.items[0].dts : 0,
         .frames = rung->packets.count,
         .duration = job->source != NULL ? segment_info(job->source)->duration : 0,
     };
+    source_span(job, &place);
     return s->owner->inspect(&described, u, blob_span(payload), &place);
 }
 

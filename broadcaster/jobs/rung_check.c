@@ -150,13 +150,22 @@ static int64_t grid_ticks(const struct link_rung *d, int64_t k)
     return k * TICKS_PER_S * (int64_t)d->fps_den / (int64_t)d->fps_num;
 }
 
-/* How many frames a segment has at least; one more when the source's last picture turns out shorter
- * than those before it, for it is shown before that is known. */
-static int64_t grid_frames(const struct link_rung *d, int64_t duration)
+static int64_t grid_slots(const struct link_rung *d, int64_t ticks)
 {
-    int64_t quarters = 4 * duration * (int64_t)d->fps_num / (TICKS_PER_S * (int64_t)d->fps_den);
-    int64_t n = (quarters + 1) / 4;
-    return n > 1 ? n : 1;
+    int64_t quarters = 4 * ticks * (int64_t)d->fps_num / (TICKS_PER_S * (int64_t)d->fps_den);
+    return (quarters + 1) / 4;
+}
+
+/* As many as the segment is long, which is measured where it is decoded. Where composition offsets
+ * grow in its midst it is shown for longer. One more when the source's last picture turns out
+ * shorter than those before it, for it is shown before that is known. */
+static bool is_whole(const struct link_rung *d, const struct rung_place *place, int64_t frames)
+{
+    int64_t least = grid_slots(d, place->duration);
+    int64_t most = grid_slots(d, place->end - place->start) + 1;
+    least = least > 1 ? least : 1;
+    most = most > least ? most : least;
+    return frames >= least && frames <= most + 1;
 }
 
 static bool is_near(int64_t a, int64_t b, int64_t most)
@@ -189,8 +198,7 @@ const char *rung_check_times(const struct link_rung *described, const struct lin
         }
     }
     int64_t frames = (int64_t)(place->frames + u->n_packets);
-    int64_t more = frames - grid_frames(described, place->duration);
-    if (place->duration > 0 && u->last && (more < 0 || more > 1)) {
+    if (place->duration > 0 && u->last && !is_whole(described, place, frames)) {
         return "its segment has another number of frames than the source's length gives";
     }
     return NULL;

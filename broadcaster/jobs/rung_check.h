@@ -20,15 +20,17 @@ const char *rung_check_frames(const struct link_rung *described, const struct li
 /* Where a part belongs in its segment. */
 struct rung_place {
     int64_t start;     /* ticks: PTS of the source's first picture */
+    int64_t end;       /* and of its last one so far */
     int64_t first_dts; /* of the rung's first frame; counts when frames > 0 */
     size_t frames;     /* of the rung that came before */
     int64_t duration; /* ticks, of the source's segment; 0: not known yet, so nothing is the last */
 };
 
 /* As above, about its times. On a grid the k-th frame of the segment is decoded k frame lengths
- * behind the first, and there are floor(duration * fps + 1/4) of them, or one more; the first one
- * is shown with the source's first (give or take RUNG_CHECK_START_TICKS, as a source may begin with
- * what cannot be shown). With the source's own times nothing is known. */
+ * behind the first, and there are floor(duration * fps + 1/4) of them, or as many as it takes to
+ * show all pictures, or one more; the first one is shown with the source's first (give or take
+ * RUNG_CHECK_START_TICKS, as a source may begin with what cannot be shown). With the source's own
+ * times nothing is known. */
 #define RUNG_CHECK_START_TICKS (TICKS_PER_S / 2)
 const char *rung_check_times(const struct link_rung *described, const struct link_unit *u,
                              const struct rung_place *place);

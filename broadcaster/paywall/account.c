@@ -104,6 +104,11 @@ void account_give_back(struct account *a, uint64_t cost)
     a->reserved = over_zero(a->reserved, cost);
 }
 
+void account_wait(struct account *a, uint64_t cost)
+{
+    a->wished = money_add(a->wished, cost);
+}
+
 void account_keep(struct account *a, uint64_t cost, int64_t now_ms)
 {
     a->used_ms = now_ms;
@@ -140,7 +145,7 @@ void account_close(struct account *a)
     for (size_t i = 0; i < a->n_leases; i++) {
         a->leases[i].over = true;
     }
-    a->wanted = 0;
+    a->wanted = a->wished = 0;
     a->step = 0;
 }
 
@@ -183,7 +188,7 @@ static const struct account_lease *find_uncharged(const struct account *a, int64
 /* A hold that was asked for and not answered may be there: it is asked for again, and goes back. */
 static bool wants_lease(const struct account *a, int64_t now_ms)
 {
-    if (a->n_leases == ACCOUNT_LEASES) {
+    if (a->n_leases == ACCOUNT_LEASES && (a->wanted == 0 || find_over(a) != NULL)) {
         return false;
     }
     if (a->next_n != 0) {
@@ -196,7 +201,8 @@ static bool wants_lease(const struct account *a, int64_t now_ms)
     return some && !is_short(a, 1, now_ms) && now_ms - a->used_ms < ACCOUNT_IDLE_MS;
 }
 
-static void ask_lease(struct account *a, int64_t now_ms, uint64_t *counter, struct link_pay_ask *r)
+/* Enough for all who wait, within reason; more and more of it for who spends it quickly. */
+static uint64_t next_step(struct account *a, int64_t now_ms)
 {
     uint64_t base = a->cost > MONEY_MAX / ACCOUNT_STEP_COSTS / ACCOUNT_STEP_TIMES
                         ? MONEY_MAX / ACCOUNT_STEP_TIMES
@@ -204,13 +210,26 @@ static void ask_lease(struct account *a, int64_t now_ms, uint64_t *counter, stru
     bool fast = a->leased_ms != 0 && now_ms - a->leased_ms < 2 * ACCOUNT_RETRY_MS;
     uint64_t step = fast ? money_add(a->step, a->step) : a->step;
     a->step = least_of(most_of(step, base), base * ACCOUNT_STEP_TIMES);
-    if (a->next_n == 0) {
+    uint64_t all = money_add(over_zero(a->wished, account_credit(a)), a->debt);
+    return most_of(a->step, least_of(all, base * ACCOUNT_STEP_TIMES));
+}
+
+/* Another one, or more in the newest one; ret_n: which. */
+static void ask_lease(struct account *a, int64_t now_ms, uint64_t *counter, struct link_pay_ask *r,
+                      uint64_t *ret_n)
+{
+    bool raises = a->n_leases == ACCOUNT_LEASES;
+    const struct account_lease *newest = raises ? &a->leases[a->n_leases - 1] : NULL;
+    uint64_t has = raises ? newest->held - newest->charged : 0;
+    uint64_t step = next_step(a, now_ms), least = most_of(money_add(a->wanted, a->debt), 1);
+    if (!raises && a->next_n == 0) {
         a->next_n = ++*counter;
     }
+    *ret_n = raises ? newest->n : a->next_n;
     *r = (struct link_pay_ask){
         .kind = LINK_PAY_HOLD,
-        .amount = most_of(most_of(a->step, money_add(a->wanted, a->debt)), 1),
-        .least = most_of(money_add(a->wanted, a->debt), 1),
+        .amount = money_add(has, most_of(step, least)),
+        .least = money_add(has, least),
         .ttl_ms = ACCOUNT_TTL_MS,
     };
 }
@@ -262,8 +281,7 @@ bool account_next(struct account *a, int64_t now_ms, uint64_t *counter,
         ask_late(a, ret_request);
         *ret_n = a->ended;
     } else if (wants_lease(a, now_ms)) {
-        ask_lease(a, now_ms, counter, ret_request);
-        *ret_n = a->next_n;
+        ask_lease(a, now_ms, counter, ret_request, ret_n);
     } else if (over != NULL) {
         ask_total(over, LINK_PAY_RELEASE, ret_request);
         *ret_n = over->n;
@@ -285,6 +303,16 @@ bool account_next(struct account *a, int64_t now_ms, uint64_t *counter,
 
 /* --- answers --- */
 
+static struct account_lease *find_lease(struct account *a, uint64_t n)
+{
+    for (size_t i = 0; i < a->n_leases; i++) {
+        if (a->leases[i].n == n) {
+            return &a->leases[i];
+        }
+    }
+    return NULL;
+}
+
 static void hear(struct account *a, const struct link_pay_answer *answer, int64_t now_ms)
 {
     a->balance = least_of(answer->balance, MONEY_MAX);
@@ -295,20 +323,27 @@ static void hear(struct account *a, const struct link_pay_answer *answer, int64_
     a->curious = false;
 }
 
+/* The lease that was asked for, or that was raised: the ledger has so much in it now. */
 static void take_lease(struct account *a, uint64_t held, int64_t now_ms)
 {
-    struct account_lease l = {.n = a->asked_n, .held = least_of(held, MONEY_MAX)};
-    l.spent = least_of(a->debt, l.held);
-    a->debt -= l.spent;
-    l.over = l.spent == l.held;
-    a->leases[a->n_leases++] = l;
-    a->next_n = 0;
-    a->wanted = 0;
+    struct account_lease *l = find_lease(a, a->asked_n);
+    if (l == NULL) {
+        l = &a->leases[a->n_leases++];
+        *l = (struct account_lease){.n = a->asked_n};
+        a->next_n = 0;
+    }
+    l->held = most_of(l->spent, least_of(money_add(l->charged, held), MONEY_MAX));
+    uint64_t late = least_of(a->debt, l->held - l->spent);
+    l->spent += late;
+    a->debt -= late;
+    l->over = l->over || l->spent == l->held;
+    a->wanted = a->wished = 0;
     a->leased_ms = now_ms;
 }
 
-static void drop_lease(struct account *a, size_t i)
+static void drop_lease(struct account *a, const struct account_lease *l)
 {
+    size_t i = (size_t)(l - a->leases);
     a->n_leases--;
     memmove(&a->leases[i], &a->leases[i + 1], (a->n_leases - i) * sizeof a->leases[0]);
 }
@@ -334,15 +369,11 @@ static void shrink(struct account_lease *l, uint64_t backed)
 static void settle(struct account *a, const struct link_pay_answer *answer)
 {
     bool ok = answer->status == LINK_PAY_OK;
-    size_t i = 0;
-    while (i < a->n_leases && a->leases[i].n != a->asked_n) {
-        i++;
-    }
-    if (i == a->n_leases) {
+    struct account_lease *l = find_lease(a, a->asked_n);
+    if (l == NULL) {
         settle_late(a, ok);
         return;
     }
-    struct account_lease *l = &a->leases[i];
     if (ok) {
         l->charged = most_of(l->charged, a->asked_total);
         shrink(l, money_add(a->asked_total, answer->held));
@@ -356,7 +387,7 @@ static void settle(struct account *a, const struct link_pay_answer *answer)
         a->ended_cost = a->ended_told = l->spent;
     }
     if (!ok || a->asked == LINK_PAY_RELEASE) {
-        drop_lease(a, i);
+        drop_lease(a, l);
     }
 }
 
@@ -390,7 +421,7 @@ bool account_answered(struct account *a, const struct link_pay_answer *answer, i
         take_lease(a, answer->held, now_ms);
     } else if (a->asked == LINK_PAY_HOLD) {
         a->next_n = 0;
-        a->wanted = 0;
+        a->wanted = a->wished = 0;
     }
     return true;
 }

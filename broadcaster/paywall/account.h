@@ -2,10 +2,10 @@
  * what of that is spent, and what to ask the ledger next. Credit is leased in steps that grow as
  * they are used up, so that a request mostly finds it here; it goes back when nothing is spent.
  *
- * A lease is a hold of the ledger's. What it has cost is told by its total so far: what is told
- * twice counts once. It is told soon, so that little is lost when this program is killed: about one
- * segment, or what was sent in ACCOUNT_SOON_MS. One question at a time is open. Pure; its owner's
- * lock. */
+ * A lease is a hold of the ledger's; when all of them are in use, the newest is raised. What it has
+ * cost is told by its total so far: what is told twice counts once. It is told soon, so that little
+ * is lost when this program is killed: about one segment, or what was sent in ACCOUNT_SOON_MS. One
+ * question at a time is open. Pure; its owner's lock. */
 #ifndef BROADCASTER_PAYWALL_ACCOUNT_H
 #define BROADCASTER_PAYWALL_ACCOUNT_H
 
@@ -41,6 +41,7 @@ struct account {
     uint64_t ended;    /* the lease that went back last; 0: none */
     uint64_t ended_cost, ended_told; /* what it has cost, and what of that is surely known */
     uint64_t wanted;                 /* what somebody lacks */
+    uint64_t wished;                 /* the cost of all that wait */
     uint64_t cost;                   /* the largest so far */
     uint64_t step;                   /* what is leased at once */
     uint64_t balance;                /* in the ledger, beside all leases; when `known` */
@@ -80,6 +81,9 @@ uint64_t account_missing(const struct account *a, uint64_t cost);
 enum account_verdict account_reserve(struct account *a, uint64_t cost, int64_t now_ms);
 void account_keep(struct account *a, uint64_t cost, int64_t now_ms);
 void account_give_back(struct account *a, uint64_t cost);
+
+/* Who could not reserve this waits for it: the next lease shall do for all who wait. */
+void account_wait(struct account *a, uint64_t cost);
 
 /* The ledger shall be asked for the balance. */
 void account_look(struct account *a);

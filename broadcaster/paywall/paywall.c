@@ -166,7 +166,7 @@ static void look(struct look *l)
     l->n = 0;
 }
 
-static void check_waiters(struct list *waiters, int64_t now_ms, struct look *l)
+static void check_waiters(struct list *waiters, int64_t now_ms, bool looks, struct look *l)
 {
     LIST_EACH (waiters, it, tmp) {
         struct paywall_waiter *w = LIST_ITEM(it, struct paywall_waiter, node);
@@ -174,11 +174,15 @@ static void check_waiters(struct list *waiters, int64_t now_ms, struct look *l)
             w->late = true;
             list_remove(it);
             list_push_back(l->woken, it);
-        } else if (l->n < LOOK_MAX && w->fd >= 0) {
+        } else if (looks && w->fd >= 0) {
             l->fds[l->n] = (struct pollfd){.fd = w->fd, .events = POLLRDHUP};
             l->whose[l->n++] = w;
         }
+        if (l->n == LOOK_MAX) {
+            look(l);
+        }
     }
+    look(l);
 }
 
 static void check_account(struct paywall_account *a, int64_t now_ms, bool looks, struct look *l,
@@ -186,12 +190,9 @@ static void check_account(struct paywall_account *a, int64_t now_ms, bool looks,
 {
     struct list *const lists[] = {&a->waiters, &a->watchers};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        check_waiters(lists[i], now_ms, l);
-        if (looks) {
-            look(l);
-        }
-        l->n = 0;
+        check_waiters(lists[i], now_ms, looks, l);
     }
+    paywall_tell_preview(a);
     if (atomic_load(&a->paywall->closing)) {
         account_close(&a->money);
     }
@@ -221,6 +222,19 @@ static void check_shard(struct paywall *p, struct paywall_shard *s, int64_t now_
     }
 }
 
+static void keep_previews(struct paywall *p, int64_t now_ms)
+{
+    pthread_mutex_lock(&p->lock);
+    bool due = preview_file_due(p->preview_file, p->preview, now_ms);
+    if (due) {
+        preview_file_take(p->preview_file, p->preview, now_ms);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (due) {
+        preview_file_write(p->preview_file);
+    }
+}
+
 static void on_tick(void *arg)
 {
     struct paywall *p = arg;
@@ -229,6 +243,7 @@ static void on_tick(void *arg)
     for (size_t i = 0; i < PAYWALL_SHARDS; i++) {
         check_shard(p, &p->shards[i], now_ms, looks);
     }
+    keep_previews(p, now_ms);
 }
 
 void paywall_bank_open(void *arg)
@@ -269,6 +284,9 @@ struct paywall *paywall_create(const struct paywall_config *config)
         }
     }
     p->preview = preview_create(config->preview);
+    if (config->preview > 0 && config->data_dir != NULL) {
+        p->preview_file = preview_file_open(config->data_dir, p->preview, &p->salt);
+    }
     p->rates = rates_create(config->per_address);
     p->sites = rates_create(config->per_address * PAYWALL_SITE_TIMES);
     p->payers_rates = rates_create(config->per_address * PAYWALL_PAYERS_TIMES);
@@ -324,7 +342,9 @@ void paywall_stop(struct paywall *p)
 static void destroy_shard(struct paywall_shard *s)
 {
     LIST_EACH (&s->all, it, tmp) {
-        paywall_account_destroy(LIST_ITEM(it, struct paywall_account, all));
+        struct paywall_account *a = LIST_ITEM(it, struct paywall_account, all);
+        paywall_tell_preview(a);
+        paywall_account_destroy(a);
     }
     pthread_mutex_destroy(&s->lock);
 }
@@ -341,6 +361,7 @@ void paywall_destroy(struct paywall *p)
         destroy_shard(&p->shards[i]);
     }
     paywall_free_questions(p);
+    preview_file_close(p->preview_file, p->preview);
     preview_destroy(p->preview);
     rates_destroy(p->rates);
     rates_destroy(p->sites);

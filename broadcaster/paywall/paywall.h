@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "broadcaster/paywall/bank.h"
 #include "broadcaster/paywall/toll.h"
+#include "broadcaster/viewers/audience.h"
 #include "run/json.h"
 #include "run/loop.h"
 #include "run/metrics.h"
@@ -40,6 +41,8 @@ struct paywall_config {
     paywall_ask_fn *ask;
     void *bank;
     uint64_t preview;     /* free credit (preview.h) */
+    const char *data_dir; /* where it is kept who has had it (preview_file.h); borrowed for
+                             paywall_create; NULL: nowhere */
     uint32_t per_address; /* accounts that begin here for one address a minute, at most
                              PAYWALL_RATE_MAX; 0: no limit */
     int64_t patience_ms;  /* how long a body of a file may wait for money */
@@ -94,11 +97,14 @@ enum paywall_verdict {
     PAYWALL_STOPPING,
 };
 
-/* Where a request comes from, as hashes of 64 evenly spread bits. */
+/* Where a request comes from, as hashes of 64 evenly spread bits, made with paywall_salt: they have
+ * to be the same after a restart. */
 struct paywall_from {
     uint64_t address; /* of IPv6: of the network of 64 bits */
     uint64_t site;    /* of the network of 48 bits around it; 0: IPv4 */
 };
+
+const struct audience_salt *paywall_salt(const struct paywall *p);
 
 /* Gives a reference (paywall_account_unref). name: "viewer:...". PAYWALL_PAID, or PAYWALL_MANY,
  * PAYWALL_STOPPING. */

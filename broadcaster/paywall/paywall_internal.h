@@ -11,6 +11,7 @@
 #include "broadcaster/paywall/paid.h"
 #include "broadcaster/paywall/paywall.h"
 #include "broadcaster/paywall/preview.h"
+#include "broadcaster/paywall/preview_file.h"
 #include "broadcaster/paywall/rates.h"
 #include "broadcaster/viewers/audience.h"
 
@@ -50,6 +51,7 @@ struct paywall_account {
     struct list waiters;  /* for money, or for what the ledger says of it */
     struct list watchers; /* for another version */
     uint64_t version;
+    uint64_t preview_told; /* what the table of previews knows to be left */
     size_t refs;
     bool queued; /* the loop looks at it soon */
     bool pays;   /* it has, or had, money in the ledger */
@@ -69,9 +71,10 @@ struct paywall {
 
     struct audience_salt salt;
     struct paywall_shard *shards;
-    pthread_mutex_t lock; /* of the next six; the last one taken */
+    pthread_mutex_t lock; /* of those up to `payers`; the last one taken */
     struct list open_asks;
     struct preview *preview;
+    struct preview_file *preview_file; /* loop's thread; NULL: it is not kept */
     struct rates *rates, *sites, *payers_rates;
     struct recents *payers; /* accounts that had money when they were last known: when they come
                              * back they need not wait behind all others of their address */
@@ -98,6 +101,9 @@ void paywall_resume(struct paywall *p, struct list *waiters);
 
 /* Loop's thread: NULL, or an account that lives until this thread forgets it. */
 struct paywall_account *paywall_find(struct paywall *p, const char *name);
+
+/* Loop's thread, under the shard's lock: what is left of its preview. */
+void paywall_tell_preview(struct paywall_account *a);
 
 /* Loop's thread, under the shard's lock. True: nobody needs it, and it is gone. */
 bool paywall_forget(struct paywall_account *a, int64_t now_ms);

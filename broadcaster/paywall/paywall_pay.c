@@ -36,6 +36,7 @@ static enum paywall_verdict reserve(struct paywall_account *a, uint64_t cost,
     bool waits = w != NULL && (v == ACCOUNT_WAIT || (w->patient && v != ACCOUNT_PAID));
     paywall_need(a, now_ms);
     if (waits) {
+        account_wait(&a->money, cost);
         int64_t until_ms = now_ms + (w->patient ? p->config.patience_ms : PAYWALL_HOP_MS);
         return paywall_hold(a, &a->waiters, w, until_ms) ? PAYWALL_HELD : PAYWALL_STOPPING;
     }

@@ -1,10 +1,12 @@
 /* The accounts that are known here: found by their names, forgotten when nobody needs them. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/paywall/paywall_internal.h"
+#include "run/log.h"
 
 void paywall_lock(struct paywall_account *a)
 {
@@ -71,6 +73,7 @@ static struct paywall_account *add(struct paywall *p, struct paywall_shard *s, u
     a->hash = hash;
     a->version = 1;
     snprintf(a->name, sizeof a->name, "%s", name);
+    a->preview_told = preview;
     account_init(&a->money, preview);
     list_init(&a->waiters);
     list_init(&a->watchers);
@@ -78,6 +81,11 @@ static struct paywall_account *add(struct paywall *p, struct paywall_shard *s, u
     list_push_back(&s->buckets[hash / PAYWALL_SHARDS % PAYWALL_BUCKETS], &a->node);
     list_push_back(&s->all, &a->all);
     return a;
+}
+
+const struct audience_salt *paywall_salt(const struct paywall *p)
+{
+    return &p->salt;
 }
 
 static uint64_t hash_of(const struct paywall *p, const char *name)
@@ -151,6 +159,17 @@ static int64_t keep_ms(const struct paywall_account *a)
     return few && a->streams[0] != NULL ? PAYWALL_PAID_KEEP_MS : PAYWALL_KEEP_MS;
 }
 
+void paywall_tell_preview(struct paywall_account *a)
+{
+    struct paywall *p = a->paywall;
+    if (a->preview_told != a->money.preview) {
+        a->preview_told = a->money.preview;
+        pthread_mutex_lock(&p->lock);
+        preview_close(p->preview, a->hash, a->money.preview);
+        pthread_mutex_unlock(&p->lock);
+    }
+}
+
 bool paywall_forget(struct paywall_account *a, int64_t now_ms)
 {
     struct paywall *p = a->paywall;
@@ -158,14 +177,20 @@ bool paywall_forget(struct paywall_account *a, int64_t now_ms)
         now_ms - a->used_ms < keep_ms(a)) {
         return false;
     }
+    paywall_tell_preview(a);
     pthread_mutex_lock(&p->lock);
-    preview_close(p->preview, a->hash, a->money.preview);
     if (a->pays) {
         recents_note(p->payers, a->hash);
     } else if (a->money.known) {
         recents_forget(p->payers, a->hash);
     }
     pthread_mutex_unlock(&p->lock);
+    if (a->money.debt > 0) {
+        log_warn("paywall", "unpaid",
+                 "amount=%" PRIu64 " what a viewer has used is not paid: the ledger knows nothing "
+                 "of his lease any more",
+                 a->money.debt);
+    }
     paywall_account_destroy(a);
     return true;
 }

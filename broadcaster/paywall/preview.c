@@ -15,7 +15,7 @@ struct entry {
 };
 
 struct preview {
-    uint64_t amount;
+    uint64_t amount, version;
     struct entry *viewers, *addresses, *sites;
 };
 
@@ -120,13 +120,107 @@ uint64_t preview_open(struct preview *p, uint64_t viewer, uint64_t address, uint
         insert(p->addresses, address, 0, now_ms);
     }
     insert(p->viewers, viewer, p->amount, now_ms);
+    p->version++;
     return p->amount;
 }
 
 void preview_close(struct preview *p, uint64_t viewer, uint64_t left)
 {
     struct entry *known = p->amount > 0 ? find(p->viewers, not_free(viewer)) : NULL;
-    if (known != NULL) {
+    if (known != NULL && known->left != left) {
         known->left = left;
+        p->version++;
     }
+}
+
+uint64_t preview_version(const struct preview *p)
+{
+    return p->version;
+}
+
+/* --- to keep it --- */
+
+enum kind { VIEWER = 'v', ADDRESS = 'a', SITE = 's' };
+
+static const uint8_t kinds[] = {VIEWER, ADDRESS, SITE};
+
+static struct entry *table_of(const struct preview *p, uint8_t kind)
+{
+    return kind == VIEWER    ? p->viewers
+           : kind == ADDRESS ? p->addresses
+           : kind == SITE    ? p->sites
+                             : NULL;
+}
+
+/* Viewers are known for as long as there is room. */
+static bool counts(uint8_t kind, int64_t age_ms)
+{
+    return kind == VIEWER || age_ms < PREVIEW_ADDRESS_MS;
+}
+
+static enum err write_entry(uint8_t kind, const struct entry *e, int64_t since_wall_ms,
+                            struct buf *out)
+{
+    enum err r = buf_put_u8(out, kind);
+    r = r == ERR_OK ? buf_put_be64(out, e->hash) : r;
+    r = r == ERR_OK ? buf_put_be64(out, e->left) : r;
+    return r == ERR_OK ? buf_put_be64(out, (uint64_t)since_wall_ms) : r;
+}
+
+enum err preview_write(const struct preview *p, int64_t now_ms, int64_t wall_ms, struct buf *out)
+{
+    enum err r = ERR_OK;
+    for (size_t k = 0; k < sizeof kinds && p->amount > 0; k++) {
+        const struct entry *all = table_of(p, kinds[k]);
+        for (size_t i = 0; i < PREVIEW_ENTRIES && r == ERR_OK; i++) {
+            int64_t age_ms = now_ms - all[i].since_ms;
+            if (all[i].hash != 0 && counts(kinds[k], age_ms)) {
+                r = write_entry(kinds[k], &all[i], wall_ms - age_ms, out);
+            }
+        }
+    }
+    return r;
+}
+
+/* A clock that was set back makes nobody young. */
+static int64_t age_of(uint64_t since_wall_ms, int64_t wall_ms)
+{
+    int64_t age_ms;
+    if (since_wall_ms > INT64_MAX ||
+        __builtin_sub_overflow(wall_ms, (int64_t)since_wall_ms, &age_ms)) {
+        return 0;
+    }
+    return age_ms > 0 ? age_ms : 0;
+}
+
+static enum err read_entry(struct preview *p, struct span *bytes, int64_t now_ms, int64_t wall_ms)
+{
+    uint8_t kind;
+    uint64_t hash, left, since;
+    enum err r = span_read_u8(bytes, &kind);
+    r = r == ERR_OK ? span_read_be64(bytes, &hash) : r;
+    r = r == ERR_OK ? span_read_be64(bytes, &left) : r;
+    r = r == ERR_OK ? span_read_be64(bytes, &since) : r;
+    if (r != ERR_OK) {
+        return ERR_NOENT; /* a piece of one */
+    }
+    struct entry *all = table_of(p, kind);
+    if (all == NULL) {
+        return ERR_PROTO;
+    }
+    uint64_t most = kind == VIEWER ? p->amount : kind == SITE ? PREVIEW_SITE_MAX : 0;
+    int64_t age_ms = age_of(since, wall_ms);
+    if (counts(kind, age_ms) && find(all, not_free(hash)) == NULL) {
+        insert(all, not_free(hash), left < most ? left : most, now_ms - age_ms);
+    }
+    return ERR_OK;
+}
+
+enum err preview_read(struct preview *p, struct span bytes, int64_t now_ms, int64_t wall_ms)
+{
+    enum err r = p->amount > 0 ? ERR_OK : ERR_NOENT;
+    while (r == ERR_OK && bytes.len > 0) {
+        r = read_entry(p, &bytes, now_ms, wall_ms);
+    }
+    return r == ERR_PROTO ? r : ERR_OK;
 }

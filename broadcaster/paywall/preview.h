@@ -7,9 +7,12 @@
 
 #include <stdint.h>
 
+#include "base/buf.h"
+
 #define PREVIEW_ENTRIES    65536    /* of viewers; as many of addresses, and of sites */
 #define PREVIEW_ADDRESS_MS 86400000 /* after that an address, or site, may have another one */
 #define PREVIEW_SITE_MAX   16       /* addresses of one site in that time: a site may have 65536 */
+#define PREVIEW_BYTES_MAX  (3 * PREVIEW_ENTRIES * 25) /* as preview_write writes them */
 
 struct preview;
 
@@ -24,5 +27,19 @@ uint64_t preview_open(struct preview *p, uint64_t viewer, uint64_t address, uint
 
 /* So much is left of it, when he is forgotten elsewhere. */
 void preview_close(struct preview *p, uint64_t viewer, uint64_t left);
+
+/* Another number than before when something that is written has changed. */
+uint64_t preview_version(const struct preview *p);
+
+/* Appends all that counts still, 25 bytes an entry: a letter for its kind, then hash, what is left,
+ * and when it began by the other clock (ms since 1970), as 64 bits each. wall_ms: what that clock
+ * says now. ERR_LIMIT, ERR_NOMEM. */
+enum err preview_write(const struct preview *p, int64_t now_ms, int64_t wall_ms,
+                       struct buf *out) CHECKED;
+
+/* Takes in what was written, for as much as it has of these bytes; what is known already stays.
+ * ERR_PROTO: there is something else between them. */
+enum err preview_read(struct preview *p, struct span bytes, int64_t now_ms,
+                      int64_t wall_ms) CHECKED;
 
 #endif

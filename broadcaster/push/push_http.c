@@ -11,6 +11,7 @@
 #include "broadcaster/push/push_parts.h"
 #include "broadcaster/push/push_workers.h"
 #include "broadcaster/viewers/http_target.h"
+#include "broadcaster/viewers/viewers_serve.h"
 
 #define PLAIN_TEXT "text/plain; charset=utf-8"
 #define STOPPING   "the server is stopping"
@@ -148,7 +149,7 @@ void push_http_answer(void *http, struct push_job *job)
     pthread_mutex_lock(&h->lock);
     r->phase = job->answer.status != 0 ? REFUSED : ADMITTED;
     list_remove(&r->suspended);
-    MHD_resume_connection(r->connection);
+    serve_resume(r->connection);
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -198,7 +199,7 @@ void push_http_stop(struct push_http *h)
         push_answer_fini(&r->job.answer);
         refuse(r, 503, STOPPING);
         list_remove(&r->suspended);
-        MHD_resume_connection(r->connection);
+        serve_resume(r->connection);
     }
     pthread_mutex_unlock(&h->lock);
 }
@@ -327,6 +328,8 @@ static enum MHD_Result answer(struct held *r)
     if (m == NULL) {
         return MHD_NO;
     }
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
     if (a->status == 405) {
         MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, "PUT, POST");
     } else if (a->status == 503) {

@@ -29,11 +29,6 @@ struct audience {
     struct crowd *crowds[AUDIENCE_STREAMS_MAX];
 };
 
-void audience_salt_init(struct audience_salt *s)
-{
-    id_random_hex(s->text, AUDIENCE_SALT_BYTES);
-}
-
 /* FNV-1a. */
 static uint64_t hash(uint64_t h, struct span s)
 {
@@ -51,10 +46,23 @@ static uint64_t spread(uint64_t h)
     return h ^ h >> 33;
 }
 
+void audience_salt_set(struct audience_salt *s, const char text[AUDIENCE_SALT_LEN])
+{
+    memcpy(s->text, text, AUDIENCE_SALT_LEN);
+    s->text[AUDIENCE_SALT_LEN] = '\0';
+    s->state = hash(UINT64_C(0xcbf29ce484222325), span_of(s->text, AUDIENCE_SALT_LEN));
+}
+
+void audience_salt_init(struct audience_salt *s)
+{
+    char text[AUDIENCE_SALT_LEN + 1];
+    id_random_hex(text, AUDIENCE_SALT_BYTES);
+    audience_salt_set(s, text);
+}
+
 uint64_t audience_hash(const struct audience_salt *salt, struct span one, struct span two)
 {
-    uint64_t h = hash(UINT64_C(0xcbf29ce484222325), span_cstr(salt->text));
-    return spread(hash(hash(h, one), two));
+    return spread(hash(hash(salt->state, one), two));
 }
 
 struct audience *audience_create(void)

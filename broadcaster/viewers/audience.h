@@ -13,13 +13,15 @@
 #define AUDIENCE_MAX         40000 /* of one stream: there the estimate stays */
 #define AUDIENCE_STREAMS_MAX 1024  /* past this the one that was silent longest is forgotten */
 
-#define AUDIENCE_SALT_BYTES 16
-
 /* Keeps anybody from choosing where a viewer falls. */
+#define AUDIENCE_SALT_BYTES 16
+#define AUDIENCE_SALT_LEN   (2 * AUDIENCE_SALT_BYTES) /* as hex digits */
 struct audience_salt {
-    char text[2 * AUDIENCE_SALT_BYTES + 1];
+    char text[AUDIENCE_SALT_LEN + 1];
+    uint64_t state; /* of the hash, behind it */
 };
-void audience_salt_init(struct audience_salt *s);
+void audience_salt_init(struct audience_salt *s); /* a random one */
+void audience_salt_set(struct audience_salt *s, const char text[AUDIENCE_SALT_LEN]);
 
 /* 64 evenly spread bits of both. */
 uint64_t audience_hash(const struct audience_salt *salt, struct span one, struct span two);

@@ -1,7 +1,5 @@
 #include "broadcaster/viewers/http_tag.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define SEED  0x9e3779b97f4a7c15u
@@ -55,7 +53,13 @@ uint64_t http_tag_of_numbers(const uint64_t *numbers, size_t n)
 
 void http_tag_write(uint64_t tag, bool gzip, char ret_text[HTTP_TAG_MAX])
 {
-    snprintf(ret_text, HTTP_TAG_MAX, "\"%016" PRIx64 "%s\"", tag, gzip ? "-gz" : "");
+    static const char digits[] = "0123456789abcdef"; /* each answer has one: snprintf takes long */
+    char *at = ret_text;
+    *at++ = '"';
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        *at++ = digits[tag >> shift & 15];
+    }
+    strcpy(at, gzip ? "-gz\"" : "\"");
 }
 
 static bool listed(const char *at, const char *tag, bool weak_too)

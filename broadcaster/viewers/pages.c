@@ -34,6 +34,7 @@ static const char no_asset[] = "There is nothing of that name here.\n";
 
 struct pages {
     char settings[SETTINGS_MAX];
+    char settings_etag[HTTP_TAG_MAX];
     struct pages_paid *paid; /* NULL: nothing costs anything */
     char policy_page[POLICY_MAX], policy_embed[POLICY_MAX];
 };
@@ -65,6 +66,7 @@ struct pages *pages_create(const struct pages_config *c)
              "\"http_push\":%s,\"media\":%s,\"demo\":%s}\n",
              c->rtmp_port, c->rtmps_port, truth(c->rtmp_this_host), truth(c->needs_key),
              truth(c->http_push), truth(c->media), truth(c->pays && c->media));
+    http_tag_write(http_tag_of(span_cstr(p->settings)), false, p->settings_etag);
     return p;
 }
 
@@ -96,12 +98,15 @@ static void give_nothing(struct page *ret_page)
     };
 }
 
-static void give_settings(const struct pages *p, struct page *ret_page)
+static void give_settings(const struct pages *p, const struct viewer_request *r,
+                          struct page *ret_page)
 {
+    bool same = http_tag_listed(r->if_none_match, p->settings_etag);
     *ret_page = (struct page){
-        .status = 200,
-        .body = span_cstr(p->settings),
+        .status = same ? 304 : 200,
+        .body = same ? span_of(NULL, 0) : span_cstr(p->settings),
         .content_type = "application/json",
+        .etag = p->settings_etag,
         .cache_control = CACHE_ASK,
     };
 }
@@ -125,7 +130,7 @@ static void give_found(const struct pages_asset *asset, const struct viewer_requ
         .content_encoding = gzip && !same ? "gzip" : NULL,
         .etag = etag,
         .cache_control = CACHE_ASK,
-        .vary = "Accept-Encoding",
+        .varies = true,
     };
 }
 
@@ -145,7 +150,7 @@ static enum pages_found give_browser(const struct pages *p, const char *name,
         return PAGES_VARIES;
     }
     give_page(p, name, r, ret_page);
-    ret_page->vary = "Accept, Accept-Encoding";
+    ret_page->page_too = true;
     return PAGES_GIVEN;
 }
 
@@ -159,8 +164,7 @@ enum pages_found pages_find(const struct pages *p, const struct viewer_request *
         give_page(p, "media.html", r, ret_page);
         return PAGES_GIVEN;
     }
-    struct hls_ask ask = hls_parse(r->target);
-    switch (ask.what) {
+    switch (r->ask->what) {
     case HLS_FRONT:
         return give_browser(p, "index.html", r, ret_page);
     case HLS_REDIRECT:
@@ -182,10 +186,10 @@ enum pages_found pages_find(const struct pages *p, const struct viewer_request *
         ret_page->policy = p->policy_embed;
         return PAGES_GIVEN;
     case HLS_ASSET:
-        if (strcmp(ask.asset, SETTINGS_NAME) == 0) {
-            give_settings(p, ret_page);
+        if (strcmp(r->ask->asset, SETTINGS_NAME) == 0) {
+            give_settings(p, r, ret_page);
         } else {
-            give_found(find_asset(ask.asset), r, ret_page);
+            give_found(find_asset(r->ask->asset), r, ret_page);
         }
         return PAGES_GIVEN;
     default:

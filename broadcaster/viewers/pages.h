@@ -31,7 +31,8 @@ struct page {
     const char *etag;             /* NULL: none */
     const char *cache_control;
     const char *policy; /* Content-Security-Policy; NULL: none */
-    const char *vary;
+    bool varies;        /* by Accept-Encoding, */
+    bool page_too;      /* and by Accept: a program gets something else there */
 };
 
 enum pages_found {

@@ -32,12 +32,13 @@
 /* A request's line and headers have to fit: else 431. It is also what a waiting request costs most
  * of. */
 #define CONNECTION_MEMORY (6 * 1024)
+#define ANSWER_MEMORY     768  /* of it, for the headers of an answer */
 #define WATCH_SLACK_MS    2000 /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
 #define SENTENCE_MAX      512
 
-/* The context of a viewer's request behind its first call. */
-static int seen;
+/* The context of a viewer's request behind its first call, and of one that is answered. */
+static int seen, refused;
 
 static const struct cidr_list nobody;
 
@@ -77,8 +78,27 @@ static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
     return strlen(text);
 }
 
+/* Such a request takes up so much of the connection's memory that an answer may find no room in it:
+ * then the library ends the connection without a word. So the answer goes past it; those to
+ * requests before this one are sent by now. */
+static void refuse_long(struct viewers *v, struct MHD_Connection *c, int status)
+{
+    char text[VIEWERS_TOO_LONG_MAX];
+    size_t n = viewers_too_long(status, v->cors, clock_wall_ms() / 1000, text);
+    int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    atomic_fetch_add(&v->requests, 1);
+    atomic_fetch_add(&v->bad_requests, 1);
+    if (send(fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+        shutdown(fd, SHUT_WR);
+    }
+}
+
 static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
 {
+    if (strlen(target) > MEDIA_TARGET_MAX) {
+        refuse_long(arg, c, MHD_HTTP_URI_TOO_LONG);
+        return &refused;
+    }
     http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
     return NULL;
 }
@@ -119,6 +139,7 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
     }
     if (*context != NULL) {
         *watch_client(*context) = peer;
+        serve_begin(*context);
     } else {
         atomic_fetch_add(&v->refused, e == ERR_LIMIT);
         shutdown(fd, SHUT_RDWR);
@@ -172,7 +193,7 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
     if (ready_us > 0 && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         hold_answered(v->hold, clock_mono_us() - ready_us);
     }
-    if (*context != NULL && *context != &seen) {
+    if (*context != NULL && *context != &seen && *context != &refused) {
         push_http_completed(*context);
         *context = NULL;
     }
@@ -219,16 +240,17 @@ static size_t bytes_sent(const struct answer *a, const char *method)
     return a->status == MHD_HTTP_PARTIAL_CONTENT ? a->n : answer_len(a);
 }
 
-static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c, const char *method,
-                                 const struct page *p)
+static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c,
+                                 const struct viewer_request *request, const struct page *p)
 {
-    struct MHD_Response *r = viewers_page_response(p);
+    struct MHD_Response *r = viewers_page_response(p, v->cors, request->origin);
     if (r == NULL) {
         return MHD_NO;
     }
     atomic_fetch_add(&v->requests, 1);
     atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
-    watch_answer_begins(watched_of(c), strcmp(method, "HEAD") == 0 ? 0 : p->body.len);
+    bool head = strcmp(request->method, "HEAD") == 0;
+    watch_answer_begins(watched_of(c), head ? 0 : p->body.len);
     enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
     MHD_destroy_response(r);
     return result;
@@ -330,6 +352,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
                                   size_t *upload_size, void **context)
 {
     struct viewers *v = arg;
+    if (*context == &refused) {
+        return MHD_NO;
+    }
     if (*context == NULL) {
         request_begins(v, c);
     }
@@ -348,7 +373,13 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     char target[MEDIA_TARGET_MAX + 2]; /* the longest that anybody reads */
     struct viewer_request request = {.method = method, .dated = v->dated};
     request.target = viewers_target(c, url, target, sizeof target);
+    struct hls_ask ask = hls_parse(request.target);
+    request.ask = &ask;
     viewers_request_read(c, &request);
+    if (request.memory + ANSWER_MEMORY > CONNECTION_MEMORY) {
+        refuse_long(v, c, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
+        return MHD_NO;
+    }
     if (pays) {
         struct viewers_pay_call call = {c, watched_of(c), &request, upload, upload_size, first};
         return on_pay_request(v, &call);
@@ -356,14 +387,14 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct page page;
     enum pages_found found = v->pages != NULL ? pages_find(v->pages, &request, &page) : PAGES_NONE;
     if (found == PAGES_GIVEN) {
-        return give_page(v, c, method, &page);
+        return give_page(v, c, &request, &page);
     }
     struct answer a;
     if (find_answer(v, c, &request, &a)) {
         return MHD_YES;
     }
     if (a.kind == ANSWER_PLAYLIST && watched_of(c) != NULL) {
-        viewers_index_saw(v->index, c, watch_client(watched_of(c)), request.target);
+        viewers_index_saw(v->index, c, watch_client(watched_of(c)), &ask);
     }
     a.page_too = found == PAGES_VARIES;
     enum MHD_Result result = send_answer(v, c, &request, &a);
@@ -386,14 +417,13 @@ static struct MHD_Daemon *start_daemon(void *arg, int fd)
     s->connections -= share;
     s->threads--;
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-        on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-        on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_LISTEN_SOCKET,
-        fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)share,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, v,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, v, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, v, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)share, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)config->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 
 enum err viewers_create(const struct viewers_config *config, struct board *board,

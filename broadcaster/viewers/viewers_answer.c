@@ -16,12 +16,11 @@
 #define PLAIN_TEXT   "text/plain; charset=utf-8"
 #define SEGMENT_TYPE "video/mp2t" /* RFC 3555 */
 
-/* A live playlist may be kept for half a target duration; what is not here may be here soon; a
- * number never gets other bytes. */
+/* A playlist may be kept for half a target duration, also an ended one, since its publisher may
+ * come back; what is not here may be here soon; a number never gets other bytes. */
 #define CACHE_SHORT   "max-age=1"
 #define CACHE_SEGMENT "public, max-age=3600, immutable"
 #define CACHE_STATIC  "max-age=60"
-#define CACHE_ENDED   "max-age=10" /* the publisher may come back */
 #define CACHE_NEVER   "no-store"
 #define CACHE_ASK     "no-cache" /* kept, and asked about each time */
 
@@ -78,9 +77,7 @@ void answer_playlist(struct answer *a, enum err e)
 
 void answer_playlist_age(struct answer *a, const struct window *w)
 {
-    if (a->status == 200 && w->ended) {
-        a->cache_control = CACHE_ENDED;
-    } else if (a->status == 200 && w->target_duration_s < 2) {
+    if (a->status == 200 && w->target_duration_s < 2) {
         a->cache_control = CACHE_ASK; /* half of it is less than a second */
     }
 }
@@ -482,7 +479,7 @@ void answer_init(struct answer *a, struct board *board, const struct viewer_requ
     } else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
         answer_say(a, 405, "Only GET, HEAD and OPTIONS are understood here.", "", "");
     } else {
-        struct hls_ask ask = hls_parse(request->target);
+        struct hls_ask ask = *request->ask;
         give(a, board, &ask, request);
         answer_put_query(a, &ask);
         answer_select(a, request);

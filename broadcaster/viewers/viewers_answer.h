@@ -33,7 +33,8 @@ enum viewer_wait {
 /* One request, as it was sent; all borrowed. Headers that did not come are NULL. */
 struct viewer_request {
     const char *method;
-    struct span target; /* see hls_parse */
+    struct span target;
+    const struct hls_ask *ask; /* the target, read (hls_parse) */
     enum viewer_wait wait;
     bool dated; /* classic playlists have EXT-X-PROGRAM-DATE-TIME */
     const char *range;
@@ -46,6 +47,7 @@ struct viewer_request {
     const char *accept_encoding;
     const char *origin; /* whose page asks */
     const char *cookie;
+    size_t memory; /* bytes of its connection's memory that it takes up, about */
 };
 
 /* Until when: board_wait with hls_ready. */
@@ -95,6 +97,7 @@ struct answer {
     struct answer_reader reader;    /* read is not NULL: the body, in place of all others */
     char cookie[ANSWER_COOKIE_MAX]; /* to be set; "": none */
     bool takes_posts;
+    unsigned retry_s; /* 429, 503: after so many seconds it may be asked again; 0: one */
 
     /* Set by answer_select: */
     bool varies;             /* there is a form by gzip too, or may be */

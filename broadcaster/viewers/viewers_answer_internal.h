@@ -24,8 +24,7 @@ void answer_no_stream(struct answer *a, const struct hls_ask *ask);
 /* The text is a playlist, or e says why there is none. */
 void answer_playlist(struct answer *a, enum err e);
 
-/* How long caches may keep this playlist of the window: at most half a target duration while it is
- * live. */
+/* How long caches may keep this playlist of the window: at most half a target duration. */
 void answer_playlist_age(struct answer *a, const struct window *w);
 
 /* A page for window_text of what was written, or e says why that failed: its tag, and its form by

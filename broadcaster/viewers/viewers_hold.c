@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "broadcaster/viewers/address_count.h"
+#include "broadcaster/viewers/viewers_serve.h"
 
 #define ROUND_MS 250 /* by so much a request may wait too long */
 #define LOOKS    4   /* rounds in which each is looked at once: whether its client has left */
@@ -75,7 +76,7 @@ static void resume_all(struct list *woken)
         struct held *held = LIST_ITEM(it, struct held, waiter.node);
         struct MHD_Connection *connection = held->connection;
         list_remove(it);
-        MHD_resume_connection(connection); /* from here on its own thread may free it */
+        serve_resume(connection); /* from here on its own thread may free it */
     }
 }
 
@@ -260,7 +261,7 @@ enum hold_result hold_begin(struct hold *h, struct MHD_Connection *connection, s
     watch_hold(c);
     MHD_suspend_connection(connection); /* before anybody could resume it */
     if (!board_wait(h->config.board, what->id, what->rendition, &held->waiter)) {
-        MHD_resume_connection(connection);
+        serve_resume(connection);
     }
     return HOLD_HELD;
 }

@@ -12,6 +12,7 @@
 #include "broadcaster/viewers/http_tag.h"
 #include "broadcaster/viewers/posters.h"
 #include "broadcaster/viewers/viewers_answer_internal.h"
+#include "broadcaster/viewers/viewers_serve.h"
 
 #define CACHE_POSTER "public, max-age=3"
 #define CACHE_SHORT  "max-age=1"
@@ -32,7 +33,7 @@ static void hold(void *connection)
 
 static void resume(void *connection)
 {
-    MHD_resume_connection(connection);
+    serve_resume(connection);
 }
 
 struct viewers_index *viewers_index_create(struct board *board, bool listed)
@@ -149,12 +150,13 @@ static bool find_poster(struct viewers_index *x, struct MHD_Connection *c, struc
 enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Connection *c,
                                        const struct viewer_request *request, struct answer *a)
 {
-    struct hls_ask ask = hls_parse(request->target);
+    enum hls_what what = request->ask->what;
     bool get = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
-    bool ours = ask.what == HLS_STREAMS || ask.what == HLS_INDEX || ask.what == HLS_POSTER;
+    bool ours = what == HLS_STREAMS || what == HLS_INDEX || what == HLS_POSTER;
     if (!get || !ours) {
         return INDEX_NOT_MINE;
     }
+    struct hls_ask ask = *request->ask;
     *a = (struct answer){.cache_control = CACHE_SHORT};
     buf_init(&a->text, SENTENCE_MAX);
     buf_init(&a->location, SENTENCE_MAX);
@@ -170,21 +172,21 @@ enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Conne
 }
 
 void viewers_index_saw(struct viewers_index *x, struct MHD_Connection *c,
-                       const struct client *client, struct span target)
+                       const struct client *client, const struct hls_ask *ask)
 {
-    struct hls_ask ask = hls_parse(target);
-    if (ask.id[0] == '\0' || ask.current) {
+    if (ask->id[0] == '\0' || ask->current) {
         return;
     }
     const char *agent = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_USER_AGENT);
     agent = agent != NULL ? agent : "";
     struct span address = span_of(client->address, sizeof client->address);
     struct span kind = span_of((const uint8_t *)agent, strnlen(agent, AGENT_MAX));
+    int64_t now_ms = clock_mono_ms();
     if (x->content != NULL) {
-        content_index_saw(x->content, ask.id, address, kind, clock_mono_ms());
+        content_index_saw(x->content, ask->id, address, kind, now_ms);
     }
-    if (ask.rendition[0] != '\0') {
-        rung_audience_saw(x->rungs, ask.id, ask.rendition, address, kind, clock_mono_ms());
+    if (ask->rendition[0] != '\0') {
+        rung_audience_saw(x->rungs, ask->id, ask->rendition, address, kind, now_ms);
     }
 }
 

@@ -30,10 +30,10 @@ void viewers_index_destroy(struct viewers_index *x); /* takes NULL */
 enum index_answer viewers_index_answer(struct viewers_index *x, struct MHD_Connection *c,
                                        const struct viewer_request *request, struct answer *a);
 
-/* This target was answered with a playlist: the client is counted as a viewer of its stream, and of
+/* A request was answered with a playlist: the client is counted as a viewer of its stream, and of
  * the rendition. */
 void viewers_index_saw(struct viewers_index *x, struct MHD_Connection *c,
-                       const struct client *client, struct span target);
+                       const struct client *client, const struct hls_ask *ask);
 
 /* How many of them a rendition has. */
 unsigned viewers_index_count(struct viewers_index *x, const char *id, const char *rendition);

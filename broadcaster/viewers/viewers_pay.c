@@ -8,6 +8,7 @@
 #include "broadcaster/media/media.h"
 #include "broadcaster/viewers/viewers_answer_internal.h"
 #include "broadcaster/viewers/viewers_pay_internal.h"
+#include "broadcaster/viewers/viewers_serve.h"
 
 #define CACHE_PAID  "private, max-age=3600, immutable"
 #define CACHE_FILE  "private, max-age=60"
@@ -22,7 +23,7 @@ struct viewers_pay *viewers_pay_create(const struct viewers_pay_config *config)
     p->queries = rates_create(config->posts_per_minute);
     p->payers = rates_create(config->posts_per_minute);
     p->payers_address = rates_create(config->posts_per_minute * PAYWALL_PAYERS_TIMES);
-    audience_salt_init(&p->salt);
+    p->salt = *paywall_salt(config->paywall);
     pthread_mutex_init(&p->lock, NULL);
     return p;
 }
@@ -75,12 +76,12 @@ static void on_resume_question(struct paywall_waiter *w)
 {
     const struct paywall_question *q = (const struct paywall_question *)w;
     const struct pay_request *r = q->owner;
-    MHD_resume_connection(r->connection);
+    serve_resume(r->connection);
 }
 
 static void on_resume(struct paywall_waiter *w)
 {
-    MHD_resume_connection(((struct pay_request *)w)->connection);
+    serve_resume(((struct pay_request *)w)->connection);
 }
 
 struct pay_request *pay_request_of(struct viewers_pay *p, struct MHD_Connection *connection,
@@ -168,6 +169,7 @@ static enum viewers_pay_result refuse(struct pay_request *r, enum paywall_verdic
     enum err e;
     a->status = r->who.known ? pay_text_problem(&a->text, v, terms, &s, &e)
                              : pay_text_nobody(&a->text, r->who.forged, terms, &s, &e);
+    a->retry_s = a->status == MHD_HTTP_TOO_MANY_REQUESTS ? VIEWERS_PAY_RETRY_S : 0;
     pay_answer_end(a, e, &r->who);
     return VIEWERS_PAY_ANSWERED;
 }

@@ -35,6 +35,13 @@ static enum viewers_pay_result say(struct answer *a, int status, const char *tex
     return VIEWERS_PAY_ANSWERED;
 }
 
+static enum viewers_pay_result say_later(struct answer *a, int status, const char *text)
+{
+    enum viewers_pay_result result = say(a, status, text);
+    a->retry_s = VIEWERS_PAY_RETRY_S;
+    return result;
+}
+
 static const char *path_of(const struct viewer_request *request, char *text, size_t size)
 {
     const uint8_t *end = memchr(request->target.data, '?', request->target.len);
@@ -75,7 +82,7 @@ static enum viewers_pay_result give_account(struct pay_request *r,
     if (r->who.known) {
         enum paywall_verdict v = pay_account(r);
         if (v != PAYWALL_PAID) {
-            return say(a, v == PAYWALL_MANY ? 429 : 503, "Not now: try again in a minute.");
+            return say_later(a, v == PAYWALL_MANY ? 429 : 503, "Not now: try again in a minute.");
         }
         uint64_t version = number_of(request->target, "version", UINT64_MAX, 0);
         uint64_t wait_s = number_of(request->target, "wait", WAIT_MAX_S, 0);
@@ -165,7 +172,7 @@ static enum viewers_pay_result take_post(struct pay_request *r, bool receipt, st
         result = say(a, 403, "No account: send the cookie of /account.json, or its token");
         pay_answer_end(a, ERR_OK, &r->who);
     } else if (!may_tell(r)) {
-        result = say(a, 429, TOO_MANY);
+        result = say_later(a, 429, TOO_MANY);
     } else {
         result = ask(r, receipt ? LINK_PAY_RECEIPT : LINK_PAY_WALLET,
                      p->config.terms.payment_pointer, post.text, a);
@@ -207,7 +214,7 @@ static enum viewers_pay_result take_query(struct pay_request *r,
     if (!pay_post_read_query(span_cstr(path), &r->pay->config.terms, pointer)) {
         return say(a, 404, "That payment pointer is not this server's.");
     }
-    return may_query(r) ? ask(r, LINK_PAY_QUERY, "", pointer, a) : say(a, 429, TOO_MANY);
+    return may_query(r) ? ask(r, LINK_PAY_QUERY, "", pointer, a) : say_later(a, 429, TOO_MANY);
 }
 
 static enum viewers_pay_result answer_query(struct pay_request *r, struct answer *a)

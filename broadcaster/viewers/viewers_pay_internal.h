@@ -9,7 +9,8 @@
 #include "broadcaster/viewers/audience.h"
 #include "broadcaster/viewers/viewers_pay.h"
 
-#define PAY_PROBLEM_TYPE "application/problem+json"
+#define PAY_PROBLEM_TYPE    "application/problem+json"
+#define VIEWERS_PAY_RETRY_S 60 /* what there is too much of becomes less with each minute */
 
 struct viewers_pay {
     struct viewers_pay_config config;

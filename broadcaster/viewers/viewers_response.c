@@ -17,6 +17,7 @@
 #define METHODS_POST      "GET, HEAD, POST, OPTIONS"
 #define CONTENT_RANGE_MAX 80
 #define VARY_MAX          64
+#define RETRY_MAX         16
 /* What a page's script may send and read beside what it may anyhow (Fetch, 3.2). A wildcard does
  * not count where a request has credentials. */
 #define ALLOWED_HEADERS "Range, If-Range, If-Match, If-None-Match, Cache-Control, Content-Type, *"
@@ -47,10 +48,14 @@ static const struct wanted_header wanted[] = {
     WANTED("Cookie", cookie),
 };
 
+/* What the library keeps of each header, and of each cookie besides, beyond its bytes. */
+#define ENTRY_BYTES 64
+
 /* Of a header that came twice the first counts: each of these only spares bytes. */
 static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
                                  size_t name_len, const char *value, size_t value_len)
 {
+    ((struct viewer_request *)arg)->memory += name_len + value_len + ENTRY_BYTES;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         const char **field = (const char **)((char *)arg + wanted[i].at);
         if (name_len == wanted[i].len && *field == NULL &&
@@ -99,9 +104,21 @@ struct span viewers_target(struct MHD_Connection *c, const char *url, char *text
     return span_of(text, t.len);
 }
 
+/* They are taken apart in a copy. */
+static size_t cookie_memory(const char *cookies)
+{
+    size_t n = strlen(cookies) + ENTRY_BYTES;
+    for (const char *at = cookies; (at = strchr(at, ';')) != NULL; at++) {
+        n += ENTRY_BYTES;
+    }
+    return n;
+}
+
 void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r)
 {
+    r->memory = r->target.len;
     MHD_get_connection_values_n(c, MHD_HEADER_KIND, on_header, r);
+    r->memory += r->cookie != NULL ? cookie_memory(r->cookie) : 0;
 }
 
 static void free_blob(void *blob)
@@ -154,10 +171,9 @@ static bool is_any(const struct cors *cors)
 }
 
 /* Under a list of origins each answer depends on who asks, also one to nobody's page. */
-static void add_vary(struct MHD_Response *r, const struct answer *a, const struct cors *cors)
+static void add_vary(struct MHD_Response *r, bool accept, bool encoding, const struct cors *cors)
 {
-    const char *const parts[] = {a->page_too ? ", Accept" : "",
-                                 a->varies ? ", Accept-Encoding" : "",
+    const char *const parts[] = {accept ? ", Accept" : "", encoding ? ", Accept-Encoding" : "",
                                  is_any(cors) ? "" : ", Origin"};
     char text[VARY_MAX];
     snprintf(text, sizeof text, "%s%s%s", parts[0], parts[1], parts[2]);
@@ -166,21 +182,24 @@ static void add_vary(struct MHD_Response *r, const struct answer *a, const struc
     }
 }
 
-/* Whose page may read it. */
-static void add_cors(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
-                     const char *origin)
+/* Whose page may read it; false: not this one. */
+static bool add_cors(struct MHD_Response *r, const struct cors *cors, const char *origin)
 {
     bool any = is_any(cors);
     if (!any && !cors_lists(cors, origin)) {
-        return;
+        return false;
     }
     add(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, any ? CORS_ANY : origin);
     add(r, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
-    if (a->status == MHD_HTTP_NO_CONTENT) {
-        add(r, "Access-Control-Allow-Methods", a->takes_posts ? METHODS_POST : METHODS);
-        add(r, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
-        add(r, "Access-Control-Max-Age", "86400");
-    }
+    return true;
+}
+
+/* What such a page may do (Fetch, 3.2.3). */
+static void add_preflight(struct MHD_Response *r, const struct answer *a)
+{
+    add(r, "Access-Control-Allow-Methods", a->takes_posts ? METHODS_POST : METHODS);
+    add(r, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
+    add(r, "Access-Control-Max-Age", "86400");
 }
 
 /* What belongs to what was found. */
@@ -205,6 +224,13 @@ static void add_found(struct MHD_Response *r, const struct answer *a)
     }
 }
 
+static void add_retry_after(struct MHD_Response *r, const struct answer *a)
+{
+    char text[RETRY_MAX];
+    snprintf(text, sizeof text, "%u", a->retry_s > 0 ? a->retry_s : 1);
+    add(r, MHD_HTTP_HEADER_RETRY_AFTER, text);
+}
+
 /* What belongs to the status. */
 static void add_status(struct MHD_Response *r, const struct answer *a)
 {
@@ -217,8 +243,9 @@ static void add_status(struct MHD_Response *r, const struct answer *a)
     case MHD_HTTP_METHOD_NOT_ALLOWED:
         add(r, MHD_HTTP_HEADER_ALLOW, a->takes_posts ? METHODS_POST : METHODS);
         break;
+    case MHD_HTTP_TOO_MANY_REQUESTS:
     case MHD_HTTP_SERVICE_UNAVAILABLE:
-        add(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        add_retry_after(r, a);
         break;
     default:
         break;
@@ -228,8 +255,10 @@ static void add_status(struct MHD_Response *r, const struct answer *a)
 static void add_headers(struct MHD_Response *r, const struct answer *a, const struct cors *cors,
                         const char *origin)
 {
-    add_vary(r, a, cors);
-    add_cors(r, a, cors, origin);
+    add_vary(r, a->page_too, a->varies, cors);
+    if (add_cors(r, cors, origin) && a->status == MHD_HTTP_NO_CONTENT) {
+        add_preflight(r, a);
+    }
     add(r, MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control);
     add(r, "X-Content-Type-Options", "nosniff");
     if (a->cookie[0] != '\0') {
@@ -411,19 +440,40 @@ static void add_if(struct MHD_Response *r, const char *name, const char *value)
     }
 }
 
-struct MHD_Response *viewers_page_response(const struct page *p)
+size_t viewers_too_long(int status, const struct cors *cors, int64_t now_s,
+                        char ret_text[VIEWERS_TOO_LONG_MAX])
+{
+    bool target = status == MHD_HTTP_URI_TOO_LONG;
+    const char *body = target ? "The address is too long.\n"
+                              : "The headers of this request are too long: its cookies, perhaps.\n";
+    static const char shared[] = "Access-Control-Allow-Origin: " CORS_ANY "\r\n"
+                                 "Access-Control-Expose-Headers: " EXPOSED_HEADERS "\r\n";
+    char date[HTTP_DATE_MAX];
+    http_date_write(now_s, date);
+    int n = snprintf(ret_text, VIEWERS_TOO_LONG_MAX,
+                     "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\n%s"
+                     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+                     "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n\r\n%s",
+                     status, target ? "URI Too Long" : "Request Header Fields Too Large", date,
+                     is_any(cors) ? shared : "Vary: Origin\r\n", strlen(body), body);
+    return (size_t)n;
+}
+
+struct MHD_Response *viewers_page_response(const struct page *p, const struct cors *cors,
+                                           const char *origin)
 {
     struct MHD_Response *r = MHD_create_response_from_buffer(
         p->body.len, (void *)(uintptr_t)p->body.data, MHD_RESPMEM_PERSISTENT);
     if (r == NULL) {
         return NULL;
     }
+    add_vary(r, p->page_too, p->varies, cors);
+    add_cors(r, cors, origin);
     add(r, MHD_HTTP_HEADER_CONTENT_TYPE, p->content_type);
     add(r, MHD_HTTP_HEADER_CACHE_CONTROL, p->cache_control);
     add(r, "X-Content-Type-Options", "nosniff");
     add_if(r, MHD_HTTP_HEADER_CONTENT_ENCODING, p->content_encoding);
     add_if(r, MHD_HTTP_HEADER_ETAG, p->etag);
-    add_if(r, MHD_HTTP_HEADER_VARY, p->vary);
     add_if(r, "Content-Security-Policy", p->policy);
     return r;
 }

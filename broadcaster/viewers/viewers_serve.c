@@ -8,15 +8,16 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "broadcaster/viewers/viewers_watch.h"
 
-#define BATCH    128 /* events that the library takes at once */
-#define OTHERS   2   /* events that are not a connection's: the listening socket's, the signal */
-#define BATCH_MS 10  /* to wait at most where there may be so many */
-#define CALM_MS  100 /* where there are fewer: for the end to be noticed */
-#define LAST     4   /* rounds at the end: who waited was resumed, and is told */
+#define PAUSE_MS 10   /* where the library is short of something */
+#define IDLE_MS  1000 /* to wait at most */
+#define LAST     4    /* rounds at the end: who waited was resumed, and is told */
 
 /* Bytes that a connection holds and has not sent yet. A socket takes megabytes otherwise: lost when
  * its viewer leaves, memory for each that reads slowly, and, once it is the network's turn to send
@@ -27,6 +28,8 @@ struct server {
     struct serve *serve;
     struct MHD_Daemon *daemon;
     pthread_t thread;
+    int event;        /* readable: a connection was resumed, or it is the end */
+    atomic_bool told; /* it is, or just being made so, since the thread's last turn */
 };
 
 struct serve {
@@ -35,43 +38,87 @@ struct serve {
     struct server servers[];
 };
 
-static int32_t wait_ms(struct MHD_Daemon *d)
+static _Thread_local struct server *own; /* of a daemon's thread */
+
+static void tell(struct server *s)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(d, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info == NULL || info->num_connections + OTHERS >= BATCH ? BATCH_MS : CALM_MS;
+    const uint64_t one = 1;
+    if (!atomic_exchange(&s->told, true)) {
+        (void)!write(s->event, &one, sizeof one);
+    }
+}
+
+static int wait_ms(struct MHD_Daemon *d)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    return MHD_get_timeout(d, &ms) == MHD_YES && ms < IDLE_MS ? (int)ms : IDLE_MS;
+}
+
+static void wait_for_more(struct server *s)
+{
+    int ms = wait_ms(s->daemon);
+    uint64_t count;
+    struct pollfd fds[] = {
+        {.fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+         .events = POLLIN},
+        {.fd = s->event, .events = POLLIN},
+    };
+    if (ms > 0 && poll(fds, 2, ms) > 0 && fds[1].revents != 0) {
+        (void)!read(s->event, &count, sizeof count);
+    }
+}
+
+/* What is resumed, or ended, from here on tells again. */
+static bool goes_on(struct server *s)
+{
+    atomic_store(&s->told, false);
+    return !atomic_load(&s->serve->ending);
 }
 
 static void *run(void *arg)
 {
     struct server *s = arg;
+    own = s;
     sigset_t pipes; /* the library sends files only where this is done */
     sigemptyset(&pipes);
     sigaddset(&pipes, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipes, NULL);
-    while (!atomic_load(&s->serve->ending)) {
-        if (MHD_run_wait(s->daemon, wait_ms(s->daemon)) != MHD_YES) {
-            poll(NULL, 0, BATCH_MS); /* short of something: not at once again */
+    while (goes_on(s)) {
+        if (MHD_run(s->daemon) == MHD_YES) {
+            wait_for_more(s);
+        } else {
+            poll(NULL, 0, PAUSE_MS);
         }
     }
     for (int i = 0; i < LAST; i++) {
-        MHD_run_wait(s->daemon, 0);
+        MHD_run(s->daemon);
     }
     return NULL;
+}
+
+static void close_some(int one, int two)
+{
+    if (one >= 0) {
+        close(one);
+    }
+    if (two >= 0) {
+        close(two);
+    }
 }
 
 static bool start_one(struct serve *s, int fd, serve_start_fn *start, void *arg)
 {
     struct server *one = &s->servers[s->n];
     one->serve = s;
-    one->daemon = fd >= 0 ? start(arg, fd) : NULL;
+    one->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    one->daemon = fd >= 0 && one->event >= 0 ? start(arg, fd) : NULL;
     if (one->daemon == NULL) {
-        if (fd >= 0) {
-            close(fd);
-        }
+        close_some(fd, one->event);
         return false;
     }
     if (pthread_create(&one->thread, NULL, run, one) != 0) {
         MHD_stop_daemon(one->daemon);
+        close_some(-1, one->event);
         return false;
     }
     s->n++;
@@ -102,8 +149,27 @@ void serve_destroy(struct serve *s)
     }
     atomic_store(&s->ending, true);
     for (size_t i = 0; i < s->n; i++) {
+        tell(&s->servers[i]);
         pthread_join(s->servers[i].thread, NULL);
         MHD_stop_daemon(s->servers[i].daemon);
+        close(s->servers[i].event);
     }
     mem_free(s);
+}
+
+void serve_begin(struct watched *c)
+{
+    *watch_server(c) = own;
+}
+
+void serve_resume(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct watched *c = info != NULL ? info->socket_context : NULL;
+    struct server *s = c != NULL ? *watch_server(c) : NULL;
+    MHD_resume_connection(connection); /* from here on its thread may free it */
+    if (s != NULL) {
+        tell(s);
+    }
 }

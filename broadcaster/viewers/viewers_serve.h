@@ -3,17 +3,18 @@
  *
  * The library's own threads will not do: it takes 128 events at once, and when it got exactly so
  * many it waits for further ones, up to a connection's time-out, before it looks at those that it
- * has (0.9.75, MHD_epoll). So it is never left to wait for long where there may be so many. */
+ * has (0.9.75, MHD_epoll). So it never waits: the threads here do, for it. And without threads of
+ * its own it tells nobody that a connection was resumed: serve_resume does. */
 #ifndef BROADCASTER_VIEWERS_VIEWERS_SERVE_H
 #define BROADCASTER_VIEWERS_VIEWERS_SERVE_H
 
 #include <microhttpd.h>
 
 struct serve;
+struct watched;
 
-/* Starts a library's daemon without threads, by epoll and with an inter-thread signal, that accepts
- * from `fd` and takes it when it starts. SIGPIPE is blocked in the threads that run it. NULL: it
- * cannot. */
+/* Starts a library's daemon without threads, by epoll, that accepts from `fd` and takes it when it
+ * starts. SIGPIPE is blocked in the threads that run it. NULL: it cannot. */
 typedef struct MHD_Daemon *serve_start_fn(void *arg, int fd);
 
 /* Takes `fd`, a listening socket. threads: at least 1. NULL: a daemon or a thread could not be
@@ -23,5 +24,12 @@ struct serve *serve_create(int threads, int fd, serve_start_fn *start, void *arg
 /* No request may be suspended for good; those that were resumed before are answered. Ends the
  * threads and closes all connections. Takes NULL. */
 void serve_destroy(struct serve *s);
+
+/* A daemon's thread, when a connection comes: serve_resume will find the thread. */
+void serve_begin(struct watched *c);
+
+/* MHD_resume_connection, for a connection of one of the daemons whose socket context is `struct
+ * watched`, or NULL. Any thread, before serve_destroy. */
+void serve_resume(struct MHD_Connection *connection);
 
 #endif

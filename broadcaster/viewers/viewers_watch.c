@@ -25,6 +25,7 @@ struct watched {
     int64_t allowance_ms;
     size_t rate_min;
     void *slot, *pay_slot;
+    struct server *server;
     struct client client;
     void *kept; /* for the answer; the connection's own thread */
     void (*drop)(void *kept);
@@ -256,6 +257,11 @@ void **watch_pay_slot(struct watched *c)
 struct client *watch_client(struct watched *c)
 {
     return &c->client;
+}
+
+struct server **watch_server(struct watched *c)
+{
+    return &c->server;
 }
 
 void **watch_slot(struct watched *c)

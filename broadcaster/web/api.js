@@ -233,6 +233,13 @@ async function copy(text) {
   return done ? undefined : Promise.reject(new Error('not allowed'));
 }
 
+/** What puts the player of a stream into another site's page; sound: begins with it where it may. */
+export function embedSnippet(id, sound) {
+  const source = `${location.origin}${pathsOf(id).embed}${sound ? '?muted=0' : ''}`;
+  return `<iframe src="${source}" width="640" height="360" frameborder="0" ` +
+    'allow="autoplay; fullscreen; picture-in-picture" allowfullscreen></iframe>';
+}
+
 /** Makes each button with data-copies="ID" copy that element's text. */
 export function wireCopyButtons() {
   for (const button of document.querySelectorAll('button[data-copies]')) {

@@ -1,7 +1,8 @@
 // /stream/ID: the player, what is known of the stream, and how to share it.
 
 import {
-  bitrate, byId, countOf, every, heightOf, idOfPage, pathsOf, since, streams, wireCopyButtons,
+  bitrate, byId, countOf, embedSnippet, every, heightOf, idOfPage, pathsOf, since, streams,
+  wireCopyButtons,
 } from './api.js';
 import { createPlayer, listenToKeys } from './player.js';
 
@@ -37,10 +38,7 @@ function showFigures() {
 }
 
 function showSnippet() {
-  const source = `${location.origin}${paths.embed}${byId('sound').checked ? '?muted=0' : ''}`;
-  byId('embed').value =
-    `<iframe src="${source}" width="640" height="360" frameborder="0" ` +
-    'allow="autoplay; fullscreen; picture-in-picture" allowfullscreen></iframe>';
+  byId('embed').value = embedSnippet(id, byId('sound').checked);
 }
 
 async function showStream() {

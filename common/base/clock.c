@@ -25,6 +25,11 @@ struct timespec clock_mono_after(int64_t ms)
     return (struct timespec){.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
 }
 
+uint64_t clock_thread_cpu_us(void)
+{
+    return (uint64_t)read_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int64_t clock_wall_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;

@@ -12,6 +12,9 @@ int64_t clock_mono_us(void);
 /* The time in ms milliseconds, for pthread_cond_timedwait of a condition on CLOCK_MONOTONIC. */
 struct timespec clock_mono_after(int64_t ms);
 
+/* What the calling thread has had of a processor in its life. */
+uint64_t clock_thread_cpu_us(void);
+
 /* Wall clock, since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);
 

@@ -5,8 +5,10 @@
 
 #include "orchestrator/ledger/ledger_store.h"
 
-/* How long a hold that is over is still known, so that what is asked again late is recognised. */
+/* How long a hold that is over is still known, so that what is asked again late is recognised; and
+ * one that has expired, for whoever held it is away and may yet say what it has cost. */
 #define LEDGER_HOLD_KEPT_MS (24 * 3600 * 1000)
+#define LEDGER_HOLD_LATE_MS (30 * (int64_t)LEDGER_HOLD_KEPT_MS)
 
 /* ERR_OK: it has an answer, whose `why` is static; refused or not, the store's transaction can go
  * on. ret_gained: the account that has more to spend than before, or NULL. ERR_IO: the store

@@ -31,7 +31,8 @@ enum err book_end_hold(struct book_step *t, struct ledger_hold *h, enum ledger_h
 {
     h->left = 0;
     h->state = state;
-    h->until_ms = t->now_ms + LEDGER_HOLD_KEPT_MS;
+    h->until_ms =
+        t->now_ms + (state == LEDGER_HOLD_EXPIRED ? LEDGER_HOLD_LATE_MS : LEDGER_HOLD_KEPT_MS);
     return t->s->put_hold(t->s, h);
 }
 

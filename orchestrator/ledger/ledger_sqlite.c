@@ -22,8 +22,8 @@ static const char *const sql[ST_N_] = {
     [ST_DATA_VERSION] = "PRAGMA data_version",
     [ST_LAST_ENTRY] = "SELECT coalesce(max(id), 0) FROM entries",
     [ST_COUNT_ACCOUNTS] = "SELECT count(*) FROM accounts",
-    [ST_ACCOUNT_NAMED] = "SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE name = ?",
-    [ST_ACCOUNT_AT] = "SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE id = ?",
+    [ST_ACCOUNT_NAMED] = ("SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE name = ?"),
+    [ST_ACCOUNT_AT] = ("SELECT " LEDGER_ACCOUNT_COLUMNS " FROM accounts WHERE id = ?"),
     [ST_ACCOUNT_NEW] = "INSERT INTO accounts VALUES(NULL, ?, 0, 0, 0, 0)",
     [ST_ACCOUNT_SET] =
         "UPDATE accounts SET free = ?2, held = ?3, last = ?4, frozen = ?5 WHERE id = ?1",
@@ -39,8 +39,8 @@ static const char *const sql[ST_N_] = {
     [ST_HOLD_PUT] = "REPLACE INTO holds VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
     [ST_HOLD_DROP] = "DELETE FROM holds WHERE key = ?",
     [ST_HOLD_FIRST] = "SELECT * FROM holds ORDER BY until_ms LIMIT 1",
-    [ST_DEBT_MORE] = "INSERT INTO debts VALUES(?1, ?2, ?3)"
-                     " ON CONFLICT(account, payee) DO UPDATE SET amount = amount + ?3",
+    [ST_DEBT_MORE] = ("INSERT INTO debts VALUES(?1, ?2, ?3)"
+                      " ON CONFLICT(account, payee) DO UPDATE SET amount = amount + ?3"),
     [ST_DEBT_LESS] = "UPDATE debts SET amount = amount + ?3 WHERE account = ?1 AND payee = ?2",
     [ST_DEBT_DROP] = "DELETE FROM debts WHERE account = ?1 AND payee = ?2 AND amount = 0",
     [ST_DEBT_FIRST] = "SELECT payee, amount FROM debts WHERE account = ? LIMIT 1",
@@ -53,18 +53,23 @@ struct ledger_sqlite *sqlite_of(struct ledger_store *s)
 
 /* --- statements --- */
 
-static enum err sqlite_fail(struct ledger_sqlite *l, int rc)
+/* Of an error in reading or writing the system says more than SQLite does. */
+static enum err sqlite_fail(struct ledger_sqlite *l, int rc, int system_errno)
 {
-    snprintf(l->store.why, sizeof l->store.why, "%s (SQLite: %s)", ledger_schema_words(rc),
-             sqlite3_errstr(rc));
+    bool more = (rc & 0xff) == SQLITE_IOERR && system_errno != 0;
+    snprintf(l->store.why, sizeof l->store.why, "%s (SQLite: %s%s%s)", ledger_schema_words(rc),
+             sqlite3_errstr(rc), more ? ": " : "", more ? strerror(system_errno) : "");
     return ERR_IO;
 }
 
 /* Runs one that answers at most one row, which is there until `finish`. */
 enum err sqlite_step(struct ledger_sqlite *l, enum sqlite_statement which)
 {
-    int rc = sqlite3_step(l->st[which]);
-    return rc == SQLITE_ROW ? ERR_OK : rc == SQLITE_DONE ? ERR_NOENT : sqlite_fail(l, rc);
+    errno = 0;
+    int rc = sqlite3_step(l->st[which]), system_errno = errno;
+    return rc == SQLITE_ROW    ? ERR_OK
+           : rc == SQLITE_DONE ? ERR_NOENT
+                               : sqlite_fail(l, rc, system_errno);
 }
 
 enum err sqlite_finish(struct ledger_sqlite *l, enum sqlite_statement which, enum err e)

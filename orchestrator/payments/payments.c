@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "orchestrator/ledger/ledger_book.h"
 #include "orchestrator/payments/interests.h"
 #include "run/log.h"
 
@@ -17,6 +18,7 @@ struct client {
     bool gone; /* freed when nothing is open any more */
     bool overstates;
     struct interests *interests;
+    char name[LEDGER_NAME_MAX];
 };
 
 struct payments {
@@ -52,6 +54,7 @@ static struct client *client_of(struct payments *p, link_peer id)
     if (c == NULL) {
         c = mem_alloc(sizeof *c);
         *c = (struct client){.payments = p, .id = id, .interests = interests_create()};
+        p->config.name(p->config.arg, id, c->name);
         list_push_back(&p->clients, &c->node);
         p->n_clients++;
     }
@@ -74,7 +77,7 @@ static void send_answer(struct client *c, const struct link_pay_answer *a)
     p->answers[a->status]++;
     if (!c->gone) {
         struct link_msg m = {.type = LINK_PAY_ANSWER, .pay_answer = *a};
-        p->config.send(p->config.send_arg, c->id, &m);
+        p->config.send(p->config.arg, c->id, &m);
     }
 }
 
@@ -120,10 +123,10 @@ static void note_overstated(struct client *c, uint64_t cut)
     if (!c->overstates) {
         c->overstates = true;
         log_warn("payments", "overstated",
-                 "peer=%" PRIu32 " a broadcaster says that a lease has cost %" PRIu64
+                 "broadcaster=\"%s\" it says that a lease has cost %" PRIu64
                  " more than was leased and than the viewer has: that is not counted, now and "
                  "later; if this goes on, revoke its credential",
-                 c->id, cut);
+                 c->name, cut);
     }
 }
 
@@ -160,7 +163,7 @@ static bool is_viewer(const char *account)
 {
     size_t n = strlen(PAYMENTS_VIEWER);
     return strncmp(account, PAYMENTS_VIEWER, n) == 0 && account[n] != '\0' &&
-           strlen(account) < LEDGER_NAME_MAX;
+           ledger_name_is_valid(account);
 }
 
 /* NULL: it may be asked. */
@@ -286,7 +289,7 @@ void payments_news(struct payments *p, const char *account, uint64_t balance)
     LIST_EACH (&p->clients, it, tmp) {
         struct client *c = LIST_ITEM(it, struct client, node);
         if (!c->gone && interests_has(c->interests, account)) {
-            p->config.send(p->config.send_arg, c->id, &m);
+            p->config.send(p->config.arg, c->id, &m);
         }
     }
 }

@@ -22,6 +22,10 @@ struct payments;
 
 typedef void payments_send_fn(void *arg, link_peer to, const struct link_msg *m);
 
+/* Whose connection it is, for people: as its account is called, fit to stand between double quotes.
+ */
+typedef void payments_name_fn(void *arg, link_peer peer, char ret_name[LEDGER_NAME_MAX]);
+
 /* Tells a rail's answer; `ask` is filled in here. The answer's texts are borrowed for the call. */
 typedef void payments_answer_fn(void *arg, const struct link_pay_answer *a);
 
@@ -39,7 +43,8 @@ struct payments_config {
     struct ledger *ledger; /* NULL: no accounts are kept. Borrowed */
     struct payments_rail receipt, wallet, query;
     payments_send_fn *send;
-    void *send_arg;
+    payments_name_fn *name;
+    void *arg; /* of both */
 };
 
 /* Gives. */

@@ -48,7 +48,9 @@ void purse_init(struct purse *p, const char *account, const struct tariff *tarif
 void purse_fini(struct purse *p)
 {
     mem_free(p->due);
+    mem_free(p->back);
     p->due = NULL;
+    p->back = NULL;
 }
 
 bool purse_reserve(struct purse *p, uint64_t pixels, int64_t now_ms)
@@ -92,9 +94,51 @@ static struct purse_due *due_of(struct purse *p, const char *payee)
     return d;
 }
 
+static struct purse_back *back_of(struct purse *p, const char *payee)
+{
+    for (size_t i = 0; i < p->n_back; i++) {
+        if (strcmp(p->back[i].payee, payee) == 0) {
+            return &p->back[i];
+        }
+    }
+    return NULL;
+}
+
+void purse_unearn(struct purse *p, const char *payee, uint64_t pixels)
+{
+    struct purse_back *b = back_of(p, payee);
+    if (b != NULL) {
+        b->pixels = sum(b->pixels, pixels);
+        return;
+    }
+    if (p->back == NULL) {
+        p->back = mem_alloc(PURSE_DUE_MAX * sizeof *p->back);
+    }
+    if (p->n_back < PURSE_DUE_MAX) {
+        b = &p->back[p->n_back++];
+        *b = (struct purse_back){.pixels = pixels};
+        snprintf(b->payee, sizeof b->payee, "%s", payee);
+    }
+}
+
+/* Of these, how many it was paid for already. */
+static uint64_t take_back(struct purse *p, const char *payee, uint64_t pixels)
+{
+    struct purse_back *b = back_of(p, payee);
+    if (b == NULL) {
+        return 0;
+    }
+    uint64_t taken = pixels < b->pixels ? pixels : b->pixels;
+    b->pixels -= taken;
+    if (b->pixels == 0) {
+        *b = p->back[--p->n_back];
+    }
+    return taken;
+}
+
 void purse_earn(struct purse *p, const char *payee, uint64_t pixels)
 {
-    p->pixels = sum(p->pixels, pixels);
+    p->pixels = sum(p->pixels, pixels - take_back(p, payee, pixels));
     uint64_t earned = tariff_cost(&p->tariff, p->pixels);
     uint64_t amount = earned - p->earned;
     if (amount == 0) {

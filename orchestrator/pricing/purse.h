@@ -35,6 +35,12 @@ struct purse_due {
     uint64_t amount;
 };
 
+/* What a transcoder was paid for and has to make once more. */
+struct purse_back {
+    char payee[PURSE_PAYEE_MAX];
+    uint64_t pixels;
+};
+
 struct purse {
     char account[PURSE_NAME_MAX];
     struct tariff tariff;
@@ -48,20 +54,22 @@ struct purse {
     uint64_t noted;    /* what the account owes in the ledger */
     struct purse_due *due;
     size_t n_due;
-    bool known;       /* the ledger has answered for once */
-    bool empty;       /* there was not enough when last asked */
-    bool is_charging; /* a question is under way: the note of due[0] */
-    bool is_paying;   /* or a payment */
-    bool is_holding;  /* or a hold */
-    bool is_stuck;    /* the last note or payment was not taken */
-    bool is_refused;  /* nor the last hold */
-    uint64_t asked;   /* what that is for */
-    uint32_t hold;    /* counts the holds: one that ran out is never taken up again */
-    int64_t short_ms; /* since when more is promised than held; 0: it is not */
-    int64_t held_ms;  /* when the hold was last asked for */
-    int64_t note_ms;  /* when a round of notes was last over */
-    int64_t pay_ms;   /* when a payment was last asked for */
-    int64_t tried_ms; /* when either was */
+    struct purse_back *back; /* NULL: there was none so far */
+    size_t n_back;           /* at most PURSE_DUE_MAX: beyond that it is forgiven */
+    bool known;              /* the ledger has answered for once */
+    bool empty;              /* there was not enough when last asked */
+    bool is_charging;        /* a question is under way: the note of due[0] */
+    bool is_paying;          /* or a payment */
+    bool is_holding;         /* or a hold */
+    bool is_stuck;           /* the last note or payment was not taken */
+    bool is_refused;         /* nor the last hold */
+    uint64_t asked;          /* what that is for */
+    uint32_t hold;           /* counts the holds: one that ran out is never taken up again */
+    int64_t short_ms;        /* since when more is promised than held; 0: it is not */
+    int64_t held_ms;         /* when the hold was last asked for */
+    int64_t note_ms;         /* when a round of notes was last over */
+    int64_t pay_ms;          /* when a payment was last asked for */
+    int64_t tried_ms;        /* when either was */
 };
 
 void purse_init(struct purse *p, const char *account, const struct tariff *tariff, int64_t now_ms);
@@ -76,6 +84,10 @@ void purse_release(struct purse *p, uint64_t pixels);
 
 /* So many pixels that this payee made were passed on. */
 void purse_earn(struct purse *p, const char *payee, uint64_t pixels);
+
+/* So many pixels that this payee made were no good, and have been made again: as many of those that
+ * it makes next cost nothing. */
+void purse_unearn(struct purse *p, const char *payee, uint64_t pixels);
 
 /* More is promised than is set aside: open jobs must go until it is not. */
 bool purse_is_over(const struct purse *p);

@@ -364,6 +364,14 @@ void till_earn(struct till *t, link_peer broadcaster, const char *payee, uint64_
     }
 }
 
+void till_unearn(struct till *t, link_peer broadcaster, const char *payee, uint64_t pixels)
+{
+    struct peer *p = peer_of(t, broadcaster);
+    if (p != NULL) {
+        purse_unearn(&p->account->purse, payee, pixels);
+    }
+}
+
 void till_news(struct till *t, const char *account)
 {
     LIST_EACH (&t->accounts, it, tmp) {

@@ -50,6 +50,9 @@ bool till_is_over(const struct till *t, link_peer broadcaster);
 /* So many pixels that `payee` (an "earnings:" account) made were passed on to it. */
 void till_earn(struct till *t, link_peer broadcaster, const char *payee, uint64_t pixels);
 
+/* So many of those were no good, and have been made again: it makes as many for nothing. */
+void till_unearn(struct till *t, link_peer broadcaster, const char *payee, uint64_t pixels);
+
 /* Money has come to an account. */
 void till_news(struct till *t, const char *account);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "orchestrator/ledger/ledger_book.h"
 
 /* One line for each change:
  *   receipt intents 1                       the first line
@@ -263,6 +264,9 @@ static enum err load_change(struct intents *n, struct span what, struct span tex
     }
     memcpy(account, rest.data, rest.len);
     account[rest.len] = '\0';
+    if (!ledger_name_is_valid(account)) { /* it would not be the same when it is read again */
+        return ERR_PROTO;
+    }
     struct intent *it = intents_find(n, text, account);
     if (span_equal(what, span_cstr("ask"))) {
         return it != NULL || add(n, text, r, account) != NULL ? ERR_OK : ERR_LIMIT;

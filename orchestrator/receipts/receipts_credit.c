@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "orchestrator/ledger/ledger_book.h"
 #include "orchestrator/receipts/receipts_internal.h"
 #include "run/log.h"
 
@@ -157,8 +158,8 @@ static void credit_here(struct op *op, struct span text, const char *claimed)
 void receipts_credit(struct receipts *r, const char *account, struct span text, const char *claimed,
                      receipts_fn *fn, void *arg)
 {
-    if (strlen(account) >= LEDGER_NAME_MAX) {
-        receipts_refuse(fn, arg, 400, "the account's name is too long");
+    if (!ledger_name_is_valid(account)) {
+        receipts_refuse(fn, arg, 400, "the account's name is too long, or no text");
         return;
     }
     struct op *op = op_begin(r, arg);

@@ -11,6 +11,8 @@
 #include "broadcaster/jobs/jobs_rung.h"
 #include "broadcaster/jobs/rung_describe.h"
 #include "broadcaster/stream/parter.h"
+#include "transcoder/cores.h"
+#include "transcoder/lanes.h"
 #include "transcoder/pipeline.h"
 
 #define LAG_STEP_US 500
@@ -20,6 +22,7 @@
 struct run {
     const struct sessions_config *config;
     struct link_job_open open;
+    size_t threads; /* of each job, as a transcoder on this host takes */
     int64_t begin_us;
     pthread_mutex_t lock; /* guards what follows, and on_row */
     struct sessions_result *result;
@@ -155,12 +158,14 @@ static enum err run_segment(struct session *s, unsigned number)
     const struct clip_segment *segment = &r->config->clip->segments[number % r->config->clip->n];
     struct fault fault = {0};
     struct pipeline *p = NULL;
+    atomic_int tids[LANES_MAX];
     int64_t begin = clock_mono_us();
     struct link_job_open open = describe_next(s, number);
     enum err e = pipeline_create(&open, on_part, s, r->config->stop, &fault, &p);
     s->working_us = clock_mono_us() - begin;
     s->first_pts = segment->packets.items[0].pts;
     if (e == ERR_OK) {
+        (void)pipeline_spread(p, r->threads, tids);
         e = feed(s, p, segment);
     }
     if (e == ERR_OK) {
@@ -239,7 +244,8 @@ static unsigned start_all(struct run *r, struct session *all)
 
 enum err sessions_run(const struct sessions_config *config, struct sessions_result *ret_result)
 {
-    struct run r = {.config = config, .result = ret_result};
+    struct run r = {
+        .config = config, .result = ret_result, .threads = cores_threads(cores_permille())};
     struct session *all = mem_try_alloc(config->sessions * sizeof *all);
     if (all == NULL) {
         return ERR_NOMEM;

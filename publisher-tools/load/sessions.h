@@ -1,5 +1,5 @@
 /* N streams transcoded at once in this process: a thread each, a job for each segment, by the
- * transcoder's own pipeline. */
+ * transcoder's own pipeline, spread over this host's processors as a transcoder spreads it. */
 #ifndef PUBLISHER_TOOLS_LOAD_SESSIONS_H
 #define PUBLISHER_TOOLS_LOAD_SESSIONS_H
 

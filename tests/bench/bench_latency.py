@@ -107,7 +107,7 @@ def key_frame_delays_ms(rtmp, playlist, seconds):
 
 def key_frames(section, seconds):
     rows = []
-    with harness.Recipe() as recipe:
+    with harness.Recipe(rungs=harness.RUNG) as recipe:
         ours = key_frame_delays_ms(recipe.rtmp("keys"), recipe.url("/stream/keys/source.m3u8"),
                                    seconds)
     with servers.Nginx() as nginx:

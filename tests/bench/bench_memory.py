@@ -38,10 +38,11 @@ def run(quick):
     seconds = FIRST_S + 10 if quick else 600
     rungs = [harness.RUNG]
     with contextlib.ExitStack() as stack:
-        recipe = stack.enter_context(harness.Recipe())
+        recipe = stack.enter_context(harness.Recipe(rungs=harness.RUNG, separate=False))
         urls = bench_latency.lag_urls(recipe, "hello_world", rungs)
         poller = stack.enter_context(bench_latency.Poller(bench_latency.RUNG_POLL_MS, *urls))
-        publisher = stack.enter_context(harness.ffmpeg_publish(recipe.rtmp("hello_world")))
+        publisher = stack.enter_context(harness.ffmpeg_publish(
+            recipe.rtmp("hello_world"), size="640x480", bitrate="10000k"))
         for url in urls:
             harness.wait_for(lambda: harness.http_get(url).status == 200, 15, f"{url} is there")
         stack.enter_context(harness.Process(

@@ -21,12 +21,19 @@ class Camera(harness.Publisher):
                          harness.temp_dir() / "camera.log")
 
 
-def watch(url, seconds, **options):
-    """What glass.mjs says of a watch page or a playlist; {"failed": ...}: there was no picture."""
-    text = json.dumps({"url": url, "seconds": seconds, **options})
-    done = harness.run(["node", ROOT / "tests/node/glass.mjs", text], timeout=seconds + 120)
+def watch_each(urls, seconds, **options):
+    """What glass.mjs says of watch pages or playlists, one behind the other; {"failed": ...}: there was
+    no picture."""
+    asked = [json.dumps({"url": url, "seconds": seconds, **options}) for url in urls]
+    done = harness.run(["node", ROOT / "tests/node/glass.mjs", *asked],
+                       timeout=(seconds + 120) * len(asked))
     lines = done.stdout.strip().splitlines()
-    return json.loads(lines[-1]) if lines else {"failed": done.stderr[-2000:]}
+    failed = {"failed": done.stderr[-2000:]}
+    return [json.loads(line) for line in lines] + [failed] * (len(asked) - len(lines))
+
+
+def watch(url, seconds, **options):
+    return watch_each([url], seconds, **options)[0]
 
 
 def too_busy(stalls):

@@ -38,17 +38,21 @@ BIN = ROOT / os.environ.get("BIN", "bin")
 TIME_SCALE = float(os.environ.get("TIME_SCALE", "1"))
 
 RUNG = "P144p30fps16x9"
+# Where it matters that there is a rung, and not which: less than half of what its name says.
+SMALL_RUNG = {"name": RUNG, "width": 160, "height": 120, "bitrate": 150_000, "fps": 30}
 LOG_TAIL_LINES = 40  # of each role, shown when a test fails
 
 
 # --- waiting --------------------------------------------------------------------------------------
 
 
-def wait_for(fn, timeout, what, interval=0.05):
-    """Calls fn until it returns something true, and returns that. After timeout seconds raises
-    AssertionError with what (a sentence: "the playlist lists a segment"). Exceptions of fn count as
-    "not yet", and the last one is part of the failure."""
-    deadline = time.monotonic() + timeout * TIME_SCALE
+def wait_for(fn, timeout, what, interval=None):
+    """Calls fn until it returns something true, and returns that; the longer it takes the less
+    often, unless an interval is given. After timeout seconds raises AssertionError with what (a
+    sentence: "the playlist lists a segment"). Exceptions of fn count as "not yet", and the last one
+    is part of the failure."""
+    started = time.monotonic()
+    deadline = started + timeout * TIME_SCALE
     last = None
     while True:
         try:
@@ -61,7 +65,7 @@ def wait_for(fn, timeout, what, interval=0.05):
         if time.monotonic() > deadline:
             why = f" (last: {type(last).__name__}: {last})" if last else ""
             raise AssertionError(f"not within {timeout} s: {what}{why}")
-        time.sleep(interval)
+        time.sleep(interval or min(0.2, 0.04 + (time.monotonic() - started) / 20))
 
 
 # --- ports ----------------------------------------------------------------------------------------
@@ -139,7 +143,9 @@ atexit.register(_end_all)
 
 
 def _on_sigterm(number, frame):
-    sys.exit(143)  # runs the atexit handlers
+    """Ends it as an interrupt does: unittest takes any other exception for one test's, and the trace
+    tells what was waited for."""
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 signal.signal(signal.SIGTERM, _on_sigterm)
@@ -282,10 +288,11 @@ def unmeasured(role, flags):
 
 
 class Role(Process):
-    """bin/livepeer -ROLE FLAGS... (or bin/ROLE FLAGS... with separate=True) with a -cliAddr on a
-    free port, its own data directory unless one is given, and its log in a file."""
+    """bin/ROLE FLAGS... (with separate=False bin/livepeer -ROLE FLAGS..., which takes longer to
+    begin) with a -cliAddr on a free port, its own data directory unless one is given, and its log
+    in a file."""
 
-    def __init__(self, role, flags=(), data_dir=None, separate=False, wait=True, cli_port=None,
+    def __init__(self, role, flags=(), data_dir=None, separate=True, wait=True, cli_port=None,
                  verbosity=99, run_dir=None, env=None):
         self.role = role
         self.flags = list(flags)
@@ -346,13 +353,19 @@ class Recipe:
     directory as on one host. Use as a context manager; when a test inside fails, the ends of the
     roles' logs are shown.
 
-    rungs: -transcodingOptions. order: the order of starting, e.g. "BTO" (each T stands for all
-    transcoders). *_flags: further flags. separate: bin/ROLE instead of bin/livepeer -ROLE.
+    rungs: -transcodingOptions, or a list: what stands in a file of rungs. order: the order of
+    starting, e.g. "BTO" (each T stands for all transcoders). *_flags: further flags.
+    separate=False: bin/livepeer -ROLE instead of bin/ROLE.
     """
 
-    def __init__(self, rungs=RUNG, transcoders=1, order="OTB", secret="secret",
-                 orchestrator_flags=(), transcoder_flags=(), broadcaster_flags=(), separate=False,
+    def __init__(self, rungs=(SMALL_RUNG,), transcoders=1, order="OTB", secret="secret",
+                 orchestrator_flags=(), transcoder_flags=(), broadcaster_flags=(), separate=True,
                  host="127.0.0.1"):
+        options = rungs
+        if isinstance(rungs, (list, tuple)):
+            options = temp_dir() / "rungs.json"
+            options.write_text(json.dumps(rungs))
+            rungs = ",".join(r.get("name", "") for r in rungs)
         self.rungs = rungs
         self.order = order
         self.separate = separate
@@ -366,7 +379,7 @@ class Recipe:
             "T": ["-orchAddr", service, "-orchSecret", secret, *transcoder_flags],
             "B": ["-currentManifest", "-rtmpAddr", f"{_in_url(host)}:{self.rtmp_port}",
                   "-httpAddr", f"{_in_url(host)}:{self.http_port}", "-orchAddr", service,
-                  "-transcodingOptions", rungs, *broadcaster_flags],
+                  "-transcodingOptions", options, *broadcaster_flags],
         }
         self.n_transcoders = transcoders
         self.orchestrator = None
@@ -456,10 +469,10 @@ class Publisher(Process):
         return super().stop(number, timeout)
 
 
-def ffmpeg_publish(url, size="640x480", rate=30, keyint=30, seconds=None, bitrate="10000k",
+def ffmpeg_publish(url, size="320x240", rate=30, keyint=30, seconds=None, bitrate="1000k",
                    source=None, audio=True, realtime=True, video_options=(), output_options=()):
-    """The recipe's command, parametrised. source: another lavfi picture than testsrc.
-    seconds: ends by itself after so many."""
+    """The recipe's command, parametrised, with small pictures. source: another lavfi picture than
+    testsrc. seconds: ends by itself after so many."""
     picture = source or f"testsrc=size={size}:rate={rate}"
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning"]
     command += (["-re"] if realtime else []) + ["-f", "lavfi", "-i", f"{picture},format=yuv420p"]
@@ -632,41 +645,48 @@ class Follower:
 # --- ffprobe --------------------------------------------------------------------------------------
 
 
-def ffprobe(path, *options):
-    """ffprobe's JSON; AssertionError with its words when it fails."""
-    done = run(["ffprobe", "-hide_banner", "-loglevel", "error", "-of", "json", *options, path],
-               timeout=60)
+def _ffprobe(path, *options):
+    """ffprobe's JSON, and what it complained about; AssertionError with its words when it fails."""
+    done = run(["ffprobe", "-hide_banner", "-loglevel", "error", "-threads", 1, "-of", "json",
+                *options, path], timeout=120)
     if done.returncode != 0:
         raise AssertionError(f"ffprobe {path}: {done.stderr}")
-    return json.loads(done.stdout)
+    return json.loads(done.stdout), done.stderr
 
 
-_probed = {}  # of files as they were then
+def ffprobe(path, *options):
+    """ffprobe's JSON; AssertionError with its words when it fails."""
+    return _ffprobe(path, *options)[0]
 
 
-def _probe_once(path, *options):
-    """ffprobe, at most once for each state of a file: a start of it costs more than what it does."""
-    try:
-        there = os.stat(path)
-    except OSError:
-        return ffprobe(path, *options)  # an address
-    key = (str(path), there.st_ino, there.st_size, there.st_mtime_ns, options)
-    if key not in _probed:
-        _probed[key] = ffprobe(path, *options)
+_probed = {}  # of files as they were then: [what ffprobe found, its complaints when it decodes]
+
+
+def _probe_once(path, decode=False):
+    """Streams and packets, at most once for each state of a file: a start of ffprobe costs more
+    than what it does. decode: its pictures and sounds too, for what there is to complain about."""
+    there = os.stat(path)
+    key = (str(path), there.st_ino, there.st_size, there.st_mtime_ns)
+    if key not in _probed or decode and _probed[key][1] is None:
+        found, words = _ffprobe(path, "-show_streams", "-show_packets",
+                                *(["-count_frames"] if decode else []))
+        _probed[key] = found, words if decode else None
     return _probed[key]
 
 
 def ffprobe_streams(path):
     """The streams: codec_type, codec_name, width, height, r_frame_rate, ..."""
-    return copy.deepcopy(_probe_once(path, "-show_streams")["streams"])
+    if not os.path.exists(path):  # an address
+        return ffprobe(path, "-show_streams")["streams"]
+    return copy.deepcopy(_probe_once(path)[0]["streams"])
 
 
 def ffprobe_packets(path, kind=None, data=False):
     """The packets in order of the file: codec_type, pts, dts, duration, size, flags; with data also
     data_hash. kind: "video" or "audio" only."""
-    options = ["-show_packets", *(["-show_data_hash", "md5"] if data else [])]
-    found = [dict(p) for p in _probe_once(path, *options)["packets"]
-             if kind in (None, p["codec_type"])]
+    whole = (ffprobe(path, "-show_packets", "-show_data_hash", "md5") if data
+             else _probe_once(path)[0])
+    found = [dict(p) for p in whole["packets"] if kind in (None, p["codec_type"])]
     for packet in found:
         for key in ("pts", "dts", "duration", "size"):
             if key in packet:
@@ -674,42 +694,58 @@ def ffprobe_packets(path, kind=None, data=False):
     return found
 
 
-# Pictures here are small: threads would cost more than they give.
-DECODE = ["ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-i"]
-
-
 def decode_errors(path):
-    """What ffmpeg complains about when it decodes the file whole; "" when all is well."""
-    done = run([*DECODE, path, "-f", "null", "-"], timeout=120)
-    return done.stderr if done.stderr or done.returncode == 0 else f"status {done.returncode}"
+    """What FFmpeg complains about when it decodes the file whole; "" when all is well. Asked ahead
+    of ffprobe_streams and ffprobe_packets it saves them a start of ffprobe."""
+    try:
+        return _probe_once(path, decode=True)[1]
+    except AssertionError as e:
+        return str(e)
 
 
-def read_pictures(path, as_usual=()):
-    """Decodes a file whole, once: the frame numbers that bin/publish -test draws into its pictures, in
-    order of showing, and what ffmpeg complains about (decode_errors). The first row of 32 blocks
-    holds the number, highest bit left, white is 1; the second row holds its complement. None where
-    the two rows do not agree. as_usual: what the command has to begin with."""
-    # Each row is a sixteenth of the picture's height: two rows of 32 blocks fill the top eighth.
-    done = subprocess.run(
-        [*as_usual, *DECODE, str(path), "-map", "0:v", "-vf",
-         "crop=iw:ih/8:0:0,scale=320:20:flags=area,format=gray", "-fps_mode", "passthrough",
-         "-f", "rawvideo", "-", "-map", "0:a?", "-f", "null", "-"],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=120 * TIME_SCALE,
-        preexec_fn=_die_with_parent)
-    words = done.stderr.decode("utf-8", "replace")
-    if done.returncode != 0:
-        words = words or f"status {done.returncode}"
-    size = 320 * 20
-    frames = [done.stdout[i:i + size] for i in range(0, len(done.stdout), size)]
-    return [read_number(f) for f in frames], words
+# Pictures here are small: threads would cost more than they give.
+DECODE = ["ffmpeg", "-nostdin", "-v", "error"]
+INPUT = ["-threads", "1", "-i"]
+# Each row of blocks is a sixteenth of the picture's height: two rows of 32 fill the top eighth.
+NUMBERS_SIZE = 320 * 20
+NUMBERS = ["-vf", "crop=iw:ih/8:0:0,scale=320:20:flags=area,format=gray", "-fps_mode",
+           "passthrough", "-f", "rawvideo"]
 
 
-def frame_numbers(path):
-    """The numbers alone, of a file that ffmpeg has nothing to say about."""
-    numbers, words = read_pictures(path)
+def read_pictures(paths, as_usual=()):
+    """Decodes files whole, all of them by one ffmpeg, whose start costs more than a file: of each
+    the frame numbers that bin/publish -test draws into its pictures, in order of showing; and what
+    ffmpeg complains about. The first row of 32 blocks holds the number, highest bit left, white is
+    1; the second row holds its complement. None where the two rows do not agree. as_usual: what the
+    command has to begin with."""
+    folder = Path(tempfile.mkdtemp(prefix="streaming-back-end-test."))
+    try:
+        outs = [folder / str(i) for i in range(len(paths))]
+        inputs = [x for path in paths for x in (*INPUT, path)]
+        numbers = [x for i, out in enumerate(outs) for x in ("-map", f"{i}:v", *NUMBERS, out)]
+        sounds = [x for i in range(len(paths)) for x in ("-map", f"{i}:a?")]
+        done = run([*as_usual, *DECODE, *inputs, *numbers, *sounds, "-f", "null", "-"], timeout=120)
+        words = done.stderr or ("" if done.returncode == 0 else f"status {done.returncode}")
+        return [_numbers_of(out) for out in outs], words
+    finally:
+        shutil.rmtree(folder)
+
+
+def _numbers_of(path):
+    gray = path.read_bytes() if path.exists() else b""
+    return [read_number(gray[i:i + NUMBERS_SIZE]) for i in range(0, len(gray), NUMBERS_SIZE)]
+
+
+def frame_numbers_of(*paths):
+    """The numbers alone, of each of these files, of which ffmpeg has nothing to say."""
+    numbers, words = read_pictures(paths)
     if words:
         raise AssertionError(words)
     return numbers
+
+
+def frame_numbers(path):
+    return frame_numbers_of(path)[0]
 
 
 def read_number(gray):

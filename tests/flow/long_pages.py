@@ -17,7 +17,7 @@ class LongPlay(TestCase):
     excused = [], 0  # what hls.js complained about, and the stalls
 
     def test_a_minute_without_a_stall(self):
-        with Recipe() as recipe, Browser() as browser:
+        with Recipe(rungs=RUNG) as recipe, Browser() as browser:
             publisher = tool_publish(recipe.rtmp(ID), "-test", "-size", "640x360", "-bitrate",
                                      "600k")
             recipe.wait_playlist(f"/stream/{ID}/{RUNG}.m3u8", 3, timeout=20)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import harness
+import test_unbroken
 from harness import RUNG, Recipe, TestCase, ffmpeg_publish, tool_publish, wait_for
 from watcher import Watcher
 
@@ -16,6 +17,11 @@ from proxy import Proxy  # noqa: E402
 STREAM = "hello_world"
 PATHS = [f"/stream/{STREAM}/source.m3u8", f"/stream/{STREAM}/{RUNG}.m3u8"]
 TEST = ("-test", "-retry", "-size", "320x240")
+
+
+class Away(test_unbroken.KilledAndBack):
+    def test_after_a_second_and_after_several(self):
+        self.go_away((10, 25))
 
 
 class Mishaps(TestCase):

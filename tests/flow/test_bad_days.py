@@ -1,6 +1,6 @@
 """Bad input and bad days of the recipe: strangers, wrong secrets, killed and paused roles."""
 # time limit: 300 s
-# usual time: 108 s
+# usual time: 90 s
 import os
 import signal
 import socket
@@ -17,7 +17,7 @@ RUNG_PATH = f"/stream/{STREAM}/{RUNG}.m3u8"
 
 def publish(recipe, **more):
     """Small pictures."""
-    return ffmpeg_publish(recipe.rtmp(STREAM), size="320x240", bitrate="500k", **more)
+    return ffmpeg_publish(recipe.rtmp(STREAM), size="160x120", bitrate="500k", **more)
 
 
 def stream_of(role, stream=STREAM):
@@ -28,7 +28,7 @@ def rungs_of(role):
     return {r["name"]: r for r in stream_of(role)["rungs"]}
 
 
-class KilledRoles(TestCase):
+class Watched(TestCase):
     """The source never has a gap; the rung keeps its numbers in step with the source's."""
 
     def watch_over(self, recipe, disturb):
@@ -65,6 +65,10 @@ class KilledRoles(TestCase):
         follower.follow(lambda: follower.numbers(source)[-1] >= start + seconds // 2, timeout=30)
         return follower.numbers(source)[-1]
 
+
+class KilledRoles(Watched):
+    """long_bad_days.py has more; test_farm.py kills roles on hosts of their own."""
+
     def test_transcoder_killed_and_back(self):
         with Recipe() as r:
             def disturb(follower):
@@ -77,29 +81,6 @@ class KilledRoles(TestCase):
             self.check(r, follower)
             # Six seconds are within the deadline: everything was made good.
             self.assertFalse([s for s in follower.segments[r.url(RUNG_PATH)] if s.gap])
-
-    def test_transcoder_killed_and_another_takes_over(self):
-        with Recipe(transcoders=2) as r:
-            def disturb(follower):
-                loads = {t["name"]: t for t in r.orchestrator.status()["transcoders"]}
-                self.assertEqual(len(loads), 2)
-                r.transcoders[0].kill()
-                return self.wait_until_behind(r, follower, 4)
-
-            follower = self.watch_over(r, disturb)
-            self.check(r, follower)
-            self.assertFalse([s for s in follower.segments[r.url(RUNG_PATH)] if s.gap])
-
-    def test_orchestrator_killed_and_back(self):
-        with Recipe() as r:
-            def disturb(follower):
-                r.orchestrator.kill()
-                last = self.wait_until_behind(r, follower, 6)
-                r.orchestrator = r.orchestrator.again()
-                return last
-
-            follower = self.watch_over(r, disturb)
-            self.check(r, follower)
 
     def test_lost_rungs_become_gaps(self):
         """No transcoder for longer than the deadline: gaps, and the numbers stay in step."""
@@ -234,7 +215,7 @@ class Strangers(TestCase):
                 r.wait_playlist(SOURCE_PATH)
                 second = harness.run(
                     ["ffmpeg", "-nostdin", "-loglevel", "debug", "-re", "-f", "lavfi", "-i",
-                     "testsrc=size=320x240:rate=30", "-t", "5", "-c:v", "libx264", "-f", "flv",
+                     "testsrc=size=160x120:rate=30", "-t", "5", "-c:v", "libx264", "-f", "flv",
                      r.rtmp(STREAM + "/another_key")], timeout=30)
                 self.assertNotEqual(second.returncode, 0)
                 self.assertIn("published already", second.stderr)

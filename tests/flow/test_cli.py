@@ -62,11 +62,10 @@ class Usage(harness.TestCase):
 
     def test_bad_and_missing_values(self):
         for role in ROLES:
-            for command in forms_of(role):
-                self.assert_usage([*command, "-v", "loud"], "-v")
-                self.assert_usage([*command, "-v=100"], "-v")
-                self.assert_usage([*command, "-version=perhaps"], "-version")
-                self.assert_usage([*command, "-cliAddr"], "-cliAddr")
+            self.assert_usage([BIN / role, "-v", "loud"], "-v")
+            self.assert_usage([BIN / role, "-v=100"], "-v")
+            self.assert_usage([BIN / role, "-version=perhaps"], "-version")
+            self.assert_usage([BIN / role, "-cliAddr"], "-cliAddr")
         self.assert_usage([BIN / "broadcaster", "-currentManifest=perhaps"], "-currentManifest")
         self.assert_usage([BIN / "transcoder", "-maxSessions", "many"], "-maxSessions")
 
@@ -96,8 +95,9 @@ class Usage(harness.TestCase):
 class Sentences(harness.TestCase):
     """Exit 1, and words on stderr that say what is wrong."""
 
-    def assert_refused(self, role, flags, *words):
-        for command in forms_of(role):
+    def assert_refused(self, role, flags, *words, forms=slice(1)):
+        """forms: of the ways to start a role; what makes the sentence is the same in all."""
+        for command in forms_of(role)[forms]:
             done = run([*command, *flags, "-datadir", temp_dir(),
                         "-cliAddr", f"127.0.0.1:{harness.free_port()}"])
             self.assertEqual(done.returncode, 1, f"{command} {flags}: {done.stderr}")
@@ -142,7 +142,8 @@ class Sentences(harness.TestCase):
 
     def test_unknown_network(self):
         for role in ROLES:
-            self.assert_refused(role, [*role_flags(role), "-network", "mainnet"], "-network")
+            self.assert_refused(role, [*role_flags(role), "-network", "mainnet"], "-network",
+                                forms=slice(2))
 
     def test_data_directory_that_cannot_be_made(self):
         for role in ROLES:
@@ -167,20 +168,20 @@ class Sentences(harness.TestCase):
 
 class Running(harness.TestCase):
     def test_both_forms_and_all_ways_to_write_a_flag(self):
-        for role in ROLES:
-            for command in forms_of(role):
-                for style in range(3):
-                    port = harness.free_port()
-                    address = f"127.0.0.1:{port}"
-                    cli = [[f"-cliAddr={address}"], ["--cliAddr", address],
-                           [f"--cliAddr={address}"]][style]
-                    with harness.Process([*command, *role_flags(role), *cli, "-datadir",
-                                          temp_dir(), "-v", "99"],
-                                         temp_dir() / "role.log") as process:
-                        url = f"http://{address}/healthz"
-                        harness.wait_for(lambda: harness.http_get(url).status == 200, 10, url)
-                        number = (signal.SIGTERM, signal.SIGINT)[style % 2]
-                        self.assertEqual(process.stop(number), 0, process.tail())
+        """Each role in both forms, each form with each way to write."""
+        for i, role in enumerate(ROLES):
+            for j, command in enumerate(forms_of(role)):
+                port = harness.free_port()
+                address = f"127.0.0.1:{port}"
+                cli = [[f"-cliAddr={address}"], ["--cliAddr", address],
+                       [f"--cliAddr={address}"]][(i + j) % 3]
+                with harness.Process([*command, *role_flags(role), *cli, "-datadir", temp_dir(),
+                                      "-v", "99", *harness.unmeasured(role, ())],
+                                     temp_dir() / "role.log") as process:
+                    url = f"http://{address}/healthz"
+                    harness.wait_for(lambda: harness.http_get(url).status == 200, 10, url)
+                    number = (signal.SIGTERM, signal.SIGINT)[(i + j) % 2]
+                    self.assertEqual(process.stop(number), 0, process.tail())
 
     def test_a_hangup_is_no_end(self):
         for role in ROLES:

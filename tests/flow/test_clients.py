@@ -12,7 +12,7 @@ from harness import ROOT, Process, Recipe, TestCase, temp_dir, tool_publish, wai
 from sources import make
 from watcher import Watcher
 
-GST = ("videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 ! "
+GST = ("videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=30/1 ! "
        "x264enc tune=zerolatency speed-preset=ultrafast bitrate=500 key-int-max=30 ! h264parse ! queue "
        "! m. audiotestsrc is-live=true timestamp-offset=100000000 ! avenc_aac ! aacparse ! queue ! m. "
        "flvmux name=m streamable=true ! ")
@@ -31,7 +31,7 @@ class Clients(TestCase):
     @classmethod
     def setUpClass(cls):
         folder = temp_dir()
-        cls.clip = make(folder / "clip.mkv", [("h264", "320x240")], ["aac"],
+        cls.clip = make(folder / "clip.mkv", [("h264", "160x120")], ["aac"],
                         times=CLIP_TIMES)
         cls.clients = {
             "ffmpeg": lambda url: Process(
@@ -41,7 +41,7 @@ class Clients(TestCase):
                                            temp_dir() / "node.log"),
             "librtmp": gstreamer("rtmpsink"),
             "rtmp2sink": gstreamer("rtmp2sink"),
-            "publish": lambda url: tool_publish(url, "-test", "-size", "320x240"),
+            "publish": lambda url: tool_publish(url, "-test", "-size", "256x144"),
         }
         keys = folder / "keys.yaml"
         fd = os.open(keys, os.O_WRONLY | os.O_CREAT, 0o600)

@@ -107,7 +107,7 @@ class Hosts(Recipe):
 class Credentials(TestCase):
     def test_the_recipe_with_credentials_only(self):
         with Hosts() as r:
-            with ffmpeg_publish(r.rtmp(STREAM), size="320x240", bitrate="500k"):
+            with ffmpeg_publish(r.rtmp(STREAM), size="160x120", bitrate="500k"):
                 r.wait_playlist(RUNG_PATH, 2, timeout=20)
                 r.wait_connected(["edge-1"])
                 r.wait_connected(["cam"], "broadcasters")
@@ -162,7 +162,7 @@ class Credentials(TestCase):
             with Role("transcoder", r.transcoder_flags(minted)), \
                     Role("transcoder", r.transcoder_flags("a shared secret")):
                 r.wait_connected([None, "edge-2"], timeout=5)
-                with ffmpeg_publish(r.rtmp(STREAM), size="320x240", bitrate="500k"):
+                with ffmpeg_publish(r.rtmp(STREAM), size="160x120", bitrate="500k"):
                     r.wait_playlist(RUNG_PATH, timeout=20)
                 self.assertEqual(r.orchestrator.status()["link"]["refused"], 0)
 
@@ -255,7 +255,7 @@ class Refused(TestCase):
 class Revoked(TestCase):
     def test_out_within_a_heartbeat_and_the_work_goes_on(self):
         with Hosts(transcoders=("edge-1", "edge-2")) as r:
-            with ffmpeg_publish(r.rtmp(STREAM), size="320x240", bitrate="500k"):
+            with ffmpeg_publish(r.rtmp(STREAM), size="160x120", bitrate="500k"):
                 r.wait_playlist(RUNG_PATH, 2, timeout=20)
                 r.wait_connected(["edge-1", "edge-2"])
                 follower = Follower(r.url(SOURCE_PATH), r.url(RUNG_PATH))

@@ -296,9 +296,11 @@ class Statuses(EdgeCase):
                     Access_Control_Allow_Origin="https://one.example")
         self.up.put("/stream/bad.m3u8?_HLS_msn=9", b"no\n", status=400)
         self.up.put("/stream/busy.m3u8?_HLS_msn=9", b"no\n", status=503)
+        self.up.put("/stream/many.m3u8", b"no\n", status=429, Retry_After="7")
         for status, method, path in ((200, "GET", "/stream/ok.m3u8"), (404, "GET", "/stream/no.ts"),
                                      (400, "GET", "/stream/bad.m3u8?_HLS_msn=9"),
                                      (503, "GET", "/stream/busy.m3u8?_HLS_msn=9"),
+                                     (429, "GET", "/stream/many.m3u8"),
                                      (405, "PUT", "/stream/ok.m3u8"), (404, "GET", "/live/a/1.ts"),
                                      (405, "PUT", "/live/a/1.ts"), (405, "POST", "/live/a/1.ts"),
                                      (404, "GET", "/stream/%2e%2e/live/1.ts"),
@@ -309,6 +311,8 @@ class Statuses(EdgeCase):
             self.assertEqual(answer.headers["access-control-allow-origin"], "*", path[:60])
             self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
         self.assertFalse([p for p in self.up.asked if p.startswith("/live")])
+        many = self.edge.get("/stream/many.m3u8")
+        self.assertEqual(many.headers["retry-after"], "7")  # the broadcaster's word
         preflight = self.edge.get("/stream/ok.m3u8", method="OPTIONS")
         self.assertIn("Range", preflight.headers["access-control-allow-headers"])
         self.assertEqual(self.edge.get("/", method="PUT").headers["allow"], "GET, HEAD, OPTIONS")

@@ -111,6 +111,7 @@ class Addresses(Behind):
             self.assertEqual({h.result().status for h in held}, {200})
         self.assertEqual((refused.status, other.status), (429, 200))
         self.assertIn("Too many requests of your address", refused.text)
+        self.assertEqual(refused.headers["retry-after"], "1")
         wait_for(lambda: self.ask(ANN, "/account.json").status == 200, 10, "there is room again")
         self.assertGreater(self.recipe.broadcaster.status()["viewers"]["connections_refused"], 0)
 
@@ -126,8 +127,11 @@ class Addresses(Behind):
     def test_who_has_money_does_not_suffer_from_his_neighbours(self):
         def tell(token):
             body = json.dumps({"receipt": "AAAA", "paymentPointer": POINTER})
-            return self.ask(DAN, "/verifyReceipt", method="POST", body=body.encode(),
-                            Cookie=f"__Host-sbe-viewer={token}").status
+            answer = self.ask(DAN, "/verifyReceipt", method="POST", body=body.encode(),
+                              Cookie=f"__Host-sbe-viewer={token}")
+            self.assertEqual(answer.headers.get("retry-after"),
+                             {429: "60", 503: "1"}.get(answer.status))
+            return answer.status
         rich, poor = self.newcomer(DAN)[0], self.newcomer(DAN)[0]
         self.grant(rich, 10 ** 9)
         wait_for(lambda: float(self.account(rich, DAN)["balance"]) >= 1, 10, "the money is there")

@@ -62,7 +62,7 @@ class Changes(Watched):
         """Of each two pictures behind each other, for one connection."""
         folder = temp_dir()
         files = [make(folder / f"{codec}_{size}.mkv", [(codec, size)], [])
-                 for codec in codecs for size in ("320x240", "192x144")]
+                 for codec in codecs for size in ("160x120", "128x96")]
         found, tags = {}, iter(in_flv(files))
         for codec in codecs:
             first, second = next(tags), next(tags)
@@ -75,11 +75,11 @@ class Changes(Watched):
         """Other sizes in the same connection, and another codec after it: a discontinuity with a new
         map, and nothing lost. H.264 tells its new size in the stream only."""
         tags = self.prepare(self.STREAMS[:4])
-        files = [make(temp_dir() / f"{c}.mkv", [(c, "320x240")], ["aac"]) for c in ("h264", "hevc")]
+        files = [make(temp_dir() / f"{c}.mkv", [(c, "160x120")], ["aac"]) for c in ("h264", "hevc")]
         with Recipe() as recipe:
             viewers = {n: self.viewers(recipe, n, "source", RUNG) for n in self.STREAMS}
             everybody = [v for vs in viewers.values() for v in vs.values()]
-            failures, publishers = [], [self.publish(recipe, "again", files[0])]
+            failures, publishers = [], [self.publish(recipe, again=files[0])]
             threads = [threading.Thread(target=self.send, args=(recipe, n, t, failures))
                        for n, t in tags.items()]
             for t in threads:
@@ -87,7 +87,7 @@ class Changes(Watched):
 
             def look():
                 if len(publishers) == 1 and not publishers[0].alive():
-                    publishers.append(self.publish(recipe, "again", files[1]))
+                    publishers.append(self.publish(recipe, again=files[1]))
                 return failures or all(v.seconds() > 9.5 and v.discontinuities() for v in everybody)
 
             try:
@@ -103,7 +103,7 @@ class Changes(Watched):
 
     def check(self, name, source, rung):
         codecs = {"again": ["h264", "hevc"]}.get(name, [name, name])
-        sizes = [320, 320] if name == "again" else [320, 192]
+        sizes = [160, 160] if name == "again" else [160, 128]
         self.assertEqual(len(source.discontinuities()), 1)
         self.assertEqual(rung.discontinuities(), source.discontinuities())
         self.assert_rising(source.numbers(), "numbers", 1)

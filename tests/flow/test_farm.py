@@ -9,6 +9,7 @@ import harness
 from farm import DELAY_BROKEN_S, Farm
 from harness import TestCase, wait_for
 
+STREAMS = {"a": "320x180", "b": "320x180"}
 BUSY = 3  # times as late may a part be beside other tests; alone: long_farm
 
 
@@ -21,7 +22,7 @@ class Failovers(TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.farm = cls.enterClassContext(Farm())
+        cls.farm = cls.enterClassContext(Farm(streams=STREAMS))
         cls.farm.wait_measured()
 
     def setUp(self):

@@ -230,7 +230,8 @@ class Viewers(Hostile):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("show"), audio=False)  # pictures only play too
+        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("show"), size="640x480", bitrate="10000k",
+                                       audio=False)  # pictures only play too
         cls.addClassCleanup(cls.publisher.kill)
         cls.recipe.wait_playlist("/stream/show/source.m3u8", 2)
 

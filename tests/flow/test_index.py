@@ -5,7 +5,7 @@ import re
 
 import jsonschema
 
-from harness import (Recipe, TestCase, decode_errors, ffmpeg_publish, ffprobe, ffprobe_streams,
+from harness import (RUNG, Recipe, TestCase, decode_errors, ffmpeg_publish, ffprobe, ffprobe_streams,
                      main, temp_dir, variants, wait_for)
 
 TEXT_OR_NULL = {"type": ["string", "null"], "minLength": 1}
@@ -38,7 +38,7 @@ ESCAPED = "caf%C3%A9"
 class Index(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe(broadcaster_flags=["-reconnectGrace", "1s"]).start()
+        cls.recipe = Recipe(rungs=RUNG, broadcaster_flags=["-reconnectGrace", "1s"]).start()
         cls.publishers = []
 
     @classmethod

@@ -89,7 +89,7 @@ class OverRtmp(harness.TestCase):
 class Weight(harness.TestCase):
     def test_the_light_rung_is_light_in_both_forms(self):
         """Noise for the eye and the ear: what has the most bits. The judge has nothing to say."""
-        rungs = f"P240p30fps16x9,{LIGHT}"
+        rungs = f"{harness.RUNG},{LIGHT}"
         with Recipe(rungs=rungs) as r, publish(r.rtmp("x"), DENSE):
             url = r.url(f"/stream/x/{LIGHT}.m3u8")
             wait_for(lambda: harness.http_get(url).status == 200, 30, "the light rung")
@@ -192,7 +192,7 @@ class Time(harness.TestCase):
         late = max(0, shift)
         own, light = own[late:], light[max(0, -shift):]
         self.assertGreater(len(own), 3 * RATE)
-        for second in range(1, min(len(own), len(light)) // RATE - 1, 2):
+        for second in range(1, min(len(own), len(light)) // RATE - 1, 4):
             piece = range(second * RATE, (second + 1) * RATE)
             at = max(piece, key=lambda i: abs(own[i]))  # a click
             off = offset(own, light, at)

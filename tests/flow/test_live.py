@@ -222,7 +222,8 @@ class Live(TestCase):
         self.assertEqual(self.recipe.get("/stream/nobody/live.m3u8").status, 404)
 
     def test_without_sound(self):
-        with tool_publish(self.recipe.rtmp("silent"), "-test", "-audio=false"):
+        with tool_publish(self.recipe.rtmp("silent"), "-test", "-audio=false", "-size",
+                          "256x144"):
             self.recipe.wait_playlist("/stream/silent/source/live.m3u8", timeout=20)
             text = self.recipe.get("/stream/silent/live.m3u8").text
             self.assertEqual(media_tags(text), [])

@@ -1,7 +1,7 @@
 """Low-latency HLS of a transcoded rung in a real browser: no stall, no error event, and pictures
 that are young. How young: make bench K=glass."""
 # usual time: 21 s
-from glass import Camera, check_smooth, watch
+from glass import Camera, check_smooth, watch_each
 from harness import ROOT, TIME_SCALE, Recipe, TestCase, main, run
 
 ID = "hello_world"
@@ -18,11 +18,13 @@ class LowLatency(TestCase):
         self.assertRegex(done.stdout, r"(?m)^# pass [1-9]")
 
     def test_a_rung_on_the_page_and_by_hls_js_alone(self):
-        with Recipe(rungs=RUNG) as recipe, Camera(recipe.rtmp(ID), 120):
+        with Recipe(rungs=RUNG) as recipe, Camera(recipe.rtmp(ID), 120, 320, 180):
             recipe.wait_playlist(f"/stream/{ID}/{RUNG}.m3u8", timeout=20)
-            for path in (f"/stream/{ID}", f"/stream/{ID}/live.m3u8"):
-                with self.subTest(path=path):
-                    self.judge(watch(recipe.url(path), SECONDS, level=RUNG, warmUp=1))
+            urls = [recipe.url(path) for path in (f"/stream/{ID}", f"/stream/{ID}/live.m3u8")]
+            found = watch_each(urls, SECONDS, level=RUNG, warmUp=1)
+        for url, seen in zip(urls, found):
+            with self.subTest(url):
+                self.judge(seen)
 
     def judge(self, seen):
         self.assertNotIn("failed", seen)

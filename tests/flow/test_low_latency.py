@@ -30,7 +30,7 @@ class Stream:
         test.addCleanup(self.role.kill)
         self.base = f"http://127.0.0.1:{http}/stream/a"
         self.pool = concurrent.futures.ThreadPoolExecutor(16)
-        self.publisher = ffmpeg_publish(f"rtmp://127.0.0.1:{rtmp}/a", size="320x240",
+        self.publisher = ffmpeg_publish(f"rtmp://127.0.0.1:{rtmp}/a", size="160x120",
                                         keyint=30, bitrate="400k")
         test.addCleanup(self.publisher.kill)
         wait_for(lambda: "#EXTINF" in self.get("/source/live.m3u8").text, 15, "a first segment")

@@ -63,7 +63,7 @@ class Scrapes(TestCase):
     def setUpClass(cls):
         cls.recipe = Recipe(broadcaster_flags=["-reconnectGrace", "200ms", "-lingerMs", 200,
                                                "-name", 'a "quoted" name']).start()
-        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"), size="320x240",
+        cls.publisher = ffmpeg_publish(cls.recipe.rtmp("hello_world"), size="160x120",
                                        bitrate="500k")
         cls.recipe.wait_playlist(f"/stream/hello_world/{RUNG}.m3u8", 3)
         cls.scrapes = {r.role: r.control("/metrics").text for r in cls.recipe.roles()}
@@ -194,7 +194,7 @@ class Series(TestCase):
                             + (["-metricsPerStream"] if asked else []))
             with recipe as r:
                 scrape = lambda: r.broadcaster.control("/metrics").text
-                with ffmpeg_publish(r.rtmp("hello_world"), size="320x240", bitrate="500k"):
+                with ffmpeg_publish(r.rtmp("hello_world"), size="160x120", bitrate="500k"):
                     r.wait_playlist("/stream/hello_world/source.m3u8", 1)
                     text = scrape()
                     self.assertEqual("hello_world" in text, asked)
@@ -213,7 +213,7 @@ class Series(TestCase):
     def test_failures_are_counted_by_what_they_were(self):
         flags = ["-rungDeadlineMs", 500]
         with Recipe(order="OB", broadcaster_flags=flags) as r:
-            with ffmpeg_publish(r.rtmp("hello_world"), size="320x240", bitrate="500k"):
+            with ffmpeg_publish(r.rtmp("hello_world"), size="160x120", bitrate="500k"):
                 def failed():
                     text = r.broadcaster.control("/metrics").text
                     return (value(text, "livepeer_segment_transcode_failed_total",

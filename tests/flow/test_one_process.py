@@ -50,7 +50,7 @@ def wait_rung(http, at_least=2):
 
 
 def publish(rtmp):
-    return ffmpeg_publish(f"rtmp://127.0.0.1:{rtmp}/{STREAM}", size="320x240", bitrate="500k")
+    return ffmpeg_publish(f"rtmp://127.0.0.1:{rtmp}/{STREAM}", size="160x120", bitrate="500k")
 
 
 class Roles(TestCase):

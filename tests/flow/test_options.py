@@ -27,7 +27,7 @@ def rungs_file(rungs):
 
 class Options(harness.TestCase):
     def test_each_rung_is_as_the_file_says(self):
-        with Recipe(rungs=rungs_file([INTRA, BASE, NTSC])) as r, \
+        with Recipe(rungs=[INTRA, BASE, NTSC]) as r, \
                 ffmpeg_publish(r.rtmp("x"), size="320x180", keyint=60, bitrate="500k"):
             urls = {n: r.url(f"/stream/x/{n}.m3u8") for n in ("intra", "base", NTSC_NAME)}
             wait_for(lambda: all(harness.http_get(u).status == 200 for u in urls.values()), 20,
@@ -85,7 +85,7 @@ class Light(harness.TestCase):
         """Noisy pictures, so that the rung has all the bits it may have; sound of 24 kb/s."""
         noise = "testsrc=size=320x180:rate=24,noise=alls=30:allf=t"
         with Recipe(rungs=LIGHT, broadcaster_flags=("-latency", "quality")) as r, \
-                ffmpeg_publish(r.rtmp("x"), source=noise, keyint=48,
+                ffmpeg_publish(r.rtmp("x"), source=noise, keyint=48, bitrate="10000k",
                                output_options=["-b:a", LIGHT_SOUND, "-ar", 24000, "-ac", 1]):
             url = r.url(f"/stream/x/{LIGHT}.m3u8")
             r.wait_playlist(f"/stream/x/{LIGHT}.m3u8", timeout=20)

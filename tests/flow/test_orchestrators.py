@@ -90,7 +90,7 @@ class World(TestCase):
 
     def publish(self, streams=STREAMS):
         for stream in streams:
-            p = ffmpeg_publish(f"rtmp://127.0.0.1:{self.rtmp_port}/{stream}", size="320x240")
+            p = ffmpeg_publish(f"rtmp://127.0.0.1:{self.rtmp_port}/{stream}", size="160x120")
             self.addCleanup(p.kill)
 
 

@@ -10,7 +10,7 @@ from harness import (ROOT, RUNG, Recipe, Role, TestCase, free_port, http_get, ma
                      tool_publish, wait_for)
 
 ID = "hello_world"
-SIZE = (640, 360)
+SIZE = (320, 180)
 PHONE = (360, 740)
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 # Of the first player on the page.
@@ -31,7 +31,7 @@ def state_is(*names):
 class Pages(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe().start()
+        cls.recipe = Recipe(rungs=RUNG).start()
         cls.addClassCleanup(cls.recipe.__exit__, None, None, None)
         # Another server, whose streams end soon after their publisher has gone.
         cls.brief = Recipe(order="B", broadcaster_flags=["-reconnectGrace", "1s", "-lingerMs",
@@ -202,7 +202,16 @@ class Pages(TestCase):
         page.wait(PLAYS, 20)
         self.plays_on(page, 0.5)
         self.fits(page, "the embedded player")
+        # Opened by itself it has the snippet; inside of another site's page it is the player alone.
+        self.assertEqual(page.evaluate("() => document.querySelector('#embed').textContent"),
+                         snippet.replace(source, source + "?muted=0"))
+        page.wait("() => document.querySelector('#share').offsetHeight > 0")
         page.shot("embed-dark")
+        page.goto(self.recipe.url("/healthz"))  # any page that is not one of these
+        page.evaluate("(html) => { document.body.innerHTML = html; }", snippet)
+        inside = "document.querySelector('iframe').contentDocument"
+        page.wait(f"() => {inside}.querySelector('.player')?.dataset.state === 'playing'", 20)
+        self.assertTrue(page.evaluate(f"() => {inside}.querySelector('#share').hidden"))
         page.goto(self.recipe.url("/"))
         page.wait("() => document.querySelector('.tile a')")
         self.fits(page, "the list")

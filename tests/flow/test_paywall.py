@@ -498,15 +498,35 @@ class Ledger(Paying):
             self.assertEqual(self.balance("viewer:user-stays"), UNIT - UNIT // 50)
 
     def test_without_an_orchestrator_that_answers(self):
+        """It keeps no accounts: previews go on, and stay what they are over restarts."""
         media = temp_dir()
         (media / "a.bin").write_bytes(bytes(100_000))
+
+        def preview(who):
+            return units(self.account(f"userId={who}")["preview"])
+
+        def watch(first):
+            answer = self.recipe.get("/media/a.bin?userId=x",
+                                     headers={"Range": f"bytes={first}-{first + 9999}"})
+            self.assertEqual(answer.status, 206)
+
         with Recipe(transcoders=0, broadcaster_flags=[
                 "-pricePerMB", "1", "-allowUserId", "-mediaPath", media, "-paywallThreshold",
-                "0.05"]) as self.recipe:  # it keeps no accounts
-            answer = self.recipe.get("/media/a.bin?userId=x", headers={"Range": "bytes=0-9999"})
-            self.assertEqual(answer.status, 206)
+                "0.05"]) as self.recipe:
+            watch(0)
             self.assertEqual(self.account("userId=x")["balance"], "0.04")
-
+            kept = self.recipe.broadcaster.data_dir / "previews"
+            wait_for(kept.exists, 10, "it is kept who has had one")
+            self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+            self.recipe.broadcaster.kill()
+            self.recipe.broadcaster = self.recipe.broadcaster.again()
+            self.assertEqual(preview("y"), 0)  # of the same address
+            left = preview("x")
+            self.assertIn(left, (UNIT // 20, UNIT // 25))  # what was written last
+            watch(10_000)
+            self.recipe.broadcaster.stop()
+            self.recipe.broadcaster = self.recipe.broadcaster.again()
+            self.assertEqual((preview("x"), preview("y")), (left - UNIT // 100, 0))
 
     def test_a_broadcaster_that_is_killed_loses_little(self):
         media = temp_dir()

@@ -1,8 +1,10 @@
-"""Viewers pay while the ledger's store does not work: locked by another program, or on a full disk.
-They go on as far as their lease goes, then wait, and go on when it is whole again; all is billed."""
-# usual time: 5 s
+"""Viewers pay while the ledger's store does not work: locked by another program, on a full disk, or on
+one that turns read-only while it is in use. They go on as far as their lease goes, then wait, and go on
+when it is whole again; all is billed."""
+# usual time: 7 s
 import concurrent.futures
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -26,6 +28,33 @@ class SmallDisk(Role):
                                 data_dir, "-v", 99], temp_dir() / "orchestrator.log")
         self.wait_healthy()
         self.inside = Path(f"/proc/{self.popen.pid}/root{where}")
+
+
+class FailingDisk(Role):
+    """An orchestrator for which `where` is read-only while there is a file of that name and ".ro"."""
+
+    def __init__(self, flags, data_dir, where):
+        self.role, self.data_dir, self.cli_port = "orchestrator", data_dir, free_port()
+        library = temp_dir() / "read_only_disk.so"
+        done = run(["cc", "-shared", "-fPIC", "-O1", "-o", library,
+                    Path(__file__).with_name("read_only_disk.c"), "-ldl"])
+        assert done.returncode == 0, done.stderr
+        self.flag = Path(f"{where}.ro")
+        Process.__init__(
+            self, [BIN / "orchestrator", *flags, "-cliAddr", f"127.0.0.1:{self.cli_port}",
+                   "-datadir", data_dir, "-runDir", data_dir, "-v", 99],
+            temp_dir() / "orchestrator.log",
+            env={"LD_PRELOAD": library, "READ_ONLY_WHILE": self.flag, "READ_ONLY_FOLDER": where,
+                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"})
+        self.wait_healthy()
+
+
+class OnFailingDisk(Recipe):
+    where = None
+
+    def start_orchestrator(self, **more):
+        self.orchestrator = FailingDisk(self.flags["O"], self.data_dir, self.where)
+        return self.orchestrator
 
 
 class OnSmallDisk(Recipe):
@@ -90,6 +119,12 @@ class Store(Paying):
         self.addCleanup(other.close)
         other.execute("BEGIN IMMEDIATE")
         self.watch(lambda: other.execute("ROLLBACK"), "locked")
+
+    def test_read_only(self):
+        self.open(OnFailingDisk, temp_dir())
+        flag = self.recipe.orchestrator.flag
+        flag.touch()
+        self.watch(flag.unlink, "Read-only file system")
 
     def test_full(self):
         if not can_mount():

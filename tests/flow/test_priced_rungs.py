@@ -28,7 +28,7 @@ def accounts(recipe):
 class PricedRungs(TestCase):
     def priced(self, **more):
         return Recipe(orchestrator_flags=["-pricePerUnit", str(PRICE), "-pixelsPerUnit", str(PIXELS)],
-                      **more)
+                      **{"rungs": RUNG, **more})
 
     def broadcaster(self, recipe):
         return (recipe.orchestrator.status()["broadcasters"] or [None])[0]

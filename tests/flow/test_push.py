@@ -196,7 +196,7 @@ class Push(TestCase):
     def test_a_much_longer_segment_becomes_several(self):
         """EXT-X-TARGETDURATION stays; the answer has a file as long as what was pushed."""
         joined = b"".join(self.body(f"{i}.ts") for i in (1, 2, 3))
-        with Recipe() as r:
+        with Recipe(rungs=RUNG) as r:
             self.wait_connected(r)
             for stream, body, seconds, independent in (("keys", joined, 6, 3),
                                                        ("no_keys", self.body("one_key.ts"), 5, 1)):

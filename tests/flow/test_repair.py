@@ -1,6 +1,5 @@
 """Publishers whose streams are not as they should be: what they send is mended, counted and told,
 and every player goes on."""
-# time limit: 200 s
 # usual time: 21 s
 import struct
 

@@ -20,10 +20,10 @@ PICTURE = ("color=gray:s={0}:r=30,drawbox=x=0:y=0:w=iw/2:h=ih/2:color=white:t=fi
            "noise=alls=4:allf=t,format=yuv420p")
 UPPER_LEFT, UPPER_RIGHT, LOWER_LEFT, LOWER_RIGHT = range(4)
 # a, b, u, c, d, v, x, y, w as tkhd has them: a quarter of a turn clockwise
-CLOCKWISE = (0, 1, 0, -1, 0, 0, 360, 0, 0x4000)
+CLOCKWISE = (0, 1, 0, -1, 0, 0, 180, 0, 0x4000)
 
 
-def make(path, *options, size="640x360", seconds=4):
+def make(path, *options, size="320x180", seconds=4):
     subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", PICTURE.format(size),
                     "-f", "lavfi", "-i", "sine", "-t", str(seconds), "-c:v", "libx264", "-preset",
                     "ultrafast", "-g", "30", "-bf", "0", "-c:a", "aac", *options, path], check=True)
@@ -32,13 +32,12 @@ def make(path, *options, size="640x360", seconds=4):
 
 def white(path):
     """The size as shown, and the quarter that is white, of the last picture, as ffmpeg turns it."""
-    small = subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-vf", "scale=2:2:flags=area,format=gray",
-         "-f", "rawvideo", "-"], capture_output=True, check=True).stdout[-4:]
-    sizes = subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "info", "-i", path, "-frames:v", "1", "-f", "rawvideo", "-y",
-         "/dev/null"], capture_output=True, text=True, check=True).stderr
-    size = sizes.split("Output #0")[1].split(", q=")[0].split(" [SAR")[0].split(", ")[-1]
+    done = subprocess.run(
+        ["ffmpeg", "-nostdin", "-y", "-i", path, "-vf", "scale=2:2:flags=area,format=gray", "-f",
+         "rawvideo", "-", "-frames:v", "1", "-f", "rawvideo", "/dev/null"], capture_output=True,
+        check=True)
+    small = done.stdout[-4:]
+    size = done.stderr.decode().split("Output #1")[1].split(", q=")[0].split(" [SAR")[0].split(", ")[-1]
     return tuple(int(n) for n in size.split("x")), small.index(max(small))
 
 
@@ -122,7 +121,7 @@ class Rotation(TestCase):
         self.publish("left", "h264_metadata=display_orientation=insert:rotate=90")
         self.publish("mirror", "h264_metadata=display_orientation=insert:rotate=0:flip=horizontal")
         self.check("right", (180, 320), (82, 144), UPPER_RIGHT)
-        self.check("left", (360, 640), (82, 144), LOWER_LEFT)
+        self.check("left", (180, 320), (82, 144), LOWER_LEFT)
         rung = self.newest("mirror", RUNG)
         self.assertEqual(white(rung), ((256, 144), UPPER_RIGHT))
 
@@ -137,7 +136,7 @@ class Rotation(TestCase):
             done = http_get(self.recipe.url(f"/live/pushed/{i}.mp4"), method="PUT", timeout=60,
                             body=bytes(data))
             self.assertEqual(done.status, 200, done.text)
-        self.check("pushed", (360, 640), (82, 144), UPPER_RIGHT)
+        self.check("pushed", (180, 320), (82, 144), UPPER_RIGHT)
 
     def test_turned_by_sei_of_pushed_segments(self):
         """One that says once how it is held, and once that it was turned back."""
@@ -166,7 +165,7 @@ class Rotation(TestCase):
     def test_another_shape_in_mid_stream(self):
         """From lying to standing in one connection."""
         tags, last = [], 0
-        for size in ("640x360", "360x640"):
+        for size in ("320x180", "180x320"):
             data = make(temp_dir() / f"{size}.flv", "-an", size=size).read_bytes()
             at, first = 13, last
             while at < len(data):

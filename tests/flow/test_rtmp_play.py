@@ -21,7 +21,7 @@ def record(url, seconds=4):
 class Playing(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.recipe = Recipe().start()
+        cls.recipe = Recipe(rungs=RUNG).start()
         cls.addClassCleanup(lambda: [r.kill() for r in cls.recipe.roles()])
 
     def counters(self):

@@ -45,7 +45,7 @@ class Slow(harness.TestCase):
 
     def test_who_does_not_read_harms_nobody(self):
         r = self.recipe
-        with ffmpeg_publish(r.rtmp("busy"), source=NOISE):
+        with ffmpeg_publish(r.rtmp("busy"), source=NOISE, bitrate="10000k"):
             r.wait_playlist("/stream/busy/source.m3u8", 1, 20)
             before = self.counters()
             mutes = [Mute(r.rtmp_port, "busy") for _ in range(20)]
@@ -58,7 +58,7 @@ class Slow(harness.TestCase):
 
     def test_a_slow_one_goes_on_with_key_frames(self):
         r = self.recipe
-        with ffmpeg_publish(r.rtmp("fast"), source=NOISE), \
+        with ffmpeg_publish(r.rtmp("fast"), source=NOISE, bitrate="10000k"), \
                 Proxy(r.rtmp_port) as proxy:
             r.wait_playlist("/stream/fast/source.m3u8", 1, 20)
             proxy.limit(100_000)

@@ -7,7 +7,7 @@ from harness import (ROOT, Follower, Process, Recipe, Role, TestCase, decode_err
                      free_port, main, temp_dir, wait_for)
 
 SUPPORT = ROOT / os.environ.get("BUILD", "build") / "support"
-RUNGS = ("P144p30fps16x9", "P360p30fps16x9")
+RUNGS = ("P144p30fps16x9", "P240p30fps16x9")
 
 
 class Checks(TestCase):
@@ -16,8 +16,8 @@ class Checks(TestCase):
                         broadcaster_flags=["-checkRungs", checks, "-rungDeadlineMs", "20000"])
         self.addCleanup(recipe.__exit__, None, None, None)
         recipe.start()
-        publisher = ffmpeg_publish(recipe.rtmp("show"), source="testsrc2=size=640x360:rate=30",
-                                   bitrate="3000k", audio=False)
+        publisher = ffmpeg_publish(recipe.rtmp("show"), source="testsrc2=size=320x180:rate=30",
+                                   bitrate="1000k", audio=False)
         self.addCleanup(publisher.kill)
         return recipe
 

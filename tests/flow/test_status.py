@@ -26,7 +26,7 @@ class Status(TestCase):
             f.wait_log(r'"event":"transcoder_joined"')
             f.wait_log(r'"event":"broadcaster_joined"')
             f.wait_log("listening to 3 roles")
-            with ffmpeg_publish(r.rtmp(STREAM), size="320x240", bitrate="500k"):
+            with ffmpeg_publish(r.rtmp(STREAM), size="160x120", bitrate="500k"):
                 r.wait_playlist(f"/stream/{STREAM}/{RUNG}.m3u8", timeout=15)
                 f.wait_log(r'"event":"stream_started","stream":"hello_world"')
                 f.wait_log(r'"event":"job_assigned","stream":"hello_world"')
@@ -98,7 +98,7 @@ class Status(TestCase):
         with Recipe(order="OTB") as r, self.follow(r.data_dir) as f:
             f.wait_log("listening to 3 roles")
             f.pause()
-            with ffmpeg_publish(r.rtmp(STREAM), size="320x240", bitrate="500k"):
+            with ffmpeg_publish(r.rtmp(STREAM), size="160x120", bitrate="500k"):
                 r.wait_playlist(f"/stream/{STREAM}/{RUNG}.m3u8", 3, timeout=20)
             f.resume()
 

@@ -20,12 +20,12 @@ class Strict(TestCase):
     def setUpClass(cls):
         cls.recipe = Recipe(broadcaster_flags=["-programDateTime"]).start()
         cls.b_frames = ffmpeg_publish(
-            cls.recipe.rtmp("b"), size="320x240", rate=25, bitrate="300k",
+            cls.recipe.rtmp("b"), size="160x120", rate=25, bitrate="300k",
             keyint="50:bframes=3:b-adapt=0:ref=3", video_options=["-preset", "veryfast"])
-        cls.slow = ffmpeg_publish(cls.recipe.rtmp("slow"), size="320x240", rate=1, keyint=2,
+        cls.slow = ffmpeg_publish(cls.recipe.rtmp("slow"), size="160x120", rate=1, keyint=2,
                                   bitrate="100k", video_options=["-tune", "zerolatency"])
         cls.varies = ffmpeg_publish(
-            cls.recipe.rtmp("v"), size="320x240", rate=30, keyint=30, bitrate="300k",
+            cls.recipe.rtmp("v"), size="160x120", rate=30, keyint=30, bitrate="300k",
             video_options=["-vf", "select='not(between(mod(n,29),3,5))'", "-fps_mode", "vfr"])
 
     @classmethod

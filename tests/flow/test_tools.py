@@ -17,6 +17,9 @@ import harness
 from harness import BIN, run, wait_for
 
 
+SMALL = ["-test", "-size", "256x144"]
+
+
 class RtmpServer(harness.Process):
     """ffmpeg as an RTMP server for one publisher; keeps what comes in .path."""
 
@@ -75,7 +78,7 @@ class Publish(harness.TestCase):
     def test_a_terminal_shows_one_line_that_changes(self):
         ours, theirs = pty.openpty()
         with RtmpServer() as server:
-            process = subprocess.Popen([BIN / "publish", "-test", "-seconds", "3", server.url],
+            process = subprocess.Popen([BIN / "publish", *SMALL, "-seconds", "3", server.url],
                                        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
             self.addCleanup(process.kill)
             os.close(theirs)
@@ -98,7 +101,7 @@ class Publish(harness.TestCase):
     def test_sigint_and_sigterm_end_in_order(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with RtmpServer() as server:
-                publisher = harness.tool_publish(server.url, "-test", "-json")
+                publisher = harness.tool_publish(server.url, *SMALL, "-json")
                 publisher.wait_log(r'"frames":(2\d|[3-9]\d|\d{3})')
                 self.assertEqual(publisher.stop(number), 0)
                 server.wait()
@@ -114,7 +117,7 @@ class Publish(harness.TestCase):
         self.assertIn("-retry", done.stderr)
         self.assertNotIn("secret-key", done.stderr)
         with RtmpServer() as server:
-            publisher = harness.tool_publish(server.url, "-test", "-json")
+            publisher = harness.tool_publish(server.url, *SMALL, "-json")
             publisher.wait_log('"state":"live"')
             server.kill()
             self.assertEqual(publisher.wait(), 1)
@@ -123,7 +126,7 @@ class Publish(harness.TestCase):
     def test_one_dead_output_does_not_end_the_others(self):
         nobody = f"rtmp://127.0.0.1:{harness.free_port()}/dead"
         with RtmpServer() as server:
-            done = run([BIN / "publish", "-test", "-seconds", 2, nobody, server.url])
+            done = run([BIN / "publish", *SMALL, "-seconds", 2, nobody, server.url])
             server.wait()
         self.assertEqual(done.returncode, 1)  # one of them failed
         self.assertIn("/dead", done.stderr)
@@ -132,7 +135,7 @@ class Publish(harness.TestCase):
 
     def test_retry_waits_for_the_server_and_begins_with_a_key_frame(self):
         port = harness.free_port()
-        publisher = harness.tool_publish(f"rtmp://127.0.0.1:{port}/x", "-test", "-retry", "-json")
+        publisher = harness.tool_publish(f"rtmp://127.0.0.1:{port}/x", *SMALL, "-retry", "-json")
         publisher.wait_log('"state":"waiting"')
         path = harness.temp_dir() / "got.mkv"
         server = harness.Process(
@@ -151,7 +154,7 @@ class Publish(harness.TestCase):
     def test_copies_go_to_numbered_ids(self):
         with RtmpServer() as server:
             # ffmpeg takes any name but serves one publisher only.
-            publisher = harness.tool_publish(server.url, "-test", "-copies", 2, "-retry", "-json")
+            publisher = harness.tool_publish(server.url, *SMALL, "-copies", 2, "-retry", "-json")
             publisher.wait_log('"state":"live"')
             self.assertEqual(publisher.stop(), 0)
             last = json.loads(publisher.log().splitlines()[-1])

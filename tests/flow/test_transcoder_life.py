@@ -13,7 +13,7 @@ RUNG_PATH = f"/stream/t/{RUNG}.m3u8"
 
 
 def publish(recipe, stream):
-    return ffmpeg_publish(recipe.rtmp(stream), size="320x240", bitrate="500k")
+    return ffmpeg_publish(recipe.rtmp(stream), size="160x120", bitrate="500k")
 
 
 def at_work(recipe):

@@ -1,24 +1,27 @@
 """A publisher that is killed and comes back: the same playlists go on, and a player that never stops
 sees every number once, behind exactly one discontinuity."""
 # time limit: 300 s
-# usual time: 36 s
+# usual time: 18 s
 import time
 
 import harness
 from harness import RUNG, Recipe, TestCase, ffmpeg_publish, wait_for
 from watcher import Watcher
 
-AWAY_S = (1, 10, 25)
+AWAY_S = (1, 8)  # long_unbroken.py: longer
 
 
 def publish(recipe, stream, **more):
-    return ffmpeg_publish(recipe.rtmp(stream), size="320x240", bitrate="400k", **more)
+    return ffmpeg_publish(recipe.rtmp(stream), size="160x120", bitrate="400k", **more)
 
 
 class KilledAndBack(TestCase):
-    def test_after_1_10_and_25_seconds(self):
+    def test_after_a_second_and_after_several(self):
+        self.go_away(AWAY_S)
+
+    def go_away(self, seconds):
         with Recipe() as r:
-            streams = {away: f"away{away}" for away in AWAY_S}
+            streams = {away: f"away{away}" for away in seconds}
             publishers = {away: publish(r, stream) for away, stream in streams.items()}
             watchers = []
             for away, stream in streams.items():

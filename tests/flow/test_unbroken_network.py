@@ -32,7 +32,7 @@ def try_publish(url):
 
 
 def small(url, **more):
-    return ffmpeg_publish(url, size="320x240", bitrate="400k", **more)
+    return ffmpeg_publish(url, size="160x120", bitrate="400k", **more)
 
 
 class Networks(TestCase):

@@ -80,6 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct viewer_request r = {.method = next_line(&at)};
     const char *target = next_line(&at);
     r.target = span_cstr(target);
+    struct hls_ask ask = hls_parse(r.target);
+    r.ask = &ask;
     r.accept = header(next_line(&at));
     r.accept_encoding = header(next_line(&at));
     r.if_none_match = header(next_line(&at));

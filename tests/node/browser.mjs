@@ -11,8 +11,9 @@ const POLL_MS = 100;
 
 const browser = await chromium.launch({
   executablePath: EXECUTABLE,
-  // Without a screen Chromium renders in software; without its sandbox it runs as root too.
-  args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--mute-audio'],
+  // Without a screen Chromium renders in software, which takes longest when it plays a GPU; without its
+  // sandbox it runs as root too.
+  args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--mute-audio', '--disable-gpu'],
 });
 const pages = new Map();
 

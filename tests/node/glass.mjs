@@ -3,9 +3,11 @@
 //
 //   node glass.mjs '{"url": "http://.../stream/ID", "seconds": 60, "level": "P240", "switch": false}'
 //
+// Several of these are looked at one behind the other, each in a page of its own.
+//
 // url: of a watch page, or of a playlist (.m3u8); warmUp: seconds before it counts; level: the
 // rendition to stay on ("" : what hls.js chooses); switch: goes through all levels, up and down,
-// meanwhile; samples: with latency, buffer and rate of each frame. One line of JSON comes out:
+// meanwhile; samples: with latency, buffer and rate of each frame. One line of JSON comes out for each:
 // latencies in ms, frames, stalls, the longest gap between two frames and the most of the stream that
 // was passed over between two, in ms, errors, switches.
 import { readFileSync } from "node:fs";
@@ -18,8 +20,7 @@ const page_text = `<!doctype html><meta charset=utf-8><title>glass</title>
 <video id=v muted autoplay playsinline width=640 height=360></video>
 <script src=/hls.js></script>`;
 
-const options = { seconds: 20, level: "", switch: false, lowLatency: true, samples: false, warmUp: 5, ...JSON.parse(process.argv[2]) };
-const is_page = !new URL(options.url).pathname.endsWith(".m3u8");
+const defaults = { seconds: 20, level: "", switch: false, lowLatency: true, samples: false, warmUp: 5 };
 
 function serve() {
   const script = readFileSync(createRequire(import.meta.url).resolve("hls.js/dist/hls.min.js"));
@@ -126,7 +127,7 @@ function longest_skip(times) {
   return Math.round(Math.max(0, ...times.slice(1).map(([, at], i) => at - times[i][1])) * 1000);
 }
 
-function report(seen, from, state) {
+function report(options, seen, from, state) {
   const after = (list) => list.filter(([at]) => at >= from);
   const sorted = after(seen.latencies).map(([, ms]) => ms).sort((a, b) => a - b);
   return {
@@ -142,13 +143,8 @@ function report(seen, from, state) {
   };
 }
 
-const server = await serve();
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--autoplay-policy=no-user-gesture-required", "--no-sandbox", "--mute-audio"],
-});
-try {
-  const page = await browser.newPage({ ignoreHTTPSErrors: true });
+async function watch(page, options) {
+  const is_page = !new URL(options.url).pathname.endsWith(".m3u8");
   if (is_page) {
     await page.addInitScript(choose, options.level);
     await page.goto(options.url);
@@ -176,13 +172,24 @@ try {
     levels: window.hls.levels.map((l) => l.uri.split("/").at(-2)),
     part_target: window.hls.latestLevelDetails?.partTarget ?? null,
   }));
-  console.log(JSON.stringify(report(await page.evaluate(() => window.glass), from, state)));
-} catch (error) {
-  const pages = browser.contexts().flatMap((c) => c.pages());
-  const seen = pages.length > 0 ? await pages[0].evaluate(() => window.glass).catch(() => null) : null;
-  console.log(JSON.stringify({ failed: String(error), errors: seen?.errors ?? [] }));
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-  server.close();
+  return report(options, await page.evaluate(() => window.glass), from, state);
 }
+
+const server = await serve();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--autoplay-policy=no-user-gesture-required", "--no-sandbox", "--mute-audio", "--disable-gpu"],
+});
+for (const text of process.argv.slice(2)) {
+  const page = await browser.newPage({ ignoreHTTPSErrors: true });
+  try {
+    console.log(JSON.stringify(await watch(page, { ...defaults, ...JSON.parse(text) })));
+  } catch (error) {
+    const seen = await page.evaluate(() => window.glass).catch(() => null);
+    console.log(JSON.stringify({ failed: String(error), errors: seen?.errors ?? [] }));
+    process.exitCode = 1;
+  }
+  await page.close();
+}
+await browser.close();
+server.close();

@@ -1,5 +1,6 @@
 /* Real media for tests, made on the spot: H.264 by libx264 and AAC by libavcodec, as packets of the
- * kind that a publisher's become. Deterministic. Aborts where it cannot. */
+ * kind that a publisher's become. Deterministic, each encoded once in a process. Aborts where it
+ * cannot. On one thread. */
 #ifndef SUPPORT_CLIP_H
 #define SUPPORT_CLIP_H
 

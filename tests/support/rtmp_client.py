@@ -242,6 +242,13 @@ class RtmpPublisher:
         stream = 6 if kind == VIDEO else 4
         self.socket.sendall(chunks(stream, kind, self.message_stream, timestamp, body))
 
+    def cut(self):
+        """Ends the connection at once, also for another thread that sends."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
     def close(self):
         """Ends the publish in order."""
         try:

@@ -433,6 +433,45 @@ START_TEST(a_rung_is_as_long_as_its_segment)
 }
 END_TEST
 
+/* Six pictures of which the fourth is shown two frames later than in its turn, and so on, because
+ * its encoder begins to reorder: they are decoded within 200 ms and shown for 267. */
+START_TEST(a_rung_is_as_long_as_its_segment_is_shown)
+{
+    for (uint32_t frames = 1; frames <= 10; frames++) {
+        struct job *j = make(1);
+        for (uint32_t i = 0; i < 6; i++) {
+            struct link_packet packet = {
+                .length = 1, .dts = i * 3000, .pts = (i < 3 ? i : i + 2) * 3000};
+            struct link_unit u = {.packets = &packet,
+                                  .n_packets = 1,
+                                  .seq = i,
+                                  .last = i == 5,
+                                  .duration = i == 5 ? 18000 : 0};
+            struct blob *payload = blob_create(1);
+            const char *why;
+            ck_assert_int_eq(job_keep(j, &u, payload, 0, &why), ERR_OK);
+            blob_unref(payload);
+        }
+        begin(j);
+        while (!job_all_sent(&j->tries[0])) {
+            job_advance(&j->tries[0]);
+        }
+        struct rung_part p;
+        uint32_t rung;
+        for (uint32_t i = 0; i * 2 < frames; i++) {
+            bool last = (i + 1) * 2 >= frames;
+            world_part_init(&p, 0, i, i == 0, last);
+            if (!last) {
+                job_deliver(&j->tries[0], 0, &p.unit, 20, 0);
+            }
+        }
+        p.unit.n_packets = frames % 2 == 0 ? 2 : 1;
+        ck_assert_int_eq(check(j, &p, &rung), frames >= 5 && frames <= 9 ? ERR_OK : ERR_PROTO);
+        job_destroy(j);
+    }
+}
+END_TEST
+
 /* 30000/1001: slots are not whole ticks. B-frames: shown in another order than decoded. */
 START_TEST(a_grid_that_is_not_whole)
 {
@@ -539,6 +578,7 @@ int main(void)
     tcase_add_test(tc, counts_what_is_delivered);
     tcase_add_test(tc, a_rung_is_bounded);
     tcase_add_test(tc, a_rung_is_as_long_as_its_segment);
+    tcase_add_test(tc, a_rung_is_as_long_as_its_segment_is_shown);
     tcase_add_test(tc, a_grid_that_is_not_whole);
     tcase_add_test(tc, the_sources_own_times_stay_in_its_segment);
     tcase_add_loop_test(tc, bad_rung_units_are_refused, 0, sizeof bad_cases / sizeof bad_cases[0]);

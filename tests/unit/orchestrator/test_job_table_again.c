@@ -78,6 +78,82 @@ START_TEST(rejected_rungs_of_one_attempt_count_once)
 }
 END_TEST
 
+static void check_pay(link_peer t, uint64_t earned, uint64_t unearned)
+{
+    ck_assert_uint_eq(w->pay[t].earned, earned);
+    ck_assert_uint_eq(w->pay[t].unearned, unearned);
+}
+
+/* By the pixels of a part: 2000. Who made one badly gives back what it had when another one has
+ * made it. */
+START_TEST(a_part_is_paid_once)
+{
+    w = world_create_with(NULL, true);
+    world_broadcaster(w, B);
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 1);
+    feed(1, 60);
+    uint64_t one = world_attempt(w, 1);
+    for (uint32_t part = 0; part < 3; part++) {
+        world_part(w, 1, one, 0, part, part == 0, false);
+    }
+    fast(2, 9, 0);
+    reject(1, 0, 1);
+    check_pay(1, 6000, 0);
+    world_part(w, 2, world_attempt(w, 2), 0, 1, true, false);
+    check_pay(1, 6000, 2000);
+    fast(3, 9, 0);
+    reject(1, 0, 1);
+    check_pay(2, 2000, 0);
+    uint64_t three = world_attempt(w, 3);
+    for (uint32_t part = 1; part < 4; part++) {
+        world_part(w, 3, three, 0, part, part == 1, part == 3);
+    }
+    check_pay(1, 6000, 4000);
+    check_pay(2, 2000, 2000);
+    check_pay(3, 6000, 0);
+    world_done(w, 3, three);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
+/* Of more than that the oldest one is forgotten. */
+START_TEST(a_part_may_be_rejected_so_often)
+{
+    struct job_table_config c = defaults();
+    c.max_attempts = 100;
+    w = world_create_with(&c, true);
+    world_broadcaster(w, B);
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 1);
+    feed(1, 60);
+    uint32_t from = 6;
+    for (uint32_t part = 0; part < from; part++) {
+        world_part(w, 1, world_attempt(w, 1), 0, part, part == 0, false);
+    }
+    link_peer t = 1;
+    for (; from > 1; from -= 1, t++) { /* each time one part more of what is left is bad */
+        fast(t + 1, 9, 0);
+        reject(1, 0, from - 2);
+        world_part(w, t + 1, world_attempt(w, t + 1), 0, from - 2, true, false);
+    }
+    ck_assert_uint_eq(w->pay[1].earned, 12000);
+    uint64_t net = 0;
+    uint64_t last = world_attempt(w, t);
+    for (uint32_t part = 1; part < 6; part++) {
+        world_part(w, t, last, 0, part, false, part == 5);
+    }
+    for (size_t i = 0; i < WORLD_PAYEES; i++) {
+        net += w->pay[i].earned - w->pay[i].unearned;
+    }
+    ck_assert_uint_eq(net, 14000); /* of the oldest the last part was paid twice */
+    world_done(w, t, last);
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(rejections_of_several_attempts_count_each)
 {
     start(NULL);
@@ -466,6 +542,8 @@ int main(void)
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 10);
     tcase_add_test(tc, rejected_rungs_of_one_attempt_count_once);
+    tcase_add_test(tc, a_part_is_paid_once);
+    tcase_add_test(tc, a_part_may_be_rejected_so_often);
     tcase_add_test(tc, rejections_of_several_attempts_count_each);
     tcase_add_test(tc, a_rung_that_comes_back_late_is_begun_at_once);
     tcase_add_test(tc, who_failed_it_is_not_asked_again_while_another_can);

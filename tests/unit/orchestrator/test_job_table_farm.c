@@ -43,7 +43,10 @@ START_TEST(jobs_go_by_pixels)
     world_job(w, B, 3, "c", 1, 2);  /* 90000 */
     ck_assert_uint_eq(opens(1) + opens(2), 2);
     ck_assert_uint_eq(job_table_gauges(w->table).queued, 1);
-    world_unit(w, B, 2, 0, true, 10); /* its input is there: it weighs no more */
+    world_unit(w, B, 2, 0, true, 10); /* its input is there: it weighs no more, */
+    advance(SESSION_PLACE_MS - JOB_TABLE_TICK_MS);
+    ck_assert_uint_eq(opens(1), 1);
+    advance(2 * JOB_TABLE_TICK_MS); /* when its stream's next one does not come */
     ck_assert_uint_eq(opens(1), 2);
     ck_assert_uint_eq(of(1)->rate, 90000);
     complete(1, w->sent[1].job);

@@ -64,7 +64,7 @@ struct sim {
     link_peer next_peer;
     bool speeds; /* transcoders say how fast they are */
     bool priced; /* rungs have a price, and some jobs are refused for want of money */
-    uint64_t reserved, earned;
+    uint64_t reserved, earned, unearned;
     unsigned unpaid;
 };
 
@@ -443,6 +443,15 @@ static void sim_earned(void *arg, link_peer broadcaster, const struct transcoder
     s->earned += pixels;
 }
 
+static void sim_unearned(void *arg, link_peer broadcaster, const struct transcoder *by,
+                         uint64_t pixels)
+{
+    struct sim *s = arg;
+    ck_assert_ptr_nonnull(by);
+    s->unearned += pixels;
+    ck_assert_uint_lt(s->unearned, s->earned);
+}
+
 static struct sim *sim_create(uint32_t seed, bool speeds, bool priced)
 {
     struct sim *s = mem_alloc(sizeof *s);
@@ -457,6 +466,7 @@ static struct sim *sim_create(uint32_t seed, bool speeds, bool priced)
         out.open = sim_open;
         out.closed = sim_closed;
         out.earned = sim_earned;
+        out.unearned = sim_unearned;
     }
     s->table = job_table_create(&c, &out);
     for (size_t i = 0; i < N_BROADCAST; i++) {

@@ -266,7 +266,7 @@ int main(void)
 {
     Suite *suite = suite_create("relay_hostile");
     TCase *tc = tcase_create("all");
-    tcase_set_timeout(tc, 30);
+    tcase_set_timeout(tc, 90);
     tcase_add_unchecked_fixture(tc, derive_once, NULL);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, a_forged_part_goes_to_nobody, 0, FORGERIES);

@@ -151,6 +151,54 @@ START_TEST(lateness_is_remembered_until_something_is_in_time)
 }
 END_TEST
 
+/* As much as it was seen to make; more bit by bit, but what it stayed behind with only after a
+ * while, longer each time. */
+START_TEST(what_it_stays_behind_with_is_too_much_for_a_while)
+{
+    struct standing s = {0};
+    standing_announce(&s, 2000);
+    ck_assert(!standing_is_limited(&s, 1000));
+    standing_behind(&s, 1000, 600, 1000);
+    ck_assert_uint_eq(s.speed, 600);
+    ck_assert(standing_is_limited(&s, 1000));
+    standing_announce(&s, 300); /* of small rungs */
+    ck_assert_uint_eq(s.speed, 600);
+    for (unsigned i = 0; i < 20; i++) {
+        standing_done(&s, 100, 1000);
+    }
+    ck_assert_uint_gt(s.speed, 800);
+    ck_assert_uint_lt(s.speed, 1000);
+    ck_assert(standing_is_limited(&s, 1000 + STANDING_FULL_MS));
+    for (unsigned i = 0; i < 2; i++) {
+        standing_done(&s, 100, 1000);
+    }
+    ck_assert_uint_gt(s.speed, 1000);
+    int64_t now = 1000 + STANDING_FULL_MS, pause = STANDING_FULL_MS;
+    for (unsigned i = 0; i < 8; i++) {
+        standing_behind(&s, 1000, 990, now);
+        ck_assert_uint_lt(s.speed, 950); /* not at the edge */
+        pause = pause < STANDING_FULL_MAX_MS / 2 ? 2 * pause : STANDING_FULL_MAX_MS;
+        ck_assert(standing_is_limited(&s, now + 2 * pause - 1));
+        now += 2 * pause;
+        ck_assert(!standing_is_limited(&s, now));
+    }
+    ck_assert_int_eq(pause, STANDING_FULL_MAX_MS);
+    standing_behind(&s, 1000, 1, now);
+    ck_assert_uint_eq(s.speed, 250); /* it is not nothing */
+}
+END_TEST
+
+/* It is late with a job, but not because of what it has in all. */
+START_TEST(late_with_one_job_alone_it_is_not_slow)
+{
+    struct standing s = {0};
+    standing_announce(&s, 2000);
+    standing_late(&s, 0, 1000);
+    ck_assert(standing_is_overloaded(&s, 1000));
+    ck_assert_uint_eq(s.speed, 2000);
+}
+END_TEST
+
 START_TEST(extremes)
 {
     const uint64_t speeds[] = {0, 1, 2, UINT64_MAX / 2, UINT64_MAX};
@@ -210,6 +258,8 @@ int main(void)
     tcase_add_test(tc, one_that_said_nothing_is_known_by_what_it_does);
     tcase_add_test(tc, what_is_beyond_belief_is_tried_and_told_by_doing);
     tcase_add_test(tc, lateness_is_remembered_until_something_is_in_time);
+    tcase_add_test(tc, what_it_stays_behind_with_is_too_much_for_a_while);
+    tcase_add_test(tc, late_with_one_job_alone_it_is_not_slow);
     tcase_add_test(tc, extremes);
     tcase_add_test(tc, who_fails_again_and_again_is_suspended_longer_and_longer);
     suite_add_tcase(suite, tc);

@@ -11,7 +11,8 @@
 #include "base/mem.h"
 #include "orchestrator/job_table.h"
 
-#define SENT_MAX 4096
+#define SENT_MAX     4096
+#define WORLD_PAYEES 10
 
 struct sent {
     link_peer to;
@@ -35,6 +36,9 @@ struct world {
     enum err rung_error; /* what sending a RUNG_UNIT says */
     struct job_note last_note;
     char last_reason[LINK_STRING_MAX + 1];
+    struct {
+        uint64_t earned, unearned; /* pixels */
+    } pay[WORLD_PAYEES];           /* of a world with prices, by the transcoder's number */
     int64_t now;
 };
 
@@ -84,15 +88,51 @@ static inline void world_note(void *arg, const struct job_note *n)
     snprintf(w->last_reason, sizeof w->last_reason, "%s", n->reason);
 }
 
-static inline struct world *world_create(const struct job_table_config *config)
+static inline const char *world_reserve(void *arg, link_peer broadcaster, uint64_t pixels)
+{
+    return NULL;
+}
+
+static inline void world_release(void *arg, link_peer broadcaster, uint64_t pixels)
+{
+}
+
+static inline void world_earned(void *arg, link_peer broadcaster, const struct transcoder *by,
+                                uint64_t pixels)
+{
+    struct world *w = arg;
+    ck_assert_uint_lt(by->peer, WORLD_PAYEES);
+    w->pay[by->peer].earned += pixels;
+}
+
+static inline void world_unearned(void *arg, link_peer broadcaster, const struct transcoder *by,
+                                  uint64_t pixels)
+{
+    struct world *w = arg;
+    ck_assert_uint_lt(by->peer, WORLD_PAYEES);
+    w->pay[by->peer].unearned += pixels;
+}
+
+static inline struct world *world_create_with(const struct job_table_config *config, bool priced)
 {
     struct world *w = mem_alloc(sizeof *w);
     struct job_table_config defaults;
     job_table_config_defaults(&defaults);
     struct job_table_out out = {.arg = w, .send = world_send, .note = world_note};
+    if (priced) {
+        out.open = world_reserve;
+        out.closed = world_release;
+        out.earned = world_earned;
+        out.unearned = world_unearned;
+    }
     w->table = job_table_create(config != NULL ? config : &defaults, &out);
     w->now = 1000;
     return w;
+}
+
+static inline struct world *world_create(const struct job_table_config *config)
+{
+    return world_create_with(config, false);
 }
 
 /* Nothing is held, nobody is loaded: what must hold when all jobs are over. */

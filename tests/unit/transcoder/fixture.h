@@ -40,16 +40,25 @@ struct source {
     struct track_params track;
 };
 
+/* Each row of a plane is the first one again: tests are compiled without optimization, and a loop
+ * over all samples takes longer than encoding them. */
+static inline void repeat_row(AVFrame *f, int first, int end)
+{
+    const uint8_t *row = f->data[0] + first * f->linesize[0];
+    for (int y = first + 1; y < end; y++) {
+        memcpy(f->data[0] + y * f->linesize[0], row, (size_t)f->width);
+    }
+}
+
 /* One block of luma per bit, over the picture's whole width and upper half. */
 static inline void draw_number(AVFrame *f, int number)
 {
     int block = f->width / NUMBER_BITS;
-    for (int y = 0; y < f->height / 2; y++) {
-        for (int x = 0; x < f->width; x++) {
-            int bit = x / block < NUMBER_BITS ? number >> (x / block) & 1 : 0;
-            f->data[0][y * f->linesize[0] + x] = bit ? 220 : 30;
-        }
+    for (int x = 0; x < f->width; x++) {
+        int bit = x / block < NUMBER_BITS ? number >> (x / block) & 1 : 0;
+        f->data[0][x] = bit ? 220 : 30;
     }
+    repeat_row(f, 0, f->height / 2);
 }
 
 static inline int read_number(const AVFrame *f)
@@ -79,15 +88,24 @@ static inline void draw_bar(AVFrame *f, int number)
     }
 }
 
+/* Something that moves, or noise, in the lower half, and the number in the upper one. */
 static inline void draw(AVFrame *f, int number, unsigned flags)
 {
     static uint32_t seed = 7;
+    static uint8_t ramp[256 + 4096];
     ck_assert_int_ge(av_frame_make_writable(f), 0);
-    for (int y = 0; y < f->height; y++) {
-        for (int x = 0; x < f->width; x++) {
+    ck_assert_int_le(f->width, 4096);
+    for (size_t i = 0; ramp[1] == 0 && i < sizeof ramp; i++) {
+        ramp[i] = (uint8_t)(2 * i);
+    }
+    for (int y = f->height / 2; y < f->height; y++) {
+        uint8_t *row = f->data[0] + y * f->linesize[0];
+        for (int x = 0; (flags & NOISE) && x < f->width; x++) {
             seed = seed * 1664525 + 1013904223;
-            f->data[0][y * f->linesize[0] + x] =
-                (flags & NOISE) ? seed >> 24 : (x * 2 + y + number * 3) & 0xff;
+            row[x] = seed >> 24;
+        }
+        if (!(flags & NOISE)) {
+            memcpy(row, ramp + ((y + number * 3) & 0xff) / 2, (size_t)f->width);
         }
     }
     for (int p = 1; p < 3; p++) {

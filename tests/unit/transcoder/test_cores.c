@@ -94,6 +94,16 @@ START_TEST(the_least_of_all_groups_around)
 }
 END_TEST
 
+START_TEST(threads_to_keep_at_work)
+{
+    ck_assert_uint_eq(cores_threads(1), 1);
+    ck_assert_uint_eq(cores_threads(1000), 1);
+    ck_assert_uint_eq(cores_threads(1001), 2);
+    ck_assert_uint_eq(cores_threads(8000), 8);
+    ck_assert_uint_eq(cores_threads(UINT32_MAX), UINT32_MAX / 1000 + 1);
+}
+END_TEST
+
 START_TEST(only_the_processors_that_are_allowed)
 {
     cpu_set_t set;
@@ -111,5 +121,5 @@ START_TEST(only_the_processors_that_are_allowed)
 }
 END_TEST
 
-UNIT_MAIN("cores", the_text_of_a_quota, the_least_of_all_groups_around,
+UNIT_MAIN("cores", the_text_of_a_quota, the_least_of_all_groups_around, threads_to_keep_at_work,
           only_the_processors_that_are_allowed)

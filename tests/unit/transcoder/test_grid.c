@@ -100,6 +100,22 @@ START_TEST(times_that_go_back_or_far)
 }
 END_TEST
 
+START_TEST(a_segment_may_begin_before_its_first_picture)
+{
+    struct grid g;
+    int64_t slot;
+    bool settled;
+    grid_init(&g, 30, 1);
+    grid_begin(&g, 1000);
+    ck_assert_int_eq(grid_offer(&g, 1000 + 5 * 3000, &slot, &settled), GRID_WAIT);
+    ck_assert_int_eq(slot, 5);
+    ck_assert_int_eq(grid_offer(&g, 1000 + 6 * 3000, &slot, &settled), GRID_TAKE);
+    ck_assert_int_eq(slot, 6);
+    ck_assert(settled);
+    ck_assert_int_eq(grid_time(&g, 0), 1000);
+}
+END_TEST
+
 START_TEST(slots_of_a_segment)
 {
     static const struct {
@@ -155,4 +171,5 @@ START_TEST(own_times)
 END_TEST
 
 UNIT_MAIN("grid", same_rate, ntsc_rate, twice_the_rate, a_gap_leaves_slots_free,
-          times_that_go_back_or_far, slots_of_a_segment, times_of_slots, own_times)
+          a_segment_may_begin_before_its_first_picture, times_that_go_back_or_far,
+          slots_of_a_segment, times_of_slots, own_times)

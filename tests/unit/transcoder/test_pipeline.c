@@ -318,6 +318,36 @@ START_TEST(preroll)
 }
 END_TEST
 
+/* A key frame in the midst of a segment of which the beginning is lost: the segment is as long as
+ * it is, and begins where it does. */
+START_TEST(the_first_picture_stands_in_for_what_is_lost)
+{
+    static const struct {
+        int gop, bframes, lost, slots;
+    } cases[] = {
+        {10, 0, 10, 60}, {10, 2, 10, 60}, {40, 2, 40, 60}, {59, 0, 59, 60}, {59, 0, 59, 57}};
+    struct source s = plain_source(60, cases[_i].gop, cases[_i].bframes);
+    struct link_job_open open = open_for(&s, "P144p30fps16x9");
+    int64_t start = source_time(&s, 0), dts = INT64_MIN;
+    for (int i = 0; i < cases[_i].lost; i++) {
+        s.packets.items[i].data.len = 0;
+    }
+    run_job(&s, &open, 0, 60, 0, source_time(&s, cases[_i].slots), &outs[0]);
+    ck_assert_msg(outs[0].result == ERR_OK, "%s", outs[0].fault.text);
+    check_parts(&outs[0], 0, &open.ladder[0], &dts);
+    struct output *all[] = {&outs[0]};
+    judge(all, 1, 0, &seen);
+    ck_assert_uint_eq(seen.count, (size_t)cases[_i].slots);
+    for (int i = 0; i < cases[_i].slots; i++) {
+        ck_assert_int_eq(seen.numbers[i], i > cases[_i].lost ? i : cases[_i].lost);
+        ck_assert_int_eq(seen.pts[i], start + i * 3000);
+    }
+    ck_assert_int_eq(seen.types[0], 'I');
+    output_free(&outs[0]);
+    source_free(&s);
+}
+END_TEST
+
 static const struct {
     int in_w, in_h, out_w, out_h;
 } sizes[] = {{640, 360, 256, 144}, {360, 640, 82, 144},  {400, 400, 256, 256},
@@ -463,8 +493,8 @@ static double lowest_level(const struct source *s, struct link_rung rung, bool c
  * level carried from segment to segment it does. */
 START_TEST(rate_under_cap)
 {
-    struct source s = {.width = 320,
-                       .height = 180,
+    struct source s = {.width = 160,
+                       .height = 90,
                        .fps_num = 30,
                        .fps_den = 1,
                        .frames = 300,
@@ -472,6 +502,11 @@ START_TEST(rate_under_cap)
                        .flags = NOISE};
     source_make(&s);
     struct link_rung rung = rung_for(&s, "P240p30fps16x9");
+    uint64_t whole = rung.width * rung.height; /* made smaller, with as many bits for a sample */
+    rung.width = 160;
+    rung.height = 90;
+    rung.bitrate_bps = (uint32_t)((uint64_t)rung.bitrate_bps * 160 * 90 / whole);
+    rung.buffer_bits = rung.bitrate_bps;
     rung.bframes = _i == 0 ? 0 : 2;
     ck_assert_double_gt(lowest_level(&s, rung, true), 0);
     ck_assert_double_lt(lowest_level(&s, rung, false), 0);
@@ -538,6 +573,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, joined_in_the_middle, 0, 9);
     tcase_add_test(t, joined_after_the_end);
     tcase_add_loop_test(t, preroll, 0, 8);
+    tcase_add_loop_test(t, the_first_picture_stands_in_for_what_is_lost, 0, 5);
     tcase_add_loop_test(t, size, 0, sizeof sizes / sizeof sizes[0]);
     tcase_add_test(t, several_rungs);
     tcase_add_loop_test(t, own_times, 0, 2);

@@ -89,15 +89,20 @@ static enum err push_last(struct work *w, uint32_t duration, uint32_t seq)
     return work_push(w, &u, NULL);
 }
 
-static struct work *start(struct desk *d, const struct source *s)
+static struct work *start_open(struct desk *d, const struct link_job_open *open, size_t threads)
 {
-    struct link_job_open open = open_for(s, "P144p30fps16x9");
     struct fault f = {0};
     struct work *w = NULL;
     desk_open(d);
-    ck_assert_int_eq(work_create(d->mail, 77, &open, &f, &w), ERR_OK);
+    ck_assert_int_eq(work_create(d->mail, 77, open, threads, &f, &w), ERR_OK);
     ck_assert_uint_eq(work_job(w), 77);
     return w;
+}
+
+static struct work *start(struct desk *d, const struct source *s)
+{
+    struct link_job_open open = open_for(s, "P144p30fps16x9");
+    return start_open(d, &open, 1);
 }
 
 static struct link_msg *unpack(const struct work_event *e)
@@ -209,7 +214,7 @@ START_TEST(a_request_that_cannot_be)
     struct desk d;
     desk_open(&d);
     open.ladder[0].preset = "none";
-    ck_assert_int_eq(work_create(d.mail, 1, &open, &f, &w), ERR_UNSUPPORTED);
+    ck_assert_int_eq(work_create(d.mail, 1, &open, 1, &f, &w), ERR_UNSUPPORTED);
     ck_assert_ptr_null(w);
     ck_assert_str_ne(f.text, "");
     mailbox_destroy(d.mail, NULL);
@@ -276,11 +281,84 @@ START_TEST(jobs_side_by_side)
 }
 END_TEST
 
+/* Two rungs that are worth a thread each. */
+static struct work *start_wide(struct desk *d, const struct source *s)
+{
+    struct link_job_open open = open_for(s, "P144p30fps16x9");
+    open.n_ladder = 2;
+    for (size_t i = 0; i < 2; i++) {
+        open.ladder[i] = open.ladder[0];
+        open.ladder[i].width = 640;
+        open.ladder[i].height = i == 0 ? 360 : 352;
+        open.ladder[i].fps_num = 60;
+    }
+    return start_open(d, &open, 8);
+}
+
+static int64_t process_cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* The time of a job is that of all its threads: one alone has a third of it here. */
+START_TEST(all_threads_are_counted)
+{
+    struct source s = small_source();
+    struct desk d;
+    int64_t before = process_cpu_us();
+    struct work *w = start_wide(&d, &s);
+    for (uint32_t i = 0; i < 30; i++) {
+        ck_assert_int_eq(push(w, &s, i, i), ERR_OK);
+    }
+    ck_assert_int_eq(push_last(w, TICKS_PER_S, 30), ERR_OK);
+    desk_wait(&d);
+    int64_t all = process_cpu_us() - before;
+    ck_assert(!d.ended->failed);
+    ck_assert_uint_eq(d.ended->done.n_rungs, 2);
+    ck_assert_uint_eq(d.ended->done.rungs[0].frames, 60);
+    ck_assert_uint_eq(d.ended->done.rungs[1].frames, 60);
+    ck_assert_int_gt((int64_t)d.ended->done.cpu_us, all * 7 / 10);
+    ck_assert_int_le((int64_t)d.ended->done.cpu_us, all);
+    desk_close(&d, w);
+    source_free(&s);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+/* While its threads are at it. */
+START_TEST(a_job_on_many_threads_is_cancelled)
+{
+    struct source s = small_source();
+    struct desk d;
+    struct work *w = start_wide(&d, &s);
+    for (uint32_t i = 0; i < 30; i++) {
+        ck_assert_int_eq(push(w, &s, i, i), ERR_OK);
+    }
+    ck_assert_int_eq(push_last(w, TICKS_PER_S, 30), ERR_OK);
+    while (d.n_parts == 0) {
+        loop_run_once(d.loop);
+    }
+    ck_assert_int_ge(work_waited_us(w), 0);
+    work_cancel(w);
+    desk_wait(&d);
+    ck_assert_ptr_null(d.ended->envelope);
+    ck_assert(!d.ended->failed);
+    ck_assert_uint_lt(d.n_parts, 20);
+    ck_assert_int_eq(work_waited_us(w), 0);
+    desk_close(&d, w);
+    source_free(&s);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
 int main(void)
 {
     av_log_set_level(AV_LOG_QUIET);
-    const TTest *const tests[] = {a_whole_job,      a_missing_unit,           a_cancelled_job,
-                                  a_failing_job,    a_request_that_cannot_be, a_full_queue,
-                                  jobs_side_by_side};
+    const TTest *const tests[] = {
+        a_whole_job,       a_missing_unit,           a_cancelled_job,
+        a_failing_job,     a_request_that_cannot_be, a_full_queue,
+        jobs_side_by_side, all_threads_are_counted,  a_job_on_many_threads_is_cancelled};
     return unit_run("work", tests, sizeof tests / sizeof tests[0]);
 }

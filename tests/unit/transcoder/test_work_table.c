@@ -47,7 +47,7 @@ static void add(struct desk *d, size_t i, uint32_t deadline_ms)
     struct fault f = {0};
     open.msn = 10 + i;
     open.deadline_ms = deadline_ms;
-    ck_assert_int_eq(work_create(d->mail, i + 1, &open, &f, &d->works[i]), ERR_OK);
+    ck_assert_int_eq(work_create(d->mail, i + 1, &open, 1, &f, &d->works[i]), ERR_OK);
     d->jobs[i] = work_table_add(&d->table, d->loop, d->works[i], &open, on_deadline, d);
     ck_assert_uint_eq(d->jobs[i]->msn, 10 + i);
     ck_assert_str_eq(d->jobs[i]->stream, open.stream);

@@ -266,7 +266,8 @@ static void send_slow_open(struct boss *b, const struct source *s, uint64_t job,
     send_segment(b, s, job);
 }
 
-/* Until one is told to end in the midst of a picture: between two it would end at once. */
+/* On a lane where the worker has two processors, otherwise on the job's own thread. Until one is
+ * told to end in the midst of a picture: between two it would end at once. */
 static void hang_one(struct boss *b, const struct source *s, const struct worker *w)
 {
     for (uint32_t job = 1; worker_stats(w).stuck_total == 0; job++) {
@@ -324,6 +325,7 @@ START_TEST(when_all_places_hang_it_is_said_and_the_end_does_not_wait)
     boss_listen(&b);
     struct worker_config c = terms(&b, 1, SECRET);
     c.stuck_ms = STUCK_MS;
+    c.cores_permille = 1000;
     c.on_worn = on_worn;
     c.on_worn_arg = &worn;
     struct worker *w = hire_on(&b, &c);

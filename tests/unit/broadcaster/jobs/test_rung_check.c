@@ -227,6 +227,7 @@ static struct rung_place timed_init(struct part *p, size_t before)
     }
     p->unit.last = before + FRAMES == COUNT;
     return (struct rung_place){.start = START,
+                               .end = START,
                                .first_dts = START - DELAY * 3003,
                                .frames = before,
                                .duration = p->unit.last ? LENGTH : 0};
@@ -282,6 +283,11 @@ START_TEST(a_segment_has_as_many_frames_as_it_is_long)
     place.duration -= 2 * 3003;
     ck_assert_ptr_null(rung_check_times(&ntsc, &p.unit, &place));
     place.duration -= 3003;
+    ck_assert_ptr_nonnull(rung_check_times(&ntsc, &p.unit, &place));
+    /* Each picture has a frame, also when they are shown for longer than they are decoded. */
+    place.end = place.start + (COUNT - 2) * 3003;
+    ck_assert_ptr_null(rung_check_times(&ntsc, &p.unit, &place));
+    place.end -= 3003;
     ck_assert_ptr_nonnull(rung_check_times(&ntsc, &p.unit, &place));
     place = timed_init(&p, 0); /* the whole of a segment that ends at once */
     p.unit.last = true;

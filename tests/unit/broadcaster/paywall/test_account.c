@@ -22,15 +22,16 @@ static void ledger_do(struct ledger *l, const struct link_pay_ask *q, uint64_t n
 {
     memset(a, 0, sizeof *a);
     if (q->kind == LINK_PAY_HOLD) {
-        bool is_new = !l->holds[n].open;
-        uint64_t get = q->amount < l->balance ? q->amount : l->balance;
+        uint64_t left = l->holds[n].open ? l->holds[n].held - l->holds[n].charged : 0;
+        uint64_t more = q->amount > left ? q->amount - left : 0;
+        more = more < l->balance ? more : l->balance;
         if (l->frozen) {
             a->status = LINK_PAY_FROZEN;
-        } else if (is_new && get < q->least) {
+        } else if (left + more < q->least) {
             a->status = LINK_PAY_FUNDS;
-        } else if (is_new) {
-            l->balance -= get;
-            l->holds[n].held = get;
+        } else {
+            l->balance -= more;
+            l->holds[n].held += more;
             l->holds[n].open = true;
         }
         a->held = l->holds[n].held - l->holds[n].charged;
@@ -294,6 +295,95 @@ static uint64_t draw(uint64_t n)
     return (seed >> 33) % n;
 }
 
+/* Each lease is in use by somebody who is slow: there is money for the next one all the same. */
+START_TEST(who_is_slow_keeps_nobody_waiting)
+{
+    start(100000, 0);
+    int64_t now_ms = 1;
+    for (int i = 0; i < 500; i++) {
+        now_ms += 3000;
+        enum account_verdict v = account_reserve(&account, 10, now_ms);
+        settle(&account, &ledger, now_ms, &counter);
+        ck_assert(v == ACCOUNT_WAIT || v == ACCOUNT_PAID);
+        ck_assert(v == ACCOUNT_PAID || account_reserve(&account, 10, now_ms) == ACCOUNT_PAID);
+    }
+    ck_assert_uint_eq(account.n_leases, ACCOUNT_LEASES);
+    account_keep(&account, 4000, now_ms);
+    account_give_back(&account, 1000);
+    for (int i = 0; i < 3; i++) {
+        now_ms += ACCOUNT_IDLE_MS;
+        settle(&account, &ledger, now_ms, &counter);
+    }
+    ck_assert(account_idle(&account));
+    ck_assert_uint_eq(ledger.earned, 4000);
+    ck_assert_uint_eq(ledger.balance, 96000);
+}
+END_TEST
+
+/* A raise that was done and not heard of; one that there is too little for; one while it closes. */
+START_TEST(a_raise_may_be_lost)
+{
+    struct link_pay_ask q;
+    uint64_t n;
+    start(200, 0);
+    int64_t now_ms = 1;
+    while (account.n_leases < ACCOUNT_LEASES || account_credit(&account) >= 10) {
+        now_ms += 3000;
+        (void)account_reserve(&account, 10, now_ms);
+        if (account.n_leases < ACCOUNT_LEASES) {
+            settle(&account, &ledger, now_ms, &counter);
+        }
+    }
+    uint64_t reserved = account.reserved, before = ledger.balance;
+    ck_assert_int_eq(account_reserve(&account, 10, now_ms), ACCOUNT_WAIT);
+    ck_assert(account_next(&account, now_ms, &counter, &q, &n));
+    ck_assert_int_eq(q.kind, LINK_PAY_HOLD);
+    ck_assert_uint_eq(n, account.leases[ACCOUNT_LEASES - 1].n);
+    struct link_pay_answer a;
+    ledger_do(&ledger, &q, n, &a);
+    ck_assert_uint_lt(ledger.balance, before);
+    before = ledger.balance;
+    account_answered(&account, &(struct link_pay_answer){.status = LINK_PAY_UNAVAILABLE}, now_ms);
+    now_ms += ACCOUNT_RETRY_MS;
+    ck_assert(account_next(&account, now_ms, &counter, &q, &n));
+    ledger_do(&ledger, &q, n, &a);
+    ck_assert_uint_eq(ledger.balance, before); /* the same again takes nothing */
+    account_answered(&account, &a, now_ms);
+    ck_assert_int_eq(account_reserve(&account, 10, now_ms), ACCOUNT_PAID);
+    now_ms += ACCOUNT_FRESH_MS;
+    ck_assert_int_eq(account_reserve(&account, 190, now_ms), ACCOUNT_WAIT);
+    ck_assert(account_next(&account, now_ms, &counter, &q, &n));
+    ledger_do(&ledger, &q, n, &a);
+    ck_assert_int_eq(a.status, LINK_PAY_FUNDS);
+    account_answered(&account, &a, now_ms);
+    ck_assert_int_eq(account_reserve(&account, 190, now_ms), ACCOUNT_EMPTY);
+    account_keep(&account, reserved + 10, now_ms);
+    account_close(&account);
+    settle(&account, &ledger, now_ms, &counter);
+    ck_assert(account_settled(&account));
+    ck_assert_uint_eq(ledger.earned, reserved + 10);
+    ck_assert_uint_eq(ledger.earned + ledger.balance, 200);
+}
+END_TEST
+
+/* A lease is made for all who wait, within reason. */
+START_TEST(a_lease_does_for_all_who_wait)
+{
+    start(100000, 0);
+    for (int i = 0; i < 300; i++) {
+        ck_assert_int_eq(account_reserve(&account, 10, 1), ACCOUNT_WAIT);
+        account_wait(&account, 10);
+    }
+    ck_assert_int_eq(settle(&account, &ledger, 1, &counter), 1);
+    ck_assert_uint_ge(account_credit(&account), 3000);
+    account_wait(&account, UINT64_MAX);
+    ck_assert_int_eq(account_reserve(&account, 5000, 2), ACCOUNT_WAIT);
+    account_wait(&account, 5000);
+    settle(&account, &ledger, 2, &counter);
+    ck_assert_int_eq(account_reserve(&account, 5000, 2), ACCOUNT_PAID);
+}
+END_TEST
+
 /* Whatever comes: what is earned is what was kept, and nothing is spent that was not there. */
 START_TEST(sums_are_right_at_the_end)
 {
@@ -313,7 +403,11 @@ START_TEST(sums_are_right_at_the_end)
             switch (draw(6)) {
             case 0:
             case 1:
-                open += account_reserve(&account, cost, now_ms) == ACCOUNT_PAID ? cost : 0;
+                if (account_reserve(&account, cost, now_ms) == ACCOUNT_PAID) {
+                    open += cost;
+                } else if (draw(2) == 0) {
+                    account_wait(&account, cost);
+                }
                 break;
             case 2:
                 part = draw(open + 1);
@@ -418,4 +512,5 @@ UNIT_MAIN("account", what_is_set_aside_already_is_not_left_behind,
           leases_and_pays, the_last_unit_can_be_spent, previews_are_spent_first,
           what_was_not_sent_is_not_billed, a_small_want_does_not_starve_behind_a_large_one,
           frozen_and_away, a_lease_that_ended_is_paid_by_the_next_one, what_is_spent_is_told_soon,
-          what_was_sent_after_its_lease_went_back_is_paid, sums_are_right_at_the_end)
+          what_was_sent_after_its_lease_went_back_is_paid, who_is_slow_keeps_nobody_waiting,
+          a_raise_may_be_lost, a_lease_does_for_all_who_wait, sums_are_right_at_the_end)

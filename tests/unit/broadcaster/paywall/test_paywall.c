@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "broadcaster/paywall/paid.h"
@@ -56,14 +57,17 @@ static void ask(void *arg, const struct link_pay_ask *q, bank_fn *fn, void *fn_a
     struct link_pay_answer *a = &l->answer;
     if (q->kind == LINK_PAY_HOLD) {
         size_t h = hold_of(q->key);
-        uint64_t get = q->amount < bank.balance ? q->amount : bank.balance;
-        if (get < q->least) {
+        uint64_t left = bank.holds[h].open ? bank.holds[h].held - bank.holds[h].charged : 0;
+        uint64_t more = q->amount > left ? q->amount - left : 0;
+        more = more < bank.balance ? more : bank.balance;
+        if (left + more < q->least) {
             a->status = LINK_PAY_FUNDS;
         } else {
-            bank.balance -= get;
-            bank.holds[h].held = a->held = get;
+            bank.balance -= more;
+            bank.holds[h].held += more;
             bank.holds[h].open = true;
         }
+        a->held = bank.holds[h].held - bank.holds[h].charged;
     } else if (q->kind == LINK_PAY_CHARGE || q->kind == LINK_PAY_RELEASE) {
         size_t h = hold_of(q->key);
         ck_assert(bank.holds[h].open);
@@ -238,6 +242,82 @@ static uint64_t take(struct paywall_body *b, uint64_t at, uint64_t max, struct w
     ck_assert_uint_le(n, max);
     return n;
 }
+
+#define CROWD 600 /* more than are looked at with one call */
+
+/* All bodies of one account that wait go on with one deposit, with a few questions to the ledger.
+ */
+START_TEST(all_who_wait_go_on_together)
+{
+    start(0, 0);
+    struct paywall_account *a = account("viewer:a");
+    static struct waiting w[CROWD];
+    static struct paywall_body *b[CROWD];
+    struct toll_file f = {.size = 1000};
+    uint64_t n = 0, paid = 0;
+    for (size_t i = 0; i < CROWD; i++) {
+        w[i] = waiting_of(true);
+        b[i] = paywall_body_open(a, &by_mb, &f, 0, 1000);
+        ck_assert_int_eq(paywall_body_take(b[i], 0, 1000, true, &w[i].waiter, &n), PAYWALL_HELD);
+    }
+    while (w[CROWD - 1].resumed == 0) {
+        turn();
+    }
+    for (size_t i = 0; i < CROWD; i++) { /* there is nothing: they go on to wait */
+        ck_assert_int_eq(paywall_body_take(b[i], 0, 1000, true, &w[i].waiter, &n), PAYWALL_HELD);
+    }
+    bank.balance = CROWD * 1000;
+    uint64_t holds = bank.n;
+    paywall_news(paywall, "viewer:a", bank.balance);
+    for (int turns = 0; paid < CROWD; turns++) {
+        ck_assert_int_lt(turns, 20);
+        turn();
+        for (size_t i = 0; i < CROWD; i++) {
+            if (b[i] != NULL && w[i].resumed == w[i].held &&
+                paywall_body_take(b[i], 0, 1000, true, &w[i].waiter, &n) == PAYWALL_PAID) {
+                paid++;
+                paywall_body_close(b[i], true);
+                b[i] = NULL;
+            }
+        }
+    }
+    ck_assert_uint_le(bank.n - holds, 3);
+    paywall_account_unref(a);
+    finish();
+    ck_assert_uint_eq(bank.earned, CROWD * 1000);
+}
+END_TEST
+
+/* Whoever leaves is seen, however many wait before him. */
+START_TEST(who_leaves_is_seen_in_a_crowd)
+{
+    int stays[2], leaves[2];
+    start(0, 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, stays), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, leaves), 0);
+    struct paywall_account *a = account("viewer:a");
+    static struct waiting w[CROWD];
+    paywall_heard(a, 0);
+    for (size_t i = 0; i < CROWD; i++) {
+        w[i] = waiting_of(true);
+        w[i].waiter.fd = i == CROWD - 1 ? leaves[0] : stays[0];
+        ck_assert_int_eq(watch(a, i, 2, &w[i]), PAYWALL_HELD);
+    }
+    close(leaves[1]);
+    while (w[CROWD - 1].resumed == 0) {
+        turn();
+    }
+    ck_assert(w[CROWD - 1].waiter.left);
+    for (size_t i = 0; i < CROWD - 1; i++) {
+        ck_assert_int_eq(w[i].resumed, 0);
+    }
+    paywall_account_unref(a);
+    finish();
+    close(leaves[0]);
+    close(stays[0]);
+    close(stays[1]);
+}
+END_TEST
 
 START_TEST(bodies_that_end_early_are_billed_as_sent)
 {
@@ -477,6 +557,7 @@ START_TEST(threads_share_one_account)
 END_TEST
 
 UNIT_MAIN("paywall", segments_are_paid_once_by_all_tabs, what_is_empty_goes_on_with_the_news,
+          all_who_wait_go_on_together, who_leaves_is_seen_in_a_crowd,
           bodies_that_end_early_are_billed_as_sent,
           a_film_is_not_free_to_who_breaks_off_again_and_again,
           previews_once_and_limits_of_an_address, who_has_money_is_known,

@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "tests/unit/orchestrator/ledger/folder.h"
 
+#include "tests/unit/orchestrator/ledger/bad_disk.h"
+
 #define ASKS  3000
 #define KILLS 10
 
@@ -305,6 +307,44 @@ START_TEST(a_file_that_was_taken_away_is_not_written)
 }
 END_TEST
 
+/* The file system turns read-only while the ledger is in use, as it does when its disk fails. */
+START_TEST(a_disk_that_turns_read_only_loses_nothing)
+{
+    make_folder();
+    start();
+    struct ledger_request h = {
+        .op = LEDGER_HOLD, .account = "a", .key = "h", .amount = 3, .least = 3, .ttl_ms = 60000};
+    struct ledger_request c = {
+        .op = LEDGER_CHARGE, .account = "", .other = "b", .key = "h", .total = 2};
+    ck_assert_int_eq(ask(credit_of("a", "r", 5)).err, ERR_OK);
+    ck_assert_uint_eq(ask(h).held, 3);
+    bad_disk_after(0);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(ask(credit_of("a", "r", 9)).err, ERR_IO);
+        ck_assert_int_eq(ask(c).err, ERR_IO);
+        ck_assert_int_eq(ask(spend_of("a", 1)).err, ERR_IO);
+    }
+    struct json *j = json_new_object();
+    ledger_status(ledger, j);
+    char *text = json_text(j);
+    ck_assert_msg(strstr(text, "Read-only file system") != NULL, "%s", text);
+    mem_free(text);
+    json_destroy(j);
+    ck_assert_int_eq(account_of("a").free, 2); /* can be read all the while */
+    audit();
+    bad_disk_after(-1);
+    ck_assert_uint_eq(ask(credit_of("a", "r", 9)).amount, 4);
+    ck_assert_uint_eq(ask(c).amount, 2);
+    ck_assert_int_eq(ask(spend_of("a", 1)).err, ERR_OK);
+    finish();
+    ck_assert_int_eq(account_of("a").free, 5);
+    ck_assert_int_eq(account_of("a").held, 1);
+    ck_assert_int_eq(account_of("b").free, 3);
+    audit();
+    remove_folder();
+}
+END_TEST
+
 /* A disk that fills up, as far as this process can tell: no file may grow beyond a size. */
 START_TEST(a_full_disk_loses_nothing)
 {
@@ -516,4 +556,5 @@ END_TEST
 UNIT_MAIN("ledger", many_are_committed_together, closing_answers_what_was_asked,
           too_many_are_refused, holds_expire_by_themselves, another_file_is_refused,
           a_locked_file_refuses_and_comes_back, a_file_that_was_taken_away_is_not_written,
-          a_full_disk_loses_nothing, kill_9_loses_nothing_that_was_answered)
+          a_disk_that_turns_read_only_loses_nothing, a_full_disk_loses_nothing,
+          kill_9_loses_nothing_that_was_answered)

@@ -266,7 +266,7 @@ START_TEST(a_forgotten_hold_expires)
     ck_assert_int_eq(expire(), now + 1000);
     ck_assert_int_eq(hold("a", "h1", 500, 400).err, ERR_FUNDS); /* so does this */
     now += 1000;
-    ck_assert_int_eq(expire(), now + LEDGER_HOLD_KEPT_MS);
+    ck_assert_int_eq(expire(), now + LEDGER_HOLD_LATE_MS);
     ck_assert_str_eq(gained, "a");
     ck_assert_uint_eq(balance("a"), 85);
     struct ledger_answer late = cost(LEDGER_CHARGE, "h1", 30);
@@ -282,6 +282,34 @@ START_TEST(a_forgotten_hold_expires)
     now += LEDGER_HOLD_KEPT_MS;
     ck_assert_int_eq(expire(), INT64_MAX);
     ck_assert_int_eq(audit().holds, 0);
+    tear_down();
+}
+END_TEST
+
+/* A broadcaster that was away for weeks says what its leases have cost. */
+START_TEST(what_was_used_long_ago_is_paid)
+{
+    set_up();
+    grant("a", 100, "");
+    hold("a", "h1", 60, 60);
+    cost(LEDGER_CHARGE, "h1", 10);
+    now += 1000;
+    ck_assert_int_eq(expire(), now + LEDGER_HOLD_LATE_MS);
+    now += LEDGER_HOLD_LATE_MS - 1;
+    ck_assert_int_eq(expire(), now + 1);
+    struct ledger_request r = {.op = LEDGER_RELEASE,
+                               .account = "",
+                               .other = "b",
+                               .key = "h1",
+                               .total = 40,
+                               .debt = LEDGER_DEBT_LEASE};
+    struct ledger_answer late = ask(r);
+    ck_assert_int_eq(late.err, ERR_OK);
+    ck_assert_uint_eq(late.amount, 30);
+    ck_assert_uint_eq(balance("b"), 30);
+    now += LEDGER_HOLD_KEPT_MS;
+    ck_assert_int_eq(expire(), INT64_MAX);
+    ck_assert_int_eq(ask(r).err, ERR_NOENT);
     tear_down();
 }
 END_TEST
@@ -593,8 +621,9 @@ END_TEST
 
 UNIT_MAIN("ledger_book", a_source_credits_what_is_new, totals_go_up_to_64_bits,
           a_spend_is_all_or_nothing, a_key_counts_once, a_hold_is_charged_and_released,
-          a_hold_takes_what_there_is, a_forgotten_hold_expires, what_is_not_there_is_owed,
-          a_lease_owes_what_it_was_given, leases_that_run_out_owe_little_together,
-          a_present_of_another_account_pays_debts, what_was_noted_is_paid_when_its_hold_ends,
-          a_ledger_from_before_debts_is_renewed, a_frozen_account_only_takes, names_are_checked,
-          what_is_rolled_back_never_was, what_others_write_is_seen, the_audit_finds_it)
+          a_hold_takes_what_there_is, a_forgotten_hold_expires, what_was_used_long_ago_is_paid,
+          what_is_not_there_is_owed, a_lease_owes_what_it_was_given,
+          leases_that_run_out_owe_little_together, a_present_of_another_account_pays_debts,
+          what_was_noted_is_paid_when_its_hold_ends, a_ledger_from_before_debts_is_renewed,
+          a_frozen_account_only_takes, names_are_checked, what_is_rolled_back_never_was,
+          what_others_write_is_seen, the_audit_finds_it)

@@ -1,8 +1,12 @@
 /* Random requests against a plain model of what a ledger does: every answer is the model's, and
- * after each transaction, committed or rolled back, the file is what the model says. */
+ * after each transaction, committed, rolled back, refused by the disk or broken off by a crash, the
+ * file is what the model says and the audit finds nothing. */
 #include "tests/unit/orchestrator/ledger/folder.h"
 
 #include <inttypes.h>
+#include <sys/stat.h>
+
+#include "tests/unit/orchestrator/ledger/bad_disk.h"
 
 #define RUNS         6
 #define BATCHES      60
@@ -10,6 +14,7 @@
 #define ACCOUNTS     5
 #define KEYS         24
 #define KEPT_MS      LEDGER_HOLD_KEPT_MS
+#define LATE_MS      LEDGER_HOLD_LATE_MS
 #define NO_ACCOUNT   (-1)
 #define WORLD        0 /* the model's account for all that is outside */
 #define EDGE_BALANCE ((uint64_t)INT64_MAX)
@@ -334,7 +339,7 @@ static void model_owe(struct model *m, const struct question *q, struct ledger_a
         model_pay(m, h.account, NULL);
     }
     h.state = release ? 1 : h.state;
-    h.until_ms = now + (h.state == 0 ? h.ttl_ms : KEPT_MS);
+    h.until_ms = now + (h.state == 0 ? h.ttl_ms : h.state == 1 ? KEPT_MS : LATE_MS);
     m->holds[q->key] = h;
     model_answer(a, ERR_OK, m->free[h.account], moved);
     a->held = h.left;
@@ -443,7 +448,7 @@ static void model_expire(struct model *m)
             model_pay(m, h->account, h);
             m->free[h->account] += h->left;
             h->left = 0;
-            h->until_ms = now + KEPT_MS;
+            h->until_ms = now + LATE_MS;
             h->state = 2;
         } else {
             *h = (struct model_hold){0};
@@ -518,8 +523,93 @@ static void compare_accounts(const struct model *m)
     ck_assert_int_eq(account_of("world:receipts").free, -(int64_t)credited);
 }
 
-/* A transaction of random requests; what is given up leaves nothing behind. */
-static void one_batch(struct ledger_store *s, struct model *m)
+/* --- crashes --- */
+
+/* What a transaction comes to. */
+enum end {
+    ENDS,          /* it is committed */
+    IS_GIVEN_UP,   /* and rolled back */
+    MEETS_A_FAULT, /* the disk takes some of it, then nothing more */
+    DIES_BEFORE,   /* the program is killed before it is committed, */
+    DIES_IN,       /* or the machine stops while it is, */
+    DIES_BEHIND,   /* or the program is killed when it has been */
+    ENDS_,
+};
+
+static unsigned ends[ENDS_];
+
+static const char *beside(const char *suffix)
+{
+    static char names[4][128];
+    static unsigned next;
+    char *name = names[next++ % 4];
+    snprintf(name, sizeof names[0], "%s%s", path, suffix);
+    return name;
+}
+
+static long wal_size(void)
+{
+    struct stat st;
+    return stat(beside("-wal"), &st) == 0 ? (long)st.st_size : 0;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char bytes[65536];
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    ck_assert(in != NULL && out != NULL);
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, in)) > 0;) {
+        ck_assert_uint_eq(fwrite(bytes, 1, n, out), n);
+    }
+    fclose(in);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+/* Goes on with the files as they are on the disk now, but for the last bytes of the WAL. */
+static struct ledger_store *crash(struct ledger_store *s, long lost)
+{
+    long size = wal_size() - lost;
+    copy_file(path, beside(".left"));
+    copy_file(beside("-wal"), beside(".left-wal"));
+    ck_assert_int_eq(truncate(beside(".left-wal"), size), 0);
+    s->close(s);
+    ck_assert_int_eq(rename(beside(".left"), path), 0);
+    ck_assert_int_eq(rename(beside(".left-wal"), beside("-wal")), 0);
+    (void)unlink(beside("-shm"));
+    return open_store();
+}
+
+/* *ret_there: what was done in the transaction is there afterwards. */
+static struct ledger_store *end_transaction(struct ledger_store *s, enum end how, bool *ret_there)
+{
+    long before = wal_size();
+    ends[how]++;
+    *ret_there = false;
+    if (how == IS_GIVEN_UP) {
+        s->rollback(s);
+        return s;
+    }
+    if (how == DIES_BEFORE) {
+        return crash(s, 0);
+    }
+    bad_disk_after(how == MEETS_A_FAULT ? (int)chance(8) : -1);
+    enum err e = s->commit(s);
+    bad_disk_after(-1);
+    ck_assert(e == ERR_OK || how == MEETS_A_FAULT);
+    *ret_there = e == ERR_OK;
+    if (how == DIES_BEHIND) {
+        return crash(s, 0);
+    }
+    long grown = wal_size() - before;
+    if (how == DIES_IN && grown > 0) {
+        *ret_there = false;
+        return crash(s, 1 + (long)chance((uint64_t)grown));
+    }
+    return s;
+}
+
+/* A transaction of random requests; what does not come to its end leaves nothing behind. */
+static struct ledger_store *one_batch(struct ledger_store *s, struct model *m)
 {
     struct model before = *m;
     uint64_t granted_before = granted, credited_before = credited;
@@ -537,14 +627,14 @@ static void one_batch(struct ledger_store *s, struct model *m)
         ck_assert_int_eq(ledger_book_expire(s, now, &next, &gained), ERR_OK);
     } while (next <= now);
     model_expire(m);
-    if (chance(4) == 0) {
-        s->rollback(s);
+    bool there;
+    s = end_transaction(s, chance(2) ? ENDS : (enum end)chance(ENDS_), &there);
+    if (!there) {
         *m = before;
         granted = granted_before;
         credited = credited_before;
-    } else {
-        ck_assert_int_eq(s->commit(s), ERR_OK);
     }
+    return s;
 }
 
 START_TEST(answers_are_the_models)
@@ -555,16 +645,19 @@ START_TEST(answers_are_the_models)
     state = 88172645463325252ULL + (uint64_t)_i * 7919;
     struct ledger_store *s = open_store();
     for (int b = 0; b < BATCHES; b++) {
-        one_batch(s, &m);
+        s = one_batch(s, &m);
         audit();
         compare_accounts(&m);
-        now += chance(10) == 0 ? KEPT_MS / 3 : (int64_t)chance(1500);
+        now += chance(10) != 0 ? (int64_t)chance(1500) : chance(2) != 0 ? KEPT_MS / 3 : LATE_MS / 3;
         if (chance(10) == 0) {
             s->close(s);
             s = open_store();
         }
     }
-    ck_assert_int_gt(s->entries, 2 * BATCHES);
+    ck_assert_int_gt(s->entries, BATCHES);
+    for (int how = 0; how < ENDS_; how++) {
+        ck_assert_uint_gt(ends[how], 0);
+    }
     s->close(s);
     remove_folder();
 }

@@ -1,6 +1,8 @@
 /* What a broadcaster may ask of the accounts, over a real ledger. */
 #include "orchestrator/payments/payments.h"
 
+#include <unistd.h>
+
 #include "run/json_read.h"
 #include "tests/unit/orchestrator/ledger/folder.h"
 
@@ -22,6 +24,11 @@ static void on_send(void *arg, link_peer to, const struct link_msg *m)
     answers++;
 }
 
+static void on_name(void *arg, link_peer peer, char *ret_name)
+{
+    snprintf(ret_name, LEDGER_NAME_MAX, "broadcaster:b%u", (unsigned)peer);
+}
+
 static struct link_pay_answer ask(struct link_pay_ask q)
 {
     unsigned before = answers;
@@ -41,7 +48,8 @@ static void start(void)
     struct ledger_config c = {.path = path, .scale = 9, .asset = "USD"};
     loop = loop_create();
     ck_assert_msg(ledger_open(loop, &c, &ledger, why) == ERR_OK, "%s", why);
-    payments = payments_create(&(struct payments_config){.ledger = ledger, .send = on_send});
+    payments = payments_create(
+        &(struct payments_config){.ledger = ledger, .send = on_send, .name = on_name});
 }
 
 static void finish(void)
@@ -67,6 +75,12 @@ START_TEST(leases_alone_are_a_broadcasters)
     ck_assert_int_eq(ask(q).status, LINK_PAY_REFUSED);
     q.kind = LINK_PAY_CHARGE;
     q.total = 5;
+    ck_assert_int_eq(ask(q).status, LINK_PAY_REFUSED);
+    q = (struct link_pay_ask){.kind = LINK_PAY_HOLD,
+                              .account = "viewer:a\nx",
+                              .key = "lease:i:1",
+                              .amount = 50,
+                              .ttl_ms = 60000};
     ck_assert_int_eq(ask(q).status, LINK_PAY_REFUSED);
     q = (struct link_pay_ask){.kind = LINK_PAY_HOLD,
                               .account = "viewer:a",
@@ -100,6 +114,8 @@ START_TEST(an_overstated_cost_is_no_debt)
                              .amount = 50,
                              .ttl_ms = 1};
     ck_assert_uint_eq(ask(q).held, 50);
+    FILE *log = tmpfile();
+    ck_assert_int_ge(dup2(fileno(log), STDERR_FILENO), 0);
     q.kind = LINK_PAY_CHARGE;
     q.total = 1000000;
     ck_assert_int_eq(ask(q).status, LINK_PAY_OK);
@@ -116,6 +132,12 @@ START_TEST(an_overstated_cost_is_no_debt)
     ck_assert(json_int_of(json_member(json_member(status, "payments"), "overstated"), &overstated));
     ck_assert_int_eq(overstated, 2);
     json_destroy(status);
+    char said[4096] = "";
+    rewind(log);
+    ck_assert_uint_gt(fread(said, 1, sizeof said - 1, log), 0);
+    const char *who = strstr(said, "\"broadcaster:b1\"");
+    ck_assert_msg(who != NULL && strstr(who + 1, "\"broadcaster:b1\"") == NULL, "%s", said);
+    fclose(log);
     finish();
     ck_assert_int_eq(audit().owed, 0);
     remove_folder();

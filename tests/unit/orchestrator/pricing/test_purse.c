@@ -243,6 +243,53 @@ START_TEST(with_a_debt_no_job_opens)
 }
 END_TEST
 
+/* The others are paid as ever, and so is it when it has made up for that. */
+START_TEST(what_was_no_good_is_made_up_for)
+{
+    struct purse p;
+    struct bank b = {.balance = 1000000};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 100, 1));
+    ck_assert(answer(&p, &b, 0, false));
+    purse_earn(&p, "a", 5);
+    purse_unearn(&p, "a", 4);
+    purse_unearn(&p, "a", 3);
+    purse_unearn(&p, "c", 1);
+    purse_earn(&p, "b", 5);
+    purse_earn(&p, "a", 2);
+    ck_assert_uint_eq(p.earned, 10000);
+    purse_earn(&p, "a", 6);
+    purse_earn(&p, "a", 6);
+    purse_earn(&p, "c", 2);
+    while (answer(&p, &b, 2 * PURSE_PAY_MS, true)) {
+    }
+    ck_assert_uint_eq(b.paid[0], 12000);
+    ck_assert_uint_eq(b.paid[1], 5000);
+    ck_assert_uint_eq(b.paid[2], 1000);
+    ck_assert_uint_eq(p.n_back, 0);
+    purse_fini(&p);
+}
+END_TEST
+
+/* Beyond its places it is forgiven. */
+START_TEST(so_many_have_to_make_up_for_something)
+{
+    struct purse p;
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    for (int i = 0; i <= PURSE_DUE_MAX; i++) {
+        char payee[16];
+        snprintf(payee, sizeof payee, "a%d", i);
+        purse_unearn(&p, payee, 1);
+    }
+    purse_earn(&p, "a0", 1);
+    ck_assert_uint_eq(p.earned, 0);
+    purse_earn(&p, "a256", 1);
+    ck_assert_uint_eq(p.earned, 1000);
+    ck_assert_uint_eq(p.n_back, PURSE_DUE_MAX - 1);
+    purse_fini(&p);
+}
+END_TEST
+
 START_TEST(a_refusal_is_not_asked_again_at_once)
 {
     struct purse p;
@@ -330,5 +377,6 @@ UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
           jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long,
           a_job_that_went_is_not_held_against_the_next_one,
           a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
-          with_a_debt_no_job_opens, a_refusal_is_not_asked_again_at_once,
+          with_a_debt_no_job_opens, what_was_no_good_is_made_up_for,
+          so_many_have_to_make_up_for_something, a_refusal_is_not_asked_again_at_once,
           nothing_is_lost_or_invented)

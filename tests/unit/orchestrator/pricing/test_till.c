@@ -117,6 +117,33 @@ START_TEST(who_comes_back_pays_again)
 }
 END_TEST
 
+/* Paid once, to the unit; what is shown as earned goes with it. */
+START_TEST(what_was_made_badly_and_again_costs_once)
+{
+    make_folder();
+    start();
+    grant(ACCOUNT, 1000);
+    till_joined(till, 1, ACCOUNT);
+    wait_for_funds(1);
+    ck_assert_ptr_null(till_open(till, 1, 100));
+    till_earn(till, 1, PAYEE, 40);
+    till_unearn(till, 1, PAYEE, 30);
+    till_earn(till, 1, "earnings:other", 30);
+    till_earn(till, 1, PAYEE, 20);
+    till_earn(till, 1, PAYEE, 20);
+    till_unearn(till, 9, PAYEE, 20); /* nobody of ours */
+    ck_assert_uint_eq(till_earned(till, PAYEE), 50);
+    till_close(till, 1, 100);
+    till_left(till, 1);
+    wait_for(ACCOUNT, 920, 0);
+    wait_for(PAYEE, 50, 0);
+    wait_for("earnings:other", 30, 0);
+    finish();
+    audit();
+    remove_folder();
+}
+END_TEST
+
 START_TEST(what_an_account_could_not_pay_is_paid_when_money_comes)
 {
     make_folder();
@@ -258,6 +285,7 @@ START_TEST(names_are_cut_between_characters)
 END_TEST
 
 UNIT_MAIN("till", names_are_cut_between_characters, who_comes_back_pays_again,
+          what_was_made_badly_and_again_costs_once,
           what_an_account_could_not_pay_is_paid_when_money_comes,
           a_debt_outlives_who_has_gone_and_the_till, the_end_settles_all,
           what_was_noted_is_paid_after_a_kill)

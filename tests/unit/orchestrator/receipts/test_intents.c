@@ -142,6 +142,8 @@ START_TEST(other_lines_are_told)
         "receipt intents 1\ngot " FIRST " 101 viewer:a\n",
         "receipt intents 1\nnew " FIRST " viewer:a\n",
         "receipt intents 1\ncounted " FIRST " 1\n",
+        "receipt intents 1\nask " FIRST " viewer:a\r\r\n",
+        "receipt intents 1\nask " FIRST " viewer:\xff\n",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         size_t line = 0;

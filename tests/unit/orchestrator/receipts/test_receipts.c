@@ -237,7 +237,7 @@ START_TEST(stopped_on_the_way)
 }
 END_TEST
 
-START_TEST(names_have_a_length)
+START_TEST(names_are_short_texts)
 {
     char name[LEDGER_NAME_MAX + 1];
     memset(name, 'n', sizeof name);
@@ -245,6 +245,7 @@ START_TEST(names_have_a_length)
     write_files();
     open_all(9);
     ck_assert_int_eq(credit(name, sign(nonce, 10), "").status, 400);
+    ck_assert_int_eq(credit("viewer:a\nend", sign(nonce, 10), "").status, 400);
     name[sizeof name - 2] = '\0';
     ck_assert_int_eq(credit(name, sign(nonce, 10), "").status, 200);
     close_all();
@@ -253,4 +254,4 @@ START_TEST(names_have_a_length)
 END_TEST
 
 UNIT_MAIN("receipts", pointers_are_ours_and_the_nonces, broadcasters_ask, stopped_on_the_way,
-          names_have_a_length)
+          names_are_short_texts)
