@@ -351,12 +351,17 @@ static void on_job_closed(void *arg, link_peer broadcaster, uint64_t pixels)
     till_close(r->till, broadcaster, pixels);
 }
 
+static void payee_of(const struct relay *r, const struct transcoder *by, char payee[PURSE_NAME_MAX])
+{
+    till_account(TILL_EARNINGS, relay_credential(r, by->peer), by->name, payee);
+}
+
 static void on_earned(void *arg, link_peer broadcaster, const struct transcoder *by,
                       uint64_t pixels)
 {
     const struct relay *r = arg;
     char payee[PURSE_NAME_MAX];
-    till_account(TILL_EARNINGS, relay_credential(r, by->peer), by->name, payee);
+    payee_of(r, by, payee);
     till_earn(r->till, broadcaster, payee, pixels);
 }
 
@@ -365,7 +370,7 @@ static void on_unearned(void *arg, link_peer broadcaster, const struct transcode
 {
     const struct relay *r = arg;
     char payee[PURSE_NAME_MAX];
-    till_account(TILL_EARNINGS, relay_credential(r, by->peer), by->name, payee);
+    payee_of(r, by, payee);
     till_unearn(r->till, broadcaster, payee, pixels);
 }
 
