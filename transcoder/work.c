@@ -166,6 +166,7 @@ static void *run(void *arg)
     pipeline_destroy(w->pipeline);
     w->pipeline = NULL;
     footprint_give_back();
+    atomic_store(&w->tids[0], 0); /* before the loop learns of the end: no wait of its counts now */
     post(w, e);
     pthread_mutex_lock(&w->lock);
     w->ended = true;
