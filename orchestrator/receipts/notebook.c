@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "run/log.h"
 #include "run/private_file.h"
 
@@ -244,7 +245,7 @@ static enum err start(struct notebook *n, struct loop *l, const struct notebook_
     n->gathering = batch_create(n, NOTEBOOK_WAITING_MAX);
     pthread_mutex_init(&n->lock, NULL);
     pthread_cond_init(&n->wake, NULL);
-    if (pthread_create(&n->thread, NULL, run, n) != 0) {
+    if (thread_start("receipts", run, n, &n->thread) != ERR_OK) {
         abort(); /* as everywhere: no thread, no memory */
     }
     return ERR_OK;
