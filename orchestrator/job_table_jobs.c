@@ -35,7 +35,7 @@ void job_table_close(struct job_table *s, struct job *j, const char *reason, int
     session_leave(j->session, now_ms);
     release(s, j->broadcaster, j->bytes);
     s->n_jobs--;
-    if (j->paid_pixels > 0) {
+    if (j->paid_pixels > 0 && s->out.closed != NULL) {
         s->out.closed(s->out.arg, j->broadcaster->peer, j->paid_pixels);
     }
     job_destroy(j);
