@@ -71,6 +71,16 @@ void job_table_give_up(struct job_table *s, struct job *j, bool final, const cha
     job_table_close(s, j, "the orchestrator gave the job up", now_ms);
 }
 
+void job_table_refuse(struct job_table *s, struct job *j, const char *reason, int64_t now_ms)
+{
+    s->counters.refused++;
+    job_table_answer(
+        s, j->broadcaster->peer,
+        &(struct link_msg){.type = LINK_JOB_REFUSE, .job = j->origin, .reason = reason});
+    job_table_note(s, JOB_NOTE_REFUSED, j, NULL, JOB_NO_RUNG, reason, now_ms);
+    job_table_close(s, j, reason, now_ms);
+}
+
 void job_table_fail(struct job_table *s, struct job *j, int64_t now_ms)
 {
     char last[REASON_QUOTED_MAX], text[LINK_STRING_MAX];
