@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "broadcaster/viewers/viewers_serve.h"
 
 #define ROUND_MS    500
 #define FILE_ROUNDS 4 /* how often a file is looked at that is being sent */
@@ -25,7 +26,7 @@ struct watched {
     int64_t allowance_ms;
     size_t rate_min;
     void *slot, *pay_slot;
-    struct server *server;
+    struct serving serving;
     struct client client;
     void *kept; /* for the answer; the connection's own thread */
     void (*drop)(void *kept);
@@ -259,9 +260,9 @@ struct client *watch_client(struct watched *c)
     return &c->client;
 }
 
-struct server **watch_server(struct watched *c)
+struct serving *watch_serving(struct watched *c)
 {
-    return &c->server;
+    return &c->serving;
 }
 
 void **watch_slot(struct watched *c)
