@@ -91,6 +91,7 @@ struct preview_file *preview_file_open(const char *data_dir, struct preview *p,
                  data_dir, strerror(errno));
         return NULL;
     }
+    private_file_tidy(folder, PREVIEW_FILE);
     enum err e = read_file(folder, p, salt);
     if (e != ERR_OK && e != ERR_NOENT) {
         log_warn("paywall", "previews",

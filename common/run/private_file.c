@@ -1,12 +1,16 @@
 #include "run/private_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/id.h"
+
+#define RANDOM_LEN 16 /* hexadecimal digits behind the name of a file that is being written */
 
 static void close_keeping_errno(int fd)
 {
@@ -64,8 +68,8 @@ static bool write_all(int fd, struct span bytes)
 enum err private_file_write(int folder, const char *name, struct span bytes)
 {
     char temp[PRIVATE_NAME_MAX + 32];
-    char random[17];
-    id_random_hex(random, 8);
+    char random[RANDOM_LEN + 1];
+    id_random_hex(random, RANDOM_LEN / 2);
     snprintf(temp, sizeof temp, ".%.*s.%s", PRIVATE_NAME_MAX, name, random);
     int fd = openat(folder, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
@@ -80,6 +84,33 @@ enum err private_file_write(int folder, const char *name, struct span bytes)
         return ERR_IO;
     }
     return fsync(folder) == 0 ? ERR_OK : ERR_IO;
+}
+
+static bool is_temp(const char *file, const char *name)
+{
+    size_t n = strlen(name);
+    return file[0] == '.' && strncmp(file + 1, name, n) == 0 && file[1 + n] == '.' &&
+           strlen(file + 2 + n) == RANDOM_LEN &&
+           strspn(file + 2 + n, "0123456789abcdef") == RANDOM_LEN;
+}
+
+void private_file_tidy(int folder, const char *name)
+{
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *found;
+    if (dir == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    while ((found = readdir(dir)) != NULL) {
+        if (is_temp(found->d_name, name)) {
+            (void)unlinkat(folder, found->d_name, 0);
+        }
+    }
+    closedir(dir);
 }
 
 enum err private_fd_read(int fd, char *bytes, size_t size, size_t *ret_len)

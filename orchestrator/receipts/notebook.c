@@ -275,6 +275,9 @@ enum err notebook_open(struct loop *l, const struct notebook_config *config,
     n->fd = -1;
     (void)snprintf(n->name, sizeof n->name, "%s", config->name);
     n->folder = private_folder_open(config->data_dir, config->folder, true);
+    if (n->folder >= 0) {
+        private_file_tidy(n->folder, n->name);
+    }
     enum err e = n->folder >= 0 ? start(n, l, config) : ERR_IO;
     if (e != ERR_OK) {
         int error = errno;
