@@ -2,7 +2,8 @@
 
 import { byId, make } from './api.js';
 import { factsOf, mediaFiles, pathsOfMedia, titleOf } from './media_files.js';
-import { account, payForFile, payments } from './paywall.js';
+import { payForFile, payments } from './paywall.js';
+import { account, addressOf } from './viewer.js';
 
 const KINDS = ['video', 'audio'];
 const ASKED_MAX = 20; // files of a kind whose price is asked for
@@ -83,7 +84,7 @@ async function play(file, kind, link) {
   playing = { media, payment };
   await payment.begun;
   if (playing.media === media) {
-    media.src = pathsOfMedia(file.name).file; // the account is in the cookie by now
+    media.src = addressOf(pathsOfMedia(file.name).file); // the account is known by now
     media.play().catch(() => {}); // the browser wants a click first, or it was another file's turn
   }
 }

@@ -5,21 +5,23 @@ import { factsOf, mediaFiles, pathOfPage, pathsOfMedia, titleOf } from './media_
 
 const path = pathOfPage();
 const paths = pathsOfMedia(path);
+let addressOf = (url) => url; // where it costs something: viewer.js's
 const video = make('video', { controls: true, playsInline: true, preload: 'metadata' });
 
 async function playPlaylist() {
   const { default: Hls } = await import('./hls.js').catch(() => ({ default: null }));
   if (Hls?.isSupported()) {
     const hls = new Hls();
-    hls.loadSource(paths.file);
+    hls.loadSource(addressOf(paths.file));
     hls.attachMedia(video);
   } else {
-    video.src = paths.file;
+    video.src = addressOf(paths.file);
   }
 }
 
 async function sayWhy() {
-  const answer = await fetch(paths.file, { headers: { Range: 'bytes=0-0' } }).catch(() => null);
+  const answer = await fetch(addressOf(paths.file), { headers: { Range: 'bytes=0-0' } })
+    .catch(() => null);
   byId('facts').textContent = !answer ? 'The server cannot be reached just now.'
     : answer.ok ? 'This browser cannot play it.' : await answer.text();
 }
@@ -37,11 +39,12 @@ async function play() {
   if (document.querySelector('meta[name=payment]')) {
     const { payForFile } = await import('./paywall.js');
     await payForFile(byId('player'), video, path).begun;
+    ({ addressOf } = await import('./viewer.js'));
   }
   if (path.toLowerCase().endsWith('.m3u8')) {
     playPlaylist();
   } else {
-    video.src = paths.file;
+    video.src = addressOf(paths.file);
   }
 }
 

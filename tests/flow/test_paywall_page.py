@@ -3,6 +3,7 @@ when the account is empty, and goes on when money comes."""
 # usual time: 28 s
 import json
 import sys
+import urllib.parse
 
 import harness
 from browser import Browser
@@ -76,14 +77,48 @@ class Watching(TestCase):
             unexpected = [f for f in page.faults() if not any(k in f for k in known)]
             self.assertEqual(unexpected, [])
 
+    def test_in_a_frame_of_another_site(self):
+        """The browser gives no cookie there: a token goes with each request instead."""
+        with Recipe(transcoders=0, orchestrator_flags=["-payments"],
+                    broadcaster_flags=["-pricePerMinute", "0.6", "-paymentPointer",
+                                       "$wallet.example/me"]) as recipe, \
+                ffmpeg_publish(recipe.rtmp("show"), size="160x120", bitrate="200k"):
+            recipe.wait_playlist("/stream/show/source.m3u8", 2, timeout=20)
+            page = self.browser.open()
+            self.addCleanup(page.close)
+            page.goto(recipe.url("/stream/show"))
+            snippet = page.wait("() => document.querySelector('#embed')?.value")
+            self.assertIn("; monetization", snippet)
+            page.goto(f"http://localhost:{recipe.http_port}/healthz")
+            page.evaluate("(html) => { document.body.innerHTML = html; }", snippet)
+
+            def tokens():
+                asked = map(urllib.parse.urlsplit, page.requests())
+                return {u.path: urllib.parse.parse_qs(u.query)["token"][0]
+                        for u in asked if "token=" in u.query}
+            wait_for(lambda: "/account.json" in tokens(), 30, "a token goes with requests")
+            wait_for(lambda: recipe.broadcaster.status()["paywall"]["waiting"] == 1, 30,
+                     "it waits for money")
+            token = tokens()["/account.json"]
+            account = json.loads(recipe.get(f"/account.json?token={token}").text)["account"]
+            self.assertLess(len(page.requests()), 100, "it does not ask all the time")
+            self.give(recipe, account)
+            wait_for(lambda: recipe.broadcaster.status()["paywall"]["earned"], 30, "it is paid for")
+            wait_for(lambda: any(p.startswith("/stream/show/source/") for p in tokens()), 30,
+                     "segments come for the token")
+            self.assertEqual(set(tokens().values()), {token})
+
     def grant(self, recipe, page):
         """The page's cookie is hidden from its scripts; the account's name is not."""
         name = page.evaluate("async () => (await (await fetch('/account.json')).json()).account")
         self.assertRegex(name, "^viewer:[0-9a-f]{32}$")
+        self.give(recipe, name)
+        self.assertNotIn("sbe-viewer", page.evaluate("() => document.cookie"))
+
+    def give(self, recipe, name):
         answer = recipe.orchestrator.control(f"/grant?account={name}&amount=1000000000",
                                              method="POST", body=b"")
         self.assertEqual(answer.status, 200, answer.text)
-        self.assertNotIn("sbe-viewer", page.evaluate("() => document.cookie"))
 
 
 if __name__ == "__main__":
