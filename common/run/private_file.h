@@ -19,8 +19,8 @@ int private_folder_open(const char *dir, const char *name, bool create);
  * writes belongs to the folder's owner. ERR_IO, with errno. */
 enum err private_file_write(int folder, const char *name, struct span bytes) CHECKED;
 
-/* Removes what private_file_write left of that name when it was killed, and nothing else. For who is
- * the only one that writes it; what cannot be removed stays. */
+/* Removes what private_file_write left of that name when it was killed, and nothing else. For who
+ * is the only one that writes it; what cannot be removed stays. */
 void private_file_tidy(int folder, const char *name);
 
 /* Opens the file and reads all of it. ERR_NOENT; ERR_AUTH: it is no regular file, or others can

@@ -133,9 +133,10 @@ END_TEST
 START_TEST(what_a_kill_left_is_tidied_up)
 {
     static const char *const ours[] = {".previews.0123456789abcdef", ".previews.ffffffffffffffff"};
-    static const char *const others[] = {"previews.0123456789abcdef", ".previews.0123456789abcde",
-                                         ".previews.0123456789abcdefa", ".previews.0123456789abcdeF",
-                                         ".viewer-keys.0123456789abcdef", ".previews."};
+    static const char *const others[] = {
+        "previews.0123456789abcdef",     ".previews.0123456789abcde",
+        ".previews.0123456789abcdefa",   ".previews.0123456789abcdeF",
+        ".viewer-keys.0123456789abcdef", ".previews."};
     make_folder();
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
         write_file(ours[i], "half of it");

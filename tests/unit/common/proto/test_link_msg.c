@@ -126,9 +126,9 @@ static size_t random_msg(enum link_msg_type type, struct link_msg *m)
                                 word(), word(),        between(0, 1000), rnd() >> 12, rnd() % 2};
         return 0;
     case LINK_WELCOME:
-        m->welcome = (struct link_welcome){between(1, 9),    word(),      between(1, 1000),
-                                           between(1, 5000), rnd() >> 12, rnd() >> 12,
-                                           between(0, 19), word()};
+        m->welcome =
+            (struct link_welcome){between(1, 9), word(),      between(1, 1000), between(1, 5000),
+                                  rnd() >> 12,   rnd() >> 12, between(0, 19),   word()};
         return 0;
     case LINK_PING:
         return 0;
