@@ -178,6 +178,10 @@ class Live(Paying):
         OpenApi().judge("GET", "/status", self.recipe.broadcaster.control("/status"))
         self.problem(self.recipe.get(self.listed()[0].uri + "?userId=nothing"))
         self.assertGreater(self.recipe.broadcaster.metrics()["sbe_paywall_refused_total"], 0)
+        wrong = harness.run([harness.BIN / "pay", "list", "-url",
+                             f"http://127.0.0.1:{self.recipe.broadcaster.cli_port}"])
+        self.assertEqual(wrong.returncode, 1)
+        self.assertIn("is no orchestrator: name its -cliAddr", wrong.stderr)
 
     def test_pages_say_that_it_costs(self):
         page = self.recipe.get("/stream/paid", headers={"Accept": "text/html"})
