@@ -47,9 +47,9 @@ function show({ balance, price, per, missing, asset }) {
 
 let playing = null;
 
-function sayWhy(media) {
-  if (media.error) {
-    say(`Failed: ${media.error.message || 'it cannot be played'}`, 'bad');
+async function sayWhy(media, payment) {
+  if (media.error && !(await payment.mends())) {
+    say(`Failed: ${media.error?.message || 'it cannot be played'}`, 'bad');
   }
 }
 
@@ -72,7 +72,7 @@ async function play(file, kind, link) {
   for (const [name, text] of Object.entries(HEARD)) {
     media.addEventListener(name, () => say(text));
   }
-  media.addEventListener('error', () => sayWhy(media));
+  media.addEventListener('error', () => sayWhy(media, playing.payment));
   for (const other of byId('choices').querySelectorAll('a')) {
     other.removeAttribute('aria-current');
   }

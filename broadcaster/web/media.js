@@ -6,6 +6,7 @@ import { factsOf, mediaFiles, pathOfPage, pathsOfMedia, titleOf } from './media_
 const path = pathOfPage();
 const paths = pathsOfMedia(path);
 let addressOf = (url) => url; // where it costs something: viewer.js's
+let payment = null;
 const video = make('video', { controls: true, playsInline: true, preload: 'metadata' });
 
 async function playPlaylist() {
@@ -20,6 +21,9 @@ async function playPlaylist() {
 }
 
 async function sayWhy() {
+  if (await payment?.mends()) {
+    return; // what it lacks is shown beside the picture
+  }
   const answer = await fetch(addressOf(paths.file), { headers: { Range: 'bytes=0-0' } })
     .catch(() => null);
   byId('facts').textContent = !answer ? 'The server cannot be reached just now.'
@@ -38,7 +42,8 @@ async function show() {
 async function play() {
   if (document.querySelector('meta[name=payment]')) {
     const { payForFile } = await import('./paywall.js');
-    await payForFile(byId('player'), video, path).begun;
+    payment = payForFile(byId('player'), video, path);
+    await payment.begun;
     ({ addressOf } = await import('./viewer.js'));
   }
   if (path.toLowerCase().endsWith('.m3u8')) {

@@ -152,11 +152,36 @@ export function attachPayment({ root, playback }, id) {
   payment.look();
 }
 
+function beginAgain(media) {
+  const at = media.currentTime;
+  const plays = !media.paused;
+  media.load();
+  media.currentTime = at;
+  if (plays) {
+    media.play().catch(() => {});
+  }
+}
+
 /** For an element that plays a file below /media/, which comes as it is paid: its payment. That has
  * begun when the viewer has an account, and the file can be asked for, by addressOf (viewer.js). */
 export function payForFile(root, media, path) {
   listenToWallet();
-  const payment = new Payment(root, { file: path }, () => payment.look());
+  const payment = new Payment(root, { file: path }, () => {
+    if (media.error) {
+      beginAgain(media);
+    }
+    payment.look();
+  });
+  /** When it has failed: whether that was for lack of money. Then it begins again when some has
+   * come: the server ends what has waited too long for it. */
+  payment.mends = async () => {
+    const told = await account(payment.what).catch(() => null);
+    const mends = Number(told?.missing) > 0;
+    if (mends) {
+      payment.wait();
+    }
+    return mends;
+  };
   media.addEventListener('waiting', () => payment.wait());
   media.addEventListener('stalled', () => payment.wait());
   payment.begun = payment.look();
