@@ -157,11 +157,13 @@ static void give_up_whole(struct job_table *s, struct job *j, int64_t now_ms)
 /* It has nothing to give up, and nobody has room for the one rung that it has. */
 static bool waits_for_room(const struct job_table *s, const struct job *j, int64_t now_ms)
 {
+    if (j->was_offered || open_rungs(j) > 1) {
+        return false;
+    }
     link_peer avoided[JOB_ASK_AVOIDED];
     struct dispatch_ask ask;
     job_ask_open(s, j, job_open_rate(j, false), now_ms, avoided, &ask);
-    return !j->was_offered && open_rungs(j) == 1 &&
-           now_ms - j->queued_ms >= patience_ms(s, j, &ask) && all_are_full(s, j, now_ms);
+    return now_ms - j->queued_ms >= patience_ms(s, j, &ask) && all_are_full(s, j, now_ms);
 }
 
 void rungs_shed(struct job_table *s, int64_t now_ms)
