@@ -139,7 +139,11 @@ static void open_all(struct role_pay *p, struct daemon *d, const struct broadcas
         .chunk = (size_t)c->pay_chunk_bytes,
     };
     p->paywall = paywall_create(&w);
-    struct bank_config b = {.news = paywall_news, .open = paywall_bank_open, .arg = p->paywall};
+    struct bank_config b = {.scale = t->scale,
+                            .asset = t->asset,
+                            .news = paywall_news,
+                            .open = paywall_bank_open,
+                            .arg = p->paywall};
     p->bank = bank_create(d->loop, uplinks, &b);
     struct viewers_pay_config v = {
         .paywall = p->paywall,

@@ -134,6 +134,7 @@ static void end_former(struct relay *r, const struct link_event *e)
 static void welcome(struct relay *r, const struct link_event *e)
 {
     const struct link_hello *h = &e->msg->hello;
+    const struct ledger *ledger = r->config.ledger;
     if (e->credential[0] != '\0' && r->config.gate != NULL) {
         gate_joined(r->config.gate, e->credential, e->role);
     }
@@ -146,6 +147,8 @@ static void welcome(struct relay *r, const struct link_event *e)
         .timeout_ms = (uint32_t)r->config.timeout_ms,
         .price = r->config.price,
         .price_pixels = r->config.price_pixels,
+        .money_scale = ledger != NULL ? (uint32_t)ledger_scale(ledger) + 1 : 0,
+        .money_asset = ledger != NULL ? ledger_asset(ledger) : "",
     };
     say(r, e->peer, &m);
     relay_log_joined(e->role, e->address, e->credential, h);

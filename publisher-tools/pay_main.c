@@ -231,6 +231,26 @@ static const char *key_of(const struct pay *p, char *buffer)
     return buffer;
 }
 
+/* A name that was meant for another account makes one that nobody looks at. */
+static bool is_new(struct pay *p, const char *account)
+{
+    char why[PAY_WHY_MAX];
+    struct json *j;
+    enum err e = pay_source_account(p->source, account, 1, &j, why);
+    if (e == ERR_OK) {
+        json_destroy(j);
+    }
+    return e == ERR_NOENT;
+}
+
+static int note_new(int status, bool was_new, const char *account)
+{
+    if (status == EXIT_DONE && was_new) {
+        fprintf(stderr, "pay: %s is a new account; pay list tells which there are\n", account);
+    }
+    return status;
+}
+
 static int grant(struct pay *p)
 {
     struct unit u;
@@ -243,7 +263,8 @@ static int grant(struct pay *p)
     }
     const char *key = key_of(p, random);
     const struct pay_pair pairs[] = {{"account", p->words[0]}, {"amount", units}, {"key", key}};
-    return change(p, "/grant", pairs, 3, &u, key);
+    bool was_new = is_new(p, p->words[0]);
+    return note_new(change(p, "/grant", pairs, 3, &u, key), was_new, p->words[0]);
 }
 
 static int spend(struct pay *p)
@@ -274,7 +295,8 @@ static int credit(struct pay *p)
     }
     const struct pay_pair pairs[] = {
         {"account", p->words[0]}, {"source", p->words[1]}, {"total", units}};
-    return change(p, "/credit", pairs, 3, &u, NULL);
+    bool was_new = is_new(p, p->words[0]);
+    return note_new(change(p, "/credit", pairs, 3, &u, NULL), was_new, p->words[0]);
 }
 
 static int set_frozen(struct pay *p, const char *path)

@@ -96,8 +96,9 @@ static void settle_use(struct uplink *u)
 
 /* --- the connection --- */
 
-static void on_welcome(struct uplink *u, const struct link_welcome *w)
+static void on_welcome(struct uplink *u, const struct link_msg *m)
 {
+    const struct link_welcome *w = &m->welcome;
     if (u->welcomed) {
         return; /* once is enough: what is open at the orchestrator stays open */
     }
@@ -114,7 +115,7 @@ static void on_welcome(struct uplink *u, const struct link_welcome *w)
     log_info("uplink", "connected", "orchestrator=%s session=%s price=\"%s\"", u->addr, u->session,
              price);
     settle_use(u);
-    u->config.pay_fn(u->config.pay_arg, u, UPLINKS_PAY_UP, NULL);
+    u->config.pay_fn(u->config.pay_arg, u, UPLINKS_PAY_UP, m);
 }
 
 static void lose(struct uplink *u, const char *why)
@@ -136,7 +137,7 @@ static void on_message(struct uplink *u, const struct link_event *e)
 {
     switch (e->msg->type) {
     case LINK_WELCOME:
-        on_welcome(u, &e->msg->welcome);
+        on_welcome(u, e->msg);
         break;
     case LINK_BYE:
         log_warn("uplink", "bye", "the orchestrator %s says: %s", u->addr, e->msg->reason);

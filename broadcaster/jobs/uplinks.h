@@ -40,7 +40,8 @@ void uplinks_set_max_price(struct uplinks *u, const struct price *max);
 const struct price *uplinks_max_price(const struct uplinks *u);
 
 /* What concerns money goes to the first orchestrator of the list alone. fn hears of it: that it is
- * welcomed or lost (m is NULL), and its LINK_PAY_* messages (borrowed); NULL: nobody listens. */
+ * welcomed (m: how), lost (m is NULL), and its LINK_PAY_* messages (borrowed); NULL: nobody
+ * listens. */
 enum uplinks_pay_event { UPLINKS_PAY_UP, UPLINKS_PAY_DOWN, UPLINKS_PAY_MESSAGE };
 typedef void uplinks_pay_fn(void *arg, enum uplinks_pay_event event, const struct link_msg *m);
 void uplinks_on_pay(struct uplinks *u, uplinks_pay_fn *fn, void *arg);

@@ -1,10 +1,15 @@
 #include "broadcaster/paywall/bank.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "run/log.h"
 
-#define SWEEP_MS 100
+#define SWEEP_MS    100
+#define TROUBLE_MAX 512
 
 struct question {
     struct list node;
@@ -22,6 +27,7 @@ struct bank {
     struct list open; /* oldest first */
     size_t n_open;
     uint64_t last_ask, unanswered;
+    char trouble[TROUBLE_MAX]; /* why it may not be asked; "": it may */
 };
 
 static void forget(struct bank *b, struct question *q)
@@ -54,6 +60,7 @@ static void give_up_until(struct bank *b, int64_t now_ms)
 {
     static const char lost[] = "the orchestrator that keeps the accounts is not connected";
     static const char silent[] = "the orchestrator that keeps the accounts does not answer";
+    const char *unsent = b->trouble[0] != '\0' ? b->trouble : lost;
     uint64_t newest = b->last_ask;
     LIST_EACH (&b->open, it, tmp) {
         struct question *q = LIST_ITEM(it, struct question, node);
@@ -61,7 +68,7 @@ static void give_up_until(struct bank *b, int64_t now_ms)
             break;
         }
         if (q->until_ms <= now_ms) {
-            give_up(b, q, q->sent && now_ms != INT64_MAX ? silent : lost);
+            give_up(b, q, q->sent && now_ms != INT64_MAX ? silent : unsent);
         }
     }
 }
@@ -82,14 +89,29 @@ static void on_answer(struct bank *b, const struct link_pay_answer *a)
     }
 }
 
+/* With other digits behind the point each price would be some powers of ten of what is meant. */
+static void on_up(struct bank *b, const struct link_welcome *w)
+{
+    bool told = w->money_scale > 0;
+    int scale = (int)w->money_scale - 1;
+    b->trouble[0] = '\0';
+    if (told && (scale != b->config.scale || strcmp(w->money_asset, b->config.asset) != 0)) {
+        snprintf(b->trouble, sizeof b->trouble,
+                 "the orchestrator's ledger counts %.64s with %d digits behind the point, and this "
+                 "broadcaster %.64s with %d: give both the same -ledgerAsset and -ledgerScale",
+                 w->money_asset, scale, b->config.asset, b->config.scale);
+        log_error("paywall", "ledger", "nothing that costs something is served: %s", b->trouble);
+    } else if (b->config.open != NULL) {
+        b->config.open(b->config.arg);
+    }
+}
+
 static void on_pay(void *arg, enum uplinks_pay_event event, const struct link_msg *m)
 {
     struct bank *b = arg;
     switch (event) {
     case UPLINKS_PAY_UP:
-        if (b->config.open != NULL) {
-            b->config.open(b->config.arg);
-        }
+        on_up(b, &m->welcome);
         break;
     case UPLINKS_PAY_DOWN:
         give_up_until(b, INT64_MAX);
@@ -144,7 +166,8 @@ void bank_ask(struct bank *b, const struct link_pay_ask *q, bank_fn *fn, void *a
     struct link_msg m = {.type = LINK_PAY_ASK};
     m.pay_ask = *q;
     m.pay_ask.ask = o->ask;
-    o->sent = b->n_open < BANK_PENDING_MAX && uplinks_pay(b->uplinks, &m) == ERR_OK;
+    bool may = b->trouble[0] == '\0' && b->n_open < BANK_PENDING_MAX;
+    o->sent = may && uplinks_pay(b->uplinks, &m) == ERR_OK;
     o->until_ms = o->sent ? now_ms + patience(q->kind) : now_ms; /* the next sweep says so */
     list_push_back(&b->open, &o->node);
     b->n_open++;
@@ -154,6 +177,7 @@ void bank_status(const struct bank *b, struct json *object)
 {
     struct json *j = json_new_object();
     json_set_bool(j, "connected", uplinks_pay_connected(b->uplinks));
+    json_set_str(j, "trouble", b->trouble[0] != '\0' ? b->trouble : NULL);
     json_set_int(j, "open", (int64_t)b->n_open);
     json_set_int(j, "unanswered", (int64_t)b->unanswered);
     json_set(object, "bank", j);

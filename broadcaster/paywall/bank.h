@@ -30,6 +30,9 @@ typedef void bank_news_fn(void *arg, const char *account, uint64_t balance);
 typedef void bank_open_fn(void *arg);
 
 struct bank_config {
+    int scale;         /* digits behind the point of this broadcaster's amounts, */
+    const char *asset; /* and what they are in: the orchestrator's have to be the same, or it is not
+                        * asked; borrowed */
     bank_news_fn *news; /* may be NULL */
     bank_open_fn *open; /* may be NULL */
     void *arg;
@@ -44,7 +47,7 @@ void bank_destroy(struct bank *b);
 /* Borrows q (its `ask` is not looked at). */
 void bank_ask(struct bank *b, const struct link_pay_ask *q, bank_fn *fn, void *arg);
 
-/* "bank": connected or not, open questions, how many went unanswered. */
+/* "bank": connected or not, open questions, how many went unanswered, why it is not asked. */
 void bank_status(const struct bank *b, struct json *object);
 
 #endif

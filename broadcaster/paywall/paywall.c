@@ -9,11 +9,10 @@
 #include "broadcaster/paywall/paywall_internal.h"
 #include "run/log.h"
 
-#define TICK_MS   250
-#define LOOKS     4   /* ticks in which each waiter's connection is looked at once */
-#define LOOK_MAX  256 /* connections looked at with one call */
-#define REPORT_MS 10000
-#define KEY_MAX   96
+#define TICK_MS  250
+#define LOOKS    4   /* ticks in which each waiter's connection is looked at once */
+#define LOOK_MAX 256 /* connections looked at with one call */
+#define KEY_MAX  96
 
 /* --- asking --- */
 
@@ -22,7 +21,7 @@ static void ask_next(struct paywall_account *a);
 static void log_away(struct paywall *p, const struct link_pay_answer *answer, int64_t now_ms)
 {
     bool off = answer->status == LINK_PAY_OFF || answer->status == LINK_PAY_REFUSED;
-    if (off && now_ms - p->reported_ms >= REPORT_MS) {
+    if (off && now_ms - p->reported_ms >= PAYWALL_REPORT_MS) {
         p->reported_ms = now_ms;
         log_warn("paywall", "ledger", "the orchestrator does not keep viewers' accounts: %s",
                  answer->text);

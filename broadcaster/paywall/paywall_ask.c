@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "broadcaster/paywall/paywall_internal.h"
+#include "run/log.h"
 
 /* The waiter may have gone when the ledger answers. */
 struct paywall_ask {
@@ -40,8 +42,21 @@ static void forget(struct paywall_ask *ask)
     mem_free(ask);
 }
 
+/* Wallets pay all the same. */
+static void log_off(struct paywall *p, const struct link_pay_answer *a)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (a->status == LINK_PAY_OFF &&
+        (p->untaken_ms == 0 || now_ms - p->untaken_ms >= PAYWALL_REPORT_MS)) {
+        p->untaken_ms = now_ms;
+        log_warn("paywall", "payments", "what viewers' wallets pay is not credited: %s", a->text);
+    }
+}
+
 static void on_answer(void *arg, const struct link_pay_answer *a)
 {
+    const struct paywall_ask *ask = arg;
+    log_off(ask->paywall, a);
     answer(arg, a);
     forget(arg);
 }

@@ -23,6 +23,7 @@
 #define PAYWALL_PAID_KEEP_MS 900000
 #define PAYWALL_FEW          (PAYWALL_ACCOUNTS_MAX / 4)
 #define PAYWALL_PAYERS_MAX   65536
+#define PAYWALL_REPORT_MS    10000 /* what goes wrong all the time is said so often */
 
 /* A stream that an account paid for. */
 struct paywall_stream {
@@ -81,7 +82,8 @@ struct paywall {
     atomic_bool closing, stopping;
     atomic_size_t n_accounts, n_waiting;
     atomic_ullong earned, refused, waits;
-    int64_t reported_ms; /* loop's thread */
+    int64_t reported_ms; /* loop's thread, as the next */
+    int64_t untaken_ms;  /* when it was last said that payments are not credited; 0: never */
 };
 
 /* Under the shard's lock: the loop shall look at it, if it has something to ask. */

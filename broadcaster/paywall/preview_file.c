@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "run/log.h"
 #include "run/private_file.h"
 
@@ -157,7 +158,7 @@ void preview_file_write(struct preview_file *f)
 {
     join(f); /* it has ended */
     atomic_store(&f->busy, true);
-    f->running = pthread_create(&f->thread, NULL, write_file, f) == 0;
+    f->running = thread_start("previews", write_file, f, &f->thread) == ERR_OK;
     if (!f->running) {
         (void)write_file(f);
     }

@@ -100,6 +100,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
         return &refused;
     }
     http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
+    viewers_keep_cookies_whole(c);
     return NULL;
 }
 

@@ -5,7 +5,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "broadcaster/viewers/viewers_watch.h"
 
 #define PAUSE_MS 10   /* where the library is short of something */
@@ -112,10 +112,6 @@ static void *run(void *arg)
 {
     struct server *s = arg;
     own = s;
-    sigset_t pipes; /* the library sends files only where this is done */
-    sigemptyset(&pipes);
-    sigaddset(&pipes, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipes, NULL);
     while (goes_on(s)) {
         if (MHD_run(s->daemon) == MHD_YES) {
             wait_for_more(s);
@@ -150,7 +146,7 @@ static bool start_one(struct serve *s, int fd, serve_start_fn *start, void *arg)
         close_some(fd, one->event);
         return false;
     }
-    if (pthread_create(&one->thread, NULL, run, one) != 0) {
+    if (thread_start("viewers", run, one, &one->thread) != ERR_OK) {
         MHD_stop_daemon(one->daemon);
         close_some(-1, one->event);
         return false;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "broadcaster/viewers/viewers_serve.h"
 
 #define ROUND_MS    500
@@ -114,7 +115,7 @@ struct watch *watch_create(int64_t allowance_ms, size_t rate_min)
     list_init(&w->connections);
     w->allowance_ms = allowance_ms;
     w->rate_min = rate_min > 0 ? rate_min : WATCH_RATE_MIN;
-    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+    if (thread_start("slow viewers", run, w, &w->thread) != ERR_OK) {
         destroy_parts(w);
         return NULL;
     }

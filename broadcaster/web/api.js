@@ -236,8 +236,9 @@ async function copy(text) {
 /** What puts the player of a stream into another site's page; sound: begins with it where it may. */
 export function embedSnippet(id, sound) {
   const source = `${location.origin}${pathsOf(id).embed}${sound ? '?muted=0' : ''}`;
+  const pays = document.querySelector('meta[name=payment]') ? '; monetization' : '';
   return `<iframe src="${source}" width="640" height="360" frameborder="0" ` +
-    'allow="autoplay; fullscreen; picture-in-picture" allowfullscreen></iframe>';
+    `allow="autoplay; fullscreen; picture-in-picture${pays}" allowfullscreen></iframe>`;
 }
 
 /** Makes each button with data-copies="ID" copy that element's text. */

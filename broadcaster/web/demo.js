@@ -2,7 +2,8 @@
 
 import { byId, make } from './api.js';
 import { factsOf, mediaFiles, pathsOfMedia, titleOf } from './media_files.js';
-import { account, payForFile, payments } from './paywall.js';
+import { payForFile, payments } from './paywall.js';
+import { account, addressOf } from './viewer.js';
 
 const KINDS = ['video', 'audio'];
 const ASKED_MAX = 20; // files of a kind whose price is asked for
@@ -46,9 +47,9 @@ function show({ balance, price, per, missing, asset }) {
 
 let playing = null;
 
-function sayWhy(media) {
-  if (media.error) {
-    say(`Failed: ${media.error.message || 'it cannot be played'}`, 'bad');
+async function sayWhy(media, payment) {
+  if (media.error && !(await payment.mends())) {
+    say(`Failed: ${media.error?.message || 'it cannot be played'}`, 'bad');
   }
 }
 
@@ -71,7 +72,7 @@ async function play(file, kind, link) {
   for (const [name, text] of Object.entries(HEARD)) {
     media.addEventListener(name, () => say(text));
   }
-  media.addEventListener('error', () => sayWhy(media));
+  media.addEventListener('error', () => sayWhy(media, playing.payment));
   for (const other of byId('choices').querySelectorAll('a')) {
     other.removeAttribute('aria-current');
   }
@@ -83,7 +84,7 @@ async function play(file, kind, link) {
   playing = { media, payment };
   await payment.begun;
   if (playing.media === media) {
-    media.src = pathsOfMedia(file.name).file; // the account is in the cookie by now
+    media.src = addressOf(pathsOfMedia(file.name).file); // the account is known by now
     media.play().catch(() => {}); // the browser wants a click first, or it was another file's turn
   }
 }

@@ -5,21 +5,27 @@ import { factsOf, mediaFiles, pathOfPage, pathsOfMedia, titleOf } from './media_
 
 const path = pathOfPage();
 const paths = pathsOfMedia(path);
+let addressOf = (url) => url; // where it costs something: viewer.js's
+let payment = null;
 const video = make('video', { controls: true, playsInline: true, preload: 'metadata' });
 
 async function playPlaylist() {
   const { default: Hls } = await import('./hls.js').catch(() => ({ default: null }));
   if (Hls?.isSupported()) {
     const hls = new Hls();
-    hls.loadSource(paths.file);
+    hls.loadSource(addressOf(paths.file));
     hls.attachMedia(video);
   } else {
-    video.src = paths.file;
+    video.src = addressOf(paths.file);
   }
 }
 
 async function sayWhy() {
-  const answer = await fetch(paths.file, { headers: { Range: 'bytes=0-0' } }).catch(() => null);
+  if (await payment?.mends()) {
+    return; // what it lacks is shown beside the picture
+  }
+  const answer = await fetch(addressOf(paths.file), { headers: { Range: 'bytes=0-0' } })
+    .catch(() => null);
   byId('facts').textContent = !answer ? 'The server cannot be reached just now.'
     : answer.ok ? 'This browser cannot play it.' : await answer.text();
 }
@@ -36,12 +42,14 @@ async function show() {
 async function play() {
   if (document.querySelector('meta[name=payment]')) {
     const { payForFile } = await import('./paywall.js');
-    await payForFile(byId('player'), video, path).begun;
+    payment = payForFile(byId('player'), video, path);
+    await payment.begun;
+    ({ addressOf } = await import('./viewer.js'));
   }
   if (path.toLowerCase().endsWith('.m3u8')) {
     playPlaylist();
   } else {
-    video.src = paths.file;
+    video.src = addressOf(paths.file);
   }
 }
 

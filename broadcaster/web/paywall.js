@@ -3,6 +3,8 @@
 
 import { make } from './api.js';
 import { takeReceipts } from './receipts.js';
+import { Teller } from './teller.js';
+import { account, addressOf, signed } from './viewer.js';
 
 const LOOK_MS = 5000;
 const WAIT_S = 25; // that a question for news is held by the server
@@ -16,34 +18,36 @@ function announce(name, detail) {
   payments.dispatchEvent(new CustomEvent(name, { detail }));
 }
 
-/** what: { stream: ID } or { file: PATH }. */
-export async function account(what, more = {}) {
-  const asked = Object.entries({ ...what, ...more })
-    .map((pair) => pair.map(encodeURIComponent).join('='));
-  const answer = await fetch(`/account.json?${asked.join('&')}`, { cache: 'no-store' });
-  if (!answer.ok) {
-    throw new Error(`account: ${answer.status}`);
-  }
-  return answer.json();
-}
-
 function pause(ms) {
   return new Promise((done) => {
     setTimeout(done, ms);
   });
 }
 
-async function tell(path, payment) {
+async function post(path, payment) {
   try {
     const answer = await fetch(path, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(payment),
+      body: JSON.stringify(await signed(payment)),
     });
-    announce(answer.ok ? 'credited' : 'failed', (await answer.text()).trim());
+    return { status: answer.status, text: (await answer.text()).trim() };
   } catch {
-    // the next payment of this session says the same sum and more
-    announce('failed', 'The server cannot be reached.');
+    return { status: 0, text: 'The server cannot be reached.' };
+  }
+}
+
+const teller = new Teller(post, (status, text) => {
+  announce(status >= 200 && status < 300 ? 'credited' : 'failed', text);
+});
+
+/** What was not told yet is, when a page of this tab is there again. */
+function goOnTelling() {
+  try {
+    addEventListener('pagehide', () => teller.keepIn(sessionStorage));
+    teller.goOnWith(sessionStorage);
+  } catch {
+    // a browser that keeps nothing
   }
 }
 
@@ -55,15 +59,16 @@ function listenToWallet() {
     return;
   }
   listening = true;
-  document.addEventListener('monetization', (e) => tell('/monetization', {
+  document.addEventListener('monetization', (e) => teller.tell('/monetization', {
     incomingPayment: e.incomingPayment, paymentPointer: e.paymentPointer,
   }));
-  takeReceipts((receipt) => tell('/verifyReceipt', receipt));
+  takeReceipts((receipt) => teller.tell('/verifyReceipt', receipt));
+  goOnTelling();
 }
 
 class Payment {
-  /** root: where it is shown; null: nowhere. goOn: called when there is money for what was
-   * missing. */
+  /** root: where it is shown; null: nowhere. what: { stream: ID } or { file: PATH }. goOn: called
+   * when there is money for what was missing. */
   constructor(root, what, goOn) {
     this.what = what;
     this.goOn = goOn;
@@ -119,10 +124,14 @@ class Payment {
     let version = 0;
     while (!this.over) {
       try {
-        const told = await account(this.what, version ? { wait: WAIT_S, version } : {});
+        const told = await account(version ? { ...this.what, wait: WAIT_S, version }
+          : this.what);
         this.#show(told);
         if (told.token || Number(told.missing) === 0) {
           break; // the account is new, or has what was missing
+        }
+        if (told.version === version) {
+          teller.recall();
         }
         version = told.version;
       } catch {
@@ -138,15 +147,41 @@ class Payment {
 export function attachPayment({ root, playback }, id) {
   listenToWallet();
   const payment = new Payment(root, { stream: id }, () => playback.paid());
+  playback.dress = addressOf;
   playback.addEventListener('unpaid', () => payment.wait());
   payment.look();
 }
 
+function beginAgain(media) {
+  const at = media.currentTime;
+  const plays = !media.paused;
+  media.load();
+  media.currentTime = at;
+  if (plays) {
+    media.play().catch(() => {});
+  }
+}
+
 /** For an element that plays a file below /media/, which comes as it is paid: its payment. That has
- * begun when the viewer has an account, and the file can be asked for. */
+ * begun when the viewer has an account, and the file can be asked for, by addressOf (viewer.js). */
 export function payForFile(root, media, path) {
   listenToWallet();
-  const payment = new Payment(root, { file: path }, () => payment.look());
+  const payment = new Payment(root, { file: path }, () => {
+    if (media.error) {
+      beginAgain(media);
+    }
+    payment.look();
+  });
+  /** When it has failed: whether that was for lack of money. Then it begins again when some has
+   * come: the server ends what has waited too long for it. */
+  payment.mends = async () => {
+    const told = await account(payment.what).catch(() => null);
+    const mends = Number(told?.missing) > 0;
+    if (mends) {
+      payment.wait();
+    }
+    return mends;
+  };
   media.addEventListener('waiting', () => payment.wait());
   media.addEventListener('stalled', () => payment.wait());
   payment.begun = payment.look();

@@ -61,6 +61,7 @@ export class Playback extends EventTarget {
      * ended, unpaid, unreachable, unsupported, missing (no player for this browser in this server). */
     this.state = 'starting';
     this.wanted = null; // a rung's name; null: automatic
+    this.dress = (path) => path; // what of who pays for it is in its address
     this.faults = 0; // that it had to begin again for, or to mend
     this.errors = []; // the last of all that hls.js complained about
     this.stalls = 0;
@@ -244,7 +245,7 @@ export class Playback extends EventTarget {
       this.#attachHls(Hls);
       this.#watchLadder(0);
     } else {
-      this.video.src = this.path;
+      this.video.src = this.dress(this.path);
       this.play();
     }
   }
@@ -279,7 +280,7 @@ export class Playback extends EventTarget {
     hls.on(Events.SUBTITLE_TRACKS_UPDATED, () => this.#tell('tracks'));
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#tell('tracks'));
     hls.on(Events.ERROR, (_, error) => this.#hlsFault(Hls, error));
-    hls.loadSource(this.path);
+    hls.loadSource(this.dress(this.path));
     hls.attachMedia(this.video);
   }
 

@@ -9,6 +9,7 @@
 #define CAPACITY_MAX        10000
 #define INTERVAL_MAX_MS     (60 * 60 * 1000)
 #define NUMBER_MAX          (UINT64_C(1) << 53) /* what every reader of JSON can hold */
+#define MONEY_SCALE_MAX     18
 #define SAR_MAX             65535
 #define FPS_MIN             1
 #define FPS_MAX             240
@@ -114,6 +115,9 @@ static struct fault check_welcome(const struct link_welcome *w)
     }
     if (w->price > NUMBER_MAX || w->price_pixels > NUMBER_MAX) {
         return outside("welcome: the price is out of range");
+    }
+    if (w->money_scale > MONEY_SCALE_MAX + 1 || !text_ok(w->money_asset, LINK_STRING_MAX)) {
+        return outside("welcome: the money is out of range");
     }
     return within(w->timeout_ms, 1, INTERVAL_MAX_MS) ? fine
                                                      : outside("welcome: timeout_ms out of range");

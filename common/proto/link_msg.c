@@ -71,8 +71,10 @@ static bool read_welcome(const Link__Welcome *p, struct link_msg *m)
         .timeout_ms = p->timeout_ms,
         .price = p->price,
         .price_pixels = p->price_pixels,
+        .money_scale = p->money_scale,
+        .money_asset = p->money_asset,
     };
-    return !has_nul(p->session);
+    return !has_nul(p->session) && !has_nul(p->money_asset);
 }
 
 static bool read_reason(enum link_msg_type type, uint64_t job, const char *reason,

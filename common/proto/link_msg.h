@@ -57,6 +57,8 @@ struct link_welcome {
     const char *session;
     uint32_t heartbeat_ms, timeout_ms;
     uint64_t price, price_pixels; /* what so many pixels of rungs cost; price_pixels 0: nothing */
+    uint32_t money_scale; /* digits behind the point of the ledger's units, and one; 0: not told */
+    const char *money_asset; /* what it counts; "": not told */
 };
 
 /* The profiles of H.264 that a rung may ask for; LINK_PROFILE_ANY leaves it to the encoder. */

@@ -54,6 +54,8 @@ static void write_welcome(const struct link_welcome *w, Link__Welcome *p)
     p->timeout_ms = w->timeout_ms;
     p->price = w->price;
     p->price_pixels = w->price_pixels;
+    p->money_scale = w->money_scale;
+    p->money_asset = text(w->money_asset);
 }
 
 static void write_track(const struct track_params *t, Link__Track *p)
@@ -351,6 +353,9 @@ static struct link_msg completed(const struct link_msg *m)
         c.hello.encoder = text(m->hello.encoder);
         c.hello.software = text(m->hello.software);
         c.hello.instance = text(m->hello.instance);
+    }
+    if (m->type == LINK_WELCOME) {
+        c.welcome.money_asset = text(m->welcome.money_asset);
     }
     if (m->type == LINK_PAY_ASK) {
         c.pay_ask.account = text(m->pay_ask.account);

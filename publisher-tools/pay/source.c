@@ -14,6 +14,7 @@
 #define TOKEN_SIZE 1024
 #define FILE_NAME  "ledger.db"
 #define CONNECT_MS 5000L
+#define NO_PATH    "there is nothing at this path" /* as every role's control server says it */
 
 struct pay_source {
     struct ledger_reader *file; /* NULL: by the API */
@@ -150,6 +151,14 @@ static enum err understand(struct pay_source *s, long status, struct json **ret_
         size_t len = s->body.len;
         while (len > 0 && s->body.data[len - 1] <= ' ') {
             len--;
+        }
+        if (status == 404 && len >= strlen(NO_PATH) &&
+            memcmp(s->body.data, NO_PATH, strlen(NO_PATH)) == 0) {
+            snprintf(ret_why, PAY_WHY_MAX,
+                     "what answers at %.200s is no orchestrator: name its -cliAddr with -url, such "
+                     "as -url http://127.0.0.1:7936 where a broadcaster has port 7935",
+                     s->url);
+            return ERR_IO;
         }
         snprintf(ret_why, PAY_WHY_MAX, "%.*s", (int)(len < 400 ? len : 400),
                  len > 0 ? (const char *)s->body.data : "");

@@ -3,6 +3,7 @@ accounts that the orchestrator keeps. Seen from outside, with the real ledger.""
 # usual time: 16 s
 import base64
 import concurrent.futures
+import http.client
 import json
 import signal
 import socket
@@ -177,6 +178,10 @@ class Live(Paying):
         OpenApi().judge("GET", "/status", self.recipe.broadcaster.control("/status"))
         self.problem(self.recipe.get(self.listed()[0].uri + "?userId=nothing"))
         self.assertGreater(self.recipe.broadcaster.metrics()["sbe_paywall_refused_total"], 0)
+        wrong = harness.run([harness.BIN / "pay", "list", "-url",
+                             f"http://127.0.0.1:{self.recipe.broadcaster.cli_port}"])
+        self.assertEqual(wrong.returncode, 1)
+        self.assertIn("is no orchestrator: name its -cliAddr", wrong.stderr)
 
     def test_pages_say_that_it_costs(self):
         page = self.recipe.get("/stream/paid", headers={"Accept": "text/html"})
@@ -572,6 +577,28 @@ class Flags(TestCase):
                             *flags])
         self.assertEqual(done.returncode, 1, done.stderr)
         return done.stdout + done.stderr
+
+    def test_another_ledgers_money_is_not_taken_for_ours(self):
+        """With other digits behind the point all prices would be a thousand times what is meant."""
+        media = temp_dir()
+        (media / "a.bin").write_bytes(bytes(1000))
+        for flags, found in ((["-ledgerScale", "6"], "USD with 6 digits"),
+                             (["-ledgerAsset", "EUR"], "EUR with 9 digits")):
+            with Recipe(transcoders=0, orchestrator_flags=["-payments", *flags], broadcaster_flags=[
+                    "-pricePerMB", "1", "-allowUserId", "-payPatience", "1s", "-mediaPath",
+                    media]) as recipe:
+                bank = wait_for(lambda: (b := recipe.broadcaster.status()["bank"])["trouble"] and b,
+                                10, "the broadcaster says why")
+                self.assertIn(found, bank["trouble"])
+                self.assertIn("-ledgerScale", recipe.broadcaster.log())
+                done = recipe.orchestrator.control("/grant?account=viewer:user-x&amount=1000000000",
+                                                   method="POST", body=b"")
+                self.assertEqual(done.status, 200)
+                with self.assertRaises((OSError, http.client.HTTPException)):
+                    recipe.get("/media/a.bin?userId=x")  # its head comes, its bytes do not
+                OpenApi().judge("GET", "/status", recipe.broadcaster.control("/status"))
+                told = json.loads(recipe.orchestrator.control("/account?account=viewer:user-x").text)
+                self.assertEqual((told["balance"], told["held"]), ("1000000000", "0"))
 
     def test_what_cannot_be_meant_is_said(self):
         o = ("-orchAddr", "127.0.0.1:1")

@@ -126,8 +126,9 @@ static size_t random_msg(enum link_msg_type type, struct link_msg *m)
                                 word(), word(),        between(0, 1000), rnd() >> 12, rnd() % 2};
         return 0;
     case LINK_WELCOME:
-        m->welcome = (struct link_welcome){between(1, 9),    word(),      between(1, 1000),
-                                           between(1, 5000), rnd() >> 12, rnd() >> 12};
+        m->welcome =
+            (struct link_welcome){between(1, 9), word(),      between(1, 1000), between(1, 5000),
+                                  rnd() >> 12,   rnd() >> 12, between(0, 19),   word()};
         return 0;
     case LINK_PING:
         return 0;
@@ -305,6 +306,8 @@ static void same_msg(const struct link_msg *a, const struct link_msg *b)
         ck_assert_uint_eq(a->welcome.timeout_ms, b->welcome.timeout_ms);
         ck_assert_uint_eq(a->welcome.price, b->welcome.price);
         ck_assert_uint_eq(a->welcome.price_pixels, b->welcome.price_pixels);
+        ck_assert_uint_eq(a->welcome.money_scale, b->welcome.money_scale);
+        ck_assert_str_eq(a->welcome.money_asset, b->welcome.money_asset);
     } else if (a->type == LINK_JOB_OPEN) {
         same_open(&a->open, &b->open);
     } else if (a->type == LINK_JOB_UNIT || a->type == LINK_RUNG_UNIT) {
