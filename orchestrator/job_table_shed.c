@@ -281,7 +281,8 @@ bool rungs_have_room(const struct job_table *s, int64_t now_ms)
     LIST_EACH (&s->roster.transcoders, it, tmp) {
         const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
         bool is_there = !t->draining && !standing_is_suspended(&t->standing, now_ms);
-        made += is_there && t->standing.speed < UINT64_MAX - made ? t->standing.speed : 0;
+        uint64_t speed = t->standing.speed > 0 ? t->standing.speed : UINT64_MAX;
+        made += !is_there ? 0 : speed < UINT64_MAX - made ? speed : UINT64_MAX - made;
     }
     LIST_EACH (&s->sessions.all, it, tmp) {
         const struct session *session = LIST_ITEM(it, const struct session, node);

@@ -541,6 +541,31 @@ START_TEST(slow_transcoders_make_one_stream_together)
 }
 END_TEST
 
+/* Three streams on two transcoders that make one and two thirds each: no whole number of them has
+ * room on either, all have on both. */
+#define ONE_AND_MORE (LADDER_RATE * 17 / 10)
+static const uint64_t said_of_two_thirds[] = {ONE_AND_MORE, 2 * ONE_AND_MORE, 0};
+
+START_TEST(streams_that_fit_on_all_but_on_none_lose_nothing)
+{
+    sim_start();
+    for (link_peer p = 1; p <= 2; p++) {
+        sim_host(p, 2, ONE_AND_MORE, said_of_two_thirds[_i]);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        sim_publish(i);
+        sim_run(700);
+    }
+    sim_run(60000);
+    show();
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        check_lag(i, HELD_BACK_S * 1000, 0, 56000);
+    }
+    world_destroy(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("job_table_load");
@@ -553,6 +578,7 @@ int main(void)
     tcase_add_loop_test(tc, streams_of_one_rung_beyond_capacity, 0, 4);
     tcase_add_test(tc, small_rungs_that_cost_more_than_their_pixels);
     tcase_add_loop_test(tc, slow_transcoders_make_one_stream_together, 0, 7);
+    tcase_add_loop_test(tc, streams_that_fit_on_all_but_on_none_lose_nothing, 0, 3);
     suite_add_tcase(suite, tc);
     return world_run(suite);
 }
