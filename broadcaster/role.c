@@ -40,7 +40,6 @@
 #define SEGMENT_FILES_MAX      1024
 #define VIEWER_THREADS         2
 #define NUMBERS_FILE           "segment-numbers"
-#define LIVES_FILE             "streams-seen"
 
 struct broadcaster {
     struct api api; /* of the control API */
@@ -153,8 +152,7 @@ static enum err open_streams(struct broadcaster *b, const struct broadcaster_con
     char path[sizeof b->daemon->data_dir + sizeof NUMBERS_FILE + 1];
     snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, NUMBERS_FILE);
     b->numbers = numbers_open(path);
-    snprintf(path, sizeof path, "%s/%s", b->daemon->data_dir, LIVES_FILE);
-    b->lives = lives_open(path);
+    b->lives = lives_open(b->daemon->data_dir);
     s.board = b->board;
     s.jobs = b->jobs;
     s.numbers = b->numbers;

@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "orchestrator/ledger/ledger_json.h"
 
 struct question {
@@ -128,7 +129,7 @@ struct accounts_read *accounts_read_create(struct loop *l, const char *path)
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->more, NULL);
     a->box = mailbox_create(l, on_read, a);
-    if (pthread_create(&a->thread, NULL, thread_main, a) != 0) {
+    if (thread_start("accounts", thread_main, a, &a->thread) != ERR_OK) {
         abort(); /* at the start of a role: no thread to be had */
     }
     return a;

@@ -37,7 +37,25 @@ static bool may_take_any(const struct transcoder *t, const struct dispatch_ask *
 /* One that has nothing to do may be tried with more than it says: only doing tells. */
 static bool may_try(const struct transcoder *t, const struct dispatch_ask *ask)
 {
-    return t->load == 0 && standing_may_try(&t->standing, rate_of(ask));
+    bool in_turn = ask->may_take_turns && rate_of(ask) / DISPATCH_TURNS_MAX <= t->standing.speed;
+    return t->load == 0 && (in_turn || standing_may_try(&t->standing, rate_of(ask)));
+}
+
+/* That stream alone is more than it makes. */
+static bool is_too_slow(const struct transcoder *t, const struct dispatch_ask *ask)
+{
+    return t->load > 0 && t->standing.speed > 0 && t->standing.speed < rate_of(ask);
+}
+
+static bool another_is_idle(const struct roster *r, const struct dispatch_ask *ask)
+{
+    LIST_EACH (&r->transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        if (may_take_any(t, ask) && may_try(t, ask)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Somebody else, who may do more than is believed, for a job that waits a little. */
@@ -58,7 +76,8 @@ static bool goes_on(const struct roster *r, const struct transcoder *t,
                     const struct dispatch_ask *ask)
 {
     if (!ask->has_place || t->peer != ask->last ||
-        (ask->is_behind && t->standing.speed > 0 && t->rate > t->standing.speed)) {
+        (ask->is_behind && t->standing.speed > 0 && t->rate > t->standing.speed) ||
+        (is_too_slow(t, ask) && another_is_idle(r, ask))) {
         return false;
     }
     return ask->may_stretch || !standing_is_overloaded(&t->standing, ask->now_ms) ||
@@ -159,13 +178,17 @@ bool dispatch_is_possible(const struct roster *r, const struct dispatch_ask *ask
 
 bool dispatch_all_full(const struct roster *r, const struct dispatch_ask *ask)
 {
+    bool anybody = false;
     LIST_EACH (&r->transcoders, it, tmp) {
         const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
-        if (may_take_any(t, ask) && !standing_is_full(&t->standing, ask->now_ms)) {
-            return false;
+        if (may_take_any(t, ask)) {
+            if (!standing_is_full(&t->standing, ask->now_ms)) {
+                return false;
+            }
+            anybody = true;
         }
     }
-    return true;
+    return anybody;
 }
 
 bool dispatch_is_beyond_all(const struct roster *r, const struct dispatch_ask *ask)

@@ -8,6 +8,9 @@
 
 #include "orchestrator/roster.h"
 
+/* So many times slower than real time may be who takes its turn. */
+#define DISPATCH_TURNS_MAX 4
+
 struct dispatch_ask {
     uint64_t rate;            /* pixels a second of what is to be done; 0 counts as 1 */
     link_peer last;           /* had this stream's previous segment; 0 = nobody */
@@ -21,6 +24,8 @@ struct dispatch_ask {
     bool has_place;   /* at `last`: what its stream weighs there it weighs once */
     bool is_behind;   /* its stream has SESSION_AT_WORK_FULL jobs at work already */
     bool only_spare;  /* a job that somebody has already: only to who can do with it easily */
+    bool
+        may_take_turns; /* all together make enough: one that is too slow alone may have its turn */
     int64_t now_ms;
 };
 

@@ -33,6 +33,7 @@
 #define JOB_TABLE_SHED_PART           3 /* of the time to its deadline: a job that has waited for */
 #define JOB_TABLE_SHED_MAX_MS         3000 /* it, or for so long, may lose rungs */
 #define JOB_TABLE_SHED_SURE_MS        1000 /* less, when all say themselves that it is too much */
+#define JOB_TABLE_STALE_MS            4500 /* and after that it goes when there is not room for all */
 #define JOB_TABLE_CALM_MAX_MS         1000
 #define JOB_TABLE_SHORT_MS            10000  /* after that the stream's next ones need not wait; */
 #define JOB_TABLE_SHORT_MAX_MS        300000 /* twice as long each time that it is so again soon */

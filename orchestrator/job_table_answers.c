@@ -244,8 +244,14 @@ void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
     struct transcoder *t = a->transcoder;
     j->cpu_us += done->cpu_us;
     t->done++;
-    standing_done(&t->standing, attempt_load(a, now_ms), pace_of(a, now_ms));
+    uint32_t pace = pace_of(a, now_ms);
+    bool is_behind = t->owed_ms >= JOB_TABLE_BEHIND_MS; /* with what weighs nothing any more */
+    standing_done(&t->standing, attempt_load(a, now_ms),
+                  pace >= 1000 && is_behind ? STANDING_PACE_UNKNOWN : pace);
     attempt_end(s, a, false, "", now_ms);
+    if (t->load == 0) {
+        standing_caught_up(&t->standing);
+    }
     attempts_settle(s, j, now_ms);
     attempts_assign(s, now_ms);
 }

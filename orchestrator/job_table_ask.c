@@ -28,7 +28,7 @@ static void fill(const struct job *j, enum job_ask_level level, uint64_t rate, i
         .avoided = avoided,
         .n_avoided = n,
         .is_whole = j->has_last,
-        .has_place = !j->has_last && session_has_place(j->session, now_ms),
+        .has_place = !j->has_last && !j->session->is_over && session_has_place(j->session, now_ms),
         .is_behind = j->session->at_work >= SESSION_AT_WORK_FULL,
         .now_ms = now_ms,
     };
@@ -42,7 +42,9 @@ void job_ask_open(const struct job_table *s, const struct job *j, uint64_t rate,
     if (ret_ask->n_avoided > 0 && !dispatch_is_possible(&s->roster, ret_ask)) {
         fill(j, JOB_ASK_ANYBODY, rate, now_ms, avoided, ret_ask);
     }
-    ret_ask->may_stretch = has_waited;
+    ret_ask->may_stretch = has_waited && !j->session->is_over;
+    ret_ask->only_spare = j->session->is_over;
+    ret_ask->may_take_turns = s->has_room_for_all;
     /* What is wrong with one transcoder may be wrong with all of its host. */
     const struct transcoder *blamer = roster_transcoder(&s->roster, j->blamer);
     if (blamer != NULL) {

@@ -35,12 +35,18 @@ static bool is_expected(const struct transcoder *t)
     return t->standing.announced > 0 && t->rate > t->standing.announced;
 }
 
+/* It is slower than real time with one job, and the next one is somebody else's. */
+static bool takes_turns(const struct job_table *s, const struct transcoder *t)
+{
+    return t->load == 1 && s->roster.n_transcoders > 1 && s->has_room_for_all;
+}
+
 static void look_at(struct job_table *s, struct transcoder *t, int64_t now_ms)
 {
     bool expected = is_expected(t);
     int64_t limit_ms = expected ? JOB_TABLE_BEHIND_LEAST_MS : JOB_TABLE_BEHIND_MS;
     int64_t for_ms = expected ? JOB_TABLE_BEHIND_FOR_MS / 2 : JOB_TABLE_BEHIND_FOR_MS;
-    if (!look_at_jobs(t, now_ms) || t->owed_ms < limit_ms) {
+    if (!look_at_jobs(t, now_ms) || t->owed_ms < limit_ms || takes_turns(s, t)) {
         t->behind_since_ms = 0;
         return;
     }
@@ -68,6 +74,7 @@ static void look_at(struct job_table *s, struct transcoder *t, int64_t now_ms)
 void transcoders_look(struct job_table *s, int64_t now_ms)
 {
     s->is_limited = false;
+    s->has_room_for_all = rungs_have_room(s, now_ms);
     LIST_EACH (&s->roster.transcoders, it, tmp) {
         struct transcoder *t = LIST_ITEM(it, struct transcoder, node);
         s->is_limited = standing_is_limited(&t->standing, now_ms) || s->is_limited;

@@ -22,7 +22,8 @@ struct job_table {
     struct over_jobs over;
     int64_t short_until_ms; /* there is not room for all: the plan says for what there is */
     int64_t short_ms;       /* for how long that counts; 0: it never was so */
-    bool is_limited; /* of a transcoder it was seen that it makes no more: so does the plan */
+    bool is_limited;       /* of a transcoder it was seen that it makes no more: so does the plan */
+    bool has_room_for_all; /* all transcoders together, though each alone may be too slow */
     int64_t planned_ms;
     unsigned planned_of;   /* transcoders */
     int64_t calm_until_ms; /* nobody is late before */
@@ -55,6 +56,9 @@ void job_table_close(struct job_table *s, struct job *j, const char *reason, int
  */
 void job_table_give_up(struct job_table *s, struct job *j, bool final, const char *reason,
                        int64_t now_ms);
+
+/* No transcoder was ever asked for it: JOB_REFUSE to the broadcaster, then job_table_close. */
+void job_table_refuse(struct job_table *s, struct job *j, const char *reason, int64_t now_ms);
 
 /* Gives it up because its attempts are used up; the last one's reason is j->reason. */
 void job_table_fail(struct job_table *s, struct job *j, int64_t now_ms);
@@ -126,6 +130,9 @@ void attempts_assign(struct job_table *s, int64_t now_ms);
 /* Finds the transcoders that stay behind with what they have, believes less of them, and has new
  * segments lose rungs. (job_table_behind.c) */
 void transcoders_look(struct job_table *s, int64_t now_ms);
+
+/* All together make as much as all streams ask for, as far as that is known. */
+bool rungs_have_room(const struct job_table *s, int64_t now_ms);
 
 /* A new job: while there is no room for all, it loses at once what the plan has no room for. */
 void rungs_plan_job(struct job_table *s, struct job *j, int64_t now_ms);

@@ -35,7 +35,7 @@ void job_table_close(struct job_table *s, struct job *j, const char *reason, int
     session_leave(j->session, now_ms);
     release(s, j->broadcaster, j->bytes);
     s->n_jobs--;
-    if (j->paid_pixels > 0) {
+    if (j->paid_pixels > 0 && s->out.closed != NULL) {
         s->out.closed(s->out.arg, j->broadcaster->peer, j->paid_pixels);
     }
     job_destroy(j);
@@ -69,6 +69,16 @@ void job_table_give_up(struct job_table *s, struct job *j, bool final, const cha
             .type = LINK_JOB_FAILED, .job = j->origin, .reason = reason, .final = final});
     job_table_note(s, JOB_NOTE_FAILED, j, worker_of(j), JOB_NO_RUNG, reason, now_ms);
     job_table_close(s, j, "the orchestrator gave the job up", now_ms);
+}
+
+void job_table_refuse(struct job_table *s, struct job *j, const char *reason, int64_t now_ms)
+{
+    s->counters.refused++;
+    job_table_answer(
+        s, j->broadcaster->peer,
+        &(struct link_msg){.type = LINK_JOB_REFUSE, .job = j->origin, .reason = reason});
+    job_table_note(s, JOB_NOTE_REFUSED, j, NULL, JOB_NO_RUNG, reason, now_ms);
+    job_table_close(s, j, reason, now_ms);
 }
 
 void job_table_fail(struct job_table *s, struct job *j, int64_t now_ms)

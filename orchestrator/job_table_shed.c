@@ -8,6 +8,15 @@
 
 #define SHED_MAX 64 /* rungs in one go; the rest next time */
 
+static const char no_room[] = "every transcoder is full: there is no room for any rung of this "
+                              "segment; start more transcoders";
+
+/* There is not room for all: the plan is in force. */
+static bool is_short(const struct job_table *s, int64_t now_ms)
+{
+    return now_ms < s->short_until_ms || s->is_limited;
+}
+
 static unsigned open_rungs(const struct job *j)
 {
     unsigned n = 0;
@@ -40,8 +49,8 @@ static int64_t patience_ms(const struct job_table *s, const struct job *j,
 /* One of its rungs could be done now if others of it were not to be. most: for any job. */
 static bool may_shed(const struct job_table *s, const struct job *j, uint64_t most, int64_t now_ms)
 {
-    uint64_t least = open_rungs(j) > 1 ? smallest_rate(j) : UINT64_MAX;
-    if (least > most) {
+    uint64_t least = smallest_rate(j);
+    if (open_rungs(j) <= 1 || least > most) {
         return false;
     }
     link_peer avoided[JOB_ASK_AVOIDED];
@@ -112,8 +121,59 @@ static void note_shortage(struct job_table *s, struct session *session, int64_t 
     session->short_until_ms = s->short_until_ms;
 }
 
+/* Somebody could do it if there were not that much, of whom all were late lately. */
+static bool all_are_full(const struct job_table *s, const struct job *j, int64_t now_ms)
+{
+    link_peer avoided[JOB_ASK_AVOIDED];
+    struct dispatch_ask ask;
+    job_ask_open(s, j, job_open_rate(j, false), now_ms, avoided, &ask);
+    ask.is_whole = false; /* those are only done in turn */
+    return dispatch_all_full(&s->roster, &ask);
+}
+
+/* Nothing was left over for it, as the plan has no room for its stream, or what came before it is
+ * still being made: it would come when nobody waits for it any more, and others later yet. */
+static bool waits_in_vain(const struct job_table *s, const struct job *j, int64_t now_ms)
+{
+    int64_t waited_ms = now_ms - j->queued_ms;
+    if (j->was_offered || !is_short(s, now_ms)) {
+        return false;
+    }
+    return (j->session->is_over && waited_ms >= JOB_TABLE_SHED_MAX_MS) ||
+           (waited_ms >= JOB_TABLE_STALE_MS && all_are_full(s, j, now_ms));
+}
+
+static void give_up_whole(struct job_table *s, struct job *j, int64_t now_ms)
+{
+    for (uint32_t i = 0; i < j->open.n_ladder; i++) {
+        if (job_rung_is_open(j, i)) {
+            s->counters.rungs_given_up++;
+            job_table_note(s, JOB_NOTE_RUNG_GIVEN_UP, j, NULL, i, no_room, now_ms);
+        }
+    }
+    job_table_refuse(s, j, no_room, now_ms);
+}
+
+/* It has nothing to give up, and nobody has room for the one rung that it has. */
+static bool waits_for_room(const struct job_table *s, const struct job *j, int64_t now_ms)
+{
+    link_peer avoided[JOB_ASK_AVOIDED];
+    struct dispatch_ask ask;
+    job_ask_open(s, j, job_open_rate(j, false), now_ms, avoided, &ask);
+    return !j->was_offered && open_rungs(j) == 1 &&
+           now_ms - j->queued_ms >= patience_ms(s, j, &ask) && all_are_full(s, j, now_ms);
+}
+
 void rungs_shed(struct job_table *s, int64_t now_ms)
 {
+    LIST_EACH (&s->queue, it, tmp) {
+        struct job *j = LIST_ITEM(it, struct job, place);
+        if (waits_in_vain(s, j, now_ms)) {
+            give_up_whole(s, j, now_ms);
+        } else if (!is_short(s, now_ms) && waits_for_room(s, j, now_ms)) {
+            note_shortage(s, j->session, now_ms);
+        }
+    }
     for (unsigned n = 0; n < SHED_MAX && !list_empty(&s->queue); n++) {
         struct dispatch_ask anyone = {.now_ms = now_ms};
         uint64_t most = dispatch_most(&s->roster, &anyone);
@@ -204,6 +264,23 @@ static uint64_t owed(const struct job_table *s)
     return sum;
 }
 
+bool rungs_have_room(const struct job_table *s, int64_t now_ms)
+{
+    uint64_t made = 0, asked = 0;
+    LIST_EACH (&s->roster.transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        bool is_there = !t->draining && !standing_is_suspended(&t->standing, now_ms);
+        made += is_there && t->standing.speed < UINT64_MAX - made ? t->standing.speed : 0;
+    }
+    LIST_EACH (&s->sessions.all, it, tmp) {
+        const struct session *session = LIST_ITEM(it, const struct session, node);
+        for (size_t i = 0; session->open_jobs > 0 && i < session->n_rungs; i++) {
+            asked += session->rungs[i].rate;
+        }
+    }
+    return asked <= made;
+}
+
 static size_t best_rung(const struct session *session)
 {
     size_t best = 0;
@@ -246,8 +323,11 @@ static void plan(struct job_table *s, int64_t now_ms)
         uint64_t more = *dropped ? wishes[i].rate / PLAN_RETURN_DIVISOR : 0;
         more += wishes[i].viewers == 0 ? late : 0;
         bool fits = wishes[i].rate <= left && more <= left - wishes[i].rate;
-        left -= fits ? wishes[i].rate : wishes[i].is_first ? left : 0;
+        left -= fits ? wishes[i].rate : 0;
         *dropped = !fits && !wishes[i].is_first;
+        if (wishes[i].is_first) {
+            wishes[i].session->is_over = !fits;
+        }
     }
     mem_free(wishes);
 }
@@ -263,8 +343,11 @@ void rungs_plan_job(struct job_table *s, struct job *j, int64_t now_ms)
             session->rungs[i].viewers = j->open.ladder[i].viewers;
         }
     }
-    if ((now_ms >= s->short_until_ms && !s->is_limited) || j->open.msn != session->msn ||
-        j->open.n_ladder != session->n_rungs) {
+    if (!is_short(s, now_ms)) {
+        session->is_over = false;
+        return;
+    }
+    if (j->open.msn != session->msn || j->open.n_ladder != session->n_rungs) {
         return;
     }
     if (now_ms - s->planned_ms >= PLAN_EVERY_MS || s->planned_of != s->roster.n_transcoders) {

@@ -39,7 +39,8 @@ struct session {
         bool dropped;            /* there is no room for it in the plan */
     } rungs[PROFILE_LADDER_MAX]; /* of the newest segment */
     size_t n_rungs;
-    uint64_t msn;      /* of that segment */
+    bool is_over; /* not even for one of them is there room in the plan: it takes what is left */
+    uint64_t msn; /* of that segment */
     link_peer avoided; /* it made a rung that was no good once its job was over; 0: nobody */
     int64_t avoid_until_ms;
     int64_t short_until_ms; /* a rung of it was given up lately: the next need not wait for long */

@@ -88,6 +88,9 @@ void standing_done(struct standing *s, uint64_t load, uint32_t permille)
 {
     s->failures = 0;
     s->suspend_ms = s->suspend_ms / 2 >= STANDING_SUSPEND_MS ? s->suspend_ms / 2 : 0;
+    if (permille == STANDING_PACE_UNKNOWN) {
+        return;
+    }
     if (permille >= 1000) {
         forget_lateness(s, load);
         grow(s, load);
@@ -169,6 +172,11 @@ void standing_still_late(struct standing *s, int64_t now_ms)
 {
     s->was_late = true;
     s->late_ms = now_ms;
+}
+
+void standing_caught_up(struct standing *s)
+{
+    s->was_late = false;
 }
 
 bool standing_is_full(const struct standing *s, int64_t now_ms)

@@ -20,6 +20,8 @@
 #define STANDING_FULL_MS     20000
 #define STANDING_FULL_MAX_MS 300000
 
+#define STANDING_PACE_UNKNOWN UINT32_MAX /* of a job whose end tells nothing of the speed */
+
 #define STANDING_STRETCH_MS   500 /* between two jobs beyond what it is believed to do */
 #define STANDING_PAUSE_MAX_MS 60000
 
@@ -56,7 +58,7 @@ struct standing {
 void standing_announce(struct standing *s, uint64_t speed);
 
 /* A job of it ended as it should; load: the pixels a second that it had to make meanwhile.
- * permille: its pace, 1000 being as fast as real time asks. */
+ * permille: its pace, 1000 being as fast as real time asks; or STANDING_PACE_UNKNOWN. */
 void standing_done(struct standing *s, uint64_t load, uint32_t permille);
 
 /* It owes a part of a job for too long; load as above. It is thought to do half of it; 0: in all it
@@ -74,6 +76,9 @@ bool standing_is_limited(struct standing *s, int64_t now_ms);
 
 /* It is late all the same: it still owes that part, or it does not answer. */
 void standing_still_late(struct standing *s, int64_t now_ms);
+
+/* It has made all that it had: it is late with nothing any more. */
+void standing_caught_up(struct standing *s);
 
 /* May it be given more than it is believed to do? Only doing tells how fast it is. Not while it is
  * late or was lately, longer each time that this made it late, and not much at once. */

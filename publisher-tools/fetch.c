@@ -57,12 +57,13 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
     struct fetched *a = arg;
     if (size * n > 5 && memcmp(line, "HTTP/", 5) == 0) { /* of the answer behind a redirect */
-        a->cache_control[0] = a->allow_origin[0] = a->encoding[0] = '\0';
+        a->cache_control[0] = a->allow_origin[0] = a->encoding[0] = a->etag[0] = '\0';
     }
     keep_header(line, size * n, "Cache-Control", a->cache_control, sizeof a->cache_control);
     keep_header(line, size * n, "Access-Control-Allow-Origin", a->allow_origin,
                 sizeof a->allow_origin);
     keep_header(line, size * n, "Content-Encoding", a->encoding, sizeof a->encoding);
+    keep_header(line, size * n, "ETag", a->etag, sizeof a->etag);
     return size * n;
 }
 

@@ -19,7 +19,7 @@ struct fetched {
     char content_type[128]; /* without parameters, in lower case; "" when not told */
     char url[HLS_URL_MAX];  /* where redirects led to */
     /* Of the last answer; "" when not told: */
-    char cache_control[128], allow_origin[128], encoding[32];
+    char cache_control[128], allow_origin[128], encoding[32], etag[128];
     int64_t took_ms;
     struct buf body;
 };

@@ -229,7 +229,7 @@ static void wait_for_more(struct judge_follow *f, int64_t left_ms)
 static void look_once(struct judge_follow *f, int64_t deadline_ms)
 {
     const struct judge_list *l = f->state->last;
-    if (l == NULL || !l->can_block || f->unreachable) {
+    if (l == NULL || !l->can_block || l->ended || f->unreachable) {
         if (l != NULL) {
             wait_for_more(f, deadline_ms - clock_mono_ms());
         }
@@ -241,6 +241,16 @@ static void look_once(struct judge_follow *f, int64_t deadline_ms)
     }
     reload_blocking(f);
     judge_follow_hinted(f);
+}
+
+/* What ends meanwhile is looked at once more: it must stay so. */
+static bool is_over(struct judge_follow *f)
+{
+    bool ended = f->state->last->ended;
+    bool over = ended && (!f->lived || f->ended_before);
+    f->lived = f->lived || !ended;
+    f->ended_before = f->ended_before || ended;
+    return over;
 }
 
 static void run(struct judge_follow *f)
@@ -256,10 +266,13 @@ static void run(struct judge_follow *f)
         judge_follow_again(f, false);
         if (!f->probed && f->totals.segments > 0) {
             f->probed = true;
+            if (f->state->last->can_block) {
+                reload_plainly(f); /* what is far ahead depends on where it is by now */
+            }
             judge_follow_probe(f);
             compare_delta(f);
         }
-        if (f->state->last->ended) {
+        if (is_over(f)) {
             break;
         }
     }

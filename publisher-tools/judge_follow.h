@@ -50,6 +50,8 @@ struct judge_follow {
     struct judge_totals totals;
     char base[HLS_URL_MAX]; /* where the playlist really is */
     bool unreachable;       /* and said so */
+    bool lived;             /* it was seen before its end */
+    bool ended_before;
     bool probed, checked_segment, checked_part, checked_map;
     size_t blocked;               /* reloads */
     char refused[JUDGE_TEXT_MAX]; /* URI of a hinted part that was refused; empty: none */

@@ -34,6 +34,7 @@ struct judge_answer judge_follow_answer(const struct fetched *a)
                                  .cache_control = a->cache_control,
                                  .allow_origin = a->allow_origin,
                                  .encoding = a->encoding,
+                                 .etag = a->etag,
                                  .body = buf_span(&a->body)};
 }
 

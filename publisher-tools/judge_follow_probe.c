@@ -6,8 +6,10 @@
 #include "publisher-tools/judge_follow.h"
 #include "publisher-tools/judge_text.h"
 
-#define FAR_AHEAD     10 /* segments; more than two must be refused */
+#define FAR_AHEAD     10   /* segments; more than two must be refused */
+#define FAR_PARTS     1000 /* of a segment that has none yet; three seconds' must be refused */
 #define PROBE_MS      3000
+#define SECOND_MS     1000
 #define HINT_SLACK_MS 2000
 #define RANGE_ASKED   "0-99"
 #define RANGE_BYTES   100
@@ -40,6 +42,23 @@ static struct judge_reload ask_list(struct judge_follow *f, const char *query, u
     return r;
 }
 
+/* Answered late, it may have come meanwhile. */
+static void probe_far_part(struct judge_follow *f)
+{
+    char query[QUERY_MAX];
+    const struct judge_list *l = f->state->last;
+    uint64_t soon = judge_list_next(l) + 1;
+    if (l->part_target_us > 0) {
+        snprintf(query, sizeof query, "_HLS_msn=%" PRIu64 "&_HLS_part=%d", soon, FAR_PARTS);
+        struct judge_reload r = ask_list(f, query, soon);
+        r.part = FAR_PARTS;
+        bool late = clock_mono_ms() - f->state->seen_ms > l->target_s * SECOND_MS;
+        if (r.status != 200 || !late) {
+            judge_http_far_ahead(&r, f->sink);
+        }
+    }
+}
+
 static void probe_blocking(struct judge_follow *f)
 {
     char query[QUERY_MAX];
@@ -48,6 +67,7 @@ static void probe_blocking(struct judge_follow *f)
     snprintf(query, sizeof query, "_HLS_msn=%" PRIu64, far);
     struct judge_reload r = ask_list(f, query, far);
     judge_http_far_ahead(&r, f->sink);
+    probe_far_part(f);
     r = ask_list(f, "_HLS_part=0", 0);
     if (r.status != 400) {
         judge_state_say(f->state, JUDGE_RULE_PART_ALONE, 0,

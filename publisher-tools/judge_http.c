@@ -1,6 +1,7 @@
 #include "publisher-tools/judge_http.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #define HELD_SLACK_MS    1000
 #define AT_ONCE_MS       1000
 #define GZIP_WORTH_BYTES 256
+#define PART_TEXT_MAX    32
 
 #define SAY(sink, url, rule, ...)                                                                  \
     judge_say(sink, JUDGE_RULE_##rule, url, 0, span_of(NULL, 0), __VA_ARGS__)
@@ -107,6 +109,9 @@ void judge_http_check(const struct judge_answer *a, enum judge_thing thing, int6
         SAY(sink, a->url, CONTENT_TYPE, "the Content-Type is \"%s\"", a->content_type);
     }
     check_cache(a, thing, target_s, live, sink);
+    if (a->status == 200 && a->etag[0] == '\0') {
+        SAY(sink, a->url, ETAG, "the answer has no ETag to ask with whether it changed");
+    }
     if (playlist && a->encoding[0] == '\0' && a->body.len > GZIP_WORTH_BYTES) {
         SAY(sink, a->url, GZIP, "the playlist comes uncompressed when gzip is accepted");
     }
@@ -136,7 +141,11 @@ void judge_http_reload(const struct judge_reload *r, int64_t target_s,
 void judge_http_far_ahead(const struct judge_reload *r, const struct judge_sink *sink)
 {
     if (r->status != 400 || r->took_ms > AT_ONCE_MS) {
-        SAY(sink, r->url, FAR_AHEAD, "_HLS_msn=%" PRIu64 " gets status %d after %" PRId64 " ms",
-            r->number, r->status, r->took_ms);
+        char part[PART_TEXT_MAX] = "";
+        if (r->part >= 0) {
+            snprintf(part, sizeof part, "&_HLS_part=%" PRId64, r->part);
+        }
+        SAY(sink, r->url, FAR_AHEAD, "_HLS_msn=%" PRIu64 "%s gets status %d after %" PRId64 " ms",
+            r->number, part, r->status, r->took_ms);
     }
 }

@@ -19,7 +19,7 @@ struct judge_answer {
     const char *url;
     int status;
     const char *content_type; /* without parameters, in lower case */
-    const char *cache_control, *allow_origin, *encoding;
+    const char *cache_control, *allow_origin, *encoding, *etag;
     struct span body; /* how it begins */
 };
 
@@ -43,7 +43,7 @@ struct judge_reload {
 void judge_http_reload(const struct judge_reload *r, int64_t target_s,
                        const struct judge_sink *sink);
 
-/* Asked for more than two segments ahead. */
+/* Asked for more than two segments ahead, or for a part beyond the Advance Part Limit. */
 void judge_http_far_ahead(const struct judge_reload *r, const struct judge_sink *sink);
 
 /* The max-age of a Cache-Control; 0 with no-cache or no-store; -1 without any. */

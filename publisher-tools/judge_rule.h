@@ -91,7 +91,7 @@ enum judge_severity { JUDGE_WARNING, JUDGE_ERROR };
     X(RELOAD_REFUSED, "blocking-reload-refused", ERROR, "6.2.5.2",                                 \
       "asking for the next part, or one past a segment's end, is answered")                        \
     X(FAR_AHEAD, "far-ahead-not-400", ERROR, "6.2.5.2",                                            \
-      "asking more than two segments ahead gets 400 at once")                                      \
+      "asking more than two segments or three seconds of parts ahead gets 400 at once")            \
     X(PART_ALONE, "part-without-msn-not-400", WARNING, "6.2.5.2",                                  \
       "_HLS_part without _HLS_msn gets 400")                                                       \
     X(SKIP_WINDOW, "skip-window", ERROR, "4.4.5.2, 6.2.5.1",                                       \
@@ -109,6 +109,8 @@ enum judge_severity { JUDGE_WARNING, JUDGE_ERROR };
     X(CACHE, "cache-control", WARNING, "6.2.1, B.1",                                               \
       "caches keep segments long, a playlist for half a target duration, a 404 a second")          \
     X(GZIP, "gzip-missing", WARNING, "Apple 9, B.1", "playlists come compressed when asked")       \
+    X(ETAG, "etag-missing", WARNING, "RFC 9110 8.8.3",                                             \
+      "playlists, segments, parts and maps have an ETag")                                          \
     X(RANGE, "range-refused", WARNING, "RFC 9110 14.2", "part of a segment can be asked for")      \
     X(HEAD, "head-refused", WARNING, "RFC 9110 9.3.2", "HEAD answers like GET")                    \
     X(SEGMENT_MISSING, "segment-unreachable", ERROR, "6.2.1",                                      \

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "publisher-tools/judge_ladder.h"
 #include "publisher-tools/judge_text.h"
 
@@ -151,7 +152,7 @@ static enum err follow_all(struct run *r, char *ret_why)
         t->run = r;
         t->state = r->states[started];
         atomic_fetch_add(&r->running, 1);
-        if (pthread_create(&t->thread, NULL, run_task, t) != 0) {
+        if (thread_start("rendition", run_task, t, &t->thread) != ERR_OK) {
             snprintf(ret_why, FETCH_WHY_MAX, "the system refuses a thread");
             atomic_fetch_sub(&r->running, 1);
             e = ERR_IO;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "publisher-tools/packet_queue.h"
 #include "publisher-tools/rtmp_out.h"
 #include "publisher-tools/rtmp_url.h"
@@ -208,7 +209,7 @@ struct outputs *outputs_create(const char *const *urls, size_t n, const struct s
         init_output(o, &o->items[i], urls[i]);
     }
     for (size_t i = 0; i < n; i++) {
-        if (pthread_create(&o->items[i].thread, NULL, run, &o->items[i]) != 0) {
+        if (thread_start("output", run, &o->items[i], &o->items[i].thread) != ERR_OK) {
             fprintf(stderr, "publish: the system refuses a thread for output %zu\n", i + 1);
             abort();
         }

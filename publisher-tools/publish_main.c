@@ -1,5 +1,4 @@
 /* bin/publish: sends a test picture or a media file to RTMP servers, in real time. */
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -30,15 +29,6 @@ static void catch_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-}
-
-static void mask_signals(int how)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(how, &set, NULL);
 }
 
 static void sleep_until_us(int64_t until_us)
@@ -135,10 +125,8 @@ static enum progress_form choose_form(const struct publish_config *c)
 
 static int run(const struct publish_config *c, struct source *source)
 {
-    mask_signals(SIG_BLOCK);
     struct run r = {.config = c, .source = source};
     r.outputs = outputs_create((const char *const *)c->urls, c->n_urls, source, c->retry);
-    mask_signals(SIG_UNBLOCK);
     AVPacket *packet = av_packet_alloc();
     outputs_wait_settled(r.outputs, CONNECT_WAIT_MS, &stop_asked);
     r.started_us = clock_mono_us();

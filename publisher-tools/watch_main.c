@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "base/version.h"
 #include "publisher-tools/args.h"
 #include "publisher-tools/fetch.h"
@@ -93,7 +94,7 @@ static size_t follow_all(char **urls, size_t n, const struct watch_settings *set
     size_t faults = 0;
     for (; started < n; started++) {
         tasks[started] = (struct task){urls[started], settings, report, 0};
-        if (pthread_create(&threads[started], NULL, run_task, &tasks[started]) != 0) {
+        if (thread_start("variant", run_task, &tasks[started], &threads[started]) != ERR_OK) {
             fprintf(stderr, "watch: the system refuses a thread for %s\n", urls[started]);
             faults++;
             break;

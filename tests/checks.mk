@@ -37,7 +37,9 @@ endif
 SAN_SLOWER ?= 4
 SAN_AT_ONCE ?= 2
 # With -O1 it is built in half the time; warnings are the usual build's, which sees more.
-SAN_asan = -O1 -w -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+# The two libraries shared do not heed log_path alike: of undefined behaviour nothing would be told.
+SAN_asan = -O1 -w -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+           -static-libasan -static-libubsan
 SAN_tsan = -O1 -w -fsanitize=thread
 SAN_TSAN_OPTIONS = allocator_may_return_null=1 suppressions=$(CURDIR)/tests/support/tsan.supp
 .PHONY: asan tsan asan-unit tsan-unit fuzz cov
@@ -60,7 +62,8 @@ asan-flow tsan-flow: %-flow:
 	@$(MAKE) --no-print-directory -j2 BUILD=build/$* BIN=build/$*/bin SAN_FLAGS="$(SAN_$*)" all support-build
 	@rm -rf $(SAN_FOUND) && mkdir -p $(SAN_FOUND)
 	@ASAN_OPTIONS="log_path=$(SAN_FOUND)/asan" TSAN_OPTIONS="$(SAN_TSAN_OPTIONS) log_path=$(SAN_FOUND)/tsan" \
-	    UBSAN_OPTIONS="print_stacktrace=1" TIME_SCALE=$(SAN_SLOWER) ROLES_END=stop BUILD=build/$* BIN=build/$*/bin \
+	    UBSAN_OPTIONS="print_stacktrace=1 log_path=$(SAN_FOUND)/ubsan" TIME_SCALE=$(SAN_SLOWER) ROLES_END=stop \
+	    BUILD=build/$* BIN=build/$*/bin \
 	    tests/run flow -j $(SAN_AT_ONCE) $(foreach name,$(FLOW_OF_SAN),-k "?low/test_$(name)") || failed=1; \
 	    ! cat $(SAN_FOUND)/* 2>/dev/null && test -z "$$failed"
 

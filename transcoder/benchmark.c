@@ -1,11 +1,11 @@
 #include "transcoder/benchmark.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "transcoder/benchmark_clip.h"
 #include "transcoder/cores.h"
 #include "transcoder/pipeline.h"
@@ -80,18 +80,6 @@ static void *run_jobs(void *arg)
     return NULL;
 }
 
-/* Signals are the loop's. */
-static int start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(thread, NULL, run, arg);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r;
-}
-
 static struct benchmark_round run_round(struct benchmark *b, uint32_t threads)
 {
     struct benchmark_round round = {0};
@@ -101,7 +89,7 @@ static struct benchmark_round run_round(struct benchmark *b, uint32_t threads)
         struct runner *r = &runners[round.threads];
         r->b = b;
         r->end_ms = end_ms;
-        if (start_thread(&r->thread, run_jobs, r) != 0) {
+        if (thread_start("benchmark job", run_jobs, r, &r->thread) != ERR_OK) {
             break;
         }
     }
@@ -172,7 +160,7 @@ struct benchmark *benchmark_start(struct loop *l, uint32_t cores_permille, bench
     b->fn = fn;
     b->arg = arg;
     b->mail = mailbox_create(l, on_mail, b);
-    if (start_thread(&b->thread, run, b) != 0) {
+    if (thread_start("benchmark", run, b, &b->thread) != ERR_OK) {
         mailbox_destroy(b->mail, NULL);
         mem_free(b);
         return NULL;

@@ -2,12 +2,12 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 struct lane {
     struct lanes *all;
@@ -108,18 +108,6 @@ static void *run(void *arg)
 
 /* --- the job's side --- */
 
-/* Signals are the loop's. */
-static bool start_thread(struct lane *lane)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&lane->thread, NULL, run, lane);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r == 0;
-}
-
 struct lanes *lanes_create(size_t n, lane_run_fn *fn, lane_drop_fn *drop, atomic_int *tids)
 {
     assert(n <= LANES_MAX);
@@ -138,7 +126,7 @@ struct lanes *lanes_create(size_t n, lane_run_fn *fn, lane_drop_fn *drop, atomic
         lane->all = l;
         lane->tid = &tids[l->n];
         atomic_store(lane->tid, 0);
-        if (!start_thread(lane)) {
+        if (thread_start("lane", run, lane, &lane->thread) != ERR_OK) {
             break;
         }
     }

@@ -1,13 +1,13 @@
 #include "transcoder/work.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "run/footprint.h"
 #include "transcoder/lanes.h"
 #include "transcoder/patience.h"
@@ -174,18 +174,6 @@ static void *run(void *arg)
 
 /* --- the loop's side --- */
 
-static int start_thread(struct work *w)
-{
-    /* Signals are the loop's. */
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&w->thread, NULL, run, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r;
-}
-
 static void work_free(struct work *w)
 {
     LIST_EACH (&w->units, it, tmp) {
@@ -212,7 +200,7 @@ enum err work_create(struct mailbox *out, uint64_t job, const struct link_job_op
     pthread_cond_init(&w->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     enum err e = pipeline_create(open, emit, w, &w->cancel, f, &w->pipeline);
-    if (e == ERR_OK && start_thread(w) != 0) {
+    if (e == ERR_OK && thread_start("job", run, w, &w->thread) != ERR_OK) {
         e = fault_set(f, false, ERR_NOMEM, "the host has no thread left for a job");
     }
     if (e != ERR_OK) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 struct light_workers {
     struct mailbox *mailbox;
@@ -67,7 +68,7 @@ static void start(struct light_workers *w)
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     int most = cpus < 1 ? 1 : cpus < LIGHT_WORKERS_MAX ? (int)cpus : LIGHT_WORKERS_MAX;
     w->tried = true;
-    while (w->n < most && pthread_create(&w->threads[w->n], NULL, run, w) == 0) {
+    while (w->n < most && thread_start("light sound", run, w, &w->threads[w->n]) == ERR_OK) {
         w->n++;
     }
 }

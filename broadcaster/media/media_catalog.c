@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "broadcaster/media/media_scan.h"
 #include "broadcaster/media/media_watch.h"
 #include "broadcaster/viewers/gzip.h"
@@ -332,7 +333,7 @@ enum err media_catalog_create(const char *folder, struct media_catalog **ret_cat
     pthread_rwlock_init(&c->root_lock, NULL);
     c->watch = media_watch_create();
     if (c->watch == NULL || fstat(root, &c->root_stat) != 0 ||
-        pthread_create(&c->thread, NULL, run, c) != 0) {
+        thread_start("media folder", run, c, &c->thread) != ERR_OK) {
         destroy_parts(c);
         return ERR_IO;
     }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "run/log.h"
 #include "run/private_file.h"
 
@@ -91,7 +92,6 @@ struct preview_file *preview_file_open(const char *data_dir, struct preview *p,
                  data_dir, strerror(errno));
         return NULL;
     }
-    private_file_tidy(folder, PREVIEW_FILE);
     enum err e = read_file(folder, p, salt);
     if (e != ERR_OK && e != ERR_NOENT) {
         log_warn("paywall", "previews",
@@ -158,7 +158,7 @@ void preview_file_write(struct preview_file *f)
 {
     join(f); /* it has ended */
     atomic_store(&f->busy, true);
-    f->running = pthread_create(&f->thread, NULL, write_file, f) == 0;
+    f->running = thread_start("previews", write_file, f, &f->thread) == ERR_OK;
     if (!f->running) {
         (void)write_file(f);
     }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #define THREADS_MAX 8
 
@@ -51,7 +52,7 @@ struct push_workers *push_workers_create(int threads, push_work_fn *fn, void *ar
     w->fn = fn;
     w->arg = arg;
     while (w->n < threads && w->n < THREADS_MAX &&
-           pthread_create(&w->threads[w->n], NULL, run, w) == 0) {
+           thread_start("push", run, w, &w->threads[w->n]) == ERR_OK) {
         w->n++;
     }
     if (w->n == 0) {

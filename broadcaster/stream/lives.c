@@ -1,19 +1,22 @@
 #include "broadcaster/stream/lives.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "run/log.h"
+#include "run/private_file.h"
 
 #define LINE_MAX_BYTES (ID_MAX + 2)
 
 struct lives {
-    char *path;
+    char *dir;
+    int folder;              /* -1: there is none */
     char (*ids)[ID_MAX + 1]; /* the one begun last stands last */
     size_t n;
     bool unwritable; /* and said so */
@@ -31,10 +34,12 @@ static void append(struct lives *l, const char *id)
 static void read_file(struct lives *l)
 {
     char line[LINE_MAX_BYTES + 1];
-    FILE *f = fopen(l->path, "re");
+    int fd = openat(l->folder, LIVES_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (f == NULL) {
         if (errno != ENOENT) {
-            log_warn("lives", "no_file", "cannot read %s: %s", l->path, strerror(errno));
+            log_warn("lives", "no_file", "cannot read %s/" LIVES_FILE ": %s", l->dir,
+                     strerror(errno));
         }
         return;
     }
@@ -47,13 +52,17 @@ static void read_file(struct lives *l)
     fclose(f);
 }
 
-struct lives *lives_open(const char *path)
+struct lives *lives_open(const char *dir)
 {
     struct lives *l = mem_alloc(sizeof *l);
-    size_t size = strlen(path) + 1;
-    l->path = mem_alloc(size);
-    memcpy(l->path, path, size);
+    l->dir = mem_strdup(dir);
     l->ids = mem_alloc(LIVES_MAX * sizeof l->ids[0]);
+    l->folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    l->unwritable = l->folder < 0;
+    if (l->unwritable) {
+        log_warn("lives", "no_folder", "cannot open %s: %s", dir, strerror(errno));
+        return l;
+    }
     read_file(l);
     return l;
 }
@@ -61,30 +70,28 @@ struct lives *lives_open(const char *path)
 void lives_close(struct lives *l)
 {
     if (l != NULL) {
-        mem_free(l->path);
+        if (l->folder >= 0) {
+            close(l->folder);
+        }
+        mem_free(l->dir);
         mem_free(l->ids);
         mem_free(l);
     }
 }
 
-/* Whole or not at all: a half-written file would forget streams. */
-static bool write_file(const struct lives *l)
+static enum err write_file(const struct lives *l)
 {
-    char temp[4096];
-    if (snprintf(temp, sizeof temp, "%s.new", l->path) >= (int)sizeof temp) {
-        errno = ENAMETOOLONG;
-        return false;
+    struct buf text;
+    buf_init(&text, (size_t)LIVES_MAX * LINE_MAX_BYTES);
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < l->n && e == ERR_OK; i++) {
+        e = buf_printf(&text, "%s\n", l->ids[i]);
     }
-    FILE *f = fopen(temp, "we");
-    if (f == NULL) {
-        return false;
+    if (e == ERR_OK) {
+        e = private_file_put(l->folder, LIVES_FILE, buf_span(&text));
     }
-    bool good = true;
-    for (size_t i = 0; i < l->n && good; i++) {
-        good = fprintf(f, "%s\n", l->ids[i]) > 0;
-    }
-    good = fclose(f) == 0 && good;
-    return good && rename(temp, l->path) == 0;
+    buf_fini(&text);
+    return e;
 }
 
 static size_t find(const struct lives *l, const char *id)
@@ -110,10 +117,11 @@ void lives_note(struct lives *l, const char *id)
         memmove(l->ids[i], l->ids[i + 1], (l->n - i) * sizeof l->ids[0]);
     }
     append(l, id);
-    if (!known && !l->unwritable && !write_file(l)) {
+    if (!known && !l->unwritable && write_file(l) != ERR_OK) {
         l->unwritable = true;
         log_warn("lives", "not_written",
-                 "%s: %s; after a restart players that held a stream may have to load it anew",
-                 l->path, strerror(errno));
+                 "%s/" LIVES_FILE
+                 ": %s; after a restart players that held a stream may have to load it anew",
+                 l->dir, strerror(errno));
     }
 }

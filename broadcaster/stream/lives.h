@@ -1,18 +1,19 @@
 /* Which streams have been here before: players may still hold a playlist of an earlier life of a
  * stream, from before it was taken away or the broadcaster was started anew. The ids stand in a
- * small file of the data directory. Loop's thread. */
+ * small file, LIVES_FILE. Loop's thread. */
 #ifndef BROADCASTER_STREAM_LIVES_H
 #define BROADCASTER_STREAM_LIVES_H
 
 #include <stdbool.h>
 
-#define LIVES_MAX 1024 /* ids; the one that was begun longest ago is forgotten first */
+#define LIVES_FILE "streams-seen"
+#define LIVES_MAX  1024 /* ids; the one that was begun longest ago is forgotten first */
 
 struct lives;
 
-/* path: the file; made when it is needed. One that cannot be read or written is logged once and
- * then done without. */
-struct lives *lives_open(const char *path);
+/* The file is made in this folder when it is needed. One that cannot be read or written is logged
+ * once and then done without. */
+struct lives *lives_open(const char *dir);
 void lives_close(struct lives *l); /* takes NULL */
 
 bool lives_known(const struct lives *l, const char *id);

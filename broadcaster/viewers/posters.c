@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 struct waiter {
     struct list node;
@@ -169,7 +170,7 @@ struct posters *posters_create(const struct posters_callbacks *callbacks, int64_
     init_condition(&p->work);
     list_init(&p->entries);
     list_init(&p->queue);
-    p->running = pthread_create(&p->thread, NULL, run, p) == 0;
+    p->running = thread_start("posters", run, p, &p->thread) == ERR_OK;
     if (!p->running) {
         posters_destroy(p);
         return NULL;

@@ -100,6 +100,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
         return &refused;
     }
     http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
+    viewers_keep_cookies_whole(c);
     return NULL;
 }
 
@@ -125,6 +126,7 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*context != NULL) {
             count_connection_down(v, &peer);
+            serve_sent(*context);
             watch_remove(v->watch, *context);
         }
         return;
@@ -139,7 +141,7 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
     }
     if (*context != NULL) {
         *watch_client(*context) = peer;
-        serve_begin(*context);
+        serve_begin(*context, fd);
     } else {
         atomic_fetch_add(&v->refused, e == ERR_LIMIT);
         shutdown(fd, SHUT_RDWR);
@@ -184,6 +186,7 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
     struct viewers *v = arg;
     struct watched *watched = watched_of(c);
     size_t sent = watch_answer_ends(watched);
+    serve_sent(watched);
     if (watched != NULL) {
         end_hold(watched);
         request_ends(v, watch_client(watched));
@@ -305,7 +308,9 @@ static enum MHD_Result send_answer(struct viewers *v, struct MHD_Connection *c,
 {
     struct watched *watched = watched_of(c);
     count(v, a);
-    watch_answer_begins(watched, bytes_sent(a, request->method));
+    size_t n = bytes_sent(a, request->method);
+    watch_answer_begins(watched, n);
+    serve_sends(watched, n);
     return viewers_send(c, watched, a, v->cors, request->origin);
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "broadcaster/viewers/address_count.h"
 #include "broadcaster/viewers/viewers_serve.h"
 
@@ -165,7 +166,7 @@ struct hold *hold_create(const struct hold_config *config)
     histogram_init(&h->wake, HISTOGRAM_QUICK);
     h->config = *config;
     h->addresses = address_count_create(config->max_per_address);
-    if (pthread_create(&h->thread, NULL, run, h) != 0) {
+    if (thread_start("held requests", run, h, &h->thread) != ERR_OK) {
         hold_destroy(h);
         return NULL;
     }

@@ -48,8 +48,17 @@ static const struct wanted_header wanted[] = {
     WANTED("Cookie", cookie),
 };
 
-/* What the library keeps of each header, and of each cookie besides, beyond its bytes. */
+/* What the library keeps of each header beyond its bytes. */
 #define ENTRY_BYTES 64
+
+/* It takes the first Cookie apart, and copies it for that: more than a few of them would leave no
+ * room for an answer. */
+static const char no_cookies[] = "";
+
+void viewers_keep_cookies_whole(struct MHD_Connection *c)
+{
+    MHD_set_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_COOKIE, no_cookies);
+}
 
 /* Of a header that came twice the first counts: each of these only spares bytes. */
 static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
@@ -58,7 +67,7 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
     ((struct viewer_request *)arg)->memory += name_len + value_len + ENTRY_BYTES;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         const char **field = (const char **)((char *)arg + wanted[i].at);
-        if (name_len == wanted[i].len && *field == NULL &&
+        if (name_len == wanted[i].len && *field == NULL && value != no_cookies &&
             strncasecmp(name, wanted[i].name, name_len) == 0) {
             *field = value;
         }
@@ -104,21 +113,10 @@ struct span viewers_target(struct MHD_Connection *c, const char *url, char *text
     return span_of(text, t.len);
 }
 
-/* They are taken apart in a copy. */
-static size_t cookie_memory(const char *cookies)
-{
-    size_t n = strlen(cookies) + ENTRY_BYTES;
-    for (const char *at = cookies; (at = strchr(at, ';')) != NULL; at++) {
-        n += ENTRY_BYTES;
-    }
-    return n;
-}
-
 void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r)
 {
     r->memory = r->target.len;
     MHD_get_connection_values_n(c, MHD_HEADER_KIND, on_header, r);
-    r->memory += r->cookie != NULL ? cookie_memory(r->cookie) : 0;
 }
 
 static void free_blob(void *blob)

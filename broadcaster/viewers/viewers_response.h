@@ -10,6 +10,10 @@
 #include "broadcaster/viewers/viewers_answer.h"
 #include "broadcaster/viewers/viewers_watch.h"
 
+/* Keeps the library from taking the request's cookies apart, which it would do in copies of them;
+ * before it has read any of the headers. */
+void viewers_keep_cookies_whole(struct MHD_Connection *c);
+
 /* The headers that an answer depends on. The texts are the connection's, for as long as it is in
  * the request. */
 void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r);

@@ -5,7 +5,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "broadcaster/viewers/viewers_watch.h"
 
 #define PAUSE_MS 10   /* where the library is short of something */
@@ -24,12 +24,21 @@
  * them, no longer in the processor's cache. What is on its way, TCP's window, counts not. */
 #define UNSENT_MAX 32768
 
+/* The library sends a file in pieces of so many bytes, and has the kernel hold back what is no
+ * whole TCP segment until the next piece comes (TCP_CORK). The next one waits until less than half
+ * of UNSENT_MAX is unsent. Where a segment may be larger than that, as on loopback, both wait for
+ * each other, until the kernel sends what it holds after 200 ms: so a thread does that (PUSH_MS)
+ * which has had nothing else to do for a moment. */
+#define PIECE   131072
+#define PUSH_MS 2
+
 struct server {
     struct serve *serve;
     struct MHD_Daemon *daemon;
     pthread_t thread;
-    int event;        /* readable: a connection was resumed, or it is the end */
-    atomic_bool told; /* it is, or just being made so, since the thread's last turn */
+    int event;           /* readable: a connection was resumed, or it is the end */
+    atomic_bool told;    /* it is, or just being made so, since the thread's last turn */
+    struct list sending; /* of struct serving, what may have to be pushed; the thread's own */
 };
 
 struct serve {
@@ -54,6 +63,30 @@ static int wait_ms(struct MHD_Daemon *d)
     return MHD_get_timeout(d, &ms) == MHD_YES && ms < IDLE_MS ? (int)ms : IDLE_MS;
 }
 
+/* TCP_NODELAY, set again, sends what there is, corked or not (tcp(7)). */
+static void push(struct server *s)
+{
+    const int on = 1;
+    LIST_EACH (&s->sending, it, tmp) {
+        (void)setsockopt(LIST_ITEM(it, struct serving, node)->fd, IPPROTO_TCP, TCP_NODELAY, &on,
+                         sizeof on);
+    }
+}
+
+/* poll(2) that pushes first when for a moment nothing happens. */
+static int poll_pushing(struct server *s, struct pollfd *fds, nfds_t n, int ms)
+{
+    if (ms > PUSH_MS && !list_empty(&s->sending)) {
+        int ready = poll(fds, n, PUSH_MS);
+        if (ready != 0) {
+            return ready;
+        }
+        push(s);
+        ms -= PUSH_MS;
+    }
+    return poll(fds, n, ms);
+}
+
 static void wait_for_more(struct server *s)
 {
     int ms = wait_ms(s->daemon);
@@ -63,7 +96,7 @@ static void wait_for_more(struct server *s)
          .events = POLLIN},
         {.fd = s->event, .events = POLLIN},
     };
-    if (ms > 0 && poll(fds, 2, ms) > 0 && fds[1].revents != 0) {
+    if (ms > 0 && poll_pushing(s, fds, 2, ms) > 0 && fds[1].revents != 0) {
         (void)!read(s->event, &count, sizeof count);
     }
 }
@@ -79,10 +112,6 @@ static void *run(void *arg)
 {
     struct server *s = arg;
     own = s;
-    sigset_t pipes; /* the library sends files only where this is done */
-    sigemptyset(&pipes);
-    sigaddset(&pipes, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipes, NULL);
     while (goes_on(s)) {
         if (MHD_run(s->daemon) == MHD_YES) {
             wait_for_more(s);
@@ -110,13 +139,14 @@ static bool start_one(struct serve *s, int fd, serve_start_fn *start, void *arg)
 {
     struct server *one = &s->servers[s->n];
     one->serve = s;
+    list_init(&one->sending);
     one->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     one->daemon = fd >= 0 && one->event >= 0 ? start(arg, fd) : NULL;
     if (one->daemon == NULL) {
         close_some(fd, one->event);
         return false;
     }
-    if (pthread_create(&one->thread, NULL, run, one) != 0) {
+    if (thread_start("viewers", run, one, &one->thread) != ERR_OK) {
         MHD_stop_daemon(one->daemon);
         close_some(-1, one->event);
         return false;
@@ -157,9 +187,33 @@ void serve_destroy(struct serve *s)
     mem_free(s);
 }
 
-void serve_begin(struct watched *c)
+void serve_begin(struct watched *c, int fd)
 {
-    *watch_server(c) = own;
+    struct serving *s = watch_serving(c);
+    list_init(&s->node);
+    s->server = own;
+    s->fd = fd;
+}
+
+static bool has_large_segments(int fd)
+{
+    int mss;
+    socklen_t n = sizeof mss;
+    return getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &n) == 0 && mss > UNSENT_MAX / 2;
+}
+
+void serve_sends(struct watched *c, size_t n)
+{
+    if (c != NULL && n > PIECE && has_large_segments(watch_serving(c)->fd)) {
+        list_push_back(&own->sending, &watch_serving(c)->node);
+    }
+}
+
+void serve_sent(struct watched *c)
+{
+    if (c != NULL) {
+        list_remove(&watch_serving(c)->node);
+    }
 }
 
 void serve_resume(struct MHD_Connection *connection)
@@ -167,7 +221,7 @@ void serve_resume(struct MHD_Connection *connection)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct watched *c = info != NULL ? info->socket_context : NULL;
-    struct server *s = c != NULL ? *watch_server(c) : NULL;
+    struct server *s = c != NULL ? watch_serving(c)->server : NULL;
     MHD_resume_connection(connection); /* from here on its thread may free it */
     if (s != NULL) {
         tell(s);

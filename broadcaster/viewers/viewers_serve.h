@@ -9,9 +9,21 @@
 #define BROADCASTER_VIEWERS_VIEWERS_SERVE_H
 
 #include <microhttpd.h>
+#include <stddef.h>
+
+#include "base/list.h"
 
 struct serve;
+struct server;
 struct watched;
+
+/* What a connection (`struct watched`) has a place for, zeroed at first; for viewers_serve.c only.
+ */
+struct serving {
+    struct list node;      /* linked: it may need a push */
+    struct server *server; /* whose thread it has; NULL: not begun */
+    int fd;
+};
 
 /* Starts a library's daemon without threads, by epoll, that accepts from `fd` and takes it when it
  * starts. SIGPIPE is blocked in the threads that run it. NULL: it cannot. */
@@ -25,8 +37,15 @@ struct serve *serve_create(int threads, int fd, serve_start_fn *start, void *arg
  * threads and closes all connections. Takes NULL. */
 void serve_destroy(struct serve *s);
 
-/* A daemon's thread, when a connection comes: serve_resume will find the thread. */
-void serve_begin(struct watched *c);
+/* A daemon's thread, when a connection comes: serve_resume will find the thread. The descriptor
+ * must stay open until serve_sent. */
+void serve_begin(struct watched *c, int fd);
+
+/* An answer of n bytes begins; it is over, or the connection is. Between the two what the library
+ * holds back of the bytes is sent when the thread has nothing else to do. The connection's own
+ * thread; c may be NULL. */
+void serve_sends(struct watched *c, size_t n);
+void serve_sent(struct watched *c);
 
 /* MHD_resume_connection, for a connection of one of the daemons whose socket context is `struct
  * watched`, or NULL. Any thread, before serve_destroy. */

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
+#include "broadcaster/viewers/viewers_serve.h"
 
 #define ROUND_MS    500
 #define FILE_ROUNDS 4 /* how often a file is looked at that is being sent */
@@ -25,7 +27,7 @@ struct watched {
     int64_t allowance_ms;
     size_t rate_min;
     void *slot, *pay_slot;
-    struct server *server;
+    struct serving serving;
     struct client client;
     void *kept; /* for the answer; the connection's own thread */
     void (*drop)(void *kept);
@@ -113,7 +115,7 @@ struct watch *watch_create(int64_t allowance_ms, size_t rate_min)
     list_init(&w->connections);
     w->allowance_ms = allowance_ms;
     w->rate_min = rate_min > 0 ? rate_min : WATCH_RATE_MIN;
-    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+    if (thread_start("slow viewers", run, w, &w->thread) != ERR_OK) {
         destroy_parts(w);
         return NULL;
     }
@@ -259,9 +261,9 @@ struct client *watch_client(struct watched *c)
     return &c->client;
 }
 
-struct server **watch_server(struct watched *c)
+struct serving *watch_serving(struct watched *c)
 {
-    return &c->server;
+    return &c->serving;
 }
 
 void **watch_slot(struct watched *c)

@@ -62,9 +62,9 @@ void **watch_slot(struct watched *c);
 /* Another one, for what the request has to do with money. */
 void **watch_pay_slot(struct watched *c);
 
-/* A place for whose thread it has, NULL at first (viewers_serve). Takes no NULL. */
-struct server;
-struct server **watch_server(struct watched *c);
+/* A place for whose thread it has (viewers_serve). Takes no NULL. */
+struct serving;
+struct serving *watch_serving(struct watched *c);
 
 /* A place for whose request it is, zeroed at first; the connection's own thread. Takes no NULL. */
 struct client *watch_client(struct watched *c);

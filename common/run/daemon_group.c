@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "run/daemon_impl.h"
 #include "run/log.h"
 #include "run/notify.h"
@@ -137,15 +138,9 @@ static void begin_stop(struct group *g)
     stop_next(g);
 }
 
-/* Signals are the group's. */
 static void start_part(struct group *g, struct daemon_part *part)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&part->thread, NULL, run_part, part);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0) {
+    if (thread_start(part->p->role->name, run_part, part, &part->thread) == ERR_OK) {
         part->state = PART_STARTS;
         return;
     }

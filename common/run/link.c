@@ -3,13 +3,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "proto/link_check.h"
 #include "run/link_impl.h"
 
@@ -119,17 +119,6 @@ static void free_link(struct link *k)
     mem_free(k);
 }
 
-/* Signals are the loop's. */
-static int start_thread(struct link *k)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&k->pthread, NULL, link_thread_run, k->thread);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 static enum err open_link(struct loop *l, const struct link_config *config, bool listening,
                           link_event_fn *fn, void *arg, struct link **ret_link,
                           const char **ret_why)
@@ -155,7 +144,7 @@ static enum err open_link(struct loop *l, const struct link_config *config, bool
         free_link(k);
         return e;
     }
-    if (start_thread(k) != 0) {
+    if (thread_start("link", link_thread_run, k->thread, &k->pthread) != ERR_OK) {
         abort(); /* no room for a thread at the start of a role */
     }
     *ret_link = k;

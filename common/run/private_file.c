@@ -5,12 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/id.h"
 
-#define RANDOM_LEN 16 /* hexadecimal digits behind the name of a file that is being written */
+#define TEMP_RANDOM_BYTES 8
 
 static void close_keeping_errno(int fd)
 {
@@ -50,7 +51,7 @@ int private_folder_open(const char *dir, const char *name, bool create)
     return ok ? folder : -1;
 }
 
-static bool write_all(int fd, struct span bytes)
+bool private_fd_write(int fd, struct span bytes)
 {
     while (bytes.len > 0) {
         ssize_t n = write(fd, bytes.data, bytes.len);
@@ -58,6 +59,7 @@ static bool write_all(int fd, struct span bytes)
             continue;
         }
         if (n <= 0) {
+            errno = n == 0 ? EIO : errno;
             return false;
         }
         bytes = span_of(bytes.data + n, bytes.len - (size_t)n);
@@ -65,52 +67,101 @@ static bool write_all(int fd, struct span bytes)
     return true;
 }
 
-enum err private_file_write(int folder, const char *name, struct span bytes)
+static void name_temp(const char *name, char *ret_temp, size_t size)
 {
-    char temp[PRIVATE_NAME_MAX + 32];
-    char random[RANDOM_LEN + 1];
-    id_random_hex(random, RANDOM_LEN / 2);
-    snprintf(temp, sizeof temp, ".%.*s.%s", PRIVATE_NAME_MAX, name, random);
-    int fd = openat(folder, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return ERR_IO;
-    }
-    bool ok = write_all(fd, bytes) && private_fd_give(fd, folder) && fsync(fd) == 0;
-    close_keeping_errno(fd);
-    if (!ok || renameat(folder, temp, folder, name) != 0) {
-        int why = errno;
-        unlinkat(folder, temp, 0);
-        errno = why;
-        return ERR_IO;
-    }
-    return fsync(folder) == 0 ? ERR_OK : ERR_IO;
+    char random[2 * TEMP_RANDOM_BYTES + 1];
+    id_random_hex(random, TEMP_RANDOM_BYTES);
+    snprintf(ret_temp, size, ".%.*s.%s", PRIVATE_NAME_MAX, name, random);
 }
 
-static bool is_temp(const char *file, const char *name)
+static bool is_temp_of(const char *entry, const char *name)
 {
-    size_t n = strlen(name);
-    return file[0] == '.' && strncmp(file + 1, name, n) == 0 && file[1 + n] == '.' &&
-           strlen(file + 2 + n) == RANDOM_LEN &&
-           strspn(file + 2 + n, "0123456789abcdef") == RANDOM_LEN;
+    size_t n = strlen(name), digits = (size_t)2 * TEMP_RANDOM_BYTES;
+    return entry[0] == '.' && strncmp(entry + 1, name, n) == 0 && entry[n + 1] == '.' &&
+           strlen(entry + n + 2) == digits && strspn(entry + n + 2, "0123456789abcdef") == digits;
 }
 
-void private_file_tidy(int folder, const char *name)
+/* Who writes a file holds its lock, and the kernel takes it from who is killed. */
+static void remove_if_left(int folder, const char *temp)
+{
+    int fd = openat(folder, temp, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            unlinkat(folder, temp, 0);
+        }
+        close(fd);
+    }
+}
+
+static void remove_left(int folder, const char *name)
 {
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    const struct dirent *found;
     if (dir == NULL) {
         if (fd >= 0) {
             close(fd);
         }
         return;
     }
-    while ((found = readdir(dir)) != NULL) {
-        if (is_temp(found->d_name, name)) {
-            (void)unlinkat(folder, found->d_name, 0);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (is_temp_of(entry->d_name, name)) {
+            remove_if_left(folder, entry->d_name);
         }
     }
     closedir(dir);
+}
+
+/* Whether another writer took it for one that was left, before it had its lock. */
+static bool is_taken(int fd)
+{
+    struct stat st;
+    return flock(fd, LOCK_EX | LOCK_NB) != 0 ? errno == EWOULDBLOCK
+                                             : fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+static int open_temp(int folder, const char *name, char *ret_temp, size_t size)
+{
+    for (;;) {
+        name_temp(name, ret_temp, size);
+        int fd =
+            openat(folder, ret_temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0 || !is_taken(fd)) {
+            return fd;
+        }
+        close(fd);
+    }
+}
+
+static enum err replace(int folder, const char *name, struct span bytes, bool wait)
+{
+    char temp[PRIVATE_NAME_MAX + 2 * TEMP_RANDOM_BYTES + 3];
+    remove_left(folder, name);
+    int fd = open_temp(folder, name, temp, sizeof temp);
+    if (fd < 0) {
+        return ERR_IO;
+    }
+    bool ok = private_fd_give(fd, folder) && private_fd_write(fd, bytes) &&
+              (!wait || fsync(fd) == 0) && renameat(folder, temp, folder, name) == 0;
+    if (!ok) {
+        int why = errno;
+        unlinkat(folder, temp, 0);
+        errno = why;
+    }
+    close_keeping_errno(fd); /* and its lock */
+    if (!ok) {
+        return ERR_IO;
+    }
+    return !wait || fsync(folder) == 0 ? ERR_OK : ERR_IO;
+}
+
+enum err private_file_write(int folder, const char *name, struct span bytes)
+{
+    return replace(folder, name, bytes, true);
+}
+
+enum err private_file_put(int folder, const char *name, struct span bytes)
+{
+    return replace(folder, name, bytes, false);
 }
 
 enum err private_fd_read(int fd, char *bytes, size_t size, size_t *ret_len)

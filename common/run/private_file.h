@@ -16,12 +16,16 @@
 int private_folder_open(const char *dir, const char *name, bool create);
 
 /* Writes a file of that name, or none: it is whole and on the disk when this returns. What root
- * writes belongs to the folder's owner. ERR_IO, with errno. */
+ * writes belongs to the folder's owner. What writers of that name left who were killed is removed.
+ * ERR_IO, with errno. */
 enum err private_file_write(int folder, const char *name, struct span bytes) CHECKED;
 
-/* Removes what private_file_write left of that name when it was killed, and nothing else. For who
- * is the only one that writes it; what cannot be removed stays. */
-void private_file_tidy(int folder, const char *name);
+/* The same without waiting for the disk, on a thread that must not: whole whoever is killed, but
+ * after a power cut it may be the old one. */
+enum err private_file_put(int folder, const char *name, struct span bytes) CHECKED;
+
+/* Writes all of the bytes to an open file. False, with errno: some may be there. */
+bool private_fd_write(int fd, struct span bytes) CHECKED;
 
 /* Opens the file and reads all of it. ERR_NOENT; ERR_AUTH: it is no regular file, or others can
  * write it; ERR_LIMIT: it is larger than size; ERR_IO, with errno. On success the caller closes

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "orchestrator/ledger/ledger_book.h"
 #include "orchestrator/ledger/ledger_sqlite.h"
 #include "run/log.h"
@@ -405,7 +406,7 @@ enum err ledger_open(struct loop *l, const struct ledger_config *config, struct 
     histogram_init(&new->took, HISTOGRAM_SHORT);
     init_lock(new);
     new->box = mailbox_create(l, on_report, new);
-    e = pthread_create(&new->thread, NULL, thread_main, new) == 0 ? ERR_OK : ERR_IO;
+    e = thread_start("ledger", thread_main, new, &new->thread);
     assert(e == ERR_OK); /* at the start of a role: no thread to be had */
     *ret_ledger = new;
     return e;

@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "run/log.h"
 #include "run/private_file.h"
 
@@ -77,22 +78,6 @@ static void batch_destroy(struct batch *b)
 
 /* --- the thread --- */
 
-static bool write_all(int fd, struct span bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.data, bytes.len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            errno = n == 0 ? EIO : errno;
-            return false;
-        }
-        bytes = span_of(bytes.data + n, bytes.len - (size_t)n);
-    }
-    return true;
-}
-
 /* A part of a line that could be written must not stand before the next one. */
 static bool append(struct notebook *n, struct span bytes)
 {
@@ -100,7 +85,7 @@ static bool append(struct notebook *n, struct span bytes)
     if (fstat(n->fd, &st) != 0) {
         return false;
     }
-    if (write_all(n->fd, bytes) && fdatasync(n->fd) == 0) {
+    if (private_fd_write(n->fd, bytes) && fdatasync(n->fd) == 0) {
         return true;
     }
     int error = errno;
@@ -260,7 +245,7 @@ static enum err start(struct notebook *n, struct loop *l, const struct notebook_
     n->gathering = batch_create(n, NOTEBOOK_WAITING_MAX);
     pthread_mutex_init(&n->lock, NULL);
     pthread_cond_init(&n->wake, NULL);
-    if (pthread_create(&n->thread, NULL, run, n) != 0) {
+    if (thread_start("receipts", run, n, &n->thread) != ERR_OK) {
         abort(); /* as everywhere: no thread, no memory */
     }
     return ERR_OK;
@@ -275,9 +260,6 @@ enum err notebook_open(struct loop *l, const struct notebook_config *config,
     n->fd = -1;
     (void)snprintf(n->name, sizeof n->name, "%s", config->name);
     n->folder = private_folder_open(config->data_dir, config->folder, true);
-    if (n->folder >= 0) {
-        private_file_tidy(n->folder, n->name);
-    }
     enum err e = n->folder >= 0 ? start(n, l, config) : ERR_IO;
     if (e != ERR_OK) {
         int error = errno;

@@ -1,13 +1,13 @@
 #include "publisher-tools/load/farm_sim.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "media/packet.h"
 #include "run/link_swarm.h"
 
@@ -479,22 +479,17 @@ static void release(struct farm_sim *f)
     mem_free(f);
 }
 
-/* Signals are the main thread's. */
-static int start_threads(struct farm_sim *f)
+static enum err start_threads(struct farm_sim *f)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&f->transcoders_thread, NULL, run_transcoders, f);
-    if (r == 0) {
-        r = pthread_create(&f->broadcasters_thread, NULL, run_broadcasters, f);
-        if (r != 0) {
+    enum err e = thread_start("transcoders", run_transcoders, f, &f->transcoders_thread);
+    if (e == ERR_OK) {
+        e = thread_start("broadcasters", run_broadcasters, f, &f->broadcasters_thread);
+        if (e != ERR_OK) {
             atomic_store(&f->phase, PHASE_QUIT);
             pthread_join(f->transcoders_thread, NULL);
         }
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r;
+    return e;
 }
 
 enum err farm_start(const struct farm_config *config, struct farm_sim **ret_farm, char *ret_why)
@@ -512,7 +507,7 @@ enum err farm_start(const struct farm_config *config, struct farm_sim **ret_farm
         e = open_swarm(config, LINK_ROLE_BROADCASTER, config->broadcasters, on_broadcaster, f,
                        &f->broadcasters, ret_why);
     }
-    if (e == ERR_OK && start_threads(f) != 0) {
+    if (e == ERR_OK && start_threads(f) != ERR_OK) {
         snprintf(ret_why, FARM_WHY_MAX, "this host has no thread left");
         e = ERR_IO;
     }

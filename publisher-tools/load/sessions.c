@@ -1,13 +1,13 @@
 #include "publisher-tools/load/sessions.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "broadcaster/jobs/jobs_rung.h"
 #include "broadcaster/jobs/rung_describe.h"
 #include "broadcaster/stream/parter.h"
@@ -224,21 +224,16 @@ static int64_t cpu_us(void)
            u.ru_stime.tv_usec;
 }
 
-/* Signals are the main thread's. */
 static unsigned start_all(struct run *r, struct session *all)
 {
-    sigset_t every, before;
     unsigned n = 0;
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &before);
     for (; n < r->config->sessions; n++) {
         all[n] = (struct session){.run = r, .number = n};
-        if (pthread_create(&all[n].thread, NULL, run_session, &all[n]) != 0) {
+        if (thread_start("session", run_session, &all[n], &all[n].thread) != ERR_OK) {
             atomic_store(&r->failed, true);
             break;
         }
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return n;
 }
 

@@ -4,6 +4,7 @@ wait for what is not there yet, and how soon a stream can be played.
 wrk asks both servers by turns, with as many connections; each server has two threads of its own.
 The streams were encoded beforehand: an encoder is on the publisher's machine, not on the server's.
 """
+import dataclasses
 import json
 import math
 import re
@@ -132,20 +133,43 @@ class Ours:
 # --- against nginx --------------------------------------------------------------------------------
 
 
-def load(pid, url, connections, seconds, more=()):
-    """(CPU microseconds of the server per request, requests per second) under wrk. more: its
-    options."""
-    cpu = measure.cpu_s(pid)
+@dataclasses.dataclass
+class Load:
+    cpu_s: float  # of the server
+    reader_cpu_s: float
+    requests: int  # complete ones
+    per_s: float
+    bytes: float  # with those of requests that were not complete at the end
+
+
+UNITS = {unit: 1024**i for i, unit in enumerate(("B", "KB", "MB", "GB", "TB"))}
+
+
+def children_cpu_s():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def load_of(pid, url, connections, seconds, more=()):
+    """Under wrk. more: its options."""
+    cpu, reader_cpu = measure.cpu_s(pid), children_cpu_s()
     done = harness.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", *more,
                         url],
                        timeout=seconds + 60)
-    cpu = measure.cpu_s(pid) - cpu
-    count = re.search(r"(\d+) requests in", done.stdout)
+    cpu, reader_cpu = measure.cpu_s(pid) - cpu, children_cpu_s() - reader_cpu
+    count = re.search(r"(\d+) requests in [\d.]+\w+, ([\d.]+)(\w+) read", done.stdout)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
     if done.returncode != 0 or bad or int(count.group(1)) == 0:
         raise AssertionError(f"wrk on {url}: {done.stdout[-500:]} {done.stderr[-200:]}")
-    return cpu * 1e6 / int(count.group(1)), float(rate.group(1))
+    return Load(cpu, reader_cpu, int(count.group(1)), float(rate.group(1)),
+                float(count.group(2)) * UNITS[count.group(3)])
+
+
+def load(pid, url, connections, seconds):
+    """(CPU microseconds of the server per request, requests per second)."""
+    found = load_of(pid, url, connections, seconds)
+    return found.cpu_s * 1e6 / found.requests, found.per_s
 
 
 def compare(ours, nginx, what, path, name, connections, rounds, seconds):

@@ -21,6 +21,7 @@ import threading
 import time
 import types
 import urllib.parse
+import zlib
 from datetime import datetime, timezone
 
 import harness
@@ -32,11 +33,13 @@ HEAD = 9
 LIVE_FIRST = 4  # number that the sliding window begins with
 WINDOW = 8
 PARTS = 4
+FAR_PARTS = 4 * PARTS  # ahead of any segment's first: too far to wait for
 TS_LENGTH = 5  # segments of the ended playlists
+HDR = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"]
 
 
 def encode(folder, name, size="160x90", gop=RATE, ts_offset=0, video_filter=None, sound=True,
-           split=False):
+           split=False, colours=()):
     """MPEG-TS segments of a second: [bytes]."""
     out = folder / name
     out.mkdir()
@@ -47,7 +50,7 @@ def encode(folder, name, size="160x90", gop=RATE, ts_offset=0, video_filter=None
          *(["-vf", video_filter, "-vsync", "vfr"] if video_filter else []),
          "-t", TS_LENGTH, "-c:v", "libx264", "-preset", "ultrafast",
          "-tune", "zerolatency", "-g", 999, "-sc_threshold", 0, "-force_key_frames",
-         f"expr:gte(t,n_forced*{gop // RATE})", "-pix_fmt", "yuv420p", "-threads", 1,
+         f"expr:gte(t,n_forced*{gop // RATE})", "-pix_fmt", "yuv420p", *colours, "-threads", 1,
          "-output_ts_offset", ts_offset, "-f", "hls", "-hls_time", 1,
          "-hls_list_size", 0, *(["-hls_flags", "split_by_time"] if split else []),
          "-hls_segment_filename", out / "%d.ts", out / "list.m3u8"], timeout=60)
@@ -132,6 +135,7 @@ class World:
                 "long_gop": pool.submit(encode, folder, "long_gop", gop=RATE * 2, split=True),
                 "holes": pool.submit(encode, folder, "holes",
                                      video_filter="select='not(between(n,54,57))'"),
+                "hdr": pool.submit(encode, folder, "hdr", colours=HDR),
             }
         self.ts = {name: segments.result() for name, segments in made.items()}
         init, frames = sound.result()
@@ -230,10 +234,12 @@ class World:
         asked = re.match(r"bytes=(\d+)-(\d+)$", request.headers.get("Range", ""))
         if asked and reply.status == 200 and headers.pop("X-Whole", None) is None:
             reply.status, body = 206, body[int(asked[1]):int(asked[2]) + 1]
+        if reply.status in (200, 206):
+            headers.setdefault("ETag", f'"{zlib.crc32(body):08x}"')
         try:
             request.send_response(reply.status)
             for key, value in headers.items():
-                if not key.startswith("X-"):
+                if not key.startswith("X-") and value is not None:
                     request.send_header(key, value)
             if reply.status != 204:
                 request.send_header("Content-Length", str(len(body)))
@@ -353,7 +359,7 @@ class World:
         if "_HLS_msn" in query:
             asked = int(query["_HLS_msn"])
             part = int(query.get("_HLS_part", PARTS - 1))
-            if asked > made // PARTS + 2:
+            if asked > made // PARTS + 2 or part > FAR_PARTS:
                 return 400, ""
             self.wait_for(case, asked * PARTS + part)
             made = self.made(case)

@@ -13,6 +13,15 @@ SOURCE = "/stream/hello_world/source.m3u8"
 LIVE = "/stream/hello_world/source/live.m3u8"
 HTML = {"Accept": "text/html"}
 PAGE = "https://page.example"
+BROWSER = {
+    "Accept": "*/*", "Origin": PAGE, "Referer": PAGE + "/", "Accept-Encoding": "gzip, deflate, br",
+    "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+                  " Chrome/140.0.0.0 Safari/537.36",
+    "Accept-Language": "en-GB,en;q=0.9,de-DE;q=0.8,de;q=0.7,en-US;q=0.6",
+    "sec-ch-ua": '"Chromium";v="140", "Not=A?Brand";v="24", "Google Chrome";v="140"',
+    "sec-ch-ua-mobile": "?0", "sec-ch-ua-platform": '"Windows"', "Sec-Fetch-Site": "same-site",
+    "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty",
+}
 
 
 class Http(TestCase):
@@ -206,12 +215,20 @@ class Http(TestCase):
         """As long as they have room beside an answer, that; and never silence."""
         for headers in ([{"X": "a" * n} for n in range(4600, 6000, 47)] +
                         [{f"X-{i}": "a" * 32 for i in range(n)} for n in range(40, 64)] +
-                        [{"Cookie": "a=" + "a" * n} for n in range(2000, 3200, 47)] +
+                        [{"Cookie": "a=" + "a" * n} for n in range(4600, 6000, 47)] +
                         [{"Cookie": "; ".join(f"{i:09}=123456789" for i in range(n))}
-                         for n in range(40, 64)]):
+                         for n in range(210, 250, 2)]):
             answer = self.recipe.get("/stream/hello_world.m3u8", headers=headers)
             self.assertIn(answer.status, (200, 431), headers)
             self.assertRegex(answer.text, r"\w+ \w+|#EXTM3U")
+
+    def test_a_browser_with_the_cookies_of_a_whole_site_may_watch(self):
+        """A browser sends them to each port of a host."""
+        for n, size in ((100, 30), (50, 60), (2, 1500)):
+            cookies = "; ".join(f"_c{i:03}=".ljust(size - 2, "v") for i in range(n))
+            answer = self.recipe.get(LIVE + "?_HLS_skip=YES",
+                                     headers={**BROWSER, "Cookie": cookies})
+            self.assertEqual((answer.status, answer.headers["content-encoding"]), (200, "gzip"))
 
     def test_absurd_directives_are_refused_at_once(self):
         msn = playlist(self.recipe.get(LIVE).text).segments[-1].number

@@ -59,6 +59,8 @@ static struct relay *relay;
 static char addr[64];
 static struct fake fakes[FAKES_MAX];
 static size_t n_fakes;
+static const char *fake_name = "fake"; /* of those that say hello from here on */
+static struct ledger *ledger;          /* what a pixel costs, 1, is charged there; NULL: nothing */
 
 /* --- waiting --- */
 
@@ -181,7 +183,7 @@ static inline void hello_of(struct fake *f, const char *role, uint32_t version, 
     m.hello = (struct link_hello){.version_min = version,
                                   .version_max = version,
                                   .role = role,
-                                  .name = "fake",
+                                  .name = fake_name,
                                   .encoder = strcmp(role, "transcoder") == 0 ? "x264" : "",
                                   .software = "0",
                                   .instance = instance,
@@ -335,7 +337,10 @@ static inline enum err try_start(int port, struct relay **ret_relay, const char 
     struct relay_config c = {.addr = addr,
                              .keys = &keys[LINK_ROLE_ORCHESTRATOR],
                              .heartbeat_ms = 500,
-                             .timeout_ms = scaled_ms(5000)};
+                             .timeout_ms = scaled_ms(5000),
+                             .price = ledger != NULL,
+                             .price_pixels = 1,
+                             .ledger = ledger};
     job_table_config_defaults(&c.jobs);
     c.jobs.job_bytes = 2 * FLOOD * FLOOD_SIZE;
     /* Who waits for a processor is not late: lateness is tested where time is an argument. */
@@ -345,16 +350,21 @@ static inline enum err try_start(int port, struct relay **ret_relay, const char 
     return relay_create(loop, &c, ret_relay, ret_why);
 }
 
-static inline void setup(void)
+static inline void start_relay(void)
 {
     const char *why = "";
-    loop = loop_create();
     enum err e = ERR_IO;
     /* Somebody else may take the port between the asking and the using. */
     for (int i = 0; i < 5 && e != ERR_OK; i++) {
         e = try_start(free_port(), &relay, &why);
     }
     ck_assert_msg(e == ERR_OK, "%s", why);
+}
+
+static inline void setup(void)
+{
+    loop = loop_create();
+    start_relay();
 }
 
 static inline void teardown(void)

@@ -11,7 +11,7 @@
 #define DEADLINE_MS 24000
 #define JOBS_MAX    512
 #define AT_ONCE_MAX 64
-#define STREAMS_MAX 4
+#define STREAMS_MAX 6
 #define RUNGS       4
 #define TRANSCODERS 3
 
@@ -40,8 +40,9 @@ struct segment {
 };
 
 struct host {
-    unsigned cores, threads; /* threads: of one job */
-    uint64_t speed;          /* of one core, pixels a second */
+    unsigned cores, threads;    /* threads: of one job */
+    uint64_t speed;             /* of one core, pixels a second */
+    uint64_t per_job, per_rung; /* what each picture costs beside its rungs' pixels, in pixels */
 };
 
 static struct host hosts[TRANSCODERS + 1]; /* by peer */
@@ -50,6 +51,7 @@ static struct segment segments[JOBS_MAX]; /* by the broadcaster's number */
 static uint64_t n_segments;
 static struct {
     bool on;
+    size_t first, n_rungs; /* of sizes; 0: all */
     uint32_t viewers[RUNGS];
     int64_t begun_ms;  /* its first segment */
     uint64_t pictures; /* published so far */
@@ -69,7 +71,7 @@ static void sim_start(void)
 /* It says so much; with two cores it makes so much. */
 static void sim_host(link_peer peer, unsigned threads, uint64_t makes, uint64_t says)
 {
-    hosts[peer] = (struct host){2, threads, makes / 2};
+    hosts[peer] = (struct host){.cores = 2, .threads = threads, .speed = makes / 2};
     fast(peer, 10, says);
 }
 
@@ -94,10 +96,11 @@ static void open_segment(unsigned i)
     segments[job] =
         (struct segment){.stream = i, .number = streams[i].number++, .start_ms = w->now};
     streams[i].job = job;
-    struct link_job_open o = world_open_of(name, streams[i].number, RUNGS, DEADLINE_MS);
-    for (size_t r = 0; r < RUNGS; r++) {
-        o.ladder[r].width = sizes[r][0];
-        o.ladder[r].height = sizes[r][1];
+    size_t n_rungs = streams[i].n_rungs > 0 ? streams[i].n_rungs : RUNGS;
+    struct link_job_open o = world_open_of(name, streams[i].number, n_rungs, DEADLINE_MS);
+    for (size_t r = 0; r < n_rungs; r++) {
+        o.ladder[r].width = sizes[streams[i].first + r][0];
+        o.ladder[r].height = sizes[streams[i].first + r][1];
         o.ladder[r].viewers = streams[i].viewers[r];
         o.ladder[r].frames_per_part = PER_PART;
     }
@@ -131,7 +134,9 @@ static void begin_work(const struct sent *s)
 {
     struct work *work = work_of(0, 0);
     ck_assert_ptr_nonnull(work);
+    const struct host *h = &hosts[s->to];
     *work = (struct work){.attempt = s->job, .peer = s->to, .n_rungs = s->open.n_ladder};
+    work->cost = h->per_job + work->n_rungs * h->per_rung;
     for (size_t r = 0; r < work->n_rungs; r++) {
         work->cost += (uint64_t)s->open.ladder[r].width * s->open.ladder[r].height;
         work->emit_from[r] = s->open.ladder[r].emit_from;
@@ -278,7 +283,10 @@ static void show(void)
         printf("%6lld %c%llu", (long long)g->start_ms, 'a' + g->stream,
                (unsigned long long)g->number);
         for (unsigned r = 0; r < RUNGS; r++) {
-            printf(g->given_up[r] ? "   gap" : " %5lld", (long long)g->lag_ms[r]);
+            printf(g->given_up[r] ? "   gap"
+                   : g->failed    ? "  fail"
+                                  : " %5lld",
+                   (long long)g->lag_ms[r]);
         }
         printf("\n");
     }
@@ -287,6 +295,10 @@ static void show(void)
 }
 
 /* --- the cases --- */
+
+/* How far behind a stream's end players stay that do without parts, three target durations (RFC
+ * 8216 6.3.3): what comes later than that stops them. */
+#define HELD_BACK_S 6
 
 /* Two cores carry it, one thread does not: a segment's end is late, the next one begins all the
  * same, and the lag does not grow. Whatever is said of the speed. */
@@ -313,12 +325,17 @@ START_TEST(a_job_slower_than_real_time_does_not_hold_up_the_next)
 }
 END_TEST
 
-/* Rungs that are worth less than the largest one, which stay but for a short time. */
+/* Without the largest rung there is room for the others: what is worth more goes only while it is
+ * found out how much is too much, and not once that is known (STEADY). */
+#define STEADY_FROM_MS 13000
+#define STEADY_TO_MS   23000
 static void check_small(unsigned stream, int64_t from_ms, int64_t to_ms)
 {
+    for (unsigned r = 0; r < LARGE; r++) {
+        ck_assert_uint_le(gaps(stream, r, from_ms, to_ms), (to_ms - from_ms) / SEGMENT_MS / 6);
+        ck_assert_uint_eq(gaps(stream, r, STEADY_FROM_MS, STEADY_TO_MS), 0);
+    }
     ck_assert_uint_eq(gaps(stream, 0, from_ms, to_ms), 0);
-    ck_assert_uint_le(gaps(stream, 1, from_ms, to_ms), 8);
-    ck_assert_uint_le(gaps(stream, 2, from_ms, to_ms), 10);
 }
 
 static void check_lag(unsigned stream, int64_t limit_ms, int64_t from_ms, int64_t to_ms)
@@ -340,8 +357,8 @@ START_TEST(beyond_capacity_the_least_worth_goes)
     sim_run(32000);
     show();
     check_small(0, 0, 32000);
-    check_lag(0, _i == 0 ? 4000 : 5500, 0, 28000);
-    check_lag(0, 1000, 9000, 28000);
+    check_lag(0, HELD_BACK_S * 1000, 0, 28000);
+    check_lag(0, 1000, STEADY_FROM_MS, STEADY_TO_MS);
     ck_assert_uint_ge(gaps(0, LARGE, 0, 32000), 11);
     world_destroy(w);
 }
@@ -365,8 +382,8 @@ START_TEST(streams_share_what_there_is_and_get_back_what_another_leaves)
     show();
     for (unsigned i = 0; i < 2; i++) {
         check_small(i, 0, 80000);
-        check_lag(i, 3500, 0, 76000);
-        check_lag(i, 1000, 11000, 23000);
+        check_lag(i, HELD_BACK_S * 1000, 0, 76000);
+        check_lag(i, 1000, STEADY_FROM_MS, STEADY_TO_MS);
     }
     ck_assert_uint_eq(gaps(0, LARGE, 0, 80000), 0);
     ck_assert_uint_ge(gaps(1, LARGE, 6000, 80000), 28); /* tried again now and then */
@@ -380,6 +397,134 @@ START_TEST(streams_share_what_there_is_and_get_back_what_another_leaves)
 }
 END_TEST
 
+/* Streams of one rung each, a third more of them than can be made: there is nothing else to give up
+ * than the rung of some of them. Whoever is watched has it in time, what comes of the others is no
+ * older than what players wait for, and what can be made is made. */
+#define ONE_RUNG (640 * 360 * 30ull)
+#define MADE     4 /* of all of them */
+static const uint64_t said_of_six[] = {MADE * ONE_RUNG, 2 * MADE *ONE_RUNG, 0};
+
+/* How many of the stream's segments of that time came whole. */
+static unsigned delivered(unsigned stream, int64_t from_ms, int64_t to_ms)
+{
+    unsigned n = 0;
+    for (uint64_t j = 1; j <= n_segments; j++) {
+        const struct segment *g = &segments[j];
+        n += g->stream == stream && g->start_ms >= from_ms && g->start_ms < to_ms &&
+             g->parts[0] == PICTURES / PER_PART;
+    }
+    return n;
+}
+
+/* The worst lag of those that came whole. */
+static int64_t worst_delivered(unsigned stream, int64_t from_ms, int64_t to_ms)
+{
+    int64_t worst = 0;
+    for (uint64_t j = 1; j <= n_segments; j++) {
+        const struct segment *g = &segments[j];
+        if (g->stream == stream && g->start_ms >= from_ms && g->start_ms < to_ms &&
+            g->parts[0] == PICTURES / PER_PART && g->lag_ms[0] > worst) {
+            worst = g->lag_ms[0];
+        }
+    }
+    return worst;
+}
+
+START_TEST(streams_of_one_rung_beyond_capacity)
+{
+    sim_start();
+    sim_host(1, 2, MADE * ONE_RUNG, said_of_six[_i]);
+    streams[4].viewers[0] = 3;
+    for (unsigned i = 0; i < 6; i++) {
+        streams[i].first = 2;
+        streams[i].n_rungs = 1;
+        sim_publish(i);
+        sim_run(300);
+    }
+    sim_run(80000);
+    show();
+    unsigned all = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        all += delivered(i, 20000, 60000);
+        /* Who says nothing is tried with all of it again. */
+        int64_t limit_ms = HELD_BACK_S * 1000 + (said_of_six[_i] > 0 ? 0 : SEGMENT_MS);
+        ck_assert_int_lt(worst_delivered(i, 0, 60000), limit_ms);
+    }
+    ck_assert_uint_ge(all, 20 * MADE * 4 / 5);
+    ck_assert_uint_eq(delivered(4, 20000, 60000), 20); /* the one that is watched */
+    ck_assert_int_lt(worst_delivered(4, 20000, 60000), HELD_BACK_S * 500);
+    world_destroy(w);
+}
+END_TEST
+
+/* What each picture costs whatever its rungs' sizes: a decoder's work, an encoder's own. As
+ * measured: of 720p30 a decoder takes as long as an encoder for this many pixels. */
+#define PER_JOB  200000
+#define PER_RUNG 25000
+
+START_TEST(small_rungs_that_cost_more_than_their_pixels)
+{
+    sim_start();
+    /* Streams of a small rung beside one with all: of pixels they have a tenth. */
+    uint64_t ladder = (LADDER_RATE / 30 + PER_JOB + RUNGS * PER_RUNG) * 30;
+    uint64_t small = (256 * 144 + PER_JOB + PER_RUNG) * 30ull;
+    uint64_t makes = (ladder + 4 * small) * 4 / 5;
+    sim_host(1, 2, makes, makes * LADDER_RATE / ladder); /* as it was seen with large ones */
+    hosts[1].per_job = PER_JOB;
+    hosts[1].per_rung = PER_RUNG;
+    for (unsigned i = 0; i < 5; i++) {
+        streams[i].n_rungs = i == 0 ? 0 : 1;
+        sim_publish(i);
+        sim_run(300);
+    }
+    sim_run(80000);
+    show();
+    for (unsigned r = 0; r < RUNGS; r++) {
+        ck_assert_int_lt(worst_lag(0, r, 0, 76000), HELD_BACK_S * 1000);
+        ck_assert_int_lt(worst_lag(0, r, 12000, 27000), 1000);
+    }
+    for (unsigned i = 1; i < 5; i++) {
+        ck_assert_int_lt(worst_lag(i, 0, 0, 76000), 1000);
+        ck_assert_uint_eq(gaps(i, 0, 0, 76000), 0);
+    }
+    ck_assert_uint_ge(gaps(0, LARGE, 0, 76000), 15);
+    world_destroy(w);
+}
+END_TEST
+
+/* One stream, and transcoders of which each is slower than real time, all together faster: its
+ * segments are made side by side, each as long as one of them takes for it. Nothing is given up,
+ * once it is known how fast they are. */
+#define KNOWN_MS 60000 /* of those who said something else, or nothing */
+static const struct {
+    unsigned hosts, permille; /* of real time, of each */
+    unsigned says;            /* permille; 0: nothing */
+    bool is_right;
+} side_by_side[] = {{2, 600, 600, true},   {3, 450, 450, true}, {2, 750, 500, true},
+                    {2, 600, 2000, false}, {2, 600, 0, false},  {3, 450, 2000, false},
+                    {3, 450, 0, false}};
+
+START_TEST(slow_transcoders_make_one_stream_together)
+{
+    unsigned permille = side_by_side[_i].permille;
+    sim_start();
+    for (link_peer p = 1; p <= side_by_side[_i].hosts; p++) {
+        sim_host(p, 2, LADDER_RATE * permille / 1000, LADDER_RATE * side_by_side[_i].says / 1000);
+    }
+    sim_publish(0);
+    sim_run(KNOWN_MS + 40000);
+    show();
+    int64_t from_ms = side_by_side[_i].is_right ? 0 : KNOWN_MS;
+    int64_t alone_ms = SEGMENT_MS * 1000 / permille - SEGMENT_MS;
+    for (unsigned r = 0; r < RUNGS; r++) {
+        ck_assert_uint_eq(gaps(0, r, from_ms, KNOWN_MS + 40000), 0);
+        ck_assert_int_lt(worst_lag(0, r, from_ms, KNOWN_MS), HELD_BACK_S * 1000);
+        ck_assert_int_lt(worst_lag(0, r, from_ms + SEGMENT_MS, KNOWN_MS + 32000), alone_ms + 500);
+    }
+    world_destroy(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("job_table_load");
@@ -389,6 +534,9 @@ int main(void)
                         sizeof slow / sizeof slow[0]);
     tcase_add_loop_test(tc, beyond_capacity_the_least_worth_goes, 0, 3);
     tcase_add_loop_test(tc, streams_share_what_there_is_and_get_back_what_another_leaves, 0, 3);
+    tcase_add_loop_test(tc, streams_of_one_rung_beyond_capacity, 0, 3);
+    tcase_add_test(tc, small_rungs_that_cost_more_than_their_pixels);
+    tcase_add_loop_test(tc, slow_transcoders_make_one_stream_together, 0, 7);
     suite_add_tcase(suite, tc);
     return world_run(suite);
 }

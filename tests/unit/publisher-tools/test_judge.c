@@ -739,8 +739,14 @@ END_TEST
 START_TEST(http_headers)
 {
     static const uint8_t ts[400] = {[0] = 0x47, [188] = 0x47};
-    struct judge_answer good = {
-        URL, 200, "application/vnd.apple.mpegurl", "max-age=1", "*", "gzip", span_of(ts, 300)};
+    struct judge_answer good = {URL,
+                                200,
+                                "application/vnd.apple.mpegurl",
+                                "max-age=1",
+                                "*",
+                                "gzip",
+                                "\"1\"",
+                                span_of(ts, 300)};
     good.body = span_cstr("#EXTM3U");
     judge_http_check(&good, JUDGE_THING_PLAYLIST, 2, true, &sink);
     assert_found("");
@@ -764,7 +770,12 @@ START_TEST(http_headers)
     a.body = span_of(ts, 300);
     judge_http_check(&a, JUDGE_THING_PLAYLIST, 2, true, &sink);
     assert_found("content-type gzip-missing "); /* it is no playlist at all */
-    a = (struct judge_answer){URL, 200, "video/mp2t", "max-age=3600", "*", "", span_of(ts, 400)};
+    a = good;
+    a.etag = "";
+    judge_http_check(&a, JUDGE_THING_PLAYLIST, 2, true, &sink);
+    assert_found("etag-missing ");
+    a = (struct judge_answer){URL, 200, "video/mp2t", "max-age=3600",
+                              "*", "",  "W/\"2\"",    span_of(ts, 400)};
     judge_http_check(&a, JUDGE_THING_SEGMENT, 2, true, &sink);
     assert_found("");
     a.content_type = "video/mp4";
@@ -772,6 +783,7 @@ START_TEST(http_headers)
     judge_http_check(&a, JUDGE_THING_SEGMENT, 2, true, &sink);
     assert_found("content-type cache-control ");
     a.status = 404;
+    a.etag = "";
     a.cache_control = "max-age=1";
     judge_http_check(&a, JUDGE_THING_ABSENT, 2, true, &sink);
     a.cache_control = "max-age=5";

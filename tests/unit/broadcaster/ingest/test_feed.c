@@ -1,6 +1,7 @@
 #include "broadcaster/ingest/feed.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@ struct bench {
     struct numbers *numbers;
     struct lives *lives;
     struct streams *streams;
-    char path[64], lives_path[64];
+    char path[64], dir[32];
 };
 
 /* A publisher as the door knows it. */
@@ -37,7 +38,7 @@ static void bench_start(struct bench *b, size_t max_live)
 {
     b->board = board_create();
     b->numbers = numbers_open(b->path);
-    b->lives = lives_open(b->lives_path);
+    b->lives = lives_open(b->dir);
     b->jobs = jobs_create(10000, 3);
     b->way = jobs_way_create(b->jobs, "a", on_send, b);
     struct streams_config c = {.board = b->board,
@@ -53,9 +54,9 @@ static void bench_start(struct bench *b, size_t max_live)
 static void bench_init(struct bench *b, size_t max_live)
 {
     snprintf(b->path, sizeof b->path, "/tmp/feed-test-%d", (int)getpid());
-    snprintf(b->lives_path, sizeof b->lives_path, "/tmp/feed-test-lives-%d", (int)getpid());
+    strcpy(b->dir, "/tmp/feed-test.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(b->dir));
     unlink(b->path);
-    unlink(b->lives_path);
     bench_start(b, max_live);
 }
 
@@ -74,7 +75,10 @@ static void bench_fini(struct bench *b)
 {
     bench_stop(b);
     unlink(b->path);
-    unlink(b->lives_path);
+    char lives[64];
+    snprintf(lives, sizeof lives, "%s/" LIVES_FILE, b->dir);
+    unlink(lives);
+    ck_assert_int_eq(rmdir(b->dir), 0);
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
 

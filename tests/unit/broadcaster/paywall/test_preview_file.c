@@ -91,17 +91,12 @@ START_TEST(nothing_is_written_when_nothing_came)
 }
 END_TEST
 
-static void write_file(const char *path, const char *text)
+static void write_text(const char *text)
 {
-    FILE *f = fopen(path, "w");
+    FILE *f = fopen(PATH, "w");
     ck_assert_ptr_nonnull(f);
     fputs(text, f);
     fclose(f);
-}
-
-static void write_text(const char *text)
-{
-    write_file(PATH, text);
 }
 
 /* What is there and is none of ours gives way to one. */
@@ -130,31 +125,5 @@ START_TEST(what_is_damaged_is_written_anew)
 }
 END_TEST
 
-START_TEST(what_a_kill_left_is_tidied_up)
-{
-    static const char *const ours[] = {".previews.0123456789abcdef", ".previews.ffffffffffffffff"};
-    static const char *const others[] = {
-        "previews.0123456789abcdef",     ".previews.0123456789abcde",
-        ".previews.0123456789abcdefa",   ".previews.0123456789abcdeF",
-        ".viewer-keys.0123456789abcdef", ".previews."};
-    make_folder();
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
-        write_file(ours[i], "half of it");
-    }
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        write_file(others[i], "somebody's");
-    }
-    struct world w = start();
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
-        ck_assert_int_ne(access(ours[i], F_OK), 0);
-    }
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        ck_assert_msg(unlink(others[i]) == 0, "%s", others[i]);
-    }
-    finish(&w);
-    remove_folder();
-}
-END_TEST
-
 UNIT_MAIN("preview_file", it_is_the_same_after_a_restart, nothing_is_written_when_nothing_came,
-          what_is_damaged_is_written_anew, what_a_kill_left_is_tidied_up)
+          what_is_damaged_is_written_anew)

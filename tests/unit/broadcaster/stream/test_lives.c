@@ -1,15 +1,27 @@
 #include "broadcaster/stream/lives.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/support/unit.h"
 
-static void temp_path(char *out, size_t size)
+static char dir[32];
+static char path[64];
+
+static void make_dir(void)
 {
-    snprintf(out, size, "/tmp/lives-test-%d", (int)getpid());
-    unlink(out);
+    strcpy(dir, "/tmp/test_lives.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/" LIVES_FILE, dir);
+}
+
+/* Nothing else may be left in it. */
+static void remove_dir(void)
+{
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(dir), 0);
 }
 
 static bool begin(struct lives *l, const char *id)
@@ -21,27 +33,26 @@ static bool begin(struct lives *l, const char *id)
 
 START_TEST(a_stream_is_known_again_after_a_restart)
 {
-    char path[64];
-    temp_path(path, sizeof path);
-    struct lives *l = lives_open(path);
+    make_dir();
+    struct lives *l = lives_open(dir);
     ck_assert(!begin(l, "a"));
     ck_assert(!begin(l, "b"));
     ck_assert(begin(l, "a"));
     lives_close(l);
-    l = lives_open(path);
+    l = lives_open(dir);
     ck_assert(begin(l, "a"));
     ck_assert(begin(l, "b"));
     ck_assert(!begin(l, "ab"));
     lives_close(l);
-    unlink(path);
+    remove_dir();
 }
 END_TEST
 
 START_TEST(the_oldest_is_forgotten)
 {
-    char path[64], id[32];
-    temp_path(path, sizeof path);
-    struct lives *l = lives_open(path);
+    char id[32];
+    make_dir();
+    struct lives *l = lives_open(dir);
     ck_assert(!begin(l, "first"));
     ck_assert(!begin(l, "second"));
     ck_assert(begin(l, "first"));
@@ -52,23 +63,22 @@ START_TEST(the_oldest_is_forgotten)
     ck_assert(begin(l, "first"));
     ck_assert(!begin(l, "second"));
     lives_close(l);
-    unlink(path);
+    remove_dir();
 }
 END_TEST
 
 START_TEST(a_bad_file_is_done_without)
 {
-    char path[64];
-    temp_path(path, sizeof path);
+    make_dir();
     FILE *f = fopen(path, "w");
     fprintf(f, "good\n../bad\n\n%0500d\n\xff\xfe\nalso", 0);
     fclose(f);
-    struct lives *l = lives_open(path);
+    struct lives *l = lives_open(dir);
     ck_assert(begin(l, "good"));
     ck_assert(begin(l, "also"));
     lives_close(l);
-    unlink(path);
-    l = lives_open("/proc/nowhere/lives");
+    remove_dir();
+    l = lives_open("/proc/nowhere");
     ck_assert(!begin(l, "a"));
     ck_assert(begin(l, "a"));
     ck_assert(!begin(l, "b"));
