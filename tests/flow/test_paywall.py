@@ -549,6 +549,22 @@ class Ledger(Paying):
             audit = json.loads(self.recipe.orchestrator.control("/auditAccounts").text)
             self.assertEqual((audit["faults"], audit["owed"]), (0, "0"))
 
+    def test_what_could_not_be_billed_at_the_end_is_said(self):
+        media = temp_dir()
+        (media / "a.bin").write_bytes(bytes(100_000))
+        with payments("-pricePerMB", "1", "-allowUserId", "-mediaPath", media) as self.recipe:
+            self.grant("end", "1")
+            for first, last in ((0, 9999), (10_000, 19_999)):
+                part = self.recipe.get("/media/a.bin?userId=end",
+                                       headers={"Range": f"bytes={first}-{last}"})
+                self.assertEqual(part.status, 206)
+                if first == 0:
+                    wait_for(lambda: self.earned() == 10_000_000, 10, "the first is billed")
+                    self.recipe.orchestrator.kill()
+            self.recipe.broadcaster.stop()
+            self.assertIn("paywall unpaid amount=10000000 what viewers have used is not paid",
+                          self.recipe.broadcaster.log())
+
     def test_prices_are_read_again(self):
         media, prices = temp_dir(), temp_dir() / "prices.yaml"
         (media / "a.bin").write_bytes(bytes(1000))
