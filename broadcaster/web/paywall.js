@@ -53,12 +53,7 @@ function goOnTelling() {
 
 /** Tells the server of each payment that the browser's wallet makes; it asks the wallet itself, or
  * sees by the receipt. */
-let listening = false;
 function listenToWallet() {
-  if (listening) {
-    return;
-  }
-  listening = true;
   document.addEventListener('monetization', (e) => teller.tell('/monetization', {
     incomingPayment: e.incomingPayment, paymentPointer: e.paymentPointer,
   }));
@@ -145,7 +140,6 @@ class Payment {
 
 /** For a player of a stream (player.js). */
 export function attachPayment({ root, playback }, id) {
-  listenToWallet();
   const payment = new Payment(root, { stream: id }, () => playback.paid());
   playback.dress = addressOf;
   playback.addEventListener('unpaid', () => payment.wait());
@@ -165,7 +159,6 @@ function beginAgain(media) {
 /** For an element that plays a file below /media/, which comes as it is paid: its payment. That has
  * begun when the viewer has an account, and the file can be asked for, by addressOf (viewer.js). */
 export function payForFile(root, media, path) {
-  listenToWallet();
   const payment = new Payment(root, { file: path }, () => {
     if (media.error) {
       beginAgain(media);
@@ -187,3 +180,5 @@ export function payForFile(root, media, path) {
   payment.begun = payment.look();
   return payment;
 }
+
+listenToWallet(); // it pays for the page, whatever is played on it

@@ -189,6 +189,11 @@ class Live(Paying):
         self.assertIn('<link rel="monetization" href="https://wallet.example/me">', page.text)
         self.assertIn("monetization-src https://wallet.example",
                       page.headers["content-security-policy"])
+        wallets_pay = {path: 'rel="monetization"' in
+                       self.recipe.get(path, headers={"Accept": "text/html"}).text
+                       for path in ("/", "/publish", "/multi", "/demo", "/embed/paid")}
+        self.assertEqual(wallets_pay, {"/": False, "/publish": False, "/multi": True, "/demo": True,
+                                       "/embed/paid": True}, "where the server is told of it")
         config = self.recipe.get("/config.js")
         self.assertEqual(config.headers["content-type"], "application/javascript")
         self.assertIn("export const pricePerMinute = 0.6;", config.text)
