@@ -44,8 +44,9 @@ const teller = new Teller(post, (status, text) => {
 /** What was not told yet is, when a page of this tab is there again. */
 function goOnTelling() {
   try {
-    addEventListener('pagehide', () => teller.keepIn(sessionStorage));
-    teller.goOnWith(sessionStorage);
+    const storage = sessionStorage;
+    addEventListener('pagehide', () => teller.keepIn(storage));
+    teller.goOnWith(storage);
   } catch {
     // a browser that keeps nothing
   }
