@@ -66,7 +66,7 @@ static const char *profile_name(uint32_t profile, const char **ret_params)
 
 /* Without the macroblock tree, which knows what later pictures need of a picture: B-frames are
  * needed by none, and get fewer bits than by libx264's default (1.3). */
-#define B_FACTOR "1.5"
+#define B_FACTOR "1.6"
 
 /* The lookahead is never 0: it makes the encoder keep a picture back, see encoder_pull. Only one
  * beyond the B-frames is worth choosing these by, and feeds the macroblock tree. */

@@ -125,12 +125,13 @@ enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
 
 #define SEGMENT_FIRST_S 2 /* how long a segment lasts, until one was seen */
 
-/* What a segment that starves adds to the CRF: nothing is known of the first one; one alone may
- * need hardly more than it has, and a step of one can be a quarter of the rate where there is
- * grain. */
-#define CRF_STEP_FIRST  3
-#define CRF_STEP_AGAIN  2
-#define CRF_STEP_AFRESH 1
+/* What a segment that starves adds to the CRF: much if it is the first one, since nothing is known
+ * of what it would spend; then hardly more than one, which can be a quarter of the rate where there
+ * is grain: two with a buffer that is emptier than LEVEL_LOW permille. */
+#define CRF_STEP_FIRST 3
+#define CRF_STEP_LARGE 2
+#define CRF_STEP_SMALL 1
+#define LEVEL_LOW      750
 
 void jobs_rate_init(struct jobs_rate *r, int cap_bps)
 {
@@ -143,7 +144,7 @@ void jobs_rate_init(struct jobs_rate *r, int cap_bps)
     r->crf_now = 0;
     r->crf_told = 0;
     r->crf_more = 0;
-    r->crf_step = CRF_STEP_FIRST;
+    r->is_first = true;
 }
 
 /* What a segment spent, permille of what flowed in: above the first it starves unless the buffer is
@@ -158,6 +159,13 @@ static bool is_starved(const struct jobs_rate *r)
     return r->out_bits * 1000 / r->in_bits > SPENT_MUCH && jobs_rate_permille(r) < LEVEL_WHOLE;
 }
 
+static uint32_t starved_step(const struct jobs_rate *r)
+{
+    return r->is_first                         ? CRF_STEP_FIRST
+           : jobs_rate_permille(r) < LEVEL_LOW ? CRF_STEP_LARGE
+                                               : CRF_STEP_SMALL;
+}
+
 /* A segment may be opened before what the one before it did is known: what was told it already is
  * not told a second time. */
 static uint32_t next_crf_more(const struct jobs_rate *r)
@@ -165,7 +173,7 @@ static uint32_t next_crf_more(const struct jobs_rate *r)
     int64_t spent = r->out_bits * 1000 / r->in_bits;
     uint32_t more = r->crf_told;
     if (is_starved(r)) {
-        uint32_t up = r->crf_now + r->crf_step;
+        uint32_t up = r->crf_now + starved_step(r);
         more = up > more ? up : more;
     } else if (spent < SPENT_LESS && r->crf_now > 0) {
         uint32_t down = spent < SPENT_HALF ? r->crf_now / 2 : r->crf_now - 1;
@@ -177,7 +185,7 @@ static uint32_t next_crf_more(const struct jobs_rate *r)
 static void end_segment(struct jobs_rate *r)
 {
     r->crf_more = next_crf_more(r);
-    r->crf_step = is_starved(r) ? CRF_STEP_AGAIN : CRF_STEP_AFRESH;
+    r->is_first = false;
     r->crf_now = r->crf_told;
     r->segment_bits = r->in_bits;
     r->in_bits = 0;

@@ -61,7 +61,7 @@ struct jobs_rate {
     uint32_t crf_now;          /* what was added to the CRF of the present segment */
     uint32_t crf_told;         /* to that of the one opened last */
     uint32_t crf_more;         /* what the segments that have ended say of the next one */
-    uint32_t crf_step;         /* what is added if the present one starves */
+    bool is_first;             /* the present segment is */
 };
 
 /* Of a rung with that cap: a rate and a size with which no ten seconds have more than 103 % of it.
