@@ -44,8 +44,9 @@ const teller = new Teller(post, (status, text) => {
 /** What was not told yet is, when a page of this tab is there again. */
 function goOnTelling() {
   try {
-    addEventListener('pagehide', () => teller.keepIn(sessionStorage));
-    teller.goOnWith(sessionStorage);
+    const storage = sessionStorage;
+    addEventListener('pagehide', () => teller.keepIn(storage));
+    teller.goOnWith(storage);
   } catch {
     // a browser that keeps nothing
   }
@@ -53,12 +54,7 @@ function goOnTelling() {
 
 /** Tells the server of each payment that the browser's wallet makes; it asks the wallet itself, or
  * sees by the receipt. */
-let listening = false;
 function listenToWallet() {
-  if (listening) {
-    return;
-  }
-  listening = true;
   document.addEventListener('monetization', (e) => teller.tell('/monetization', {
     incomingPayment: e.incomingPayment, paymentPointer: e.paymentPointer,
   }));
@@ -145,7 +141,6 @@ class Payment {
 
 /** For a player of a stream (player.js). */
 export function attachPayment({ root, playback }, id) {
-  listenToWallet();
   const payment = new Payment(root, { stream: id }, () => playback.paid());
   playback.dress = addressOf;
   playback.addEventListener('unpaid', () => payment.wait());
@@ -165,7 +160,6 @@ function beginAgain(media) {
 /** For an element that plays a file below /media/, which comes as it is paid: its payment. That has
  * begun when the viewer has an account, and the file can be asked for, by addressOf (viewer.js). */
 export function payForFile(root, media, path) {
-  listenToWallet();
   const payment = new Payment(root, { file: path }, () => {
     if (media.error) {
       beginAgain(media);
@@ -187,3 +181,5 @@ export function payForFile(root, media, path) {
   payment.begun = payment.look();
   return payment;
 }
+
+listenToWallet(); // it pays for the page, whatever is played on it
