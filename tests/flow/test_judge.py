@@ -1,6 +1,6 @@
 """bin/watch -judge: finds each fault that is put into sound HLS, by its name, and nothing else, and
 none in sound HLS. (test_live.py has it judge this project's own ladders.)"""
-# time limit: 120 s
+# time limit: 180 s
 # usual time: 20 s
 import concurrent.futures
 import itertools

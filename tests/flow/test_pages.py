@@ -50,6 +50,17 @@ class Pages(TestCase):
         self.assertLessEqual(wide, window, f"{what} scrolls sideways")
         self.assertEqual(page.barriers(), [], what)
 
+    def copies(self, page, text):
+        """As on plain HTTP, where a browser has another way to copy; who uses keys stays there."""
+        page.evaluate("""() => {
+            Object.defineProperty(navigator, 'clipboard', { value: undefined });
+            addEventListener('copy', () => { window.copied = document.activeElement.value; });
+        }""")
+        page.click("#share .copy")
+        page.wait("() => document.querySelector('#share .copy').textContent === 'Copied'")
+        self.assertEqual(page.evaluate("() => window.copied"), text)
+        page.wait("() => document.activeElement.matches('#share .copy')", 1)
+
     def finds_barriers(self, page):
         page.evaluate("""() => document.body.insertAdjacentHTML('beforeend',
             '<div id=bad><p class=faint>faint</p><button></button><img src="/assets/icon.svg">' +
@@ -218,6 +229,7 @@ class Pages(TestCase):
         self.assertEqual(page.evaluate("() => document.querySelector('#embed').textContent"),
                          snippet.replace(source, source + "?muted=0"))
         page.wait("() => document.querySelector('#share').offsetHeight > 0")
+        self.copies(page, snippet.replace(source, source + "?muted=0"))
         page.shot("embed-dark")
         page.goto(self.recipe.url("/healthz"))  # any page that is not one of these
         page.evaluate("(html) => { document.body.innerHTML = html; }", snippet)
