@@ -189,7 +189,7 @@ START_TEST(sound_alone)
     expect("/stream/a.m3u8", 200, PLAYLIST, "\na/source.m3u8\n");
     expect("/stream/a/source/100.ts", 200, "Content-Type: video/mp2t", "G");
     expect("/stream/a/live.m3u8", 200, PLAYLIST,
-           ",CODECS=\"mp4a.40.2\",AUDIO=\"audio\"\naudio/live.m3u8\n");
+           ",CODECS=\"mp4a.40.2\",AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\naudio/live.m3u8\n");
     expect("/stream/a/audio/live.m3u8", 200, PLAYLIST, "101.m4s");
     expect("/stream/a/source/live.m3u8", 404, TEXT, "its sound is in rendition \"audio\"");
     publish_codecs("a", "audio1", CODECS_, CODEC_OPUS);
