@@ -90,4 +90,4 @@ $(BENCH_TOOLS): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%_main.o $(LIB)/libor
 bench: ## measures, and writes tests/bench/RESULTS.md
 	@deploy/deps run test bench
 	@$(MAKE) --no-print-directory -j2 all $(BENCH_TOOLS)
-	@tests/bench/bench.py $(if $(K),-k $(K)) $(if $(QUICK),-quick)
+	@tests/bench/bench.py $(if $(K),-k $(K)) $(if $(QUICK),-quick) $(if $(CASE),-case $(CASE))

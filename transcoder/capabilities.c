@@ -10,7 +10,7 @@
 #include "transcoder/encode.h"
 
 /* Raised when encode.c tells libx264 anything else for the same rung. */
-#define ENCODER_SETTINGS 2
+#define ENCODER_SETTINGS 3
 
 #define SIDE_MAX            8192
 #define FPS_MAX             240

@@ -64,6 +64,10 @@ static const char *profile_name(uint32_t profile, const char **ret_params)
     }
 }
 
+/* Without the macroblock tree, which knows what later pictures need of a picture: B-frames are
+ * needed by none, and get fewer bits than by libx264's default (1.3). */
+#define B_FACTOR "1.5"
+
 /* The lookahead is never 0: it makes the encoder keep a picture back, see encoder_pull. Only one
  * beyond the B-frames is worth choosing these by, and feeds the macroblock tree. */
 static int set_x264(AVCodecContext *ctx, const struct link_rung *rung)
@@ -75,7 +79,8 @@ static int set_x264(AVCodecContext *ctx, const struct link_rung *rung)
     bool far = rung->lookahead_frames > 0;
     snprintf(params, sizeof params,
              "b-adapt=%d:rc-lookahead=%u:sync-lookahead=0:sliced-threads=0:scenecut=0:open-gop=0:"
-             "keyint=infinite:b-pyramid=none:mbtree=%d:stitchable=1:force-cfr=%d%s",
+             "keyint=infinite:b-pyramid=none:mbtree=%d:pbratio=" B_FACTOR
+             ":stitchable=1:force-cfr=%d%s",
              far, lookahead > 0 ? lookahead : 1, far, rung->fps_num > 0, more);
     ctx->thread_count = 1;
     ctx->max_b_frames = (int)rung->bframes;

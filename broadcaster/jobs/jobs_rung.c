@@ -125,6 +125,13 @@ enum err jobs_rung_push(struct jobs_rung *r, const struct link_rung *described,
 
 #define SEGMENT_FIRST_S 2 /* how long a segment lasts, until one was seen */
 
+/* What a segment that starves adds to the CRF: nothing is known of the first one; one alone may
+ * need hardly more than it has, and a step of one can be a quarter of the rate where there is
+ * grain. */
+#define CRF_STEP_FIRST  3
+#define CRF_STEP_AGAIN  2
+#define CRF_STEP_AFRESH 1
+
 void jobs_rate_init(struct jobs_rate *r, int cap_bps)
 {
     r->rate_bps = (int64_t)cap_bps * RATE_PERMILLE / 1000;
@@ -133,24 +140,36 @@ void jobs_rate_init(struct jobs_rate *r, int cap_bps)
     r->segment_bits = r->rate_bps * SEGMENT_FIRST_S;
     r->in_bits = 0;
     r->out_bits = 0;
+    r->crf_now = 0;
+    r->crf_told = 0;
     r->crf_more = 0;
+    r->crf_step = CRF_STEP_FIRST;
 }
 
-/* What a segment spent, permille of what flowed in, above which the next one is told to spend less
- * (or much less), and below which more. */
-#define SPENT_ALL  990
-#define SPENT_MUCH 940
-#define SPENT_LESS 820
-#define SPENT_HALF 500
+/* What a segment spent, permille of what flowed in: above the first it starves unless the buffer is
+ * as full as the second; below the others the next one is told to spend more (or much more). */
+#define SPENT_MUCH  940
+#define LEVEL_WHOLE 940
+#define SPENT_LESS  760
+#define SPENT_HALF  500
 
+static bool is_starved(const struct jobs_rate *r)
+{
+    return r->out_bits * 1000 / r->in_bits > SPENT_MUCH && jobs_rate_permille(r) < LEVEL_WHOLE;
+}
+
+/* A segment may be opened before what the one before it did is known: what was told it already is
+ * not told a second time. */
 static uint32_t next_crf_more(const struct jobs_rate *r)
 {
     int64_t spent = r->out_bits * 1000 / r->in_bits;
-    uint32_t more = r->crf_more;
-    if (spent > SPENT_MUCH) {
-        more += spent > SPENT_ALL ? 2 : 1;
-    } else if (spent < SPENT_LESS && more > 0) {
-        more = spent < SPENT_HALF ? more / 2 : more - 1;
+    uint32_t more = r->crf_told;
+    if (is_starved(r)) {
+        uint32_t up = r->crf_now + r->crf_step;
+        more = up > more ? up : more;
+    } else if (spent < SPENT_LESS && r->crf_now > 0) {
+        uint32_t down = spent < SPENT_HALF ? r->crf_now / 2 : r->crf_now - 1;
+        more = down < more ? down : more;
     }
     return more < RATE_CRF_MORE_MAX ? more : RATE_CRF_MORE_MAX;
 }
@@ -158,6 +177,8 @@ static uint32_t next_crf_more(const struct jobs_rate *r)
 static void end_segment(struct jobs_rate *r)
 {
     r->crf_more = next_crf_more(r);
+    r->crf_step = is_starved(r) ? CRF_STEP_AGAIN : CRF_STEP_AFRESH;
+    r->crf_now = r->crf_told;
     r->segment_bits = r->in_bits;
     r->in_bits = 0;
     r->out_bits = 0;
@@ -187,6 +208,14 @@ void jobs_rate_spend(struct jobs_rate *r, const struct link_unit *u)
 uint32_t jobs_rate_crf_more(const struct jobs_rate *r)
 {
     return r->in_bits * 2 >= r->segment_bits ? next_crf_more(r) : r->crf_more;
+}
+
+void jobs_rate_open(struct jobs_rate *r)
+{
+    r->crf_told = jobs_rate_crf_more(r);
+    if (r->in_bits == 0) {
+        r->crf_now = r->crf_told;
+    }
 }
 
 uint32_t jobs_rate_bps(const struct jobs_rate *r)

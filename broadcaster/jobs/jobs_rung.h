@@ -58,7 +58,10 @@ struct jobs_rate {
     int64_t level_bits;
     int64_t in_bits, out_bits; /* what flowed in and was spent in the present segment */
     int64_t segment_bits;      /* what flowed in in the last one; above 0 */
-    uint32_t crf_more;
+    uint32_t crf_now;          /* what was added to the CRF of the present segment */
+    uint32_t crf_told;         /* to that of the one opened last */
+    uint32_t crf_more;         /* what the segments that have ended say of the next one */
+    uint32_t crf_step;         /* what is added if the present one starves */
 };
 
 /* Of a rung with that cap: a rate and a size with which no ten seconds have more than 103 % of it.
@@ -73,10 +76,14 @@ uint32_t jobs_rate_permille(const struct jobs_rate *r);
 uint32_t jobs_rate_bps(const struct jobs_rate *r);
 
 /* What to add to the rung's CRF for the next segment: an encoder that has far too few bits for what
- * it is told to reach spends them at once and starves then. Rises as long as segments spend
- * all there is, up to RATE_CRF_MORE_MAX, and falls when they do not. In the second half of a
- * segment what it spent so far counts. */
+ * it is told to reach spends them at once and starves then. Rises as long as segments starve (spend
+ * nearly all there is and end with a buffer that has not recovered from their key frame), up to
+ * RATE_CRF_MORE_MAX, and falls when they leave much. In the second half of a segment what it spent
+ * so far counts. */
 #define RATE_CRF_MORE_MAX 12
 uint32_t jobs_rate_crf_more(const struct jobs_rate *r);
+
+/* A segment is opened, and told what jobs_rate_crf_more says. */
+void jobs_rate_open(struct jobs_rate *r);
 
 #endif

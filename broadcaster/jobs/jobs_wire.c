@@ -45,6 +45,9 @@ static enum err send_open(struct job_stream *s, struct job *job)
             *r = jobs_describe_rung(s, job, i);
             r->viewers = jobs_stream_viewers(s, i);
             log_rung(s, job, r);
+            if (job->rungs[i].parts == 0) {
+                jobs_rate_open(&s->rates[i]);
+            }
             job->wire_rungs[job->n_wire_rungs++] = i;
         }
     }

@@ -137,7 +137,7 @@ static void fail(struct run *r, const struct fault *f, unsigned session, unsigne
 }
 
 /* What one encoder would remember from segment to segment travels with each job. */
-static struct link_job_open describe_next(const struct session *s, unsigned number)
+static struct link_job_open describe_next(struct session *s, unsigned number)
 {
     struct link_job_open open = s->run->open;
     open.msn = number;
@@ -148,6 +148,7 @@ static struct link_job_open describe_next(const struct session *s, unsigned numb
         r->crf += jobs_rate_crf_more(&s->rates[i]);
         r->crf = r->crf < PROFILE_QUALITY_MAX ? r->crf : PROFILE_QUALITY_MAX;
         r->vbv_init_permille = jobs_rate_permille(&s->rates[i]);
+        jobs_rate_open(&s->rates[i]);
     }
     return open;
 }

@@ -4,7 +4,8 @@
   make bench              everything, about 25 minutes: writes tests/bench/RESULTS.md
   make bench QUICK=1      about 5 minutes: fewer and shorter rounds, into build/bench/RESULTS.md
   make bench K=link       only what has "link" in its name, into build/bench/RESULTS.md
-  tests/bench/bench.py [-k NAME] [-quick]
+  make bench K=quality CASE=natural,P360p,low   of quality, only the cases with all these words
+  tests/bench/bench.py [-k NAME] [-quick] [-case WORD,...]
 
 The first run makes the clips too (build/bench/clips), which takes two or three minutes.
 """
@@ -30,6 +31,7 @@ def arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", dest="name", help="one of " + ", ".join(NAMES))
     parser.add_argument("-quick", action="store_true")
+    parser.add_argument("-case", type=lambda t: t.split(","), default=[], help="words, of quality")
     return parser.parse_args()
 
 
@@ -73,6 +75,7 @@ def main():
         sys.exit(f"there is no benchmark '{args.name}': {', '.join(NAMES)}")
     for name in clips.COMMANDS:
         clips.clip(name)
+    importlib.import_module("bench_quality").WORDS[:] = args.case
     load_before, started = measure.load_average(), time.monotonic()
     sections = []
     for name in chosen:

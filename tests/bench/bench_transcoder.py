@@ -39,7 +39,7 @@ SCENES = [
 BITRATE = {"P144p30fps16x9": 400000, "P240p30fps16x9": 600000, "P360p30fps16x9": 1200000,
            "P720p30fps16x9": 4000000}
 X264 = ("b-adapt=0:rc-lookahead=2:sync-lookahead=0:sliced-threads=0:scenecut=0:open-gop=0:"
-        "keyint=infinite:b-pyramid=none:mbtree=0:stitchable=1:force-cfr=1")
+        "keyint=infinite:b-pyramid=none:mbtree=0:pbratio=1.5:stitchable=1:force-cfr=1")
 
 
 def copy_command(source, url, seconds=None):

@@ -48,6 +48,16 @@ class Pages(TestCase):
     def fits(self, page, what):
         wide, window = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
         self.assertLessEqual(wide, window, f"{what} scrolls sideways")
+        self.assertEqual(page.barriers(), [], what)
+
+    def finds_barriers(self, page):
+        page.evaluate("""() => document.body.insertAdjacentHTML('beforeend',
+            '<div id=bad><p class=faint>faint</p><button></button><img src="/assets/icon.svg">' +
+            '<p aria-labelledby=nobody></p></div>')""")
+        page.evaluate("() => { document.querySelector('.faint').style.color = '#999a'; }")
+        kinds = {found[0] for found in page.barriers()}
+        self.assertLessEqual({"contrast", "no name", "no alternative text", "leads nowhere"}, kinds)
+        page.evaluate("() => document.querySelector('#bad').remove()")
 
     def clean(self, page):
         """Nothing came from elsewhere, and the page's policy forbade none of its own."""
@@ -67,6 +77,8 @@ class Pages(TestCase):
         page.wait("() => document.querySelector('.tile a')")
         page.wait("() => document.querySelector('.thumb .pill').textContent === 'Live'")
         page.shot("list")
+        self.assertEqual(page.barriers(), [])
+        self.finds_barriers(page)
         page.click(".tile a")
         page.wait(f"() => location.pathname === '/stream/{ID}'")
 

@@ -587,7 +587,7 @@ START_TEST(ladder_rules)
         {"640x480", "640x360", "resolution-wrong "},
         {"FRAME-RATE=30.000,", "", "frame-rate-missing "},
         {"30.000", "25.000", "frame-rate-wrong "},
-        {",CLOSED-CAPTIONS=NONE", "", "captions-not-told "},
+        {",CLOSED-CAPTIONS=NONE", "", "captions-differ captions-not-told "},
         {"CLOSED", "AUDIO=\"a\",CLOSED", "rendition-group "},
         {"b.m3u8", "gopher:b.m3u8", "uri "},
     };

@@ -188,6 +188,9 @@ END_TEST
 static void spend_segments(struct jobs_rate *r, int64_t permille, int n)
 {
     for (int i = 0; i < 60 * n; i++) {
+        if (i % 60 == 0) {
+            jobs_rate_open(r);
+        }
         int64_t bits = r->rate_bps * 3000 / TICKS_PER_S * permille / 1000;
         struct link_packet p = {.length = (uint32_t)(bits / 8), .duration = 3000};
         const struct link_unit u = {.packets = &p, .n_packets = 1, .last = i % 60 == 59};
@@ -202,18 +205,41 @@ START_TEST(a_starved_rung_is_told_to_reach_for_less)
     ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
     spend_segments(&r, 400, 3);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
-    spend_segments(&r, 960, 3);
-    ck_assert_uint_eq(jobs_rate_crf_more(&r), 3);
-    spend_segments(&r, 1000, 2);
-    ck_assert_uint_eq(jobs_rate_crf_more(&r), 7);
-    spend_segments(&r, 900, 3);
-    ck_assert_uint_eq(jobs_rate_crf_more(&r), 7);
+    spend_segments(&r, 1050, 1);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 1);
+    spend_segments(&r, 1050, 2);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 5);
+    spend_segments(&r, 800, 3);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 5);
+    spend_segments(&r, 1050, 1);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 6);
     spend_segments(&r, 1050, 9);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), RATE_CRF_MORE_MAX);
     spend_segments(&r, 750, 1);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), RATE_CRF_MORE_MAX - 1);
     spend_segments(&r, 100, 4);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
+}
+END_TEST
+
+START_TEST(a_rung_that_spends_all_and_has_a_whole_buffer_is_not_starved)
+{
+    struct jobs_rate r;
+    jobs_rate_init(&r, 1000000);
+    spend_segments(&r, 400, 1);
+    spend_segments(&r, 1000, 5);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
+}
+END_TEST
+
+START_TEST(the_first_segment_that_starves_counts_most)
+{
+    struct jobs_rate r;
+    jobs_rate_init(&r, 1000000);
+    spend_segments(&r, 1050, 1);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 3);
+    spend_segments(&r, 1050, 1);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 5);
 }
 END_TEST
 
@@ -236,13 +262,49 @@ START_TEST(most_of_a_segment_tells_as_much_as_all_of_it)
     spend_pictures(&r, 1010, 29);
     ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
     spend_pictures(&r, 1010, 26);
-    ck_assert_uint_eq(jobs_rate_crf_more(&r), 2);
-    ck_assert_uint_eq(jobs_rate_crf_more(&r), 2);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 3);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 3);
     spend_pictures(&r, 1010, 4);
-    ck_assert_uint_eq(jobs_rate_crf_more(&r), 2);
+    ck_assert_uint_eq(jobs_rate_crf_more(&r), 3);
     r.in_bits = 0;
     r.out_bits = 0;
     ck_assert_uint_eq(jobs_rate_crf_more(&r), 0);
+}
+END_TEST
+
+static void spend_last(struct jobs_rate *r)
+{
+    struct link_packet p = {.length = 4000, .duration = 3000};
+    const struct link_unit u = {.packets = &p, .n_packets = 1, .last = true};
+    jobs_rate_spend(r, &u);
+}
+
+/* Segment after segment is opened when this many pictures of the one before came; of each the CRF
+ * is what the one that was open then made of it, and nothing is told twice. */
+START_TEST(what_a_segment_was_told_already_is_not_told_again)
+{
+    static const struct {
+        int seen;
+        uint32_t told[4];
+    } cases[] = {{55, {0, 3, 5, 7}}, {60, {0, 3, 5, 7}}, {20, {0, 0, 3, 3}}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct jobs_rate r;
+        jobs_rate_init(&r, 1000000);
+        jobs_rate_open(&r);
+        for (int k = 0; k < 4; k++) {
+            ck_assert_uint_eq(r.crf_told, cases[i].told[k]);
+            spend_pictures(&r, 1010, cases[i].seen == 60 ? 59 : cases[i].seen);
+            if (cases[i].seen < 60) {
+                jobs_rate_open(&r);
+                jobs_rate_open(&r); /* in vain the first time */
+                spend_pictures(&r, 1010, 59 - cases[i].seen);
+                spend_last(&r);
+            } else {
+                spend_last(&r);
+                jobs_rate_open(&r);
+            }
+        }
+    }
 }
 END_TEST
 
@@ -277,5 +339,7 @@ END_TEST
 UNIT_MAIN("jobs_rung", parts_that_do_not_fit_are_refused_and_change_nothing,
           the_last_part_may_be_short_and_nothing_follows, a_rung_is_bounded_in_bytes_and_in_packets,
           no_ten_seconds_above_the_cap, a_starved_rung_is_told_to_reach_for_less,
-          most_of_a_segment_tells_as_much_as_all_of_it,
+          a_rung_that_spends_all_and_has_a_whole_buffer_is_not_starved,
+          the_first_segment_that_starves_counts_most, most_of_a_segment_tells_as_much_as_all_of_it,
+          what_a_segment_was_told_already_is_not_told_again,
           a_segment_leaves_some_for_the_next_key_frame)
