@@ -62,6 +62,11 @@ function listenToWallet() {
   goOnTelling();
 }
 
+/** Whether nothing is paid for just now. */
+function lacks({ missing, frozen }) {
+  return Number(missing) > 0 || frozen;
+}
+
 class Payment {
   /** root: where it is shown; null: nowhere. what: { stream: ID } or { file: PATH }. goOn: called
    * when there is money for what was missing. */
@@ -92,7 +97,9 @@ class Payment {
     if (price !== null) {
       facts.push(`Balance ${balance ?? '0'} ${asset}`, `${price} ${asset} a ${per}`);
     }
-    if (this.waiting && Number(missing) > 0) {
+    if (this.waiting && told.frozen) {
+      facts.push('This account may not spend: ask the operator');
+    } else if (this.waiting && Number(missing) > 0) {
       facts.push(`${missing} ${asset} missing`);
     }
     this.bar.textContent = facts.join(' · ');
@@ -123,7 +130,7 @@ class Payment {
         const told = await account(version ? { ...this.what, wait: WAIT_S, version }
           : this.what);
         this.#show(told);
-        if (told.token || Number(told.missing) === 0) {
+        if (told.token || !lacks(told)) {
           break; // the account is new, or has what was missing
         }
         if (told.version === version) {
@@ -170,7 +177,7 @@ export function payForFile(root, media, path) {
    * come: the server ends what has waited too long for it. */
   payment.mends = async () => {
     const told = await account(payment.what).catch(() => null);
-    const mends = Number(told?.missing) > 0;
+    const mends = told !== null && lacks(told);
     if (mends) {
       payment.wait();
     }
