@@ -176,6 +176,17 @@ bool dispatch_is_possible(const struct roster *r, const struct dispatch_ask *ask
     return false;
 }
 
+bool dispatch_is_capped(const struct roster *r, const struct dispatch_ask *ask)
+{
+    LIST_EACH (&r->transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        if (transcoder_room(t) > 0 && is_fit(t, ask)) {
+            return false;
+        }
+    }
+    return dispatch_is_possible(r, ask);
+}
+
 bool dispatch_all_full(const struct roster *r, const struct dispatch_ask *ask)
 {
     bool anybody = false;

@@ -41,7 +41,11 @@ struct transcoder *dispatch_pick(const struct roster *r, const struct dispatch_a
 /* Somebody is there for it, with room or without. */
 bool dispatch_is_possible(const struct roster *r, const struct dispatch_ask *ask);
 
-/* Nobody who has room in jobs was in time lately with what it has: they are full indeed. */
+/* There is somebody for it, and nobody has room in jobs. */
+bool dispatch_is_capped(const struct roster *r, const struct dispatch_ask *ask);
+
+/* Nobody who has room in jobs was in time lately with what it has, and there is such a one: they
+ * are full indeed. */
 bool dispatch_all_full(const struct roster *r, const struct dispatch_ask *ask);
 
 /* It is more than any of them has said that it makes, beside what it has already: not only what is

@@ -146,6 +146,7 @@ enum err job_keep(struct job *j, const struct link_unit *u, struct blob *payload
     j->bytes += kept->bytes;
     j->next_seq++;
     j->has_last = u->last;
+    j->ended_ms = now_ms;
     j->duration = u->last ? u->duration : 0;
     return ERR_OK;
 }

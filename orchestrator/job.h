@@ -139,7 +139,8 @@ struct job {
 
     struct list units; /* struct job_unit, in order */
     uint32_t next_seq;
-    bool has_last;               /* the segment's end has come */
+    bool has_last;               /* the segment's end has come, */
+    int64_t ended_ms;            /* then */
     uint32_t duration;           /* with it: ticks; 0 when it was not said */
     uint64_t frames;             /* of the source, to be shown, so far */
     int64_t first_dts;           /* of the first of them */

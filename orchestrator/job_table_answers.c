@@ -249,7 +249,7 @@ void job_table_done(struct job_table *s, link_peer peer, uint64_t attempt,
     standing_done(&t->standing, attempt_load(a, now_ms),
                   pace >= 1000 && is_behind ? STANDING_PACE_UNKNOWN : pace);
     attempt_end(s, a, false, "", now_ms);
-    if (t->load == 0) {
+    if (t->load == 0 && s->has_room_for_all) {
         standing_caught_up(&t->standing);
     }
     attempts_settle(s, j, now_ms);

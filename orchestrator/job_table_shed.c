@@ -121,14 +121,23 @@ static void note_shortage(struct job_table *s, struct session *session, int64_t 
     session->short_until_ms = s->short_until_ms;
 }
 
-/* Somebody could do it if there were not that much, of whom all were late lately. */
+/* Its input came as it was published, not long after that: what is made good may come late. */
+static bool came_live(const struct job *j)
+{
+    int64_t length_ms = (j->last_dts - j->first_dts) / (TICKS_PER_S / 1000);
+    return !j->has_last || j->ended_ms - j->opened_ms >= length_ms / 2;
+}
+
+/* Somebody could do it if there were not that much, of whom all were late lately; or all have as
+ * many jobs as they may, and its segment ended some time ago. */
 static bool all_are_full(const struct job_table *s, const struct job *j, int64_t now_ms)
 {
     link_peer avoided[JOB_ASK_AVOIDED];
     struct dispatch_ask ask;
     job_ask_open(s, j, job_open_rate(j, false), now_ms, avoided, &ask);
     ask.is_whole = false; /* those are only done in turn */
-    return dispatch_all_full(&s->roster, &ask);
+    bool is_old = j->has_last && now_ms - j->ended_ms >= JOB_TABLE_SHED_MAX_MS;
+    return dispatch_all_full(&s->roster, &ask) || (is_old && dispatch_is_capped(&s->roster, &ask));
 }
 
 /* Nothing was left over for it, as the plan has no room for its stream, or what came before it is
@@ -136,7 +145,7 @@ static bool all_are_full(const struct job_table *s, const struct job *j, int64_t
 static bool waits_in_vain(const struct job_table *s, const struct job *j, int64_t now_ms)
 {
     int64_t waited_ms = now_ms - j->queued_ms;
-    if (j->was_offered || !is_short(s, now_ms)) {
+    if (j->was_offered || !is_short(s, now_ms) || !came_live(j)) {
         return false;
     }
     return (j->session->is_over && waited_ms >= JOB_TABLE_SHED_MAX_MS) ||
@@ -157,11 +166,13 @@ static void give_up_whole(struct job_table *s, struct job *j, int64_t now_ms)
 /* It has nothing to give up, and nobody has room for the one rung that it has. */
 static bool waits_for_room(const struct job_table *s, const struct job *j, int64_t now_ms)
 {
+    if (j->was_offered || open_rungs(j) > 1 || !came_live(j)) {
+        return false;
+    }
     link_peer avoided[JOB_ASK_AVOIDED];
     struct dispatch_ask ask;
     job_ask_open(s, j, job_open_rate(j, false), now_ms, avoided, &ask);
-    return !j->was_offered && open_rungs(j) == 1 &&
-           now_ms - j->queued_ms >= patience_ms(s, j, &ask) && all_are_full(s, j, now_ms);
+    return now_ms - j->queued_ms >= patience_ms(s, j, &ask) && all_are_full(s, j, now_ms);
 }
 
 void rungs_shed(struct job_table *s, int64_t now_ms)
@@ -270,7 +281,8 @@ bool rungs_have_room(const struct job_table *s, int64_t now_ms)
     LIST_EACH (&s->roster.transcoders, it, tmp) {
         const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
         bool is_there = !t->draining && !standing_is_suspended(&t->standing, now_ms);
-        made += is_there && t->standing.speed < UINT64_MAX - made ? t->standing.speed : 0;
+        uint64_t speed = t->standing.speed > 0 ? t->standing.speed : UINT64_MAX;
+        made += !is_there ? 0 : speed < UINT64_MAX - made ? speed : UINT64_MAX - made;
     }
     LIST_EACH (&s->sessions.all, it, tmp) {
         const struct session *session = LIST_ITEM(it, const struct session, node);
@@ -317,12 +329,14 @@ static void plan(struct job_table *s, int64_t now_ms)
     }
     size_t n = collect(s, wishes);
     qsort(wishes, n, sizeof *wishes, by_worth);
-    uint64_t left = capacity(s, now_ms), late = owed(s);
+    uint64_t left = capacity(s, now_ms), late = owed(s), jobs = roster_capacity(&s->roster);
     for (size_t i = 0; i < n; i++) {
         bool *dropped = &wishes[i].session->rungs[wishes[i].rung].dropped;
         uint64_t more = *dropped ? wishes[i].rate / PLAN_RETURN_DIVISOR : 0;
         more += wishes[i].viewers == 0 ? late : 0;
         bool fits = wishes[i].rate <= left && more <= left - wishes[i].rate;
+        fits = fits && (!wishes[i].is_first || jobs > 0);
+        jobs -= fits && wishes[i].is_first;
         left -= fits ? wishes[i].rate : 0;
         *dropped = !fits && !wishes[i].is_first;
         if (wishes[i].is_first) {

@@ -32,11 +32,22 @@ static bool has_group(const struct judge_list *m, struct span group)
     return false;
 }
 
+static bool denies_captions(const struct judge_list *m)
+{
+    for (size_t i = 0; i < m->n_variants; i++) {
+        if (judge_text_is(m->variants[i].captions, "NONE")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void judge_master_check(const struct judge_list *master, const char *url,
                         const struct judge_sink *sink)
 {
     struct judge_ladder l = {.url = url, .master = master, .sink = sink};
     char address[HLS_URL_MAX];
+    bool denied = denies_captions(master);
     judge_list_check(master, url, sink);
     for (size_t i = 0; i < master->n_variants; i++) {
         const struct judge_variant *v = &master->variants[i];
@@ -48,6 +59,10 @@ void judge_master_check(const struct judge_list *master, const char *url,
         }
         if (v->codecs.len == 0) {
             SAY(&l, CODECS_MISSING, v->line, "the variant tells no CODECS");
+        }
+        if (denied && !judge_text_is(v->captions, "NONE")) {
+            SAY(&l, CAPTIONS_DIFFER, v->line,
+                "another variant tells CLOSED-CAPTIONS=NONE, and this one does not");
         }
         if (v->audio.len > 0 && !has_group(master, v->audio)) {
             SAY(&l, GROUP, v->line, "there is no EXT-X-MEDIA of the AUDIO group \"%.*s\"",

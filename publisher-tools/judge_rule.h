@@ -162,6 +162,8 @@ enum judge_severity { JUDGE_WARNING, JUDGE_ERROR };
     X(RATE, "frame-rate-wrong", ERROR, "4.4.6.2", "FRAME-RATE is the real rate to three places")   \
     X(CAPTIONS, "captions-not-told", WARNING, "4.4.6.2, Apple 9",                                  \
       "a variant without captions tells CLOSED-CAPTIONS=NONE")                                     \
+    X(CAPTIONS_DIFFER, "captions-differ", ERROR, "4.4.6.2",                                        \
+      "CLOSED-CAPTIONS=NONE stands in all variants, those of sound alone too, or in none")         \
     X(VIDEO_RANGE, "video-range-missing", ERROR, "4.4.6.2, Apple 9",                               \
       "a variant of high dynamic range tells VIDEO-RANGE")                                         \
     X(GROUP, "rendition-group", ERROR, "4.4.6.1, 4.4.6.2",                                         \

@@ -17,6 +17,7 @@ struct lane {
     pthread_cond_t filled;
     void *items[LANE_ITEMS]; /* with first and count under the lock */
     size_t first, count;
+    bool runs; /* one that it has taken */
 };
 
 struct lanes {
@@ -64,11 +65,13 @@ static void *next_item(struct lane *lane)
     struct lanes *l = lane->all;
     void *item = NULL;
     pthread_mutex_lock(&l->lock);
+    lane->runs = false;
     while (lane->count == 0 && !l->closed && l->result == ERR_OK) {
         pthread_cond_wait(&lane->filled, &l->lock);
     }
     if (lane->count > 0 && l->result == ERR_OK) {
         item = take_first(lane);
+        lane->runs = true;
         pthread_cond_signal(&l->room);
     }
     pthread_mutex_unlock(&l->lock);
@@ -153,6 +156,15 @@ enum err lanes_push(struct lanes *l, size_t at, void *item)
     }
     pthread_mutex_unlock(&l->lock);
     return e;
+}
+
+bool lanes_is_free(struct lanes *l, size_t at)
+{
+    const struct lane *lane = &l->lanes[at];
+    pthread_mutex_lock(&l->lock);
+    bool is_free = lane->count == 0 && !lane->runs && l->result == ERR_OK;
+    pthread_mutex_unlock(&l->lock);
+    return is_free;
 }
 
 static void join(struct lanes *l)

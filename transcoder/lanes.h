@@ -5,6 +5,7 @@
 #define TRANSCODER_LANES_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,10 @@ size_t lanes_count(const struct lanes *l);
 
 /* Waits for room. Takes the item on success; otherwise the error that ended the lanes. */
 enum err lanes_push(struct lanes *l, size_t lane, void *item) CHECKED;
+
+/* The lane has done all that it was given, and no lane has failed: until the next push the caller
+ * may do itself what would be the lane's, in its order. */
+bool lanes_is_free(struct lanes *l, size_t lane);
 
 /* Nothing will be pushed any more: waits for the threads, which end when their items are done, or
  * at once (after the one that they are at) when result is an error. The first error of all. Again:

@@ -32,6 +32,7 @@ struct pipeline {
     uint64_t rates[PROFILE_LADDER_MAX]; /* luma samples a second of each rung; in their order */
     uint64_t source_rate;
     struct lanes *lanes; /* NULL: everything is done by the caller's thread */
+    bool late;           /* what they are given for */
     struct cascade cascade;
     AVRational track_sar;
     uint64_t shown;
@@ -48,11 +49,19 @@ static void drop_step(void *item)
     coder_step_destroy(item);
 }
 
+/* Threads that wake up for each picture and find it in another processor's caches cost processor
+ * time: a job that is in time does without. What a lane was given it ends first. */
+static bool is_own(const struct pipeline *p, size_t rung)
+{
+    size_t lane = p->lane_of[rung];
+    return lane == LANE_NONE || (!p->late && lanes_is_free(p->lanes, lane));
+}
+
 static enum err hand(void *arg, size_t rung, struct coder_step *step)
 {
     struct pipeline *p = arg;
     step->coder = p->coders[rung];
-    if (p->lane_of[rung] == LANE_NONE) {
+    if (is_own(p, rung)) {
         return run_step(step);
     }
     enum err e = lanes_push(p->lanes, p->lane_of[rung], step);
@@ -121,6 +130,7 @@ enum err pipeline_create(const struct link_job_open *open, coder_emit_fn *emit, 
     p->host = (struct rung_host){
         .hand = hand, .hand_arg = p, .cancel = cancel, .fault = &p->fault, .cascade = &p->cascade};
     p->coder_host = (struct coder_host){.emit = emit, .emit_arg = arg, .cancel = cancel};
+    p->late = true;
     order_rungs(p, open);
     rate_rungs(p, open);
     p->decoder = decoder;
@@ -179,6 +189,11 @@ size_t pipeline_spread(struct pipeline *p, size_t threads, atomic_int *tids)
         p->lane_of[p->order[i]] = there ? lane_of[i] : LANE_NONE;
     }
     return lanes_count(p->lanes);
+}
+
+void pipeline_set_waited(struct pipeline *p, int64_t us)
+{
+    p->late = us >= PIPELINE_LATE_US;
 }
 
 static bool is_cancelled(const struct pipeline *p)

@@ -28,9 +28,15 @@ enum err pipeline_create(const struct link_job_open *open, coder_emit_fn *emit, 
 void pipeline_destroy(struct pipeline *p); /* takes NULL */
 
 /* Before anything is fed: encodes on up to so many threads, the caller's among them, where the
- * rungs' rates are worth it. How many that are beside the caller's: fewer, or 0, where the host has
- * no more, which is no error. tids (LANES_MAX, borrowed): see lanes_create. */
+ * rungs' rates are worth it, while it is late (pipeline_set_waited). How many that are beside the
+ * caller's: fewer, or 0, where the host has no more, which is no error. tids (LANES_MAX, borrowed):
+ * see lanes_create. */
 size_t pipeline_spread(struct pipeline *p, size_t threads, atomic_int *tids);
+
+/* How long what is fed from now on has waited for the caller's thread, in microseconds. Rungs are
+ * encoded beside it only while that is PIPELINE_LATE_US or more, as it is taken to be at first. */
+#define PIPELINE_LATE_US 50000
+void pipeline_set_waited(struct pipeline *p, int64_t us);
 
 /* Packets in decoding order; the bytes are borrowed. What does not decode is passed over. After an
  * error, which may also be one of what was fed before, nothing may be fed any more. */

@@ -20,6 +20,7 @@ struct unit {
     struct packets packets;
     bool last;
     uint32_t duration;
+    int64_t came_us;
 };
 
 struct work {
@@ -116,6 +117,7 @@ static enum err work_through(struct work *w)
         if (u == NULL) {
             return ERR_CLOSED;
         }
+        pipeline_set_waited(w->pipeline, clock_mono_us() - u->came_us);
         enum err e = pipeline_feed(w->pipeline, &u->packets);
         bool last = u->last;
         int64_t duration = u->duration;
@@ -164,6 +166,7 @@ static void *run(void *arg)
     pipeline_destroy(w->pipeline);
     w->pipeline = NULL;
     footprint_give_back();
+    atomic_store(&w->tids[0], 0); /* before the loop learns of the end: no wait of its counts now */
     post(w, e);
     pthread_mutex_lock(&w->lock);
     w->ended = true;
@@ -220,6 +223,7 @@ enum err work_push(struct work *w, const struct link_unit *unit, struct blob *pa
     packets_init(&u->packets);
     u->last = unit->last;
     u->duration = unit->duration;
+    u->came_us = clock_mono_us();
     enum err e = link_unit_packets(unit, TRACK_VIDEO, payload, &u->packets);
     if (e != ERR_OK) {
         unit_destroy(u);

@@ -45,7 +45,7 @@ struct master {
     struct group groups[MEMBERS_MAX];
     size_t n_groups; /* of the publisher's sounds */
     size_t n_light;  /* and behind those, of light ones */
-    bool captions;   /* of any: all variants are to say the same (RFC 8216, 4.3.4.2) */
+    bool captions;   /* of any: all variants, sound alone too, say the same (RFC 8216, 4.3.4.2) */
 };
 
 /* "NAME/live.m3u8", seen from where the playlist is. */
@@ -159,7 +159,7 @@ static enum err put_variant(const struct master *m, const struct variant *v, con
         e = buf_printf(m->out, ",AUDIO=");
         e = e == ERR_OK ? put_group_id(m, g) : e;
     }
-    if (e == ERR_OK && v != NULL && !m->captions) {
+    if (e == ERR_OK && !m->captions) {
         e = buf_printf(m->out, ",CLOSED-CAPTIONS=NONE");
     }
     if (e == ERR_OK) {

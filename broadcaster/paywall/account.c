@@ -154,6 +154,15 @@ bool account_settled(const struct account *a)
     return a->n_leases == 0 && !a->asking && !has_late_cost(a);
 }
 
+uint64_t account_unpaid(const struct account *a)
+{
+    uint64_t sum = a->debt;
+    for (size_t i = 0; i < a->n_leases; i++) {
+        sum = money_add(sum, a->leases[i].spent - a->leases[i].charged);
+    }
+    return a->ended != 0 ? money_add(sum, over_zero(a->ended_cost, a->ended_told)) : sum;
+}
+
 bool account_idle(const struct account *a)
 {
     return account_settled(a) && !a->curious && a->reserved == 0 && a->next_n == 0;

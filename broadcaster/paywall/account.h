@@ -109,6 +109,9 @@ void account_close(struct account *a);
 /* The ledger knows all that was spent, and has all back. */
 bool account_settled(const struct account *a);
 
+/* What was spent and the ledger has not taken, as far as is known here. */
+uint64_t account_unpaid(const struct account *a);
+
 /* Nothing is leased or open: it can be forgotten. (What it owes for a lease that the ledger does
  * not know any more is forgotten with it.) */
 bool account_idle(const struct account *a);

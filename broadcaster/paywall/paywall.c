@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broadcaster/paywall/money.h"
 #include "broadcaster/paywall/paywall_internal.h"
 #include "run/log.h"
 
@@ -338,14 +339,18 @@ void paywall_stop(struct paywall *p)
     paywall_end_questions(p);
 }
 
-static void destroy_shard(struct paywall_shard *s)
+/* What was not paid of it. */
+static uint64_t destroy_shard(struct paywall_shard *s)
 {
+    uint64_t unpaid = 0;
     LIST_EACH (&s->all, it, tmp) {
         struct paywall_account *a = LIST_ITEM(it, struct paywall_account, all);
+        unpaid = money_add(unpaid, account_unpaid(&a->money));
         paywall_tell_preview(a);
         paywall_account_destroy(a);
     }
     pthread_mutex_destroy(&s->lock);
+    return unpaid;
 }
 
 void paywall_destroy(struct paywall *p)
@@ -356,8 +361,15 @@ void paywall_destroy(struct paywall *p)
     loop_timer_destroy(p->tick);
     mailbox_destroy(p->accounts, NULL);
     mailbox_destroy(p->questions, NULL);
+    uint64_t unpaid = 0;
     for (size_t i = 0; i < PAYWALL_SHARDS; i++) {
-        destroy_shard(&p->shards[i]);
+        unpaid = money_add(unpaid, destroy_shard(&p->shards[i]));
+    }
+    if (unpaid > 0) {
+        log_warn("paywall", "unpaid",
+                 "amount=%" PRIu64 " what viewers have used is not paid: the ledger could not be "
+                 "told at the end",
+                 unpaid);
     }
     paywall_free_questions(p);
     preview_file_close(p->preview_file, p->preview);

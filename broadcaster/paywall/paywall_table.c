@@ -185,11 +185,12 @@ bool paywall_forget(struct paywall_account *a, int64_t now_ms)
         recents_forget(p->payers, a->hash);
     }
     pthread_mutex_unlock(&p->lock);
-    if (a->money.debt > 0) {
+    uint64_t unpaid = account_unpaid(&a->money);
+    if (unpaid > 0) {
         log_warn("paywall", "unpaid",
                  "amount=%" PRIu64 " what a viewer has used is not paid: the ledger knows nothing "
                  "of his lease any more",
-                 a->money.debt);
+                 unpaid);
     }
     paywall_account_destroy(a);
     return true;

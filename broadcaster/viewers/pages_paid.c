@@ -33,10 +33,17 @@ static enum err put_escaped(struct buf *b, const char *text)
     return e;
 }
 
-static enum err put_marks(struct buf *b, const char *pointer)
+/* A wallet pays for as long as a page is looked at: not where nothing is played, and nobody hears
+ * of it. */
+static bool plays(const char *page)
+{
+    return strcmp(page, "index.html") != 0 && strcmp(page, "publish.html") != 0;
+}
+
+static enum err put_marks(struct buf *b, const char *page, const char *pointer)
 {
     enum err e = buf_printf(b, "<meta name=\"payment\" content=\"account\">\n");
-    if (e == ERR_OK && pointer[0] != '\0') {
+    if (e == ERR_OK && pointer[0] != '\0' && plays(page)) {
         e = buf_printf(b, "<link rel=\"monetization\" href=\"");
         e = e == ERR_OK ? put_escaped(b, pointer) : e;
         e = e == ERR_OK ? buf_printf(b, "\">\n") : e;
@@ -49,7 +56,7 @@ static enum err put_page(struct buf *b, const struct pages_asset *from, const ch
     const uint8_t *head = memmem(from->plain, from->plain_len, HEAD_END, strlen(HEAD_END));
     size_t n = head != NULL ? (size_t)(head - from->plain) : 0;
     enum err e = buf_put(b, span_of(from->plain, n));
-    e = e == ERR_OK ? put_marks(b, pointer) : e;
+    e = e == ERR_OK ? put_marks(b, from->name, pointer) : e;
     return e == ERR_OK ? buf_put(b, span_of(from->plain + n, from->plain_len - n)) : e;
 }
 

@@ -1,6 +1,6 @@
 /* The watch pages as they are where streams cost something: with <meta name="payment">, which has
- * them load paywall.js, and <link rel="monetization"> (Web Monetization, 4.1), from which browsers'
- * wallets pay. Constant once they are made: any thread. */
+ * them load paywall.js, and, where that tells of payments, <link rel="monetization"> (Web
+ * Monetization, 4.1), from which browsers' wallets pay. Constant once they are made: any thread. */
 #ifndef BROADCASTER_VIEWERS_PAGES_PAID_H
 #define BROADCASTER_VIEWERS_PAGES_PAID_H
 

@@ -19,8 +19,9 @@
 #define VARY_MAX          64
 #define RETRY_MAX         16
 /* What a page's script may send and read beside what it may anyhow (Fetch, 3.2). A wildcard does
- * not count where a request has credentials. */
-#define ALLOWED_HEADERS "Range, If-Range, If-Match, If-None-Match, Cache-Control, Content-Type, *"
+ * not count where a request has credentials, and never stands for Authorization. */
+#define ALLOWED_HEADERS                                                                            \
+    "Range, If-Range, If-Match, If-None-Match, Cache-Control, Content-Type, Authorization, *"
 #define EXPOSED_HEADERS                                                                            \
     "Content-Length, Content-Range, Content-Encoding, Accept-Ranges, Date, Age, ETag, Retry-After"
 

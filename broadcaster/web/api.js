@@ -225,11 +225,13 @@ async function copy(text) {
     return navigator.clipboard.writeText(text);
   }
   // Plain HTTP has no clipboard of that kind.
+  const before = document.activeElement;
   const area = make('textarea', { value: text, className: 'hidden', readOnly: true });
   document.body.append(area);
   area.select();
   const done = document.execCommand('copy');
   area.remove();
+  before?.focus();
   return done ? undefined : Promise.reject(new Error('not allowed'));
 }
 

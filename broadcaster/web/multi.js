@@ -81,6 +81,9 @@ byId('add').addEventListener('submit', (e) => {
   byId('name').value = '';
   show();
 });
+if (document.querySelector('meta[name=payment]')) {
+  import('./paywall.js'); // the wallet pays before there is a player, too
+}
 idsOfPage().forEach(add);
 show();
 listenToKeys(() => chosen);

@@ -44,8 +44,9 @@ const teller = new Teller(post, (status, text) => {
 /** What was not told yet is, when a page of this tab is there again. */
 function goOnTelling() {
   try {
-    addEventListener('pagehide', () => teller.keepIn(sessionStorage));
-    teller.goOnWith(sessionStorage);
+    const storage = sessionStorage;
+    addEventListener('pagehide', () => teller.keepIn(storage));
+    teller.goOnWith(storage);
   } catch {
     // a browser that keeps nothing
   }
@@ -53,17 +54,17 @@ function goOnTelling() {
 
 /** Tells the server of each payment that the browser's wallet makes; it asks the wallet itself, or
  * sees by the receipt. */
-let listening = false;
 function listenToWallet() {
-  if (listening) {
-    return;
-  }
-  listening = true;
   document.addEventListener('monetization', (e) => teller.tell('/monetization', {
     incomingPayment: e.incomingPayment, paymentPointer: e.paymentPointer,
   }));
   takeReceipts((receipt) => teller.tell('/verifyReceipt', receipt));
   goOnTelling();
+}
+
+/** Whether nothing is paid for just now. */
+function lacks({ missing, frozen }) {
+  return Number(missing) > 0 || frozen;
 }
 
 class Payment {
@@ -96,7 +97,9 @@ class Payment {
     if (price !== null) {
       facts.push(`Balance ${balance ?? '0'} ${asset}`, `${price} ${asset} a ${per}`);
     }
-    if (this.waiting && Number(missing) > 0) {
+    if (this.waiting && told.frozen) {
+      facts.push('This account may not spend: ask the operator');
+    } else if (this.waiting && Number(missing) > 0) {
       facts.push(`${missing} ${asset} missing`);
     }
     this.bar.textContent = facts.join(' · ');
@@ -127,7 +130,7 @@ class Payment {
         const told = await account(version ? { ...this.what, wait: WAIT_S, version }
           : this.what);
         this.#show(told);
-        if (told.token || Number(told.missing) === 0) {
+        if (told.token || !lacks(told)) {
           break; // the account is new, or has what was missing
         }
         if (told.version === version) {
@@ -145,7 +148,6 @@ class Payment {
 
 /** For a player of a stream (player.js). */
 export function attachPayment({ root, playback }, id) {
-  listenToWallet();
   const payment = new Payment(root, { stream: id }, () => playback.paid());
   playback.dress = addressOf;
   playback.addEventListener('unpaid', () => payment.wait());
@@ -165,7 +167,6 @@ function beginAgain(media) {
 /** For an element that plays a file below /media/, which comes as it is paid: its payment. That has
  * begun when the viewer has an account, and the file can be asked for, by addressOf (viewer.js). */
 export function payForFile(root, media, path) {
-  listenToWallet();
   const payment = new Payment(root, { file: path }, () => {
     if (media.error) {
       beginAgain(media);
@@ -176,7 +177,7 @@ export function payForFile(root, media, path) {
    * come: the server ends what has waited too long for it. */
   payment.mends = async () => {
     const told = await account(payment.what).catch(() => null);
-    const mends = Number(told?.missing) > 0;
+    const mends = told !== null && lacks(told);
     if (mends) {
       payment.wait();
     }
@@ -187,3 +188,5 @@ export function payForFile(root, media, path) {
   payment.begun = payment.look();
   return payment;
 }
+
+listenToWallet(); // it pays for the page, whatever is played on it

@@ -10,6 +10,7 @@ import { atSegments } from './rung_switch.js';
 
 const WAIT_MS = 2000; // for a stream that is not there
 const WAIT_MAX_MS = 5000;
+const CROWDED_MS = 10000; // too many begin at once behind one address
 const ENDED_MS = 5000; // between two looks whether it has come back; at first,
 const ENDED_FIRST_MS = 1500;
 const TICK_MS = 500;
@@ -352,8 +353,12 @@ export class Playback extends EventTarget {
   #hlsFault(Hls, { type, details, fatal, response }) {
     const at = this.video.currentTime.toFixed(1);
     this.errors = [...this.errors.slice(-ERRORS_KEPT), `${type} ${details} at ${at} s`];
-    if (response?.code === 402) {
-      this.#unpaid();
+    if (response?.code === 402 || response?.code === 403) {
+      this.#unpaid(); // too little money, or the account is frozen
+      return;
+    }
+    if (response?.code === 429) {
+      this.#again(CROWDED_MS);
       return;
     }
     if (!fatal) {

@@ -122,6 +122,10 @@ class Page:
     def shot(self, name, whole=False):
         self._call("shot", path=str(SHOTS / f"{name}.png"), whole=whole)
 
+    def barriers(self):
+        """What keeps people from using it who do not see well (tests/node/barriers.js)."""
+        return self.evaluate((ROOT / "tests/node/barriers.js").read_text())
+
     def faults(self):
         """What the page itself complained about so far."""
         return self._call("faults")

@@ -116,6 +116,15 @@ class Behind(harness.TestCase):
         self.assertEqual((first.status, again.status, again.body), (200, 304, b""))
         self.assertEqual(self.requests(), before)
 
+    def test_2_a_page_of_another_site_may_do_what_it_may_at_the_broadcaster(self):
+        for name in ("access-control-allow-methods", "access-control-allow-headers",
+                     "access-control-expose-headers"):
+            direct, behind = (set(where.get(LIVE, method="OPTIONS").headers[name].split(", "))
+                              for where in (self.recipe, self.edge))
+            self.assertLessEqual(direct, behind, name)
+        self.assertIn("Authorization", self.edge.get(LIVE, method="OPTIONS").headers[
+            "access-control-allow-headers"])
+
     def test_2_200_blocked_reloads_are_one_request(self):
         # So that all of them wait, however long 200 greetings take here.
         self.publisher.pause()

@@ -48,6 +48,27 @@ class Pages(TestCase):
     def fits(self, page, what):
         wide, window = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
         self.assertLessEqual(wide, window, f"{what} scrolls sideways")
+        self.assertEqual(page.barriers(), [], what)
+
+    def copies(self, page, text):
+        """As on plain HTTP, where a browser has another way to copy; who uses keys stays there."""
+        page.evaluate("""() => {
+            Object.defineProperty(navigator, 'clipboard', { value: undefined });
+            addEventListener('copy', () => { window.copied = document.activeElement.value; });
+        }""")
+        page.click("#share .copy")
+        page.wait("() => document.querySelector('#share .copy').textContent === 'Copied'")
+        self.assertEqual(page.evaluate("() => window.copied"), text)
+        page.wait("() => document.activeElement.matches('#share .copy')", 1)
+
+    def finds_barriers(self, page):
+        page.evaluate("""() => document.body.insertAdjacentHTML('beforeend',
+            '<div id=bad><p class=faint>faint</p><button></button><img src="/assets/icon.svg">' +
+            '<p aria-labelledby=nobody></p></div>')""")
+        page.evaluate("() => { document.querySelector('.faint').style.color = '#999a'; }")
+        kinds = {found[0] for found in page.barriers()}
+        self.assertLessEqual({"contrast", "no name", "no alternative text", "leads nowhere"}, kinds)
+        page.evaluate("() => document.querySelector('#bad').remove()")
 
     def clean(self, page):
         """Nothing came from elsewhere, and the page's policy forbade none of its own."""
@@ -67,6 +88,8 @@ class Pages(TestCase):
         page.wait("() => document.querySelector('.tile a')")
         page.wait("() => document.querySelector('.thumb .pill').textContent === 'Live'")
         page.shot("list")
+        self.assertEqual(page.barriers(), [])
+        self.finds_barriers(page)
         page.click(".tile a")
         page.wait(f"() => location.pathname === '/stream/{ID}'")
 
@@ -206,6 +229,7 @@ class Pages(TestCase):
         self.assertEqual(page.evaluate("() => document.querySelector('#embed').textContent"),
                          snippet.replace(source, source + "?muted=0"))
         page.wait("() => document.querySelector('#share').offsetHeight > 0")
+        self.copies(page, snippet.replace(source, source + "?muted=0"))
         page.shot("embed-dark")
         page.goto(self.recipe.url("/healthz"))  # any page that is not one of these
         page.evaluate("(html) => { document.body.innerHTML = html; }", snippet)

@@ -189,6 +189,11 @@ class Live(Paying):
         self.assertIn('<link rel="monetization" href="https://wallet.example/me">', page.text)
         self.assertIn("monetization-src https://wallet.example",
                       page.headers["content-security-policy"])
+        wallets_pay = {path: 'rel="monetization"' in
+                       self.recipe.get(path, headers={"Accept": "text/html"}).text
+                       for path in ("/", "/publish", "/multi", "/demo", "/embed/paid")}
+        self.assertEqual(wallets_pay, {"/": False, "/publish": False, "/multi": True, "/demo": True,
+                                       "/embed/paid": True}, "where the server is told of it")
         config = self.recipe.get("/config.js")
         self.assertEqual(config.headers["content-type"], "application/javascript")
         self.assertIn("export const pricePerMinute = 0.6;", config.text)
@@ -548,6 +553,22 @@ class Ledger(Paying):
             self.assertIn(self.earned(), (19 * cost, 20 * cost))
             audit = json.loads(self.recipe.orchestrator.control("/auditAccounts").text)
             self.assertEqual((audit["faults"], audit["owed"]), (0, "0"))
+
+    def test_what_could_not_be_billed_at_the_end_is_said(self):
+        media = temp_dir()
+        (media / "a.bin").write_bytes(bytes(100_000))
+        with payments("-pricePerMB", "1", "-allowUserId", "-mediaPath", media) as self.recipe:
+            self.grant("end", "1")
+            for first, last in ((0, 9999), (10_000, 19_999)):
+                part = self.recipe.get("/media/a.bin?userId=end",
+                                       headers={"Range": f"bytes={first}-{last}"})
+                self.assertEqual(part.status, 206)
+                if first == 0:
+                    wait_for(lambda: self.earned() == 10_000_000, 10, "the first is billed")
+                    self.recipe.orchestrator.kill()
+            self.recipe.broadcaster.stop()
+            self.assertIn("paywall unpaid amount=10000000 what viewers have used is not paid",
+                          self.recipe.broadcaster.log())
 
     def test_prices_are_read_again(self):
         media, prices = temp_dir(), temp_dir() / "prices.yaml"

@@ -1,6 +1,7 @@
 // <wmm-video> and <wmm-audio> as a page of such a system has them, after what is known of their
 // requests, attributes and events. What they are used for here: that a server which they know
-// nothing of serves them.
+// nothing of serves them. They stand in for the elements themselves, whose packages (@eqlabs/...) no
+// registry has any more.
 
 const SHOW_MS = 600; // at most one receipt in such a time
 const USER_KEY = 'userId';
@@ -126,7 +127,7 @@ class MonetizedMedia extends HTMLElement {
       body: JSON.stringify({ ...detail, userId: userId() }),
     });
     const text = await answer.text();
-    const accountBalance = Number.parseFloat(text);
+    const accountBalance = Number(text);
     if (Number.isNaN(accountBalance)) {
       this.#tell('monetizeFailed', text);
     } else {

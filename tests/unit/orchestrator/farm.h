@@ -53,4 +53,14 @@ static inline size_t opens(link_peer peer)
     return world_count(w, peer, LINK_JOB_OPEN);
 }
 
+#define B2       101 /* another broadcaster */
+#define ATTEMPTS 5
+
+/* A job of one rung with two units and the end, kept by B's number n. */
+static inline void whole_input(uint64_t n)
+{
+    world_unit(w, B, n, 0, false, 10);
+    world_unit(w, B, n, 1, true, 10);
+}
+
 #endif

@@ -46,6 +46,7 @@ struct host {
 };
 
 static struct host hosts[TRANSCODERS + 1]; /* by peer */
+static uint32_t jobs_max;                  /* of those that join */
 static struct work works[AT_ONCE_MAX];
 static struct segment segments[JOBS_MAX]; /* by the broadcaster's number */
 static uint64_t n_segments;
@@ -65,6 +66,7 @@ static void sim_start(void)
     memset(segments, 0, sizeof segments);
     memset(streams, 0, sizeof streams);
     n_segments = 0;
+    jobs_max = 10;
     start(NULL);
 }
 
@@ -72,7 +74,7 @@ static void sim_start(void)
 static void sim_host(link_peer peer, unsigned threads, uint64_t makes, uint64_t says)
 {
     hosts[peer] = (struct host){.cores = 2, .threads = threads, .speed = makes / 2};
-    fast(peer, 10, says);
+    fast(peer, jobs_max, says);
 }
 
 static void sim_publish(unsigned i)
@@ -402,7 +404,10 @@ END_TEST
  * older than what players wait for, and what can be made is made. */
 #define ONE_RUNG (640 * 360 * 30ull)
 #define MADE     4 /* of all of them */
-static const uint64_t said_of_six[] = {MADE * ONE_RUNG, 2 * MADE *ONE_RUNG, 0};
+static const struct {
+    uint64_t says;
+    uint32_t jobs_max;
+} of_six[] = {{MADE * ONE_RUNG, 10}, {2 * MADE * ONE_RUNG, 10}, {0, 10}, {MADE * ONE_RUNG, 4}};
 
 /* How many of the stream's segments of that time came whole. */
 static unsigned delivered(unsigned stream, int64_t from_ms, int64_t to_ms)
@@ -433,7 +438,8 @@ static int64_t worst_delivered(unsigned stream, int64_t from_ms, int64_t to_ms)
 START_TEST(streams_of_one_rung_beyond_capacity)
 {
     sim_start();
-    sim_host(1, 2, MADE * ONE_RUNG, said_of_six[_i]);
+    jobs_max = of_six[_i].jobs_max;
+    sim_host(1, 2, MADE * ONE_RUNG, of_six[_i].says);
     streams[4].viewers[0] = 3;
     for (unsigned i = 0; i < 6; i++) {
         streams[i].first = 2;
@@ -447,12 +453,22 @@ START_TEST(streams_of_one_rung_beyond_capacity)
     for (unsigned i = 0; i < 6; i++) {
         all += delivered(i, 20000, 60000);
         /* Who says nothing is tried with all of it again. */
-        int64_t limit_ms = HELD_BACK_S * 1000 + (said_of_six[_i] > 0 ? 0 : SEGMENT_MS);
+        int64_t limit_ms = HELD_BACK_S * 1000 + (of_six[_i].says > 0 ? 0 : SEGMENT_MS);
         ck_assert_int_lt(worst_delivered(i, 0, 60000), limit_ms);
     }
     ck_assert_uint_ge(all, 20 * MADE * 4 / 5);
     ck_assert_uint_eq(delivered(4, 20000, 60000), 20); /* the one that is watched */
     ck_assert_int_lt(worst_delivered(4, 20000, 60000), HELD_BACK_S * 500);
+    /* Another one joins: of the segments that begin from the next one on nothing is lost. */
+    sim_host(2, 2, MADE * ONE_RUNG, of_six[_i].says);
+    int64_t joined_ms = w->now;
+    sim_run(16000);
+    show();
+    for (unsigned i = 0; i < 6; i++) {
+        ck_assert_uint_eq(delivered(i, joined_ms + SEGMENT_MS, joined_ms + 12000), 5);
+        ck_assert_int_lt(worst_delivered(i, joined_ms + SEGMENT_MS, joined_ms + 12000),
+                         HELD_BACK_S * 1000);
+    }
     world_destroy(w);
 }
 END_TEST
@@ -525,6 +541,31 @@ START_TEST(slow_transcoders_make_one_stream_together)
 }
 END_TEST
 
+/* Three streams on two transcoders that make one and two thirds each: no whole number of them has
+ * room on either, all have on both. */
+#define ONE_AND_MORE (LADDER_RATE * 17 / 10)
+static const uint64_t said_of_two_thirds[] = {ONE_AND_MORE, 2 * ONE_AND_MORE, 0};
+
+START_TEST(streams_that_fit_on_all_but_on_none_lose_nothing)
+{
+    sim_start();
+    for (link_peer p = 1; p <= 2; p++) {
+        sim_host(p, 2, ONE_AND_MORE, said_of_two_thirds[_i]);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        sim_publish(i);
+        sim_run(700);
+    }
+    sim_run(60000);
+    show();
+    ck_assert_uint_eq(job_table_counters(w->table).rungs_given_up, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        check_lag(i, HELD_BACK_S * 1000, 0, 56000);
+    }
+    world_destroy(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("job_table_load");
@@ -534,9 +575,10 @@ int main(void)
                         sizeof slow / sizeof slow[0]);
     tcase_add_loop_test(tc, beyond_capacity_the_least_worth_goes, 0, 3);
     tcase_add_loop_test(tc, streams_share_what_there_is_and_get_back_what_another_leaves, 0, 3);
-    tcase_add_loop_test(tc, streams_of_one_rung_beyond_capacity, 0, 3);
+    tcase_add_loop_test(tc, streams_of_one_rung_beyond_capacity, 0, 4);
     tcase_add_test(tc, small_rungs_that_cost_more_than_their_pixels);
     tcase_add_loop_test(tc, slow_transcoders_make_one_stream_together, 0, 7);
+    tcase_add_loop_test(tc, streams_that_fit_on_all_but_on_none_lose_nothing, 0, 3);
     suite_add_tcase(suite, tc);
     return world_run(suite);
 }

@@ -72,8 +72,8 @@ static bool has_one_transcoder(const void *arg)
 }
 
 /* Of three parts the second one is no good, and is made again by somebody else with the third one:
- * the next part of who made it badly is free. So each is paid for once. The end comes while that job
- * is open. */
+ * the next part of who made it badly is free. So each is paid for once. The end comes while that
+ * job is open. */
 START_TEST(a_part_made_again_is_paid_once)
 {
     struct fake *b = join(LINK_ROLE_BROADCASTER, 0);

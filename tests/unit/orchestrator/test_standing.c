@@ -199,6 +199,23 @@ START_TEST(late_with_one_job_alone_it_is_not_slow)
 }
 END_TEST
 
+/* Making up for what it owes it makes more than is asked of it: that says nothing of its speed. */
+START_TEST(a_pace_that_is_not_known_changes_no_speed)
+{
+    struct standing s = {.failures = 2};
+    standing_announce(&s, 2000);
+    for (unsigned i = 0; i < 100; i++) {
+        standing_done(&s, 4000, STANDING_PACE_UNKNOWN);
+    }
+    ck_assert_uint_eq(s.speed, 2000);
+    ck_assert_uint_eq(s.failures, 0);
+    standing_late(&s, 0, 1000);
+    ck_assert(standing_is_full(&s, 1000));
+    standing_caught_up(&s);
+    ck_assert(!standing_is_full(&s, 1000) && !standing_is_overloaded(&s, 1000));
+}
+END_TEST
+
 START_TEST(extremes)
 {
     const uint64_t speeds[] = {0, 1, 2, UINT64_MAX / 2, UINT64_MAX};
@@ -260,6 +277,7 @@ int main(void)
     tcase_add_test(tc, lateness_is_remembered_until_something_is_in_time);
     tcase_add_test(tc, what_it_stays_behind_with_is_too_much_for_a_while);
     tcase_add_test(tc, late_with_one_job_alone_it_is_not_slow);
+    tcase_add_test(tc, a_pace_that_is_not_known_changes_no_speed);
     tcase_add_test(tc, extremes);
     tcase_add_test(tc, who_fails_again_and_again_is_suspended_longer_and_longer);
     suite_add_tcase(suite, tc);

@@ -17,10 +17,10 @@
 
 /* What the items find; they cannot assert, being on other threads. */
 struct yard {
-    atomic_uint live;            /* items that are neither run nor dropped */
-    atomic_uint run, dropped;    /* items */
-    atomic_uint pushed[N_LANES]; /* begun to be pushed */
-    unsigned next[N_LANES];      /* the lane's own */
+    atomic_uint live;                /* items that are neither run nor dropped */
+    atomic_uint begun, run, dropped; /* items */
+    atomic_uint pushed[N_LANES];     /* begun to be pushed */
+    unsigned next[N_LANES];          /* the lane's own */
     atomic_bool wrong_order, too_many, wrong_tid;
     atomic_int tids[LANES_MAX];
     pthread_mutex_t lock; /* held: items wait */
@@ -66,6 +66,7 @@ static enum err run(void *arg)
 {
     struct item *i = arg;
     enum err e = i->result;
+    atomic_fetch_add(&yard.begun, 1);
     while (i->waits_for_full && atomic_load(&yard.pushed[1]) < 1 + LANE_ITEMS + 1) {
         sched_yield();
     }
@@ -212,6 +213,31 @@ START_TEST(their_processor_time_is_known)
 }
 END_TEST
 
+/* Also of the one that it is at, which is not in its queue any more. */
+START_TEST(free_when_all_is_done)
+{
+    struct lanes *l = start(2);
+    ck_assert(lanes_is_free(l, 0));
+    pthread_mutex_lock(&yard.lock);
+    ck_assert_int_eq(push(l, 0, 0, ERR_OK), ERR_OK);
+    ck_assert(!lanes_is_free(l, 0));
+    while (atomic_load(&yard.begun) == 0) {
+        sched_yield();
+    }
+    ck_assert(!lanes_is_free(l, 0) && lanes_is_free(l, 1));
+    pthread_mutex_unlock(&yard.lock);
+    while (!lanes_is_free(l, 0)) {
+        sched_yield();
+    }
+    ck_assert_uint_eq(yard.run, 1);
+    /* After an error it is the next push that tells it. */
+    ck_assert_int_eq(push(l, 0, 1, ERR_IO), ERR_OK);
+    ck_assert_int_eq(lanes_end(l, ERR_OK), ERR_IO);
+    ck_assert(!lanes_is_free(l, 0) && !lanes_is_free(l, 1));
+    lanes_destroy(l);
+}
+END_TEST
+
 static void check_place(const uint64_t *loads, size_t n, uint64_t own, size_t threads,
                         const size_t *expected, size_t used)
 {
@@ -250,4 +276,4 @@ END_TEST
 
 UNIT_MAIN("lanes", each_in_its_order_and_not_too_many, an_error_ends_all,
           an_error_ends_the_wait_for_room, the_job_ends_them, their_processor_time_is_known,
-          loads_find_their_lanes)
+          free_when_all_is_done, loads_find_their_lanes)

@@ -6,11 +6,12 @@
 #include "tests/support/unit.h"
 #include "transcoder/lanes.h"
 
-#define FRAMES   60
-#define N_RUNGS  4
-#define ALL      64 /* threads: more than there are rungs */
-#define STOP_AT  3  /* parts, all rungs together */
-#define DURATION TICKS_PER_S
+#define FRAMES     60
+#define N_RUNGS    4
+#define ALL        64 /* threads: more than there are rungs */
+#define STOP_AT    3  /* parts, all rungs together */
+#define DURATION   TICKS_PER_S
+#define LATE_CYCLE 5
 
 /* What comes out, on whatever thread, and what is to happen at the STOP_AT-th part. */
 struct desk {
@@ -22,6 +23,9 @@ struct desk {
     atomic_int tids[LANES_MAX];
     size_t lanes;
     uint64_t lanes_cpu_us;
+    size_t late_of; /* of each LATE_CYCLE packets so many have waited for long */
+    pthread_t own;
+    size_t beside; /* parts that came on other threads */
 };
 
 static enum err take(void *arg, const struct link_unit *unit, struct blob *payload)
@@ -29,6 +33,7 @@ static enum err take(void *arg, const struct link_unit *unit, struct blob *paylo
     struct desk *d = arg;
     pthread_mutex_lock(&d->lock);
     enum err e = collect(&d->out, unit, payload);
+    d->beside += !pthread_equal(d->own, pthread_self());
     if (d->out.count == STOP_AT) {
         atomic_store(&d->cancel, d->cancels);
         e = d->error;
@@ -84,6 +89,7 @@ static struct pipeline *begin(struct desk *d, const struct link_job_open *open, 
 {
     struct pipeline *p = NULL;
     pthread_mutex_init(&d->lock, NULL);
+    d->own = pthread_self();
     ck_assert_int_eq(pipeline_create(open, take, d, &d->cancel, &d->out.fault, &p), ERR_OK);
     d->lanes = pipeline_spread(p, threads, d->tids);
     return p;
@@ -93,6 +99,7 @@ static void feed(struct desk *d, struct pipeline *p, const struct source *s, siz
 {
     for (size_t i = 0; i < packets && d->out.result == ERR_OK; i++) {
         struct packets one = {.items = &s->packets.items[i], .count = 1};
+        pipeline_set_waited(p, i % LATE_CYCLE < d->late_of ? PIPELINE_LATE_US : 0);
         d->out.result = pipeline_feed(p, &one);
     }
 }
@@ -179,11 +186,36 @@ START_TEST(every_byte_is_the_same)
     ck_assert_uint_eq(one.lanes + one.lanes_cpu_us, 0);
     for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
         static struct desk many;
-        many = (struct desk){0};
+        many = (struct desk){.late_of = LATE_CYCLE};
         run(&many, &s, &open, threads[i]);
         ck_assert_msg(many.out.result == ERR_OK, "%s", many.out.fault.text);
         ck_assert_uint_eq(many.lanes, lanes[i]);
         ck_assert_uint_gt(many.lanes_cpu_us, 0);
+        check_same(&one.out, &many.out);
+        output_free(&many.out);
+    }
+    output_free(&one.out);
+    source_free(&s);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+/* What has not waited is encoded where it is; what comes of it is the same, also where rungs go
+ * over to their lanes and come back in the middle. */
+START_TEST(only_when_late)
+{
+    static const size_t late[] = {0, 1, 3};
+    static struct desk one;
+    struct source s = wide_source();
+    struct link_job_open open = ladder_for(&s);
+    run(&one, &s, &open, 1);
+    for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+        static struct desk many;
+        many = (struct desk){.late_of = late[i]};
+        run(&many, &s, &open, ALL);
+        ck_assert_msg(many.out.result == ERR_OK, "%s", many.out.fault.text);
+        ck_assert_uint_eq(many.lanes, 3);
+        ck_assert_int_eq(many.beside > 0, late[i] > 0);
         check_same(&one.out, &many.out);
         output_free(&many.out);
     }
@@ -228,6 +260,7 @@ START_TEST(an_error_of_a_rung_is_the_job_s)
     static struct desk d;
     struct source s = wide_source();
     struct link_job_open open = ladder_for(&s);
+    d.late_of = LATE_CYCLE;
     d.error = ERR_LIMIT;
     run(&d, &s, &open, ALL);
     ck_assert_int_eq(d.out.result, ERR_LIMIT);
@@ -236,7 +269,7 @@ START_TEST(an_error_of_a_rung_is_the_job_s)
     output_free(&d.out);
 
     /* Of the encoder it comes with words: what loses nothing is beyond this profile. */
-    d = (struct desk){0};
+    d = (struct desk){.late_of = LATE_CYCLE};
     open.ladder[0].profile = LINK_PROFILE_MAIN;
     open.ladder[0].crf = 0;
     run(&d, &s, &open, ALL);
@@ -255,6 +288,7 @@ START_TEST(cancelled_between_two_pictures)
     static struct desk d;
     struct source s = wide_source();
     struct link_job_open open = ladder_for(&s);
+    d.late_of = LATE_CYCLE;
     d.cancels = true;
     run(&d, &s, &open, ALL);
     ck_assert_int_eq(d.out.result, ERR_CLOSED);
@@ -273,6 +307,7 @@ START_TEST(halted_in_the_middle)
     static struct desk d;
     struct source s = wide_source();
     struct link_job_open open = ladder_for(&s);
+    d.late_of = LATE_CYCLE;
     struct pipeline *p = begin(&d, &open, ALL);
     ck_assert_uint_eq(d.lanes, 3);
     feed(&d, p, &s, FRAMES / 2);
@@ -299,8 +334,11 @@ END_TEST
 int main(void)
 {
     av_log_set_level(AV_LOG_QUIET);
-    const TTest *const tests[] = {every_byte_is_the_same, not_for_little,
-                                  an_error_of_a_rung_is_the_job_s, cancelled_between_two_pictures,
+    const TTest *const tests[] = {every_byte_is_the_same,
+                                  only_when_late,
+                                  not_for_little,
+                                  an_error_of_a_rung_is_the_job_s,
+                                  cancelled_between_two_pictures,
                                   halted_in_the_middle};
     return unit_run("spread", tests, sizeof tests / sizeof tests[0]);
 }

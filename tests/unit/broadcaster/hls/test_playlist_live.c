@@ -54,7 +54,7 @@ START_TEST(a_master)
            "VIDEO-RANGE=PQ,AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n"
            "source/live.m3u8\n" RUNG_LINE "P144p30fps16x9/live.m3u8\n"
            "#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\","
-           "AUDIO=\"audio\"\n"
+           "AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n"
            "audio/live.m3u8\n");
     list[1].dependent = true;
     ck_assert_int_eq(playlist_live_master(&b,
@@ -68,7 +68,7 @@ START_TEST(a_master)
            "URI=\"../stra%C3%9Fe/audio/live.m3u8\"\n" RUNG_LINE
            "../stra%C3%9Fe/P144p30fps16x9/live.m3u8\n"
            "#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\","
-           "AUDIO=\"audio\"\n"
+           "AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n"
            "../stra%C3%9Fe/audio/live.m3u8\n");
     buf_fini(&b);
 }
@@ -150,7 +150,7 @@ START_TEST(picture_or_sound_alone)
            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Audio\",DEFAULT=YES,AUTOSELECT=YES,"
            "CHANNELS=\"2\",URI=\"audio/live.m3u8\"\n"
            "#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\","
-           "AUDIO=\"audio\"\n"
+           "AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n"
            "audio/live.m3u8\n");
     v.audio.peak_bps = 0;
     ck_assert_int_eq(playlist_live_master(&b, NULL, &v, 1), ERR_NOENT);
@@ -199,7 +199,7 @@ START_TEST(further_tracks_of_sound)
            "CLOSED-CAPTIONS=NONE\n"
            "P144p30fps16x9/live.m3u8\n"
            "#EXT-X-STREAM-INF:BANDWIDTH=330000,AVERAGE-BANDWIDTH=328000,CODECS=\"mp4a.40.2\","
-           "AUDIO=\"audio\"\n"
+           "AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n"
            "audio/live.m3u8\n");
     buf_fini(&b);
 }
@@ -235,7 +235,7 @@ START_TEST(a_group_for_each_codec)
            "CLOSED-CAPTIONS=NONE\n"
            "P144p30fps16x9/live.m3u8\n"
            "#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\","
-           "AUDIO=\"audio\"\n"
+           "AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n"
            "audio/live.m3u8\n");
     buf_fini(&b);
 }
@@ -254,7 +254,7 @@ START_TEST(a_further_track_without_the_first)
            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Track 3\",DEFAULT=YES,AUTOSELECT=YES,"
            "URI=\"audio3/live.m3u8\"\n" RUNG_LINE "P144p30fps16x9/live.m3u8\n"
            "#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\","
-           "AUDIO=\"audio\"\n"
+           "AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n"
            "audio3/live.m3u8\n");
     buf_fini(&b);
 }

@@ -280,8 +280,10 @@ START_TEST(what_was_sent_after_its_lease_went_back_is_paid)
     account_give_back(&account, 5);
     ck_assert(!account_idle(&account));
     ck_assert(account_due(&account, 3));
+    ck_assert_uint_eq(account_unpaid(&account), 15);
     settle(&account, &ledger, 3, &counter);
     ck_assert(account_idle(&account));
+    ck_assert_uint_eq(account_unpaid(&account), 0);
     ck_assert_uint_eq(ledger.earned, 15);
     ck_assert_uint_eq(ledger.balance, 85);
 }
