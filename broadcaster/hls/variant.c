@@ -60,7 +60,6 @@ static void measure_rates(struct variant_track *t, struct segment *const *kept, 
 {
     uint64_t all_bytes = 0, run_bytes = 0;
     int64_t all_ticks = 0, run_ticks = 0;
-    t->peak_bps = 0;
     for (size_t i = 0; i < n; i++) {
         const struct packets *ps = packets_of(kept[i], kind);
         int64_t ticks = segment_info(kept[i])->duration;
@@ -76,13 +75,13 @@ static void measure_rates(struct variant_track *t, struct segment *const *kept, 
         run_ticks += ticks;
         if (run_ticks >= CUTTER_TARGET_TICKS / 2) {
             int64_t bps = rate(run_bytes, run_ticks);
-            t->peak_bps = bps > t->peak_bps ? bps : t->peak_bps;
+            t->highest_bps = bps > t->highest_bps ? bps : t->highest_bps;
             run_bytes = 0;
             run_ticks = 0;
         }
     }
     t->mean_bps = rate(all_bytes, all_ticks);
-    t->peak_bps = t->peak_bps > 0 ? t->peak_bps : t->mean_bps;
+    t->peak_bps = t->mean_bps > 0 && t->highest_bps > 0 ? t->highest_bps : t->mean_bps;
 }
 
 /* RTMP's times are whole milliseconds: what is that near to a usual rate is that. */

@@ -18,8 +18,9 @@ enum variant_ts { VARIANT_TS_WHOLE, VARIANT_TS_SOUND, VARIANT_TS_NOTHING };
 /* One kind of track in fMP4; a peak of 0: there is none. */
 struct variant_track {
     char codec[CODEC_STRING_MAX]; /* "": not known */
-    int64_t peak_bps;             /* of a run of segments of half a target duration at least */
-    int64_t mean_bps;
+    int64_t peak_bps;             /* the highest so far; the mean where that is not known */
+    int64_t mean_bps;             /* of what is kept */
+    int64_t highest_bps;          /* of a run of segments of half a target duration; 0: not known */
 };
 
 struct variant {
@@ -41,8 +42,9 @@ struct variant {
 };
 
 /* Looks at all kept segments (the newest last, at least one) and sets everything but the name, the
- * sound, the rank and bandwidth_bps. When all of them are gaps it stays as it is: a rung that is
- * away for a while keeps its place in the master playlists. */
+ * sound, the rank and bandwidth_bps; a highest rate stays when its segments have left. When all of
+ * them are gaps it stays as it is: a rung that is away for a while keeps its place in the master
+ * playlists. */
 void variant_measure(struct variant *v, struct segment *const *kept, size_t n);
 
 #endif

@@ -170,6 +170,7 @@ static void measure_parts(struct rendition *r)
     struct segment *s = segment_create(&info, track_of(video, n_video), &pictures, sound);
     variant_measure(&r->variant, &s, 1);
     r->variant.parts_only = true;
+    r->variant.video.highest_bps = r->variant.audio.highest_bps = 0; /* key frames weigh more in it */
     segment_unref(s);
     sound_unref(sound);
 }

@@ -103,7 +103,7 @@ START_TEST(a_rung_with_light_sound)
     strcpy(list[4].name, "audio-light");
     list[4].video.peak_bps = 0;
     list[4].channels = 1;
-    list[4].audio = (struct variant_track){"mp4a.40.2", 23000, 22000};
+    list[4].audio = (struct variant_track){"mp4a.40.2", 23000, 22000, 0};
     struct buf b;
     buf_init(&b, 10000);
     ck_assert_int_eq(playlist_live_master(&b, NULL, list, 5), ERR_OK);
@@ -182,7 +182,7 @@ START_TEST(further_tracks_of_sound)
     strcpy(list[1].name, "audio2"); /* heard first, and still the second */
     list[1].video.peak_bps = 0;
     list[1].channels = 6;
-    list[1].audio = (struct variant_track){"mp4a.40.2", 330000, 328000};
+    list[1].audio = (struct variant_track){"mp4a.40.2", 330000, 328000, 0};
     strcpy(list[2].name, "audio1");
     list[2].video.peak_bps = 0;
     ck_assert_int_eq(playlist_live_master(&b, NULL, list, 3), ERR_OK);
@@ -215,7 +215,7 @@ START_TEST(a_group_for_each_codec)
     for (int i = 1; i < 3; i++) {
         snprintf(list[i].name, sizeof list[i].name, "audio%d", i);
         list[i].video.peak_bps = 0;
-        list[i].audio = (struct variant_track){"Opus", 90000 + i, 80000 + i};
+        list[i].audio = (struct variant_track){"Opus", 90000 + i, 80000 + i, 0};
     }
     ck_assert_int_eq(playlist_live_master(&b, NULL, list, 4), ERR_OK);
     is(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"

@@ -102,6 +102,26 @@ START_TEST(a_stream)
 }
 END_TEST
 
+/* Who watches for longer has seen it. */
+START_TEST(a_peak_that_has_left_the_window_stays)
+{
+    struct form high = plain;
+    high.frame_bytes = 10000;
+    struct segment *s[] = {segment(plain), segment(high), segment(plain)};
+    struct variant v = {.name = "source"};
+    variant_measure(&v, s, 1);
+    near(v.video.peak_bps, 5000 * 8 * 30);
+    variant_measure(&v, s, 2);
+    near(v.video.peak_bps, 10000 * 8 * 30);
+    variant_measure(&v, s + 2, 1);
+    near(v.video.peak_bps, 10000 * 8 * 30);
+    near(v.video.mean_bps, 5000 * 8 * 30);
+    for (size_t i = 0; i < sizeof s / sizeof s[0]; i++) {
+        segment_unref(s[i]);
+    }
+}
+END_TEST
+
 /* A last segment of two frames is no peak. */
 START_TEST(short_segments_are_no_peak)
 {
@@ -263,6 +283,7 @@ int main(void)
     Suite *s = suite_create("variant");
     TCase *t = tcase_create("variant");
     tcase_add_test(t, a_stream);
+    tcase_add_test(t, a_peak_that_has_left_the_window_stays);
     tcase_add_test(t, short_segments_are_no_peak);
     tcase_add_test(t, a_window_of_gaps_changes_nothing);
     tcase_add_loop_test(t, frame_rates, 0, sizeof rates / sizeof rates[0]);
