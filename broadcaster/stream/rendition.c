@@ -170,7 +170,8 @@ static void measure_parts(struct rendition *r)
     struct segment *s = segment_create(&info, track_of(video, n_video), &pictures, sound);
     variant_measure(&r->variant, &s, 1);
     r->variant.parts_only = true;
-    r->variant.video.highest_bps = r->variant.audio.highest_bps = 0; /* key frames weigh more in it */
+    /* Key frames weigh too much in it for a peak. */
+    r->variant.video.highest_bps = r->variant.audio.highest_bps = 0;
     segment_unref(s);
     sound_unref(sound);
 }
