@@ -160,7 +160,7 @@ def load_of(pid, url, connections, seconds, more=()):
     count = re.search(r"(\d+) requests in [\d.]+\w+, ([\d.]+)(\w+) read", done.stdout)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
-    if done.returncode != 0 or bad or int(count.group(1)) == 0:
+    if done.returncode != 0 or bad or float(count.group(2)) == 0:
         raise AssertionError(f"wrk on {url}: {done.stdout[-500:]} {done.stderr[-200:]}")
     return Load(cpu, reader_cpu, int(count.group(1)), float(rate.group(1)),
                 float(count.group(2)) * UNITS[count.group(3)])
