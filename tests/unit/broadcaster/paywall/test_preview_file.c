@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tests/support/unit.h"
 
 #define AMOUNT 1000
@@ -23,6 +24,14 @@ static void remove_folder(void)
 {
     (void)unlink(PATH);
     ck_assert_int_eq(rmdir(folder), 0);
+}
+
+/* The file is closed by the clock, which may show days when the test begins. */
+static int64_t at(int64_t ms)
+{
+    static int64_t begun;
+    begun = begun != 0 ? begun : clock_mono_ms();
+    return begun + ms;
 }
 
 struct world {
@@ -51,14 +60,14 @@ START_TEST(it_is_the_same_after_a_restart)
     make_folder();
     struct world w = start();
     struct audience_salt salt = w.salt;
-    ck_assert(!preview_file_due(w.file, w.preview, 1));
-    ck_assert_uint_eq(preview_open(w.preview, 1, 50, 0, 0), AMOUNT);
-    ck_assert(preview_file_due(w.file, w.preview, 1));
-    preview_file_take(w.file, w.preview, 1);
+    ck_assert(!preview_file_due(w.file, w.preview, at(1)));
+    ck_assert_uint_eq(preview_open(w.preview, 1, 50, 0, at(0)), AMOUNT);
+    ck_assert(preview_file_due(w.file, w.preview, at(1)));
+    preview_file_take(w.file, w.preview, at(1));
     preview_file_write(w.file);
     preview_close(w.preview, 1, 400);
-    ck_assert(!preview_file_due(w.file, w.preview, PREVIEW_FILE_EVERY));
-    while (!preview_file_due(w.file, w.preview, 1 + PREVIEW_FILE_EVERY)) {
+    ck_assert(!preview_file_due(w.file, w.preview, at(PREVIEW_FILE_EVERY)));
+    while (!preview_file_due(w.file, w.preview, at(1 + PREVIEW_FILE_EVERY))) {
         usleep(1000); /* it is being written */
     }
     struct stat st;
@@ -67,8 +76,8 @@ START_TEST(it_is_the_same_after_a_restart)
     finish(&w); /* with what has changed since */
     w = start();
     ck_assert_str_eq(w.salt.text, salt.text);
-    ck_assert_uint_eq(preview_open(w.preview, 1, 51, 0, 2), 400);
-    ck_assert_uint_eq(preview_open(w.preview, 2, 50, 0, 2), 0);
+    ck_assert_uint_eq(preview_open(w.preview, 1, 51, 0, at(2)), 400);
+    ck_assert_uint_eq(preview_open(w.preview, 2, 50, 0, at(2)), 0);
     finish(&w);
     remove_folder();
 }
@@ -110,16 +119,16 @@ START_TEST(what_is_damaged_is_written_anew)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         write_text(texts[i]);
         struct world w = start();
-        ck_assert_uint_eq(preview_open(w.preview, 1, 50, 0, 0), AMOUNT);
+        ck_assert_uint_eq(preview_open(w.preview, 1, 50, 0, at(0)), AMOUNT);
         finish(&w);
         w = start();
-        ck_assert_uint_eq(preview_open(w.preview, 1, 51, 0, 0), AMOUNT);
-        ck_assert_uint_eq(preview_open(w.preview, 2, 50, 0, 0), 0);
+        ck_assert_uint_eq(preview_open(w.preview, 1, 51, 0, at(0)), AMOUNT);
+        ck_assert_uint_eq(preview_open(w.preview, 2, 50, 0, at(0)), 0);
         finish(&w);
     }
     ck_assert_int_eq(chmod(PATH, 0666), 0); /* anybody could have written it */
     struct world w = start();
-    ck_assert_uint_eq(preview_open(w.preview, 2, 50, 0, 0), AMOUNT);
+    ck_assert_uint_eq(preview_open(w.preview, 2, 50, 0, at(0)), AMOUNT);
     finish(&w);
     remove_folder();
 }
