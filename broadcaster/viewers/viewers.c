@@ -3,6 +3,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,6 +34,7 @@
  * of. */
 #define CONNECTION_MEMORY (6 * 1024)
 #define ANSWER_MEMORY     768  /* of it, for the headers of an answer */
+#define NO_FILES_MS       50   /* to wait for others to close theirs */
 #define WATCH_SLACK_MS    2000 /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
 #define SENTENCE_MAX      512
@@ -70,6 +72,9 @@ static void on_log(void *arg, const char *format, va_list args)
     /* Of all that it says this alone is the operator's business. */
     bool files = strstr(line, "system resource limit") != NULL;
     log_line(files ? LOG_WARN : LOG_DEBUG, "viewers", "library", "text=\"%s\"", line);
+    if (files) {
+        poll(NULL, 0, NO_FILES_MS); /* the library would try again at once, and say so each time */
+    }
 }
 
 /* Leaves the URL as it was sent: hls_parse decodes it, once and after cutting it. */
