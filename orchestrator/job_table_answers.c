@@ -58,6 +58,22 @@ static void charge_loss(struct job_table *s, struct transcoder *t, int64_t now_m
     job_table_note(s, JOB_NOTE_SUSPENDED, a->job, t, JOB_NO_RUNG, reason, now_ms);
 }
 
+/* The job is done again elsewhere, or given up. */
+static void lose_attempt(struct job_table *s, struct job_attempt *a, int64_t now_ms)
+{
+    struct job *j = a->job;
+    j->losses++;
+    if (!job_is_complete(j) && j->losses >= JOB_LOSSES_MAX) {
+        attempt_end(s, a, false, "", now_ms);
+        job_table_give_up(s, j, false, "too many transcoders were lost with this segment", now_ms);
+    } else if (attempt_is_useful(a)) {
+        attempt_redo(s, a, false, "the transcoder has gone", now_ms);
+    } else {
+        attempt_end(s, a, false, "", now_ms);
+        attempts_settle(s, j, now_ms);
+    }
+}
+
 void job_table_transcoder_lost(struct job_table *s, link_peer peer, int64_t now_ms)
 {
     struct transcoder *t = roster_transcoder(&s->roster, peer);
@@ -65,20 +81,9 @@ void job_table_transcoder_lost(struct job_table *s, link_peer peer, int64_t now_
         return;
     }
     charge_loss(s, t, now_ms);
-    LIST_EACH (&t->jobs, it, tmp) {
-        struct job_attempt *a = LIST_ITEM(it, struct job_attempt, of_transcoder);
-        struct job *j = a->job;
-        j->losses++;
-        if (!job_is_complete(j) && j->losses >= JOB_LOSSES_MAX) {
-            attempt_end(s, a, false, "", now_ms);
-            job_table_give_up(s, j, false, "too many transcoders were lost with this segment",
-                              now_ms);
-        } else if (attempt_is_useful(a)) {
-            attempt_redo(s, a, false, "the transcoder has gone", now_ms);
-        } else {
-            attempt_end(s, a, false, "", now_ms);
-            attempts_settle(s, j, now_ms);
-        }
+    /* One by one from the front: two of them may be of one job, and go together. */
+    while (!list_empty(&t->jobs)) {
+        lose_attempt(s, LIST_ITEM(t->jobs.next, struct job_attempt, of_transcoder), now_ms);
     }
     roster_leave_transcoder(&s->roster, t);
     attempts_assign(s, now_ms);

@@ -197,6 +197,36 @@ START_TEST(a_rung_that_comes_back_late_is_begun_at_once)
 }
 END_TEST
 
+/* It has gone with both attempts at a job that is given up for it. */
+START_TEST(one_that_is_lost_had_the_job_twice)
+{
+    start(NULL);
+    open_long(1, "a", 1, 2);
+    feed(1, 60);
+    link_peer t = 1;
+    for (; t < JOB_LOSSES_MAX; t++) {
+        fast(t, 9, 0);
+        job_table_transcoder_lost(w->table, t, w->now);
+    }
+    fast(t, 9, 0);
+    world_part(w, t, world_attempt(w, t), 0, 0, true, false);
+    world_part(w, t, world_attempt(w, t), 1, 0, true, false);
+    t++;
+    fast(t, 9, 0);
+    reject(1, 0, 0);
+    world_part(w, t, world_attempt(w, t), 0, 0, true, false);
+    reject(1, 1, 0); /* of the one before: this one makes it too */
+    ck_assert_uint_eq(of(t)->load, 2);
+    ck_assert_uint_eq(counters().failed, 0);
+    job_table_transcoder_lost(w->table, t, w->now);
+    ck_assert_uint_eq(counters().failed, 1);
+    ck_assert_ptr_nonnull(
+        strstr(world_last(w, B, LINK_JOB_FAILED)->reason, "too many transcoders were lost"));
+    world_check_empty(w);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(who_failed_it_is_not_asked_again_while_another_can)
 {
     start(NULL);
@@ -546,6 +576,7 @@ int main(void)
     tcase_add_test(tc, a_part_may_be_rejected_so_often);
     tcase_add_test(tc, rejections_of_several_attempts_count_each);
     tcase_add_test(tc, a_rung_that_comes_back_late_is_begun_at_once);
+    tcase_add_test(tc, one_that_is_lost_had_the_job_twice);
     tcase_add_test(tc, who_failed_it_is_not_asked_again_while_another_can);
     tcase_add_test(tc, who_was_late_is_asked_again_when_others_are_full);
     tcase_add_test(tc, nothing_moves_when_all_are_late);
