@@ -416,6 +416,7 @@ void job_check_progress(struct job_table *s, struct job *j, int64_t now_ms)
                 return;
             }
             attempt_end(s, a, true, "its rungs are complete", now_ms);
+            attempts_settle(s, j, now_ms); /* a rung may have waited for its place */
         }
     }
 }

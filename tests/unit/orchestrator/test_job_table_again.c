@@ -197,6 +197,38 @@ START_TEST(a_rung_that_comes_back_late_is_begun_at_once)
 }
 END_TEST
 
+/* Two are at work on the job, so that a third rung that comes back has to wait; the DONE of one of
+ * them never comes. */
+START_TEST(a_rung_that_comes_back_takes_the_place_of_who_says_no_done)
+{
+    start(NULL);
+    fast(1, 9, 0);
+    open_long(1, "a", 1, 3);
+    feed(1, 60);
+    uint64_t one = world_attempt(w, 1);
+    for (uint32_t rung = 0; rung < 3; rung++) {
+        world_part(w, 1, one, rung, 0, true, false);
+    }
+    fast(2, 1, 0);
+    reject(1, 0, 0);
+    world_part(w, 2, world_attempt(w, 2), 0, 0, true, false);
+    job_table_accepted(w->table, 2, world_attempt(w, 2));
+    fast(3, 1, 0);
+    reject(1, 1, 0);
+    world_part(w, 3, world_attempt(w, 3), 0, 0, true, true);
+    reject(1, 2, 0);
+    ck_assert_uint_eq(opens(3), 1);
+    for (uint32_t part = 1; part < 12; part++) {
+        tick();
+        world_part(w, 2, world_attempt(w, 2), 0, part, false, false);
+    }
+    ck_assert_uint_eq(opens(2), 1);
+    ck_assert_uint_eq(opens(3), 2);
+    check_asks_for(3, 1, (const uint32_t[]){0});
+    world_destroy(w);
+}
+END_TEST
+
 /* It has gone with both attempts at a job that is given up for it. */
 START_TEST(one_that_is_lost_had_the_job_twice)
 {
@@ -576,6 +608,7 @@ int main(void)
     tcase_add_test(tc, a_part_may_be_rejected_so_often);
     tcase_add_test(tc, rejections_of_several_attempts_count_each);
     tcase_add_test(tc, a_rung_that_comes_back_late_is_begun_at_once);
+    tcase_add_test(tc, a_rung_that_comes_back_takes_the_place_of_who_says_no_done);
     tcase_add_test(tc, one_that_is_lost_had_the_job_twice);
     tcase_add_test(tc, who_failed_it_is_not_asked_again_while_another_can);
     tcase_add_test(tc, who_was_late_is_asked_again_when_others_are_full);
