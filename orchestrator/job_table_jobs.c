@@ -277,7 +277,7 @@ void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
     }
     struct job *j = job_create(open);
     if (j == NULL) {
-        session_leave(session, now_ms);
+        session_turn_away(&s->sessions, session);
         refuse(s, b, job, open, "the orchestrator is out of memory");
         return;
     }
@@ -295,7 +295,7 @@ void job_table_open(struct job_table *s, link_peer peer, uint64_t job,
     const char *unpaid = reserve(s, j);
     if (unpaid != NULL) {
         job_destroy(j);
-        session_leave(session, now_ms);
+        session_turn_away(&s->sessions, session);
         refuse(s, b, job, open, unpaid);
         return;
     }

@@ -97,6 +97,14 @@ void session_leave(struct session *session, int64_t now_ms)
     }
 }
 
+void session_turn_away(struct sessions *s, struct session *session)
+{
+    assert(session->open_jobs > 0);
+    if (--session->open_jobs == 0 && session->n_rungs == 0) {
+        end(s, session); /* it never had a job */
+    }
+}
+
 void sessions_expire(struct sessions *s, int64_t now_ms)
 {
     LIST_EACH (&s->all, it, tmp) {

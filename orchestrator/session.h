@@ -74,6 +74,9 @@ void session_end_input(struct session *session, link_peer transcoder, int64_t no
 /* One open job less. */
 void session_leave(struct session *session, int64_t now_ms);
 
+/* The job was not taken after all: it is as if it had not been asked for. */
+void session_turn_away(struct sessions *s, struct session *session);
+
 /* Ends those that have been without a job for SESSION_GRACE_MS. */
 void sessions_expire(struct sessions *s, int64_t now_ms);
 

@@ -3,6 +3,35 @@
 #include "farm.h"
 #include "orchestrator/job.h"
 
+/* Nor does one that asks again and again, or that had jobs once. */
+START_TEST(who_cannot_pay_has_no_place_of_the_streams)
+{
+    struct job_table_config c = defaults();
+    c.max_sessions = 1;
+    w = world_create_with(&c, true);
+    world_broadcaster(w, B);
+    world_broadcaster(w, B2);
+    w->unpaid = "no funds";
+    world_job(w, B, 1, "poor", 1, 1);
+    ck_assert_str_eq(world_last(w, B, LINK_JOB_REFUSE)->reason, "no funds");
+    ck_assert_uint_eq(job_table_gauges(w->table).sessions, 0);
+    w->unpaid = NULL;
+    world_job(w, B, 2, "poor", 2, 1);
+    job_table_cancel(w->table, B, 2, w->now);
+    w->unpaid = "no funds";
+    for (int64_t ms = 0; ms < SESSION_GRACE_MS; ms += JOB_TABLE_TICK_MS) {
+        ck_assert_uint_eq(job_table_gauges(w->table).sessions, 1);
+        world_job(w, B, 3, "poor", 3, 1);
+        tick();
+    }
+    ck_assert_uint_eq(job_table_gauges(w->table).sessions, 0);
+    w->unpaid = NULL;
+    world_job(w, B2, 1, "rich", 1, 1);
+    ck_assert_uint_eq(world_count(w, B2, LINK_JOB_REFUSE), 0);
+    world_destroy(w);
+}
+END_TEST
+
 /* One stream of a broadcaster that opens and opens leaves room for the others. */
 START_TEST(a_flood_of_openings_is_that_streams_problem)
 {
@@ -165,6 +194,7 @@ int main(void)
     Suite *suite = suite_create("job_table_bounds");
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 10);
+    tcase_add_test(tc, who_cannot_pay_has_no_place_of_the_streams);
     tcase_add_test(tc, a_flood_of_openings_is_that_streams_problem);
     tcase_add_test(tc, a_broadcaster_too_slow_for_its_results_loses_the_job);
     tcase_add_test(tc, streams_are_capped_and_those_that_are_here_go_on);

@@ -33,6 +33,7 @@ struct world {
     size_t n_sent;
     link_peer full;      /* a transcoder whose queue is full; 0 = none */
     size_t room;         /* messages it still takes */
+    const char *unpaid;  /* why no job may open; NULL: they may */
     enum err rung_error; /* what sending a RUNG_UNIT says */
     struct job_note last_note;
     char last_reason[LINK_STRING_MAX + 1];
@@ -90,7 +91,8 @@ static inline void world_note(void *arg, const struct job_note *n)
 
 static inline const char *world_reserve(void *arg, link_peer broadcaster, uint64_t pixels)
 {
-    return NULL;
+    const struct world *w = arg;
+    return w->unpaid;
 }
 
 static inline void world_release(void *arg, link_peer broadcaster, uint64_t pixels)
