@@ -110,12 +110,11 @@ struct job_table_out {
     /* Where rungs have a price; all or none are NULL. A job opens that may have so many pixels at
      * most: NULL, it may, and `closed` is called when it is over; else why not (borrowed). Then: so
      * many pixels of a job of that broadcaster, made by that transcoder, were passed on. Of these,
-     * so many were rejected and have now been made again. */
+     * so many were rejected and have now been made again; that transcoder may have gone. */
     const char *(*open)(void *arg, link_peer broadcaster, uint64_t pixels);
     void (*closed)(void *arg, link_peer broadcaster, uint64_t pixels);
     void (*earned)(void *arg, link_peer broadcaster, const struct transcoder *by, uint64_t pixels);
-    void (*unearned)(void *arg, link_peer broadcaster, const struct transcoder *by,
-                     uint64_t pixels);
+    void (*unearned)(void *arg, link_peer broadcaster, link_peer by, uint64_t pixels);
 };
 
 struct job_table_counters {

@@ -143,12 +143,11 @@ static void count_earned(struct job_table *s, const struct job_attempt *a, link_
                          uint64_t pixels)
 {
     link_peer broadcaster = a->job->broadcaster->peer;
-    const struct transcoder *bad = redone_of != 0 ? roster_transcoder(&s->roster, redone_of) : NULL;
     if (a->job->paid_pixels == 0) {
         return;
     }
-    if (bad != NULL) {
-        s->out.unearned(s->out.arg, broadcaster, bad, pixels);
+    if (redone_of != 0) {
+        s->out.unearned(s->out.arg, broadcaster, redone_of, pixels);
     }
     s->out.earned(s->out.arg, broadcaster, a->transcoder, pixels);
 }

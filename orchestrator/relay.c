@@ -9,6 +9,7 @@
 #include "orchestrator/hello.h"
 #include "orchestrator/payments/payments.h"
 #include "orchestrator/peers.h"
+#include "orchestrator/pricing/payees.h"
 #include "orchestrator/relay_log.h"
 #include "run/log.h"
 
@@ -26,6 +27,7 @@ struct relay {
     struct relay_counters counters;
     struct payments *payments; /* NULL: none are kept */
     struct till *till;         /* NULL: nothing has a price */
+    struct payees payees;      /* that have gone */
 };
 
 /* --- out --- */
@@ -79,6 +81,22 @@ static void say(struct relay *r, link_peer to, const struct link_msg *m)
     }
 }
 
+static void payee_of(const struct relay *r, const struct transcoder *by, char payee[PURSE_NAME_MAX])
+{
+    till_account(TILL_EARNINGS, relay_credential(r, by->peer), by->name, payee);
+}
+
+/* What it made may yet be found to be no good. */
+static void keep_payee(struct relay *r, link_peer transcoder)
+{
+    const struct transcoder *t = roster_transcoder(job_table_roster(r->table), transcoder);
+    if (r->till != NULL && t != NULL) {
+        char payee[PURSE_NAME_MAX];
+        payee_of(r, t, payee);
+        payees_left(&r->payees, transcoder, payee);
+    }
+}
+
 /* The peer has gone, or is made to go. */
 static void lose(struct relay *r, struct peer *p, const char *reason)
 {
@@ -88,6 +106,7 @@ static void lose(struct relay *r, struct peer *p, const char *reason)
     if (peer_credential(p)[0] != '\0' && r->config.gate != NULL) {
         gate_left(r->config.gate, peer_credential(p));
     }
+    keep_payee(r, id);
     peers_remove(p);
     if (role == LINK_ROLE_TRANSCODER) {
         job_table_transcoder_lost(r->table, id, clock_mono_ms());
@@ -354,11 +373,6 @@ static void on_job_closed(void *arg, link_peer broadcaster, uint64_t pixels)
     till_close(r->till, broadcaster, pixels);
 }
 
-static void payee_of(const struct relay *r, const struct transcoder *by, char payee[PURSE_NAME_MAX])
-{
-    till_account(TILL_EARNINGS, relay_credential(r, by->peer), by->name, payee);
-}
-
 static void on_earned(void *arg, link_peer broadcaster, const struct transcoder *by,
                       uint64_t pixels)
 {
@@ -368,13 +382,18 @@ static void on_earned(void *arg, link_peer broadcaster, const struct transcoder 
     till_earn(r->till, broadcaster, payee, pixels);
 }
 
-static void on_unearned(void *arg, link_peer broadcaster, const struct transcoder *by,
-                        uint64_t pixels)
+static void on_unearned(void *arg, link_peer broadcaster, link_peer by, uint64_t pixels)
 {
     const struct relay *r = arg;
+    const struct transcoder *t = roster_transcoder(job_table_roster(r->table), by);
+    const char *gone = payees_find(&r->payees, by);
     char payee[PURSE_NAME_MAX];
-    payee_of(r, by, payee);
-    till_unearn(r->till, broadcaster, payee, pixels);
+    if (t != NULL) {
+        payee_of(r, t, payee);
+        till_unearn(r->till, broadcaster, payee, pixels);
+    } else if (gone != NULL) {
+        till_unearn(r->till, broadcaster, gone, pixels);
+    }
 }
 
 /* Its account does not cover what is open. */
@@ -410,6 +429,7 @@ enum err relay_create(struct loop *l, const struct relay_config *config, struct 
     r->config.addr = NULL;
     r->config.keys = NULL;
     r->peers = peers_create(send_out, r);
+    payees_init(&r->payees);
     id_random_hex(r->session, (RELAY_SESSION_SIZE - 1) / 2);
     struct job_table_out out = {.arg = r, .send = send_to, .note = on_note};
     open_till(r, l, &out);
@@ -429,6 +449,7 @@ enum err relay_create(struct loop *l, const struct relay_config *config, struct 
         till_destroy(r->till);
         job_table_destroy(r->table);
         peers_destroy(r->peers);
+        payees_fini(&r->payees);
         mem_free(r);
         return e;
     }
@@ -481,6 +502,7 @@ void relay_destroy(struct relay *r, int linger_ms)
     job_table_destroy(r->table);
     till_destroy(r->till);
     peers_destroy(r->peers);
+    payees_fini(&r->payees);
     mem_free(r);
 }
 

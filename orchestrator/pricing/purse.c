@@ -104,7 +104,7 @@ static struct purse_back *back_of(struct purse *p, const char *payee)
     return NULL;
 }
 
-void purse_unearn(struct purse *p, const char *payee, uint64_t pixels)
+void purse_unearn(struct purse *p, const char *payee, uint64_t pixels, int64_t now_ms)
 {
     struct purse_back *b = back_of(p, payee);
     if (b != NULL) {
@@ -116,13 +116,18 @@ void purse_unearn(struct purse *p, const char *payee, uint64_t pixels)
     }
     if (p->n_back < PURSE_DUE_MAX) {
         b = &p->back[p->n_back++];
-        *b = (struct purse_back){.pixels = pixels};
+        *b = (struct purse_back){.pixels = pixels, .since_ms = now_ms};
         snprintf(b->payee, sizeof b->payee, "%s", payee);
     }
 }
 
+static void forget_back(struct purse *p, struct purse_back *b)
+{
+    *b = p->back[--p->n_back];
+}
+
 /* Of these, how many it was paid for already. */
-static uint64_t take_back(struct purse *p, const char *payee, uint64_t pixels)
+static uint64_t make_up(struct purse *p, const char *payee, uint64_t pixels)
 {
     struct purse_back *b = back_of(p, payee);
     if (b == NULL) {
@@ -131,14 +136,14 @@ static uint64_t take_back(struct purse *p, const char *payee, uint64_t pixels)
     uint64_t taken = pixels < b->pixels ? pixels : b->pixels;
     b->pixels -= taken;
     if (b->pixels == 0) {
-        *b = p->back[--p->n_back];
+        forget_back(p, b);
     }
     return taken;
 }
 
 void purse_earn(struct purse *p, const char *payee, uint64_t pixels)
 {
-    p->pixels = sum(p->pixels, pixels - take_back(p, payee, pixels));
+    p->pixels = sum(p->pixels, pixels - make_up(p, payee, pixels));
     uint64_t earned = tariff_cost(&p->tariff, p->pixels);
     uint64_t amount = earned - p->earned;
     if (amount == 0) {
@@ -187,10 +192,39 @@ static bool pays_now(const struct purse *p, int64_t now_ms)
            may_charge(p, now_ms);
 }
 
+/* Less than one unit cannot be given back. */
+static bool gives_back_now(struct purse *p, int64_t since_ms)
+{
+    for (size_t i = 0; i < p->n_back; i++) {
+        struct purse_back *b = &p->back[i];
+        if (b->since_ms <= since_ms && tariff_cost(&p->tariff, b->pixels) > 0) {
+            p->taken = *b;
+            forget_back(p, b);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool purse_take_back(struct purse *p, uint64_t *ret_amount, const char **ret_payee)
+{
+    if (!gives_back_now(p, INT64_MAX)) {
+        return false;
+    }
+    *ret_amount = tariff_cost(&p->tariff, p->taken.pixels);
+    *ret_payee = p->taken.payee;
+    return true;
+}
+
+bool purse_is_asking(const struct purse *p)
+{
+    return p->is_charging || p->is_paying || p->is_holding || p->taken.pixels > 0;
+}
+
 enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *ret_amount,
                           const char **ret_payee)
 {
-    if (p->is_charging || p->is_paying || p->is_holding) {
+    if (purse_is_asking(p)) {
         return PURSE_NOTHING;
     }
     if (holds_now(p, now_ms)) {
@@ -215,6 +249,11 @@ enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *r
         *ret_amount = p->charged;
         *ret_payee = "";
         return PURSE_PAY;
+    }
+    if (!all && gives_back_now(p, now_ms - PURSE_BACK_MS)) {
+        *ret_amount = tariff_cost(&p->tariff, p->taken.pixels);
+        *ret_payee = p->taken.payee;
+        return PURSE_BACK;
     }
     return PURSE_NOTHING;
 }
@@ -250,6 +289,17 @@ void purse_charge_answered(struct purse *p, bool ok, uint64_t held, uint64_t not
     p->owed -= p->asked;
     p->n_due--;
     memmove(p->due, p->due + 1, p->n_due * sizeof *p->due);
+}
+
+void purse_back_answered(struct purse *p, bool ok, int64_t now_ms)
+{
+    struct purse_back taken = p->taken;
+    p->taken.pixels = 0;
+    if (ok) {
+        p->returned = sum(p->returned, tariff_cost(&p->tariff, taken.pixels));
+    } else {
+        purse_unearn(p, taken.payee, taken.pixels, now_ms);
+    }
 }
 
 void purse_hold_lost(struct purse *p)

@@ -18,6 +18,7 @@
 #define PURSE_TTL_MS    60000 /* and runs out by itself after so long without */
 #define PURSE_NOTE_MS   100   /* what it costs is noted so often, */
 #define PURSE_PAY_MS    1000  /* and what is noted is paid so often */
+#define PURSE_BACK_MS   3000  /* who has not made up for what was no good by then gives it back */
 #define PURSE_TRUST_MS                                                                             \
     2000 /* jobs may open so long before the ledger has said that there is money */
 #define PURSE_RETRY_MS 1000 /* what the ledger did not take is asked again at most so often */
@@ -35,10 +36,11 @@ struct purse_due {
     uint64_t amount;
 };
 
-/* What a transcoder was paid for and has to make once more. */
+/* What a transcoder was paid for and has to make once more, or to give back. */
 struct purse_back {
     char payee[PURSE_PAYEE_MAX];
     uint64_t pixels;
+    int64_t since_ms;
 };
 
 struct purse {
@@ -52,10 +54,12 @@ struct purse {
     uint64_t charged;  /* of that, what the ledger has; the hold's total so far */
     uint64_t owed;     /* of `due` together */
     uint64_t noted;    /* what the account owes in the ledger */
+    uint64_t returned; /* of `earned`, what payees gave back */
     struct purse_due *due;
     size_t n_due;
     struct purse_back *back; /* NULL: there was none so far */
     size_t n_back;           /* at most PURSE_DUE_MAX: beyond that it is forgiven */
+    struct purse_back taken; /* what is being asked back; no pixels: nothing is */
     bool known;              /* the ledger has answered for once */
     bool empty;              /* there was not enough when last asked */
     bool is_charging;        /* a question is under way: the note of due[0] */
@@ -86,8 +90,8 @@ void purse_release(struct purse *p, uint64_t pixels);
 void purse_earn(struct purse *p, const char *payee, uint64_t pixels);
 
 /* So many pixels that this payee made were no good, and have been made again: as many of those that
- * it makes next cost nothing. */
-void purse_unearn(struct purse *p, const char *payee, uint64_t pixels);
+ * it makes next cost nothing. What it has not made within PURSE_BACK_MS it gives back. */
+void purse_unearn(struct purse *p, const char *payee, uint64_t pixels, int64_t now_ms);
 
 /* More is promised than is set aside: open jobs must go until it is not. */
 bool purse_is_over(const struct purse *p);
@@ -95,12 +99,16 @@ bool purse_is_over(const struct purse *p);
 /* Money has come to the account. */
 void purse_news(struct purse *p);
 
-enum purse_ask { PURSE_NOTHING, PURSE_HOLD, PURSE_NOTE, PURSE_PAY };
+/* A question is under way. */
+bool purse_is_asking(const struct purse *p);
+
+enum purse_ask { PURSE_NOTHING, PURSE_HOLD, PURSE_NOTE, PURSE_PAY, PURSE_BACK };
 
 /* What to ask the ledger now, if anything; it is then under way. PURSE_HOLD: raise the hold to
  * *ret_amount, or renew it. PURSE_NOTE: its total so far is *ret_amount, what is new is
  * *ret_payee's (borrowed until the answer). PURSE_PAY: what was noted is to be paid; the total is
- * still *ret_amount. all: notes what is owed without waiting for PURSE_NOTE_MS. */
+ * still *ret_amount. PURSE_BACK: *ret_payee gives *ret_amount back to the account. all: notes what
+ * is owed without waiting for PURSE_NOTE_MS, and asks nothing back. */
 enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *ret_amount,
                           const char **ret_payee);
 
@@ -108,6 +116,14 @@ enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *r
  * ledger did not take it, ask again. */
 void purse_hold_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted);
 void purse_charge_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted);
+
+/* False: it does not have it, and makes up for it if it ever makes something again; or it is asked
+ * once more. */
+void purse_back_answered(struct purse *p, bool ok, int64_t now_ms);
+
+/* The account is being let go: the next that is to give something back, as with PURSE_BACK. False:
+ * nobody is. */
+bool purse_take_back(struct purse *p, uint64_t *ret_amount, const char **ret_payee);
 
 /* There is no such hold any more: the next one has another number. */
 void purse_hold_lost(struct purse *p);

@@ -35,7 +35,7 @@ struct peer {
 struct payee {
     struct list node;
     char name[PURSE_PAYEE_MAX];
-    uint64_t earned;
+    uint64_t earned, returned;
 };
 
 struct till {
@@ -50,6 +50,7 @@ struct till {
     unsigned n_payees;
     uint64_t refused;
     uint32_t next_hold; /* no account that has gone has had a hold of this number */
+    uint64_t next_back; /* each giving back has a key of its own */
     bool is_stopped;    /* answers change nothing any more */
 };
 
@@ -186,6 +187,63 @@ static void on_release(void *arg, const struct ledger_answer *r)
     }
 }
 
+/* --- what payees give back --- */
+
+static struct payee *payee_of(const struct till *t, const char *name)
+{
+    LIST_EACH (&t->payees, it, tmp) {
+        struct payee *y = LIST_ITEM(it, struct payee, node);
+        if (strcmp(y->name, name) == 0) {
+            return y;
+        }
+    }
+    return NULL;
+}
+
+static void note_returned(struct account *a, bool ok)
+{
+    struct payee *y = payee_of(a->till, a->purse.taken.payee);
+    uint64_t before = a->purse.returned;
+    purse_back_answered(&a->purse, ok, clock_mono_ms());
+    if (y != NULL) {
+        y->returned += a->purse.returned - before;
+    }
+}
+
+static void on_back(void *arg, const struct ledger_answer *r)
+{
+    struct account *a = arg;
+    if (a->till->is_stopped) {
+        return;
+    }
+    note_returned(a, r->err == ERR_OK);
+    go_on(a);
+}
+
+static void ask_back(struct account *a, uint64_t amount, const char *payee, ledger_fn *fn)
+{
+    char key[LEDGER_KEY_MAX];
+    struct till *t = a->till;
+    snprintf(key, sizeof key, "back:%s:%" PRIu64, t->session, t->next_back++);
+    struct ledger_request r = {.op = LEDGER_SPEND,
+                               .account = payee,
+                               .other = a->purse.account,
+                               .key = key,
+                               .amount = amount};
+    ledger_ask(t->ledger, &r, fn, a);
+}
+
+/* Nobody will ask again. */
+static void ask_all_back(struct account *a)
+{
+    uint64_t amount = 0;
+    const char *payee = "";
+    while (purse_take_back(&a->purse, &amount, &payee)) {
+        ask_back(a, amount, payee, NULL);
+        note_returned(a, true);
+    }
+}
+
 /* Pays what is noted, too. */
 static struct ledger_request release_of(const struct account *a, const char *key)
 {
@@ -203,6 +261,7 @@ static void leave(struct account *a)
     a->is_leaving = true;
     struct ledger_request r = release_of(a, key);
     ledger_ask(a->till->ledger, &r, on_release, a);
+    ask_all_back(a);
 }
 
 static void go_on(struct account *a)
@@ -210,8 +269,7 @@ static void go_on(struct account *a)
     uint64_t amount = 0;
     const char *payee = "";
     char key[LEDGER_KEY_MAX];
-    if (a->till->is_stopped || a->is_leaving || a->purse.is_charging || a->purse.is_paying ||
-        a->purse.is_holding) {
+    if (a->till->is_stopped || a->is_leaving || purse_is_asking(&a->purse)) {
         return;
     }
     bool is_last = a->peers == 0;
@@ -235,6 +293,9 @@ static void go_on(struct account *a)
         r.other = payee;
         r.debt = ask == PURSE_NOTE ? LEDGER_DEBT_NOTE : LEDGER_DEBT_PAY;
         ledger_ask(a->till->ledger, &r, on_charge, a);
+        break;
+    case PURSE_BACK:
+        ask_back(a, amount, payee, on_back);
         break;
     case PURSE_NOTHING:
         break;
@@ -328,17 +389,6 @@ bool till_is_over(const struct till *t, link_peer broadcaster)
     return p != NULL && purse_is_over(&p->account->purse);
 }
 
-static struct payee *payee_of(const struct till *t, const char *name)
-{
-    LIST_EACH (&t->payees, it, tmp) {
-        struct payee *y = LIST_ITEM(it, struct payee, node);
-        if (strcmp(y->name, name) == 0) {
-            return y;
-        }
-    }
-    return NULL;
-}
-
 static void count_payee(struct till *t, const char *name, uint64_t amount)
 {
     struct payee *y = payee_of(t, name);
@@ -368,7 +418,7 @@ void till_unearn(struct till *t, link_peer broadcaster, const char *payee, uint6
 {
     struct peer *p = peer_of(t, broadcaster);
     if (p != NULL) {
-        purse_unearn(&p->account->purse, payee, pixels);
+        purse_unearn(&p->account->purse, payee, pixels, clock_mono_ms());
     }
 }
 
@@ -389,7 +439,7 @@ void till_news(struct till *t, const char *account)
 uint64_t till_earned(const struct till *t, const char *payee)
 {
     const struct payee *y = payee_of(t, payee);
-    return y != NULL ? y->earned : 0;
+    return y != NULL ? y->earned - y->returned : 0;
 }
 
 static int64_t shown(uint64_t v)
@@ -408,7 +458,7 @@ void till_broadcaster_json(const struct till *t, link_peer broadcaster, struct j
     json_set_int(object, "funds_held", shown(u->held));
     json_set_int(object, "funds_reserved", shown(u->reserved));
     json_set_int(object, "owed", shown(u->owed + u->noted));
-    json_set_int(object, "spent", shown(u->earned));
+    json_set_int(object, "spent", shown(u->earned - u->returned));
     json_set_str(object, "funds", !u->known ? "not known yet" : u->empty ? "empty" : "ok");
 }
 
@@ -450,6 +500,7 @@ static void settle(struct account *a)
     char key[LEDGER_KEY_MAX];
     key_of(a, key);
     p->is_charging = p->is_paying = false; /* asked again, it counts once */
+    p->taken.pixels = 0;
     p->is_holding = false;
     p->is_stuck = false;
     p->held_ms = clock_mono_ms();
@@ -467,6 +518,7 @@ static void settle(struct account *a)
     }
     struct ledger_request r = release_of(a, key);
     ledger_ask(a->till->ledger, &r, NULL, NULL);
+    ask_all_back(a);
 }
 
 void till_stop(struct till *t)

@@ -50,13 +50,14 @@ bool till_is_over(const struct till *t, link_peer broadcaster);
 /* So many pixels that `payee` (an "earnings:" account) made were passed on to it. */
 void till_earn(struct till *t, link_peer broadcaster, const char *payee, uint64_t pixels);
 
-/* So many of those were no good, and have been made again: it makes as many for nothing. */
+/* So many of those were no good, and have been made again: it makes as many for nothing, or gives
+ * what it had for them back. */
 void till_unearn(struct till *t, link_peer broadcaster, const char *payee, uint64_t pixels);
 
 /* Money has come to an account. */
 void till_news(struct till *t, const char *account);
 
-/* What that payee earned in this run, in the ledger's units. */
+/* What that payee earned in this run and did not give back, in the ledger's units. */
 uint64_t till_earned(const struct till *t, const char *payee);
 
 /* Into a broadcaster's object: "account", "funds_held", "funds_reserved", "owed", "spent",

@@ -118,6 +118,36 @@ START_TEST(a_part_is_paid_once)
 }
 END_TEST
 
+/* Whoever made it badly has gone, before it is rejected or after. */
+START_TEST(a_part_is_paid_once_though_its_maker_has_gone)
+{
+    for (int before = 0; before < 2; before++) {
+        w = world_create_with(NULL, true);
+        world_broadcaster(w, B);
+        fast(1, 9, 0);
+        open_long(1, "a", 1, 1);
+        feed(1, 60);
+        world_part(w, 1, world_attempt(w, 1), 0, 0, true, false);
+        world_part(w, 1, world_attempt(w, 1), 0, 1, false, false);
+        if (before == 1) {
+            job_table_transcoder_lost(w->table, 1, w->now);
+        }
+        reject(1, 0, 1);
+        if (before == 0) {
+            job_table_transcoder_lost(w->table, 1, w->now);
+        }
+        check_pay(1, 4000, 0);
+        fast(2, 9, 0);
+        world_part(w, 2, world_attempt(w, 2), 0, 1, true, true);
+        check_pay(1, 4000, 2000);
+        check_pay(2, 2000, 0);
+        world_done(w, 2, world_attempt(w, 2));
+        world_check_empty(w);
+        world_destroy(w);
+    }
+}
+END_TEST
+
 /* Of more than that the oldest one is forgotten. */
 START_TEST(a_part_may_be_rejected_so_often)
 {
@@ -605,6 +635,7 @@ int main(void)
     tcase_set_timeout(tc, 10);
     tcase_add_test(tc, rejected_rungs_of_one_attempt_count_once);
     tcase_add_test(tc, a_part_is_paid_once);
+    tcase_add_test(tc, a_part_is_paid_once_though_its_maker_has_gone);
     tcase_add_test(tc, a_part_may_be_rejected_so_often);
     tcase_add_test(tc, rejections_of_several_attempts_count_each);
     tcase_add_test(tc, a_rung_that_comes_back_late_is_begun_at_once);

@@ -115,6 +115,52 @@ START_TEST(a_part_made_again_is_paid_once)
 }
 END_TEST
 
+static bool has_none(const void *arg)
+{
+    return roster()->n_transcoders == 0;
+}
+
+static bool has_rejected(const void *arg)
+{
+    return job_table_counters(relay_table(relay)).rungs_rejected == 1;
+}
+
+/* Who made it badly has gone before that is known: it gives back what it had for it, at the latest
+ * at the end. */
+START_TEST(a_part_is_paid_once_though_its_maker_has_gone)
+{
+    struct fake *b = join(LINK_ROLE_BROADCASTER, 0);
+    WAIT(has_funds, NULL);
+    struct fake *bad = transcoder("bad:1");
+    open_job(b, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        send_unit(b, 1, i, i == 2, 100);
+    }
+    wait_msg(bad, LINK_JOB_UNIT, 3);
+    uint64_t attempt = last_of(bad, LINK_JOB_OPEN)->job;
+    send_part(bad, attempt, 0, true, false, 100);
+    send_part(bad, attempt, 1, false, false, 100);
+    wait_msg(b, LINK_RUNG_UNIT, 2);
+    leave(bad);
+    WAIT(has_none, NULL);
+    reject(b, 1, 1);
+    WAIT(has_rejected, NULL);
+    struct fake *good = transcoder("good:2");
+    wait_msg(good, LINK_JOB_UNIT, 3);
+    attempt = last_of(good, LINK_JOB_OPEN)->job;
+    send_part(good, attempt, 1, true, false, 100);
+    send_part(good, attempt, 2, false, true, 100);
+    say(good, LINK_JOB_DONE, attempt, "");
+    wait_msg(b, LINK_JOB_DONE, 1);
+    finish();
+    ck_assert_int_eq(account_of("earnings:shared/bad").free, PIXELS);
+    ck_assert_int_eq(account_of("earnings:shared/good").free, 2 * PIXELS);
+    ck_assert_int_eq(account_of("broadcaster:shared/fake").free, GRANTED - 3 * PIXELS);
+    ck_assert_int_eq(audit().owed, 0);
+    remove_folder();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("relay_paid");
@@ -123,6 +169,7 @@ int main(void)
     tcase_add_unchecked_fixture(tc, derive_once, NULL);
     tcase_add_checked_fixture(tc, start, NULL);
     tcase_add_test(tc, a_part_made_again_is_paid_once);
+    tcase_add_test(tc, a_part_is_paid_once_though_its_maker_has_gone);
     suite_add_tcase(suite, tc);
     SRunner *sr = srunner_create(suite);
     srunner_run_all(sr, CK_NORMAL);

@@ -107,12 +107,11 @@ static inline void world_earned(void *arg, link_peer broadcaster, const struct t
     w->pay[by->peer].earned += pixels;
 }
 
-static inline void world_unearned(void *arg, link_peer broadcaster, const struct transcoder *by,
-                                  uint64_t pixels)
+static inline void world_unearned(void *arg, link_peer broadcaster, link_peer by, uint64_t pixels)
 {
     struct world *w = arg;
-    ck_assert_uint_lt(by->peer, WORLD_PAYEES);
-    w->pay[by->peer].unearned += pixels;
+    ck_assert_uint_lt(by, WORLD_PAYEES);
+    w->pay[by].unearned += pixels;
 }
 
 static inline struct world *world_create_with(const struct job_table_config *config, bool priced)

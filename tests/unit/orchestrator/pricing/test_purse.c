@@ -17,6 +17,7 @@ static const struct tariff dear = {1000, 1};
 static const struct tariff fine = {7, 1000}; /* most pixels cost a fraction */
 
 static uint64_t seed;
+static uint64_t gave_back; /* in all lives */
 
 static uint32_t rnd(uint32_t n)
 {
@@ -74,6 +75,14 @@ static bool answer(struct purse *p, struct bank *b, int64_t now_ms, bool all)
         pay(b, &b->balance);
         purse_charge_answered(p, true, b->hold, noted_by(b));
         return true;
+    case PURSE_BACK: {
+        uint64_t *paid = &b->paid[payee[0] - 'a'];
+        bool has = *paid >= amount;
+        *paid -= has ? amount : 0;
+        b->balance += has ? amount : 0;
+        purse_back_answered(p, has, now_ms);
+        return true;
+    }
     case PURSE_NOTHING:
         break;
     }
@@ -252,9 +261,9 @@ START_TEST(what_was_no_good_is_made_up_for)
     ck_assert(purse_reserve(&p, 100, 1));
     ck_assert(answer(&p, &b, 0, false));
     purse_earn(&p, "a", 5);
-    purse_unearn(&p, "a", 4);
-    purse_unearn(&p, "a", 3);
-    purse_unearn(&p, "c", 1);
+    purse_unearn(&p, "a", 4, 0);
+    purse_unearn(&p, "a", 3, 0);
+    purse_unearn(&p, "c", 1, 0);
     purse_earn(&p, "b", 5);
     purse_earn(&p, "a", 2);
     ck_assert_uint_eq(p.earned, 10000);
@@ -271,6 +280,61 @@ START_TEST(what_was_no_good_is_made_up_for)
 }
 END_TEST
 
+/* By who makes nothing any more; what it does not have it still makes up for. */
+START_TEST(what_is_not_made_up_for_is_given_back)
+{
+    struct purse p;
+    struct bank b = {.balance = 1000000};
+    uint64_t amount = 0;
+    const char *payee = "";
+    purse_init(&p, "broadcaster:x", &fine, 0);
+    ck_assert(purse_reserve(&p, 100000, 1));
+    ck_assert(answer(&p, &b, 0, false));
+    purse_earn(&p, "a", 20000);
+    purse_earn(&p, "b", 100);
+    while (answer(&p, &b, PURSE_PAY_MS, false)) {
+    }
+    ck_assert_uint_eq(b.paid[0], 140);
+    purse_unearn(&p, "a", 10000, 2000);
+    purse_unearn(&p, "b", 100, 2000); /* less than a unit */
+    ck_assert(!answer(&p, &b, 1999 + PURSE_BACK_MS, false));
+    ck_assert_int_eq(purse_next(&p, 2000 + PURSE_BACK_MS, false, &amount, &payee), PURSE_BACK);
+    ck_assert_uint_eq(amount, 70);
+    ck_assert_str_eq(payee, "a");
+    ck_assert(purse_is_asking(&p));
+    ck_assert(!answer(&p, &b, 2000 + PURSE_BACK_MS, false));
+    purse_back_answered(&p, false, 2000 + PURSE_BACK_MS); /* it has been spent */
+    purse_earn(&p, "a", 4000);
+    ck_assert_uint_eq(p.earned, 140);
+    ck_assert(!answer(&p, &b, 1999 + 2 * PURSE_BACK_MS, false));
+    ck_assert(answer(&p, &b, 2000 + 2 * PURSE_BACK_MS, false));
+    ck_assert_uint_eq(p.returned, 42);
+    ck_assert_uint_eq(b.paid[0], 140 - 42);
+    ck_assert_uint_eq(p.n_back, 1);
+    purse_fini(&p);
+}
+END_TEST
+
+START_TEST(who_goes_gets_all_back)
+{
+    struct purse p;
+    uint64_t amount = 0;
+    const char *payee = "";
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    purse_unearn(&p, "a", 4, 0);
+    purse_unearn(&p, "b", 5, 0);
+    for (unsigned left = 2; left > 0; left--) {
+        ck_assert(purse_take_back(&p, &amount, &payee));
+        ck_assert_uint_eq(amount, payee[0] == 'a' ? 4000 : 5000);
+        purse_back_answered(&p, true, 0);
+    }
+    ck_assert(!purse_take_back(&p, &amount, &payee));
+    ck_assert_uint_eq(p.returned, 9000);
+    ck_assert(!purse_is_asking(&p));
+    purse_fini(&p);
+}
+END_TEST
+
 /* Beyond its places it is forgiven. */
 START_TEST(so_many_have_to_make_up_for_something)
 {
@@ -279,7 +343,7 @@ START_TEST(so_many_have_to_make_up_for_something)
     for (int i = 0; i <= PURSE_DUE_MAX; i++) {
         char payee[16];
         snprintf(payee, sizeof payee, "a%d", i);
-        purse_unearn(&p, payee, 1);
+        purse_unearn(&p, payee, 1, 0);
     }
     purse_earn(&p, "a0", 1);
     ck_assert_uint_eq(p.earned, 0);
@@ -321,7 +385,7 @@ static void random_life(uint64_t life)
     seed = life;
     struct purse p;
     struct bank b = {.balance = rnd(2) ? 1000 : 1000000};
-    uint64_t start = b.balance, open[16] = {0}, given = 0;
+    uint64_t start = b.balance, open[16] = {0}, given = 0, bad = 0;
     int64_t now_ms = 0;
     purse_init(&p, "broadcaster:x", &fine, now_ms);
     for (int step = 0; step < STEPS; step++) {
@@ -346,21 +410,26 @@ static void random_life(uint64_t life)
             given += 1000;
             purse_news(&p);
         }
-        if (rnd(100) == 0 && !p.is_holding && !p.is_charging && !p.is_paying) {
+        if (rnd(100) == 0 && !purse_is_asking(&p)) {
             b.balance += b.hold;
             b.hold = 0;
             purse_hold_lost(&p);
+        }
+        if (rnd(20) == 0 && p.pixels > bad + 1000) { /* of some payee, who has it or not */
+            bad += 1000;
+            purse_unearn(&p, payees[rnd(PAYEES)], 1000, now_ms);
         }
         answer(&p, &b, now_ms, false);
         uint64_t paid = 0;
         for (size_t k = 0; k < PAYEES; k++) {
             paid += b.paid[k];
         }
-        ck_assert_uint_eq(paid + noted_by(&b) + p.owed, p.earned);
+        ck_assert_uint_eq(paid + noted_by(&b) + p.owed, p.earned - p.returned);
         ck_assert_uint_eq(paid + b.balance + b.hold, start + given);
         ck_assert_uint_eq(p.earned, tariff_cost(&fine, p.pixels));
     }
     ck_assert_uint_gt(p.earned, 0);
+    gave_back += p.returned;
     purse_fini(&p);
 }
 
@@ -369,6 +438,7 @@ START_TEST(nothing_is_lost_or_invented)
     for (uint64_t life = 1; life <= 50; life++) {
         random_life(life);
     }
+    ck_assert_uint_gt(gave_back, 0);
 }
 END_TEST
 
@@ -378,5 +448,6 @@ UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
           a_job_that_went_is_not_held_against_the_next_one,
           a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
           with_a_debt_no_job_opens, what_was_no_good_is_made_up_for,
+          what_is_not_made_up_for_is_given_back, who_goes_gets_all_back,
           so_many_have_to_make_up_for_something, a_refusal_is_not_asked_again_at_once,
           nothing_is_lost_or_invented)

@@ -144,6 +144,53 @@ START_TEST(what_was_made_badly_and_again_costs_once)
 }
 END_TEST
 
+static int64_t spent_by(link_peer peer)
+{
+    struct json *j = json_new_object();
+    int64_t spent = -1;
+    till_broadcaster_json(till, peer, j);
+    ck_assert(json_int_of(json_member(j, "spent"), &spent));
+    json_destroy(j);
+    return spent;
+}
+
+/* After a while, when its broadcaster goes, or at the end. */
+START_TEST(who_makes_nothing_any_more_gives_back_what_was_no_good)
+{
+    make_folder();
+    start();
+    grant(ACCOUNT, 1000);
+    for (int64_t i = 1; i <= 3; i++) {
+        link_peer peer = (link_peer)i;
+        till_joined(till, peer, ACCOUNT);
+        wait_for_funds(peer);
+        ck_assert_ptr_null(till_open(till, peer, 100));
+        till_earn(till, peer, PAYEE, 40);
+        wait_for(PAYEE, 10 * (i - 1) + 40, 0);
+        till_unearn(till, peer, PAYEE, 30);
+        till_earn(till, peer, "earnings:other", 30);
+        till_close(till, peer, 100);
+        if (i == 1) {
+            wait_for(PAYEE, 10, 0);
+            wait_for_answers();
+            ck_assert_int_eq(spent_by(peer), 40);
+            ck_assert_uint_eq(till_earned(till, PAYEE), 10);
+        }
+        if (i < 3) {
+            till_left(till, peer);
+            wait_for(ACCOUNT, 1000 - 40 * i, 0);
+            wait_for(PAYEE, 10 * i, 0);
+        }
+    }
+    finish();
+    ck_assert_int_eq(account_of(PAYEE).free, 30);
+    ck_assert_int_eq(account_of("earnings:other").free, 90);
+    ck_assert_int_eq(account_of(ACCOUNT).free, 880);
+    audit();
+    remove_folder();
+}
+END_TEST
+
 START_TEST(what_an_account_could_not_pay_is_paid_when_money_comes)
 {
     make_folder();
@@ -286,6 +333,7 @@ END_TEST
 
 UNIT_MAIN("till", names_are_cut_between_characters, who_comes_back_pays_again,
           what_was_made_badly_and_again_costs_once,
+          who_makes_nothing_any_more_gives_back_what_was_no_good,
           what_an_account_could_not_pay_is_paid_when_money_comes,
           a_debt_outlives_who_has_gone_and_the_till, the_end_settles_all,
           what_was_noted_is_paid_after_a_kill)
