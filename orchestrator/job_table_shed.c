@@ -229,6 +229,23 @@ static int by_worth(const void *a, const void *b)
     return strcmp(x->session->stream, y->session->stream);
 }
 
+/* It takes jobs, when it has room. */
+static bool takes_jobs(const struct transcoder *t, int64_t now_ms)
+{
+    return !t->draining && t->capacity > 0 && !standing_is_suspended(&t->standing, now_ms);
+}
+
+/* How many at once all of them take. */
+static uint64_t places(const struct job_table *s, int64_t now_ms)
+{
+    uint64_t sum = 0;
+    LIST_EACH (&s->roster.transcoders, it, tmp) {
+        const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
+        sum += takes_jobs(t, now_ms) ? t->capacity : 0;
+    }
+    return sum;
+}
+
 /* What that transcoder makes; UINT64_MAX: that is not known. */
 static uint64_t speed_of(const struct transcoder *t, bool is_short, int64_t now_ms)
 {
@@ -250,10 +267,8 @@ static uint64_t capacity(const struct job_table *s, int64_t now_ms)
     uint64_t sum = 0;
     LIST_EACH (&s->roster.transcoders, it, tmp) {
         const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
-        if (t->draining || standing_is_suspended(&t->standing, now_ms)) {
-            continue;
-        }
-        uint64_t speed = speed_of(t, now_ms < s->short_until_ms, now_ms);
+        uint64_t speed =
+            takes_jobs(t, now_ms) ? speed_of(t, now_ms < s->short_until_ms, now_ms) : 0;
         if (speed > UINT64_MAX - sum) {
             return UINT64_MAX;
         }
@@ -280,9 +295,9 @@ bool rungs_have_room(const struct job_table *s, int64_t now_ms)
     uint64_t made = 0, asked = 0;
     LIST_EACH (&s->roster.transcoders, it, tmp) {
         const struct transcoder *t = LIST_ITEM(it, const struct transcoder, node);
-        bool is_there = !t->draining && !standing_is_suspended(&t->standing, now_ms);
         uint64_t speed = t->standing.speed > 0 ? t->standing.speed : UINT64_MAX;
-        made += !is_there ? 0 : speed < UINT64_MAX - made ? speed : UINT64_MAX - made;
+        speed = takes_jobs(t, now_ms) ? speed : 0;
+        made += speed < UINT64_MAX - made ? speed : UINT64_MAX - made;
     }
     LIST_EACH (&s->sessions.all, it, tmp) {
         const struct session *session = LIST_ITEM(it, const struct session, node);
@@ -329,7 +344,7 @@ static void plan(struct job_table *s, int64_t now_ms)
     }
     size_t n = collect(s, wishes);
     qsort(wishes, n, sizeof *wishes, by_worth);
-    uint64_t left = capacity(s, now_ms), late = owed(s), jobs = roster_capacity(&s->roster);
+    uint64_t left = capacity(s, now_ms), late = owed(s), jobs = places(s, now_ms);
     for (size_t i = 0; i < n; i++) {
         bool *dropped = &wishes[i].session->rungs[wishes[i].rung].dropped;
         uint64_t more = *dropped ? wishes[i].rate / PLAN_RETURN_DIVISOR : 0;

@@ -566,6 +566,101 @@ START_TEST(streams_that_fit_on_all_but_on_none_lose_nothing)
 }
 END_TEST
 
+/* It finishes what it has, and stays. */
+static void sim_drain(link_peer peer)
+{
+    struct link_hello h = {.version_min = 1,
+                           .version_max = 1,
+                           .role = "transcoder",
+                           .name = "t",
+                           .encoder = "x",
+                           .software = "test",
+                           .speed = of(peer)->standing.announced,
+                           .capacity = of(peer)->capacity,
+                           .draining = true};
+    ck_assert_int_eq(job_table_transcoder_joined(w->table, peer, "127.0.0.1", &h, w->now), ERR_OK);
+}
+
+static void sim_lose(link_peer peer)
+{
+    for (size_t i = 0; i < AT_ONCE_MAX; i++) {
+        works[i].attempt = works[i].peer == peer ? 0 : works[i].attempt;
+    }
+    hosts[peer] = (struct host){0};
+    job_table_transcoder_lost(w->table, peer, w->now);
+    hear();
+}
+
+/* Two streams, and transcoders that make three quarters of both each. One of them is gone for half
+ * a minute: what is worth most goes on, and all is back with it, from the next segment on. One that
+ * says more than it makes has both streams for a while, late, until that is known. */
+static const uint64_t said_by_each[] = {THREE_QUARTERS, 2 * THREE_QUARTERS, 0};
+
+START_TEST(one_leaves_and_comes_back)
+{
+    sim_start();
+    for (link_peer p = 1; p <= 2; p++) {
+        sim_host(p, 2, THREE_QUARTERS, said_by_each[_i]);
+    }
+    streams[0].viewers[LARGE] = 1;
+    sim_publish(0);
+    sim_run(700);
+    sim_publish(1);
+    sim_run(20000);
+    sim_lose(2);
+    int64_t left_ms = w->now;
+    sim_run(30000);
+    sim_host(3, 2, THREE_QUARTERS, said_by_each[_i]);
+    int64_t back_ms = w->now;
+    sim_run(34000);
+    show();
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned r = 0; r < RUNGS; r++) {
+            ck_assert_uint_eq(gaps(i, r, 0, left_ms - SEGMENT_MS), 0);
+            ck_assert_uint_le(gaps(i, r, left_ms - SEGMENT_MS, back_ms),
+                              i == 1 && r == LARGE ? 16 : 3);
+            ck_assert_uint_eq(gaps(i, r, back_ms, w->now), 0);
+        }
+        ck_assert_uint_eq(gaps(i, 0, 0, w->now), 0);
+        check_lag(i, HELD_BACK_S * 1000, 0, back_ms + 30000);
+        check_lag(i, 1000, back_ms + 20000, back_ms + 30000);
+    }
+    ck_assert_uint_eq(gaps(0, LARGE, 0, w->now), 0);
+    ck_assert_uint_ge(gaps(1, LARGE, left_ms, back_ms), 8);
+    world_destroy(w);
+}
+END_TEST
+
+/* Six streams of one rung on two transcoders that take four jobs each. One of them drains: the
+ * other's places are all that there are. */
+START_TEST(one_that_drains_has_no_places)
+{
+    sim_start();
+    jobs_max = MADE;
+    for (link_peer p = 1; p <= 2; p++) {
+        sim_host(p, 2, MADE * ONE_RUNG, MADE * ONE_RUNG);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        streams[i].first = 2;
+        streams[i].n_rungs = 1;
+        sim_publish(i);
+        sim_run(300);
+    }
+    sim_run(10000);
+    sim_drain(2);
+    int64_t from_ms = w->now;
+    sim_run(60000);
+    show();
+    unsigned all = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        all += delivered(i, from_ms + 16000, from_ms + 56000);
+        ck_assert_int_lt(worst_delivered(i, 0, from_ms + 56000), HELD_BACK_S * 1000);
+    }
+    ck_assert_uint_ge(all, 20 * MADE * 4 / 5);
+    world_destroy(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("job_table_load");
@@ -579,6 +674,8 @@ int main(void)
     tcase_add_test(tc, small_rungs_that_cost_more_than_their_pixels);
     tcase_add_loop_test(tc, slow_transcoders_make_one_stream_together, 0, 7);
     tcase_add_loop_test(tc, streams_that_fit_on_all_but_on_none_lose_nothing, 0, 3);
+    tcase_add_loop_test(tc, one_leaves_and_comes_back, 0, 3);
+    tcase_add_test(tc, one_that_drains_has_no_places);
     suite_add_tcase(suite, tc);
     return world_run(suite);
 }
