@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "run/addr.h"
 #include "run/avlog.h"
+#include "run/footprint.h"
 #include "run/log.h"
 #include "run/metrics.h"
 #include "transcoder/benchmark.h"
@@ -216,6 +217,7 @@ static enum err role_create(struct daemon *d, const void *config, void **ret_rol
     struct transcoder *t = mem_alloc(sizeof *t);
     t->daemon = d;
     avlog_install();
+    footprint_keep_for_next();
     enum err e = check(c, t, &speed, &keys);
     if (e == ERR_OK && c->http_addr[0] != '\0') {
         log_info("transcoder", "config", "-httpAddr %s is not used by a transcoder", c->http_addr);

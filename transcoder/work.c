@@ -15,6 +15,8 @@
 
 #define UNITS_MAX 4096 /* that wait for the thread, however small */
 
+static atomic_int at_work; /* jobs of this process whose threads have not ended */
+
 struct unit {
     struct list node;
     struct packets packets;
@@ -165,7 +167,9 @@ static void *run(void *arg)
     /* Here and not at work_destroy: closing codecs is work too, and not the loop's. */
     pipeline_destroy(w->pipeline);
     w->pipeline = NULL;
-    footprint_give_back();
+    if (atomic_fetch_sub(&at_work, 1) == 1) {
+        footprint_give_back();
+    }
     atomic_store(&w->tids[0], 0); /* before the loop learns of the end: no wait of its counts now */
     post(w, e);
     pthread_mutex_lock(&w->lock);
@@ -203,7 +207,11 @@ enum err work_create(struct mailbox *out, uint64_t job, const struct link_job_op
     pthread_cond_init(&w->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     enum err e = pipeline_create(open, emit, w, &w->cancel, f, &w->pipeline);
+    if (e == ERR_OK) {
+        atomic_fetch_add(&at_work, 1);
+    }
     if (e == ERR_OK && thread_start("job", run, w, &w->thread) != ERR_OK) {
+        atomic_fetch_sub(&at_work, 1);
         e = fault_set(f, false, ERR_NOMEM, "the host has no thread left for a job");
     }
     if (e != ERR_OK) {

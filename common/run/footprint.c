@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 
+#define MMAP_THRESHOLD_MAX (32 * 1024 * 1024) /* glibc takes no more */
+
 static _Atomic int64_t last_ms = INT64_MIN / 2;
 
 /* glibc raises its limits by itself when large blocks are freed. Then the largest ones of each
@@ -15,6 +17,13 @@ void footprint_keep_small(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, FOOTPRINT_BLOCK_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, FOOTPRINT_BLOCK_BYTES);
+}
+
+void footprint_keep_for_next(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_MAX);
+    (void)mallopt(M_TRIM_THRESHOLD, INT32_MAX);
 }
 
 static void give_back(int64_t interval_ms)

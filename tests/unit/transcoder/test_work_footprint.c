@@ -1,6 +1,7 @@
 /* What jobs leave behind: the process is as large after many as after a few. */
 #include <malloc.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -23,8 +24,7 @@
 #define LEFT_BYTES  (1L << 20)
 #define GROWN_BYTES (10L << 20)
 
-/* Of a job's memory, what its thread's arena may keep: blocks that are too small to go back at
- * once. Here they are 2 MB, and 6 MB while the allocator moves its limits by itself. */
+/* Of a job's memory, what may stay when the last one has ended. */
 #define SIDE_BY_SIDE    6
 #define KEPT_BYTES_EACH (4L << 20)
 
@@ -34,15 +34,22 @@ struct bench {
     struct source source;
     const char *rung;
     int started, ended, wanted;
+    struct work *open_one; /* NULL, or a job that gets nothing */
 };
 
 /* With a lane where the rung is worth one. */
-static void start_one(struct bench *b)
+static struct work *open_work(struct bench *b, uint64_t job)
 {
     struct link_job_open open = open_for(&b->source, b->rung);
     struct fault f = {0};
     struct work *w = NULL;
-    ck_assert_int_eq(work_create(b->mail, (uint64_t)++b->started, &open, 2, &f, &w), ERR_OK);
+    ck_assert_int_eq(work_create(b->mail, job, &open, 2, &f, &w), ERR_OK);
+    return w;
+}
+
+static void start_one(struct bench *b)
+{
+    struct work *w = open_work(b, (uint64_t)++b->started);
     for (uint32_t i = 0; i < b->source.packets.count; i++) {
         const struct packet *p = &b->source.packets.items[i];
         struct link_packet lp = {
@@ -68,6 +75,10 @@ static void on_event(void *arg, void *item)
         return;
     }
     work_destroy(w);
+    if (w == b->open_one) {
+        loop_stop(b->loop);
+        return;
+    }
     b->ended++;
     if (b->started < b->wanted) {
         start_one(b);
@@ -79,6 +90,7 @@ static void on_event(void *arg, void *item)
 static void bench_open(struct bench *b, int width, const char *rung)
 {
     footprint_keep_small();
+    footprint_keep_for_next();
     *b = (struct bench){.loop = loop_create(), .rung = rung};
     b->mail = mailbox_create(b->loop, on_event, b);
     b->source = (struct source){.width = width,
@@ -129,9 +141,11 @@ START_TEST(many_jobs_leave_nothing)
     bench_open(&b, 160, "P144p30fps16x9");
     run_jobs(&b, WARM_UP, AT_ONCE);
     long used = in_use();
+    (void)malloc_trim(0); /* as the timer does */
     long resident = resident_bytes();
     run_jobs(&b, JOBS - WARM_UP, AT_ONCE);
     used = in_use() - used;
+    (void)malloc_trim(0);
     resident = resident_bytes() - resident;
     bench_close(&b);
     ck_assert_msg(!IS_GLIBC || used < LEFT_BYTES,
@@ -155,9 +169,35 @@ START_TEST(what_jobs_had_goes_back)
 }
 END_TEST
 
+static long faults(void)
+{
+    struct rusage r;
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &r), 0);
+    return r.ru_minflt;
+}
+
+/* While another job of the stream is open. */
+START_TEST(the_next_job_has_what_one_had)
+{
+    struct bench b;
+    bench_open(&b, 640, "P360p30fps16x9");
+    b.open_one = open_work(&b, JOBS);
+    long start = faults();
+    run_jobs(&b, 1, 1);
+    long first = faults() - start;
+    run_jobs(&b, 1, 1);
+    long next = faults() - start - first;
+    work_cancel(b.open_one);
+    loop_run(b.loop);
+    bench_close(&b);
+    ck_assert_msg(!IS_GLIBC || next < first / 4, "%ld pages are had anew, of %ld", next, first);
+}
+END_TEST
+
 int main(void)
 {
     av_log_set_level(AV_LOG_QUIET);
-    const TTest *const tests[] = {many_jobs_leave_nothing, what_jobs_had_goes_back};
+    const TTest *const tests[] = {many_jobs_leave_nothing, what_jobs_had_goes_back,
+                                  the_next_job_has_what_one_had};
     return unit_run("work_footprint", tests, sizeof tests / sizeof tests[0]);
 }

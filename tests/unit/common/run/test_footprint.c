@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/support/unit.h"
@@ -128,5 +129,51 @@ START_TEST(the_timer_gives_back_what_is_due)
 }
 END_TEST
 
-UNIT_MAIN("footprint", large_blocks_go_back_at_once, what_small_ones_leave_is_given_back,
+/* How many pages a block of that size takes anew when one was freed just now. */
+static long faults_of_the_next(size_t bytes)
+{
+    char *first = malloc(bytes);
+    ck_assert_ptr_nonnull(first);
+    memset(first, 1, bytes);
+    free(first);
+    struct rusage before, after;
+    ck_assert_int_eq(getrusage(RUSAGE_THREAD, &before), 0);
+    char *next = malloc(bytes);
+    ck_assert_ptr_nonnull(next);
+    memset(next, 1, bytes);
+    ck_assert_int_eq(getrusage(RUSAGE_THREAD, &after), 0);
+    free(next);
+    return after.ru_minflt - before.ru_minflt;
+}
+
+static void *have_next(void *arg)
+{
+    *(long *)arg = faults_of_the_next(8 * MB);
+    return NULL;
+}
+
+/* On a thread of its own, as a job is. */
+START_TEST(large_blocks_are_kept_for_the_next)
+{
+    footprint_keep_small();
+    footprint_keep_for_next();
+    pthread_t thread;
+    long faults = 0;
+    ck_assert_int_eq(pthread_create(&thread, NULL, have_next, &faults), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_msg(!IS_GLIBC || faults < 100, "%ld pages are had anew", faults);
+}
+END_TEST
+
+START_TEST(what_was_kept_is_given_back)
+{
+    footprint_keep_small();
+    footprint_keep_for_next();
+    long left = left_of(8, 2 * MB, 1);
+    ck_assert_msg(!IS_GLIBC || left < 4 * MB, "%ld of %ld bytes are kept", left, THREADS * 16 * MB);
+}
+END_TEST
+
+UNIT_MAIN("footprint", large_blocks_are_kept_for_the_next, what_was_kept_is_given_back,
+          large_blocks_go_back_at_once, what_small_ones_leave_is_given_back,
           the_timer_gives_back_what_is_due)
