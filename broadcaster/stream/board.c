@@ -279,15 +279,15 @@ static void wake(struct board *b, struct list *woken)
     }
 }
 
-/* What differs in nothing but padding is told anew, which is not wrong. */
+/* Of what the master playlists would not tell any more. */
 static struct lineup *take_outdated(struct stream *s, const struct rendition *r,
                                     const struct variant *v)
 {
-    struct lineup *old =
-        r->window == NULL || memcmp(&r->variant, v, sizeof *v) != 0 ? s->lineup : NULL;
-    if (old != NULL) {
-        s->lineup = NULL;
+    if (r->window != NULL && variant_is_same(&r->variant, v)) {
+        return NULL;
     }
+    struct lineup *old = s->lineup;
+    s->lineup = NULL;
     return old;
 }
 
