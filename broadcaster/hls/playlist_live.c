@@ -10,7 +10,8 @@
 
 #define VERSION_OF_MAP 7 /* RFC 8216, 7 */
 #define GROUP          "audio"
-#define MEMBERS_MAX    (TRACKS_PER_KIND_MAX + PROFILE_LADDER_MAX)
+#define GROUPS_MAX     (TRACKS_PER_KIND_MAX + PROFILE_LADDER_MAX)
+#define MEMBERS_MAX    (TRACKS_PER_KIND_MAX * (PROFILE_LADDER_MAX + 1))
 
 enum err playlist_put_live_path(struct buf *out, const char *id)
 {
@@ -24,7 +25,8 @@ enum err playlist_put_live_path(struct buf *out, const char *id)
 /* Sound in one codec: players choose between groups by what they can play, and inside of one by
  * what is to be heard. */
 struct group {
-    const char *light; /* the light sound that it is, alone; NULL: it is of the publisher's */
+    const char *light; /* the light sound that stands for the first one; NULL: none does */
+    const char *also;  /* its other members' codec, where that is another one; or NULL */
     unsigned number;
     struct variant_track most; /* of its members */
 };
@@ -33,6 +35,7 @@ struct member {
     const char *name;
     unsigned index; /* of the publisher's track */
     int channels;
+    const struct variant_track *rates;
     const struct group *group;
     bool first; /* of its group */
 };
@@ -42,7 +45,7 @@ struct master {
     const char *from;
     struct member members[MEMBERS_MAX];
     size_t n_members;
-    struct group groups[MEMBERS_MAX];
+    struct group groups[GROUPS_MAX];
     size_t n_groups; /* of the publisher's sounds */
     size_t n_light;  /* and behind those, of light ones */
     bool captions;   /* of any: all variants, sound alone too, say the same (RFC 8216, 4.3.4.2) */
@@ -79,7 +82,7 @@ static enum err put_group_id(const struct master *m, const struct group *g)
 /* Nothing tells a player which of the further ones it would want: it is the viewer who chooses. */
 static enum err put_media(const struct master *m, const struct member *t)
 {
-    bool is_default = t == &m->members[0] || t->group->light != NULL;
+    bool is_default = t == &m->members[0] || (t->group->light != NULL && t->first);
     enum err e = buf_printf(m->out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=");
     if (e == ERR_OK) {
         e = put_group_id(m, t->group);
@@ -127,7 +130,9 @@ static enum err put_codecs(const struct master *m, const struct variant_track *p
         return ERR_OK;
     }
     bool both = picture != NULL && g != NULL;
-    return buf_printf(m->out, ",CODECS=\"%s%s%s\"", video, both ? "," : "", audio);
+    const char *also = g != NULL ? g->also : NULL;
+    return buf_printf(m->out, ",CODECS=\"%s%s%s%s%s\"", video, both ? "," : "", audio,
+                      also != NULL ? "," : "", also != NULL ? also : "");
 }
 
 static enum err put_picture(const struct master *m, const struct variant *v)
@@ -176,6 +181,12 @@ static bool has_picture(const struct variant *v)
     return v->video.peak_bps > 0 && !hls_is_audio(v->name);
 }
 
+static void take_most(struct variant_track *most, const struct variant_track *t)
+{
+    most->peak_bps = t->peak_bps > most->peak_bps ? t->peak_bps : most->peak_bps;
+    most->mean_bps = t->mean_bps > most->mean_bps ? t->mean_bps : most->mean_bps;
+}
+
 static void add_member(struct master *m, const char *name, unsigned index, const struct variant *v)
 {
     size_t i = 0;
@@ -187,11 +198,13 @@ static void add_member(struct master *m, const char *name, unsigned index, const
     if (first) {
         *g = (struct group){.number = (unsigned)m->n_groups++, .most = v->audio};
     }
-    struct variant_track *most = &g->most;
-    most->peak_bps = v->audio.peak_bps > most->peak_bps ? v->audio.peak_bps : most->peak_bps;
-    most->mean_bps = v->audio.mean_bps > most->mean_bps ? v->audio.mean_bps : most->mean_bps;
-    m->members[m->n_members++] = (struct member){
-        .name = name, .index = index, .channels = v->channels, .group = g, .first = first};
+    take_most(&g->most, &v->audio);
+    m->members[m->n_members++] = (struct member){.name = name,
+                                                 .index = index,
+                                                 .channels = v->channels,
+                                                 .rates = &v->audio,
+                                                 .group = g,
+                                                 .first = first};
 }
 
 /* By the publisher's order, whichever was heard first. */
@@ -224,6 +237,37 @@ static const struct group *light_of(const struct master *m, const struct variant
     return NULL;
 }
 
+/* "mp4a" of both "mp4a.40.2" and "mp4a.40.5". */
+static bool is_same_format(const char *one, const char *other)
+{
+    size_t n = strcspn(one, ".");
+    return n == strcspn(other, ".") && strncmp(one, other, n) == 0;
+}
+
+/* A light sound is another form of the first one. Whoever chose a further track keeps it where a
+ * rung with light sound comes next: the groups have the same members. */
+static void add_light(struct master *m, const struct variant *light)
+{
+    const struct group *own = &m->groups[0];
+    struct group *g = &m->groups[m->n_groups + m->n_light++];
+    size_t n = m->n_members;
+    *g = (struct group){.light = light->name, .most = light->audio};
+    m->members[m->n_members++] = (struct member){.name = light->name,
+                                                 .channels = light->channels,
+                                                 .rates = &light->audio,
+                                                 .group = g,
+                                                 .first = true};
+    for (size_t i = 1; i < n && is_same_format(own->most.codec, light->audio.codec); i++) {
+        struct member further = m->members[i];
+        if (further.group == own) {
+            take_most(&g->most, further.rates);
+            g->also = strcmp(own->most.codec, light->audio.codec) != 0 ? own->most.codec : NULL;
+            further.group = g;
+            m->members[m->n_members++] = further;
+        }
+    }
+}
+
 /* Light sounds that rungs play with; one that has not begun, or cannot be made, is none. */
 static void find_light(struct master *m, const struct variant *list, size_t n)
 {
@@ -236,10 +280,7 @@ static void find_light(struct master *m, const struct variant *list, size_t n)
         if (!asks || k == n || list[k].audio.peak_bps == 0 || light_of(m, &list[i]) != NULL) {
             continue;
         }
-        struct group *g = &m->groups[m->n_groups + m->n_light++];
-        *g = (struct group){.light = list[k].name, .most = list[k].audio};
-        m->members[m->n_members++] = (struct member){
-            .name = list[k].name, .channels = list[k].channels, .group = g, .first = true};
+        add_light(m, &list[k]);
     }
 }
 

@@ -15,8 +15,11 @@ enum err playlist_put_live_path(struct buf *out, const char *id) CHECKED;
  * in their order, and the sound alone as the last variant. The first sound is that of the first
  * rendition; renditions that are audio tracks themselves (hls_is_audio) come behind it by their
  * numbers. A group's members have one codec: for each further codec there is a group of its own,
- * and all variants once more. from: the id of the stream when the playlist is read at another one's
- * place ("current"), or NULL; URIs are relative. ERR_NOENT: there is neither a picture nor sound;
+ * and all variants once more. The draft (rfc8216bis, 4.4.6.1.1) wants the same members in all
+ * groups, which only those of light sound have: a group with members of several codecs has to name
+ * all in CODECS, and a player that lacks one of them (AC-3 in Chrome) plays none of it, the first
+ * sound neither. from: the id of the stream when the playlist is read at another one's place
+ * ("current"), or NULL; URIs are relative. ERR_NOENT: there is neither a picture nor sound;
  * ERR_LIMIT, ERR_NOMEM: out keeps what it had. */
 enum err playlist_live_master(struct buf *out, const char *from, const struct variant *list,
                               size_t n) CHECKED;

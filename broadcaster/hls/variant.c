@@ -1,5 +1,7 @@
 #include "broadcaster/hls/variant.h"
 
+#include <string.h>
+
 #include "broadcaster/hls/hls.h"
 #include "broadcaster/pack/fmp4.h"
 #include "broadcaster/pack/packager.h"
@@ -195,4 +197,28 @@ void variant_measure(struct variant *v, struct segment *const *kept, size_t n)
     measure_rates(&v->audio, kept, n, TRACK_AUDIO);
     measure_pictures(v, kept, n);
     v->captions = v->captions || has_captions(kept[n - 1]);
+}
+
+static bool is_same_track(const struct variant_track *one, const struct variant_track *other)
+{
+    return strcmp(one->codec, other->codec) == 0 && one->peak_bps == other->peak_bps &&
+           one->mean_bps == other->mean_bps;
+}
+
+static bool is_same_picture(const struct variant *one, const struct variant *other)
+{
+    return one->width == other->width && one->height == other->height &&
+           one->size_told == other->size_told && one->told_width == other->told_width &&
+           one->told_height == other->told_height && one->fps_milli == other->fps_milli &&
+           one->video_range == other->video_range && one->dependent == other->dependent &&
+           one->captions == other->captions && is_same_track(&one->video, &other->video);
+}
+
+bool variant_is_same(const struct variant *one, const struct variant *other)
+{
+    return strcmp(one->name, other->name) == 0 && strcmp(one->sound, other->sound) == 0 &&
+           one->rank == other->rank && one->bandwidth_bps == other->bandwidth_bps &&
+           one->ts == other->ts && one->parts_only == other->parts_only &&
+           one->channels == other->channels && is_same_track(&one->audio, &other->audio) &&
+           is_same_picture(one, other);
 }

@@ -47,4 +47,7 @@ struct variant {
  * playlists. */
 void variant_measure(struct variant *v, struct segment *const *kept, size_t n);
 
+/* No master playlist would tell one from the other. */
+bool variant_is_same(const struct variant *one, const struct variant *other);
+
 #endif

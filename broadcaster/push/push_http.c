@@ -12,6 +12,7 @@
 #include "broadcaster/push/push_workers.h"
 #include "broadcaster/viewers/http_target.h"
 #include "broadcaster/viewers/viewers_serve.h"
+#include "run/http_queue.h"
 
 #define PLAIN_TEXT "text/plain; charset=utf-8"
 #define STOPPING   "the server is stopping"
@@ -336,7 +337,7 @@ static enum MHD_Result answer(struct held *r)
         MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     }
     watch_answer_begins(r->watched, body);
-    enum MHD_Result result = MHD_queue_response(r->connection, (unsigned)a->status, m);
+    enum MHD_Result result = http_queue(r->connection, (unsigned)a->status, m);
     MHD_destroy_response(m);
     return result;
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "broadcaster/stream/lineup.h"
 
 struct rendition {
     struct variant variant;
@@ -25,6 +26,7 @@ struct stream {
     struct interest *interest;
     struct rendition *renditions[BOARD_RENDITIONS_MAX];
     size_t n_renditions;
+    struct lineup *lineup; /* NULL: nobody has asked for what they are now */
 };
 
 struct board {
@@ -105,13 +107,27 @@ void window_unref(struct window *w)
         mem_free(w->lanes[kind].parts);
     }
     for (int i = 0; i < WINDOW_TEXTS_; i++) {
-        blob_unref(w->texts->pages[i].plain);
-        blob_unref(w->texts->pages[i].gzip);
+        window_page_unref(&w->texts->pages[i]);
     }
     pthread_mutex_destroy(&w->texts->lock);
     mem_free(w->texts);
     mem_free(w->segments);
     mem_free(w);
+}
+
+struct window_page window_page_ref(const struct window_page *p)
+{
+    blob_ref(p->plain);
+    if (p->gzip != NULL) {
+        blob_ref(p->gzip);
+    }
+    return *p;
+}
+
+void window_page_unref(struct window_page *p)
+{
+    blob_unref(p->plain);
+    blob_unref(p->gzip);
 }
 
 enum err window_text(const struct window *w, enum window_text which, window_make_fn *make,
@@ -124,11 +140,7 @@ enum err window_text(const struct window *w, enum window_text which, window_make
         e = make(w, arg, kept);
     }
     if (e == ERR_OK) {
-        *ret_page = *kept;
-        blob_ref(kept->plain);
-        if (kept->gzip != NULL) {
-            blob_ref(kept->gzip);
-        }
+        *ret_page = window_page_ref(kept);
     }
     pthread_mutex_unlock(&w->texts->lock);
     return e;
@@ -167,6 +179,7 @@ static void stream_destroy(struct stream *s)
         window_unref(s->renditions[i]->window);
         mem_free(s->renditions[i]);
     }
+    lineup_unref(s->lineup);
     interest_unref(s->interest);
     mem_free(s);
 }
@@ -266,6 +279,18 @@ static void wake(struct board *b, struct list *woken)
     }
 }
 
+/* Of what the master playlists would not tell any more. */
+static struct lineup *take_outdated(struct stream *s, const struct rendition *r,
+                                    const struct variant *v)
+{
+    if (r->window != NULL && variant_is_same(&r->variant, v)) {
+        return NULL;
+    }
+    struct lineup *old = s->lineup;
+    s->lineup = NULL;
+    return old;
+}
+
 void board_publish(struct board *b, const char *id, const struct variant *v, struct window *w)
 {
     struct list woken;
@@ -279,6 +304,7 @@ void board_publish(struct board *b, const char *id, const struct variant *v, str
     if (r == NULL) {
         r = add_rendition(s, v);
     }
+    struct lineup *outdated = take_outdated(s, r, v);
     struct window *old = r->window;
     r->variant = *v;
     r->window = window_ref(w);
@@ -286,6 +312,7 @@ void board_publish(struct board *b, const char *id, const struct variant *v, str
     pthread_mutex_unlock(&b->lock);
     wake(b, &woken);
     window_unref(old);
+    lineup_unref(outdated);
 }
 
 void board_set_facts(struct board *b, const char *id, const struct board_facts *f)
@@ -455,6 +482,24 @@ size_t board_variants(struct board *b, const char *id, struct variant *ret_list,
     }
     pthread_mutex_unlock(&b->lock);
     return n;
+}
+
+struct lineup *board_lineup(struct board *b, const char *id)
+{
+    struct lineup *l = NULL;
+    pthread_mutex_lock(&b->lock);
+    struct stream *s = find_stream(b, id);
+    if (is_shown(s) && s->lineup == NULL) {
+        s->lineup = lineup_create(s->n_renditions);
+        for (size_t i = 0; i < s->n_renditions; i++) {
+            lineup_fill(s->lineup)[i] = s->renditions[i]->variant;
+        }
+    }
+    if (is_shown(s)) {
+        l = lineup_ref(s->lineup);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return l;
 }
 
 size_t board_streams(struct board *b, struct board_entry *ret_list, size_t max)

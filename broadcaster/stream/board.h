@@ -78,6 +78,10 @@ struct window_page {
     uint64_t tag;      /* of the plain one (http_tag.h) */
 };
 
+/* Another reference of each blob; drops both. */
+struct window_page window_page_ref(const struct window_page *p);
+void window_page_unref(struct window_page *p);
+
 /* This text of it, made by `make` on the first call and kept as long as the window is; later
  * callers, on any thread, wait for the first. Gives a reference of each blob. Errors are make's,
  * and are tried again at the next call. */
@@ -111,6 +115,7 @@ struct board_entry {
 };
 
 struct board;
+struct lineup;
 
 struct board *board_create(void);
 void board_destroy(struct board *b); /* takes NULL */
@@ -188,6 +193,10 @@ int64_t board_wake_late(struct board *b, int64_t now_ms);
 /* Copies the variants that have a window; returns how many (at most max); 0 when the stream is not
  * there. */
 size_t board_variants(struct board *b, const char *id, struct variant *ret_list, size_t max);
+
+/* The same, to be kept: until the variants change all get the same one. Gives a reference; NULL:
+ * the stream is not there. */
+struct lineup *board_lineup(struct board *b, const char *id);
 
 /* Copies the streams that have a window, at most max; returns how many. Any thread. */
 size_t board_streams(struct board *b, struct board_entry *ret_list, size_t max);

@@ -12,6 +12,11 @@
 #define CORS_ORIGIN_MAX  300 /* bytes of one, with the NUL: a host name has 253 */
 #define CORS_WHY_MAX     512
 
+/* What a page's script may read beside what it may anyhow (Fetch, 3.2). A wildcard would not count
+ * where a request has credentials. */
+#define CORS_EXPOSED_HEADERS                                                                       \
+    "Content-Length, Content-Range, Content-Encoding, Accept-Ranges, Date, Age, ETag, Retry-After"
+
 struct cors;
 
 /* Reads "*" or a list, parted by commas, of origins as browsers send them: SCHEME://HOST[:PORT].

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -24,16 +25,17 @@
 #include "broadcaster/viewers/viewers_index.h"
 #include "broadcaster/viewers/viewers_media.h"
 #include "broadcaster/viewers/viewers_pay.h"
+#include "broadcaster/viewers/viewers_refuse.h"
 #include "broadcaster/viewers/viewers_response.h"
 #include "broadcaster/viewers/viewers_serve.h"
 #include "broadcaster/viewers/viewers_watch.h"
+#include "run/http_queue.h"
 #include "run/listen.h"
 #include "run/log.h"
 
 /* A request's line and headers have to fit: else 431. It is also what a waiting request costs most
  * of. */
 #define CONNECTION_MEMORY (6 * 1024)
-#define ANSWER_MEMORY     768  /* of it, for the headers of an answer */
 #define NO_FILES_MS       50   /* to wait for others to close theirs */
 #define WATCH_SLACK_MS    2000 /* the library's own time-out comes first, and ends politely */
 #define LOG_LINE_MAX      512
@@ -41,6 +43,9 @@
 
 /* The context of a viewer's request behind its first call, and of one that is answered. */
 static int seen, refused;
+
+/* In this thread an answer's headers found no room in their connection's memory, which ends now. */
+static _Thread_local bool no_room;
 
 static const struct cidr_list nobody;
 
@@ -71,6 +76,7 @@ static void on_log(void *arg, const char *format, va_list args)
     line[strcspn(line, "\n")] = '\0';
     /* Of all that it says this alone is the operator's business. */
     bool files = strstr(line, "system resource limit") != NULL;
+    no_room = strstr(line, "failed to create response header") != NULL;
     log_line(files ? LOG_WARN : LOG_DEBUG, "viewers", "library", "text=\"%s\"", line);
     if (files) {
         poll(NULL, 0, NO_FILES_MS); /* the library would try again at once, and say so each time */
@@ -83,25 +89,24 @@ static size_t on_unescape(void *arg, struct MHD_Connection *c, char *text)
     return strlen(text);
 }
 
-/* Such a request takes up so much of the connection's memory that an answer may find no room in it:
- * then the library ends the connection without a word. So the answer goes past it; those to
- * requests before this one are sent by now. */
-static void refuse_long(struct viewers *v, struct MHD_Connection *c, int status)
+static void refuse(struct viewers *v, struct MHD_Connection *c, unsigned status)
 {
-    char text[VIEWERS_TOO_LONG_MAX];
-    size_t n = viewers_too_long(status, v->cors, clock_wall_ms() / 1000, text);
-    int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     atomic_fetch_add(&v->requests, 1);
     atomic_fetch_add(&v->bad_requests, 1);
-    if (send(fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
-        shutdown(fd, SHUT_WR);
-    }
+    viewers_refuse(c, status, v->cors);
+}
+
+/* The library's own have no CORS headers, and where it gives one for what a request's headers say
+ * (0.9.75, parse_connection_headers), it sends its head twice. */
+static void on_own_answer(void *arg, struct MHD_Connection *c, unsigned status)
+{
+    refuse(arg, c, status);
 }
 
 static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
 {
     if (strlen(target) > MEDIA_TARGET_MAX) {
-        refuse_long(arg, c, MHD_HTTP_URI_TOO_LONG);
+        refuse(arg, c, MHD_HTTP_URI_TOO_LONG);
         return &refused;
     }
     http_target_fold((char *)(uintptr_t)target); /* the connection's own buffer */
@@ -136,6 +141,7 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
         }
         return;
     }
+    http_on_own_answer(on_own_answer, v); /* a thread serves for one struct viewers */
     int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &v->user_timeout_ms, sizeof v->user_timeout_ms);
     /* The library's own limit is of whole addresses, and an IPv6 host has any number of them. */
@@ -191,6 +197,11 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **context,
     struct viewers *v = arg;
     struct watched *watched = watched_of(c);
     size_t sent = watch_answer_ends(watched);
+    if (no_room) { /* nothing is sent yet; the library would end it without a word */
+        no_room = false;
+        atomic_fetch_add(&v->bad_requests, 1);
+        viewers_refuse(c, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, v->cors);
+    }
     serve_sent(watched);
     if (watched != NULL) {
         end_hold(watched);
@@ -224,9 +235,20 @@ static void count(struct viewers *v, const struct answer *a)
     }
 }
 
+/* Nobody reads it; it may be of any length. */
+static bool announces_body(struct MHD_Connection *c)
+{
+    const char *length =
+        MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return (length != NULL && strcmp(length, "0") != 0) ||
+           MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) !=
+               NULL;
+}
+
 /* The library ends the connection after an answer that comes before its second call; that is right
- * for a method that may bring a large body, and costs a viewer a connection for each segment. */
-static bool wants_more(const char *method, size_t *upload_size, void **context)
+ * for a request that may bring a large body, and costs a viewer a connection for each segment. */
+static bool wants_more(struct MHD_Connection *c, const char *method, size_t *upload_size,
+                       void **context)
 {
     bool first = *context == NULL;
     bool body = *upload_size > 0;
@@ -234,7 +256,15 @@ static bool wants_more(const char *method, size_t *upload_size, void **context)
     *upload_size = 0;
     bool plain =
         strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
-    return (first && plain) || body;
+    return (first && plain && !announces_body(c)) || body;
+}
+
+/* RFC 9112, 6.1; the library would wait for the end of the connection. */
+static bool is_coded(struct MHD_Connection *c)
+{
+    const char *coding =
+        MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    return coding != NULL && strcasecmp(coding, "chunked") != 0;
 }
 
 static size_t bytes_sent(const struct answer *a, const char *method)
@@ -259,7 +289,7 @@ static enum MHD_Result give_page(struct viewers *v, struct MHD_Connection *c,
     atomic_fetch_add(&v->not_found, p->status == MHD_HTTP_NOT_FOUND);
     bool head = strcmp(request->method, "HEAD") == 0;
     watch_answer_begins(watched_of(c), head ? 0 : p->body.len);
-    enum MHD_Result result = MHD_queue_response(c, (unsigned)p->status, r);
+    enum MHD_Result result = http_queue(c, (unsigned)p->status, r);
     MHD_destroy_response(r);
     return result;
 }
@@ -365,18 +395,22 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (*context == &refused) {
         return MHD_NO;
     }
+    if (*context == NULL && is_coded(c)) {
+        refuse(v, c, MHD_HTTP_NOT_IMPLEMENTED);
+        return MHD_NO;
+    }
     if (*context == NULL) {
         request_begins(v, c);
     }
     if (is_refused(c)) {
-        return wants_more(method, upload_size, context) ? MHD_YES : give_refusal(v, c, method);
+        return wants_more(c, method, upload_size, context) ? MHD_YES : give_refusal(v, c, method);
     }
     if (push_request_is(url)) {
         struct push_call call = {c, watched_of(c), url, method, upload, upload_size, context};
         return (enum MHD_Result)push_http_request(v->push, &call);
     }
     bool pays = v->pay != NULL && viewers_pay_is(url), first = *context == NULL;
-    if (!pays && wants_more(method, upload_size, context)) {
+    if (!pays && wants_more(c, method, upload_size, context)) {
         return MHD_YES;
     }
     *context = &seen;
@@ -386,10 +420,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct hls_ask ask = hls_parse(request.target);
     request.ask = &ask;
     viewers_request_read(c, &request);
-    if (request.memory + ANSWER_MEMORY > CONNECTION_MEMORY) {
-        refuse_long(v, c, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
-        return MHD_NO;
-    }
     if (pays) {
         struct viewers_pay_call call = {c, watched_of(c), &request, upload, upload_size, first};
         return on_pay_request(v, &call);

@@ -1,7 +1,6 @@
 /* The viewers' server: GET and HEAD under /stream/ from the board's snapshots (GNU libmicrohttpd,
- * epoll threads of its own), and the watch pages. Every answer of ours but these carries the CORS
- * headers; the few that libmicrohttpd gives by itself (a request it cannot read: 400, 413, 431,
- * 505) do not. */
+ * epoll threads of its own), and the watch pages. Every answer but those to pushes carries the CORS
+ * headers, also to a request that cannot be read (viewers_refuse.h). */
 #ifndef BROADCASTER_VIEWERS_VIEWERS_H
 #define BROADCASTER_VIEWERS_VIEWERS_H
 

@@ -170,29 +170,59 @@ static void say_live_only(struct answer *a, const struct hls_ask *ask)
 }
 
 /* Those that have a segment. */
-static size_t whole_variants(struct board *board, const char *id, struct variant *ret_list)
+static size_t keep_whole(const struct variant *from, size_t n, struct variant *ret_list)
 {
-    size_t n = board_variants(board, id, ret_list, BOARD_RENDITIONS_MAX), kept = 0;
+    size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!ret_list[i].parts_only) {
-            ret_list[kept++] = ret_list[i];
+        if (!from[i].parts_only) {
+            ret_list[kept++] = from[i];
         }
     }
     return kept;
 }
 
+static size_t whole_variants(struct board *board, const char *id, struct variant *ret_list)
+{
+    size_t n = board_variants(board, id, ret_list, BOARD_RENDITIONS_MAX);
+    return keep_whole(ret_list, n, ret_list);
+}
+
+/* ERR_STATE: there is no segment yet. */
+static enum err make_master(const struct lineup *l, void *arg, struct window_page *ret_page)
+{
+    const struct hls_ask *ask = arg;
+    struct variant list[BOARD_RENDITIONS_MAX];
+    struct buf text;
+    size_t all;
+    const struct variant *from = lineup_variants(l, &all);
+    size_t n = keep_whole(from, all, list);
+    buf_init(&text, ANSWER_TEXT_MAX);
+    return answer_page(&text, n > 0 ? playlist_master(&text, ask->id, list, n) : ERR_STATE,
+                       ret_page);
+}
+
+enum err answer_master(struct answer *a, struct board *board, enum lineup_text which,
+                       lineup_make_fn *make, struct hls_ask *ask)
+{
+    struct window_page page = {0};
+    struct lineup *l = board_lineup(board, ask->id);
+    enum err e = l != NULL ? lineup_text(l, which, make, ask, &page) : ERR_STATE;
+    lineup_unref(l);
+    if (e == ERR_OK) {
+        answer_playlist_kept(a, page.plain, page.gzip, page.tag);
+    } else if (e == ERR_STATE) {
+        answer_no_stream(a, ask);
+    } else if (e != ERR_NOENT) {
+        answer_playlist(a, e);
+    }
+    return e;
+}
+
 static void give_master(struct answer *a, struct board *board, struct hls_ask *ask)
 {
-    struct variant list[BOARD_RENDITIONS_MAX];
     answer_resolve(board, ask);
-    size_t n = whole_variants(board, ask->id, list);
-    enum err e = n > 0 ? playlist_master(&a->text, ask->id, list, n) : ERR_OK;
-    if (n == 0) {
-        answer_no_stream(a, ask);
-    } else if (e == ERR_NOENT) {
+    if (answer_master(a, board, LINEUP_CLASSIC, make_master, ask) == ERR_NOENT) {
         say_live_only(a, ask);
-    } else {
-        answer_playlist(a, e);
     }
 }
 

@@ -47,7 +47,6 @@ struct viewer_request {
     const char *accept_encoding;
     const char *origin; /* whose page asks */
     const char *cookie;
-    size_t memory; /* bytes of its connection's memory that it takes up, about */
 };
 
 /* Until when: board_wait with hls_ready. */

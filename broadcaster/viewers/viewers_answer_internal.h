@@ -4,6 +4,7 @@
 #define BROADCASTER_VIEWERS_VIEWERS_ANSWER_INTERNAL_H
 
 #include "broadcaster/hls/hls.h"
+#include "broadcaster/stream/lineup.h"
 #include "broadcaster/viewers/viewers_answer.h"
 
 /* What a segment can be made into for an address. */
@@ -34,6 +35,11 @@ enum err answer_page(struct buf *text, enum err e, struct window_page *ret_page)
 /* A playlist that is kept for all who ask for the same state of it. Takes both references; gzip:
  * from gzip_blob, NULL when that gave none; tag: http_tag_of the plain one, made once. */
 void answer_playlist_kept(struct answer *a, struct blob *plain, struct blob *gzip, uint64_t tag);
+
+/* A master playlist, made once for what the renditions are. Gives the answer but for ERR_NOENT:
+ * make says that there is nothing for it. ERR_STATE of make: the stream is not there yet. */
+enum err answer_master(struct answer *a, struct board *board, enum lineup_text which,
+                       lineup_make_fn *make, struct hls_ask *ask) CHECKED;
 
 /* Puts the viewer's query behind each address of a playlist. */
 void answer_put_query(struct answer *a, const struct hls_ask *ask);

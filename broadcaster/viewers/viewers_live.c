@@ -12,20 +12,24 @@
 #define HOLD_TARGETS  3 /* target durations that a request is held at most */
 #define CACHE_TARGETS 6 /* that the answer of a held one may be kept */
 
+static enum err make_master(const struct lineup *l, void *arg, struct window_page *ret_page)
+{
+    const struct hls_ask *ask = arg;
+    struct buf text;
+    size_t n;
+    const struct variant *list = lineup_variants(l, &n);
+    buf_init(&text, ANSWER_TEXT_MAX);
+    enum err e = playlist_live_master(&text, ask->current ? ask->id : NULL, list, n);
+    return answer_page(&text, e, ret_page);
+}
+
 void answer_live_master(struct answer *a, struct board *board, struct hls_ask *ask)
 {
-    struct variant list[BOARD_RENDITIONS_MAX];
     answer_resolve(board, ask);
     board_ask_parts(board, ask->id);
-    size_t n = board_variants(board, ask->id, list, BOARD_RENDITIONS_MAX);
-    enum err e =
-        n > 0 ? playlist_live_master(&a->text, ask->current ? ask->id : NULL, list, n) : ERR_OK;
-    if (n == 0) {
-        answer_no_stream(a, ask);
-    } else if (e == ERR_NOENT) {
+    if (answer_master(a, board, ask->current ? LINEUP_LIVE_CURRENT : LINEUP_LIVE, make_master,
+                      ask) == ERR_NOENT) {
         answer_say(a, 404, "Stream \"%s\" has neither picture nor sound yet.", ask->id, "");
-    } else {
-        answer_playlist(a, e);
     }
 }
 

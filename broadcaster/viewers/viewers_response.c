@@ -12,18 +12,17 @@
 #include "broadcaster/viewers/http_date.h"
 #include "broadcaster/viewers/http_target.h"
 #include "broadcaster/viewers/viewers_file.h"
+#include "run/http_queue.h"
 
 #define METHODS           "GET, HEAD, OPTIONS"
 #define METHODS_POST      "GET, HEAD, POST, OPTIONS"
 #define CONTENT_RANGE_MAX 80
 #define VARY_MAX          64
 #define RETRY_MAX         16
-/* What a page's script may send and read beside what it may anyhow (Fetch, 3.2). A wildcard does
- * not count where a request has credentials, and never stands for Authorization. */
+/* What a page's script may send beside what it may anyhow (Fetch, 3.2). A wildcard does not count
+ * where a request has credentials, and never stands for Authorization. */
 #define ALLOWED_HEADERS                                                                            \
     "Range, If-Range, If-Match, If-None-Match, Cache-Control, Content-Type, Authorization, *"
-#define EXPOSED_HEADERS                                                                            \
-    "Content-Length, Content-Range, Content-Encoding, Accept-Ranges, Date, Age, ETag, Retry-After"
 
 struct wanted_header {
     const char *name;
@@ -49,9 +48,6 @@ static const struct wanted_header wanted[] = {
     WANTED("Cookie", cookie),
 };
 
-/* What the library keeps of each header beyond its bytes. */
-#define ENTRY_BYTES 64
-
 /* It takes the first Cookie apart, and copies it for that: more than a few of them would leave no
  * room for an answer. */
 static const char no_cookies[] = "";
@@ -65,7 +61,6 @@ void viewers_keep_cookies_whole(struct MHD_Connection *c)
 static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
                                  size_t name_len, const char *value, size_t value_len)
 {
-    ((struct viewer_request *)arg)->memory += name_len + value_len + ENTRY_BYTES;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         const char **field = (const char **)((char *)arg + wanted[i].at);
         if (name_len == wanted[i].len && *field == NULL && value != no_cookies &&
@@ -116,7 +111,6 @@ struct span viewers_target(struct MHD_Connection *c, const char *url, char *text
 
 void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r)
 {
-    r->memory = r->target.len;
     MHD_get_connection_values_n(c, MHD_HEADER_KIND, on_header, r);
 }
 
@@ -189,7 +183,7 @@ static bool add_cors(struct MHD_Response *r, const struct cors *cors, const char
         return false;
     }
     add(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, any ? CORS_ANY : origin);
-    add(r, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
+    add(r, "Access-Control-Expose-Headers", CORS_EXPOSED_HEADERS);
     return true;
 }
 
@@ -412,7 +406,7 @@ enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, 
     struct kept *k = body != NULL ? kept_find(body, a) : NULL;
     if (k != NULL) {
         watch_answer_keeps(watched, blob_ref(body), free_blob);
-        return MHD_queue_response(c, (unsigned)a->status, k->response);
+        return http_queue(c, (unsigned)a->status, k->response);
     }
     if (a->file != NULL && a->reader.read == NULL) {
         struct MHD_Response *file = watched != NULL ? viewers_file_response(watched, a) : NULL;
@@ -420,14 +414,14 @@ enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, 
             return MHD_NO;
         }
         add_headers(file, a, cors, origin);
-        return MHD_queue_response(c, (unsigned)a->status, file);
+        return http_queue(c, (unsigned)a->status, file);
     }
     struct MHD_Response *r = move_body(a);
     if (r == NULL) {
         return MHD_NO;
     }
     add_headers(r, a, cors, origin);
-    enum MHD_Result result = MHD_queue_response(c, (unsigned)a->status, r);
+    enum MHD_Result result = http_queue(c, (unsigned)a->status, r);
     MHD_destroy_response(r);
     return result;
 }
@@ -437,25 +431,6 @@ static void add_if(struct MHD_Response *r, const char *name, const char *value)
     if (value != NULL) {
         add(r, name, value);
     }
-}
-
-size_t viewers_too_long(int status, const struct cors *cors, int64_t now_s,
-                        char ret_text[VIEWERS_TOO_LONG_MAX])
-{
-    bool target = status == MHD_HTTP_URI_TOO_LONG;
-    const char *body = target ? "The address is too long.\n"
-                              : "The headers of this request are too long: its cookies, perhaps.\n";
-    static const char shared[] = "Access-Control-Allow-Origin: " CORS_ANY "\r\n"
-                                 "Access-Control-Expose-Headers: " EXPOSED_HEADERS "\r\n";
-    char date[HTTP_DATE_MAX];
-    http_date_write(now_s, date);
-    int n = snprintf(ret_text, VIEWERS_TOO_LONG_MAX,
-                     "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\n%s"
-                     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                     "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n\r\n%s",
-                     status, target ? "URI Too Long" : "Request Header Fields Too Large", date,
-                     is_any(cors) ? shared : "Vary: Origin\r\n", strlen(body), body);
-    return (size_t)n;
 }
 
 struct MHD_Response *viewers_page_response(const struct page *p, const struct cors *cors,

@@ -28,14 +28,6 @@ struct span viewers_target(struct MHD_Connection *c, const char *url, char *text
 enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, struct answer *a,
                              const struct cors *cors, const char *origin);
 
-#define VIEWERS_TOO_LONG_MAX 640
-
-/* The whole answer, on a connection that ends with it, to a request whose target (414) or headers
- * (431) are too long; now_s: since 1970. Whose page asks is not known then: under a list of origins
- * none may read it. How long it is, without a NUL. */
-size_t viewers_too_long(int status, const struct cors *cors, int64_t now_s,
-                        char ret_text[VIEWERS_TOO_LONG_MAX]);
-
 /* A page or file of the watch pages, with headers for a page of this origin as in viewers_send.
  * NULL: no memory. Gives. */
 struct MHD_Response *viewers_page_response(const struct page *p, const struct cors *cors,

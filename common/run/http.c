@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "run/addr.h"
+#include "run/http_queue.h"
 #include "run/listen.h"
 #include "run/log.h"
 
@@ -144,7 +145,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *c, struct http_answer 
     if (r == NULL) {
         return MHD_NO;
     }
-    enum MHD_Result result = MHD_queue_response(c, (unsigned)a->status, r);
+    enum MHD_Result result = http_queue(c, (unsigned)a->status, r);
     MHD_destroy_response(r);
     return result;
 }

@@ -6,11 +6,13 @@ import array
 import concurrent.futures
 import json
 import operator
+import re
 import subprocess
 
 import harness
-from harness import (BIN, Follower, Publisher, Recipe, decode_errors, ffprobe_packets, ffprobe_streams,
-                     run, temp_dir, wait_for)
+from harness import (BIN, ROOT, Follower, Process, Publisher, Recipe, decode_errors, ffprobe_packets,
+                     ffprobe_streams, run, temp_dir, wait_for)
+from sources import make
 
 LIGHT = "P96p8fps16x9"
 SOUND = "audio-light"
@@ -56,6 +58,12 @@ def offset(a, b, at):
     return max(range(-REACH, REACH + 1), key=likeness)
 
 
+def judge(url, seconds):
+    """What the judge says of it, line by line."""
+    done = run([BIN / "watch", "-judge", "-strict", "-json", "-seconds", seconds, url], timeout=60)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 class OverRtmp(harness.TestCase):
     def test_who_plays_the_rung_gets_its_sound(self):
         """From a player that is there before the first picture, and one that comes later."""
@@ -86,6 +94,31 @@ class OverRtmp(harness.TestCase):
             self.assertTrue(publisher.alive())
 
 
+class FurtherTrack(harness.TestCase):
+    def test_the_light_rung_has_it_too(self):
+        """Two tracks, by FFmpeg 8: whoever chose the second one keeps it in each rung."""
+        clip = make(temp_dir() / "clip.mkv", [("h264", "160x120")], ["aac", "aac"])
+        with Recipe(rungs=f"{harness.RUNG},{LIGHT}") as r, Process(
+                ["node", ROOT / "tests/node/publish.mjs", clip, r.rtmp("x")],
+                temp_dir() / "node.log") as publisher:
+            url = r.url("/stream/x/live.m3u8")
+            text = wait_for(lambda: next((t for t in [harness.http_get(url).text]
+                                          if f"{LIGHT}/live.m3u8" in t and "audio1" in t), None),
+                            30, "the light rung and the second track")
+            media = re.findall(r'GROUP-ID="(.*?)",(NAME=.*?),(?:CHANNELS=.*?,)?URI="(.*?)/', text)
+            members = {group: {(told, uri) for g, told, uri in media if g == group}
+                       for group, _, _ in media}
+            track = ('NAME="Track 1",DEFAULT=NO,AUTOSELECT=NO', "audio1")
+            first = 'NAME="Audio",DEFAULT=YES,AUTOSELECT=YES'
+            self.assertEqual(members, {"audio": {(first, "audio"), track},
+                                       SOUND: {(first, SOUND), track}})
+            found = judge(url, 4)
+            self.assertIn(f"/{SOUND}/", str([x for x in found if x["kind"] == "playlist"]))
+            self.assertEqual([x for x in found
+                              if x["kind"] == "finding" and x["rule"] not in BUSY], [])
+            self.assertEqual(publisher.wait(60), 0, publisher.tail())
+
+
 class Weight(harness.TestCase):
     def test_the_light_rung_is_light_in_both_forms(self):
         """Noise for the eye and the ear: what has the most bits. The judge has nothing to say."""
@@ -111,9 +144,7 @@ class Weight(harness.TestCase):
                               sound["channels"]), ("aac", "LC", RATE, 1))
 
     def judge(self, r):
-        done = run([BIN / "watch", "-judge", "-strict", "-json", "-seconds", 5,
-                    r.url("/stream/x/live.m3u8")], timeout=60)
-        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        lines = judge(r.url("/stream/x/live.m3u8"), 5)
         self.assertEqual([x for x in lines
                           if x["kind"] == "finding" and x["rule"] not in BUSY], [])
         self.assertEqual(len([x for x in lines if x["kind"] == "playlist"]), 5)

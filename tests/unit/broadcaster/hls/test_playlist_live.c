@@ -241,6 +241,56 @@ START_TEST(a_group_for_each_codec)
 }
 END_TEST
 
+/* Who chose the further track keeps it: light sound stands for the first one alone. */
+START_TEST(light_sound_and_a_further_track)
+{
+    struct variant list[] = {source(), rung, rung, rung};
+    strcpy(list[1].sound, "audio-light");
+    for (int i = 2; i < 4; i++) {
+        strcpy(list[i].name, i == 2 ? "audio1" : "audio-light");
+        list[i].video.peak_bps = 0;
+    }
+    list[2].audio = (struct variant_track){"mp4a.40.2", 97000, 96000, 0};
+    list[3].audio = (struct variant_track){"mp4a.40.5", 23000, 22000, 0};
+    struct buf b;
+    buf_init(&b, 10000);
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 4), ERR_OK);
+    is(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Audio\",DEFAULT=YES,AUTOSELECT=YES,"
+           "CHANNELS=\"2\",URI=\"audio/live.m3u8\"\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Track 1\",DEFAULT=NO,AUTOSELECT=NO,"
+           "URI=\"audio1/live.m3u8\"\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio-light\",NAME=\"Audio\",DEFAULT=YES,"
+           "AUTOSELECT=YES,URI=\"audio-light/live.m3u8\"\n"
+           "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio-light\",NAME=\"Track 1\",DEFAULT=NO,"
+           "AUTOSELECT=NO,URI=\"audio1/live.m3u8\"\n"
+           "#EXT-X-STREAM-INF:BANDWIDTH=5130000,AVERAGE-BANDWIDTH=4128000,"
+           "CODECS=\"hvc1.2.4.L120.B0,mp4a.40.2\",RESOLUTION=1920x1080,FRAME-RATE=59.940,"
+           "VIDEO-RANGE=PQ,AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n"
+           "source/live.m3u8\n"
+           "#EXT-X-STREAM-INF:BANDWIDTH=497000,AVERAGE-BANDWIDTH=396000,"
+           "CODECS=\"avc1.42c00c,mp4a.40.5,mp4a.40.2\",RESOLUTION=256x144,FRAME-RATE=30.000,"
+           "AUDIO=\"audio-light\",CLOSED-CAPTIONS=NONE\n"
+           "P144p30fps16x9/live.m3u8\n"
+           "#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\","
+           "AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n"
+           "audio/live.m3u8\n");
+    strcpy(list[3].audio.codec, "mp4a.40.2"); /* named once */
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 4), ERR_OK);
+    ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
+    ck_assert_uint_eq(count_of(&b, "CODECS=\"avc1.42c00c,mp4a.40.2\","), 1);
+    ck_assert_uint_eq(count_of(&b, "\"audio-light\",NAME=\"Track 1\""), 1);
+    buf_clear(&b);
+    strcpy(list[0].audio.codec, "opus"); /* who lacks it can still play the light rung */
+    strcpy(list[2].audio.codec, "opus");
+    ck_assert_int_eq(playlist_live_master(&b, NULL, list, 4), ERR_OK);
+    ck_assert_int_eq(buf_put_u8(&b, 0), ERR_OK);
+    ck_assert_uint_eq(count_of(&b, "\"audio-light\",NAME="), 1);
+    ck_assert_uint_eq(count_of(&b, "BANDWIDTH=423000,"), 1);
+    buf_fini(&b);
+}
+END_TEST
+
 START_TEST(a_further_track_without_the_first)
 {
     struct variant list[] = {rung, rung};
@@ -383,5 +433,5 @@ END_TEST
 
 UNIT_MAIN("playlist_live", a_rung_with_light_sound, a_master, picture_or_sound_alone,
           captions_of_one_are_denied_of_none, further_tracks_of_sound, a_group_for_each_codec,
-          a_further_track_without_the_first, a_media_playlist, independent_only_when_true,
-          limits_and_memory)
+          light_sound_and_a_further_track, a_further_track_without_the_first, a_media_playlist,
+          independent_only_when_true, limits_and_memory)

@@ -278,6 +278,47 @@ START_TEST(captions_once_seen_are_told_for_good)
 }
 END_TEST
 
+START_TEST(each_member_that_is_told_counts)
+{
+    static const struct variant differing[] = {
+        {.name = "b"},
+        {.sound = "b"},
+        {.rank = 1},
+        {.width = 1},
+        {.height = 1},
+        {.bandwidth_bps = 1},
+        {.ts = 1},
+        {.fps_milli = 1},
+        {.video = {.codec = "b"}},
+        {.channels = 1},
+        {.captions = true},
+        {.video = {.peak_bps = 1}},
+        {.video_range = "PQ"},
+        {.dependent = true},
+        {.video = {.mean_bps = 1}},
+        {.parts_only = true},
+        {.told_width = 1},
+        {.audio = {.codec = "b"}},
+        {.size_told = true},
+        {.told_height = 1},
+        {.audio = {.peak_bps = 1}},
+        {.video = {"a", 2, 2}},
+        {.fps_milli = 2},
+        {.audio = {.mean_bps = 1}},
+    };
+    static const struct variant plain;
+    size_t n = sizeof differing / sizeof differing[0];
+    for (size_t i = 0; i < n; i++) {
+        struct variant same = differing[i];
+        ck_assert(variant_is_same(&differing[i], &same));
+        ck_assert(!variant_is_same(&plain, &differing[i]));
+        for (size_t k = 0; k < i; k++) {
+            ck_assert(!variant_is_same(&differing[k], &differing[i]));
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("variant");
@@ -292,6 +333,7 @@ int main(void)
     tcase_add_test(t, a_track_of_sound_is_not_in_mpeg_ts);
     tcase_add_test(t, sound_alone);
     tcase_add_test(t, captions_once_seen_are_told_for_good);
+    tcase_add_test(t, each_member_that_is_told_counts);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
