@@ -24,7 +24,7 @@ function put(name, text) {
 
 function showAddresses() {
   const base = rtmpServer(server.rtmp_port);
-  const [folder, key] = server.needs_key ? ['/live', 'YOUR_KEY'] : ['', encodeURI(id())];
+  const [folder, key] = server.needs_key ? ['/live', 'YOUR_KEY'] : ['', encodeURIComponent(id())];
   const url = `${base}${folder}/${key}`;
   put('url', url);
   put('phone', url);
