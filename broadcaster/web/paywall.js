@@ -146,12 +146,13 @@ class Payment {
   }
 }
 
-/** For a player of a stream (player.js). */
+/** For a player of a stream (player.js), whose payment it returns. */
 export function attachPayment({ root, playback }, id) {
   const payment = new Payment(root, { stream: id }, () => playback.paid());
   playback.dress = addressOf;
   playback.addEventListener('unpaid', () => payment.wait());
   payment.look();
+  return payment;
 }
 
 function beginAgain(media) {
