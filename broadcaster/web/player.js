@@ -1,7 +1,7 @@
 // A player with its controls, put into an element of a page: see createPlayer.
 
 import { hlsVersion } from './build.js';
-import { bitrate, heightOf, make, pathsOf } from './api.js';
+import { bitrate, heightOf, make, pathsOf, say } from './api.js';
 import { Playback } from './playback.js';
 
 const IDLE_MS = 2600; // without a hand on it the bar goes away
@@ -291,8 +291,8 @@ class Player {
     const { state } = playback;
     const [words, more] = WORDS[state] ?? ['', ''];
     root.dataset.state = state;
-    this.words.textContent = words;
-    this.more.textContent = more;
+    say(this.words, words);
+    say(this.more, more);
     this.veil.hidden = words === '';
     this.veil.classList.toggle('busy', BUSY.has(state));
     this.unmute.hidden = !video.muted || !playback.live;

@@ -2,8 +2,8 @@
 // what every viewer may know.
 
 import {
-  bitrate, byId, every, get, make, pathsOf, readMaster, readMedia, rtmpServer, settings, since,
-  streams, wireCopyButtons,
+  bitrate, byId, every, get, make, pathsOf, readMaster, readMedia, rtmpServer, say, settings,
+  since, streams, wireCopyButtons,
 } from './api.js';
 
 const HEALTH_MS = 2000;
@@ -140,7 +140,7 @@ function row(r) {
 }
 
 function show(state, word, verdicts, list) {
-  byId('state').textContent = word;
+  say(byId('state'), word);
   byId('state').dataset.state = state;
   byId('verdicts').replaceChildren(...verdicts.map(([kind, text]) =>
     make('li', { className: kind, textContent: text })));

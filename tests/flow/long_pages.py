@@ -93,6 +93,28 @@ class LongPlay(TestCase):
                      "it has looked again")
             self.assertTrue(page.evaluate("() => document.activeElement.matches('#offers button')"))
 
+    def test_what_has_not_changed_is_not_announced_again(self):
+        """A screen reader reads out each change of a status."""
+        with Recipe(order="B") as recipe, Browser() as browser, \
+                tool_publish(recipe.rtmp(ID), "-test"):
+            recipe.wait_playlist(f"/stream/{ID}/source.m3u8", 1, timeout=20)
+            for path, status, word in (("/", "#summary", "1 stream"),
+                                       (f"/publish?id={ID}", "#state", "Live")):
+                page = browser.open()
+                page.goto(recipe.url(path))
+                page.wait(f"() => document.querySelector('{status}').textContent === '{word}'", 20)
+                page.evaluate(f"""() => {{
+                    window.changes = 0;
+                    new MutationObserver(() => {{ window.changes++; }}).observe(
+                        document.querySelector('{status}'),
+                        {{ childList: true, characterData: true, subtree: true }});
+                }}""")
+                seen = page.requests().count(recipe.url("/streams.json"))
+                wait_for(lambda: page.requests().count(recipe.url("/streams.json")) > seen + 1,
+                         30, "it has looked again")
+                self.assertEqual(page.evaluate("() => window.changes"), 0, path)
+                page.close()
+
     def play(self, page, seconds):
         at = page.evaluate(f"() => {VIDEO}.currentTime")
         page.wait(f"(at) => {VIDEO}.currentTime > at", seconds * 1.5 + 5, at + seconds)
