@@ -83,7 +83,7 @@ static void measure_rates(struct variant_track *t, struct segment *const *kept, 
         }
     }
     t->mean_bps = rate(all_bytes, all_ticks);
-    t->peak_bps = t->mean_bps > 0 && t->highest_bps > 0 ? t->highest_bps : t->mean_bps;
+    t->peak_bps = t->mean_bps > 0 && t->highest_bps > t->mean_bps ? t->highest_bps : t->mean_bps;
 }
 
 /* RTMP's times are whole milliseconds: what is that near to a usual rate is that. */

@@ -272,10 +272,14 @@ static void take_ready(struct rendition *r, const struct window *w, struct list 
     }
 }
 
-static void wake(struct board *b, struct list *woken)
+/* Who was taken is told, also when nobody is to be woken any more by now. */
+static void unlock_and_wake(struct board *b, struct list *woken)
 {
+    board_wake_fn *wake = b->wake;
+    void *arg = b->wake_arg;
+    pthread_mutex_unlock(&b->lock);
     if (!list_empty(woken)) {
-        b->wake(b->wake_arg, woken);
+        wake(arg, woken);
     }
 }
 
@@ -309,8 +313,7 @@ void board_publish(struct board *b, const char *id, const struct variant *v, str
     r->variant = *v;
     r->window = window_ref(w);
     take_ready(r, w, &woken);
-    pthread_mutex_unlock(&b->lock);
-    wake(b, &woken);
+    unlock_and_wake(b, &woken);
     window_unref(old);
     lineup_unref(outdated);
 }
@@ -341,8 +344,7 @@ void board_remove(struct board *b, const char *id)
     if (strcmp(b->current, id) == 0) {
         b->current[0] = '\0';
     }
-    pthread_mutex_unlock(&b->lock);
-    wake(b, &woken);
+    unlock_and_wake(b, &woken);
     if (s != NULL) {
         stream_destroy(s);
     }
@@ -467,8 +469,7 @@ int64_t board_wake_late(struct board *b, int64_t now_ms)
             next_ms = ms < next_ms ? ms : next_ms;
         }
     }
-    pthread_mutex_unlock(&b->lock);
-    wake(b, &woken);
+    unlock_and_wake(b, &woken);
     return next_ms;
 }
 

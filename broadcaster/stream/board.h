@@ -175,7 +175,8 @@ struct board_waiter {
  * publishes, removes or calls board_wake_late. */
 typedef void board_wake_fn(void *arg, struct list *waiters);
 
-/* Loop's thread; while nobody waits. NULL, as at first: nobody can wait. */
+/* Loop's thread; while nobody waits. NULL, as at first: nobody can wait. Other threads that have
+ * just taken waiters may still give them back to the one before. */
 void board_set_wake(struct board *b, board_wake_fn *wake, void *arg);
 
 /* Any thread. False: it need not wait, the window is ready, or is not there, or nobody can wait. */

@@ -191,6 +191,13 @@ export function countOf(n, one, many = `${one}s`) {
   return `${n} ${n === 1 ? one : many}`;
 }
 
+/** Sets an element's text. What is in it already is not announced again to who does not see. */
+export function say(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
 /** An element with properties, attributes (where there is no such property) and children. */
 export function make(name, properties = {}, ...children) {
   const e = document.createElement(name);

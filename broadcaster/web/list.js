@@ -1,7 +1,7 @@
 // /: the streams that are live, each with its newest picture.
 
 import {
-  byId, countOf, every, heightOf, make, pathsOf, rtmpServer, settings, since, streams,
+  byId, countOf, every, heightOf, make, pathsOf, rtmpServer, say, settings, since, streams,
   wireCopyButtons,
 } from './api.js';
 
@@ -84,14 +84,13 @@ function showTogether(list) {
 async function refresh() {
   const told = await streams();
   if (!told) {
-    byId('summary').textContent = 'The server cannot be reached just now.';
+    say(byId('summary'), 'The server cannot be reached just now.');
     return;
   }
   const list = told.streams;
   const live = list.filter((s) => s.state === 'live').length;
-  byId('summary').textContent = told.listed
-    ? live > 0 ? countOf(live, 'stream') : 'No stream is live.'
-    : '';
+  const count = live > 0 ? countOf(live, 'stream') : 'No stream is live.';
+  say(byId('summary'), told.listed ? count : '');
   byId('unlisted').hidden = told.listed;
   byId('nothing').hidden = !told.listed || list.length > 0;
   showCards(list);

@@ -4,9 +4,11 @@ import { byId, every, make, pathsOf, streams } from './api.js';
 import { createPlayer, listenToKeys } from './player.js';
 
 const TILES_MAX = 16;
+const CHOOSE = 'Choose a picture to hear it.';
 
 const tiles = new Map(); // by id, in the order of the page
 let chosen = null; // the player that is heard, or was last
+let offered = '';
 
 function idsOfPage() {
   const ids = (new URLSearchParams(location.search).get('ids') ?? '').split(',');
@@ -22,11 +24,11 @@ function heard(player, on) {
     element.classList.toggle('heard', it && on);
   }
   chosen = player;
-  byId('hint').textContent = on ? `You hear ${player.id}.` : 'Choose a picture to hear it.';
+  byId('hint').textContent = on ? `You hear ${player.id}.` : CHOOSE;
 }
 
 function add(id) {
-  if (tiles.has(id) || tiles.size >= TILES_MAX) {
+  if (id === '' || tiles.has(id) || tiles.size >= TILES_MAX) {
     return;
   }
   const stage = make('div', { className: 'stage' });
@@ -45,6 +47,9 @@ function add(id) {
 function drop(id) {
   const { player, element } = tiles.get(id);
   player.destroy();
+  if (element.classList.contains('heard')) {
+    byId('hint').textContent = CHOOSE;
+  }
   element.remove();
   tiles.delete(id);
   chosen = chosen === player ? null : chosen;
@@ -63,6 +68,10 @@ function show() {
 async function offer() {
   const live = ((await streams())?.streams ?? []).map((s) => s.id);
   const left = live.filter((id) => !tiles.has(id));
+  if (left.join() === offered) {
+    return; // who has gone there by keys stays there
+  }
+  offered = left.join();
   byId('known').replaceChildren(...left.map((id) => make('option', { value: id })));
   byId('offers').replaceChildren(...left.map((id) => {
     const b = make('button', { type: 'button', textContent: id });

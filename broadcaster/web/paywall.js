@@ -1,7 +1,7 @@
 // What a player shows of the viewer's account where streams cost something, and how money comes:
 // loaded by player.js on pages of a server that says so (<meta name="payment">).
 
-import { make } from './api.js';
+import { make, say } from './api.js';
 import { takeReceipts } from './receipts.js';
 import { Teller } from './teller.js';
 import { account, addressOf, signed } from './viewer.js';
@@ -102,7 +102,7 @@ class Payment {
     } else if (this.waiting && Number(missing) > 0) {
       facts.push(`${missing} ${asset} missing`);
     }
-    this.bar.textContent = facts.join(' · ');
+    say(this.bar, facts.join(' · '));
     this.bar.hidden = facts.length === 0;
     this.bar.classList.toggle('unpaid', Boolean(this.waiting));
   }
@@ -146,12 +146,13 @@ class Payment {
   }
 }
 
-/** For a player of a stream (player.js). */
+/** For a player of a stream (player.js), whose payment it returns. */
 export function attachPayment({ root, playback }, id) {
   const payment = new Payment(root, { stream: id }, () => playback.paid());
   playback.dress = addressOf;
   playback.addEventListener('unpaid', () => payment.wait());
   payment.look();
+  return payment;
 }
 
 function beginAgain(media) {

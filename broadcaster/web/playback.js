@@ -116,6 +116,15 @@ export class Playback extends EventTarget {
     this.#tell('rungs');
   }
 
+  /** index: of a sound in hls.audioTracks. It stays chosen when the player begins again. */
+  chooseSound(index) {
+    const track = this.hls?.audioTracks[index];
+    if (track) {
+      this.sound = { name: track.name };
+      this.hls.audioTrack = index;
+    }
+  }
+
   #goTo(level) {
     const { hls } = this;
     const { abrController } = hls;
@@ -247,6 +256,15 @@ export class Playback extends EventTarget {
       this.#watchLadder(0);
     } else {
       this.video.src = this.dress(this.path);
+      this.#playUnlessHeld();
+    }
+  }
+
+  /** Who has paused it goes on when he wants to, however often it has begun again. */
+  #playUnlessHeld() {
+    if (this.held) {
+      this.#set('paused');
+    } else {
       this.play();
     }
   }
@@ -260,6 +278,7 @@ export class Playback extends EventTarget {
       backBufferLength: 30,
       liveDurationInfinity: true,
       capLevelToPlayerSize: this.many,
+      audioPreference: this.sound,
       workerPath: '/assets/hls.worker.js',
     });
     loadEachPart(hls);
@@ -272,9 +291,7 @@ export class Playback extends EventTarget {
         hls.startLevel = hls.nextLevel = this.#levelOf(this.wanted);
       }
       this.#tell('rungs');
-      if (!this.held) {
-        this.play();
-      }
+      this.#playUnlessHeld();
     });
     hls.on(Events.LEVEL_UPDATED, (_, { details }) => this.#playlistCame(details));
     hls.on(Events.LEVEL_SWITCHED, () => this.#tell('rungs'));
@@ -324,7 +341,8 @@ export class Playback extends EventTarget {
       if (!this.running || !this.hls) {
         return;
       }
-      if (state === 'live' && now.some((name) => !this.set.has(name))) {
+      const stays = this.held || this.behind; // to begin again would take him to the newest
+      if (state === 'live' && !stays && now.some((name) => !this.set.has(name))) {
         this.#again(0);
       } else {
         this.#watchLadder(Math.min(turn + 1, LADDER_MS.length - 1));

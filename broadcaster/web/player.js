@@ -1,7 +1,7 @@
 // A player with its controls, put into an element of a page: see createPlayer.
 
 import { hlsVersion } from './build.js';
-import { bitrate, heightOf, make, pathsOf } from './api.js';
+import { bitrate, heightOf, make, pathsOf, say } from './api.js';
 import { Playback } from './playback.js';
 
 const IDLE_MS = 2600; // without a hand on it the bar goes away
@@ -91,6 +91,7 @@ class Player {
     root.player = this; // for who looks at it from outside
     this.id = id;
     this.onSound = onSound;
+    this.life = new AbortController();
     this.video = make('video', { playsInline: true, muted, autoplay: false });
     this.video.setAttribute('aria-label', `Stream ${id}`);
     this.video.poster = pathsOf(id).poster;
@@ -111,6 +112,7 @@ class Player {
   destroy() {
     clearInterval(this.clock);
     clearTimeout(this.idle);
+    this.life.abort();
     this.playback.stop();
     this.root.replaceChildren();
   }
@@ -167,10 +169,9 @@ class Player {
     this.start.addEventListener('click', () => playback.play());
     this.volume.addEventListener('input', () => this.setVolume(Number(this.volume.value)));
     this.quality.addEventListener('change', () => playback.choose(this.quality.value || null));
-    this.sounds.addEventListener('change', () => {
-      playback.hls.audioTrack = Number(this.sounds.value);
-    });
-    document.addEventListener('fullscreenchange', () => this.#show());
+    this.sounds.addEventListener('change', () => playback.chooseSound(Number(this.sounds.value)));
+    const { signal } = this.life;
+    document.addEventListener('fullscreenchange', () => this.#show(), { signal });
     root.addEventListener('pointermove', () => this.#wake());
     root.addEventListener('focusin', () => this.#wake());
     root.addEventListener('pointerleave', () => root.classList.add('idle'));
@@ -222,9 +223,13 @@ class Player {
   }
 
   setVolume(v) {
+    const { muted } = this.video;
     this.video.volume = Math.min(Math.max(v, 0), 1);
     this.video.muted = this.video.volume === 0;
     keepVolume(this.video.volume);
+    if (this.video.muted !== muted) {
+      this.onSound?.(this, muted);
+    }
   }
 
   toggleCaptions() {
@@ -286,8 +291,8 @@ class Player {
     const { state } = playback;
     const [words, more] = WORDS[state] ?? ['', ''];
     root.dataset.state = state;
-    this.words.textContent = words;
-    this.more.textContent = more;
+    say(this.words, words);
+    say(this.more, more);
     this.veil.hidden = words === '';
     this.veil.classList.toggle('busy', BUSY.has(state));
     this.unmute.hidden = !video.muted || !playback.live;
@@ -352,7 +357,13 @@ class Player {
 export function createPlayer(element, id, options) {
   const player = new Player(element, id, options);
   if (document.querySelector('meta[name=payment]')) {
-    import('./paywall.js').then(({ attachPayment }) => attachPayment(player, id));
+    const { signal } = player.life;
+    import('./paywall.js').then(({ attachPayment }) => {
+      if (!signal.aborted) {
+        const payment = attachPayment(player, id);
+        signal.addEventListener('abort', () => payment.destroy());
+      }
+    });
   }
   return player;
 }

@@ -2,8 +2,8 @@
 // what every viewer may know.
 
 import {
-  bitrate, byId, every, get, make, pathsOf, readMaster, readMedia, rtmpServer, settings, since,
-  streams, wireCopyButtons,
+  bitrate, byId, every, get, make, pathsOf, readMaster, readMedia, rtmpServer, say, settings,
+  since, streams, wireCopyButtons,
 } from './api.js';
 
 const HEALTH_MS = 2000;
@@ -24,7 +24,7 @@ function put(name, text) {
 
 function showAddresses() {
   const base = rtmpServer(server.rtmp_port);
-  const [folder, key] = server.needs_key ? ['/live', 'YOUR_KEY'] : ['', encodeURI(id())];
+  const [folder, key] = server.needs_key ? ['/live', 'YOUR_KEY'] : ['', encodeURIComponent(id())];
   const url = `${base}${folder}/${key}`;
   put('url', url);
   put('phone', url);
@@ -140,7 +140,7 @@ function row(r) {
 }
 
 function show(state, word, verdicts, list) {
-  byId('state').textContent = word;
+  say(byId('state'), word);
   byId('state').dataset.state = state;
   byId('verdicts').replaceChildren(...verdicts.map(([kind, text]) =>
     make('li', { className: kind, textContent: text })));

@@ -3,7 +3,9 @@ no error, the picture never stands still; on a machine that is too busy for that
 fatal error."""
 from browser import Browser
 from glass import too_busy
-from harness import RUNG, Recipe, TestCase, main, tool_publish
+from harness import ROOT, RUNG, Process, Recipe, TestCase, main, temp_dir, tool_publish, wait_for
+from sources import make
+from test_pages import BREAK
 
 ID = "hello_world"
 PLAY_S = 60
@@ -51,6 +53,67 @@ class LongPlay(TestCase):
                               at + 3)
                     publisher.stop()
                     page.wait(f"() => {PLAYBACK}.state === 'ended'", 40)
+
+    def test_what_a_viewer_chose_stays(self):
+        """His sound, when the player begins again; his place, while he has paused."""
+        clip = make(temp_dir() / "clip.mkv", [("h264", "160x120")], ["aac", "aac"], times=8)
+        with Recipe(order="B") as recipe, Browser() as browser, \
+                Process(["node", ROOT / "tests/node/publish.mjs", clip, recipe.rtmp(ID)],
+                        temp_dir() / "node.log"):
+            page = browser.open()
+            page.goto(recipe.url(f"/stream/{ID}"))
+            page.wait(f"() => {PLAYBACK}.hls?.audioTracks.length === 2", 20)
+            page.choose("select[aria-label='Sound track']", "1")
+            page.wait(f"() => {PLAYBACK}.hls.audioTrack === 1")
+            page.evaluate(BREAK)
+            page.wait(f"() => {PLAYBACK}.hls?.audioTracks.length === 2 && "
+                      f"{PLAYBACK}.hls !== window.broken", 20)
+            page.wait(f"() => {PLAYBACK}.hls.audioTrack === 1", 5)
+            page.wait(f"() => {PLAYBACK}.state === 'playing'", 20)
+
+            page.press(" ")
+            page.evaluate(f"""() => {{
+                window.before = {PLAYBACK}.hls;
+                {PLAYBACK}.set.clear(); // as if all that it reads of were new
+            }}""")
+            master = recipe.url(f"/stream/{ID}/live.m3u8")
+            seen = page.requests().count(master)
+            wait_for(lambda: page.requests().count(master) > seen, 20, "it has looked again")
+            self.assertTrue(page.evaluate(f"() => {PLAYBACK}.hls === window.before"))
+
+    def test_an_offer_keeps_the_focus(self):
+        with Recipe(order="B") as recipe, Browser() as browser, \
+                tool_publish(recipe.rtmp(ID), "-test"):
+            page = browser.open()
+            page.goto(recipe.url("/multi"))
+            page.wait("() => document.querySelector('#offers button')", 20)
+            page.evaluate("() => document.querySelector('#offers button').focus()")
+            seen = page.requests().count(recipe.url("/streams.json"))
+            wait_for(lambda: page.requests().count(recipe.url("/streams.json")) > seen + 1, 30,
+                     "it has looked again")
+            self.assertTrue(page.evaluate("() => document.activeElement.matches('#offers button')"))
+
+    def test_what_has_not_changed_is_not_announced_again(self):
+        """A screen reader reads out each change of a status."""
+        with Recipe(order="B") as recipe, Browser() as browser, \
+                tool_publish(recipe.rtmp(ID), "-test"):
+            recipe.wait_playlist(f"/stream/{ID}/source.m3u8", 1, timeout=20)
+            for path, status, word in (("/", "#summary", "1 stream"),
+                                       (f"/publish?id={ID}", "#state", "Live")):
+                page = browser.open()
+                page.goto(recipe.url(path))
+                page.wait(f"() => document.querySelector('{status}').textContent === '{word}'", 20)
+                page.evaluate(f"""() => {{
+                    window.changes = 0;
+                    new MutationObserver(() => {{ window.changes++; }}).observe(
+                        document.querySelector('{status}'),
+                        {{ childList: true, characterData: true, subtree: true }});
+                }}""")
+                seen = page.requests().count(recipe.url("/streams.json"))
+                wait_for(lambda: page.requests().count(recipe.url("/streams.json")) > seen + 1,
+                         30, "it has looked again")
+                self.assertEqual(page.evaluate("() => window.changes"), 0, path)
+                page.close()
 
     def play(self, page, seconds):
         at = page.evaluate(f"() => {VIDEO}.currentTime")

@@ -1,6 +1,6 @@
 """A viewer's account is frozen while the page plays, and thawed: the page says so, does not ask all the
-time, and goes on."""
-# usual time: 25 s
+time, and goes on; a player that was removed from a page does not ask."""
+# usual time: 40 s
 import json
 
 import harness
@@ -39,6 +39,19 @@ class Frozen(TestCase):
             self.assertTrue(told["frozen"])
             self.assertLess(len(page.requests()) - asked, 15, "it does not ask all the time")
             change("/thawAccount", "playing", "a minute")
+            self.asks_no_more_when_removed(page, recipe)
+
+    def asks_no_more_when_removed(self, page, recipe):
+        def asked(path):
+            return sum(url.startswith(recipe.url(path)) for url in page.requests())
+
+        page.goto(recipe.url("/multi?ids=show"))
+        page.wait("() => document.querySelector('.payment')?.textContent.includes('a minute')",
+                  timeout=30)
+        page.click(".cell .remove")
+        account, looks = asked("/account.json"), asked("/streams.json")
+        harness.wait_for(lambda: asked("/streams.json") > looks + 1, 40, "time goes by")
+        self.assertEqual(asked("/account.json"), account)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,13 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PLAYS = "() => document.querySelector('.player').dataset.state === 'playing'"
 VIDEO = "document.querySelector('video')"
 PLAYBACK = "document.querySelector('.player').player.playback"
+# hls.js gives up; the player begins again with another one.
+BREAK = f"""() => {{
+    window.broken = {PLAYBACK}.hls;
+    window.broken.trigger('hlsError', {{
+        type: 'otherError', details: 'internalException', fatal: true, error: new Error('seeded'),
+    }});
+}}"""
 
 
 def publish(recipe, name=ID):
@@ -96,6 +103,7 @@ class Pages(TestCase):
         self.plays(page)
         self.rungs(page)
         self.keys(page)
+        self.stays_paused(page)
         self.phone(page)
         # What takes its time goes on beside what else there is to see.
         ending, ends = self.browser.open(), publish(self.brief)
@@ -159,6 +167,17 @@ class Pages(TestCase):
         page.wait("() => !document.fullscreenElement")
         self.plays_on(page, 0.5)
 
+    def stays_paused(self, page):
+        """Who has paused it is shown that, also when the player had to begin again."""
+        page.press(" ")
+        page.wait(state_is("paused"))
+        page.evaluate(BREAK)
+        page.wait(f"() => {PLAYBACK}.hls?.levels.length && {PLAYBACK}.hls !== window.broken", 20)
+        page.wait(state_is("paused"), 5)
+        self.assertTrue(page.evaluate(f"() => {VIDEO}.paused"))
+        page.press(" ")
+        page.wait(PLAYS, 20)
+
     def phone(self, page):
         page.resize(*PHONE)
         page.wait("() => innerWidth === 360")
@@ -204,8 +223,23 @@ class Pages(TestCase):
         page.wait(f"() => !{both}[0].muted && {both}[1].muted")
         self.fits(page, "several at once")
         page.shot("multi-dark", whole=True)
+        # By keys too: one is heard.
+        page.evaluate("() => document.querySelectorAll('.stage')[1].focus()")
+        page.press("ArrowUp")
+        page.wait(f"() => {both}[0].muted && !{both}[1].muted", 5)
+        page.wait("() => document.querySelector('#hint').textContent === 'You hear current.'")
+        page.fill("#name", "  ")
+        page.press("Enter")
+        self.assertEqual(page.evaluate("() => document.querySelectorAll('.cell').length"), 2)
+        page.evaluate("() => { window.gone = document.querySelectorAll('.stage')[1]; }")
         page.click(".cell:nth-child(2) .remove")
         page.wait(f"() => location.search === '?ids={ID}'")
+        self.assertNotIn("You hear", page.text())
+        page.evaluate("""() => {
+            window.gone.dataset.state = 'gone';
+            document.dispatchEvent(new Event('fullscreenchange'));
+        }""")
+        self.assertEqual(page.evaluate("() => window.gone.dataset.state"), "gone")
 
         page.goto(self.recipe.url(f"/publish?id={ID}"))
         address = f"rtmp://127.0.0.1:{self.recipe.rtmp_port}/"
@@ -214,6 +248,9 @@ class Pages(TestCase):
         page.wait(f"() => document.querySelector('#rungs').innerText.includes('{RUNG}')")
         self.fits(page, "the publishers' page")
         page.shot("publish-dark", whole=True)
+        page.fill("#name", "x;reboot$(y)`z`")
+        page.wait("() => document.querySelector('#ffmpegFile').textContent.endsWith("
+                  "'/x%3Breboot%24(y)%60z%60')")
         page.fill("#name", "nobody")
         page.wait("() => document.body.innerText.includes('Waiting for “nobody”')")
         self.assertIn(address + "nobody", page.text())

@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #define N_READERS 4
 #define N_WAITERS 3
 #define ROUNDS    3000
+#define ENDS      300
 
 static struct window *window(const uint64_t *msns, size_t count, size_t listed)
 {
@@ -128,6 +130,55 @@ START_TEST(waiting)
     publish(b, "a", "source", 6, 1);
     ck_assert(woken == 6 && !w[0].woken && w[1].woken);
     ck_assert(w[1].waiter.ready_us >= before_us && w[1].waiter.ready_us <= clock_mono_us());
+    board_destroy(b);
+    ck_assert_uint_eq(blob_live_bytes(), 0);
+}
+END_TEST
+
+static atomic_bool begun, taking, ending;
+
+static bool is_taken_while_it_ends(const struct board_waiter *waiter, const struct window *w)
+{
+    if (!atomic_exchange(&begun, true)) {
+        return false;
+    }
+    atomic_store(&taking, true);
+    while (!atomic_load(&ending)) {
+        sched_yield();
+    }
+    return true;
+}
+
+static void *publish_once(void *arg)
+{
+    publish(arg, "a", "source", 6, 1);
+    return NULL;
+}
+
+/* As when a server stops just when what its requests wait for comes, or comes too late. */
+START_TEST(who_is_taken_is_told_whatever_ends_meanwhile)
+{
+    struct board *b = board_create();
+    int woken = 0;
+    publish(b, "a", "source", 5, 1);
+    for (int i = 1; i <= ENDS; i++) {
+        struct waiter w = {.waiter = {.ready = is_taken_while_it_ends, .deadline_ms = INT64_MAX}};
+        pthread_t thread;
+        atomic_store(&begun, false);
+        atomic_store(&taking, false);
+        atomic_store(&ending, false);
+        board_set_wake(b, on_wake, &woken);
+        list_init(&w.waiter.node);
+        ck_assert(board_wait(b, "a", "source", &w.waiter));
+        ck_assert_int_eq(pthread_create(&thread, NULL, publish_once, b), 0);
+        while (!atomic_load(&taking)) {
+            sched_yield();
+        }
+        atomic_store(&ending, true);
+        board_set_wake(b, NULL, NULL);
+        pthread_join(thread, NULL);
+        ck_assert_int_eq(woken, i);
+    }
     board_destroy(b);
     ck_assert_uint_eq(blob_live_bytes(), 0);
 }
@@ -320,6 +371,7 @@ int main(void)
     tcase_add_test(t, facts);
     tcase_add_test(t, current);
     tcase_add_test(t, waiting);
+    tcase_add_test(t, who_is_taken_is_told_whatever_ends_meanwhile);
     tcase_add_test(t, the_source_stands_first);
     tcase_add_test(t, a_text_is_made_once);
     tcase_add_test(t, readers_see_numbers_rise);
