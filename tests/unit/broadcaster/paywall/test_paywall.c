@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "broadcaster/paywall/paid.h"
 #include "tests/support/unit.h"
 
@@ -190,6 +191,33 @@ START_TEST(segments_are_paid_once_by_all_tabs)
     finish();
     ck_assert_uint_eq(bank.earned, 2 * UNIT);
     ck_assert_uint_eq(bank.balance, 98 * UNIT);
+}
+END_TEST
+
+/* Strangers ask for many streams. Without memory nothing is billed. */
+START_TEST(who_pays_nothing_takes_no_memory)
+{
+    start(100 * UNIT, 0);
+    struct paywall_account *a = account("viewer:a");
+    struct waiting w = waiting_of(false);
+    paywall_heard(a, 0);
+    mem_fail_nth(1);
+    ck_assert_int_eq(watch(a, 1, 2, NULL), PAYWALL_EMPTY);
+    ck_assert(!mem_has_failed());
+    mem_fail_nth(0);
+    paywall_heard(a, bank.balance);
+    ck_assert_int_eq(watch(a, 1, 2, &w), PAYWALL_HELD);
+    while (w.resumed == 0) {
+        turn();
+    }
+    mem_fail_nth(1);
+    ck_assert_int_eq(watch(a, 1, 2, NULL), PAYWALL_MANY);
+    ck_assert(mem_has_failed());
+    ck_assert_uint_eq(paywall_balance(a).total, 100 * UNIT);
+    ck_assert_int_eq(watch(a, 1, 2, NULL), PAYWALL_PAID);
+    paywall_account_unref(a);
+    finish();
+    ck_assert_uint_eq(bank.earned, 2 * UNIT);
 }
 END_TEST
 
@@ -556,7 +584,8 @@ START_TEST(threads_share_one_account)
 }
 END_TEST
 
-UNIT_MAIN("paywall", segments_are_paid_once_by_all_tabs, what_is_empty_goes_on_with_the_news,
+UNIT_MAIN("paywall", who_pays_nothing_takes_no_memory,
+          segments_are_paid_once_by_all_tabs, what_is_empty_goes_on_with_the_news,
           all_who_wait_go_on_together, who_leaves_is_seen_in_a_crowd,
           bodies_that_end_early_are_billed_as_sent,
           a_film_is_not_free_to_who_breaks_off_again_and_again,
