@@ -209,7 +209,11 @@ void paywall_body_close(struct paywall_body *b, bool complete)
     } else {
         keep_broken(b, now_ms);
     }
-    account_give_back(&a->money, cost_of(b, b->kept, b->reserved));
+    uint64_t back = cost_of(b, b->kept, b->reserved);
+    account_give_back(&a->money, back);
+    if (back > 0) {
+        paywall_wake(a);
+    }
     paywall_need(a, now_ms);
     paywall_unlock(a);
     paywall_account_unref(a);
