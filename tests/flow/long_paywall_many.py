@@ -82,7 +82,8 @@ class Many(Paying):
                 if self.answered == KILL_AFTER:
                     self.recipe.orchestrator.popen.kill()
                 return again
-            self.refused.set()
+            if self.answered >= KILL_AFTER:  # before, on a busy machine, some wait too long
+                self.refused.set()
             self.assertIn(status, (0, 409, 503), said)
             await asyncio.sleep(0.2)
         self.fail(f"viewer {n} is not credited")
