@@ -12,7 +12,8 @@
 #include "publisher-tools/pay/print.h"
 #include "publisher-tools/pay/source.h"
 
-#define KEY_BYTES 12 /* random, of a key that nobody gave */
+#define KEY_BYTES  12                    /* random, of a key that nobody gave */
+#define MOST_UNITS "9223372036854775807" /* what an account can have */
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULTS = 3 };
 
@@ -190,11 +191,13 @@ static bool ask_unit(struct pay *p, struct unit *ret_unit)
 static bool read_amount(const char *text, const struct unit *u, char *ret_units, size_t size)
 {
     uint64_t units;
+    char most[PAY_MONEY_SIZE];
     if (!pay_money_read(text, u->scale, &units)) {
+        pay_money_write(MOST_UNITS, u->scale, most);
         fprintf(stderr,
-                "pay: an amount is like 12 or 1.50, with at most %d digits behind the point, "
-                "which \"%s\" is not\n",
-                u->scale, text);
+                "pay: an amount is like 12 or 1.50, up to %s and with at most %d digits behind the "
+                "point, which \"%s\" is not\n",
+                most, u->scale, text);
         return false;
     }
     snprintf(ret_units, size, "%llu", (unsigned long long)units);

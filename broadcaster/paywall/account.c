@@ -206,8 +206,9 @@ static bool wants_lease(const struct account *a, int64_t now_ms)
     if (a->wanted > 0) {
         return !is_short(a, a->wanted, now_ms);
     }
-    bool some = a->debt > 0 || (a->n_leases > 0 && account_credit(a) < a->step / 2);
-    return some && !is_short(a, 1, now_ms) && now_ms - a->used_ms < ACCOUNT_IDLE_MS;
+    bool next =
+        a->n_leases > 0 && account_credit(a) < a->step / 2 && now_ms - a->used_ms < ACCOUNT_IDLE_MS;
+    return (a->debt > 0 || next) && !is_short(a, 1, now_ms);
 }
 
 /* Enough for all who wait, within reason; more and more of it for who spends it quickly. */
@@ -375,12 +376,24 @@ static void shrink(struct account_lease *l, uint64_t backed)
     l->over = l->over || l->spent == l->held;
 }
 
-static void settle(struct account *a, const struct link_pay_answer *answer)
+/* The ledger forgets what went back sooner than what ran out. */
+static bool had_gone_back(const struct account_lease *l, const struct link_pay_answer *answer,
+                          int64_t now_ms)
+{
+    return answer->status == LINK_PAY_NO_HOLD && l->doubt_ms != 0 &&
+           now_ms - l->doubt_ms < ACCOUNT_DOUBT_MS;
+}
+
+static void settle(struct account *a, const struct link_pay_answer *answer, int64_t now_ms)
 {
     bool ok = answer->status == LINK_PAY_OK;
     struct account_lease *l = find_lease(a, a->asked_n);
     if (l == NULL) {
         settle_late(a, ok);
+        return;
+    }
+    if (had_gone_back(l, answer, now_ms)) {
+        drop_lease(a, l);
         return;
     }
     if (ok) {
@@ -400,6 +413,15 @@ static void settle(struct account *a, const struct link_pay_answer *answer)
     }
 }
 
+/* The answer is lost, not always the question. */
+static void note_doubt(struct account *a, int64_t now_ms)
+{
+    struct account_lease *l = a->asked == LINK_PAY_RELEASE ? find_lease(a, a->asked_n) : NULL;
+    if (l != NULL && l->doubt_ms == 0) {
+        l->doubt_ms = now_ms;
+    }
+}
+
 /* What keeps the ledger from answering at all. */
 static bool is_away_status(enum link_pay_status status)
 {
@@ -412,6 +434,7 @@ bool account_answered(struct account *a, const struct link_pay_answer *answer, i
     a->asking = false;
     if (answer->status == LINK_PAY_UNAVAILABLE || (!settles && is_away_status(answer->status))) {
         a->away_ms = now_ms > 0 ? now_ms : 1;
+        note_doubt(a, a->away_ms);
         a->curious = false;
         a->next_n = answer->status == LINK_PAY_UNAVAILABLE ? a->next_n : 0;
         return true;
@@ -421,7 +444,7 @@ bool account_answered(struct account *a, const struct link_pay_answer *answer, i
         hear(a, answer, now_ms);
     }
     if (settles) {
-        settle(a, answer);
+        settle(a, answer, now_ms);
         return false;
     }
     /* Too little to fill it up: what an earlier question set aside is there all the same. */

@@ -25,10 +25,15 @@
 #define ACCOUNT_STEP_COSTS 4      /* a step is at least so many of the largest cost */
 #define ACCOUNT_STEP_TIMES 256    /* and at most so many times that */
 
+/* A lease that the ledger does not know had gone back, if that was asked for not longer ago than
+ * this: one that ran out it would still know (LEDGER_HOLD_LATE_MS, and something to spare). */
+#define ACCOUNT_DOUBT_MS (29 * (int64_t)86400000)
+
 struct account_lease {
     uint64_t n; /* part of its key */
     uint64_t held, spent, charged;
-    bool over; /* to be released: nothing is spent of it any more */
+    bool over;        /* to be released: nothing is spent of it any more */
+    int64_t doubt_ms; /* since when it may have been, its answer lost; 0: it has not */
 };
 
 struct account {

@@ -20,6 +20,14 @@ static bool is_plain(const char *text)
 
 /* --- payment pointers --- */
 
+static bool write_url(const char *pointer, char *ret, size_t size)
+{
+    int n = pointer[0] == '$' ? snprintf(ret, size, "https://%s", pointer + 1)
+                              : snprintf(ret, size, "%s", pointer);
+    return n > 0 && (size_t)n < size;
+}
+
+/* As a page names it: by itself, or behind the service's address. */
 static bool read_pointer(const struct pay_terms *terms, const char *text, char *ret, size_t size)
 {
     char decoded[PAY_POST_POINTER_MAX];
@@ -33,9 +41,7 @@ static bool read_pointer(const struct pay_terms *terms, const char *text, char *
     if (!pay_who_decode(span_cstr(text), decoded, sizeof decoded)) {
         return false;
     }
-    int n = decoded[0] == '$' ? snprintf(ret, size, "https://%s", decoded + 1)
-                              : snprintf(ret, size, "%s", decoded);
-    return n > 0 && (size_t)n < size;
+    return write_url(decoded, ret, size);
 }
 
 bool pay_post_is_own_pointer(const struct pay_terms *terms, const char *text)
@@ -46,13 +52,21 @@ bool pay_post_is_own_pointer(const struct pay_terms *terms, const char *text)
            read_pointer(terms, own, ours, sizeof ours) && strcmp(theirs, ours) == 0;
 }
 
+/* Nothing else goes on to the orchestrator: neither another address in front of ours. */
+static bool is_own_itself(const struct pay_terms *terms, const char *pointer)
+{
+    char theirs[PAY_POST_POINTER_MAX + 8], ours[PAY_POST_POINTER_MAX + 8];
+    return terms->payment_pointer[0] != '\0' && write_url(pointer, theirs, sizeof theirs) &&
+           write_url(terms->payment_pointer, ours, sizeof ours) && strcmp(theirs, ours) == 0;
+}
+
 bool pay_post_read_query(struct span path, const struct pay_terms *terms, char *ret_pointer)
 {
     char pointer[PAY_POST_POINTER_MAX];
     size_t n = strlen(PAY_POST_QUERY);
     if (path.len < n || memcmp(path.data, PAY_POST_QUERY, n) != 0 ||
         !pay_who_decode(span_of(path.data + n, path.len - n), pointer, sizeof pointer) ||
-        !is_plain(pointer) || !pay_post_is_own_pointer(terms, pointer)) {
+        !is_plain(pointer) || !is_own_itself(terms, pointer)) {
         return false;
     }
     (void)snprintf(ret_pointer, PAY_POST_POINTER_MAX, "%s", pointer);

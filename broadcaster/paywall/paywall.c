@@ -60,10 +60,16 @@ static void ask_next(struct paywall_account *a)
     struct link_pay_ask q;
     uint64_t n = 0;
     char key[KEY_MAX] = "";
+    struct list woken;
+    list_init(&woken);
     paywall_lock(a);
-    a->queued = false;
+    if (a->wakes) {
+        paywall_take_all(&a->waiters, &woken);
+    }
+    a->queued = a->wakes = false;
     bool due = account_next(&a->money, clock_mono_ms(), &p->leases, &q, &n);
     paywall_unlock(a);
+    paywall_resume(p, &woken);
     if (!due) {
         return;
     }
@@ -81,11 +87,26 @@ static void on_need(void *arg, void *item)
     ask_next(item);
 }
 
-void paywall_need(struct paywall_account *a, int64_t now_ms)
+static void queue(struct paywall_account *a)
 {
-    if (!a->queued && account_due(&a->money, now_ms)) {
+    if (!a->queued) {
         a->queued = true;
         mailbox_post(a->paywall->accounts, a);
+    }
+}
+
+void paywall_need(struct paywall_account *a, int64_t now_ms)
+{
+    if (account_due(&a->money, now_ms)) {
+        queue(a);
+    }
+}
+
+void paywall_wake(struct paywall_account *a)
+{
+    if (!list_empty(&a->waiters)) {
+        a->wakes = true;
+        queue(a);
     }
 }
 

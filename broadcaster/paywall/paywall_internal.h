@@ -54,7 +54,8 @@ struct paywall_account {
     uint64_t version;
     uint64_t preview_told; /* what the table of previews knows to be left */
     size_t refs;
-    bool queued; /* the loop looks at it soon */
+    bool queued; /* the loop looks at it soon, */
+    bool wakes;  /* and lets who waits try again */
     bool pays;   /* it has, or had, money in the ledger */
     int64_t used_ms;
     int64_t excused_ms; /* when a piece that was not sent whole last cost nothing; 0: never */
@@ -88,6 +89,9 @@ struct paywall {
 
 /* Under the shard's lock: the loop shall look at it, if it has something to ask. */
 void paywall_need(struct paywall_account *a, int64_t now_ms);
+
+/* Under the shard's lock: there is credit again, other than by money that came. */
+void paywall_wake(struct paywall_account *a);
 
 /* Under the shard's lock. False: nobody may wait any more. */
 bool paywall_hold(struct paywall_account *a, struct list *list, struct paywall_waiter *w,

@@ -46,54 +46,72 @@ static enum paywall_verdict reserve(struct paywall_account *a, uint64_t cost,
 
 /* --- live segments --- */
 
-/* The one that was used longest ago gives way; NULL: no memory. */
-static struct paywall_stream *stream_of(struct paywall_account *a, const char *id, int64_t now_ms)
+static struct paywall_stream *find_stream(struct paywall_account *a, const char *id)
+{
+    for (size_t i = 0; i < PAYWALL_STREAMS_MAX; i++) {
+        if (a->streams[i] != NULL && strcmp(a->streams[i]->id, id) == 0) {
+            return a->streams[i];
+        }
+    }
+    return NULL;
+}
+
+/* Once something is paid: who pays nothing takes no memory. The one that was used longest ago gives
+ * way; NULL: no memory. */
+static struct paywall_stream *make_stream(struct paywall_account *a, const char *id)
 {
     struct paywall_stream **oldest = &a->streams[0];
-    for (size_t i = 0; i < PAYWALL_STREAMS_MAX; i++) {
+    for (size_t i = 1; i < PAYWALL_STREAMS_MAX && *oldest != NULL; i++) {
         struct paywall_stream **s = &a->streams[i];
-        if (*s != NULL && strcmp((*s)->id, id) == 0) {
-            (*s)->used_ms = now_ms;
-            return *s;
-        }
-        if (*oldest != NULL && (*s == NULL || (*s)->used_ms < (*oldest)->used_ms)) {
+        if (*s == NULL || (*s)->used_ms < (*oldest)->used_ms) {
             oldest = s;
         }
     }
     struct paywall_stream *s = mem_try_alloc(sizeof *s);
-    if (s == NULL) {
-        return NULL;
+    if (s != NULL) {
+        mem_free(*oldest);
+        *oldest = s;
+        snprintf(s->id, sizeof s->id, "%s", id);
     }
-    mem_free(*oldest);
-    *oldest = s;
-    snprintf(s->id, sizeof s->id, "%s", id);
-    s->used_ms = now_ms;
     return s;
+}
+
+/* What was set aside is taken. */
+static enum paywall_verdict take_segment(struct paywall_account *a, struct paywall_stream *s,
+                                         const struct paywall_segment *seg, uint64_t cost,
+                                         uint32_t carried, int64_t now_ms)
+{
+    s = s != NULL ? s : make_stream(a, seg->stream);
+    if (s == NULL) {
+        account_give_back(&a->money, cost);
+        return PAYWALL_MANY;
+    }
+    spent(a, cost, now_ms);
+    s->carried = carried;
+    s->used_ms = now_ms;
+    paid_note(&s->paid, seg->msn, seg->until);
+    paywall_need(a, now_ms);
+    return PAYWALL_PAID;
 }
 
 enum paywall_verdict paywall_segment(struct paywall_account *a, const struct toll *t,
                                      const struct paywall_segment *seg, struct paywall_waiter *w,
                                      uint64_t *ret_cost)
 {
+    static const struct paid nothing;
     int64_t now_ms = clock_mono_ms();
-    enum paywall_verdict v = PAYWALL_MANY;
     paywall_lock(a);
     a->used_ms = now_ms;
-    struct paywall_stream *s = stream_of(a, seg->stream, now_ms);
-    if (s != NULL) {
-        uint32_t carried = s->carried;
-        int64_t due = paid_due(&s->paid, seg->msn, seg->until);
-        uint64_t cost = due > 0 ? toll_cost(t, due, 0, s->carried, &carried) : 0;
-        v = reserve(a, cost, w, now_ms);
-        *ret_cost = cost;
-        if (v == PAYWALL_PAID && seg->waits) {
-            account_give_back(&a->money, cost);
-        } else if (v == PAYWALL_PAID) {
-            spent(a, cost, now_ms);
-            s->carried = carried;
-            paid_note(&s->paid, seg->msn, seg->until);
-            paywall_need(a, now_ms);
-        }
+    struct paywall_stream *s = find_stream(a, seg->stream);
+    uint32_t had = s != NULL ? s->carried : 0, carried = had;
+    int64_t due = paid_due(s != NULL ? &s->paid : &nothing, seg->msn, seg->until);
+    uint64_t cost = due > 0 ? toll_cost(t, due, 0, had, &carried) : 0;
+    enum paywall_verdict v = reserve(a, cost, w, now_ms);
+    *ret_cost = cost;
+    if (v == PAYWALL_PAID && seg->waits) {
+        account_give_back(&a->money, cost);
+    } else if (v == PAYWALL_PAID) {
+        v = take_segment(a, s, seg, cost, carried, now_ms);
     }
     paywall_unlock(a);
     return v;
@@ -191,7 +209,11 @@ void paywall_body_close(struct paywall_body *b, bool complete)
     } else {
         keep_broken(b, now_ms);
     }
-    account_give_back(&a->money, cost_of(b, b->kept, b->reserved));
+    uint64_t back = cost_of(b, b->kept, b->reserved);
+    account_give_back(&a->money, back);
+    if (back > 0) {
+        paywall_wake(a);
+    }
     paywall_need(a, now_ms);
     paywall_unlock(a);
     paywall_account_unref(a);

@@ -59,24 +59,15 @@ struct paywall_from pay_from(const struct viewers_pay *p, const struct client *c
     return from;
 }
 
-static void on_hold(struct paywall_waiter *w)
+void pay_hold(const struct pay_request *r)
 {
-    struct pay_request *r = (struct pay_request *)w;
     watch_hold(r->watched);
     MHD_suspend_connection(r->connection);
 }
 
-static void on_hold_question(struct paywall_waiter *w)
+static void on_hold(struct paywall_waiter *w)
 {
-    struct paywall_question *q = (struct paywall_question *)w;
-    on_hold(q->owner);
-}
-
-static void on_resume_question(struct paywall_waiter *w)
-{
-    const struct paywall_question *q = (const struct paywall_question *)w;
-    const struct pay_request *r = q->owner;
-    serve_resume(r->connection);
+    pay_hold((struct pay_request *)w);
 }
 
 static void on_resume(struct paywall_waiter *w)
@@ -100,8 +91,6 @@ struct pay_request *pay_request_of(struct viewers_pay *p, struct MHD_Connection 
     r->watched = watched;
     r->waiter.hold = on_hold;
     r->waiter.resume = on_resume;
-    r->question.waiter.hold = on_hold_question;
-    r->question.waiter.resume = on_resume_question;
     r->waiter.fd =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     r->who = pay_who_read(&p->config.who, request->target, request->cookie,
@@ -124,6 +113,7 @@ void viewers_pay_completed(struct watched *watched, bool complete)
     media_file_close(r->file);
     paywall_account_unref(r->account);
     buf_fini(&r->posted);
+    mem_free(r->asked);
     mem_free(r);
 }
 

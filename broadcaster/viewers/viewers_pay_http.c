@@ -10,6 +10,7 @@
 #include "broadcaster/paywall/pay_post.h"
 #include "broadcaster/viewers/viewers_answer_internal.h"
 #include "broadcaster/viewers/viewers_pay_internal.h"
+#include "broadcaster/viewers/viewers_serve.h"
 
 #define ACCOUNT    "/account.json"
 #define CONFIG     "/config.js"
@@ -112,17 +113,34 @@ static enum viewers_pay_result give_config(struct pay_request *r, struct answer 
 
 /* --- what is posted --- */
 
+static void on_hold(struct paywall_waiter *w)
+{
+    pay_hold(((const struct paywall_question *)w)->owner);
+}
+
+static void on_resume(struct paywall_waiter *w)
+{
+    const struct pay_request *r = ((const struct paywall_question *)w)->owner;
+    serve_resume(r->connection);
+}
+
 static enum viewers_pay_result ask(struct pay_request *r, enum link_pay_kind kind, const char *key,
                                    const char *text, struct answer *a)
 {
-    snprintf(r->text, sizeof r->text, "%s", text);
-    r->question.kind = kind;
-    r->question.account = kind == LINK_PAY_QUERY ? "" : r->who.account;
-    r->question.key = key;
-    r->question.text = r->text;
-    r->question.owner = r;
-    r->asked = true;
-    return paywall_ask(r->pay->config.paywall, &r->question)
+    r->asked = mem_try_alloc(sizeof *r->asked);
+    if (r->asked == NULL) {
+        return say(a, 503, "The server is short of memory; try again in a moment.");
+    }
+    struct paywall_question *q = &r->asked->question;
+    snprintf(r->asked->text, sizeof r->asked->text, "%s", text);
+    q->waiter.hold = on_hold;
+    q->waiter.resume = on_resume;
+    q->owner = r;
+    q->kind = kind;
+    q->account = kind == LINK_PAY_QUERY ? "" : r->who.account;
+    q->key = key;
+    q->text = r->asked->text;
+    return paywall_ask(r->pay->config.paywall, q)
                ? VIEWERS_PAY_HELD
                : say(a, 503, "The server is stopping; try again in a moment.");
 }
@@ -184,7 +202,7 @@ static enum viewers_pay_result take_post(struct pay_request *r, bool receipt, st
 /* The known pages take the body for the new balance when it is a number. */
 static enum viewers_pay_result answer_post(struct pay_request *r, struct answer *a)
 {
-    const struct paywall_question *q = &r->question;
+    const struct paywall_question *q = &r->asked->question;
     bool credited = q->status == LINK_PAY_OK;
     char text[MONEY_TEXT_MAX];
     if (!credited) {
@@ -219,7 +237,7 @@ static enum viewers_pay_result take_query(struct pay_request *r,
 
 static enum viewers_pay_result answer_query(struct pay_request *r, struct answer *a)
 {
-    const struct paywall_question *q = &r->question;
+    const struct paywall_question *q = &r->asked->question;
     const struct pay_who nobody = {0};
     if (q->status != LINK_PAY_OK || q->body_len == 0) {
         int status = q->http_status >= 400 && q->http_status < 600 ? q->http_status : 503;
@@ -239,7 +257,7 @@ static bool is(const struct viewer_request *request, const char *method)
 
 static enum viewers_pay_result answer_asked(struct pay_request *r, struct answer *a)
 {
-    return r->question.kind == LINK_PAY_QUERY ? answer_query(r, a) : answer_post(r, a);
+    return r->asked->question.kind == LINK_PAY_QUERY ? answer_query(r, a) : answer_post(r, a);
 }
 
 static enum viewers_pay_result answer_whole(struct pay_request *r,
@@ -248,7 +266,7 @@ static enum viewers_pay_result answer_whole(struct pay_request *r,
     char path[VIEWERS_PAY_BODY_MAX];
     path_of(request, path, sizeof path);
     bool reads = is(request, "GET") || is(request, "HEAD"), posts = is(request, "POST");
-    if (r->asked) {
+    if (r->asked != NULL) {
         return answer_asked(r, a);
     }
     if (is(request, "OPTIONS")) {

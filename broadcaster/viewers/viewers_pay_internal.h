@@ -38,12 +38,17 @@ struct pay_request {
     uint64_t first, n;       /* of what it is read from */
     bool whole;              /* paid in one piece */
 
-    /* A body that was posted, and the question that it became. */
-    struct buf posted;
-    bool too_long, asked;
+    struct buf posted;       /* a body; */
+    struct pay_asked *asked; /* the question that it became; NULL: not yet */
+};
+
+/* Apart, for it is large and few need it, while many wait for money. */
+struct pay_asked {
     struct paywall_question question;
     char text[VIEWERS_PAY_BODY_MAX]; /* the question's */
 };
+
+_Static_assert(sizeof(struct pay_request) < 1024, "there is one for each viewer who pays");
 
 /* The connection's; made when it has none. NULL: no memory. */
 struct pay_request *pay_request_of(struct viewers_pay *p, struct MHD_Connection *connection,
@@ -51,6 +56,9 @@ struct pay_request *pay_request_of(struct viewers_pay *p, struct MHD_Connection 
 
 /* Hashes of where a request comes from. */
 struct paywall_from pay_from(const struct viewers_pay *p, const struct client *client);
+
+/* The connection is suspended. */
+void pay_hold(const struct pay_request *r);
 
 /* The request's account; not PAYWALL_PAID: there is none to be had. */
 enum paywall_verdict pay_account(struct pay_request *r);

@@ -78,11 +78,37 @@ static void batch_destroy(struct batch *b)
 
 /* --- the thread --- */
 
+static bool reopen(struct notebook *n)
+{
+    int fd = openat(n->folder, n->name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return false;
+    }
+    if (n->fd >= 0) {
+        close(n->fd);
+    }
+    n->fd = fd;
+    return true;
+}
+
+/* What is written to a file that has another name by now, or none, nobody finds at the next start.
+ */
+static bool find_place(struct notebook *n, struct stat *ret_stat)
+{
+    struct stat named;
+    if (fstatat(n->folder, n->name, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
+        fstat(n->fd, ret_stat) != 0) {
+        return false;
+    }
+    bool same = named.st_dev == ret_stat->st_dev && named.st_ino == ret_stat->st_ino;
+    return same || (reopen(n) && fstat(n->fd, ret_stat) == 0);
+}
+
 /* A part of a line that could be written must not stand before the next one. */
 static bool append(struct notebook *n, struct span bytes)
 {
     struct stat st;
-    if (fstat(n->fd, &st) != 0) {
+    if (!find_place(n, &st)) {
         return false;
     }
     if (private_fd_write(n->fd, bytes) && fdatasync(n->fd) == 0) {
@@ -96,18 +122,7 @@ static bool append(struct notebook *n, struct span bytes)
 
 static bool write_anew(struct notebook *n, struct span bytes)
 {
-    if (private_file_write(n->folder, n->name, bytes) != ERR_OK) {
-        return false;
-    }
-    int fd = openat(n->folder, n->name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return false;
-    }
-    if (n->fd >= 0) {
-        close(n->fd);
-    }
-    n->fd = fd;
-    return true;
+    return private_file_write(n->folder, n->name, bytes) == ERR_OK && reopen(n);
 }
 
 static void write_batch(struct notebook *n, struct batch *b)

@@ -194,7 +194,7 @@ static bool is_plain(const char *url)
         return false;
     }
     for (const char *c = url; *c != '\0'; c++) {
-        if (*c <= 0x20 || *c > 0x7e || strchr("?#\\%", *c) != NULL) {
+        if (*c <= 0x20 || *c > 0x7e || strchr("?#;\\%", *c) != NULL) {
             return false;
         }
     }

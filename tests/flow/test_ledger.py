@@ -292,6 +292,7 @@ class Tool(TestCase):
             done = pay(role, *words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn("pay: ", done.stderr)
+        self.assertIn("up to 9223372036.854775807", pay(role, "grant", "a", "99999999999").stderr)
         self.assertEqual(pay(role, "show", "nobody").returncode, 1)
         self.assertEqual(pay(role, "freeze", "nobody").returncode, 1)
 

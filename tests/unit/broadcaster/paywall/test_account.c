@@ -223,6 +223,26 @@ START_TEST(a_lease_that_ended_is_paid_by_the_next_one)
 }
 END_TEST
 
+/* The ledger was away for so long that it has forgotten the lease, and the viewer does not come
+ * back: what he has pays for it all the same. */
+START_TEST(what_is_owed_is_paid_without_him)
+{
+    start(1000, 0);
+    account_reserve(&account, 10, 1);
+    settle(&account, &ledger, 1, &counter);
+    ck_assert_int_eq(pay(10, 1), ACCOUNT_PAID);
+    ledger.balance += ledger.holds[1].held;
+    ledger.holds[1].open = false;
+    ledger.holds[1].forgotten = true;
+    int64_t now_ms = 31 * (int64_t)86400000;
+    settle(&account, &ledger, now_ms, &counter);
+    ck_assert_uint_eq(ledger.earned, 10);
+    ck_assert_uint_eq(ledger.balance, 990);
+    ck_assert(account_idle(&account));
+    ck_assert_uint_eq(account_unpaid(&account), 0);
+}
+END_TEST
+
 /* It ran out while the ledger was away, and the money in it went elsewhere. */
 START_TEST(a_lease_that_ran_out_is_spent_no_further)
 {
@@ -490,6 +510,31 @@ START_TEST(what_an_expired_lease_has_paid_is_not_owed)
 }
 END_TEST
 
+/* It went back, and the answer to that was lost for longer than the ledger knows of it. */
+START_TEST(what_went_back_is_not_paid_twice)
+{
+    for (int64_t days = 2; days <= 31; days += 29) {
+        struct account a;
+        int64_t now_ms = 1000;
+        account_init(&a, 0);
+        ck_assert_int_eq(account_reserve(&a, 100, now_ms), ACCOUNT_WAIT);
+        answer_of(&a, LINK_PAY_HOLD, (struct link_pay_answer){.held = 100, .balance = 900}, now_ms);
+        ck_assert_int_eq(account_reserve(&a, 100, now_ms), ACCOUNT_PAID);
+        account_keep(&a, 100, now_ms);
+        account_close(&a);
+        for (int64_t d = 0; d < days; d++) {
+            answer_of(&a, LINK_PAY_RELEASE,
+                      (struct link_pay_answer){.status = LINK_PAY_UNAVAILABLE}, now_ms);
+            now_ms += 86400000;
+        }
+        answer_of(&a, LINK_PAY_RELEASE, (struct link_pay_answer){.status = LINK_PAY_NO_HOLD},
+                  now_ms);
+        ck_assert_uint_eq(a.n_leases, 0);
+        ck_assert_uint_eq(a.debt, days == 2 ? 0 : 100);
+    }
+}
+END_TEST
+
 /* The answer to the first question was lost, and by the second one more is wanted than there is. */
 START_TEST(what_is_set_aside_already_is_not_left_behind)
 {
@@ -509,10 +554,11 @@ START_TEST(what_is_set_aside_already_is_not_left_behind)
 }
 END_TEST
 
-UNIT_MAIN("account", what_is_set_aside_already_is_not_left_behind,
-          what_an_expired_lease_has_paid_is_not_owed, a_lease_that_ran_out_is_spent_no_further,
-          leases_and_pays, the_last_unit_can_be_spent, previews_are_spent_first,
-          what_was_not_sent_is_not_billed, a_small_want_does_not_starve_behind_a_large_one,
-          frozen_and_away, a_lease_that_ended_is_paid_by_the_next_one, what_is_spent_is_told_soon,
+UNIT_MAIN("account", what_is_owed_is_paid_without_him, what_went_back_is_not_paid_twice,
+          what_is_set_aside_already_is_not_left_behind, what_an_expired_lease_has_paid_is_not_owed,
+          a_lease_that_ran_out_is_spent_no_further, leases_and_pays, the_last_unit_can_be_spent,
+          previews_are_spent_first, what_was_not_sent_is_not_billed,
+          a_small_want_does_not_starve_behind_a_large_one, frozen_and_away,
+          a_lease_that_ended_is_paid_by_the_next_one, what_is_spent_is_told_soon,
           what_was_sent_after_its_lease_went_back_is_paid, who_is_slow_keeps_nobody_waiting,
           a_raise_may_be_lost, a_lease_does_for_all_who_wait, sums_are_right_at_the_end)

@@ -104,6 +104,9 @@ START_TEST(pointers_below_receipts)
     ck_assert(pay_post_read_query(span_cstr("/receipts/https://w.example/a"), &terms, pointer));
     ck_assert(!pay_post_read_query(span_cstr("/receipts/%24w.example%2Fb"), &terms, pointer));
     ck_assert(!pay_post_read_query(span_cstr("/receipts/"), &terms, pointer));
+    ck_assert(!pay_post_read_query(span_cstr("/receipts/http%3A%2F%2F10.0.0.1%2Freceipts%2F"
+                                             "%24w.example%2Fa"),
+                                   &terms, pointer));
     ck_assert(
         !pay_post_read_query(span_cstr("/receipts/%ff/receipts/%24w.example/a"), &terms, pointer));
     ck_assert(

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "broadcaster/paywall/paid.h"
 #include "tests/support/unit.h"
 
@@ -193,6 +194,33 @@ START_TEST(segments_are_paid_once_by_all_tabs)
 }
 END_TEST
 
+/* Strangers ask for many streams. Without memory nothing is billed. */
+START_TEST(who_pays_nothing_takes_no_memory)
+{
+    start(100 * UNIT, 0);
+    struct paywall_account *a = account("viewer:a");
+    struct waiting w = waiting_of(false);
+    paywall_heard(a, 0);
+    mem_fail_nth(1);
+    ck_assert_int_eq(watch(a, 1, 2, NULL), PAYWALL_EMPTY);
+    ck_assert(!mem_has_failed());
+    mem_fail_nth(0);
+    paywall_heard(a, bank.balance);
+    ck_assert_int_eq(watch(a, 1, 2, &w), PAYWALL_HELD);
+    while (w.resumed == 0) {
+        turn();
+    }
+    mem_fail_nth(1);
+    ck_assert_int_eq(watch(a, 1, 2, NULL), PAYWALL_MANY);
+    ck_assert(mem_has_failed());
+    ck_assert_uint_eq(paywall_balance(a).total, 100 * UNIT);
+    ck_assert_int_eq(watch(a, 1, 2, NULL), PAYWALL_PAID);
+    paywall_account_unref(a);
+    finish();
+    ck_assert_uint_eq(bank.earned, 2 * UNIT);
+}
+END_TEST
+
 START_TEST(what_is_empty_goes_on_with_the_news)
 {
     start(0, 0);
@@ -342,6 +370,37 @@ START_TEST(bodies_that_end_early_are_billed_as_sent)
     finish();
     ck_assert_uint_eq(bank.earned, sent + 1000);
     ck_assert_uint_eq(bank.balance, 100000 - sent - 1000);
+}
+END_TEST
+
+/* Of two tabs the one that waits goes on when the other one is closed: at once, not when the ledger
+ * is asked the next time. */
+START_TEST(what_is_given_back_is_for_who_waits)
+{
+    start(1000, 0);
+    struct paywall_account *a = account("viewer:a");
+    struct waiting one = waiting_of(true), two = waiting_of(true);
+    struct toll_file f = {.size = 1000};
+    struct paywall_body *first = paywall_body_open(a, &by_mb, &f, 0, 1000);
+    struct paywall_body *second = paywall_body_open(a, &by_mb, &f, 0, 1000);
+    uint64_t n = 0;
+    ck_assert_uint_eq(take(first, 0, 1000, &one), 1000);
+    do {
+        ck_assert_int_eq(paywall_body_take(second, 0, 1000, false, &two.waiter, &n), PAYWALL_HELD);
+        for (int i = 0; i < 4; i++) {
+            turn();
+        }
+    } while (two.resumed == two.held);
+    paywall_body_close(first, false);
+    for (int turns = 0; two.resumed < two.held; turns++) {
+        ck_assert_int_lt(turns, 20); /* a turn lasts 250 ms at most */
+        turn();
+    }
+    ck_assert_int_eq(paywall_body_take(second, 0, 1000, false, &two.waiter, &n), PAYWALL_PAID);
+    paywall_body_close(second, true);
+    paywall_account_unref(a);
+    finish();
+    ck_assert_uint_eq(bank.earned, 1000);
 }
 END_TEST
 
@@ -556,7 +615,8 @@ START_TEST(threads_share_one_account)
 }
 END_TEST
 
-UNIT_MAIN("paywall", segments_are_paid_once_by_all_tabs, what_is_empty_goes_on_with_the_news,
+UNIT_MAIN("paywall", who_pays_nothing_takes_no_memory, what_is_given_back_is_for_who_waits,
+          segments_are_paid_once_by_all_tabs, what_is_empty_goes_on_with_the_news,
           all_who_wait_go_on_together, who_leaves_is_seen_in_a_crowd,
           bodies_that_end_early_are_billed_as_sent,
           a_film_is_not_free_to_who_breaks_off_again_and_again,

@@ -179,5 +179,43 @@ START_TEST(too_much_waits)
 }
 END_TEST
 
-UNIT_MAIN("notebook", lines_are_there_when_told, a_full_disk, long_files_are_written_anew,
-          too_much_waits)
+static void give_name(const char *from, const char *to)
+{
+    char old[128], new[128];
+    snprintf(old, sizeof old, "%s/receipts/%s", folder, from);
+    snprintf(new, sizeof new, "%s/receipts/%s", folder, to);
+    ck_assert_int_eq(rename(old, new), 0);
+}
+
+/* It was put there and could not be opened, or somebody has edited or moved it: nothing goes to a
+ * file that is not read at the next start. */
+START_TEST(another_file_has_its_name)
+{
+    char path[128];
+    start();
+    append("a\n");
+    await(1);
+    snprintf(path, sizeof path, "%s/receipts/other", folder);
+    FILE *other = fopen(path, "w");
+    ck_assert_ptr_nonnull(other);
+    ck_assert_int_ge(fputs("first\na\nedited\n", other), 0);
+    ck_assert_int_eq(fclose(other), 0);
+    give_name("other", "lines");
+    append("b\n");
+    await(2);
+    holds("first\na\nedited\nb\n");
+    give_name("lines", "elsewhere");
+    append("c\n");
+    await(3);
+    ck_assert_int_eq(told_bad, 1);
+    give_name("elsewhere", "lines");
+    append("d\n");
+    await(4);
+    ck_assert_int_eq(told_good, 3);
+    holds("first\na\nedited\nb\nd\n");
+    stop();
+}
+END_TEST
+
+UNIT_MAIN("notebook", another_file_has_its_name, lines_are_there_when_told, a_full_disk,
+          long_files_are_written_anew, too_much_waits)

@@ -117,6 +117,7 @@ START_TEST(only_payments_at_our_wallet_are_asked_about)
         {"http://ilp.w.example/incoming-payments/7", ERR_PROTO},
         {"https://ilp.w.example/incoming-payments/../quotes/7", ERR_PROTO},
         {"https://ilp.w.example/incoming-payments/7?x=1", ERR_PROTO},
+        {"https://ilp.w.example/incoming-payments/7;x=1", ERR_PROTO},
         {"https://ilp.w.example/incoming-payments/7#x", ERR_PROTO},
         {"https://ilp.w.example/incoming-payments/%2e%2e", ERR_PROTO},
         {"file:///etc/passwd", ERR_PROTO},
