@@ -74,16 +74,15 @@ class Edge(Process):
         return int(re.search(r"Writing: (\d+)", text)[1]) - 1
 
     def crowd(self, path, n, while_held, timeout=20):
-        """n viewers at once ask for path, each on a connection of its own; when all of them wait,
-        while_held() is called. Returns [(status, body, seconds after while_held)]."""
+        """n viewers at once ask for path, each on a connection of its own that is there beforehand
+        (a busy machine takes longer for all handshakes than a request is held); when all of them
+        wait, while_held() is called. Returns [(status, body, seconds after while_held)]."""
         return asyncio.run(self._crowd(path, n, while_held, timeout * harness.TIME_SCALE))
 
     async def _crowd(self, path, n, while_held, timeout):
         released = []
 
-        async def viewer():
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port,
-                                                           ssl=self.tls())
+        async def viewer(reader, writer):
             writer.write(f"GET {path} HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n".encode())
             data = await reader.read(-1)
             writer.close()
@@ -97,7 +96,10 @@ class Edge(Process):
             released.append(time.monotonic())
             await loop.run_in_executor(None, while_held)
 
-        answers = asyncio.gather(*(viewer() for _ in range(n)))
+        connections = await asyncio.wait_for(asyncio.gather(*(
+            asyncio.open_connection("127.0.0.1", self.port, ssl=self.tls()) for _ in range(n))),
+            timeout)
+        answers = asyncio.gather(*(viewer(*c) for c in connections))
         await asyncio.wait_for(release(), timeout)
         return await asyncio.wait_for(answers, timeout)
 
