@@ -439,7 +439,8 @@ void till_news(struct till *t, const char *account)
 uint64_t till_earned(const struct till *t, const char *payee)
 {
     const struct payee *y = payee_of(t, payee);
-    return y != NULL ? y->earned - y->returned : 0;
+    /* Whoever makes a unit full earns it, so that who made a part of it may give back more. */
+    return y != NULL && y->earned > y->returned ? y->earned - y->returned : 0;
 }
 
 static int64_t shown(uint64_t v)
