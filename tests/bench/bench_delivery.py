@@ -41,7 +41,7 @@ http {{
     access_log off;
     sendfile on;
     tcp_nopush on;
-    open_file_cache max=100;
+    open_file_cache {open_files};
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -60,10 +60,12 @@ http {{
 
 
 class Static:
-    """nginx with these files: {name: bytes}."""
+    """nginx with these files: {name: bytes}. With remembers it keeps them open, and looks for a
+    minute not whether they are still the same; without it looks at each request, its default."""
 
-    def __init__(self, files):
+    def __init__(self, files, remembers=True):
         self.files = files
+        self.remembers = remembers
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="streaming-back-end-nginx.", dir="/dev/shm"))
@@ -74,7 +76,7 @@ class Static:
         self.port = harness.free_port()
         (self.folder / "nginx.conf").write_text(NGINX_CONF.format(
             user="root" if Path("/root").owner() == "root" else "nobody", folder=self.folder,
-            port=self.port))
+            port=self.port, open_files="max=100" if self.remembers else "off"))
         self.process = harness.Process(
             ["nginx", "-p", self.folder, "-c", self.folder / "nginx.conf"], self.folder / "log")
         harness.wait_for(lambda: harness.http_get(f"http://127.0.0.1:{self.port}/").status, 10,
