@@ -205,12 +205,12 @@ void purse_earn(struct purse *p, const char *payee, uint64_t pixels)
 
 bool purse_is_over(const struct purse *p)
 {
-    return p->known && !p->is_holding && promised(p) > p->held && p->reserved > 0;
+    return p->known && p->is_all && !p->is_holding && promised(p) > p->held && p->reserved > 0;
 }
 
 void purse_news(struct purse *p)
 {
-    p->empty = false;
+    p->empty = p->is_all = false;
     p->held_ms -= PURSE_RENEW_MS;
 }
 
@@ -221,7 +221,7 @@ static bool holds_now(const struct purse *p, int64_t now_ms)
         return false;
     }
     bool is_low = p->held < wanted(p) - (wanted(p) - promised(p)) / 2;
-    return since_ms >= PURSE_RENEW_MS || (is_low && (!p->empty || since_ms >= PURSE_RETRY_MS));
+    return since_ms >= PURSE_RENEW_MS || (is_low && (!p->is_all || since_ms >= PURSE_RETRY_MS));
 }
 
 static bool may_charge(const struct purse *p, int64_t now_ms)
@@ -319,7 +319,8 @@ void purse_hold_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted
     p->held = held;
     p->noted = noted;
     p->short_ms = promised(p) <= held ? 0 : p->short_ms;
-    p->empty = held < promised(p) || (held < p->asked && held - promised(p) < p->largest);
+    p->is_all = held < p->asked;
+    p->empty = p->is_all && (held < promised(p) || held - promised(p) < p->largest);
 }
 
 void purse_charge_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted)
@@ -360,6 +361,6 @@ void purse_hold_lost(struct purse *p)
     p->hold++;
     p->held = 0;
     p->charged = 0;
-    p->empty = false;
+    p->empty = p->is_all = false;
     p->held_ms -= PURSE_RENEW_MS;
 }

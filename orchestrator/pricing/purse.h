@@ -73,7 +73,8 @@ struct purse {
     size_t n_back;           /* at most PURSE_DUE_MAX: beyond that it is forgiven */
     struct purse_due taken;  /* what is being asked back; no amount: nothing is */
     bool known;              /* the ledger has answered for once */
-    bool empty;              /* there was not enough when last asked */
+    bool is_all;             /* the account had no more when last asked, */
+    bool empty;              /* and that is not enough */
     bool is_charging;        /* a question is under way: the note of due[0] */
     bool is_paying;          /* or a payment */
     bool is_holding;         /* or a hold */
@@ -105,7 +106,7 @@ void purse_earn(struct purse *p, const char *payee, uint64_t pixels);
  * it makes next cost nothing. What it has not made within PURSE_BACK_MS it gives back. */
 void purse_unearn(struct purse *p, const char *payee, uint64_t pixels, int64_t now_ms);
 
-/* More is promised than is set aside: open jobs must go until it is not. */
+/* More is promised than the account has: open jobs must go until it is not. */
 bool purse_is_over(const struct purse *p);
 
 /* Money has come to the account. */

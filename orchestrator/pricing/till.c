@@ -510,7 +510,7 @@ static void settle(struct account *a)
     p->is_holding = false;
     p->is_stuck = false;
     p->held_ms = clock_mono_ms();
-    p->empty = true;        /* no holds any more */
+    p->is_all = true;       /* no holds any more */
     p->pay_ms = p->held_ms; /* with the release */
     while (purse_next(p, p->held_ms, true, &amount, &payee) == PURSE_NOTE) {
         struct ledger_request r = {.op = LEDGER_CHARGE,

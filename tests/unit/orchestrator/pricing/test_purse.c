@@ -167,6 +167,67 @@ START_TEST(jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long)
 }
 END_TEST
 
+/* It has enough for a job, and not for all that might come. */
+START_TEST(who_has_little_is_not_asked_all_the_time)
+{
+    struct purse p;
+    struct bank b = {.balance = 5000};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 1, 1));
+    ck_assert(answer(&p, &b, 1, false));
+    ck_assert(!purse_is_over(&p));
+    ck_assert(!p.empty);
+    ck_assert(!answer(&p, &b, PURSE_RETRY_MS, false));
+    ck_assert(purse_reserve(&p, 1, PURSE_RETRY_MS));
+    b.balance += 50000;
+    ck_assert(answer(&p, &b, PURSE_RETRY_MS + 1, false));
+    ck_assert(!answer(&p, &b, 3 * PURSE_RETRY_MS, false)); /* now it has enough */
+    purse_fini(&p);
+}
+END_TEST
+
+/* The ledger has given what it was asked for: that is no sign of an empty account. */
+START_TEST(jobs_that_came_while_the_ledger_was_asked_stay)
+{
+    struct purse p;
+    struct bank b = {.balance = 1000000};
+    uint64_t amount = 0;
+    const char *payee = "";
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 1, 1));
+    ck_assert_int_eq(purse_next(&p, 1, false, &amount, &payee), PURSE_HOLD);
+    for (int i = 0; i < 40; i++) {
+        ck_assert(purse_reserve(&p, 1, 2));
+    }
+    b.balance -= amount;
+    b.hold = amount;
+    purse_hold_answered(&p, true, amount, 0);
+    ck_assert(!purse_is_over(&p));
+    ck_assert(!p.empty);
+    ck_assert(answer(&p, &b, 3, false)); /* at once */
+    ck_assert_uint_ge(p.held, p.reserved);
+    ck_assert(!purse_is_over(&p));
+    purse_fini(&p);
+}
+END_TEST
+
+START_TEST(jobs_outlive_a_hold_that_ran_out)
+{
+    struct purse p;
+    struct bank b = {.balance = 1000000};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 10, 1));
+    ck_assert(answer(&p, &b, 1, false));
+    b.balance = 5000;
+    b.hold = 0;
+    purse_hold_lost(&p);
+    ck_assert(!purse_is_over(&p)); /* it is asked anew first */
+    ck_assert(answer(&p, &b, 2, false));
+    ck_assert(purse_is_over(&p)); /* and now it has less */
+    purse_fini(&p);
+}
+END_TEST
+
 /* What was short for a moment says nothing of the next job. */
 START_TEST(a_job_that_went_is_not_held_against_the_next_one)
 {
@@ -527,8 +588,8 @@ END_TEST
 UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
           an_empty_account_takes_no_job_until_money_comes,
           jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long,
-
-          a_job_that_went_is_not_held_against_the_next_one,
+          who_has_little_is_not_asked_all_the_time, jobs_that_came_while_the_ledger_was_asked_stay,
+          jobs_outlive_a_hold_that_ran_out, a_job_that_went_is_not_held_against_the_next_one,
           a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
           with_a_debt_no_job_opens, what_was_no_good_is_made_up_for,
           what_is_not_made_up_for_is_given_back, each_is_paid_for_what_it_made_itself,
