@@ -362,6 +362,26 @@ class Files(Paying):
         self.assertEqual(b"".join(h.body for h in halves), self.bytes)
         wait_for(lambda: self.spent("tabs", UNIT) == UNIT, 10, "one file is billed")
 
+    def test_two_tabs_share_too_little(self):
+        """Both stand when it is used up, and both go on when more comes."""
+        halves = (0, 500_000)
+        tabs = [self.open("few", f"Range: bytes={n}-{n + 499_999}\r\n") for n in halves]
+        granted = 0
+        with concurrent.futures.ThreadPoolExecutor(2) as readers:
+            bodies = [readers.submit(tab.take, 500_000) for tab in tabs]
+            for amount in ("0.4", "0.6"):
+                wait_for(lambda: self.recipe.broadcaster.status()["paywall"]["waiting"] == 2, 10,
+                         "both wait")
+                self.grant("few", amount)
+                granted += units(amount)
+                wait_for(lambda: self.spent("few", granted) > granted - PIECE * 1000, 10,
+                         "it is used up")
+            for n, body in zip(halves, bodies):
+                self.assertEqual(body.result(), self.bytes[n:n + 500_000])
+        for tab in tabs:
+            tab.close()
+        wait_for(lambda: self.spent("few", UNIT) == UNIT, 10, "one file is billed")
+
     def test_previews_are_not_for_invented_ids(self):
         for n in range(5):
             told = self.account(f"userId=invented{n}")
