@@ -13,7 +13,7 @@
 
 #define PURSE_NAME_MAX  200
 #define PURSE_PAYEE_MAX 200
-#define PURSE_DUE_MAX   256   /* transcoders that are owed something at once */
+#define PURSE_DUE_MAX   1024  /* transcoders that are owed something at once */
 #define PURSE_RENEW_MS  10000 /* a hold is renewed so often */
 #define PURSE_TTL_MS    60000 /* and runs out by itself after so long without */
 #define PURSE_NOTE_MS   100   /* what it costs is noted so often, */

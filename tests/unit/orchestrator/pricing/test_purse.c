@@ -265,7 +265,33 @@ START_TEST(a_hold_that_ran_out_loses_nothing_that_is_owed)
 }
 END_TEST
 
-START_TEST(many_payees_are_all_paid)
+START_TEST(each_of_many_payees_is_paid_by_itself)
+{
+    struct purse p;
+    uint64_t amount = 0;
+    const char *payee = "";
+    char name[16];
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert_int_eq(purse_next(&p, 0, true, &amount, &payee), PURSE_HOLD);
+    purse_hold_answered(&p, true, INT64_MAX, 0);
+    for (int i = 0; i < PURSE_DUE_MAX; i++) {
+        snprintf(name, sizeof name, "a%d", i);
+        purse_earn(&p, name, 1);
+    }
+    for (int i = 0; i < PURSE_DUE_MAX; i++) {
+        snprintf(name, sizeof name, "a%d", i);
+        ck_assert_int_eq(purse_next(&p, PURSE_NOTE_MS, true, &amount, &payee), PURSE_NOTE);
+        ck_assert_str_eq(payee, name);
+        ck_assert_uint_eq(amount, 1000 * ((uint64_t)i + 1)); /* the total */
+        purse_charge_answered(&p, true, INT64_MAX, 0);
+    }
+    ck_assert_uint_eq(p.owed, 0);
+    purse_fini(&p);
+}
+END_TEST
+
+/* The last place takes what has none of its own. */
+START_TEST(with_too_many_payees_no_money_is_lost)
 {
     struct purse p;
     struct bank b = {.balance = INT64_MAX};
@@ -457,7 +483,9 @@ START_TEST(so_many_have_to_make_up_for_something)
     }
     purse_earn(&p, "a0", 1);
     ck_assert_uint_eq(p.earned, 0);
-    purse_earn(&p, "a256", 1);
+    char last[16];
+    snprintf(last, sizeof last, "a%d", PURSE_DUE_MAX);
+    purse_earn(&p, last, 1);
     ck_assert_uint_eq(p.earned, 1000);
     ck_assert_uint_eq(p.n_back, PURSE_DUE_MAX - 1);
     purse_fini(&p);
@@ -590,9 +618,9 @@ UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
           jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long,
           who_has_little_is_not_asked_all_the_time, jobs_that_came_while_the_ledger_was_asked_stay,
           jobs_outlive_a_hold_that_ran_out, a_job_that_went_is_not_held_against_the_next_one,
-          a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
-          with_a_debt_no_job_opens, what_was_no_good_is_made_up_for,
-          what_is_not_made_up_for_is_given_back, each_is_paid_for_what_it_made_itself,
-          beyond_its_places_nothing_is_lost_either, who_goes_gets_all_back,
-          so_many_have_to_make_up_for_something, a_refusal_is_not_asked_again_at_once,
-          nothing_is_lost_or_invented)
+          a_hold_that_ran_out_loses_nothing_that_is_owed, each_of_many_payees_is_paid_by_itself,
+          with_too_many_payees_no_money_is_lost, with_a_debt_no_job_opens,
+          what_was_no_good_is_made_up_for, what_is_not_made_up_for_is_given_back,
+          each_is_paid_for_what_it_made_itself, beyond_its_places_nothing_is_lost_either,
+          who_goes_gets_all_back, so_many_have_to_make_up_for_something,
+          a_refusal_is_not_asked_again_at_once, nothing_is_lost_or_invented)
