@@ -1,6 +1,6 @@
 """Open Payments: a page names the incoming payment that its viewer's wallet pays into; the orchestrator
 asks this site's own wallet what has come, with signatures or without, and credits the account."""
-# usual time: 32 s
+# usual time: 38 s
 import concurrent.futures
 import json
 import sys
@@ -185,7 +185,7 @@ class Unsigned(Paying):
         """What the account has is said then, and believed."""
         wallet, flags = self.signed()
         self.pointer = wallet.address
-        self.start(wallet, *flags, "-walletTimeout", "60s")
+        self.start(wallet, *flags, "-walletTimeout", "5s")
         payment, slow = wallet.create(), wallet.create()
         wallet.pay(payment, 7, complete=True)
         self.assertEqual(float(self.post(payment).text), 0.07)
