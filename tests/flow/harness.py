@@ -35,6 +35,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = ROOT / os.environ.get("BIN", "bin")
+CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
 TIME_SCALE = float(os.environ.get("TIME_SCALE", "1"))
 
 RUNG = "P144p30fps16x9"
@@ -245,6 +246,9 @@ class Process:
     def _forget(self):
         if self in _live:
             _live.remove(self)
+            number = -(self.popen.returncode or 0)
+            if number in CRASHES:  # tests/run excuses none
+                print(f"{self.args[0]} ended by {signal.Signals(number).name}", file=sys.stderr)
 
     def __enter__(self):
         return self

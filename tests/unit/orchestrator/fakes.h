@@ -244,11 +244,26 @@ static inline bool has_got(const void *arg)
     return count_of(w->fake, w->type) >= w->count;
 }
 
+/* What peers were told last, when something does not come. */
+static inline void show_last(void)
+{
+    for (size_t i = 0; i < n_fakes; i++) {
+        for (size_t k = fakes[i].n_got > 4 ? fakes[i].n_got - 4 : 0; k < fakes[i].n_got; k++) {
+            const struct got *g = &fakes[i].got[k];
+            fprintf(stderr, "fake %zu got message %d of job %llu: %s\n", i, (int)g->type,
+                    (unsigned long long)g->job, g->reason);
+        }
+    }
+}
+
 static inline void wait_msg(const struct fake *f, enum link_msg_type type, size_t count)
 {
     struct want w = {f, type, count};
-    ck_assert_msg(wait_for(has_got, &w), "message %d came %zu times, not %zu", (int)type,
-                  count_of(f, type), count);
+    bool came = wait_for(has_got, &w);
+    if (!came) {
+        show_last();
+    }
+    ck_assert_msg(came, "message %d came %zu times, not %zu", (int)type, count_of(f, type), count);
 }
 
 static inline void open_job(struct fake *b, uint64_t job)

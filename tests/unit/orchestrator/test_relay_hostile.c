@@ -93,13 +93,13 @@ START_TEST(a_forged_part_goes_to_nobody)
     struct fake *evil = join(LINK_ROLE_TRANSCODER, 9);
     open_job(b, HONEST);
     uint64_t attempt = accept_job(evil);
+    struct fake *good = join(LINK_ROLE_TRANSCODER, 1); /* alone, the forger is asked again */
     send_unit(b, HONEST, 0, false, 100);
     wait_msg(evil, LINK_JOB_UNIT, 1);
     forge((unsigned)_i, &u, packets);
     send_units(evil, LINK_RUNG_UNIT, attempt, &u);
     WAIT(has_refused_one, NULL);
     wait_msg(evil, LINK_JOB_CANCEL, 1);
-    struct fake *good = join(LINK_ROLE_TRANSCODER, 1);
     uint64_t again = accept_job(good);
     send_unit(b, HONEST, 1, true, 100);
     wait_msg(good, LINK_JOB_UNIT, 2);
