@@ -254,6 +254,12 @@ static bool is_off(const struct judge_state *s, const struct judge_state *o, int
            reported < last - REPORT_OFF - segments_in(o->last, -later_ms);
 }
 
+/* The number of the newest segment or part. */
+static int64_t last_of(const struct judge_list *l)
+{
+    return (int64_t)judge_list_next(l) - (l->open.n_parts == 0);
+}
+
 static void check_reports(const struct judge_ladder *l, const struct judge_state *s)
 {
     const struct judge_list *list = s->last;
@@ -266,14 +272,18 @@ static void check_reports(const struct judge_ladder *l, const struct judge_state
         if (o == s || o->last == NULL || o->last->part_inf_line == 0) {
             continue;
         }
-        int64_t last = (int64_t)judge_list_next(o->last) - (o->last->open.n_parts == 0);
         if (r == NULL) {
             judge_state_say(s, JUDGE_RULE_REPORT_MISSING, list->part_inf_line,
                             "there is no EXT-X-RENDITION-REPORT on %s", o->url);
-        } else if (r->last_number != JUDGE_NONE && is_off(s, o, r->last_number, last)) {
+            continue;
+        }
+        /* What is left out is as in the playlist that has the report. */
+        int64_t told = r->last_number != JUDGE_NONE ? r->last_number : last_of(list);
+        if (is_off(s, o, told, last_of(o->last))) {
             judge_state_say(s, JUDGE_RULE_REPORT_WRONG, r->line,
-                            "LAST-MSN is %" PRId64 ", and the playlist is at %" PRId64,
-                            r->last_number, last);
+                            "LAST-MSN is %" PRId64 "%s, and the playlist is at %" PRId64, told,
+                            r->last_number != JUDGE_NONE ? "" : " (not told: as here)",
+                            last_of(o->last));
         }
     }
     for (size_t i = 0; i < list->n_reports; i++) {

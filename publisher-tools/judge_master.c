@@ -10,7 +10,7 @@
 
 #define SECOND        INT64_C(1000000)
 #define TICKS         INT64_C(90000)
-#define PEAK_OVER     110 /* per cent of BANDWIDTH that a measured peak may be */
+#define PEAK_OVER     110 /* per cent of the one that the other may be: told and measured */
 #define RATE_OFF      1   /* per cent of FRAME-RATE */
 #define RATE_VARIES   105 /* per cent of a segment's mean: what is less is jitter */
 #define RATES_MAX     256 /* segments whose frame rate is looked at */
@@ -128,18 +128,39 @@ int64_t judge_ladder_mean_bps(const struct judge_state *s)
     return duration > 0 && n >= MEAN_SEGMENTS ? bits * SECOND / duration : 0;
 }
 
+/* By more than a tenth; rates are hostile, and up to INT64_MAX / 4. */
+static bool is_over(int64_t one, int64_t other)
+{
+    return one / PEAK_OVER > other / 100;
+}
+
+/* All that there ever is of it was fetched: of a live stream the peak may lie before the look. */
+static bool is_whole(const struct judge_state *s)
+{
+    bool whole = s->last->is_vod && s->last->ended && s->n_seen == s->last->n_segments;
+    for (size_t i = 0; i < s->n_seen && whole; i++) {
+        whole = s->seen[i].has_media;
+    }
+    return whole;
+}
+
 static void check_bandwidth(const struct judge_ladder *l, const struct judge_variant *v,
                             const struct judge_state *s, const struct judge_state *audio)
 {
     bool apart = audio != NULL && audio != s;
     int64_t peak = judge_ladder_peak_bps(s) + (apart ? judge_ladder_peak_bps(audio) : 0);
     int64_t mean = judge_ladder_mean_bps(s) + (apart ? judge_ladder_mean_bps(audio) : 0);
-    if (v->bandwidth_bps != JUDGE_NONE && peak * 100 > v->bandwidth_bps * PEAK_OVER) {
+    if (v->bandwidth_bps != JUDGE_NONE && is_over(peak, v->bandwidth_bps)) {
         SAY(l, BANDWIDTH, v->line,
             "the measured peak is %" PRId64 " bit/s%s, BANDWIDTH tells %" PRId64, peak,
             apart ? " with its audio" : "", v->bandwidth_bps);
     }
-    if (v->average_bps != JUDGE_NONE && mean * 100 > v->average_bps * PEAK_OVER) {
+    if (peak > 0 && is_over(v->bandwidth_bps, peak) && is_whole(s) && (!apart || is_whole(audio))) {
+        SAY(l, BANDWIDTH_HIGH, v->line,
+            "BANDWIDTH tells %" PRId64 ", the measured peak is %" PRId64 " bit/s%s",
+            v->bandwidth_bps, peak, apart ? " with its audio" : "");
+    }
+    if (v->average_bps != JUDGE_NONE && is_over(mean, v->average_bps)) {
         SAY(l, AVERAGE, v->line,
             "the measured mean is %" PRId64 " bit/s, AVERAGE-BANDWIDTH tells %" PRId64, mean,
             v->average_bps);

@@ -148,6 +148,8 @@ enum judge_severity { JUDGE_WARNING, JUDGE_ERROR };
     X(BANDWIDTH_MISSING, "bandwidth-missing", ERROR, "4.4.6.2", "each variant tells BANDWIDTH")    \
     X(BANDWIDTH, "bandwidth-exceeded", ERROR, "4.4.6.2",                                           \
       "BANDWIDTH is at least the measured peak, audio group included")                             \
+    X(BANDWIDTH_HIGH, "bandwidth-too-high", WARNING, "Apple 9",                                    \
+      "BANDWIDTH of what is there as a whole is at most a tenth over the measured peak")           \
     X(AVERAGE_MISSING, "average-bandwidth-missing", WARNING, "4.4.6.2, Apple 9",                   \
       "each variant tells AVERAGE-BANDWIDTH")                                                      \
     X(AVERAGE, "average-bandwidth-exceeded", WARNING, "4.4.6.2",                                   \

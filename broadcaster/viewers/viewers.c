@@ -345,7 +345,7 @@ static enum MHD_Result send_answer(struct viewers *v, struct MHD_Connection *c,
     count(v, a);
     size_t n = bytes_sent(a, request->method);
     watch_answer_begins(watched, n);
-    serve_sends(watched, n);
+    serve_sends(watched, n, viewers_sends_file(a));
     return viewers_send(c, watched, a, v->cors, request->origin);
 }
 

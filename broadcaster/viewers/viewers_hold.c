@@ -284,10 +284,11 @@ struct hold_over hold_end(struct held *held)
         .since_ms = held->since_ms,
         .ready_us = held->waiter.why == BOARD_READY ? held->waiter.ready_us : 0,
     };
-    count_down(h, held);
-    mem_free(held);
+    /* Before it counts as gone: who sees that sees why, too. */
     atomic_fetch_add(&h->late, late && !stopping);
     atomic_fetch_add(&h->left, left && !stopping);
+    count_down(h, held);
+    mem_free(held);
     return over;
 }
 
@@ -308,8 +309,9 @@ struct histogram hold_wake(struct hold *h)
 
 struct hold_counters hold_counters(const struct hold *h)
 {
+    uint64_t now = atomic_load(&h->now); /* first: see hold_end */
     return (struct hold_counters){
-        .now = atomic_load(&h->now),
+        .now = now,
         .waits = atomic_load(&h->waits),
         .late = atomic_load(&h->late),
         .refused = atomic_load(&h->refused),

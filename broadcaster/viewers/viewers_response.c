@@ -399,6 +399,13 @@ static struct blob *body_of_all(const struct answer *a, const struct cors *cors)
     return whole && fits && is_any(cors) ? (a->gzipped ? a->gzip : a->blob) : NULL;
 }
 
+bool viewers_sends_file(const struct answer *a)
+{
+    return a->file != NULL ? a->reader.read == NULL
+                           : a->blob != NULL && a->status == MHD_HTTP_OK && !a->gzipped &&
+                                 blob_descriptor(a->blob) >= 0;
+}
+
 enum MHD_Result viewers_send(struct MHD_Connection *c, struct watched *watched, struct answer *a,
                              const struct cors *cors, const char *origin)
 {

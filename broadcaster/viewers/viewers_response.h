@@ -22,6 +22,9 @@ void viewers_request_read(struct MHD_Connection *c, struct viewer_request *r);
  * has size bytes and holds as much as fits. */
 struct span viewers_target(struct MHD_Connection *c, const char *url, char *text, size_t size);
 
+/* Whether the body, if it is sent, is one that the kernel takes from a file. */
+bool viewers_sends_file(const struct answer *a);
+
 /* Answers the request on the connection of watched (NULL: there was no memory for it), with headers
  * for a page of this origin (NULL: none is named; cors NULL: all may read). The body is moved out
  * of the answer without a copy; what all get alike is made once for a blob and kept with it. */

@@ -24,8 +24,10 @@
  * them, no longer in the processor's cache. What is on its way, TCP's window, counts not. */
 #define UNSENT_MAX 32768
 
-/* The library sends a file in pieces of so many bytes, and has the kernel hold back what is no
- * whole TCP segment until the next piece comes (TCP_CORK). The next one waits until less than half
+/* The library sends the head of an answer at once where a file follows: a packet, a wake-up of the
+ * reader and a read of its own. So the socket is corked before, until the answer is over. It sends
+ * the file in pieces of so many bytes, and has the kernel hold back what is no whole TCP segment
+ * until the next piece comes (TCP_CORK). The next one waits until less than half
  * of UNSENT_MAX is unsent. Where a segment may be larger than that, as on loopback, both wait for
  * each other, until the kernel sends what it holds after 200 ms: so a thread does that (PUSH_MS)
  * which has had nothing else to do for a moment. */
@@ -187,14 +189,6 @@ void serve_destroy(struct serve *s)
     mem_free(s);
 }
 
-void serve_begin(struct watched *c, int fd)
-{
-    struct serving *s = watch_serving(c);
-    list_init(&s->node);
-    s->server = own;
-    s->fd = fd;
-}
-
 static bool has_large_segments(int fd)
 {
     int mss;
@@ -202,17 +196,43 @@ static bool has_large_segments(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &n) == 0 && mss > UNSENT_MAX / 2;
 }
 
-void serve_sends(struct watched *c, size_t n)
+void serve_begin(struct watched *c, int fd)
 {
-    if (c != NULL && n > PIECE && has_large_segments(watch_serving(c)->fd)) {
-        list_push_back(&own->sending, &watch_serving(c)->node);
+    struct serving *s = watch_serving(c);
+    list_init(&s->node);
+    s->server = own;
+    s->fd = fd;
+    s->large_segments = has_large_segments(fd);
+}
+
+static void cork(struct serving *s, int on)
+{
+    s->corked = setsockopt(s->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0 && on;
+}
+
+void serve_sends(struct watched *c, size_t n, bool from_file)
+{
+    struct serving *s = c != NULL ? watch_serving(c) : NULL;
+    if (s == NULL || (n <= PIECE && !from_file)) {
+        return;
+    }
+    if (from_file && n > 0) {
+        cork(s, 1);
+    }
+    if (s->large_segments) {
+        list_push_back(&own->sending, &s->node);
     }
 }
 
 void serve_sent(struct watched *c)
 {
-    if (c != NULL) {
-        list_remove(&watch_serving(c)->node);
+    if (c == NULL) {
+        return;
+    }
+    struct serving *s = watch_serving(c);
+    list_remove(&s->node);
+    if (s->corked) {
+        cork(s, 0);
     }
 }
 

@@ -9,6 +9,7 @@
 #define BROADCASTER_VIEWERS_VIEWERS_SERVE_H
 
 #include <microhttpd.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/list.h"
@@ -23,6 +24,8 @@ struct serving {
     struct list node;      /* linked: it may need a push */
     struct server *server; /* whose thread it has; NULL: not begun */
     int fd;
+    bool large_segments; /* TCP's: as on loopback */
+    bool corked;
 };
 
 /* Starts a library's daemon without threads, by epoll, that accepts from `fd` and takes it when it
@@ -41,10 +44,10 @@ void serve_destroy(struct serve *s);
  * must stay open until serve_sent. */
 void serve_begin(struct watched *c, int fd);
 
-/* An answer of n bytes begins; it is over, or the connection is. Between the two what the library
- * holds back of the bytes is sent when the thread has nothing else to do. The connection's own
- * thread; c may be NULL. */
-void serve_sends(struct watched *c, size_t n);
+/* An answer of n bytes begins, and whether the kernel sends it from a file; it is over, or the
+ * connection is. Between the two what is held back of the bytes, so that packets are full, is sent
+ * when the thread has nothing else to do. The connection's own thread; c may be NULL. */
+void serve_sends(struct watched *c, size_t n, bool from_file);
 void serve_sent(struct watched *c);
 
 /* MHD_resume_connection, for a connection of one of the daemons whose socket context is `struct

@@ -67,6 +67,7 @@ export class Playback extends EventTarget {
     this.errors = []; // the last of all that hls.js complained about
     this.stalls = 0;
     this.timers = new Set();
+    this.turn = 0; // see #forgetLooks
     video.addEventListener('ended', () => this.#ended());
     video.addEventListener('playing', () => this.#progress());
     video.addEventListener('error', () => this.#nativeFault());
@@ -209,8 +210,9 @@ export class Playback extends EventTarget {
   // --- beginning ---
 
   async #begin(wait = WAIT_MS) {
+    const { turn } = this;
     const Hls = await loadHls();
-    if (!this.running) {
+    if (turn !== this.turn) {
       return;
     }
     if (!Hls && !this.video.canPlayType(NATIVE_TYPE)) {
@@ -218,12 +220,13 @@ export class Playback extends EventTarget {
       return;
     }
     const { state, master } = await look(this.id);
-    if (!this.running) {
+    if (turn !== this.turn) {
       return;
     }
     if (state === 'live') {
-      this.path = await this.#pick();
-      if (this.running) {
+      const path = await this.#pick();
+      if (turn === this.turn) {
+        this.path = path;
         this.#attach(Hls, master);
       }
       return;
@@ -302,11 +305,17 @@ export class Playback extends EventTarget {
     hls.attachMedia(this.video);
   }
 
-  #detach() {
+  /** What was to be looked at counts no more, nor what is being looked at. */
+  #forgetLooks() {
+    this.turn++;
     for (const timer of this.timers) {
       clearTimeout(timer);
     }
     this.timers.clear();
+  }
+
+  #detach() {
+    this.#forgetLooks();
     if (this.hls) {
       this.sync.stop();
       this.hls.destroy();
@@ -334,18 +343,19 @@ export class Playback extends EventTarget {
   }
 
   /** A rung is in the master playlist from its first segment on, and hls.js reads that once. */
-  #watchLadder(turn) {
-    this.#later(LADDER_MS[turn], async () => {
+  #watchLadder(nth) {
+    this.#later(LADDER_MS[nth], async () => {
+      const { turn } = this;
       const { state, master } = await look(this.id);
       const now = readMaster(master, pathsOf(this.id).live).map((r) => r.name);
-      if (!this.running || !this.hls) {
+      if (turn !== this.turn) {
         return;
       }
       const stays = this.held || this.behind; // to begin again would take him to the newest
       if (state === 'live' && !stays && now.some((name) => !this.set.has(name))) {
         this.#again(0);
       } else {
-        this.#watchLadder(Math.min(turn + 1, LADDER_MS.length - 1));
+        this.#watchLadder(Math.min(nth + 1, LADDER_MS.length - 1));
       }
     });
   }
@@ -428,14 +438,16 @@ export class Playback extends EventTarget {
     if (this.running && this.state !== 'ended') {
       this.#set('ended');
       this.hls?.stopLoad(); // the last picture stays
+      this.#forgetLooks();
       this.#awaitReturn();
     }
   }
 
   #awaitReturn(wait = ENDED_FIRST_MS) {
     this.#later(jitter(wait), async () => {
+      const { turn } = this;
       const { state } = await look(this.id);
-      if (!this.running || this.state !== 'ended') {
+      if (turn !== this.turn || this.state !== 'ended') {
         return;
       }
       if (state === 'live') {

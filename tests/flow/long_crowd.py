@@ -15,6 +15,12 @@ IDLE = 5000
 DRIPS = 500
 DRIPPING_S = 20
 AT_ONCE = 100  # requests on the way
+ROUNDS = 5  # of requests alone
+
+
+def middle(pairs):
+    """Of each column the median."""
+    return tuple(sorted(column)[len(pairs) // 2] for column in zip(*pairs))
 
 
 class Crowd(TestCase):
@@ -52,10 +58,14 @@ class Crowd(TestCase):
             s.close()
         harness.wait_for(lambda: resident(role) < before + 64 * MB, 20, "the memory is given back")
 
-    def times(self):
-        """The median and the longest but two of 300 requests, in seconds."""
-        found = sorted(self.recipe.get("/stream/show/source.m3u8").seconds for _ in range(300))
-        return found[150], found[-3]
+    def times(self, rounds=1):
+        """The median and the longest but two of 300 requests, in seconds: the middle ones of so many
+        rounds."""
+        found = []
+        for _ in range(rounds):
+            seen = sorted(self.recipe.get("/stream/show/source.m3u8").seconds for _ in range(300))
+            found.append((seen[150], seen[-3]))
+        return middle(found)
 
     def open_small(self):
         s = socket.socket()
@@ -64,22 +74,30 @@ class Crowd(TestCase):
         return s
 
     def test_idle_ones_and_readers_of_a_byte_a_second_slow_nobody(self):
-        alone = self.times()
+        before = self.times(ROUNDS)
         segment = self.recipe.wait_playlist("/stream/show/source.m3u8").segments[-1].uri
         kept = [self.open_small() for _ in range(IDLE + DRIPS)]
         drips = kept[:DRIPS]
         for s in drips:
             s.sendall(f"GET {segment} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         end = time.monotonic() + DRIPPING_S
-        worst = (0, 0)
+        beside = []
         while time.monotonic() < end:
             for s in drips:
                 s.recv(1)
-            worst = max(worst, self.times())
+            beside.append(self.times())
         for s in kept:
             s.close()
-        self.assertLess(worst[0], alone[0] * 4 + 0.02, f"alone {alone}")
-        self.assertLess(worst[1], alone[1] * 4 + 0.1, f"alone {alone}")
+        harness.wait_for(lambda: self.recipe.broadcaster.metrics()["sbe_http_connections"] < DRIPS, 20,
+                         "they have gone")
+        after = self.times(ROUNDS)
+        # The machine is busier now than then: what counts is the slower of both times alone.
+        alone = [max(both) for both in zip(before, after)]
+        found = middle(beside)
+        print(f"median and longest of 300, alone {alone}, beside {len(kept)}: {found}")
+        self.assertLess(found[0], alone[0] * 1.5 + 0.002)
+        self.assertLess(found[1], alone[1] * 2 + 0.02)
+        self.assertLess(max(b[0] for b in beside), alone[0] * 4 + 0.02, "at no time")
 
     def test_a_million_polls_of_nothing(self):
         role = self.recipe.broadcaster

@@ -53,6 +53,15 @@ class Enhanced(harness.TestCase):
                  for x in (self.file(*codecs), f"rtmp://127.0.0.1:{self.port}/{name}")]
         return Process(["node", ROOT / "tests/node/publish.mjs", *pairs], temp_dir() / "node.log")
 
+    def wait_read(self):
+        """Whoever published has ended, and some of what it sent may still be on its way: the status
+        once all is read."""
+        def read():
+            status = self.broadcaster.status()
+            return status if "live" not in [s["state"] for s in status["streams"]] else None
+
+        return wait_for(read, 10, "all is read")
+
     def test_codecs(self):
         """Each codec comes in, with the size and rate that its own header says, and is cut."""
         pairs = [("hevc", "opus"), ("av1", "flac"), ("vp9", "ac3"), ("h264", "eac3"),
@@ -64,7 +73,8 @@ class Enhanced(harness.TestCase):
             wait_for(lambda: tracks(self.broadcaster, name) == expected, 30,
                      f"{name}: {expected}\n{publisher.tail()}")
         self.assertEqual(publisher.wait(60), 0, publisher.tail())
-        status = self.broadcaster.status()
+        status = self.wait_read()
+        self.assertEqual(len(status["streams"]), len(pairs))
         for stream in status["streams"]:
             self.assertEqual(stream["video_packets"], CLIP_S * RATE, stream)
             self.assertGreaterEqual(stream["rungs"][0]["segments"], 2, stream)
@@ -78,7 +88,7 @@ class Enhanced(harness.TestCase):
                     ("audio", 0, "aac", 48000, 2), ("audio", 1, "opus", 48000, 2)]
         wait_for(lambda: tracks(self.broadcaster, "many") == expected, 20, str(expected))
         self.assertEqual(publisher.wait(60), 0, publisher.tail())
-        stream = self.broadcaster.status()["streams"][0]
+        stream, = self.wait_read()["streams"]
         self.assertEqual(stream["video_packets"], CLIP_S * RATE)
         # The second picture is a rendition of the source, in step with it and with its sound.
         source, second, sound = stream["rungs"]

@@ -361,6 +361,7 @@ WARNINGS = [
     ("independent-not-told", "ll", {"playlist": swap(",INDEPENDENT=YES", "", times=99)}),
     ("average-bandwidth-exceeded", "ts", {"master": in_master("AVERAGE-BANDWIDTH=",
                                                               "AVERAGE-BANDWIDTH=1,X=")}),
+    ("bandwidth-too-high", "ts", {"master": in_master(":BANDWIDTH=", ":BANDWIDTH=1")}),
     ("etag-missing", "ts", {"answer": lambda r, c: r.headers.update({"ETag": None})}),
     ("head-refused", "ts", {"answer": no_head}),
     ("parts-too-old", "ll", {"playlist": old_parts}),

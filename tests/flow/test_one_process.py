@@ -61,7 +61,7 @@ class Roles(TestCase):
                 wait_rung(p.http)
                 self.assertEqual([p.status(n)["role"] for n in range(3)],
                                  ["broadcaster", "orchestrator", "transcoder"])
-                self.assertGreaterEqual(p.status(2)["jobs"]["done"], 1)
+                wait_for(lambda: p.status(2)["jobs"]["done"] >= 1, 10, "a job is done")
                 told = run([BIN / "status", "-runDir", p.data_dir / "run"]).stdout
                 for role in p.roles:
                     self.assertRegex(told, rf"(?m)^{role} ")

@@ -115,7 +115,7 @@ class End(harness.TestCase):
                     publisher.stop()
                     self.assertEqual(player.wait(20), 0, player.tail())
                 self.assertEqual(harness.decode_errors(path), "")
-            self.assertEqual(r.broadcaster.status()["ingest"]["players"], 0)
+            wait_for(lambda: r.broadcaster.status()["ingest"]["players"] == 0, 10, "it has gone")
 
 
 if __name__ == "__main__":

@@ -68,11 +68,14 @@ class Slow(harness.TestCase):
                          temp_dir() / "slow.log") as player:
                 wait_for(lambda: self.counters()["play_packets_dropped"] > 0, 60, "it is behind")
                 proxy.limit(None)
-                dropped = self.counters()["play_packets_dropped"]
-                size = path.stat().st_size if path.exists() else 0
-                wait_for(lambda: path.exists() and path.stat().st_size > size + 200000, 30,
-                         "it plays on")
-                self.assertEqual(self.counters()["play_packets_dropped"], dropped)
+
+                def whole():
+                    dropped = self.counters()["play_packets_dropped"]
+                    size = path.stat().st_size
+                    wait_for(lambda: path.stat().st_size > size + 200000, 10, "it plays on")
+                    return self.counters()["play_packets_dropped"] == dropped
+
+                wait_for(whole, 30, "it plays on, and nothing is left out any more")
                 player.stop()
             self.assertEqual(harness.decode_errors(path), "")
 

@@ -199,6 +199,7 @@ START_TEST(ladder_rules)
     } cases[] = {
         {"BANDWIDTH=5000,AV", "AV", "bandwidth-missing "},
         {"BANDWIDTH=5000,AV", "BANDWIDTH=3500,AV", "bandwidth-exceeded "},
+        {"BANDWIDTH=5000,AV", "BANDWIDTH=2305843009213693951,AV", ""}, /* the most that is read */
         {"AVERAGE-BANDWIDTH=4500,", "", "average-bandwidth-missing "},
         {"AVERAGE-BANDWIDTH=4500,", "AVERAGE-BANDWIDTH=3000,", "average-bandwidth-exceeded "},
         {"CODECS=\"avc1.42c01e,mp4a.40.2\",", "", "codecs-missing "},
@@ -233,6 +234,21 @@ START_TEST(ladder_rules)
            "variants-discontinuities-differ ");
     ladder(MASTER, classic(5, 6, "#EXT-X-PROGRAM-DATE-TIME:2026-01-31T12:00:00Z\n"), 0,
            "pdt-differs ");
+}
+END_TEST
+
+/* Only of what is whole is the peak known: of the live one it may have been before. */
+START_TEST(a_bandwidth_that_is_too_high)
+{
+    char whole[8192];
+    char fits[2048];
+    snprintf(whole, sizeof whole, "%s#EXT-X-ENDLIST\n",
+             with(classic(5, 6, ""), "#EXT-X-TARGET", "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-TARGET"));
+    ladder(MASTER, whole, 0, "bandwidth-too-high ");
+    snprintf(fits, sizeof fits, "%s", with(MASTER, "=5000,AV", "=4400,AV"));
+    ladder(fits, whole, 0, "bandwidth-too-high ");
+    snprintf(fits, sizeof fits, "%s", with(fits, "=5000,AV", "=4400,AV"));
+    ladder(fits, whole, 0, "");
 }
 END_TEST
 
@@ -314,6 +330,28 @@ START_TEST(reports_are_of_their_time)
 }
 END_TEST
 
+/* What a report leaves out is as in the playlist that it stands in. */
+START_TEST(reports_that_leave_out)
+{
+    static const struct {
+        const char *sequence;
+        const char *rules;
+    } cases[] = {{"MEDIA-SEQUENCE:7", ""}, {"MEDIA-SEQUENCE:17", "rendition-report-wrong "}};
+    for (size_t i = 0; i < 2; i++) {
+        struct judge_state *states[2] = {judge_state_create("http://host/a.m3u8", &sink),
+                                         judge_state_create("http://host/b.m3u8", &sink)};
+        struct judge_list *master = list_of(LL_MASTER);
+        see(states[0], with(LL LL_REPORT("b", 9), "MEDIA-SEQUENCE:7", cases[i].sequence), 10000);
+        see(states[1], LL "#EXT-X-RENDITION-REPORT:URI=\"a.m3u8\"\n", 10000);
+        judge_ladder_check(&(struct judge_ladder){"http://host/m.m3u8", master, states, 2, &sink});
+        assert_found(cases[i].rules);
+        judge_list_destroy(master);
+        judge_state_destroy(states[0]);
+        judge_state_destroy(states[1]);
+    }
+}
+END_TEST
+
 /* A rung that came into the master playlist after the others were begun with. */
 START_TEST(reports_on_what_came_later)
 {
@@ -386,5 +424,6 @@ START_TEST(ts_form)
 END_TEST
 
 UNIT_MAIN("judge_media", media_rules, media_at_a_variable_rate, part_rules, short_parts,
-          ladder_rules, reports_are_of_their_time, reports_on_what_came_later, frames_of_a_ladder,
-          codec_names, ts_form)
+          ladder_rules, a_bandwidth_that_is_too_high, reports_are_of_their_time,
+          reports_that_leave_out, reports_on_what_came_later, frames_of_a_ladder, codec_names,
+          ts_form)
