@@ -13,6 +13,8 @@
 #include "orchestrator/relay_log.h"
 #include "run/log.h"
 
+_Static_assert(PURSE_DUE_MAX >= ROSTER_PEERS_MAX, "each transcoder is paid by itself");
+
 #define STALL_MS 200 /* a tick so much later than it was due: the loop stood still */
 
 struct relay {

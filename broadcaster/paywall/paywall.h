@@ -162,9 +162,6 @@ struct paywall_balance paywall_balance(struct paywall_account *a);
 /* What is lacking for the largest thing that was asked for. */
 uint64_t paywall_missing(struct paywall_account *a);
 
-/* The ledger's balance, as an answer of it said. */
-void paywall_heard(struct paywall_account *a, uint64_t balance);
-
 /* Held (true) until it is another version than this, or for as long as wait_ms. The ledger is asked
  * when nothing is known. */
 bool paywall_watch(struct paywall_account *a, uint64_t version, int64_t wait_ms,
@@ -189,7 +186,8 @@ struct paywall_question {
     struct paywall_ask *ask;
 };
 
-/* Held (true), and resumed with the answer; false: the server is stopping. */
+/* Held (true), and resumed with the answer; false: the server is stopping. Of what is credited the
+ * account, if it is known here, hears before that. */
 bool paywall_ask(struct paywall *p, struct paywall_question *q);
 
 /* --- reports; loop's thread --- */

@@ -53,10 +53,21 @@ static void log_off(struct paywall *p, const struct link_pay_answer *a)
     }
 }
 
+/* Here, in order with all else that the ledger says of the account. */
+static void hear_balance(struct paywall *p, const struct paywall_question *q,
+                         const struct link_pay_answer *a)
+{
+    bool credits = q != NULL && (q->kind == LINK_PAY_RECEIPT || q->kind == LINK_PAY_WALLET);
+    if (credits && a->status == LINK_PAY_OK) {
+        paywall_news(p, q->account, a->balance);
+    }
+}
+
 static void on_answer(void *arg, const struct link_pay_answer *a)
 {
     const struct paywall_ask *ask = arg;
     log_off(ask->paywall, a);
+    hear_balance(ask->paywall, ask->question, a);
     answer(arg, a);
     forget(arg);
 }

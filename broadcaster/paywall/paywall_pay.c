@@ -244,16 +244,6 @@ uint64_t paywall_missing(struct paywall_account *a)
     return missing;
 }
 
-void paywall_heard(struct paywall_account *a, uint64_t balance)
-{
-    int64_t now_ms = clock_mono_ms();
-    paywall_lock(a);
-    account_news(&a->money, balance, now_ms);
-    a->pays = a->pays || account_has_money(&a->money);
-    paywall_need(a, now_ms);
-    paywall_unlock(a);
-}
-
 bool paywall_watch(struct paywall_account *a, uint64_t version, int64_t wait_ms,
                    struct paywall_waiter *w)
 {

@@ -250,13 +250,30 @@ static enum viewers_pay_result pay_time(struct pay_request *r, const struct toll
     return VIEWERS_PAY_ANSWERED;
 }
 
+/* What has to be there for anything of it to come: of a live stream a segment, of a file its first
+ * piece; a megabyte where nobody knows yet how large what is waited for will be. */
+static uint64_t first_cost(const struct viewers_pay *p, const struct toll *t,
+                           const struct toll_file *f, const struct answer *a)
+{
+    uint32_t rest;
+    bool live = a->file == NULL;
+    if (live && t->per == TOLL_PER_MINUTE) {
+        return toll_cost(t, a->media.until, 0, 0, &rest);
+    }
+    if (a->waits) {
+        return t->amount;
+    }
+    uint64_t first = is_part(a) ? a->first : 0, n = is_part(a) ? a->n : f->size;
+    n = live || n < p->config.chunk ? n : p->config.chunk;
+    return toll_file_cost(t, f, first + n) - toll_file_cost(t, f, first);
+}
+
 static enum viewers_pay_result pay_bytes(struct pay_request *r, const struct toll *t,
-                                         struct answer *a)
+                                         const struct toll_file *f, struct answer *a)
 {
     struct paywall_waiter *w = r->waiter.late || r->waiter.left ? NULL : &r->waiter;
-    const struct toll_file f = {.size = blob_span(a->blob).len};
     uint64_t n = 0;
-    if (!open_body(r, t, &f, a)) {
+    if (!open_body(r, t, f, a)) {
         return refuse(r, PAYWALL_MANY, t, 0, a);
     }
     r->whole = true;
@@ -265,22 +282,21 @@ static enum viewers_pay_result pay_bytes(struct pay_request *r, const struct tol
         return hold(a);
     }
     if (v != PAYWALL_PAID) {
-        uint64_t cost = toll_file_cost(t, &f, r->first + r->n) - toll_file_cost(t, &f, r->first);
-        return refuse(r, v, t, cost, a);
+        return refuse(r, v, t, first_cost(r->pay, t, f, a), a);
     }
     r->blob = blob_ref(a->blob);
     send_by_reader(r, READ_BLOCK, CACHE_PAID, a);
     return VIEWERS_PAY_ANSWERED;
 }
 
-/* Nobody knows yet how large what is waited for will be. */
+/* What is waited for is paid for when its size is known. */
 static enum viewers_pay_result pay_live(struct pay_request *r, const struct toll *t,
-                                        struct answer *a)
+                                        const struct toll_file *f, struct answer *a)
 {
     if (t->per != TOLL_PER_MB) {
         return pay_time(r, t, a);
     }
-    return a->waits ? VIEWERS_PAY_ANSWERED : pay_bytes(r, t, a);
+    return a->waits ? VIEWERS_PAY_ANSWERED : pay_bytes(r, t, f, a);
 }
 
 static enum viewers_pay_result say(struct answer *a, int status, const char *text)
@@ -314,20 +330,29 @@ static enum err read_duration(const struct media_file *file, struct toll_file *f
     return ERR_OK;
 }
 
-static enum viewers_pay_result pay_file(struct pay_request *r, const struct toll *t,
-                                        struct answer *a)
+/* What costs nothing by the minute has no duration. */
+static enum err measure(const struct toll *t, const struct answer *a, struct toll_file *f)
 {
-    struct toll_file f = {.size = a->file->stat.size};
-    enum err e = t->per == TOLL_PER_MINUTE ? read_duration(a->file, &f) : ERR_OK;
+    *f = (struct toll_file){.size = a->file != NULL   ? a->file->stat.size
+                                    : a->blob != NULL ? blob_span(a->blob).len
+                                                      : 0};
+    return a->file != NULL && t->per == TOLL_PER_MINUTE ? read_duration(a->file, f) : ERR_OK;
+}
+
+static enum viewers_pay_result say_unsold(enum err e, struct answer *a)
+{
     if (e == ERR_AGAIN) {
         return say(a, 503,
                    "How long this file is has not been read yet; try again in a moment. A piece of "
                    "an HLS or DASH presentation can be sold by the megabyte alone.");
     }
-    if (e != ERR_OK) {
-        return say(a, 500, "This file is sold by the minute, and how long it is cannot be read.");
-    }
-    if (!open_body(r, t, &f, a)) {
+    return say(a, 500, "This file is sold by the minute, and how long it is cannot be read.");
+}
+
+static enum viewers_pay_result pay_file(struct pay_request *r, const struct toll *t,
+                                        const struct toll_file *f, struct answer *a)
+{
+    if (!open_body(r, t, f, a)) {
         return refuse(r, PAYWALL_MANY, t, 0, a);
     }
     r->file = a->file;
@@ -362,10 +387,17 @@ enum viewers_pay_result viewers_pay_gate(struct viewers_pay *p, struct MHD_Conne
     if (r == NULL) {
         return say(a, 503, "The server is short of memory; try again in a moment.");
     }
+    struct toll_file f;
+    enum err e = measure(&t, a, &f);
+    if (e != ERR_OK) {
+        return say_unsold(e, a);
+    }
+    if (a->file != NULL && t.per == TOLL_PER_MINUTE && f.duration_ms == 0) {
+        return VIEWERS_PAY_ANSWERED;
+    }
     enum paywall_verdict v = r->who.known ? pay_account(r) : PAYWALL_EMPTY;
     if (v != PAYWALL_PAID) {
-        uint32_t rest;
-        return refuse(r, v, &t, toll_cost(&t, a->media.until, 0, 0, &rest), a);
+        return refuse(r, v, &t, first_cost(p, &t, &f, a), a);
     }
-    return a->file != NULL ? pay_file(r, &t, a) : pay_live(r, &t, a);
+    return a->file != NULL ? pay_file(r, &t, &f, a) : pay_live(r, &t, &f, a);
 }

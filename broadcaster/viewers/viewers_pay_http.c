@@ -192,6 +192,7 @@ static enum viewers_pay_result take_post(struct pay_request *r, bool receipt, st
     } else if (!may_tell(r)) {
         result = say_later(a, 429, TOO_MANY);
     } else {
+        (void)pay_account(r); /* so that it hears of the balance; credited is the payment anyhow */
         result = ask(r, receipt ? LINK_PAY_RECEIPT : LINK_PAY_WALLET,
                      p->config.terms.payment_pointer, post.text, a);
     }
@@ -210,11 +211,7 @@ static enum viewers_pay_result answer_post(struct pay_request *r, struct answer 
         status = q->status == LINK_PAY_UNAVAILABLE || q->status == LINK_PAY_OFF ? 503 : status;
         return say(a, status, q->says[0] != '\0' ? q->says : "That is not credited.");
     }
-    uint64_t total = q->balance;
-    if (pay_account(r) == PAYWALL_PAID) {
-        paywall_heard(r->account, q->balance);
-        total = paywall_balance(r->account).total;
-    }
+    uint64_t total = r->account != NULL ? paywall_balance(r->account).total : q->balance;
     money_format(total, r->pay->config.terms.scale, text);
     return say(a, 200, text);
 }

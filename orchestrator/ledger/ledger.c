@@ -25,18 +25,19 @@ struct work {
     struct ledger_answer a;
     ledger_fn *fn;
     void *arg;
-    char text[]; /* of the request */
+    bool is_asked;     /* else it is news alone */
+    struct news *news; /* told behind the answer: what comes later is newer; NULL: none */
+    char text[];       /* of the request */
 };
 
 struct news {
-    struct list node;
     uint64_t balance;
     char account[LEDGER_NAME_MAX];
 };
 
 /* What the thread did since the loop last took it. */
 struct report {
-    struct list done, news;
+    struct list done;
     uint64_t commits, committed, failed;
     int64_t accounts, entries;
     struct histogram took; /* commits, from the start */
@@ -66,17 +67,11 @@ struct ledger {
     char why[LEDGER_WHY_MAX];
 };
 
-static void report_init(struct report *r)
-{
-    list_init(&r->done);
-    list_init(&r->news);
-}
-
 /* --- the thread --- */
 
 /* One transaction's work. */
 struct batch {
-    struct list work, news;
+    struct list work;
     size_t n;
     int64_t next_ms; /* when a hold is due */
     bool stopping;
@@ -94,13 +89,20 @@ static void move_all(struct list *to, struct list *from)
     }
 }
 
-static void note_news(struct batch *b, const struct ledger_account *a)
+static struct news *news_of(const struct ledger_account *a)
 {
     struct news *n = mem_alloc(sizeof *n);
-    list_init(&n->node);
     n->balance = a->free > 0 ? (uint64_t)a->free : 0;
     memcpy(n->account, a->name, sizeof n->account);
-    list_push_back(&b->news, &n->node);
+    return n;
+}
+
+static void add_news(struct batch *b, const struct ledger_account *a)
+{
+    struct work *w = mem_alloc(sizeof *w);
+    list_init(&w->node);
+    w->news = news_of(a);
+    list_push_back(&b->work, &w->node);
 }
 
 static enum err apply_all(struct ledger *l, struct batch *b, int64_t now_ms)
@@ -113,9 +115,7 @@ static enum err apply_all(struct ledger *l, struct batch *b, int64_t now_ms)
         if (e != ERR_OK) {
             return e;
         }
-        if (gained != NULL) {
-            note_news(b, gained);
-        }
+        w->news = gained != NULL ? news_of(gained) : NULL;
     }
     return ERR_OK;
 }
@@ -129,7 +129,7 @@ static enum err expire_some(struct ledger *l, struct batch *b, int64_t now_ms)
             return e;
         }
         if (gained != NULL) {
-            note_news(b, gained);
+            add_news(b, gained);
         }
         if (b->next_ms > now_ms) {
             break;
@@ -143,11 +143,8 @@ static void refuse_all(struct batch *b)
     for (struct list *at = b->work.next; at != &b->work; at = at->next) {
         struct work *w = LIST_ITEM(at, struct work, node);
         w->a = (struct ledger_answer){.err = ERR_IO, .why = "the ledger's store does not take it"};
-    }
-    while (!list_empty(&b->news)) {
-        struct news *n = LIST_ITEM(b->news.next, struct news, node);
-        list_remove(&n->node);
-        mem_free(n);
+        mem_free(w->news);
+        w->news = NULL;
     }
 }
 
@@ -176,9 +173,8 @@ static void hand_over(struct ledger *l, struct batch *b)
 {
     pthread_mutex_lock(&l->lock);
     struct report *r = &l->report;
-    bool first = list_empty(&r->done) && list_empty(&r->news) && r->commits == 0 && r->failed == 0;
+    bool first = list_empty(&r->done) && r->commits == 0 && r->failed == 0;
     move_all(&r->done, &b->work);
-    move_all(&r->news, &b->news);
     r->ok = b->err == ERR_OK;
     r->commits += r->ok ? 1 : 0;
     r->committed += r->ok ? b->n : 0;
@@ -226,7 +222,6 @@ static void *thread_main(void *arg)
     struct ledger *l = arg;
     struct batch b = {.next_ms = 0}; /* what is due from before: at once */
     list_init(&b.work);
-    list_init(&b.news);
     while (take_batch(l, &b)) {
         /* At the end nobody waits for a store that does not answer. */
         if (b.stopping && b.err != ERR_OK) {
@@ -243,10 +238,14 @@ static void *thread_main(void *arg)
 
 static void answer(struct ledger *l, struct work *w)
 {
-    l->n_waiting--;
+    l->n_waiting -= w->is_asked;
     if (w->fn != NULL) {
         w->fn(w->arg, &w->a);
     }
+    if (w->news != NULL && l->config.news != NULL) {
+        l->config.news(l->config.news_arg, w->news->account, w->news->balance);
+    }
+    mem_free(w->news);
     mem_free(w);
 }
 
@@ -274,11 +273,10 @@ static void on_report(void *arg, void *item)
 {
     struct ledger *l = arg;
     struct report taken;
-    report_init(&taken);
+    list_init(&taken.done);
     pthread_mutex_lock(&l->lock);
     struct report *r = &l->report;
     move_all(&taken.done, &r->done);
-    move_all(&taken.news, &r->news);
     taken.commits = r->commits;
     taken.committed = r->committed;
     taken.failed = r->failed;
@@ -294,14 +292,6 @@ static void on_report(void *arg, void *item)
         struct work *w = LIST_ITEM(taken.done.next, struct work, node);
         list_remove(&w->node);
         answer(l, w);
-    }
-    while (!list_empty(&taken.news)) {
-        struct news *n = LIST_ITEM(taken.news.next, struct news, node);
-        list_remove(&n->node);
-        if (l->config.news != NULL) {
-            l->config.news(l->config.news_arg, n->account, n->balance);
-        }
-        mem_free(n);
     }
 }
 
@@ -326,6 +316,7 @@ static struct work *make_work(const struct ledger_request *r, ledger_fn *fn, voi
     char *at = w->text;
     list_init(&w->node);
     w->r = *r;
+    w->is_asked = true;
     w->fn = fn;
     w->arg = arg;
     copy(r->account, &w->r.account, &at);
@@ -401,7 +392,7 @@ enum err ledger_open(struct loop *l, const struct ledger_config *config, struct 
     new->entries = store->entries;
     new->ok = true;
     list_init(&new->waiting);
-    report_init(&new->report);
+    list_init(&new->report.done);
     histogram_init(&new->report.took, HISTOGRAM_SHORT);
     histogram_init(&new->took, HISTOGRAM_SHORT);
     init_lock(new);

@@ -7,10 +7,21 @@
 
 #define AHEAD 8 /* jobs of the dearest kind that are set aside for beside those that are open */
 
+static purse_shares shares_of(const struct tariff *t, uint64_t pixels)
+{
+    return (purse_shares)pixels * t->amount;
+}
+
+/* The whole ones in it. */
+static uint64_t units_of(const struct tariff *t, purse_shares shares)
+{
+    purse_shares units = shares / t->pixels;
+    return units > UINT64_MAX ? UINT64_MAX : (uint64_t)units;
+}
+
 uint64_t tariff_cost(const struct tariff *t, uint64_t pixels)
 {
-    unsigned __int128 cost = (unsigned __int128)pixels * t->amount / t->pixels;
-    return cost > UINT64_MAX ? UINT64_MAX : (uint64_t)cost;
+    return units_of(t, shares_of(t, pixels));
 }
 
 static uint64_t sum(uint64_t a, uint64_t b)
@@ -18,7 +29,7 @@ static uint64_t sum(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* A reservation covers the pixels' share of what is rounded off elsewhere. */
+/* A reservation covers what is left of earlier pixels of who makes these. */
 static uint64_t reservation(const struct purse *p, uint64_t pixels)
 {
     return sum(tariff_cost(&p->tariff, pixels), 1);
@@ -42,14 +53,17 @@ void purse_init(struct purse *p, const char *account, const struct tariff *tarif
     *p = (struct purse){.tariff = *tariff, .held_ms = now_ms - PURSE_RENEW_MS};
     snprintf(p->account, sizeof p->account, "%s", account);
     p->due = mem_alloc(PURSE_DUE_MAX * sizeof *p->due);
+    p->rests = mem_alloc(PURSE_DUE_MAX * sizeof *p->rests);
     p->note_ms = p->pay_ms = now_ms;
 }
 
 void purse_fini(struct purse *p)
 {
     mem_free(p->due);
+    mem_free(p->rests);
     mem_free(p->back);
     p->due = NULL;
+    p->rests = NULL;
     p->back = NULL;
 }
 
@@ -94,6 +108,18 @@ static struct purse_due *due_of(struct purse *p, const char *payee)
     return d;
 }
 
+static struct purse_rest *rest_of(struct purse *p, const char *payee)
+{
+    for (size_t i = 0; i < p->next_rest && i < PURSE_DUE_MAX; i++) {
+        if (strcmp(p->rests[i].payee, payee) == 0) {
+            return &p->rests[i];
+        }
+    }
+    struct purse_rest *r = &p->rests[p->next_rest++ % PURSE_DUE_MAX];
+    snprintf(r->payee, sizeof r->payee, "%s", payee);
+    return r;
+}
+
 static struct purse_back *back_of(struct purse *p, const char *payee)
 {
     for (size_t i = 0; i < p->n_back; i++) {
@@ -104,21 +130,41 @@ static struct purse_back *back_of(struct purse *p, const char *payee)
     return NULL;
 }
 
-void purse_unearn(struct purse *p, const char *payee, uint64_t pixels, int64_t now_ms)
+/* NULL: there is no place for it. */
+static struct purse_back *make_back(struct purse *p, const char *payee)
 {
-    struct purse_back *b = back_of(p, payee);
-    if (b != NULL) {
-        b->pixels = sum(b->pixels, pixels);
-        return;
-    }
     if (p->back == NULL) {
         p->back = mem_alloc(PURSE_DUE_MAX * sizeof *p->back);
     }
-    if (p->n_back < PURSE_DUE_MAX) {
-        b = &p->back[p->n_back++];
-        *b = (struct purse_back){.pixels = pixels, .since_ms = now_ms};
-        snprintf(b->payee, sizeof b->payee, "%s", payee);
+    if (p->n_back == PURSE_DUE_MAX) {
+        return NULL;
     }
+    struct purse_back *b = &p->back[p->n_back++];
+    *b = (struct purse_back){.shares = 0};
+    snprintf(b->payee, sizeof b->payee, "%s", payee);
+    return b;
+}
+
+/* First what it was not paid for. */
+static void owe_back(struct purse *p, const char *payee, purse_shares shares, int64_t now_ms)
+{
+    struct purse_rest *r = rest_of(p, payee);
+    uint64_t unpaid = shares < r->shares ? (uint64_t)shares : r->shares;
+    r->shares -= unpaid;
+    shares -= unpaid;
+    struct purse_back *b = shares > 0 ? back_of(p, payee) : NULL;
+    if (b == NULL && shares > 0) {
+        b = make_back(p, payee);
+    }
+    if (b != NULL) {
+        b->since_ms = units_of(&p->tariff, b->shares) == 0 ? now_ms : b->since_ms;
+        b->shares += shares;
+    }
+}
+
+void purse_unearn(struct purse *p, const char *payee, uint64_t pixels, int64_t now_ms)
+{
+    owe_back(p, payee, shares_of(&p->tariff, pixels), now_ms);
 }
 
 static void forget_back(struct purse *p, struct purse_back *b)
@@ -127,15 +173,15 @@ static void forget_back(struct purse *p, struct purse_back *b)
 }
 
 /* Of these, how many it was paid for already. */
-static uint64_t make_up(struct purse *p, const char *payee, uint64_t pixels)
+static purse_shares make_up(struct purse *p, const char *payee, purse_shares shares)
 {
     struct purse_back *b = back_of(p, payee);
     if (b == NULL) {
         return 0;
     }
-    uint64_t taken = pixels < b->pixels ? pixels : b->pixels;
-    b->pixels -= taken;
-    if (b->pixels == 0) {
+    purse_shares taken = shares < b->shares ? shares : b->shares;
+    b->shares -= taken;
+    if (b->shares == 0) {
         forget_back(p, b);
     }
     return taken;
@@ -143,13 +189,15 @@ static uint64_t make_up(struct purse *p, const char *payee, uint64_t pixels)
 
 void purse_earn(struct purse *p, const char *payee, uint64_t pixels)
 {
-    p->pixels = sum(p->pixels, pixels - make_up(p, payee, pixels));
-    uint64_t earned = tariff_cost(&p->tariff, p->pixels);
-    uint64_t amount = earned - p->earned;
+    struct purse_rest *r = rest_of(p, payee);
+    purse_shares shares = shares_of(&p->tariff, pixels);
+    shares = shares - make_up(p, payee, shares) + r->shares;
+    r->shares = (uint64_t)(shares % p->tariff.pixels);
+    uint64_t amount = units_of(&p->tariff, shares);
     if (amount == 0) {
         return;
     }
-    p->earned = earned;
+    p->earned = sum(p->earned, amount);
     p->owed = sum(p->owed, amount);
     struct purse_due *d = due_of(p, payee);
     d->amount = sum(d->amount, amount);
@@ -157,12 +205,12 @@ void purse_earn(struct purse *p, const char *payee, uint64_t pixels)
 
 bool purse_is_over(const struct purse *p)
 {
-    return p->known && !p->is_holding && promised(p) > p->held && p->reserved > 0;
+    return p->known && p->is_all && !p->is_holding && promised(p) > p->held && p->reserved > 0;
 }
 
 void purse_news(struct purse *p)
 {
-    p->empty = false;
+    p->empty = p->is_all = false;
     p->held_ms -= PURSE_RENEW_MS;
 }
 
@@ -173,7 +221,7 @@ static bool holds_now(const struct purse *p, int64_t now_ms)
         return false;
     }
     bool is_low = p->held < wanted(p) - (wanted(p) - promised(p)) / 2;
-    return since_ms >= PURSE_RENEW_MS || (is_low && (!p->empty || since_ms >= PURSE_RETRY_MS));
+    return since_ms >= PURSE_RENEW_MS || (is_low && (!p->is_all || since_ms >= PURSE_RETRY_MS));
 }
 
 static bool may_charge(const struct purse *p, int64_t now_ms)
@@ -192,14 +240,16 @@ static bool pays_now(const struct purse *p, int64_t now_ms)
            may_charge(p, now_ms);
 }
 
-/* Less than one unit cannot be given back. */
+/* Less than one unit cannot be given back: it stays to be made up for. */
 static bool gives_back_now(struct purse *p, int64_t since_ms)
 {
     for (size_t i = 0; i < p->n_back; i++) {
         struct purse_back *b = &p->back[i];
-        if (b->since_ms <= since_ms && tariff_cost(&p->tariff, b->pixels) > 0) {
-            p->taken = *b;
-            forget_back(p, b);
+        uint64_t amount = units_of(&p->tariff, b->shares);
+        if (b->since_ms <= since_ms && amount > 0) {
+            p->taken.amount = amount;
+            snprintf(p->taken.payee, sizeof p->taken.payee, "%s", b->payee);
+            (void)make_up(p, b->payee, (purse_shares)amount * p->tariff.pixels);
             return true;
         }
     }
@@ -211,14 +261,14 @@ bool purse_take_back(struct purse *p, uint64_t *ret_amount, const char **ret_pay
     if (!gives_back_now(p, INT64_MAX)) {
         return false;
     }
-    *ret_amount = tariff_cost(&p->tariff, p->taken.pixels);
+    *ret_amount = p->taken.amount;
     *ret_payee = p->taken.payee;
     return true;
 }
 
 bool purse_is_asking(const struct purse *p)
 {
-    return p->is_charging || p->is_paying || p->is_holding || p->taken.pixels > 0;
+    return p->is_charging || p->is_paying || p->is_holding || p->taken.amount > 0;
 }
 
 enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *ret_amount,
@@ -251,7 +301,7 @@ enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *r
         return PURSE_PAY;
     }
     if (!all && gives_back_now(p, now_ms - PURSE_BACK_MS)) {
-        *ret_amount = tariff_cost(&p->tariff, p->taken.pixels);
+        *ret_amount = p->taken.amount;
         *ret_payee = p->taken.payee;
         return PURSE_BACK;
     }
@@ -269,7 +319,8 @@ void purse_hold_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted
     p->held = held;
     p->noted = noted;
     p->short_ms = promised(p) <= held ? 0 : p->short_ms;
-    p->empty = held < promised(p) || (held < p->asked && held - promised(p) < p->largest);
+    p->is_all = held < p->asked;
+    p->empty = p->is_all && (held < promised(p) || held - promised(p) < p->largest);
 }
 
 void purse_charge_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted)
@@ -293,12 +344,12 @@ void purse_charge_answered(struct purse *p, bool ok, uint64_t held, uint64_t not
 
 void purse_back_answered(struct purse *p, bool ok, int64_t now_ms)
 {
-    struct purse_back taken = p->taken;
-    p->taken.pixels = 0;
+    uint64_t amount = p->taken.amount;
+    p->taken.amount = 0;
     if (ok) {
-        p->returned = sum(p->returned, tariff_cost(&p->tariff, taken.pixels));
+        p->returned = sum(p->returned, amount);
     } else {
-        purse_unearn(p, taken.payee, taken.pixels, now_ms);
+        owe_back(p, p->taken.payee, (purse_shares)amount * p->tariff.pixels, now_ms);
     }
 }
 
@@ -310,6 +361,6 @@ void purse_hold_lost(struct purse *p)
     p->hold++;
     p->held = 0;
     p->charged = 0;
-    p->empty = false;
+    p->empty = p->is_all = false;
     p->held_ms -= PURSE_RENEW_MS;
 }

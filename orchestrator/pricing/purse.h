@@ -13,7 +13,7 @@
 
 #define PURSE_NAME_MAX  200
 #define PURSE_PAYEE_MAX 200
-#define PURSE_DUE_MAX   256   /* transcoders that are owed something at once */
+#define PURSE_DUE_MAX   1024  /* transcoders that are owed something at once */
 #define PURSE_RENEW_MS  10000 /* a hold is renewed so often */
 #define PURSE_TTL_MS    60000 /* and runs out by itself after so long without */
 #define PURSE_NOTE_MS   100   /* what it costs is noted so often, */
@@ -36,11 +36,22 @@ struct purse_due {
     uint64_t amount;
 };
 
+/* Shares of a unit, so that each is paid to the last fraction for what it made itself: a pixel has
+ * tariff.amount of them, a unit tariff.pixels. */
+__extension__ typedef unsigned __int128 purse_shares;
+
+/* What a transcoder has made and not been paid for, as it is less than a unit: it is paid with what
+ * it makes next. */
+struct purse_rest {
+    char payee[PURSE_PAYEE_MAX];
+    uint64_t shares;
+};
+
 /* What a transcoder was paid for and has to make once more, or to give back. */
 struct purse_back {
     char payee[PURSE_PAYEE_MAX];
-    uint64_t pixels;
-    int64_t since_ms;
+    purse_shares shares;
+    int64_t since_ms; /* when it came to be a unit or more */
 };
 
 struct purse {
@@ -49,19 +60,21 @@ struct purse {
     uint64_t held;     /* in the ledger's hold, as it was last said */
     uint64_t reserved; /* of open jobs */
     uint64_t largest;  /* the dearest job so far */
-    uint64_t pixels;   /* passed on, in all */
-    uint64_t earned;   /* what they cost */
+    uint64_t earned;   /* what all pixels that were passed on cost, in whole units */
     uint64_t charged;  /* of that, what the ledger has; the hold's total so far */
     uint64_t owed;     /* of `due` together */
     uint64_t noted;    /* what the account owes in the ledger */
     uint64_t returned; /* of `earned`, what payees gave back */
     struct purse_due *due;
     size_t n_due;
+    struct purse_rest *rests; /* PURSE_DUE_MAX: who comes beyond that takes a place with its rest */
+    size_t next_rest;
     struct purse_back *back; /* NULL: there was none so far */
     size_t n_back;           /* at most PURSE_DUE_MAX: beyond that it is forgiven */
-    struct purse_back taken; /* what is being asked back; no pixels: nothing is */
+    struct purse_due taken;  /* what is being asked back; no amount: nothing is */
     bool known;              /* the ledger has answered for once */
-    bool empty;              /* there was not enough when last asked */
+    bool is_all;             /* the account had no more when last asked, */
+    bool empty;              /* and that is not enough */
     bool is_charging;        /* a question is under way: the note of due[0] */
     bool is_paying;          /* or a payment */
     bool is_holding;         /* or a hold */
@@ -93,7 +106,7 @@ void purse_earn(struct purse *p, const char *payee, uint64_t pixels);
  * it makes next cost nothing. What it has not made within PURSE_BACK_MS it gives back. */
 void purse_unearn(struct purse *p, const char *payee, uint64_t pixels, int64_t now_ms);
 
-/* More is promised than is set aside: open jobs must go until it is not. */
+/* More is promised than the account has: open jobs must go until it is not. */
 bool purse_is_over(const struct purse *p);
 
 /* Money has come to the account. */

@@ -436,11 +436,16 @@ void till_news(struct till *t, const char *account)
 
 /* --- reports --- */
 
+/* What was given back may have been earned before, and be counted there no more. */
+static uint64_t kept(uint64_t earned, uint64_t returned)
+{
+    return earned > returned ? earned - returned : 0;
+}
+
 uint64_t till_earned(const struct till *t, const char *payee)
 {
     const struct payee *y = payee_of(t, payee);
-    /* Whoever makes a unit full earns it, so that who made a part of it may give back more. */
-    return y != NULL && y->earned > y->returned ? y->earned - y->returned : 0;
+    return y != NULL ? kept(y->earned, y->returned) : 0;
 }
 
 static int64_t shown(uint64_t v)
@@ -459,7 +464,7 @@ void till_broadcaster_json(const struct till *t, link_peer broadcaster, struct j
     json_set_int(object, "funds_held", shown(u->held));
     json_set_int(object, "funds_reserved", shown(u->reserved));
     json_set_int(object, "owed", shown(u->owed + u->noted));
-    json_set_int(object, "spent", shown(u->earned - u->returned));
+    json_set_int(object, "spent", shown(kept(u->earned, u->returned)));
     json_set_str(object, "funds", !u->known ? "not known yet" : u->empty ? "empty" : "ok");
 }
 
@@ -501,11 +506,11 @@ static void settle(struct account *a)
     char key[LEDGER_KEY_MAX];
     key_of(a, key);
     p->is_charging = p->is_paying = false; /* asked again, it counts once */
-    p->taken.pixels = 0;
+    p->taken.amount = 0;
     p->is_holding = false;
     p->is_stuck = false;
     p->held_ms = clock_mono_ms();
-    p->empty = true;        /* no holds any more */
+    p->is_all = true;       /* no holds any more */
     p->pay_ms = p->held_ms; /* with the release */
     while (purse_next(p, p->held_ms, true, &amount, &payee) == PURSE_NOTE) {
         struct ledger_request r = {.op = LEDGER_CHARGE,

@@ -50,6 +50,31 @@ static void refuse(struct wallets *w, int status, const char *text, wallets_fn *
     fn(arg, &(struct wallets_outcome){.http_status = status, .text = text});
 }
 
+/* Who asks for the balance alone. */
+struct asking {
+    wallets_fn *fn;
+    void *arg;
+};
+
+static void on_balance(void *arg, const struct ledger_answer *a)
+{
+    struct asking *q = arg;
+    bool ok = a->err == ERR_OK;
+    q->fn(q->arg, &(struct wallets_outcome){.http_status = ok ? 200 : 503,
+                                            .text = ok ? "" : a->why,
+                                            .balance = a->balance});
+    mem_free(q);
+}
+
+/* Somebody else waits for what the wallet says. */
+static void tell_balance(struct watched *v, wallets_fn *fn, void *arg)
+{
+    struct asking *q = mem_alloc(sizeof *q);
+    *q = (struct asking){fn, arg};
+    const struct ledger_request r = {.op = LEDGER_BALANCE, .account = v->account};
+    ledger_ask(v->wallets->ledger, &r, on_balance, q);
+}
+
 /* A page says again that it pays: it is asked about at once, and for as long anew. */
 static void go_on(struct watched *v, wallets_fn *fn, void *arg)
 {
@@ -59,7 +84,7 @@ static void go_on(struct watched *v, wallets_fn *fn, void *arg)
         v->fn = fn;
         v->arg = arg;
     } else {
-        fn(arg, &(struct wallets_outcome){.http_status = 202, .text = "it is being asked"});
+        tell_balance(v, fn, arg);
     }
 }
 

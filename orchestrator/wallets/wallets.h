@@ -47,7 +47,7 @@ void wallets_stop(struct wallets *w);
 void wallets_destroy(struct wallets *w);
 
 struct wallets_outcome {
-    int http_status;  /* 200; 202: it is being asked already; 400, 403, 404, 409, 429, 502, 503 */
+    int http_status;  /* 200, 400, 403, 404, 409, 429, 502, 503 */
     const char *text; /* words when it is not 200 */
     uint64_t amount;  /* what the account got by this question, in the ledger's units */
     uint64_t balance;
@@ -56,7 +56,8 @@ struct wallets_outcome {
 typedef void wallets_fn(void *arg, const struct wallets_outcome *o);
 
 /* Watches that payment for the account: fn is called once, when the wallet was asked for the first
- * time or cannot be; may be from inside. Later growth is credited without a word (ledger news). */
+ * time or cannot be, or, when it is being asked already, with the balance as it is; may be from
+ * inside. Later growth is credited without a word (ledger news). */
 void wallets_watch(struct wallets *w, const char *account, const char *url, wallets_fn *fn,
                    void *arg);
 

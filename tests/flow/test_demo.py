@@ -250,18 +250,32 @@ class PaidMedia(TestCase):
                                       " && element.media.autoplay"))
         self.tell(page, pays, ["AAAA"])
         self.place(page, "audio", src=song, paymentUrl=pays, skipVerification="false")
+        page.evaluate("""() => {
+            const fetches = window.fetch;
+            window.fetch = (url, request) => {
+                window.asked = { url, ...request };
+                return fetches(url, request); }; }""")
         page.evaluate("""(pointer) => { for (let i = 0; i < 9; i++) {
             document.monetization.dispatchEvent(new CustomEvent('monetizationprogress', {detail: {
                 amount: '1', assetCode: 'XRP', assetScale: 9, paymentPointer: pointer,
                 receipt: 'AAAA', requestId: '1'}})); } }""", pays)
         wait_for(lambda: self.posts(page), 15, "the server is asked")
         self.assertEqual(self.posts(page), 1)
+        asked = page.evaluate("() => window.asked")
+        self.assertEqual((asked["method"], asked["url"]), ("POST", f"{origin}/verifyReceipt"))
+        self.assertEqual(json.loads(asked["body"]), {
+            "amount": "1", "assetCode": "XRP", "assetScale": 9, "paymentPointer": pays,
+            "receipt": "AAAA", "requestId": "1", "userId": page.evaluate(
+                "() => localStorage.userId")})
+        self.assertTrue(page.evaluate("""() => new Promise((done) => {
+            element.addEventListener('monetizationStopped', () => done(true));
+            document.monetization.dispatchEvent(new Event('monetizationstop')); })"""))
         # the notice says why nothing plays
         for state, text in (("pending", "beginning"), ("started", "being paid"), ("stopped", "wallet")):
             self.assertIn(text, page.evaluate("""(state) => {
                 document.monetization.state = state;
                 element.media.dispatchEvent(new Event('stalled'));
-                const notice = element.shadowRoot.querySelector('.notice');
+                const notice = element.shadowRoot.querySelector('wmm-notification');
                 return notice.hidden ? '' : notice.textContent; }""", state))
         # who is taken away asks for nothing more, and leaves no pointer
         wait_for(lambda: self.recipe.broadcaster.status()["media"]["open"] == 1, 15, "one is left")

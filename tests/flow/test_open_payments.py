@@ -1,6 +1,7 @@
 """Open Payments: a page names the incoming payment that its viewer's wallet pays into; the orchestrator
 asks this site's own wallet what has come, with signatures or without, and credits the account."""
-# usual time: 32 s
+# usual time: 38 s
+import concurrent.futures
 import json
 import sys
 import time
@@ -179,6 +180,25 @@ class Unsigned(Paying):
         answer = wait_for(lambda: (a := self.post(payment)).status == 200 and a, 30,
                           "the payment is taken again")
         self.assertEqual(float(answer.text), 0.08)
+
+    def test_said_again_while_the_wallet_is_asked(self):
+        """What the account has is said then, and believed."""
+        wallet, flags = self.signed()
+        self.pointer = wallet.address
+        self.start(wallet, *flags, "-walletTimeout", "5s")
+        payment, slow = wallet.create(), wallet.create()
+        wallet.pay(payment, 7, complete=True)
+        self.assertEqual(float(self.post(payment).text), 0.07)
+        wallet.trouble, asked = "hang", wallet.questions
+        with concurrent.futures.ThreadPoolExecutor(1) as page:
+            first = page.submit(self.post, slow)
+            wait_for(lambda: wallet.questions > asked, 10, "the wallet is asked")
+            again = self.post(slow)
+            wallet.trouble = None
+            wallet.hung.set()
+            self.assertEqual((again.status, float(again.text)), (200, 0.07))
+            self.assertEqual(first.result().status, 503)
+        self.wait_balance("0.07")
 
     def test_a_wallet_in_another_currency_is_told_of(self):
         wallet = self.enter(Wallet(asset="EUR"))

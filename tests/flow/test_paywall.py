@@ -123,6 +123,8 @@ class Live(Paying):
         answer = self.recipe.get(self.listed()[0].uri)
         told = self.problem(answer)
         self.assertEqual((told["price"], told["per"], told["asset"]), ("0.6", "minute", "USD"))
+        self.assertAlmostEqual(units(told["missing"]), self.listed()[0].duration * UNIT // 100,
+                               delta=UNIT * 0.0001)
         self.assertEqual(told["paymentPointer"], "$wallet.example/me")
         self.assertIn("HttpOnly", answer.headers["set-cookie"])
         self.assertIn(told["token"], answer.headers["set-cookie"])
@@ -360,13 +362,41 @@ class Files(Paying):
         self.assertEqual(b"".join(h.body for h in halves), self.bytes)
         wait_for(lambda: self.spent("tabs", UNIT) == UNIT, 10, "one file is billed")
 
+    def test_two_tabs_share_too_little(self):
+        """Both stand when it is used up, and both go on when more comes."""
+        halves = (0, 500_000)
+        tabs = [self.open("few", f"Range: bytes={n}-{n + 499_999}\r\n") for n in halves]
+        granted = 0
+        with concurrent.futures.ThreadPoolExecutor(2) as readers:
+            bodies = [readers.submit(tab.take, 500_000) for tab in tabs]
+            for amount in ("0.4", "0.6"):
+                wait_for(lambda: self.recipe.broadcaster.status()["paywall"]["waiting"] == 2, 10,
+                         "both wait")
+                self.grant("few", amount)
+                granted += units(amount)
+                wait_for(lambda: self.spent("few", granted) > granted - PIECE * 1000, 10,
+                         "it is used up")
+            for n, body in zip(halves, bodies):
+                self.assertEqual(body.result(), self.bytes[n:n + 500_000])
+        for tab in tabs:
+            tab.close()
+        wait_for(lambda: self.spent("few", UNIT) == UNIT, 10, "one file is billed")
+
     def test_previews_are_not_for_invented_ids(self):
         for n in range(5):
             told = self.account(f"userId=invented{n}")
             self.assertEqual(told["preview"], "0")
 
     def test_no_account_no_bytes(self):
-        self.problem(self.recipe.get("/media/film.bin"))
+        for sends, n in (("bytes=0-", PIECE), ("bytes=-100", 100), ("bytes=7-16", 10)):
+            told = self.problem(self.recipe.get("/media/film.bin", headers={"Range": sends}))
+            self.assertEqual(units(told["missing"]), n * 1000, "so much, and it begins")
+        told = self.problem(self.recipe.get("/media/film.bin"))
+        self.assertEqual((told["balance"], units(told["missing"])), (None, PIECE * 1000))
+        self.grant("begins", told["missing"])
+        begins = self.open("begins")
+        self.assertEqual(begins.take(PIECE), self.bytes[:PIECE])
+        begins.close()
         self.assertEqual(self.recipe.get("/media/film.bin", method="HEAD").status, 200)
 
 
@@ -387,8 +417,13 @@ class Minutes(Paying):
                      "it is sent")
             wait_for(lambda: abs(UNIT - units(self.account("userId=min")["balance"]) -
                                  UNIT * 4 // 100) < UNIT // 100, 10, "four seconds are billed")
-            self.assertEqual(self.recipe.get("/media/film.vtt?userId=min").status, 200)
+            for viewer in ("", "?userId=min"):  # what costs nothing needs no account
+                self.assertEqual(self.recipe.get("/media/film.vtt" + viewer).text, "WEBVTT\n")
+            told = self.problem(self.recipe.get("/media/film.mp4"))
+            first = min(PIECE, len(film)) / len(film) * 4 * UNIT / 100
+            self.assertAlmostEqual(units(told["missing"]), first, delta=first / 50)
             self.assertEqual(self.recipe.get("/media/piece.m4s?userId=min").status, 503)
+            self.assertEqual(self.recipe.get("/media/piece.m4s").status, 503, "nobody may buy it")
             wait_for(lambda: self.recipe.get("/media/broken.mp4?userId=min").status == 500, 20,
                      "what cannot be read is not given away")
             (media / "film.xyz").write_bytes(b"what is this")  # may be a film: not free by the minute

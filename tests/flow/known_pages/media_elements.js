@@ -24,8 +24,7 @@ class MonetizedMedia extends HTMLElement {
 
   constructor(kind) {
     super();
-    const notice = document.createElement('p');
-    notice.className = 'notice';
+    const notice = document.createElement('wmm-notification');
     notice.hidden = true;
     this.media = document.createElement(kind);
     this.media.className = 'media';

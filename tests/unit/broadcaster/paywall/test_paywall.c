@@ -200,12 +200,12 @@ START_TEST(who_pays_nothing_takes_no_memory)
     start(100 * UNIT, 0);
     struct paywall_account *a = account("viewer:a");
     struct waiting w = waiting_of(false);
-    paywall_heard(a, 0);
+    paywall_news(paywall, "viewer:a", 0);
     mem_fail_nth(1);
     ck_assert_int_eq(watch(a, 1, 2, NULL), PAYWALL_EMPTY);
     ck_assert(!mem_has_failed());
     mem_fail_nth(0);
-    paywall_heard(a, bank.balance);
+    paywall_news(paywall, "viewer:a", bank.balance);
     ck_assert_int_eq(watch(a, 1, 2, &w), PAYWALL_HELD);
     while (w.resumed == 0) {
         turn();
@@ -325,7 +325,7 @@ START_TEST(who_leaves_is_seen_in_a_crowd)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, leaves), 0);
     struct paywall_account *a = account("viewer:a");
     static struct waiting w[CROWD];
-    paywall_heard(a, 0);
+    paywall_news(paywall, "viewer:a", 0);
     for (size_t i = 0; i < CROWD; i++) {
         w[i] = waiting_of(true);
         w[i].waiter.fd = i == CROWD - 1 ? leaves[0] : stays[0];
@@ -550,6 +550,38 @@ START_TEST(questions_are_answered_or_ended)
 }
 END_TEST
 
+static struct paywall_account *credited;
+static uint64_t total_at_answer;
+
+static void on_credit_resume(struct paywall_waiter *w)
+{
+    total_at_answer = paywall_balance(credited).total;
+    on_question_resume(w);
+}
+
+/* In order with other answers of the ledger: a thread that goes on later undoes nothing. */
+START_TEST(an_account_hears_of_a_payment_before_whoever_told_of_it)
+{
+    static struct paywall_question q = {
+        .waiter = {.hold = on_question_hold, .resume = on_credit_resume},
+        .kind = LINK_PAY_RECEIPT,
+        .account = "viewer:a",
+        .key = "",
+        .text = ""};
+    start(0, 0);
+    answered = 0;
+    credited = account("viewer:a");
+    ck_assert(!paywall_balance(credited).known);
+    ck_assert(paywall_ask(paywall, &q));
+    while (answered == 0) {
+        turn();
+    }
+    ck_assert_uint_eq(total_at_answer, 5);
+    paywall_account_unref(credited);
+    finish();
+}
+END_TEST
+
 START_TEST(a_wallets_longest_answer_fits)
 {
     static struct paywall_question q = {
@@ -622,4 +654,5 @@ UNIT_MAIN("paywall", who_pays_nothing_takes_no_memory, what_is_given_back_is_for
           a_film_is_not_free_to_who_breaks_off_again_and_again,
           previews_once_and_limits_of_an_address, who_has_money_is_known,
           networks_of_one_site_are_bounded_together, questions_are_answered_or_ended,
-          a_wallets_longest_answer_fits, threads_share_one_account)
+          an_account_hears_of_a_payment_before_whoever_told_of_it, a_wallets_longest_answer_fits,
+          threads_share_one_account)

@@ -91,6 +91,45 @@ static struct ledger_request spend_of(const char *account, uint64_t amount)
         .op = LEDGER_SPEND, .account = account, .other = "b", .amount = amount};
 }
 
+/* What was said last of an account's balance, by an answer or by news. */
+static uint64_t heard_balance;
+
+static void hear_news(void *arg, const char *account, uint64_t balance)
+{
+    heard_balance = strcmp(account, "viewer:a") == 0 ? balance : heard_balance;
+}
+
+static void hear_answer(void *arg, const struct ledger_answer *a)
+{
+    answers++;
+    heard_balance = a->balance;
+}
+
+/* Of what is committed together, too, the newest is said last. */
+START_TEST(news_come_in_order_with_answers)
+{
+    char why[LEDGER_WHY_MAX];
+    struct ledger_config c = config();
+    make_folder();
+    c.news = hear_news;
+    loop = loop_create();
+    ck_assert_msg(ledger_open(loop, &c, &ledger, why) == ERR_OK, "%s", why);
+    for (unsigned i = 1; i <= ASKS / 2; i++) {
+        struct ledger_request r = credit_of("viewer:a", "source", 10 * (uint64_t)i);
+        ledger_ask(ledger, &r, hear_answer, NULL);
+        r = spend_of("viewer:a", 9);
+        ledger_ask(ledger, &r, hear_answer, NULL);
+        if (i % 100 == 0) { /* the loop has looked at what was asked so far */
+            wait_for(2 * i);
+            ck_assert_uint_eq(heard_balance, i);
+        }
+    }
+    finish();
+    audit();
+    remove_folder();
+}
+END_TEST
+
 START_TEST(many_are_committed_together)
 {
     make_folder();
@@ -553,8 +592,8 @@ START_TEST(kill_9_loses_nothing_that_was_answered)
 }
 END_TEST
 
-UNIT_MAIN("ledger", many_are_committed_together, closing_answers_what_was_asked,
-          too_many_are_refused, holds_expire_by_themselves, another_file_is_refused,
-          a_locked_file_refuses_and_comes_back, a_file_that_was_taken_away_is_not_written,
-          a_disk_that_turns_read_only_loses_nothing, a_full_disk_loses_nothing,
-          kill_9_loses_nothing_that_was_answered)
+UNIT_MAIN("ledger", news_come_in_order_with_answers, many_are_committed_together,
+          closing_answers_what_was_asked, too_many_are_refused, holds_expire_by_themselves,
+          another_file_is_refused, a_locked_file_refuses_and_comes_back,
+          a_file_that_was_taken_away_is_not_written, a_disk_that_turns_read_only_loses_nothing,
+          a_full_disk_loses_nothing, kill_9_loses_nothing_that_was_answered)

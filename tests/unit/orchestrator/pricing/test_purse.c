@@ -167,6 +167,67 @@ START_TEST(jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long)
 }
 END_TEST
 
+/* It has enough for a job, and not for all that might come. */
+START_TEST(who_has_little_is_not_asked_all_the_time)
+{
+    struct purse p;
+    struct bank b = {.balance = 5000};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 1, 1));
+    ck_assert(answer(&p, &b, 1, false));
+    ck_assert(!purse_is_over(&p));
+    ck_assert(!p.empty);
+    ck_assert(!answer(&p, &b, PURSE_RETRY_MS, false));
+    ck_assert(purse_reserve(&p, 1, PURSE_RETRY_MS));
+    b.balance += 50000;
+    ck_assert(answer(&p, &b, PURSE_RETRY_MS + 1, false));
+    ck_assert(!answer(&p, &b, 3 * PURSE_RETRY_MS, false)); /* now it has enough */
+    purse_fini(&p);
+}
+END_TEST
+
+/* The ledger has given what it was asked for: that is no sign of an empty account. */
+START_TEST(jobs_that_came_while_the_ledger_was_asked_stay)
+{
+    struct purse p;
+    struct bank b = {.balance = 1000000};
+    uint64_t amount = 0;
+    const char *payee = "";
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 1, 1));
+    ck_assert_int_eq(purse_next(&p, 1, false, &amount, &payee), PURSE_HOLD);
+    for (int i = 0; i < 40; i++) {
+        ck_assert(purse_reserve(&p, 1, 2));
+    }
+    b.balance -= amount;
+    b.hold = amount;
+    purse_hold_answered(&p, true, amount, 0);
+    ck_assert(!purse_is_over(&p));
+    ck_assert(!p.empty);
+    ck_assert(answer(&p, &b, 3, false)); /* at once */
+    ck_assert_uint_ge(p.held, p.reserved);
+    ck_assert(!purse_is_over(&p));
+    purse_fini(&p);
+}
+END_TEST
+
+START_TEST(jobs_outlive_a_hold_that_ran_out)
+{
+    struct purse p;
+    struct bank b = {.balance = 1000000};
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert(purse_reserve(&p, 10, 1));
+    ck_assert(answer(&p, &b, 1, false));
+    b.balance = 5000;
+    b.hold = 0;
+    purse_hold_lost(&p);
+    ck_assert(!purse_is_over(&p)); /* it is asked anew first */
+    ck_assert(answer(&p, &b, 2, false));
+    ck_assert(purse_is_over(&p)); /* and now it has less */
+    purse_fini(&p);
+}
+END_TEST
+
 /* What was short for a moment says nothing of the next job. */
 START_TEST(a_job_that_went_is_not_held_against_the_next_one)
 {
@@ -204,7 +265,33 @@ START_TEST(a_hold_that_ran_out_loses_nothing_that_is_owed)
 }
 END_TEST
 
-START_TEST(many_payees_are_all_paid)
+START_TEST(each_of_many_payees_is_paid_by_itself)
+{
+    struct purse p;
+    uint64_t amount = 0;
+    const char *payee = "";
+    char name[16];
+    purse_init(&p, "broadcaster:x", &dear, 0);
+    ck_assert_int_eq(purse_next(&p, 0, true, &amount, &payee), PURSE_HOLD);
+    purse_hold_answered(&p, true, INT64_MAX, 0);
+    for (int i = 0; i < PURSE_DUE_MAX; i++) {
+        snprintf(name, sizeof name, "a%d", i);
+        purse_earn(&p, name, 1);
+    }
+    for (int i = 0; i < PURSE_DUE_MAX; i++) {
+        snprintf(name, sizeof name, "a%d", i);
+        ck_assert_int_eq(purse_next(&p, PURSE_NOTE_MS, true, &amount, &payee), PURSE_NOTE);
+        ck_assert_str_eq(payee, name);
+        ck_assert_uint_eq(amount, 1000 * ((uint64_t)i + 1)); /* the total */
+        purse_charge_answered(&p, true, INT64_MAX, 0);
+    }
+    ck_assert_uint_eq(p.owed, 0);
+    purse_fini(&p);
+}
+END_TEST
+
+/* The last place takes what has none of its own. */
+START_TEST(with_too_many_payees_no_money_is_lost)
 {
     struct purse p;
     struct bank b = {.balance = INT64_MAX};
@@ -310,7 +397,56 @@ START_TEST(what_is_not_made_up_for_is_given_back)
     ck_assert(answer(&p, &b, 2000 + 2 * PURSE_BACK_MS, false));
     ck_assert_uint_eq(p.returned, 42);
     ck_assert_uint_eq(b.paid[0], 140 - 42);
-    ck_assert_uint_eq(p.n_back, 1);
+    ck_assert_uint_eq(p.n_back, 0); /* b was not paid for it yet */
+    purse_fini(&p);
+}
+END_TEST
+
+/* Less than a unit each time, by turns: nobody is paid for another's, and gives nobody's back. */
+START_TEST(each_is_paid_for_what_it_made_itself)
+{
+    static const struct tariff coarse = {3, 10};
+    struct purse p;
+    struct bank b = {.balance = 10000};
+    purse_init(&p, "broadcaster:x", &coarse, 0);
+    ck_assert(purse_reserve(&p, 1000, 1));
+    ck_assert(answer(&p, &b, 0, false));
+    for (int i = 0; i < 50; i++) {
+        purse_earn(&p, "a", 3);
+        purse_earn(&p, "b", 2);
+    }
+    while (answer(&p, &b, PURSE_PAY_MS, true)) {
+    }
+    ck_assert_uint_eq(b.paid[0], 45);
+    ck_assert_uint_eq(b.paid[1], 30);
+    purse_unearn(&p, "a", 75, 2000); /* 22.5 */
+    while (answer(&p, &b, 2000 + PURSE_BACK_MS, false)) {
+    }
+    ck_assert_uint_eq(b.paid[0], 45 - 22);
+    purse_unearn(&p, "a", 75, 6000); /* and what was left of it */
+    while (answer(&p, &b, 6000 + PURSE_BACK_MS, false)) {
+    }
+    ck_assert_uint_eq(b.paid[0], 0);
+    ck_assert_uint_eq(b.paid[1], 30);
+    ck_assert_uint_eq(p.n_back, 0);
+    purse_fini(&p);
+}
+END_TEST
+
+/* What was left below a unit is given to whoever makes it full then. */
+START_TEST(beyond_its_places_nothing_is_lost_either)
+{
+    static const struct tariff coarse = {1, 4};
+    struct purse p;
+    purse_init(&p, "broadcaster:x", &coarse, 0);
+    for (int round = 0; round < 8; round++) {
+        for (int i = 0; i < 2 * PURSE_DUE_MAX; i++) {
+            char payee[16];
+            snprintf(payee, sizeof payee, "a%d", i);
+            purse_earn(&p, payee, 1);
+        }
+    }
+    ck_assert_uint_eq(p.earned, 8 * 2 * PURSE_DUE_MAX / 4);
     purse_fini(&p);
 }
 END_TEST
@@ -347,7 +483,9 @@ START_TEST(so_many_have_to_make_up_for_something)
     }
     purse_earn(&p, "a0", 1);
     ck_assert_uint_eq(p.earned, 0);
-    purse_earn(&p, "a256", 1);
+    char last[16];
+    snprintf(last, sizeof last, "a%d", PURSE_DUE_MAX);
+    purse_earn(&p, last, 1);
     ck_assert_uint_eq(p.earned, 1000);
     ck_assert_uint_eq(p.n_back, PURSE_DUE_MAX - 1);
     purse_fini(&p);
@@ -378,6 +516,34 @@ START_TEST(a_refusal_is_not_asked_again_at_once)
 }
 END_TEST
 
+/* What is to be paid to a payee, in the ledger or not yet. */
+static uint64_t due_to(const struct purse *p, const struct bank *b, size_t payee)
+{
+    uint64_t due = b->paid[payee] + b->noted[payee];
+    for (size_t i = 0; i < p->n_due; i++) {
+        due += (size_t)(p->due[i].payee[0] - 'a') == payee ? p->due[i].amount : 0;
+    }
+    return due;
+}
+
+/* To the unit what its own pixels cost, whatever the others make, when it has given back what it
+ * has to. */
+static void check_shares(struct purse *p, struct bank *b, int64_t now_ms,
+                         const uint64_t good[PAYEES])
+{
+    b->balance += 1000000;
+    purse_news(p);
+    for (int i = 0; i < 200; i++) {
+        now_ms += PURSE_BACK_MS;
+        answer(p, b, now_ms, false);
+    }
+    for (size_t k = 0; k < PAYEES; k++) {
+        uint64_t cost = tariff_cost(&fine, good[k]), due = due_to(p, b, k);
+        ck_assert_msg(due == cost || due == cost + 1, "%zu has %llu for %llu", k,
+                      (unsigned long long)due, (unsigned long long)cost);
+    }
+}
+
 /* Whatever happens: no unit is lost or invented, and with money enough nothing is over. */
 static void random_life(uint64_t life)
 {
@@ -385,7 +551,7 @@ static void random_life(uint64_t life)
     seed = life;
     struct purse p;
     struct bank b = {.balance = rnd(2) ? 1000 : 1000000};
-    uint64_t start = b.balance, open[16] = {0}, given = 0, bad = 0;
+    uint64_t start = b.balance, open[16] = {0}, given = 0, good[PAYEES] = {0};
     int64_t now_ms = 0;
     purse_init(&p, "broadcaster:x", &fine, now_ms);
     for (int step = 0; step < STEPS; step++) {
@@ -395,7 +561,10 @@ static void random_life(uint64_t life)
             uint64_t pixels = 1 + rnd(20000);
             open[i] = purse_reserve(&p, pixels, now_ms + 1) ? pixels : 0;
         } else if (open[i] > 0 && p.known && !purse_is_over(&p)) {
-            purse_earn(&p, payees[rnd(PAYEES)], rnd((uint32_t)open[i] + 1));
+            size_t payee = rnd(PAYEES);
+            uint64_t made = rnd((uint32_t)open[i] + 1);
+            purse_earn(&p, payees[payee], made);
+            good[payee] += made;
             purse_release(&p, open[i]);
             open[i] = 0;
         }
@@ -415,9 +584,11 @@ static void random_life(uint64_t life)
             b.hold = 0;
             purse_hold_lost(&p);
         }
-        if (rnd(20) == 0 && p.pixels > bad + 1000) { /* of some payee, who has it or not */
-            bad += 1000;
-            purse_unearn(&p, payees[rnd(PAYEES)], 1000, now_ms);
+        size_t who = rnd(PAYEES);
+        if (rnd(20) == 0 && good[who] > 1100) {
+            uint64_t bad = 1 + rnd(1100);
+            good[who] -= bad;
+            purse_unearn(&p, payees[who], bad, now_ms); /* who has been paid for it, or not yet */
         }
         answer(&p, &b, now_ms, false);
         uint64_t paid = 0;
@@ -426,10 +597,10 @@ static void random_life(uint64_t life)
         }
         ck_assert_uint_eq(paid + noted_by(&b) + p.owed, p.earned - p.returned);
         ck_assert_uint_eq(paid + b.balance + b.hold, start + given);
-        ck_assert_uint_eq(p.earned, tariff_cost(&fine, p.pixels));
     }
     ck_assert_uint_gt(p.earned, 0);
     gave_back += p.returned;
+    check_shares(&p, &b, now_ms, good);
     purse_fini(&p);
 }
 
@@ -445,9 +616,11 @@ END_TEST
 UNIT_MAIN("purse", costs_are_exact, pixels_are_charged_to_the_last_fraction,
           an_empty_account_takes_no_job_until_money_comes,
           jobs_are_trusted_while_the_ledger_is_asked_and_not_for_long,
-          a_job_that_went_is_not_held_against_the_next_one,
-          a_hold_that_ran_out_loses_nothing_that_is_owed, many_payees_are_all_paid,
-          with_a_debt_no_job_opens, what_was_no_good_is_made_up_for,
-          what_is_not_made_up_for_is_given_back, who_goes_gets_all_back,
-          so_many_have_to_make_up_for_something, a_refusal_is_not_asked_again_at_once,
-          nothing_is_lost_or_invented)
+          who_has_little_is_not_asked_all_the_time, jobs_that_came_while_the_ledger_was_asked_stay,
+          jobs_outlive_a_hold_that_ran_out, a_job_that_went_is_not_held_against_the_next_one,
+          a_hold_that_ran_out_loses_nothing_that_is_owed, each_of_many_payees_is_paid_by_itself,
+          with_too_many_payees_no_money_is_lost, with_a_debt_no_job_opens,
+          what_was_no_good_is_made_up_for, what_is_not_made_up_for_is_given_back,
+          each_is_paid_for_what_it_made_itself, beyond_its_places_nothing_is_lost_either,
+          who_goes_gets_all_back, so_many_have_to_make_up_for_something,
+          a_refusal_is_not_asked_again_at_once, nothing_is_lost_or_invented)

@@ -191,16 +191,14 @@ START_TEST(who_makes_nothing_any_more_gives_back_what_was_no_good)
 }
 END_TEST
 
-/* Parts of less than a unit: it is earned by whoever makes it full, and given back by who did not.
- */
-START_TEST(who_gives_back_more_than_it_earned_has_earned_nothing)
+/* Of less than a unit, too: nobody gives back what another had. */
+START_TEST(each_gives_back_what_it_had_itself)
 {
     make_folder();
     start();
     till_destroy(till);
     till = till_create(loop, ledger, &(struct tariff){1, 10}, "session", on_over, NULL);
     grant(ACCOUNT, 1000);
-    grant(PAYEE, 100);
     till_joined(till, 1, ACCOUNT);
     wait_for_funds(1);
     ck_assert_ptr_null(till_open(till, 1, 110));
@@ -209,11 +207,37 @@ START_TEST(who_gives_back_more_than_it_earned_has_earned_nothing)
         till_earn(till, 1, PAYEE, 6);
         till_earn(till, 1, "earnings:other", 4);
     }
+    wait_for(PAYEE, 7, 0);
     till_unearn(till, 1, PAYEE, 60);
     till_close(till, 1, 110);
     till_left(till, 1);
+    wait_for(PAYEE, 1, 0);
+    wait_for("earnings:other", 4, 0);
+    wait_for(ACCOUNT, 995, 0);
+    ck_assert_uint_eq(till_earned(till, PAYEE), 1);
+    ck_assert_uint_eq(till_earned(till, "earnings:other"), 4);
+    finish();
+    audit();
+    remove_folder();
+}
+END_TEST
+
+/* What it had in a life before. */
+START_TEST(who_gives_back_more_than_it_earned_has_earned_nothing)
+{
+    make_folder();
+    start();
+    grant(ACCOUNT, 1000);
+    grant(PAYEE, 100);
+    till_joined(till, 1, ACCOUNT);
+    wait_for_funds(1);
+    till_earn(till, 1, PAYEE, 1);
+    wait_for(PAYEE, 101, 0);
+    till_unearn(till, 1, PAYEE, 6);
     wait_for(PAYEE, 95, 0);
+    wait_for_answers();
     ck_assert_uint_eq(till_earned(till, PAYEE), 0);
+    ck_assert_int_eq(spent_by(1), 0);
     finish();
     audit();
     remove_folder();
@@ -363,7 +387,7 @@ END_TEST
 UNIT_MAIN("till", names_are_cut_between_characters, who_comes_back_pays_again,
           what_was_made_badly_and_again_costs_once,
           who_makes_nothing_any_more_gives_back_what_was_no_good,
-          who_gives_back_more_than_it_earned_has_earned_nothing,
+          each_gives_back_what_it_had_itself, who_gives_back_more_than_it_earned_has_earned_nothing,
           what_an_account_could_not_pay_is_paid_when_money_comes,
           a_debt_outlives_who_has_gone_and_the_till, the_end_settles_all,
           what_was_noted_is_paid_after_a_kill)
