@@ -198,6 +198,11 @@ bool private_fd_is_trusted(int fd, int folder)
            (folder >= 0 && fstat(folder, &outer) == 0 && st.st_uid == outer.st_uid);
 }
 
+enum err private_file_rename(int folder, const char *name, const char *to)
+{
+    return renameat(folder, name, folder, to) == 0 ? ERR_OK : ERR_IO;
+}
+
 enum err private_file_read(int folder, const char *name, char *bytes, size_t size, size_t *ret_len,
                            int *ret_fd)
 {

@@ -27,6 +27,9 @@ enum err private_file_put(int folder, const char *name, struct span bytes) CHECK
 /* Writes all of the bytes to an open file. False, with errno: some may be there. */
 bool private_fd_write(int fd, struct span bytes) CHECKED;
 
+/* Gives a file another name; what had that name is replaced. ERR_IO, with errno. */
+enum err private_file_rename(int folder, const char *name, const char *to) CHECKED;
+
 /* Opens the file and reads all of it. ERR_NOENT; ERR_AUTH: it is no regular file, or others can
  * write it; ERR_LIMIT: it is larger than size; ERR_IO, with errno. On success the caller closes
  * *ret_fd (unless that is NULL). */

@@ -13,6 +13,7 @@
 #define FOLDER                 "receipts"
 #define NONCES_NAME            "nonces"
 #define SERVICE_NAME           "service"
+#define STANDS_STILL           "receipts are not taken"
 #define LINES_MAX              4096
 #define SERVICE_VERIFY         "verify"
 #define FAILURES_TOLD_EVERY_MS 10000
@@ -75,6 +76,7 @@ static enum err open_verifier(struct receipts *r, const struct receipts_config *
         .data_dir = c->data_dir,
         .folder = FOLDER,
         .name = NONCES_NAME,
+        .stands_still = STANDS_STILL,
         .max_bytes = NONCES_JOURNAL_MAX,
         .whole = write_whole,
         .arg = r,
@@ -133,6 +135,7 @@ static enum err open_intents(struct receipts *r, const struct receipts_config *c
         .data_dir = c->data_dir,
         .folder = FOLDER,
         .name = SERVICE_NAME,
+        .stands_still = STANDS_STILL,
         .max_bytes = INTENTS_JOURNAL_MAX,
         .whole = write_intents,
         .arg = r,

@@ -3,9 +3,9 @@
 #define ORCHESTRATOR_RECEIPTS_RECEIPTS_INTERNAL_H
 
 #include "base/list.h"
+#include "orchestrator/notebook.h"
 #include "orchestrator/receipts/intents.h"
 #include "orchestrator/receipts/nonces.h"
-#include "orchestrator/receipts/notebook.h"
 #include "orchestrator/receipts/pointer.h"
 #include "orchestrator/receipts/receipts.h"
 #include "orchestrator/receipts/seeds.h"

@@ -1,4 +1,4 @@
-#include "orchestrator/receipts/notebook.h"
+#include "orchestrator/notebook.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,8 @@ struct batch {
 struct notebook {
     notebook_whole_fn *whole;
     void *whole_arg;
-    char name[PRIVATE_NAME_MAX];
+    char folder_name[PRIVATE_NAME_MAX], name[PRIVATE_NAME_MAX];
+    const char *stands_still;
     int folder, fd; /* the thread's, once it runs */
     size_t size, size_anew;
     unsigned failures;
@@ -201,9 +202,8 @@ static void account(struct notebook *n, const struct batch *b)
     if (!b->kept) {
         n->size_anew = b->anew ? n->size : n->size_anew; /* again when it has grown once more */
         if (n->failures++ == 0) {
-            log_error("receipts", "notebook",
-                      "%s cannot be written (%s): receipts are not taken until it can", n->name,
-                      strerror(b->error));
+            log_error(n->folder_name, "notebook", "%s cannot be written (%s): %s until it can",
+                      n->name, strerror(b->error), n->stands_still);
         }
         return;
     }
@@ -260,7 +260,7 @@ static enum err start(struct notebook *n, struct loop *l, const struct notebook_
     n->gathering = batch_create(n, NOTEBOOK_WAITING_MAX);
     pthread_mutex_init(&n->lock, NULL);
     pthread_cond_init(&n->wake, NULL);
-    if (thread_start("receipts", run, n, &n->thread) != ERR_OK) {
+    if (thread_start("notebook", run, n, &n->thread) != ERR_OK) {
         abort(); /* as everywhere: no thread, no memory */
     }
     return ERR_OK;
@@ -273,6 +273,8 @@ enum err notebook_open(struct loop *l, const struct notebook_config *config,
     n->whole = config->whole;
     n->whole_arg = config->arg;
     n->fd = -1;
+    n->stands_still = config->stands_still;
+    (void)snprintf(n->folder_name, sizeof n->folder_name, "%s", config->folder);
     (void)snprintf(n->name, sizeof n->name, "%s", config->name);
     n->folder = private_folder_open(config->data_dir, config->folder, true);
     enum err e = n->folder >= 0 ? start(n, l, config) : ERR_IO;
@@ -352,6 +354,21 @@ enum err notebook_read(const char *data_dir, const char *folder, const char *nam
     if (e == ERR_OK) {
         buf_grow(out, len);
     }
+    int error = errno;
+    close(dir);
+    errno = error;
+    return e;
+}
+
+enum err notebook_put_aside(const char *data_dir, const char *folder, const char *name)
+{
+    char aside[PRIVATE_NAME_MAX];
+    int dir = private_folder_open(data_dir, folder, false);
+    if (dir < 0) {
+        return ERR_IO;
+    }
+    (void)snprintf(aside, sizeof aside, "%s.damaged", name);
+    enum err e = private_file_rename(dir, name, aside);
     int error = errno;
     close(dir);
     errno = error;

@@ -1,4 +1,4 @@
-#include "orchestrator/receipts/notebook.h"
+#include "orchestrator/notebook.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -36,6 +36,7 @@ static void open_book(void)
     const struct notebook_config c = {.data_dir = folder,
                                       .folder = "receipts",
                                       .name = "lines",
+                                      .stands_still = "nothing is done",
                                       .max_bytes = 1000000,
                                       .whole = write_whole};
     ck_assert_int_eq(notebook_open(loop, &c, &book), ERR_OK);
@@ -217,5 +218,26 @@ START_TEST(another_file_has_its_name)
 }
 END_TEST
 
-UNIT_MAIN("notebook", another_file_has_its_name, lines_are_there_when_told, a_full_disk,
-          long_files_are_written_anew, too_much_waits)
+START_TEST(a_damaged_one_is_kept)
+{
+    struct buf b;
+    buf_init(&b, 1000);
+    start();
+    append("a\n");
+    await(1);
+    notebook_close(book);
+    ck_assert_int_eq(notebook_put_aside(folder, "receipts", "lines"), ERR_OK);
+    ck_assert_int_eq(notebook_read(folder, "receipts", "lines", &b), ERR_NOENT);
+    ck_assert_int_eq(notebook_read(folder, "receipts", "lines.damaged", &b), ERR_OK);
+    ck_assert(span_equal(buf_span(&b), span_cstr("first\na\n")));
+    ck_assert_int_eq(notebook_put_aside(folder, "receipts", "lines"), ERR_IO);
+    ck_assert_int_eq(notebook_put_aside(folder, "nowhere", "lines"), ERR_IO);
+    buf_fini(&b);
+    open_book();
+    holds("first\n");
+    stop();
+}
+END_TEST
+
+UNIT_MAIN("notebook", a_damaged_one_is_kept, another_file_has_its_name, lines_are_there_when_told,
+          a_full_disk, long_files_are_written_anew, too_much_waits)

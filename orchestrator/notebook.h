@@ -1,8 +1,8 @@
 /* A file that grows by lines, which are on the disk when one is told so. A thread of its own writes
  * and syncs; what comes meanwhile goes together the next time. When it has become long it is
  * written anew from what its owner knows. */
-#ifndef ORCHESTRATOR_RECEIPTS_NOTEBOOK_H
-#define ORCHESTRATOR_RECEIPTS_NOTEBOOK_H
+#ifndef ORCHESTRATOR_NOTEBOOK_H
+#define ORCHESTRATOR_NOTEBOOK_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,9 @@ typedef bool notebook_whole_fn(void *arg, struct buf *out);
 
 struct notebook_config {
     const char *data_dir, *folder, *name; /* borrowed for the call */
-    size_t max_bytes;                     /* of the file */
+    const char *stands_still; /* while it cannot be written, for the log: "receipts are not taken";
+                               * static */
+    size_t max_bytes;         /* of the file */
     notebook_whole_fn *whole;
     void *arg;
 };
@@ -46,5 +48,9 @@ void notebook_close(struct notebook *n);
  * ERR_AUTH, ERR_IO with errno. Appends to out. */
 enum err notebook_read(const char *data_dir, const char *folder, const char *name,
                        struct buf *out) CHECKED;
+
+/* Such a file gets the name NAME.damaged (one of before is replaced), so that people can look at
+ * it. Before notebook_open. ERR_IO, with errno. */
+enum err notebook_put_aside(const char *data_dir, const char *folder, const char *name) CHECKED;
 
 #endif
