@@ -1,14 +1,16 @@
 /* What an Open Payments wallet answers, and what pages and flags name of one. The first byte
  * chooses: a its address, i an incoming payment, g a grant, u the URL that a page sent, p the
- * address in a flag, k the key file, s a request to sign (method, URL, authorization, a line each,
- * then the body). */
+ * address in a flag, k the key file, w the file of watched payments, s a request to sign (method,
+ * URL, authorization, a line each, then the body). */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "orchestrator/ledger/ledger_book.h"
 #include "orchestrator/wallets/open_payments.h"
 #include "orchestrator/wallets/wallet_key.h"
+#include "orchestrator/wallets/watch_lines.h"
 
 #define KEY_SIZE (OPEN_PAYMENTS_URL_MAX + 16)
 
@@ -156,6 +158,31 @@ static void sign(char *text)
     }
 }
 
+static void write_again(void *arg, unsigned place, const char *url, const char *account)
+{
+    char line[WATCH_LINE_MAX];
+    check_text(url, WATCH_URL_MAX);
+    must(place < WATCH_PLACES && ledger_name_is_valid(account));
+    struct span written = watch_line_begin(place, url, account, line);
+    must(written.len > 0 && buf_put(arg, written) == ERR_OK);
+}
+
+/* What is read can be written, and that reads as the same again. */
+static void read_watched(struct span file)
+{
+    struct buf once, twice;
+    size_t line = 0;
+    buf_init(&once, WATCH_JOURNAL_MAX);
+    buf_init(&twice, WATCH_JOURNAL_MAX);
+    must(buf_put(&once, watch_line_first()) == ERR_OK);
+    must(buf_put(&twice, watch_line_first()) == ERR_OK);
+    must((watch_lines_read(file, write_again, &once, &line) > 0) == (line > 0));
+    must(watch_lines_read(buf_span(&once), write_again, &twice, &line) == 0);
+    must(span_equal(buf_span(&once), buf_span(&twice)));
+    buf_fini(&once);
+    buf_fini(&twice);
+}
+
 static enum err take(uint8_t what, struct span rest, char *text, char *why)
 {
     switch (what) {
@@ -171,6 +198,9 @@ static enum err take(uint8_t what, struct span rest, char *text, char *why)
         return ask_pointer(text, why);
     case 'k':
         read_key(rest);
+        return ERR_OK;
+    case 'w':
+        read_watched(rest);
         return ERR_OK;
     default:
         sign(text);
