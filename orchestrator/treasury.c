@@ -50,7 +50,8 @@ static bool needs_ledger(const struct treasury_config *c, const struct desk_conf
            desk_is_wanted(dc);
 }
 
-static enum err open_wallets(struct treasury *t, struct loop *l, const struct treasury_config *c)
+static enum err open_wallets(struct treasury *t, struct loop *l, const char *data_dir,
+                             const struct treasury_config *c)
 {
     char why[WALLETS_WHY_MAX];
     struct ledger *ledger = accounts_ledger(t->accounts);
@@ -62,6 +63,7 @@ static enum err open_wallets(struct treasury *t, struct loop *l, const struct tr
         return ERR_STATE;
     }
     const struct wallets_config wc = {
+        .data_dir = data_dir,
         .address = c->wallet_address,
         .key = c->wallet_key,
         .key_id = c->wallet_key_id,
@@ -95,7 +97,7 @@ enum err treasury_open(struct loop *l, const char *data_dir, const struct treasu
     enum err e = desk_check(&dc);
     e = e == ERR_OK ? accounts_open(l, &ac, &t->accounts) : e;
     e = e == ERR_OK ? desk_open(l, &dc, accounts_ledger(t->accounts), &t->desk) : e;
-    e = e == ERR_OK ? open_wallets(t, l, config) : e;
+    e = e == ERR_OK ? open_wallets(t, l, data_dir, config) : e;
     if (e != ERR_OK) {
         treasury_stop(t);
         treasury_close(t);

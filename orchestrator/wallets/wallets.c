@@ -9,26 +9,10 @@
 #include "orchestrator/wallets/wallets_internal.h"
 #include "run/log.h"
 
-#define TICK_MS 50
+#define TICK_MS  50
+#define STOPPING "the server is stopping"
 
 /* --- watched payments --- */
-
-void watched_answer(struct watched *v, int status, const char *text, uint64_t amount,
-                    uint64_t balance)
-{
-    wallets_fn *fn = v->fn;
-    v->fn = NULL;
-    if (fn != NULL) {
-        fn(v->arg, &(struct wallets_outcome){status, text, amount, balance});
-    }
-}
-
-void watched_end(struct watched *v)
-{
-    list_remove(&v->node);
-    v->wallets->n_watched--;
-    mem_free(v);
-}
 
 static struct watched *find(struct wallets *w, const char *url, const char *account,
                             unsigned *ret_of_account)
@@ -79,10 +63,13 @@ static void tell_balance(struct watched *v, wallets_fn *fn, void *arg)
 static void go_on(struct watched *v, wallets_fn *fn, void *arg)
 {
     v->idle = 0;
+    v->is_resumed = false;
     v->next_ms = clock_mono_ms();
     if (v->fn == NULL) {
         v->fn = fn;
         v->arg = arg;
+    } else if (!v->is_noted) {
+        refuse(v->wallets, 503, "the payment is being noted: try again", fn, arg);
     } else {
         tell_balance(v, fn, arg);
     }
@@ -91,12 +78,10 @@ static void go_on(struct watched *v, wallets_fn *fn, void *arg)
 static void begin(struct wallets *w, const char *account, const char *url, wallets_fn *fn,
                   void *arg)
 {
-    struct watched *v = mem_alloc(sizeof *v);
-    *v = (struct watched){.wallets = w, .fn = fn, .arg = arg, .next_ms = clock_mono_ms()};
-    snprintf(v->url, sizeof v->url, "%s", url);
-    snprintf(v->account, sizeof v->account, "%s", account);
-    list_push_back(&w->watched, &v->node);
-    w->n_watched++;
+    struct watched *v = watched_begin(w, account, url);
+    v->fn = fn;
+    v->arg = arg;
+    watched_note(v);
 }
 
 void wallets_watch(struct wallets *w, const char *account, const char *url, wallets_fn *fn,
@@ -104,12 +89,16 @@ void wallets_watch(struct wallets *w, const char *account, const char *url, wall
 {
     char why[OPEN_PAYMENTS_WHY_MAX];
     unsigned of_account = 0;
+    if (w->notebook == NULL) {
+        refuse(w, 503, STOPPING, fn, arg);
+        return;
+    }
     if (!w->is_known) {
         refuse(w, 503, "this site's wallet has not answered yet: try again", fn, arg);
         return;
     }
     enum err e = open_payments_check_url(&w->address, url, why);
-    if (e != ERR_OK || strlen(url) >= WALLETS_URL_MAX) {
+    if (e != ERR_OK || strlen(url) >= WATCH_URL_MAX) {
         refuse(w, e == ERR_AUTH ? 403 : 400,
                e != ERR_OK ? why : "the incoming payment's URL is too long", fn, arg);
         return;
@@ -124,18 +113,28 @@ void wallets_watch(struct wallets *w, const char *account, const char *url, wall
     }
 }
 
+/* Of those from before the start one at a time: the wallet is not to get them all at once. */
+static void step(struct watched *v, int64_t now_ms, bool *resumes)
+{
+    bool waits = v->is_noting || v->call != NULL || v->is_booking || v->next_ms > now_ms;
+    if (!waits && !v->is_noted) {
+        watched_note(v);
+    } else if (!waits && !(v->is_resumed && *resumes) && wallets_can_ask(v->wallets, now_ms)) {
+        *resumes = *resumes || v->is_resumed;
+        v->is_resumed = false;
+        wallets_ask_payment(v, now_ms);
+    }
+}
+
 static void on_tick(void *arg)
 {
     struct wallets *w = arg;
     int64_t now_ms = clock_mono_ms();
+    bool resumes = false;
     wallets_ask_address(w, now_ms);
     wallets_ask_grant(w, now_ms);
     LIST_EACH (&w->watched, it, tmp) {
-        struct watched *v = LIST_ITEM(it, struct watched, node);
-        if (v->call == NULL && !v->is_booking && v->next_ms <= now_ms &&
-            wallets_can_ask(w, now_ms)) {
-            wallets_ask_payment(v, now_ms);
-        }
+        step(LIST_ITEM(it, struct watched, node), now_ms, &resumes);
     }
 }
 
@@ -172,8 +171,9 @@ enum err wallets_create(struct loop *l, const struct wallets_config *config, str
     w->config = *config;
     list_init(&w->watched);
     enum err e = read_config(w, config, ret_why);
+    e = e == ERR_OK ? watched_open(w, config->data_dir, ret_why) : e;
     if (e != ERR_OK) {
-        mem_free(w);
+        wallets_destroy(w);
         return e;
     }
     if (!w->has_key) {
@@ -194,10 +194,12 @@ void wallets_stop(struct wallets *w)
         loop_timer_stop(w->tick);
         http_client_destroy(w->http);
         w->http = NULL;
+        notebook_close(w->notebook);
+        w->notebook = NULL;
         LIST_EACH (&w->watched, it, tmp) {
             struct watched *v = LIST_ITEM(it, struct watched, node);
             if (!v->is_booking) { /* those the ledger answers */
-                watched_answer(v, 503, "the server is stopping", 0, 0);
+                watched_answer(v, 503, STOPPING, 0, 0);
             }
         }
     }
@@ -228,6 +230,7 @@ void wallets_status(const struct wallets *w, struct json *object)
     json_set_int(j, "scale", w->is_known ? w->address.asset_scale : 0);
     json_set_str(j, "trouble", w->trouble[0] != '\0' ? w->trouble : NULL);
     json_set_int(j, "watched", w->n_watched);
+    json_set_bool(j, "writable", w->notebook == NULL || notebook_failures(w->notebook) == 0);
     json_set_int(j, "questions", (int64_t)w->counts[COUNT_QUESTIONS]);
     json_set_int(j, "failed", (int64_t)w->counts[COUNT_FAILED]);
     json_set_int(j, "refused", (int64_t)w->counts[COUNT_REFUSED]);

@@ -264,9 +264,31 @@ static void on_payment(void *arg, const struct http_client_result *r)
     }
 }
 
+/* It was ours when it was named. */
+static bool is_elsewhere(struct watched *v)
+{
+    struct wallets *w = v->wallets;
+    char why[OPEN_PAYMENTS_WHY_MAX];
+    if (open_payments_check_url(&w->address, v->url, why) == ERR_OK) {
+        return false;
+    }
+    if (!w->has_told_elsewhere) {
+        w->has_told_elsewhere = true;
+        log_warn("wallets", "elsewhere",
+                 "payments that were watched, as %s, are not at %s, which is asked now: what they "
+                 "still bring is not credited",
+                 v->url, w->address.resource_server);
+    }
+    refuse(v, 403, why);
+    return true;
+}
+
 void wallets_ask_payment(struct watched *v, int64_t now_ms)
 {
     struct wallets *w = v->wallets;
+    if (is_elsewhere(v)) {
+        return;
+    }
     char authorization[OPEN_PAYMENTS_TOKEN_MAX + 8] = "";
     struct http_signature_headers h = {.signature = ""};
     if (w->has_key) {

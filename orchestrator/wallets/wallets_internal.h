@@ -3,12 +3,11 @@
 #define ORCHESTRATOR_WALLETS_WALLETS_INTERNAL_H
 
 #include "base/list.h"
+#include "orchestrator/notebook.h"
 #include "orchestrator/wallets/http_signature.h"
 #include "orchestrator/wallets/open_payments.h"
 #include "orchestrator/wallets/wallets.h"
 #include "run/http_client.h"
-
-#define WALLETS_URL_MAX (LEDGER_KEY_MAX - 8) /* of a payment: it is a source of the ledger */
 
 enum wallets_count {
     COUNT_QUESTIONS,
@@ -19,12 +18,16 @@ enum wallets_count {
     COUNTS_
 };
 
-/* An incoming payment that is watched. It is freed when neither call nor ledger will call back. */
+/* An incoming payment that is watched. It is freed when neither notebook, call nor ledger will call
+ * back. */
 struct watched {
     struct list node;
     struct wallets *wallets;
-    char url[WALLETS_URL_MAX];
+    unsigned place; /* in the file */
+    char url[WATCH_URL_MAX];
     char account[LEDGER_NAME_MAX];
+    bool is_noting, is_noted; /* the file is being written; it has this payment */
+    bool is_resumed;          /* from before the start, and not asked about since */
     struct http_client_call *call;
     bool is_booking; /* the ledger has been asked */
     bool completed;
@@ -52,16 +55,30 @@ struct wallets {
     char token[OPEN_PAYMENTS_TOKEN_MAX];
     int64_t token_until_ms;
     char trouble[OPEN_PAYMENTS_WHY_MAX]; /* what keeps us from asking; "": nothing */
+    struct notebook *notebook;           /* NULL: it is stopping */
+    bool is_taken[WALLETS_WATCHED_MAX];  /* places in its file */
+    unsigned next_place;                 /* to look for a free one from */
+    bool has_told_elsewhere;
     struct list watched;
     unsigned n_watched, n_asked;
     uint64_t counts[COUNTS_];
 };
 
+/* Reads what was watched when the program last ended, and keeps the file. ERR_IO: ret_why
+ * (WALLETS_WHY_MAX bytes). (wallets_watched.c, as the next four) */
+enum err watched_open(struct wallets *w, const char *data_dir, char *ret_why) CHECKED;
+
+/* There must be room for it. */
+struct watched *watched_begin(struct wallets *w, const char *account, const char *url);
+
+/* Puts it into the file. If that fails, who waits is told so, and it is tried again. */
+void watched_note(struct watched *v);
+
 /* Says what became of the question to whoever waits. */
 void watched_answer(struct watched *v, int status, const char *text, uint64_t amount,
                     uint64_t balance);
 
-/* Nobody asks about it any more. */
+/* Nobody asks about it any more, and it leaves the file. */
 void watched_end(struct watched *v);
 
 /* The wallet's own address, and the token: asked for when they are due. (wallets_ask.c) */

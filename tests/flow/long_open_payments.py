@@ -50,6 +50,7 @@ class Pays(Client):
         wait_for(lambda: self.credited() == 1, 60, "it is credited")
         self.recipe.orchestrator.kill()
         self.wallet.pay(agent.payment, 2)
+        (self.recipe.data_dir / "wallets" / "watched").unlink()
         self.recipe.orchestrator = self.recipe.orchestrator.again()
         wait_for(lambda: self.credited() == 3, 90, "the page has named it again")
 
