@@ -311,6 +311,8 @@ void wallets_ask_payment(struct watched *v, int64_t now_ms)
     q.n_headers = w->has_key ? 4 : 1;
     w->counts[COUNT_QUESTIONS]++;
     w->n_asked++;
+    list_remove(&v->node); /* behind all others: each has its turn when there are too many */
+    list_push_back(&w->watched, &v->node);
     v->next_ms = now_ms + w->config.poll_ms;
     v->call = http_client_send(w->http, &q, on_payment, v);
     explicit_bzero(authorization, sizeof authorization);

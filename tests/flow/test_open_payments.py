@@ -200,6 +200,23 @@ class Unsigned(Paying):
             self.assertEqual(first.result().status, 503)
         self.wait_balance("0.07")
 
+    def test_each_payment_has_its_turn(self):
+        """With more than a slow wallet can be asked about in time, all of which grow."""
+        wallet = self.enter(Wallet())
+        self.pointer = wallet.address
+        self.start(wallet, "-walletTimeout", "10s")
+        answer = wallet.payment
+
+        def grows(h, name):
+            time.sleep(0.2)
+            wallet.pay("/" + name, 1)
+            answer(h, name)
+        wallet.payment = grows
+        with concurrent.futures.ThreadPoolExecutor(96) as pages:
+            told = list(pages.map(lambda n: self.post(wallet.create(), f"v{n // 8}").status,
+                                  range(96)))
+        self.assertEqual(told, [200] * 96)
+
     def test_a_wallet_in_another_currency_is_told_of(self):
         wallet = self.enter(Wallet(asset="EUR"))
         self.pointer = wallet.address
