@@ -55,7 +55,8 @@ asan-unit tsan-unit: %-unit:
 # "?low" stands for the whole name: "flow/test_receipts" alone would be part of other names, too.
 # What was found is told at the end, too: of a role that a test kills nobody reads the exit status.
 FLOW_OF_SAN = recipe bad_days hostile http rung_checks overload transcoder_life push media paywall \
-              paywall_store ledger receipts receipts_balances receipts_paid open_payments at_once edge_paid
+              paywall_store ledger receipts receipts_balances receipts_paid open_payments \
+              open_payments_restart at_once edge_paid
 SAN_FOUND = $(CURDIR)/build/$*/found
 .PHONY: asan-flow tsan-flow
 asan-flow tsan-flow: %-flow:
