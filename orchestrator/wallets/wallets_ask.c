@@ -12,9 +12,11 @@
 #define RETRY_MS        5000
 #define TOKEN_MS        (600 * 1000) /* one that does not say how long it lasts */
 #define TOKEN_MARGIN_MS 5000
-#define FAILURES_MAX    8
-#define BODY_MAX        2048
-#define JSON_TYPE       "application/json"
+#define FAILURES_MAX    8    /* of one that the wallet has not yet said to be ours */
+#define FAILURES_OURS   1000 /* a day at the usual -walletPoll: what it still brings is somebody's \
+                              */
+#define BODY_MAX  2048
+#define JSON_TYPE "application/json"
 
 static void trouble(struct wallets *w, const char *why)
 {
@@ -166,7 +168,7 @@ static void put_off(struct watched *v, int status, const char *why)
     v->failures++;
     v->next_ms = clock_mono_ms() + w->config.poll_ms * (1 << (v->failures < 6 ? v->failures : 6));
     watched_answer(v, status, why, 0, 0);
-    if (v->failures >= FAILURES_MAX) {
+    if (v->failures >= (v->is_ours ? FAILURES_OURS : FAILURES_MAX)) {
         watched_end(v);
     }
 }
@@ -260,6 +262,7 @@ static void on_payment(void *arg, const struct http_client_result *r)
     } else if (open_payments_check(&w->address, v->url, &p, w->has_key, why) != ERR_OK) {
         refuse(v, 403, why);
     } else {
+        v->is_ours = true;
         book(v, &p);
     }
 }

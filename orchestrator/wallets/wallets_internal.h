@@ -28,6 +28,7 @@ struct watched {
     char account[LEDGER_NAME_MAX];
     bool is_noting, is_noted; /* the file is being written; it has this payment */
     bool is_resumed;          /* from before the start, and not asked about since */
+    bool is_ours;             /* the wallet has said so, or had time to */
     struct http_client_call *call;
     bool is_booking; /* the ledger has been asked */
     bool completed;

@@ -99,7 +99,7 @@ static bool write_whole(void *arg, struct buf *out)
 static void on_read(void *arg, unsigned place, const char *url, const char *account)
 {
     struct watched *v = add(arg, place, account, url);
-    v->is_noted = v->is_resumed = true;
+    v->is_noted = v->is_resumed = v->is_ours = true;
 }
 
 /* Money is not lost by it: it is credited when its payment is named again. */

@@ -1,6 +1,6 @@
 """Payments that are watched outlive the orchestrator: what comes while it is away, or after that, is credited
 though no page names them again."""
-# usual time: 40 s
+# usual time: 55 s
 import concurrent.futures
 import json
 import random
@@ -71,6 +71,22 @@ class Few(Restarted):
         self.assertEqual(self.wallet_status()["watched"], 0)
         self.assertEqual(self.lines(), ["watched payments 1"])
         self.assertEqual(self.wallet.questions, asked)
+
+    def test_a_wallet_that_is_away_for_long(self):
+        """What it has once said to be ours is not given up; what it never knew is."""
+        self.recipe.orchestrator.stop()
+        self.again(flags=[*self.recipe.orchestrator.flags, "-walletPoll", "50ms"])
+        wait_for(lambda: self.recipe.broadcaster.status()["bank"]["connected"], 30, "its bank")
+        wait_for(lambda: self.wallet_status()["asset"], 15, "the wallet has said what it is")
+        payment = self.told()
+        self.wallet.trouble = "500"
+        self.assertEqual(self.post(self.wallet.create(), "other").status, 503)
+        self.wallet.pay(payment, 3)
+        failed = self.wallet_status()["failed"]
+        wait_for(lambda: self.wallet_status()["watched"] == 1, 30, "the other one is given up")
+        wait_for(lambda: self.wallet_status()["failed"] >= failed + 18, 30, "it is asked on")
+        self.wallet.trouble = None
+        self.wait_cents(3, "what came meanwhile is credited")
 
     def test_a_damaged_list_is_told_of(self):
         payment, lost = self.told(), self.told()
