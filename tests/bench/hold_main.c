@@ -1,9 +1,7 @@
-/* Many viewers who wait: hold PORT PATH COUNT ROUNDS [LATE_MS]. COUNT connections ask together for
- * a playlist that is not there yet (blocking reload), wait for its answer, and do so again, ROUNDS
- * times. Each round prints "held N" when all have asked and none is answered (the caller may look
- * at the server then), and a line of JSON with how the answers came. With LATE_MS they are read so
- * long after the first has come: readers elsewhere, that take no processor from the server. The
- * times told say nothing then. */
+/* Many viewers who wait: hold PORT PATH COUNT ROUNDS. COUNT connections ask together for a playlist
+ * that is not there yet (blocking reload), wait for its answer, and do so again, ROUNDS times. Each
+ * round prints "held N" when all have asked and none is answered (the caller may look at the server
+ * then), and a line of JSON with how the answers came. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -32,7 +30,7 @@ struct viewer {
     char head[1024];
 };
 
-static int port, epoll, late_ms;
+static int port, epoll;
 static const char *path;
 static struct viewer *viewers;
 
@@ -163,9 +161,6 @@ static void hold(int count, int round)
     while (answered < count) {
         struct epoll_event events[EVENTS_MAX];
         int n = epoll_wait(epoll, events, EVENTS_MAX, 10);
-        if (n > 0 && answered == 0) {
-            usleep((useconds_t)late_ms * 1000);
-        }
         for (int i = 0; i < n; i++) {
             answered += take(&viewers[events[i].data.u32]);
         }
@@ -182,11 +177,10 @@ static void hold(int count, int round)
 
 int main(int argc, char **argv)
 {
-    need(argc == 5 || argc == 6, "hold PORT PATH COUNT ROUNDS [LATE_MS]");
+    need(argc == 5, "hold PORT PATH COUNT ROUNDS");
     port = atoi(argv[1]);
     path = argv[2];
     int count = atoi(argv[3]), rounds = atoi(argv[4]);
-    late_ms = argc == 6 ? atoi(argv[5]) : 0;
     epoll = epoll_create1(0);
     viewers = calloc((size_t)count, sizeof *viewers);
     need(epoll >= 0 && viewers != NULL && count > 0, "preparing");
