@@ -13,10 +13,9 @@
 #define TOKEN_MS        (600 * 1000) /* one that does not say how long it lasts */
 #define TOKEN_MARGIN_MS 5000
 #define FAILURES_MAX    8    /* of one that the wallet has not yet said to be ours */
-#define FAILURES_OURS   1000 /* a day at the usual -walletPoll: what it still brings is somebody's \
-                              */
-#define BODY_MAX  2048
-#define JSON_TYPE "application/json"
+#define FAILURES_OURS   1000 /* of one that is: a day at the usual -walletPoll */
+#define BODY_MAX        2048
+#define JSON_TYPE       "application/json"
 
 static void trouble(struct wallets *w, const char *why)
 {
