@@ -83,7 +83,7 @@ cov: ## coverage of the unit tests, as a table and as build/cov/index.html
 	@gcovr -r . --object-directory build/cov -e tests -e build --html-details build/cov/index.html --print-summary
 
 # Figures against public tools. K=name runs one of them, QUICK=1 takes about five minutes.
-BENCH_TOOLS = $(addprefix $(BUILD)/bench/,link_bench hold dispatch_bench ledger_bench receipts_bench verify_bench)
+BENCH_TOOLS = $(addprefix $(BUILD)/bench/,link_bench hold bare_wake dispatch_bench ledger_bench receipts_bench verify_bench)
 $(BENCH_TOOLS): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%_main.o $(LIB)/liborchestrator.a $(LIB)/libcommon.a
 	$(call link_exe,$(LIBS_COMMON) $(LIBS_HTTP) $(LIBS_LEDGER))
 .PHONY: bench
