@@ -98,37 +98,53 @@ static long limit_of(const struct http_value *v, long otherwise)
     return v->given ? v->number : otherwise;
 }
 
+/* format: "json" or "csv". */
+static void read_page(struct accounts *a, struct accounts_question q,
+                      const struct http_value *format, struct http_answer *answer)
+{
+    q.csv = strcmp(format->text, "csv") == 0;
+    if (!has_ledger(a, answer)) {
+        return;
+    }
+    if (format->given && !q.csv && strcmp(format->text, "json") != 0) {
+        http_answer_text(answer, 400, "format is json (as without it) or csv");
+        return;
+    }
+    accounts_read_ask(a->read, &q, answer);
+}
+
 void accounts_on_list(struct accounts *a, const struct http_value *values,
                       struct http_answer *answer)
 {
-    if (has_ledger(a, answer)) {
-        accounts_read_ask(a->read, ACCOUNTS_LIST, values[0].text, 0,
-                          limit_of(&values[1], LEDGER_PAGE_MAX), answer);
-    }
+    const struct accounts_question q = {.page = ACCOUNTS_LIST,
+                                        .name = values[0].text,
+                                        .limit = limit_of(&values[1], LEDGER_PAGE_MAX)};
+    read_page(a, q, &values[2], answer);
 }
 
 void accounts_on_show(struct accounts *a, const struct http_value *values,
                       struct http_answer *answer)
 {
-    if (has_ledger(a, answer)) {
-        accounts_read_ask(a->read, ACCOUNTS_SHOW, values[0].text, 0,
-                          limit_of(&values[1], SHOW_DEFAULT), answer);
-    }
+    const struct accounts_question q = {
+        .page = ACCOUNTS_SHOW, .name = values[0].text, .limit = limit_of(&values[1], SHOW_DEFAULT)};
+    read_page(a, q, &values[2], answer);
 }
 
 void accounts_on_journal(struct accounts *a, const struct http_value *values,
                          struct http_answer *answer)
 {
-    if (has_ledger(a, answer)) {
-        accounts_read_ask(a->read, ACCOUNTS_JOURNAL, "", values[0].number,
-                          limit_of(&values[1], LEDGER_PAGE_MAX), answer);
-    }
+    const struct accounts_question q = {.page = ACCOUNTS_JOURNAL,
+                                        .name = "",
+                                        .after = values[0].number,
+                                        .limit = limit_of(&values[1], LEDGER_PAGE_MAX)};
+    read_page(a, q, &values[2], answer);
 }
 
 void accounts_on_audit(struct accounts *a, struct http_answer *answer)
 {
     if (has_ledger(a, answer)) {
-        accounts_read_ask(a->read, ACCOUNTS_AUDIT, "", 0, 0, answer);
+        const struct accounts_question q = {.page = ACCOUNTS_AUDIT, .name = ""};
+        accounts_read_ask(a->read, &q, answer);
     }
 }
 

@@ -36,11 +36,11 @@ struct ledger *accounts_ledger(const struct accounts *a);
 
 /* Routes; their parameters are the values. */
 void accounts_on_list(struct accounts *a, const struct http_value *values,
-                      struct http_answer *answer); /* after, limit */
+                      struct http_answer *answer); /* after, limit, format */
 void accounts_on_show(struct accounts *a, const struct http_value *values,
-                      struct http_answer *answer); /* account, entries */
+                      struct http_answer *answer); /* account, entries, format */
 void accounts_on_journal(struct accounts *a, const struct http_value *values,
-                         struct http_answer *answer); /* after, limit */
+                         struct http_answer *answer); /* after, limit, format */
 void accounts_on_audit(struct accounts *a, struct http_answer *answer);
 void accounts_on_grant(struct accounts *a, const struct http_value *values,
                        struct http_answer *answer); /* account, amount, key */

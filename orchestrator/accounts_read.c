@@ -7,14 +7,13 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "orchestrator/ledger/ledger_csv.h"
 #include "orchestrator/ledger/ledger_json.h"
 
 struct question {
     struct list node;
-    enum accounts_page page;
-    char *name;
-    int64_t after;
-    long limit;
+    struct accounts_question asked;
+    char *name; /* of it */
     struct http_later *later;
     struct http_answer answer;
 };
@@ -32,7 +31,8 @@ struct accounts_read {
 
 /* --- the thread --- */
 
-static enum err read_page(struct ledger_reader *r, const struct question *q, struct json **ret_json)
+static enum err read_page(struct ledger_reader *r, const struct accounts_question *q,
+                          struct json **ret_json)
 {
     switch (q->page) {
     case ACCOUNTS_LIST:
@@ -45,6 +45,16 @@ static enum err read_page(struct ledger_reader *r, const struct question *q, str
         return ledger_json_audit(r, ret_json);
     }
     return ERR_UNSUPPORTED;
+}
+
+/* Takes the page. */
+static void write_csv(struct http_answer *answer, struct json *page)
+{
+    answer->content_type = "text/csv; charset=utf-8";
+    if (ledger_csv_put(&answer->body, page, true) != ERR_OK) {
+        http_answer_text(answer, 503, "there is no memory for this page: ask for a smaller one");
+    }
+    json_destroy(page);
 }
 
 /* What the loop may interrupt; false: the end has come already. */
@@ -68,9 +78,11 @@ static void read_answer(struct accounts_read *a, struct question *q)
         http_answer_text(&q->answer, 503, "the ledger cannot be read: %s", why);
         return;
     }
-    e = set_reading(a, r) ? read_page(r, q, &j) : ERR_IO;
+    e = set_reading(a, r) ? read_page(r, &q->asked, &j) : ERR_IO;
     set_reading(a, NULL);
-    if (e == ERR_OK) {
+    if (e == ERR_OK && q->asked.csv) {
+        write_csv(&q->answer, j);
+    } else if (e == ERR_OK) {
         http_answer_json(&q->answer, j);
     } else if (e == ERR_NOENT) {
         http_answer_text(&q->answer, 404, "there is no such account");
@@ -167,15 +179,13 @@ void accounts_read_destroy(struct accounts_read *a)
     mem_free(a);
 }
 
-void accounts_read_ask(struct accounts_read *a, enum accounts_page page, const char *name,
-                       int64_t after, long limit, struct http_answer *answer)
+void accounts_read_ask(struct accounts_read *a, const struct accounts_question *asked,
+                       struct http_answer *answer)
 {
     struct question *q = mem_alloc(sizeof *q);
     list_init(&q->node);
-    q->page = page;
-    q->name = mem_strdup(name);
-    q->after = after;
-    q->limit = limit;
+    q->asked = *asked;
+    q->asked.name = q->name = mem_strdup(asked->name);
     q->later = http_later(answer);
     pthread_mutex_lock(&a->lock);
     list_push_back(&a->waiting, &q->node);

@@ -16,9 +16,16 @@ struct accounts_read *accounts_read_create(struct loop *l, const char *path);
 /* What is being read is broken off. Takes NULL. */
 void accounts_read_destroy(struct accounts_read *a);
 
-/* name: the account to show, or behind which the list goes on; after: the entry behind which the
- * journal goes on; limit: accounts or entries. Answers later. */
-void accounts_read_ask(struct accounts_read *a, enum accounts_page page, const char *name,
-                       int64_t after, long limit, struct http_answer *answer);
+struct accounts_question {
+    enum accounts_page page;
+    const char *name; /* the account to show, or behind which the list goes on; is copied */
+    int64_t after;    /* the entry behind which the journal goes on */
+    long limit;       /* accounts or entries */
+    bool csv;         /* not JSON; no audit */
+};
+
+/* Answers later. */
+void accounts_read_ask(struct accounts_read *a, const struct accounts_question *q,
+                       struct http_answer *answer);
 
 #endif

@@ -7,8 +7,8 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "orchestrator/ledger/ledger_money.h"
 #include "publisher-tools/args.h"
-#include "publisher-tools/pay/money.h"
 #include "publisher-tools/pay/print.h"
 #include "publisher-tools/pay/source.h"
 
@@ -20,7 +20,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULTS = 3 };
 struct flags {
     const char *url, *token, *file, *key;
     long entries, timeout_s;
-    bool json, version, help;
+    bool json, csv, version, help;
 };
 
 #define FIELD(f) offsetof(struct flags, f)
@@ -43,6 +43,8 @@ static const struct option table[] = {
     {"json", OPTION_BOOL, NULL, 0, 0, false, FIELD(json), NULL,
      "Prints JSON, amounts in the ledger's smallest unit; of list and export a document on each "
      "line."},
+    {"csv", OPTION_BOOL, NULL, 0, 0, false, FIELD(csv), NULL,
+     "Prints CSV; of show the entries. export does so anyway."},
     {"version", OPTION_BOOL, NULL, 0, 0, false, FIELD(version), NULL,
      "Prints the version and ends."},
     {"help", OPTION_BOOL, NULL, 0, 0, false, FIELD(help), NULL, "Prints this and ends."},
@@ -98,14 +100,20 @@ static int list(struct pay *p)
             status = say(EXIT_REFUSED, why);
             break;
         }
-        p->flags->json ? pay_print_lines(stdout, page, "accounts")
-                       : pay_print_accounts(stdout, page, first);
+        bool ok = true;
+        if (p->flags->json) {
+            pay_print_lines(stdout, page, "accounts");
+        } else if (p->flags->csv) {
+            ok = pay_print_csv(stdout, page, first);
+        } else {
+            pay_print_accounts(stdout, page, first);
+        }
         first = false;
         const char *next = json_string_of(json_member(page, "next"));
         mem_free(after);
         after = next != NULL ? mem_strdup(next) : NULL;
         json_destroy(page);
-        status = ferror(stdout) ? say(EXIT_REFUSED, "the list cannot be written") : status;
+        status = !ok || ferror(stdout) ? say(EXIT_REFUSED, "the list cannot be written") : status;
     }
     mem_free(after);
     return status;
@@ -118,9 +126,16 @@ static int show(struct pay *p)
     if (pay_source_account(p->source, p->words[0], p->flags->entries, &j, why) != ERR_OK) {
         return say(EXIT_REFUSED, why);
     }
-    p->flags->json ? print_document(j) : pay_print_account(stdout, j);
+    bool ok = true;
+    if (p->flags->json) {
+        print_document(j);
+    } else if (p->flags->csv) {
+        ok = pay_print_csv(stdout, j, true);
+    } else {
+        pay_print_account(stdout, j);
+    }
     json_destroy(j);
-    return EXIT_DONE;
+    return ok ? EXIT_DONE : say(EXIT_REFUSED, "the entries cannot be written");
 }
 
 static int export(struct pay *p)
@@ -133,12 +148,16 @@ static int export(struct pay *p)
         if (pay_source_journal(p->source, after, &page, why) != ERR_OK) {
             return say(EXIT_REFUSED, why);
         }
-        p->flags->json ? pay_print_lines(stdout, page, "entries")
-                       : pay_print_journal_csv(stdout, page, first);
+        bool ok = true;
+        if (p->flags->json) {
+            pay_print_lines(stdout, page, "entries");
+        } else {
+            ok = pay_print_csv(stdout, page, first);
+        }
         first = false;
         more = json_int_of(json_member(page, "next"), &after);
         json_destroy(page);
-        if (ferror(stdout)) {
+        if (!ok || ferror(stdout)) {
             return say(EXIT_REFUSED, "the journal cannot be written");
         }
     }
@@ -191,9 +210,9 @@ static bool ask_unit(struct pay *p, struct unit *ret_unit)
 static bool read_amount(const char *text, const struct unit *u, char *ret_units, size_t size)
 {
     uint64_t units;
-    char most[PAY_MONEY_SIZE];
-    if (!pay_money_read(text, u->scale, &units)) {
-        pay_money_write(MOST_UNITS, u->scale, most);
+    char most[LEDGER_MONEY_SIZE];
+    if (!ledger_money_read(text, u->scale, &units)) {
+        ledger_money_write(MOST_UNITS, u->scale, most);
         fprintf(stderr,
                 "pay: an amount is like 12 or 1.50, up to %s and with at most %d digits behind the "
                 "point, which \"%s\" is not\n",
@@ -380,6 +399,8 @@ int main(int argc, char **argv)
     if (options_parse(table, N_OPTIONS, a.n_flags, a.flags, &f, why) != ERR_OK) {
         status = say(EXIT_USAGE, why);
         usage(stderr);
+    } else if (f.json && f.csv) {
+        status = say(EXIT_USAGE, "-json or -csv, not both");
     } else if (f.help) {
         usage(stdout);
     } else if (f.version) {

@@ -14,7 +14,7 @@
 #include "run/log.h"
 
 #define WAITING_MAX 65536 /* requests that wait for their answer */
-#define BATCH_MAX   4096  /* of one commit */
+#define BATCH_MAX   4096  /* of one commit, each payee counted */
 #define EXPIRE_MAX  256   /* holds that expire in one commit */
 #define RETRY_MS    1000  /* expiring holds, when the store does not take it */
 
@@ -27,7 +27,7 @@ struct work {
     void *arg;
     bool is_asked;     /* else it is news alone */
     struct news *news; /* told behind the answer: what comes later is newer; NULL: none */
-    char text[];       /* of the request */
+    struct ledger_payee payees[]; /* of the request; its texts behind them */
 };
 
 struct news {
@@ -207,10 +207,12 @@ static bool take_batch(struct ledger *l, struct batch *b)
             pthread_cond_timedwait(&l->more, &l->lock, &until);
         }
     }
-    for (b->n = 0; b->n < BATCH_MAX && !list_empty(&l->waiting); b->n++) {
-        struct list *first = l->waiting.next;
-        list_remove(first);
-        list_push_back(&b->work, first);
+    b->n = 0;
+    for (size_t rows = 0; rows < BATCH_MAX && !list_empty(&l->waiting); b->n++) {
+        struct work *first = LIST_ITEM(l->waiting.next, struct work, node);
+        list_remove(&first->node);
+        list_push_back(&b->work, &first->node);
+        rows += 1 + first->r.n_payees;
     }
     b->stopping = l->stopping;
     pthread_mutex_unlock(&l->lock);
@@ -311,9 +313,12 @@ static size_t size_of(const char *text)
 
 static struct work *make_work(const struct ledger_request *r, ledger_fn *fn, void *arg)
 {
-    struct work *w =
-        mem_alloc(sizeof *w + size_of(r->account) + size_of(r->other) + size_of(r->key));
-    char *at = w->text;
+    size_t size = size_of(r->account) + size_of(r->other) + size_of(r->key);
+    for (size_t i = 0; i < r->n_payees; i++) {
+        size += sizeof *r->payees + size_of(r->payees[i].account);
+    }
+    struct work *w = mem_alloc(sizeof *w + size);
+    char *at = (char *)(w->payees + r->n_payees);
     list_init(&w->node);
     w->r = *r;
     w->is_asked = true;
@@ -322,6 +327,11 @@ static struct work *make_work(const struct ledger_request *r, ledger_fn *fn, voi
     copy(r->account, &w->r.account, &at);
     copy(r->other, &w->r.other, &at);
     copy(r->key, &w->r.key, &at);
+    w->r.payees = w->payees;
+    for (size_t i = 0; i < r->n_payees; i++) {
+        w->payees[i].amount = r->payees[i].amount;
+        copy(r->payees[i].account, &w->payees[i].account, &at);
+    }
     return w;
 }
 

@@ -21,10 +21,11 @@
 
 #define LEDGER_NAME_MAX                                                                            \
     200 /* bytes of an account's name, with the NUL: "viewer:...", "broadcaster:..." */
-#define LEDGER_KEY_MAX   300 /* of a source or key, with the NUL */
-#define LEDGER_MONEY_MAX INT64_MAX
-#define LEDGER_SCALE_MAX 18
-#define LEDGER_WHY_MAX   256
+#define LEDGER_KEY_MAX    300 /* of a source or key, with the NUL */
+#define LEDGER_MONEY_MAX  INT64_MAX
+#define LEDGER_SCALE_MAX  18
+#define LEDGER_PAYEES_MAX 2048 /* of one request */
+#define LEDGER_WHY_MAX    256
 
 struct ledger;
 
@@ -61,7 +62,11 @@ enum ledger_op {
                     * when nothing is). Over the hold: what is in it, and ERR_LIMIT: what is missing
                     * is taken when the same is asked again after the hold has been raised.
                     * With a `debt` it is never over: of a hold that is over, or was not there
-                    * (`account` says whose it is then; ""; ERR_NOENT), all of it is owed */
+                    * (`account` says whose it is then; ""; ERR_NOENT), all of it is owed. And then
+                    * it may go to several at once, `payees` instead of `other`, all of them or
+                    * none: `total` ends with what each of them gets, one behind the other, and
+                    * what of that has counted before is not counted again. ERR_LIMIT: more is new
+                    * than they get together */
     LEDGER_RELEASE, /* as LEDGER_CHARGE, then what is left of hold `key` goes back. Of a hold that
                      * is over: ERR_OK, nothing moves; ERR_NOENT: it expired before it had paid
                      * `total` */
@@ -71,14 +76,23 @@ enum ledger_op {
     LEDGER_THAW,
 };
 
-/* Texts are copied: UTF-8 without control characters. What an operation does not name is not looked
- * at. A total may be any number; what it is over the one before is at most LEDGER_MONEY_MAX. */
+/* Who gets how much of a cost. */
+struct ledger_payee {
+    const char *account;
+    uint64_t amount;
+};
+
+/* Texts are copied, payees too: UTF-8 without control characters. What an operation does not name
+ * is not looked at. A total may be any number; what it is over the one before is at most
+ * LEDGER_MONEY_MAX. */
 struct ledger_request {
     enum ledger_op op;
     const char *account, *other, *key;
     uint64_t amount, least, total;
     int64_t ttl_ms;
-    enum ledger_debt debt; /* of LEDGER_CHARGE, LEDGER_RELEASE */
+    enum ledger_debt debt;             /* of LEDGER_CHARGE, LEDGER_RELEASE */
+    const struct ledger_payee *payees; /* of these, with LEDGER_DEBT_PAY or LEDGER_DEBT_NOTE */
+    size_t n_payees;                   /* 0: it is `other`; at most LEDGER_PAYEES_MAX */
 };
 
 /* err: ERR_OK; ERR_FUNDS: too little balance (nothing has moved); ERR_AUTH: the account is frozen,

@@ -280,6 +280,16 @@ static enum err dispatch(struct book_step *t)
     return book_refuse(t, ERR_LIMIT, "there is no such operation");
 }
 
+static bool payees_are_valid(const struct ledger_request *r)
+{
+    bool may = r->debt == LEDGER_DEBT_PAY || r->debt == LEDGER_DEBT_NOTE;
+    bool ok = r->n_payees == 0 || (may && r->n_payees <= LEDGER_PAYEES_MAX);
+    for (size_t i = 0; ok && i < r->n_payees; i++) {
+        ok = ledger_name_is_valid(r->payees[i].account);
+    }
+    return ok;
+}
+
 /* What the operation names has to be there; of the rest nothing is looked at. */
 static bool names_are_valid(const struct ledger_request *r)
 {
@@ -290,7 +300,8 @@ static bool names_are_valid(const struct ledger_request *r)
     return (of_hold || ledger_name_is_valid(r->account)) &&
            (!two || ledger_name_is_valid(r->other)) &&
            (!of_hold || r->other[0] == '\0' || ledger_name_is_valid(r->other)) &&
-           (!may_key || is_text(r->key, LEDGER_KEY_MAX)) && (!keyed || r->key[0] != '\0');
+           (!of_hold || payees_are_valid(r)) && (!may_key || is_text(r->key, LEDGER_KEY_MAX)) &&
+           (!keyed || r->key[0] != '\0');
 }
 
 enum err ledger_book_apply(struct ledger_store *s, const struct ledger_request *r, int64_t now_ms,

@@ -73,24 +73,71 @@ static enum err find_or_make(struct book_step *t, struct ledger_hold *h, struct 
     return e;
 }
 
+struct payees {
+    const struct ledger_payee *items;
+    size_t n;
+};
+
+static __int128 sum_of(const struct payees *p)
+{
+    __int128 sum = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        sum += p->items[i].amount;
+    }
+    return sum;
+}
+
+/* Why they do not get it; NULL: they do. */
+static const char *against(const struct ledger_account *a, const struct payees *p, uint64_t cost)
+{
+    if (cost > LEDGER_MONEY_MAX || !book_fits(a->owes, (int64_t)cost)) {
+        return "the debt would be larger than a ledger can count";
+    }
+    if (sum_of(p) < cost) {
+        return "it has cost more than its payees get";
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->items[i].account[0] == '\0') {
+            return "there is no account that the cost shall go to";
+        }
+        if (strcmp(p->items[i].account, a->name) == 0) {
+            return "a hold cannot be charged for its own account";
+        }
+    }
+    return NULL;
+}
+
+static enum err owe_to(struct book_step *t, struct ledger_account *a, const char *payee,
+                       int64_t amount)
+{
+    struct ledger_account *to;
+    enum err e = t->s->find_account(t->s, payee, true, &to);
+    return e == ERR_OK ? t->s->add_debt(t->s, a, to->id, amount) : e;
+}
+
+/* The payees' last `cost`: what they get before that has counted already. */
 static enum err note_cost(struct book_step *t, struct ledger_account *a, uint64_t cost,
                           bool *ret_done)
 {
     const struct ledger_request *r = t->r;
-    struct ledger_account *to;
-    *ret_done = false;
-    if (r->other[0] == '\0' || cost > LEDGER_MONEY_MAX || !book_fits(a->owes, (int64_t)cost)) {
-        return book_refuse(t, ERR_LIMIT,
-                           r->other[0] == '\0'
-                               ? "there is no account that the cost shall go to"
-                               : "the debt would be larger than a ledger can count");
+    const struct ledger_payee other = {r->other, cost};
+    const struct payees p = {r->n_payees > 0 ? r->payees : &other,
+                             r->n_payees > 0 ? r->n_payees : 1};
+    const char *why = against(a, &p, cost);
+    enum err e = ERR_OK;
+    *ret_done = why == NULL;
+    if (why != NULL) {
+        return book_refuse(t, ERR_LIMIT, why);
     }
-    enum err e = t->s->find_account(t->s, r->other, true, &to);
-    if (e == ERR_OK && to == a) {
-        return book_refuse(t, ERR_LIMIT, "a hold cannot be charged for its own account");
+    __int128 counted = sum_of(&p) - cost;
+    for (size_t i = 0; e == ERR_OK && i < p.n; i++) {
+        uint64_t amount = p.items[i].amount;
+        uint64_t before = counted < amount ? (uint64_t)counted : amount;
+        counted -= before;
+        if (amount > before) {
+            e = owe_to(t, a, p.items[i].account, (int64_t)(amount - before));
+        }
     }
-    e = e == ERR_OK ? t->s->add_debt(t->s, a, to->id, (int64_t)cost) : e;
-    *ret_done = e == ERR_OK;
     return e;
 }
 

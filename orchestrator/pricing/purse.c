@@ -52,7 +52,7 @@ void purse_init(struct purse *p, const char *account, const struct tariff *tarif
 {
     *p = (struct purse){.tariff = *tariff, .held_ms = now_ms - PURSE_RENEW_MS};
     snprintf(p->account, sizeof p->account, "%s", account);
-    p->due = mem_alloc(PURSE_DUE_MAX * sizeof *p->due);
+    p->due = mem_alloc((size_t)2 * PURSE_DUE_MAX * sizeof *p->due);
     p->rests = mem_alloc(PURSE_DUE_MAX * sizeof *p->rests);
     p->note_ms = p->pay_ms = now_ms;
 }
@@ -93,13 +93,12 @@ void purse_release(struct purse *p, uint64_t pixels)
  * hand. */
 static struct purse_due *due_of(struct purse *p, const char *payee)
 {
-    size_t first = p->is_charging ? 1 : 0; /* the amount of the one under way is settled */
-    for (size_t i = first; i < p->n_due; i++) {
+    for (size_t i = p->n_asked; i < p->n_due; i++) { /* what was asked stays as it was */
         if (strcmp(p->due[i].payee, payee) == 0) {
             return &p->due[i];
         }
     }
-    if (p->n_due == PURSE_DUE_MAX) {
+    if (p->n_due - p->n_asked == PURSE_DUE_MAX) {
         return &p->due[p->n_due - 1];
     }
     struct purse_due *d = &p->due[p->n_due++];
@@ -285,12 +284,13 @@ enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *r
         return PURSE_HOLD;
     }
     if (notes_now(p, now_ms, all)) {
+        if (p->n_asked == 0) { /* else the same as before, which it did not take */
+            p->n_asked = p->n_due;
+            p->noting = p->owed;
+        }
         p->is_charging = true;
-        p->tried_ms = now_ms;
-        p->asked = p->due[0].amount;
-        p->note_ms = p->n_due == 1 ? now_ms : p->note_ms; /* the last one of this round */
-        *ret_amount = p->charged + p->asked;
-        *ret_payee = p->due[0].payee;
+        p->tried_ms = p->note_ms = now_ms;
+        *ret_amount = p->charged + p->noting;
         return PURSE_NOTE;
     }
     if (pays_now(p, now_ms)) {
@@ -323,6 +323,15 @@ void purse_hold_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted
     p->empty = p->is_all && (held < promised(p) || held - promised(p) < p->largest);
 }
 
+static void drop_asked(struct purse *p)
+{
+    p->charged += p->noting;
+    p->owed -= p->noting;
+    p->n_due -= p->n_asked;
+    memmove(p->due, p->due + p->n_asked, p->n_due * sizeof *p->due);
+    p->n_asked = 0;
+}
+
 void purse_charge_answered(struct purse *p, bool ok, uint64_t held, uint64_t noted)
 {
     bool is_note = p->is_charging;
@@ -333,13 +342,9 @@ void purse_charge_answered(struct purse *p, bool ok, uint64_t held, uint64_t not
     }
     p->held = held;
     p->noted = noted;
-    if (!is_note) {
-        return;
+    if (is_note) {
+        drop_asked(p);
     }
-    p->charged += p->asked;
-    p->owed -= p->asked;
-    p->n_due--;
-    memmove(p->due, p->due + 1, p->n_due * sizeof *p->due);
 }
 
 void purse_back_answered(struct purse *p, bool ok, int64_t now_ms)

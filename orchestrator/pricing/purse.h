@@ -65,8 +65,11 @@ struct purse {
     uint64_t owed;     /* of `due` together */
     uint64_t noted;    /* what the account owes in the ledger */
     uint64_t returned; /* of `earned`, what payees gave back */
+    /* Who is owed: first those that the ledger is asked to note, who stay as they are until it has
+     * them, then what came since; of either at most PURSE_DUE_MAX. */
     struct purse_due *due;
-    size_t n_due;
+    size_t n_due, n_asked;
+    uint64_t noting;          /* the former together */
     struct purse_rest *rests; /* PURSE_DUE_MAX: who comes beyond that takes a place with its rest */
     size_t next_rest;
     struct purse_back *back; /* NULL: there was none so far */
@@ -75,7 +78,7 @@ struct purse {
     bool known;              /* the ledger has answered for once */
     bool is_all;             /* the account had no more when last asked, */
     bool empty;              /* and that is not enough */
-    bool is_charging;        /* a question is under way: the note of due[0] */
+    bool is_charging;        /* a question is under way: a note */
     bool is_paying;          /* or a payment */
     bool is_holding;         /* or a hold */
     bool is_stuck;           /* the last note or payment was not taken */
@@ -84,7 +87,7 @@ struct purse {
     uint32_t hold;           /* counts the holds: one that ran out is never taken up again */
     int64_t short_ms;        /* since when more is promised than held; 0: it is not */
     int64_t held_ms;         /* when the hold was last asked for */
-    int64_t note_ms;         /* when a round of notes was last over */
+    int64_t note_ms;         /* when notes were last asked for */
     int64_t pay_ms;          /* when a payment was last asked for */
     int64_t tried_ms;        /* when either was */
 };
@@ -118,10 +121,10 @@ bool purse_is_asking(const struct purse *p);
 enum purse_ask { PURSE_NOTHING, PURSE_HOLD, PURSE_NOTE, PURSE_PAY, PURSE_BACK };
 
 /* What to ask the ledger now, if anything; it is then under way. PURSE_HOLD: raise the hold to
- * *ret_amount, or renew it. PURSE_NOTE: its total so far is *ret_amount, what is new is
- * *ret_payee's (borrowed until the answer). PURSE_PAY: what was noted is to be paid; the total is
- * still *ret_amount. PURSE_BACK: *ret_payee gives *ret_amount back to the account. all: notes what
- * is owed without waiting for PURSE_NOTE_MS, and asks nothing back. */
+ * *ret_amount, or renew it. PURSE_NOTE: its total so far is *ret_amount, and ends with what the
+ * first n_asked are due. PURSE_PAY: what was noted is to be paid; the total is still *ret_amount.
+ * PURSE_BACK: *ret_payee (borrowed until the answer) gives *ret_amount back to the account. all:
+ * notes what is owed without waiting for PURSE_NOTE_MS, and asks nothing back. */
 enum purse_ask purse_next(struct purse *p, int64_t now_ms, bool all, uint64_t *ret_amount,
                           const char **ret_payee);
 

@@ -47,12 +47,15 @@ struct till {
     char session[SESSION_MAX];
     char why[TILL_WHY_MAX];
     struct list accounts, peers, payees;
+    struct ledger_payee due[LEDGER_PAYEES_MAX]; /* of the question that is being asked */
     unsigned n_payees;
     uint64_t refused;
     uint32_t next_hold; /* no account that has gone has had a hold of this number */
     uint64_t next_back; /* each giving back has a key of its own */
     bool is_stopped;    /* answers change nothing any more */
 };
+
+_Static_assert(2 * PURSE_DUE_MAX <= LEDGER_PAYEES_MAX, "all that is due is one question");
 
 static void go_on(struct account *a);
 
@@ -244,24 +247,37 @@ static void ask_all_back(struct account *a)
     }
 }
 
-/* Pays what is noted, too. */
-static struct ledger_request release_of(const struct account *a, const char *key)
+/* The first n of those who are due. */
+static void add_due(struct account *a, struct ledger_request *r, size_t n)
 {
-    return (struct ledger_request){.op = LEDGER_RELEASE,
-                                   .account = a->purse.account,
-                                   .key = key,
-                                   .total = a->purse.charged,
-                                   .debt = LEDGER_DEBT_PAY};
+    const struct purse *p = &a->purse;
+    for (size_t i = 0; i < n; i++) {
+        a->till->due[i] = (struct ledger_payee){p->due[i].payee, p->due[i].amount};
+    }
+    r->payees = a->till->due;
+    r->n_payees = n;
+}
+
+/* The end of its hold: pays what is due and what is noted. Of what is being noted already nothing
+ * counts twice. */
+static void release(struct account *a, ledger_fn *fn)
+{
+    char key[LEDGER_KEY_MAX];
+    key_of(a, key);
+    struct ledger_request r = {.op = LEDGER_RELEASE,
+                               .account = a->purse.account,
+                               .key = key,
+                               .total = a->purse.charged + a->purse.owed,
+                               .debt = LEDGER_DEBT_PAY};
+    add_due(a, &r, a->purse.n_due);
+    ledger_ask(a->till->ledger, &r, fn, a);
+    ask_all_back(a);
 }
 
 static void leave(struct account *a)
 {
-    char key[LEDGER_KEY_MAX];
-    key_of(a, key);
     a->is_leaving = true;
-    struct ledger_request r = release_of(a, key);
-    ledger_ask(a->till->ledger, &r, on_release, a);
-    ask_all_back(a);
+    release(a, on_release);
 }
 
 static void go_on(struct account *a)
@@ -290,8 +306,10 @@ static void go_on(struct account *a)
     case PURSE_PAY:
         r.op = LEDGER_CHARGE;
         r.total = amount;
-        r.other = payee;
         r.debt = ask == PURSE_NOTE ? LEDGER_DEBT_NOTE : LEDGER_DEBT_PAY;
+        if (ask == PURSE_NOTE) {
+            add_due(a, &r, a->purse.n_asked);
+        }
         ledger_ask(a->till->ledger, &r, on_charge, a);
         break;
     case PURSE_BACK:
@@ -497,36 +515,6 @@ struct till *till_create(struct loop *l, struct ledger *ledger, const struct tar
     return t;
 }
 
-/* In one go: each charge and the release; nobody waits for the answers. */
-static void settle(struct account *a)
-{
-    struct purse *p = &a->purse;
-    uint64_t amount;
-    const char *payee;
-    char key[LEDGER_KEY_MAX];
-    key_of(a, key);
-    p->is_charging = p->is_paying = false; /* asked again, it counts once */
-    p->taken.amount = 0;
-    p->is_holding = false;
-    p->is_stuck = false;
-    p->held_ms = clock_mono_ms();
-    p->is_all = true;       /* no holds any more */
-    p->pay_ms = p->held_ms; /* with the release */
-    while (purse_next(p, p->held_ms, true, &amount, &payee) == PURSE_NOTE) {
-        struct ledger_request r = {.op = LEDGER_CHARGE,
-                                   .account = p->account,
-                                   .other = payee,
-                                   .key = key,
-                                   .total = amount,
-                                   .debt = LEDGER_DEBT_NOTE};
-        ledger_ask(a->till->ledger, &r, NULL, NULL);
-        purse_charge_answered(p, true, p->held, p->noted);
-    }
-    struct ledger_request r = release_of(a, key);
-    ledger_ask(a->till->ledger, &r, NULL, NULL);
-    ask_all_back(a);
-}
-
 void till_stop(struct till *t)
 {
     if (t == NULL || t->is_stopped) {
@@ -535,7 +523,9 @@ void till_stop(struct till *t)
     t->is_stopped = true;
     loop_timer_stop(t->tick);
     LIST_EACH (&t->accounts, it, tmp) {
-        settle(LIST_ITEM(it, struct account, node));
+        struct account *a = LIST_ITEM(it, struct account, node);
+        a->purse.taken.amount = 0; /* it is being asked back already */
+        release(a, NULL);          /* nobody waits for the answers */
     }
 }
 

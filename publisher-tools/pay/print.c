@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "publisher-tools/pay/money.h"
+#include "orchestrator/ledger/ledger_csv.h"
+#include "orchestrator/ledger/ledger_money.h"
 
 #define NAME_WIDTH  40
 #define MONEY_WIDTH 20
+#define CSV_MAX     (16 * 1024 * 1024) /* of a page */
 
 static const char *text(const struct json *j, const char *name)
 {
@@ -22,7 +24,7 @@ static long long number(const struct json *j, const char *name)
 
 static const char *money(const struct json *j, const char *name, int scale, char *buffer)
 {
-    pay_money_write(text(j, name), scale, buffer);
+    ledger_money_write(text(j, name), scale, buffer);
     return buffer;
 }
 
@@ -33,7 +35,7 @@ static const char *state(const struct json *account)
 
 void pay_print_accounts(FILE *out, const struct json *page, bool first)
 {
-    char balance[PAY_MONEY_SIZE], held[PAY_MONEY_SIZE];
+    char balance[LEDGER_MONEY_SIZE], held[LEDGER_MONEY_SIZE];
     const struct json *all = json_member(page, "accounts");
     int scale = (int)number(page, "scale");
     if (first) {
@@ -50,7 +52,7 @@ void pay_print_accounts(FILE *out, const struct json *page, bool first)
 
 void pay_print_account(FILE *out, const struct json *account)
 {
-    char change[PAY_MONEY_SIZE], held[PAY_MONEY_SIZE], after[PAY_MONEY_SIZE];
+    char change[LEDGER_MONEY_SIZE], held[LEDGER_MONEY_SIZE], after[LEDGER_MONEY_SIZE];
     int scale = (int)number(account, "scale");
     bool owes = strcmp(text(account, "owed"), "0") != 0;
     const struct json *all = json_member(account, "entries");
@@ -72,54 +74,20 @@ void pay_print_account(FILE *out, const struct json *account)
     }
 }
 
-/* --- CSV --- */
-
-static void print_field(FILE *out, const char *field)
+bool pay_print_csv(FILE *out, const struct json *page, bool first)
 {
-    if (strpbrk(field, ",\"\r\n") == NULL) {
-        fputs(field, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *field != '\0'; field++) {
-        if (*field == '"') {
-            fputc('"', out);
-        }
-        fputc(*field, out);
-    }
-    fputc('"', out);
+    struct buf csv;
+    buf_init(&csv, CSV_MAX);
+    bool ok =
+        ledger_csv_put(&csv, page, first) == ERR_OK && fwrite(csv.data, 1, csv.len, out) == csv.len;
+    buf_fini(&csv);
+    return ok;
 }
-
-void pay_print_journal_csv(FILE *out, const struct json *page, bool first)
-{
-    char change[PAY_MONEY_SIZE], held[PAY_MONEY_SIZE];
-    const struct json *all = json_member(page, "entries");
-    int scale = (int)number(page, "scale");
-    if (first) {
-        fputs("entry,at,kind,key,account,balance_change,held_change,asset\r\n", out);
-    }
-    for (size_t i = 0; i < json_count(all); i++) {
-        const struct json *e = json_item(all, i), *postings = json_member(e, "postings");
-        for (size_t k = 0; k < json_count(postings); k++) {
-            const struct json *p = json_item(postings, k);
-            fprintf(out, "%lld,%s,%s,", number(e, "entry"), text(e, "at"), text(e, "kind"));
-            print_field(out, text(e, "key"));
-            fputc(',', out);
-            print_field(out, text(p, "account"));
-            fprintf(out, ",%s,%s,", money(p, "balance_change", scale, change),
-                    money(p, "held_change", scale, held));
-            print_field(out, text(page, "asset"));
-            fputs("\r\n", out);
-        }
-    }
-}
-
-/* --- the rest --- */
 
 void pay_print_audit(FILE *out, const struct json *audit)
 {
     const struct json *found = json_member(audit, "found");
-    char held[PAY_MONEY_SIZE], owed[PAY_MONEY_SIZE];
+    char held[LEDGER_MONEY_SIZE], owed[LEDGER_MONEY_SIZE];
     int scale = (int)number(audit, "scale");
     for (size_t i = 0; i < json_count(found); i++) {
         fprintf(out, "fault: %s\n", json_string_of(json_item(found, i)));
@@ -139,7 +107,7 @@ void pay_print_audit(FILE *out, const struct json *audit)
 
 void pay_print_change(FILE *out, const struct json *changed, const char *asset, int scale)
 {
-    char balance[PAY_MONEY_SIZE];
+    char balance[LEDGER_MONEY_SIZE];
     fprintf(out, "%s: %s %s%s\n", text(changed, "account"),
             money(changed, "balance", scale, balance), asset,
             json_bool_of(json_member(changed, "again")) ? " (was done before with this key)" : "");

@@ -1,4 +1,4 @@
-/* What bin/pay prints: tables for people, CSV (RFC 4180) for sheets, all from the documents of
+/* What bin/pay prints: tables for people, CSV for sheets, all from the documents of
  * pay/source.h. Amounts are in the asset, exact, with a point. Names come from outside: what a
  * terminal would obey cannot be in them (the ledger refuses control characters). */
 #ifndef PUBLISHER_TOOLS_PAY_PRINT_H
@@ -13,8 +13,9 @@ void pay_print_accounts(FILE *out, const struct json *page, bool first);
 
 void pay_print_account(FILE *out, const struct json *account);
 
-/* A page of the journal as CSV, a line for each posting. */
-void pay_print_journal_csv(FILE *out, const struct json *page, bool first);
+/* A page of accounts, entries or the journal (orchestrator/ledger/ledger_csv.h). False: it is not
+ * written, or not whole. */
+bool pay_print_csv(FILE *out, const struct json *page, bool first);
 
 void pay_print_audit(FILE *out, const struct json *audit);
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import harness
 from harness import BIN, Process, Role, TestCase, free_port, main, run, temp_dir, wait_for
+from openapi import OpenApi
+
+API = OpenApi()
 
 CLIENTS = 12  # the control server takes 16 at once
 REQUESTS = 1000
@@ -270,7 +273,8 @@ class Tool(TestCase):
     def compare(self, role):
         """By the API and from the file, as text and as JSON: the same."""
         for words in (["list"], ["list", "-json"], ["show", "viewer:Zoë"], ["audit"], ["export"],
-                      ["show", "viewer:Zoë", "-json"], ["audit", "-json"], ["export", "-json"]):
+                      ["show", "viewer:Zoë", "-json"], ["audit", "-json"], ["export", "-json"],
+                      ["list", "-csv"], ["show", "viewer:Zoë", "-csv"]):
             by_api, by_file = pay(role, *words), pay_file(role.data_dir, *words)
             self.assertEqual(by_api.returncode, 0, by_api.stderr)
             self.assertEqual(by_api.stdout, by_file.stdout, words)
@@ -287,7 +291,7 @@ class Tool(TestCase):
                                 "world:grants": -1500000002, "world:api": -250000000})
 
     def wrong_usage(self, role):
-        for words in ([], ["lst"], ["show"], ["list", "x"], ["grant", "a", "1.0000000001"],
+        for words in ([], ["lst"], ["show"], ["list", "-json", "-csv"], ["list", "x"], ["grant", "a", "1.0000000001"],
                       ["grant", "a", "1e3"], ["grant", "a", "99999999999"], ["-nonsense"]):
             done = pay(role, *words)
             self.assertEqual(done.returncode, 2, words)
@@ -332,6 +336,75 @@ class Tool(TestCase):
                                    "-cliToken", token], separate=True) as role:
             self.assertEqual(pay(role, "list").returncode, 1)
             self.assertEqual(pay(role, "list", "-token", token).returncode, 0)
+
+
+class Sheets(TestCase):
+    """The API's CSV, by curl."""
+
+    def get(self, role, path, *pairs):
+        """The type, the text and the lines of a page."""
+        query = [word for pair in pairs for word in ("--data-urlencode", pair)]
+        out = temp_dir() / "page"
+        done = run(["curl", "-sS", "-G", *query, "-o", out, "-w", "%{http_code} %{content_type}",
+                    f"http://127.0.0.1:{role.cli_port}{path}"])
+        status, kind = done.stdout.split(" ", 1)
+        text = out.read_bytes().decode()
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        return (int(status), kind), text, rows
+
+    def page(self, role, path, *pairs):
+        what, text, rows = self.get(role, path, "format=csv", *pairs)
+        self.assertEqual(what, (200, "text/csv; charset=utf-8"), text)
+        API.judge("GET", path, harness.Answer(200, {"content-type": what[1]}, text.encode(),
+                                                 0, path))
+        return text, rows
+
+    def test_the_same_as_bin_pay_writes(self):
+        names = ["viewer:Zoë", 'b,"q"', "=1+1", "+1", "-1", "@a", "'tis", "=cmd|' /C calc'!A0"]
+        with orchestrator("-payments") as role:
+            for n, name in enumerate(names):
+                self.assertEqual(post(role.cli_port, "/grant", account=name, amount=n + 1,
+                                      key=f"={n}")[0], 200)
+            for path, words, pairs in (("/accounts", ["list", "-csv"], []),
+                                       ("/journal", ["export"], []),
+                                       ("/account", ["show", names[1], "-csv"],
+                                        [f"account={names[1]}"])):
+                text, rows = self.page(role, path, *pairs)
+                self.assertEqual(text.count("\n"), text.count("\r\n"))
+                self.assertEqual(text.replace("\r\n", "\n"), pay(role, *words).stdout, path)
+                self.assertEqual({len(row) for row in rows}, {len(rows[0])})
+                for cell in (c for row in rows for c in row):  # a sheet runs none of them
+                    self.assertRegex(cell, r"^([^=+@-]|-\d+\.\d+$|$)")
+            self.pages(role, names)
+            self.refused(role)
+
+    def pages(self, role, names):
+        """Page by page until the line of names comes alone: everything once."""
+        for path, last, expected in (
+                ("/accounts", lambda row: plain(row[0]), {*names, "world:grants"}),
+                ("/journal", lambda row: row[0], {str(n + 1) for n in range(len(names))})):
+            seen, pairs = [], []
+            while True:
+                _, rows = self.page(role, path, "limit=3", *pairs)
+                if len(rows) == 1:
+                    break
+                seen += dict.fromkeys(last(row) for row in rows[1:])
+                pairs = [f"after={seen[-1]}"]
+            self.assertEqual(len(seen), len(set(seen)), path)
+            self.assertEqual(set(seen), expected)
+
+    def refused(self, role):
+        for pairs in (["format=xml"], ["format="], ["format=csv", "limit=1001"]):
+            what, text, _ = self.get(role, "/journal", *pairs)
+            self.assertEqual(what, (400, "text/plain; charset=utf-8"), text)
+        self.assertIn("csv", self.get(role, "/journal", "format=xml")[1])
+        self.assertEqual(self.get(role, "/account", "format=csv", "account=nobody")[0][0], 404)
+        self.assertEqual(self.get(role, "/accounts", "format=json")[0], (200, "application/json"))
+
+
+def plain(cell):
+    """A text as it was before it was made fit for a sheet."""
+    return cell[1:] if cell.startswith("'") else cell
 
 
 class Settings(TestCase):

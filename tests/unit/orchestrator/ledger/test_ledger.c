@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "run/json_read.h"
 #include "tests/unit/orchestrator/ledger/folder.h"
 
 #include "tests/unit/orchestrator/ledger/bad_disk.h"
@@ -164,6 +165,49 @@ START_TEST(many_are_committed_together)
     ck_assert_int_lt(audit().entries, ASKS + 2);
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_int_eq(st.st_mode & 0777, 0600);
+    remove_folder();
+}
+END_TEST
+
+static int64_t commits(void)
+{
+    struct json *j = json_new_object();
+    int64_t n = 0;
+    ledger_status(ledger, j);
+    ck_assert(json_int_of(json_member(json_member(j, "ledger"), "commits"), &n));
+    json_destroy(j);
+    return n;
+}
+
+/* Each of them is a row: no commit takes longer for that, and what is asked is copied. */
+START_TEST(costs_with_many_payees_fill_a_batch)
+{
+    static char names[LEDGER_PAYEES_MAX][16];
+    static struct ledger_payee payees[LEDGER_PAYEES_MAX];
+    const uint64_t asks = 12, each = 3;
+    make_folder();
+    start();
+    for (uint64_t i = 1; i <= asks; i++) {
+        for (unsigned k = 0; k < LEDGER_PAYEES_MAX; k++) {
+            snprintf(names[k], sizeof names[k], "t:%u", k);
+            payees[k] = (struct ledger_payee){names[k], each};
+        }
+        struct ledger_request r = {.op = LEDGER_CHARGE,
+                                   .account = "a",
+                                   .key = "h",
+                                   .total = i * each * LEDGER_PAYEES_MAX,
+                                   .debt = LEDGER_DEBT_NOTE,
+                                   .payees = payees,
+                                   .n_payees = LEDGER_PAYEES_MAX};
+        ledger_ask(ledger, &r, on_answer, NULL);
+        memset(names, 'x', sizeof names);
+        memset(payees, 0, sizeof payees);
+    }
+    wait_for((unsigned)asks);
+    ck_assert_int_ge(commits(), (int64_t)asks / 2);
+    ck_assert_uint_eq(last.owed, asks * each * LEDGER_PAYEES_MAX);
+    finish();
+    ck_assert_int_eq(audit().accounts, 1 + LEDGER_PAYEES_MAX);
     remove_folder();
 }
 END_TEST
@@ -593,7 +637,7 @@ START_TEST(kill_9_loses_nothing_that_was_answered)
 END_TEST
 
 UNIT_MAIN("ledger", news_come_in_order_with_answers, many_are_committed_together,
-          closing_answers_what_was_asked, too_many_are_refused, holds_expire_by_themselves,
-          another_file_is_refused, a_locked_file_refuses_and_comes_back,
+          costs_with_many_payees_fill_a_batch, closing_answers_what_was_asked, too_many_are_refused,
+          holds_expire_by_themselves, another_file_is_refused, a_locked_file_refuses_and_comes_back,
           a_file_that_was_taken_away_is_not_written, a_disk_that_turns_read_only_loses_nothing,
           a_full_disk_loses_nothing, kill_9_loses_nothing_that_was_answered)

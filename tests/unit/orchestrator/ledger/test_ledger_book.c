@@ -361,6 +361,91 @@ START_TEST(what_is_not_there_is_owed)
 }
 END_TEST
 
+static struct ledger_answer owe_all(enum ledger_op op, uint64_t total, enum ledger_debt debt,
+                                    const struct ledger_payee *payees, size_t n)
+{
+    return ask((struct ledger_request){.op = op,
+                                       .account = "a",
+                                       .key = "h",
+                                       .total = total,
+                                       .debt = debt,
+                                       .payees = payees,
+                                       .n_payees = n});
+}
+
+/* To the unit, also when some of it has counted before. */
+START_TEST(a_cost_goes_to_several)
+{
+    static const struct ledger_payee abc[] = {{"t:a", 10}, {"t:b", 0}, {"t:c", 30}, {"t:a", 2}};
+    set_up();
+    grant("a", 100, "");
+    hold("a", "h", 60, 60);
+    struct ledger_answer o = owe_all(LEDGER_CHARGE, 42, LEDGER_DEBT_NOTE, abc, 4);
+    ck_assert_int_eq(o.err, ERR_OK);
+    ck_assert_uint_eq(o.owed, 42);
+    ck_assert_uint_eq(owe_all(LEDGER_CHARGE, 42, LEDGER_DEBT_NOTE, abc, 4).owed, 42);
+    ck_assert_uint_eq(owe_all(LEDGER_CHARGE, 41, LEDGER_DEBT_NOTE, abc, 4).owed, 42);
+    o = owe_all(LEDGER_CHARGE, 44, LEDGER_DEBT_PAY, abc, 4); /* two are new: the last ones */
+    ck_assert_uint_eq(o.amount, 44);
+    ck_assert_uint_eq(balance("t:a"), 14);
+    ck_assert_uint_eq(balance("t:c"), 30);
+    ck_assert_int_eq(account_of("t:b").id, 0);
+    o = owe_all(LEDGER_RELEASE, 44 + 35, LEDGER_DEBT_PAY, abc, 4);
+    ck_assert_uint_eq(o.amount, 35);
+    ck_assert_uint_eq(o.balance, 100 - 44 - 35);
+    ck_assert_uint_eq(balance("t:a"), 14 + 3 + 2);
+    ck_assert_uint_eq(balance("t:c"), 30 + 30);
+    tear_down();
+}
+END_TEST
+
+/* Nobody gets anything then. */
+START_TEST(a_cost_that_cannot_go_to_all_goes_to_nobody)
+{
+    static char long_name[LEDGER_NAME_MAX + 1];
+    static struct ledger_payee many[LEDGER_PAYEES_MAX + 1];
+    const struct ledger_payee self[] = {{"t:a", 10}, {"a", 10}}, none[] = {{"t:a", 10}, {"", 10}},
+                              far[] = {{"t:a", 10}, {long_name, 10}},
+                              large[] = {{"t:a", UINT64_MAX}, {"t:b", UINT64_MAX}},
+                              good[] = {{"t:a", 10}, {"t:b", 10}};
+    set_up();
+    memset(long_name, 'x', LEDGER_NAME_MAX);
+    for (size_t i = 0; i <= LEDGER_PAYEES_MAX; i++) {
+        many[i] = (struct ledger_payee){"t:a", 1};
+    }
+    const struct {
+        const struct ledger_payee *payees;
+        size_t n;
+        uint64_t total;
+        enum ledger_debt debt;
+    } cases[] = {
+        {self, 2, 20, LEDGER_DEBT_NOTE},
+        {none, 2, 20, LEDGER_DEBT_NOTE},
+        {far, 2, 20, LEDGER_DEBT_NOTE},
+        {large, 2, UINT64_MAX, LEDGER_DEBT_NOTE},
+        {good, 2, 21, LEDGER_DEBT_NOTE}, /* and who gets the last one? */
+        {good, 2, 20, LEDGER_DEBT_NONE},
+        {good, 2, 20, LEDGER_DEBT_LEASE},
+        {many, LEDGER_PAYEES_MAX + 1, LEDGER_PAYEES_MAX + 1, LEDGER_DEBT_NOTE},
+    };
+    grant("a", 100, "");
+    hold("a", "h", 60, 60);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ledger_answer o =
+            owe_all(LEDGER_CHARGE, cases[i].total, cases[i].debt, cases[i].payees, cases[i].n);
+        ck_assert_int_eq(o.err, ERR_LIMIT);
+        ck_assert_str_ne(o.why, "");
+        ck_assert_int_eq(account_of("a").owes, 0);
+        ck_assert_int_eq(account_of("t:a").id, 0);
+    }
+    struct ledger_answer o =
+        owe_all(LEDGER_CHARGE, LEDGER_PAYEES_MAX, LEDGER_DEBT_NOTE, many, LEDGER_PAYEES_MAX);
+    ck_assert_int_eq(o.err, ERR_OK);
+    ck_assert_uint_eq(o.owed, LEDGER_PAYEES_MAX);
+    tear_down();
+}
+END_TEST
+
 /* Who says what a lease has cost may lie. */
 START_TEST(a_lease_owes_what_it_was_given)
 {
@@ -622,7 +707,8 @@ END_TEST
 UNIT_MAIN("ledger_book", a_source_credits_what_is_new, totals_go_up_to_64_bits,
           a_spend_is_all_or_nothing, a_key_counts_once, a_hold_is_charged_and_released,
           a_hold_takes_what_there_is, a_forgotten_hold_expires, what_was_used_long_ago_is_paid,
-          what_is_not_there_is_owed, a_lease_owes_what_it_was_given,
+          what_is_not_there_is_owed, a_cost_goes_to_several,
+          a_cost_that_cannot_go_to_all_goes_to_nobody, a_lease_owes_what_it_was_given,
           leases_that_run_out_owe_little_together, a_present_of_another_account_pays_debts,
           what_was_noted_is_paid_when_its_hold_ends, a_ledger_from_before_debts_is_renewed,
           a_frozen_account_only_takes, names_are_checked, what_is_rolled_back_never_was,

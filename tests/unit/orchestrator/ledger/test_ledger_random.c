@@ -13,6 +13,7 @@
 #define BATCH_MAX    50
 #define ACCOUNTS     5
 #define KEYS         24
+#define PAYEES       3
 #define KEPT_MS      LEDGER_HOLD_KEPT_MS
 #define LATE_MS      LEDGER_HOLD_LATE_MS
 #define NO_ACCOUNT   (-1)
@@ -142,6 +143,7 @@ static uint64_t model_pay(struct model *m, int account, struct model_hold *h)
 struct question {
     struct ledger_request r;
     int account, other, key;
+    int payees[PAYEES]; /* of r.payees */
 };
 
 static void model_answer(struct ledger_answer *a, enum err e, uint64_t balance, uint64_t amount)
@@ -311,6 +313,46 @@ static uint64_t model_cut(const struct model *m, const struct model_hold *h, uin
     return most < 0 ? 0 : most < cost ? (uint64_t)most : cost;
 }
 
+/* False: it cannot. Unit by unit it would be the same: the last ones are new. */
+static bool model_owe_all(struct model *m, const struct question *q, int account, uint64_t cost)
+{
+    __int128 all = 0;
+    bool to_self = false;
+    for (size_t i = 0; i < q->r.n_payees; i++) {
+        all += q->r.payees[i].amount;
+        to_self |= q->payees[i] == account;
+    }
+    if (to_self || all < cost) {
+        return false;
+    }
+    __int128 from = all - cost, begin = 0; /* what is behind `from` is new */
+    for (size_t i = 0; i < q->r.n_payees; i++) {
+        __int128 end = begin + q->r.payees[i].amount, new = end - (begin > from ? begin : from);
+        if (new > 0) {
+            be_there(m, q->payees[i]);
+            m->owes[account][q->payees[i]] += (uint64_t) new;
+        }
+        begin = end;
+    }
+    return true;
+}
+
+static bool model_add_debt(struct model *m, const struct question *q, int account, uint64_t cost)
+{
+    if (cost > EDGE_BALANCE || debts_of(m, account) + cost > EDGE_BALANCE) {
+        return false;
+    }
+    if (q->r.n_payees > 0) {
+        return model_owe_all(m, q, account, cost);
+    }
+    if (q->other == account) {
+        return false;
+    }
+    be_there(m, q->other);
+    m->owes[account][q->other] += cost;
+    return true;
+}
+
 static void model_owe(struct model *m, const struct question *q, struct ledger_answer *a)
 {
     struct model_hold h = m->holds[q->key];
@@ -324,12 +366,10 @@ static void model_owe(struct model *m, const struct question *q, struct ledger_a
         a->cut = cost - model_cut(m, &h, cost);
         cost -= a->cut;
     }
-    if (cost > EDGE_BALANCE || debts_of(m, h.account) + cost > EDGE_BALANCE ||
-        (cost > 0 && be_there(m, q->other) && q->other == h.account)) {
+    if (cost > 0 && !model_add_debt(m, q, h.account, cost)) {
         model_answer(a, ERR_LIMIT, 0, 0);
         return;
     }
-    m->owes[h.account][q->other] += cost;
     h.charged += cost;
     bool pays = release || q->r.debt != LEDGER_DEBT_NOTE;
     uint64_t moved = pays ? model_pay(m, h.account, &h) : 0;
@@ -466,6 +506,19 @@ static void model_init(struct model *m)
 
 /* --- both --- */
 
+/* Mostly as many as it takes for what is new, of holds that have cost something already. */
+static void some_payees(struct question *q)
+{
+    static struct ledger_payee payees[PAYEES]; /* until the next question */
+    q->r.payees = payees;
+    q->r.n_payees = 1 + chance(PAYEES);
+    for (size_t i = 0; i < q->r.n_payees; i++) {
+        q->payees[i] = (int)chance(ACCOUNTS);
+        payees[i].account = account_name(q->payees[i]);
+        payees[i].amount = chance(2) ? some_amount() : chance(10000);
+    }
+}
+
 static struct question some_question(void)
 {
     static const enum ledger_op ops[] = {
@@ -486,6 +539,9 @@ static struct question some_question(void)
     q.r.least = chance(3) == 0 ? some_amount() : chance(q.r.amount / 2 + 1);
     q.r.ttl_ms = (int64_t)chance(5000);
     q.r.debt = (enum ledger_debt)chance(4);
+    if ((q.r.debt == LEDGER_DEBT_PAY || q.r.debt == LEDGER_DEBT_NOTE) && chance(2)) {
+        some_payees(&q);
+    }
     return q;
 }
 

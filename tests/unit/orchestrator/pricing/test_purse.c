@@ -19,6 +19,10 @@ static const struct tariff fine = {7, 1000}; /* most pixels cost a fraction */
 static uint64_t seed;
 static uint64_t gave_back; /* in all lives */
 
+/* What becomes of notes and payments. Lost: it is done, and the purse hears that it is not. */
+static enum { IS_DONE, IS_REFUSED, IS_LOST } answers;
+static uint64_t unheard; /* noted, which the purse does not know */
+
 static uint32_t rnd(uint32_t n)
 {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -45,6 +49,24 @@ static void pay(struct bank *b, uint64_t *from)
     }
 }
 
+/* Of what is due the last that are new; so many. */
+static uint64_t note(const struct purse *p, struct bank *b, uint64_t total)
+{
+    uint64_t sum = 0, more = total > b->total ? total - b->total : 0;
+    for (size_t i = 0; i < p->n_asked; i++) {
+        sum += p->due[i].amount;
+    }
+    ck_assert_uint_ge(sum, more);
+    uint64_t counted = sum - more;
+    for (size_t i = 0; i < p->n_asked; i++) {
+        uint64_t amount = p->due[i].amount, before = amount < counted ? amount : counted;
+        counted -= before;
+        b->noted[p->due[i].payee[0] - 'a'] += amount - before;
+    }
+    b->total += more;
+    return more;
+}
+
 /* Answers one question, if there is one. False: there was none. */
 static bool answer(struct purse *p, struct bank *b, int64_t now_ms, bool all)
 {
@@ -65,15 +87,19 @@ static bool answer(struct purse *p, struct bank *b, int64_t now_ms, bool all)
         return true;
     }
     case PURSE_NOTE:
-        b->noted[payee[0] - 'a'] += amount - b->total;
-        b->total = amount;
-        purse_charge_answered(p, true, b->hold, noted_by(b));
+        if (answers != IS_REFUSED) {
+            unheard += note(p, b, amount);
+        }
+        unheard = answers == IS_DONE ? 0 : unheard;
+        purse_charge_answered(p, answers == IS_DONE, b->hold, noted_by(b));
         return true;
     case PURSE_PAY:
         ck_assert_uint_eq(amount, b->total);
-        pay(b, &b->hold);
-        pay(b, &b->balance);
-        purse_charge_answered(p, true, b->hold, noted_by(b));
+        if (answers != IS_REFUSED) {
+            pay(b, &b->hold);
+            pay(b, &b->balance);
+        }
+        purse_charge_answered(p, answers == IS_DONE, b->hold, noted_by(b));
         return true;
     case PURSE_BACK: {
         uint64_t *paid = &b->paid[payee[0] - 'a'];
@@ -109,8 +135,7 @@ START_TEST(pixels_are_charged_to_the_last_fraction)
         purse_earn(&p, i % 2 ? "a" : "b", 100); /* 0.7 each */
     }
     purse_release(&p, 100000);
-    ck_assert(answer(&p, &b, PURSE_NOTE_MS, false)); /* of each payee, */
-    ck_assert(answer(&p, &b, PURSE_NOTE_MS, false));
+    ck_assert(answer(&p, &b, PURSE_NOTE_MS, false)); /* of each payee */
     ck_assert(!answer(&p, &b, PURSE_NOTE_MS, false));
     ck_assert_uint_eq(b.noted[0] + b.noted[1], 700);
     ck_assert_uint_eq(p.owed, 0);
@@ -265,27 +290,54 @@ START_TEST(a_hold_that_ran_out_loses_nothing_that_is_owed)
 }
 END_TEST
 
+static void earn_each(struct purse *p, uint64_t pixels)
+{
+    for (int i = 0; i < PURSE_DUE_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "a%d", i);
+        purse_earn(p, name, pixels);
+    }
+}
+
+static void is_due_to_each(const struct purse *p, uint64_t amount)
+{
+    ck_assert_uint_eq(p->n_asked, PURSE_DUE_MAX);
+    for (int i = 0; i < PURSE_DUE_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "a%d", i);
+        ck_assert_str_eq(p->due[i].payee, name);
+        ck_assert_uint_eq(p->due[i].amount, amount);
+    }
+}
+
+/* All in one question, which stays the same until it is answered; what they make meanwhile is the
+ * next one. */
 START_TEST(each_of_many_payees_is_paid_by_itself)
 {
+    const uint64_t first = 1000 * (uint64_t)PURSE_DUE_MAX;
     struct purse p;
     uint64_t amount = 0;
     const char *payee = "";
-    char name[16];
     purse_init(&p, "broadcaster:x", &dear, 0);
     ck_assert_int_eq(purse_next(&p, 0, true, &amount, &payee), PURSE_HOLD);
     purse_hold_answered(&p, true, INT64_MAX, 0);
-    for (int i = 0; i < PURSE_DUE_MAX; i++) {
-        snprintf(name, sizeof name, "a%d", i);
-        purse_earn(&p, name, 1);
-    }
-    for (int i = 0; i < PURSE_DUE_MAX; i++) {
-        snprintf(name, sizeof name, "a%d", i);
-        ck_assert_int_eq(purse_next(&p, PURSE_NOTE_MS, true, &amount, &payee), PURSE_NOTE);
-        ck_assert_str_eq(payee, name);
-        ck_assert_uint_eq(amount, 1000 * ((uint64_t)i + 1)); /* the total */
-        purse_charge_answered(&p, true, INT64_MAX, 0);
-    }
+    earn_each(&p, 1);
+    ck_assert_int_eq(purse_next(&p, PURSE_NOTE_MS, true, &amount, &payee), PURSE_NOTE);
+    ck_assert_uint_eq(amount, first);
+    is_due_to_each(&p, 1000);
+    earn_each(&p, 3);
+    purse_charge_answered(&p, false, 0, 0);
+    earn_each(&p, 4);
+    ck_assert_int_eq(purse_next(&p, 2 * PURSE_RETRY_MS, true, &amount, &payee), PURSE_NOTE);
+    ck_assert_uint_eq(amount, first);
+    is_due_to_each(&p, 1000);
+    purse_charge_answered(&p, true, INT64_MAX, 0);
+    ck_assert_int_eq(purse_next(&p, 3 * PURSE_RETRY_MS, true, &amount, &payee), PURSE_NOTE);
+    ck_assert_uint_eq(amount, 8 * first);
+    is_due_to_each(&p, 7000);
+    purse_charge_answered(&p, true, INT64_MAX, 0);
     ck_assert_uint_eq(p.owed, 0);
+    ck_assert_uint_eq(p.n_due, 0);
     purse_fini(&p);
 }
 END_TEST
@@ -579,7 +631,7 @@ static void random_life(uint64_t life)
             given += 1000;
             purse_news(&p);
         }
-        if (rnd(100) == 0 && !purse_is_asking(&p)) {
+        if (rnd(100) == 0 && !purse_is_asking(&p) && unheard == 0) {
             b.balance += b.hold;
             b.hold = 0;
             purse_hold_lost(&p);
@@ -590,16 +642,18 @@ static void random_life(uint64_t life)
             good[who] -= bad;
             purse_unearn(&p, payees[who], bad, now_ms); /* who has been paid for it, or not yet */
         }
+        answers = life % 2 || rnd(3) ? IS_DONE : rnd(2) ? IS_REFUSED : IS_LOST;
         answer(&p, &b, now_ms, false);
         uint64_t paid = 0;
         for (size_t k = 0; k < PAYEES; k++) {
             paid += b.paid[k];
         }
-        ck_assert_uint_eq(paid + noted_by(&b) + p.owed, p.earned - p.returned);
+        ck_assert_uint_eq(paid + noted_by(&b) + p.owed - unheard, p.earned - p.returned);
         ck_assert_uint_eq(paid + b.balance + b.hold, start + given);
     }
     ck_assert_uint_gt(p.earned, 0);
     gave_back += p.returned;
+    answers = IS_DONE;
     check_shares(&p, &b, now_ms, good);
     purse_fini(&p);
 }

@@ -1,4 +1,4 @@
-#include "publisher-tools/pay/money.h"
+#include "orchestrator/ledger/ledger_money.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +13,9 @@ static bool is_digits(const char *text, size_t len)
     return strspn(text, "0123456789") >= len;
 }
 
-bool pay_money_read(const char *text, int scale, uint64_t *ret_units)
+bool ledger_money_read(const char *text, int scale, uint64_t *ret_units)
 {
-    char digits[2 * PAY_MONEY_SIZE] = "";
+    char digits[2 * LEDGER_MONEY_SIZE] = "";
     const char *point = strchr(text, '.');
     size_t whole = point != NULL ? (size_t)(point - text) : strlen(text);
     const char *behind = point != NULL ? point + 1 : "";
@@ -29,14 +29,14 @@ bool pay_money_read(const char *text, int scale, uint64_t *ret_units)
     return span_decimal(span_cstr(digits), INT64_MAX, ret_units);
 }
 
-void pay_money_write(const char *units, int scale, char *ret_text)
+void ledger_money_write(const char *units, int scale, char *ret_text)
 {
     bool below = units[0] == '-';
     const char *digits = units + below;
     size_t n = strlen(digits);
-    char all[PAY_MONEY_SIZE];
+    char all[LEDGER_MONEY_SIZE];
     if (n == 0 || n > DIGITS_MAX || !is_digits(digits, n) || scale < 0 || scale > DIGITS_MAX) {
-        snprintf(ret_text, PAY_MONEY_SIZE, "?");
+        snprintf(ret_text, LEDGER_MONEY_SIZE, "?");
         return;
     }
     size_t zeros = n <= (size_t)scale ? (size_t)scale + 1 - n : 0;
@@ -46,6 +46,6 @@ void pay_money_write(const char *units, int scale, char *ret_text)
     while (end > whole + shown && all[end - 1] == '0') {
         end--;
     }
-    snprintf(ret_text, PAY_MONEY_SIZE, "%s%.*s%s%.*s", below ? "-" : "", (int)whole, all,
+    snprintf(ret_text, LEDGER_MONEY_SIZE, "%s%.*s%s%.*s", below ? "-" : "", (int)whole, all,
              end > whole ? "." : "", (int)(end - whole), all + whole);
 }

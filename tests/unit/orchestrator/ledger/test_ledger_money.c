@@ -1,5 +1,5 @@
 /* Amounts as people write them. */
-#include "publisher-tools/pay/money.h"
+#include "orchestrator/ledger/ledger_money.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ START_TEST(what_people_write_is_read)
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         uint64_t units = 77;
-        ck_assert_msg(pay_money_read(good[i].text, good[i].scale, &units), "%s", good[i].text);
+        ck_assert_msg(ledger_money_read(good[i].text, good[i].scale, &units), "%s", good[i].text);
         ck_assert_uint_eq(units, good[i].units);
     }
 }
@@ -52,12 +52,12 @@ START_TEST(what_is_no_amount_is_refused)
                                       "99999999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         uint64_t units = 77;
-        ck_assert_msg(!pay_money_read(bad[i], 9, &units), "%s", bad[i]);
+        ck_assert_msg(!ledger_money_read(bad[i], 9, &units), "%s", bad[i]);
         ck_assert_uint_eq(units, 77);
     }
     uint64_t units;
-    ck_assert(!pay_money_read("1.0", 0, &units));
-    ck_assert(!pay_money_read("9.223372036854775808", 18, &units));
+    ck_assert(!ledger_money_read("1.0", 0, &units));
+    ck_assert(!ledger_money_read("9.223372036854775808", 18, &units));
 }
 END_TEST
 
@@ -87,8 +87,8 @@ START_TEST(what_is_counted_is_written)
         {"123456789012345678901234567890", 9, "?"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char text[PAY_MONEY_SIZE];
-        pay_money_write(cases[i].units, cases[i].scale, text);
+        char text[LEDGER_MONEY_SIZE];
+        ledger_money_write(cases[i].units, cases[i].scale, text);
         ck_assert_str_eq(text, cases[i].text);
     }
 }
@@ -98,7 +98,7 @@ START_TEST(both_ways_it_stays_the_same)
 {
     uint64_t state = 88172645463325252ULL;
     for (int i = 0; i < 20000; i++) {
-        char units[32], text[PAY_MONEY_SIZE];
+        char units[32], text[LEDGER_MONEY_SIZE];
         uint64_t back;
         state ^= state << 13;
         state ^= state >> 7;
@@ -106,8 +106,8 @@ START_TEST(both_ways_it_stays_the_same)
         uint64_t v = (state >> 1) >> (state % 60);
         int scale = (int)(state % 19);
         snprintf(units, sizeof units, "%" PRIu64, v);
-        pay_money_write(units, scale, text);
-        ck_assert_msg(pay_money_read(text, scale, &back) && back == v, "%s %d %s", units, scale,
+        ledger_money_write(units, scale, text);
+        ck_assert_msg(ledger_money_read(text, scale, &back) && back == v, "%s %d %s", units, scale,
                       text);
     }
 }
