@@ -35,8 +35,11 @@ function showAddresses() {
     `-f flv ${url}`);
   put('ffmpegTest', 'ffmpeg -re -f lavfi -i testsrc=size=1280x720:rate=30,format=yuv420p ' +
     `-f lavfi -i sine -c:v libx264 -preset ultrafast -g 30 -c:a aac -f flv ${url}`);
+  // rtmp2sink takes no address with the name alone, and x264enc makes 4:4:4, which few
+  // players know, unless it is told what to make.
   put('gstreamer', 'gst-launch-1.0 -e flvmux name=m streamable=true ! rtmp2sink location=' +
-    `"${url}" videotestsrc is-live=true ! video/x-raw,width=1280,height=720,framerate=30/1 ! ` +
+    `"${base}/live/${key}" videotestsrc is-live=true ! ` +
+    'video/x-raw,format=I420,width=1280,height=720,framerate=30/1 ! ' +
     'x264enc tune=zerolatency bitrate=3000 key-int-max=30 ! h264parse ! queue ! m. ' +
     'audiotestsrc is-live=true ! avenc_aac ! aacparse ! queue ! m.');
   put('pushLine', 'ffmpeg -re -i movie.mp4 -c copy -f hls -method PUT ' +
