@@ -34,6 +34,7 @@ async function show() {
   const file = (await mediaFiles())?.find((f) => f.name === path)
     ?? { name: path, type: '', size: NaN };
   document.title = byId('title').textContent = titleOf(file);
+  video.setAttribute('aria-label', titleOf(file));
   if (file.type) {
     byId('facts').textContent = factsOf(file).join(' · ');
   }

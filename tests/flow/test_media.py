@@ -163,6 +163,7 @@ class Media(TestCase):
             self.assertAlmostEqual(page.evaluate(f"() => {VIDEO}.duration"), 60, delta=0.3)
             self.assertIn('Ein "Film"', page.text())
             self.assertIn("1:00", page.text())
+            self.assertEqual(page.barriers(), [])
             for source in (None, "/video"):  # by ranges as wanted; as the server cuts them
                 if source:
                     page.evaluate(f"(s) => {{ {VIDEO}.src = s; }}", source)

@@ -1,13 +1,15 @@
 """The watch pages in a real browser, through the real recipe: the list, the player, several at
 once, the embedded player and the page for publishers. Screenshots: build/browser."""
 # usual time: 33 s
+import json
 import re
+import shlex
 import shutil
 
 import harness
 from browser import Browser
-from harness import (ROOT, RUNG, Recipe, Role, TestCase, free_port, http_get, main, temp_dir,
-                     tool_publish, wait_for)
+from harness import (ROOT, RUNG, Process, Recipe, Role, TestCase, free_port, http_get, main,
+                     temp_dir, tool_publish, wait_for)
 
 ID = "hello_world"
 SIZE = (320, 180)
@@ -192,6 +194,7 @@ class Pages(TestCase):
         publisher.kill()
         page.wait(state_is("away"), 20)
         page.shot("away")
+        self.assertEqual(page.barriers(), [])
         publish(self.recipe)
         page.wait(PLAYS, 20)
         self.plays_on(page)
@@ -205,6 +208,20 @@ class Pages(TestCase):
         wait_for(lambda: "#EXT-X-ENDLIST" not in
                  self.brief.get(f"/stream/{ID}/source/live.m3u8").text, 10, "the stream is back")
         self.assertEqual(page.evaluate(look), "live")
+
+    def gstreamer(self, command):
+        """The line that the page has can be run as it stands, and makes what players know."""
+        gst = Process(shlex.split(command), temp_dir() / "gst.log")
+        wait_for(lambda: not gst.alive() or "codecs" in self.source_of("gst"), 30,
+                 "the source of gst")
+        codecs = self.source_of("gst").get("codecs", gst.log())
+        gst.kill()
+        self.assertRegex(codecs, r"^avc1\.(42|4d|64)")
+
+    def source_of(self, name):
+        streams = json.loads(self.recipe.get("/streams.json").text)["streams"]
+        return next((r for s in streams if s["id"] == name for r in s["renditions"]
+                     if r["name"] == "source" and r["codecs"]), {})
 
     def others(self):
         """The other pages, in the dark and on a phone."""
@@ -240,6 +257,9 @@ class Pages(TestCase):
             document.dispatchEvent(new Event('fullscreenchange'));
         }""")
         self.assertEqual(page.evaluate("() => window.gone.dataset.state"), "gone")
+        page.goto(self.recipe.url("/multi?ids=" + 8 * "a-long-name-"))
+        page.wait("() => document.querySelector('.remove')")
+        self.fits(page, "a stream with a long name")
 
         page.goto(self.recipe.url(f"/publish?id={ID}"))
         address = f"rtmp://127.0.0.1:{self.recipe.rtmp_port}/"
@@ -251,6 +271,9 @@ class Pages(TestCase):
         page.fill("#name", "x;reboot$(y)`z`")
         page.wait("() => document.querySelector('#ffmpegFile').textContent.endsWith("
                   "'/x%3Breboot%24(y)%60z%60')")
+        page.fill("#name", "gst")
+        page.wait("() => document.querySelector('#gstreamer').textContent.includes('/gst\"')")
+        self.gstreamer(page.evaluate("() => document.querySelector('#gstreamer').textContent"))
         page.fill("#name", "nobody")
         page.wait("() => document.body.innerText.includes('Waiting for “nobody”')")
         self.assertIn(address + "nobody", page.text())
