@@ -46,6 +46,7 @@ struct till {
     void *arg;
     char session[SESSION_MAX];
     char why[TILL_WHY_MAX];
+    char trouble[LEDGER_WHY_MAX]; /* why the ledger takes nothing now; "": it does */
     struct list accounts, peers, payees;
     struct ledger_payee due[LEDGER_PAYEES_MAX]; /* of the question that is being asked */
     unsigned n_payees;
@@ -136,12 +137,18 @@ static void tell(struct account *a)
     a->told_empty = a->purse.empty;
 }
 
+static void note_trouble(struct till *t, const struct ledger_answer *r)
+{
+    snprintf(t->trouble, sizeof t->trouble, "%s", r->err == ERR_IO ? r->why : "");
+}
+
 static void on_hold(void *arg, const struct ledger_answer *r)
 {
     struct account *a = arg;
     if (a->till->is_stopped) {
         return;
     }
+    note_trouble(a->till, r);
     if (r->err == ERR_NOENT || r->err == ERR_STATE) {
         purse_hold_lost(&a->purse);
     } else {
@@ -160,6 +167,7 @@ static void on_charge(void *arg, const struct ledger_answer *r)
         return;
     }
     bool was_stuck = a->purse.is_stuck;
+    note_trouble(a->till, r);
     if (r->err == ERR_NOENT) {
         purse_hold_lost(&a->purse);
     } else {
@@ -373,6 +381,20 @@ void till_left(struct till *t, link_peer broadcaster)
 
 /* --- jobs --- */
 
+/* Why there is nothing to reserve from. */
+static void explain(struct account *a, uint64_t pixels)
+{
+    struct till *t = a->till;
+    if (!a->purse.empty && t->trouble[0] != '\0') {
+        snprintf(t->why, sizeof t->why, "it cannot be paid for now: %s", t->trouble);
+        return;
+    }
+    snprintf(t->why, sizeof t->why,
+             "no funds: the account \"%s\" does not have the %" PRIu64
+             " units that this segment may cost (pay grant %s AMOUNT)",
+             a->purse.account, tariff_cost(&t->tariff, pixels), a->purse.account);
+}
+
 const char *till_open(struct till *t, link_peer broadcaster, uint64_t pixels)
 {
     struct peer *p = peer_of(t, broadcaster);
@@ -386,10 +408,7 @@ const char *till_open(struct till *t, link_peer broadcaster, uint64_t pixels)
     }
     t->refused++;
     tell(a);
-    snprintf(t->why, sizeof t->why,
-             "no funds: the account \"%s\" does not have the %" PRIu64
-             " that this segment may cost (pay grant %s AMOUNT)",
-             a->purse.account, tariff_cost(&t->tariff, pixels), a->purse.account);
+    explain(a, pixels);
     return t->why;
 }
 
@@ -483,7 +502,12 @@ void till_broadcaster_json(const struct till *t, link_peer broadcaster, struct j
     json_set_int(object, "funds_reserved", shown(u->reserved));
     json_set_int(object, "owed", shown(u->owed + u->noted));
     json_set_int(object, "spent", shown(kept(u->earned, u->returned)));
-    json_set_str(object, "funds", !u->known ? "not known yet" : u->empty ? "empty" : "ok");
+    bool fails = u->is_refused || u->is_stuck;
+    json_set_str(object, "funds",
+                 !u->known  ? "not known yet"
+                 : u->empty ? "empty"
+                 : fails    ? "not known now"
+                            : "ok");
 }
 
 void till_metrics(const struct till *t, struct metrics *m)
@@ -496,7 +520,7 @@ void till_metrics(const struct till *t, struct metrics *m)
         metrics_sample(m, name, (const char *const[]){"payee", y->name, NULL}, (double)y->earned);
     }
     metrics_one(m, METRIC_COUNTER, "sbe_orchestrator_unpaid_refusals_total",
-                "Segments refused because their broadcaster's account was empty.", t->refused);
+                "Segments refused because their broadcaster's account could not pay.", t->refused);
 }
 
 /* --- life --- */

@@ -525,6 +525,34 @@ START_TEST(random_works_are_paid_to_the_unit)
 }
 END_TEST
 
+/* Not that it has no money, when that cannot be known. */
+START_TEST(a_full_disk_is_told_as_one)
+{
+    const char *why = NULL;
+    make_folder();
+    start();
+    grant(ACCOUNT, 1000000000);
+    till_joined(till, 1, ACCOUNT);
+    wait_for_funds(1);
+    bad_disk_after(0);
+    int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    for (int64_t n = 1; why == NULL; n++) {
+        ck_assert_msg(clock_mono_ms() < until_ms, "%lld jobs were taken", (long long)n);
+        why = till_open(till, 1, 100);
+        till_earn(till, 1, PAYEE, 100);
+        loop_run_once(loop);
+    }
+    ck_assert_msg(strstr(why, "it cannot be paid for now: ") == why, "%s", why);
+    ck_assert(!has_funds(1));
+    bad_disk_after(-1);
+    wait_for_funds(1);
+    ck_assert_ptr_null(till_open(till, 1, 100));
+    finish();
+    audit();
+    remove_folder();
+}
+END_TEST
+
 START_TEST(names_are_cut_between_characters)
 {
     char name[512] = "x", account[PURSE_NAME_MAX], other[PURSE_NAME_MAX];
@@ -542,8 +570,8 @@ START_TEST(names_are_cut_between_characters)
 }
 END_TEST
 
-UNIT_MAIN("till", names_are_cut_between_characters, who_comes_back_pays_again,
-          what_was_made_badly_and_again_costs_once,
+UNIT_MAIN("till", names_are_cut_between_characters, a_full_disk_is_told_as_one,
+          who_comes_back_pays_again, what_was_made_badly_and_again_costs_once,
           who_makes_nothing_any_more_gives_back_what_was_no_good,
           each_gives_back_what_it_had_itself, who_gives_back_more_than_it_earned_has_earned_nothing,
           what_an_account_could_not_pay_is_paid_when_money_comes,
