@@ -176,6 +176,7 @@ void feed_close(struct feed *f, int64_t now_ms)
         struct feed *next = vacate(f->stream, now_ms);
         if (next != NULL) {
             put_in_force(next, now_ms);
+            next->stream->key_due_ms = now_ms + FEED_KEY_MS;
         }
     } else if (f->stream != NULL) {
         f->stream->claimant = NULL;

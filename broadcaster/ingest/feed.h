@@ -19,6 +19,10 @@
 /* Without a picture to wait for, sound takes over after so long. */
 #define FEED_SOUND_MS 1000
 
+/* Who waited is in the middle of a group of pictures when the stream becomes its own; so long a
+ * missing keyframe is no fault of its. */
+#define FEED_KEY_MS 4000
+
 struct feed;
 
 struct feed_claim {

@@ -163,7 +163,9 @@ static enum err on_video(struct stream *st, struct packet *p, int64_t now_ms)
         return ERR_OK;
     }
     if (begins && !may_begin(st, p)) {
-        leave_out(st, REPAIR_NO_KEY);
+        if (now_ms >= st->key_due_ms) {
+            leave_out(st, REPAIR_NO_KEY);
+        }
         bool goes_on = st->next_video == NULL && !st->starved && st->video != NULL;
         return !goes_on || preroll_push(&st->preroll, p, PREROLL_NOT_HERE) == ERR_OK
                    ? ERR_OK

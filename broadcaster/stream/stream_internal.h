@@ -55,8 +55,9 @@ struct stream {
     struct feed *feed;     /* in force; NULL while nobody publishes through one */
     struct feed *claimant; /* waits to take over */
     struct publish_key key;
-    bool key_given;   /* by the webhook: the publisher itself has another one, or none */
-    int64_t heard_ms; /* the last packet of the feed in force */
+    bool key_given;     /* by the webhook: the publisher itself has another one, or none */
+    int64_t heard_ms;   /* the last packet of the feed in force */
+    int64_t key_due_ms; /* from then on pictures without a keyframe to begin at are a fault */
     bool was_taken;
     int64_t taken_ms; /* the last take-over, when was_taken */
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "broadcaster/stream/stream_internal.h"
 #include "tests/support/unit.h"
 
 #define WALL_MS   1795000000000
@@ -231,6 +232,29 @@ START_TEST(who_waits_has_the_stream_when_the_old_one_goes)
     play(&back, 0, 2000, 2200);
     feed_close(back.feed, 4300);
     check_window(&b, 2, 1);
+    bench_fini(&b);
+}
+END_TEST
+
+/* In the middle of its group of pictures; for ever without a keyframe is a fault all the same. */
+START_TEST(who_waited_is_not_blamed_for_a_keyframe_that_it_sent_before)
+{
+    struct bench b;
+    struct peer old, new;
+    bench_init(&b, 4);
+    open_feed(&b, &old, "key", 0);
+    play(&old, 0, 1000, 0);
+    open_feed(&b, &new, "key", 1000);
+    feed_close(old.feed, 1100);
+    for (int64_t t = 40; t < 1000; t += 40) {
+        push(&new, TRACK_VIDEO, t, false, 1100 + t);
+    }
+    struct stream *st = feed_stream(new.feed);
+    ck_assert_ptr_nonnull(st);
+    ck_assert_uint_eq(st->repair.counters.n[REPAIR_NO_KEY], 0);
+    push(&new, TRACK_VIDEO, FEED_KEY_MS + 40, false, 1100 + FEED_KEY_MS);
+    ck_assert_uint_eq(st->repair.counters.n[REPAIR_NO_KEY], 1);
+    feed_close(new.feed, 10000);
     bench_fini(&b);
 }
 END_TEST
@@ -464,6 +488,7 @@ UNIT_MAIN("feed", a_restarted_broadcaster_goes_on_above_what_players_have_seen,
           an_ended_stream_stays_as_long_as_its_playlist_and_a_segment_last,
           who_comes_back_takes_over_at_its_first_keyframe, without_a_keyframe_the_old_one_goes_on,
           who_waits_has_the_stream_when_the_old_one_goes,
+          who_waited_is_not_blamed_for_a_keyframe_that_it_sent_before,
           a_stream_that_had_nothing_yet_is_begun_anew, the_newest_claimant_is_the_only_one,
           another_key_is_refused_live_and_in_the_grace_but_not_after_the_end,
           who_comes_back_after_the_end_with_its_key_goes_on, two_that_fight_are_kept_apart,
