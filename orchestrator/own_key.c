@@ -14,6 +14,10 @@ static enum err keys_of_secret(const char *orch_secret, const struct addr *a,
                                struct link_keys *ret_own)
 {
     char secret[SECRET_SIZE];
+    const char *warning = secret_warning(orch_secret);
+    if (warning[0] != '\0') {
+        log_warn("orchestrator", "secret_file", "%s", warning);
+    }
     enum err e = secret_read(orch_secret, secret, sizeof secret);
     if (e == ERR_OK && strlen(secret) < LINK_SECRET_MIN && !addr_is_loopback(a)) {
         log_warn("orchestrator", "weak_secret",

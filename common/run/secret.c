@@ -59,6 +59,17 @@ static enum err take_line(int fd, char *ret_secret, size_t size)
     return e;
 }
 
+/* A secret in base64 may begin like this, too: so it is only warned of. */
+const char *secret_warning(const char *flag)
+{
+    struct stat st;
+    bool is_path = flag[0] == '/' || strncmp(flag, "./", 2) == 0 || strncmp(flag, "../", 3) == 0;
+    return is_path && stat(flag, &st) != 0
+               ? "-orchSecret looks like the name of a file, and there is no such file: the text "
+                 "itself is taken for the secret"
+               : "";
+}
+
 enum err secret_read(const char *flag, char *ret_secret, size_t size)
 {
     struct stat st;

@@ -35,6 +35,10 @@ struct link_keys {
  * secret; ERR_IO. */
 enum err secret_read(const char *flag, char *ret_secret, size_t size) CHECKED;
 
+/* Whether the text is taken for the secret itself though it looks like a file's name: the file is
+ * probably missing, and its name no secret. A warning in words, or "". */
+const char *secret_warning(const char *flag);
+
 /* Words about that, after "it": part of a sentence. */
 const char *secret_err_text(enum err e);
 

@@ -109,7 +109,7 @@ enum err secret_keys(const char *flag, enum link_role role, struct link_keys *re
     if (e != ERR_NOENT) {
         return e;
     }
-    ret_words[0] = '\0';
+    snprintf(ret_words, SECRET_WORDS_MAX, "%s", secret_warning(flag));
     e = secret_read(flag, secret, sizeof secret);
     if (e == ERR_OK) {
         e = secret_derive(secret, role, ret_keys);

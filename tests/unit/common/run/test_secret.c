@@ -91,12 +91,18 @@ START_TEST(a_secret_is_a_text_or_the_first_line_of_a_file)
     ck_assert_str_eq(out, "before");
     ck_assert_int_eq(secret_read("secret", out, sizeof out), ERR_OK);
     ck_assert_str_eq(out, "secret");
+    ck_assert_str_eq(secret_warning("secret"), "");
+    ck_assert_str_eq(secret_warning("c2VjcmV0/w=="), "");
     make_dir();
     ck_assert_int_eq(secret_read(dir, out, sizeof out), ERR_OK); /* a folder is no file */
+    snprintf(path, sizeof path, "%s/none", dir);
+    ck_assert_ptr_nonnull(strstr(secret_warning(path), "there is no such file"));
+    ck_assert_ptr_null(strstr(secret_warning(path), path)); /* it may be a secret after all */
     snprintf(path, sizeof path, "%s/file", dir);
     put_file(path, "from a file \r\nsecond line\n", 26, 0600);
     ck_assert_int_eq(secret_read(path, out, sizeof out), ERR_OK);
     ck_assert_str_eq(out, "from a file");
+    ck_assert_str_eq(secret_warning(path), "");
     put_file(path, "no newline", 10, 0600);
     ck_assert_int_eq(secret_read(path, out, sizeof out), ERR_OK);
     ck_assert_str_eq(out, "no newline");
