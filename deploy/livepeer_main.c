@@ -50,6 +50,11 @@ static bool has_flag(int argc, char **argv, const char *name)
     return false;
 }
 
+static bool asks_help(int argc, char **argv)
+{
+    return has_flag(argc, argv, "help") || has_flag(argc, argv, "h");
+}
+
 static int usage(FILE *out)
 {
     fprintf(out, "Usage: livepeer -orchestrator|-transcoder|-broadcaster [flags]\n"
@@ -313,7 +318,7 @@ static int none(int argc, char **argv)
     if (argc == 2 && has_flag(argc, argv, "version")) {
         return daemon_main(&broadcaster_role, argc, argv);
     }
-    if (argc == 2 && has_flag(argc, argv, "help")) {
+    if (argc == 2 && asks_help(argc, argv)) {
         return usage(stdout);
     }
     fprintf(stderr,
@@ -335,7 +340,7 @@ static int choose(const bool *chosen, int argc, char **argv)
     if (n == 1) {
         return daemon_main(roles[last], argc, argv);
     }
-    if (has_flag(argc, argv, "help")) {
+    if (asks_help(argc, argv)) {
         return help(chosen);
     }
     if (has_flag(argc, argv, "version")) {

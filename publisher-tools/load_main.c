@@ -56,7 +56,7 @@ static bool is_flag(const char *arg, const char *name)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && is_flag(argv[1], "help")) {
+    if (argc > 1 && (is_flag(argv[1], "help") || is_flag(argv[1], "h"))) {
         return usage(stdout);
     }
     if (argc > 1 && is_flag(argv[1], "version")) {

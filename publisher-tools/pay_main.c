@@ -57,9 +57,9 @@ struct pay {
     char **words; /* behind the command */
 };
 
-static void usage(FILE *out)
+static void usage(void)
 {
-    options_usage(out, "pay", table, N_OPTIONS, NULL);
+    options_usage(stdout, "pay", table, N_OPTIONS, NULL);
     fputs("  list                        every account, with what it has\n"
           "  show ACCOUNT                one, and its newest entries\n"
           "  grant ACCOUNT AMOUNT        gives it money\n"
@@ -71,7 +71,7 @@ static void usage(FILE *out)
           "Amounts are in the ledger's asset, with a point: 1.50.\n"
           "Exit status: 0 done, 1 refused or not possible (said on stderr), 2 usage, 3 the audit "
           "found faults.\n",
-          out);
+          stdout);
 }
 
 static int say(int status, const char *why)
@@ -355,8 +355,9 @@ static int run_command(const struct flags *f, char **words, int n_words, size_t 
     char why[PAY_WHY_MAX];
     struct pay p = {.flags = f, .words = words};
     if (n_words != commands[which].n_words) {
-        fprintf(stderr, "pay: %s takes %d arguments, not %d; -help lists them\n",
-                commands[which].name, commands[which].n_words, n_words);
+        fprintf(stderr, "pay: %s takes %d argument%s, not %d; -help lists them\n",
+                commands[which].name, commands[which].n_words,
+                commands[which].n_words == 1 ? "" : "s", n_words);
         return EXIT_USAGE;
     }
     const struct pay_source_config config = {
@@ -377,7 +378,7 @@ static int choose(const struct flags *f, const struct args *a)
     if (a->n_others == 0) {
         say(EXIT_USAGE, "which command? list, show, grant, credit, spend, freeze, thaw, export or "
                         "audit");
-        usage(stderr);
+        options_hint(stderr, "pay");
         return EXIT_USAGE;
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -398,11 +399,11 @@ int main(int argc, char **argv)
     int status = EXIT_DONE;
     if (options_parse(table, N_OPTIONS, a.n_flags, a.flags, &f, why) != ERR_OK) {
         status = say(EXIT_USAGE, why);
-        usage(stderr);
+        options_hint(stderr, "pay");
     } else if (f.json && f.csv) {
         status = say(EXIT_USAGE, "-json or -csv, not both");
     } else if (f.help) {
-        usage(stdout);
+        usage();
     } else if (f.version) {
         printf("pay %s\n", software_version);
     } else if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {

@@ -162,7 +162,7 @@ int main(int argc, char **argv)
     char why[OPTIONS_WHY_MAX];
     if (publish_config_read(argc, argv, &config, why) != ERR_OK) {
         fprintf(stderr, "publish: %s\n", why);
-        publish_usage(stderr);
+        options_hint(stderr, "publish");
         return 2;
     }
     int status = 0;

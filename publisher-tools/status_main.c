@@ -130,7 +130,7 @@ int main(int argc, char **argv)
     char run_dir[RUN_DIR_MAX];
     if (options_parse(table, N_OPTIONS, argc, argv, &f, why) != ERR_OK) {
         fprintf(stderr, "status: %s\n", why);
-        options_usage(stderr, "status", table, N_OPTIONS, NULL);
+        options_hint(stderr, "status");
         return 2;
     }
     if (f.help) {

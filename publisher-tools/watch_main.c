@@ -162,7 +162,7 @@ static int judge(const char *url, const struct flags *f)
 static int misused(const char *why)
 {
     fprintf(stderr, "watch: %s\n", why);
-    usage(stderr);
+    options_hint(stderr, "watch");
     return 2;
 }
 

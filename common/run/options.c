@@ -229,6 +229,9 @@ static enum err take_flag(const struct option *table, size_t n, int argc, char *
     const char *equals = strchr(name, '=');
     size_t len = equals != NULL ? (size_t)(equals - name) : strlen(name);
     const struct option *o = options_find(table, n, name, len);
+    if (o == NULL && strcmp(name, "h") == 0) {
+        o = options_find(table, n, "help", 4);
+    }
     if (o == NULL) {
         o = options_guess(table, n, name, len);
         snprintf(ret_why, OPTIONS_WHY_MAX, "unknown flag -%.*s%s%s%s", (int)(len < 128 ? len : 128),
@@ -304,6 +307,11 @@ const char *options_heading(const struct option_group *groups, const char *name)
         }
     }
     return NULL;
+}
+
+void options_hint(FILE *out, const char *program)
+{
+    fprintf(out, "Usage: %s [flags]; %s -help describes each flag\n", program, program);
 }
 
 void options_usage(FILE *out, const char *program, const struct option *table, size_t n,

@@ -1,7 +1,7 @@
 /* Flags from a typed table: -flag, --flag, -flag=value, -flag value; no abbreviations. Booleans are
- * -flag or -flag=false. An argument that is not a flag is refused, unless a flag was given that
- * takes one (OPTION_ARGUMENT). The same table is what a configuration file is read against
- * (config.h). Pure: it prints nothing. */
+ * -flag or -flag=false; -h is -help. An argument that is not a flag is refused, unless a flag was
+ * given that takes one (OPTION_ARGUMENT). The same table is what a configuration file is read
+ * against (config.h). Pure: it prints nothing. */
 #ifndef RUN_OPTIONS_H
 #define RUN_OPTIONS_H
 
@@ -89,6 +89,9 @@ bool option_is_command(const struct option *o);
 
 /* The heading before the flag of that name, or NULL. groups may be NULL. */
 const char *options_heading(const struct option_group *groups, const char *name);
+
+/* One line for who used it wrongly: below what was wrong the whole text would hide that. */
+void options_hint(FILE *out, const char *program);
 
 /* The usage text: one paragraph per flag, with defaults, below the groups' headings (NULL: none).
  */

@@ -21,8 +21,7 @@ void settings_fini(struct settings *s)
 
 void settings_hint(const struct settings *s)
 {
-    const char *role = s->print.role;
-    fprintf(stderr, "Usage: %s [flags]; %s -help describes each flag\n", role, role);
+    options_hint(stderr, s->print.role);
 }
 
 enum err settings_read_flags(struct settings *s, int argc, char **argv, void *config)

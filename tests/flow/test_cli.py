@@ -76,9 +76,11 @@ class Usage(harness.TestCase):
     def test_help_goes_to_stdout(self):
         for role in ROLES:
             for command in forms_of(role):
-                done = run([*command, "-help"])
-                self.assertEqual((done.returncode, done.stderr), (0, ""))
-                self.assertIn("-cliAddr", done.stdout)
+                for flag in ("-help", "-h"):
+                    done = run([*command, flag])
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertIn("-cliAddr", done.stdout)
+        self.assertEqual(run([BIN / "livepeer", "-h"]).returncode, 0)
 
     def test_version(self):
         for command in ([BIN / "livepeer"], *(c for r in ROLES for c in forms_of(r))):

@@ -202,8 +202,9 @@ class Publish(harness.TestCase):
             done = run([BIN / "publish", *args])
             self.assertEqual(done.returncode, 2, args)
             self.assertIn("Usage: publish", done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 2, done.stderr)
             self.assertEqual(done.stdout, "")
-        for args in ("-help", "--help", "-version"):
+        for args in ("-h", "-help", "--help", "-version"):
             done = run([BIN / "publish", args])
             self.assertEqual(done.returncode, 0)
             self.assertNotEqual(done.stdout, "")
@@ -383,6 +384,7 @@ class Watch(harness.TestCase):
             done = run([BIN / "watch", *args])
             self.assertEqual(done.returncode, 2, args)
             self.assertIn("Usage: watch", done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 2, done.stderr)
         self.assertEqual(run([BIN / "watch", "-help"]).returncode, 0)
         self.assertTrue(re.match(r"watch \S+", run([BIN / "watch", "-version"]).stdout))
 

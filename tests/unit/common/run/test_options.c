@@ -171,6 +171,21 @@ START_TEST(origins_are_noted)
 }
 END_TEST
 
+START_TEST(help_has_a_short_name)
+{
+    struct config_table c;
+    char why[OPTIONS_WHY_MAX];
+    static const char *const ways[] = {"-h", "--h"};
+    for (size_t i = 0; i < 2; i++) {
+        char *argv[] = {"program", (char *)ways[i]};
+        ck_assert_int_eq(options_parse(config_table, CONFIG_TABLE_N, 2, argv, &c, why), ERR_OK);
+        ck_assert(c.help);
+    }
+    char *argv[] = {"program", "-hel"};
+    ck_assert_int_eq(options_parse(config_table, CONFIG_TABLE_N, 2, argv, &c, why), ERR_PROTO);
+}
+END_TEST
+
 START_TEST(names_are_guessed)
 {
     static const struct {
@@ -251,4 +266,4 @@ END_TEST
 
 UNIT_MAIN("options", defaults_stand, all_forms_are_read, wrong_ones_are_named,
           an_argument_stands_where_a_flag_takes_it, usage_shows_defaults_but_no_secret,
-          origins_are_noted, names_are_guessed, durations_have_units)
+          origins_are_noted, help_has_a_short_name, names_are_guessed, durations_have_units)
