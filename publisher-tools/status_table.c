@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 
+#define NAME_COLUMNS   24 /* of a stream */
 #define MONEY_DIGITS   24 /* an int64_t, and a scale of 18 */
 #define DOCUMENT_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
 
@@ -192,6 +193,13 @@ static enum err write_roles(const struct status_table *t, struct buf *out)
     return e;
 }
 
+/* In its column, or on a line of its own where it is too long for that. */
+static enum err write_name(struct buf *out, const char *name)
+{
+    return strlen(name) <= NAME_COLUMNS ? buf_printf(out, "%-*s ", NAME_COLUMNS, name)
+                                        : buf_printf(out, "%s\n%-*s ", name, NAME_COLUMNS, "");
+}
+
 static enum err write_stream(struct buf *out, const json_t *stream)
 {
     enum err e = ERR_OK;
@@ -201,8 +209,10 @@ static enum err write_stream(struct buf *out, const json_t *stream)
     {
         long long lag = number(rung, "lag_segments");
         if (e == ERR_OK) {
-            e = buf_printf(out, "%-24s %-8s ", i == 0 ? text(stream, "id") : "",
-                           i == 0 ? text(stream, "state") : "");
+            e = write_name(out, i == 0 ? text(stream, "id") : "");
+        }
+        if (e == ERR_OK) {
+            e = buf_printf(out, "%-8s ", i == 0 ? text(stream, "state") : "");
         }
         if (e == ERR_OK) {
             e = buf_printf(out, "%-18s %12lld ", text(rung, "name"), number(rung, "last"));
@@ -233,7 +243,10 @@ static enum err write_warnings(const struct status_table *t, struct buf *out)
                     e = buf_printf(out, "\n%-24s WARNING\n", "STREAM");
                 }
                 if (e == ERR_OK) {
-                    e = buf_printf(out, "%-24s %s\n", text(stream, "id"), text(warning, "text"));
+                    e = write_name(out, text(stream, "id"));
+                }
+                if (e == ERR_OK) {
+                    e = buf_printf(out, "%s\n", text(warning, "text"));
                 }
             }
         }

@@ -21,13 +21,20 @@ START_TEST(documents_become_tables)
             t, span_cstr("{\"role\":\"broadcaster\",\"name\":\"b\",\"uptime_s\":300,"
                          "\"streams\":[{\"id\":\"x\",\"state\":\"live\",\"rungs\":["
                          "{\"name\":\"source\",\"last\":7,\"lag_segments\":0,\"gaps\":0},"
-                         "{\"name\":\"P144\",\"last\":0,\"lag_segments\":-1,\"gaps\":2}]}]}")),
+                         "{\"name\":\"P144\",\"last\":0,\"lag_segments\":-1,\"gaps\":2}]},"
+                         "{\"id\":\"a-name-longer-than-its-column\",\"state\":\"live\","
+                         "\"rungs\":[{\"name\":\"source\",\"last\":7,\"lag_segments\":0,"
+                         "\"gaps\":0}],\"warnings\":[{\"text\":\"slow\"}]}]}")),
         ERR_OK);
     struct buf out;
     const char *text = written(status_table_write, t, &out);
     ck_assert_ptr_nonnull(strstr(text, "5m  source only"));
     ck_assert_ptr_nonnull(strstr(text, "x                        live     source"));
     ck_assert_ptr_nonnull(strstr(text, "P144                          0     -     2"));
+    ck_assert_ptr_nonnull(strstr(text, "\na-name-longer-than-its-column\n"
+                                       "                         live     source"));
+    ck_assert_ptr_nonnull(strstr(text, "\na-name-longer-than-its-column\n"
+                                       "                         slow\n"));
     ck_assert_ptr_null(strstr(text, "TRANSCODER"));
     buf_fini(&out);
     text = written(status_table_write_json, t, &out);
