@@ -31,11 +31,17 @@ static uint64_t hash(uint64_t h, const void *data, size_t n)
     return h;
 }
 
-/* A playlist is read again and again: the same words about the same line are one finding. */
+/* A playlist is read again and again: the same words about the same line are one finding. Of a
+ * variant it is the line's number: what it says of bits a second changes with the stream. */
 static uint64_t key_of(const struct judge_finding *f)
 {
+    static const char variant[] = "#EXT-X-STREAM-INF:";
     uint64_t h = hash(UINT64_C(14695981039346656037), &f->rule, sizeof f->rule);
     h = hash(h, f->url, strlen(f->url));
+    if (f->text.len >= sizeof variant - 1 &&
+        memcmp(f->text.data, variant, sizeof variant - 1) == 0) {
+        return hash(h, &f->line, sizeof f->line);
+    }
     return f->text.len > 0 ? hash(h, f->text.data, f->text.len)
                            : hash(h, f->words, strlen(f->words));
 }

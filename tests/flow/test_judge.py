@@ -438,6 +438,21 @@ class Faults(TestCase):
         self.assertEqual(found["section"], "6.2.4")
         self.assertEqual(done.returncode, 1)
 
+    def test_a_variant_is_found_once(self):
+        """Though what its line says of bits a second is another figure each time it is read."""
+        reads = itertools.count()
+
+        def master(text):
+            n = next(reads)
+            return re.sub(r"BANDWIDTH=(\d+)", lambda m: f"BANDWIDTH={int(m[1]) + n}",
+                          re.sub(r',CODECS="[^"]*"', "", text))
+
+        _, findings, _ = judge(self.world.case("grows", "ll", master=master), 3)
+        lines = [f["line"] for f in findings if f["rule"] == "codecs-missing"]
+        self.assertGreater(next(reads), 1)
+        self.assertGreater(len(lines), 0)
+        self.assertEqual(len(lines), len(set(lines)), findings)
+
     def test_what_cannot_be_judged(self):
         url = self.world.case("none", "ts").replace("master", "no-such")
         done, findings, _ = judge(url.replace("/none/", "/nobody/"), 1)
