@@ -125,11 +125,22 @@ class Behind(harness.TestCase):
         self.assertIn("Authorization", self.edge.get(LIVE, method="OPTIONS").headers[
             "access-control-allow-headers"])
 
+    def settled(self, path):
+        """The playlist, when what was on its way from a publisher that stopped is in it."""
+        seen = []
+
+        def stands():
+            seen.append(self.recipe.get(path).text)
+            return len(seen) > 1 and seen[-1] == seen[-2]
+
+        wait_for(stands, 15, "the playlist stands", interval=0.5)
+        return seen[-1]
+
     def test_2_200_blocked_reloads_are_one_request(self):
         # So that all of them wait, however long 200 greetings take here.
         self.publisher.pause()
         self.addCleanup(self.publisher.resume)
-        text = self.recipe.get(LIVE).text
+        text = self.settled(LIVE)
         self.assertIn("CAN-BLOCK-RELOAD=YES", text)
         found = playlist(text)
         path = f"{LIVE}?_HLS_msn={found.media_sequence + len(found.segments)}"
