@@ -25,9 +25,10 @@
 #define UNSENT_MAX 32768
 
 /* The library sends the head of an answer at once where a file follows: a packet, a wake-up of the
- * reader and a read of its own. So the socket is corked before, until the answer is over. It sends
- * the file in pieces of so many bytes, and has the kernel hold back what is no whole TCP segment
- * until the next piece comes (TCP_CORK). The next one waits until less than half
+ * reader and a read of its own. So the socket is corked before, until the answer is over (but
+ * before a connection's first file the library sets TCP_NODELAY, which sends the head all the
+ * same). It sends the file in pieces of so many bytes, and has the kernel hold back what is no
+ * whole TCP segment until the next piece comes (TCP_CORK). The next one waits until less than half
  * of UNSENT_MAX is unsent. Where a segment may be larger than that, as on loopback, both wait for
  * each other, until the kernel sends what it holds after 200 ms: so a thread does that (PUSH_MS)
  * which has had nothing else to do for a moment. */

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import sys
 import time
 import urllib.parse
@@ -23,6 +24,7 @@ FILM = "Filme & mehr/Über 100%.mp4"
 CHUNK = 50_000
 SIZES = [131_000, *range(131_200, 460_000, 11_000)]  # one and more of the pieces that are sent at once
 TRIES, HELD_BACK_S = 8, 0.15
+TCPI_DATA_SEGS_IN = 152  # in struct tcp_info (linux/tcp.h)
 VIDEO = "document.querySelector('video')"
 
 
@@ -154,6 +156,24 @@ class Media(TestCase):
             if min(seconds) > HELD_BACK_S:
                 slow[n] = seconds
         self.assertEqual(slow, {})
+
+    def test_the_head_travels_with_the_first_bytes(self):
+        """A packet of its own would wake the reader once more. On loopback a packet holds 64 kB. The
+        library sets TCP_NODELAY, which sends the head, before a connection's first file."""
+        packets = []
+        with socket.create_connection(("127.0.0.1", self.recipe.http_port),
+                                      10 * harness.TIME_SCALE) as s:
+            for _ in range(6):  # a thread that stands still for 200 ms makes two of one
+                s.sendall(f"GET {url_of(FILM)} HTTP/1.1\r\nHost: x\r\n"
+                          "Range: bytes=0-9999\r\n\r\n".encode())
+                answer = b""
+                while len(answer.partition(b"\r\n\r\n")[2]) < 10_000:
+                    piece = s.recv(65536)
+                    self.assertTrue(piece)
+                    answer += piece
+                info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+                packets += struct.unpack_from("I", info, TCPI_DATA_SEGS_IN)
+        self.assertEqual(min(b - a for a, b in zip(packets, packets[1:])), 1)
 
     def test_seeking_in_a_browser(self):
         with Browser() as browser:
